@@ -1,0 +1,145 @@
+"""The model's configuration: the JSON of the released checkpoints, validated."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
+
+MAMBA_HEAD_DIM = 64
+
+
+@dataclass
+class SSMConfig:
+    """Mamba-2. ``chunk_size`` is a kernel's hint and does not change results."""
+
+    d_conv: int = 4
+    expand: int = 2
+    d_state: int = 128
+    chunk_size: int = 256
+
+
+@dataclass
+class AttentionConfig:
+    """Causal self-attention, one value per stage from the outside in.
+
+    ``window_size`` counts the tokens seen to the left; -1 sees all.
+    """
+
+    num_heads: list[int] = field(default_factory=list)
+    rotary_emb_dim: list[int] = field(default_factory=list)
+    window_size: list[int] = field(default_factory=list)
+
+
+@dataclass
+class HNetConfig:
+    """Shape of an H-Net; the field names are those of the released JSON files.
+
+    Attributes:
+        arch_layout: nested layout, see :mod:`hnet_seq.model.layout`.
+        d_model: width of each stage, from the outside in, non-decreasing.
+        d_intermediate: MLP width of each stage; 0 where no layer has an MLP.
+        vocab_size: tokens.
+        tie_embeddings: one matrix for the embedding and the output.
+    """
+
+    arch_layout: list[Any] = field(default_factory=list)
+    d_model: list[int] = field(default_factory=list)
+    d_intermediate: list[int] = field(default_factory=list)
+    vocab_size: int = 256
+    ssm_cfg: SSMConfig = field(default_factory=SSMConfig)
+    attn_cfg: AttentionConfig = field(default_factory=AttentionConfig)
+    tie_embeddings: bool = False
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> HNetConfig:
+        """Build and validate.
+
+        Raises:
+            ValueError: a key is unknown, or the values do not describe a model.
+        """
+        values = dict(values)
+        for key, kind in (("ssm_cfg", SSMConfig), ("attn_cfg", AttentionConfig)):
+            values[key] = _build(kind, dict(values.get(key) or {}), f"{key}.")
+        config: HNetConfig = _build(cls, values, "")
+        config.validate()
+        return config
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @property
+    def layout(self) -> Layout:
+        return parse_layout(self.arch_layout)
+
+    @property
+    def num_stages(self) -> int:
+        """Levels of chunking; 0 for an isotropic model."""
+        return len(self.layout.stages)
+
+    def validate(self) -> None:
+        """Raise ValueError unless the values describe a model."""
+        layout = self.layout
+        levels = len(layout.stages) + 1
+        attention = any(layer.mixer == "attention" for _, layer in self._layers())
+        per_stage = {"d_model": self.d_model, "d_intermediate": self.d_intermediate}
+        if attention:
+            per_stage |= {
+                "attn_cfg.num_heads": self.attn_cfg.num_heads,
+                "attn_cfg.rotary_emb_dim": self.attn_cfg.rotary_emb_dim,
+                "attn_cfg.window_size": self.attn_cfg.window_size,
+            }
+        for name, entries in per_stage.items():
+            if len(entries) != levels:
+                raise ValueError(
+                    f"{name}: expected {levels} values, one for each stage of "
+                    f"{self.arch_layout}; got {list(entries)}"
+                )
+        if any(a > b for a, b in zip(self.d_model, self.d_model[1:], strict=False)):
+            raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
+        if self.vocab_size < 2:
+            raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
+        for stage, layer in self._layers():
+            self._validate_layer(stage, layer)
+
+    def _layers(self) -> list[tuple[int, LayerSpec]]:
+        layout = self.layout
+        layers = [
+            (stage, layer)
+            for stage, spec in enumerate(layout.stages)
+            for layer in spec.encoder + spec.decoder
+        ]
+        return layers + [(len(layout.stages), layer) for layer in layout.innermost]
+
+    def _validate_layer(self, stage: int, layer: LayerSpec) -> None:
+        width = self.d_model[stage]
+        if layer.mlp and self.d_intermediate[stage] <= 0:
+            raise ValueError(f"d_intermediate: stage {stage} has an MLP (a capital letter), got 0")
+        if layer.mixer == "mamba2":
+            if (self.ssm_cfg.expand * width) % MAMBA_HEAD_DIM:
+                raise ValueError(
+                    f"d_model: stage {stage} is {width}; Mamba-2 needs expand * d_model to be a "
+                    f"multiple of {MAMBA_HEAD_DIM}"
+                )
+            return
+        heads, rotary = self.attn_cfg.num_heads[stage], self.attn_cfg.rotary_emb_dim[stage]
+        if heads < 1 or width % heads:
+            raise ValueError(
+                f"attn_cfg.num_heads: stage {stage} has width {width}, not a multiple of {heads}"
+            )
+        if rotary % 2 or not 0 <= rotary <= width // heads:
+            raise ValueError(
+                f"attn_cfg.rotary_emb_dim: stage {stage} needs an even number up to "
+                f"{width // heads}; got {rotary}"
+            )
+
+
+def _build(kind: Any, values: dict[str, Any], prefix: str) -> Any:
+    known = [f.name for f in dataclasses.fields(kind)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValueError(f"unknown model key {prefix}{unknown[0]}; known: {', '.join(known)}")
+    return kind(**values)

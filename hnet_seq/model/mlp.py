@@ -1,0 +1,22 @@
+"""SwiGLU (Shazeer 2020)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_MULTIPLE = 128
+
+
+class SwiGLU(nn.Module):
+    """fc2(silu(gate) * value), with (value, gate) = fc1(x); (T, D) to (T, D)."""
+
+    def __init__(self, d_model: int, d_intermediate: int) -> None:
+        super().__init__()
+        width = -(-d_intermediate // _MULTIPLE) * _MULTIPLE
+        self.fc1 = nn.Linear(d_model, 2 * width, bias=False)
+        self.fc2 = nn.Linear(width, d_model, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = self.fc1(x).chunk(2, dim=-1)
+        return self.fc2(F.silu(gate) * value)

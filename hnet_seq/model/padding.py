@@ -1,0 +1,40 @@
+"""The door for padded batches: packed on the way in, unpacked on the way out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hnet_seq.ops.packing import Packing
+
+
+def padded_packing(input_ids: Tensor, mask: Tensor | None) -> tuple[Packing, Tensor]:
+    """The packing of a padded batch, and the flat index (T,) of its tokens.
+
+    Args:
+        input_ids: (B, L).
+        mask: (B, L), True at tokens, padding on the right; None if there is no padding.
+
+    Raises:
+        ValueError: a row is empty, or has padding before a token.
+    """
+    rows, length = input_ids.shape
+    if mask is None:
+        mask = torch.ones_like(input_ids, dtype=torch.bool)
+    if mask.shape != input_ids.shape:
+        raise ValueError(f"mask {tuple(mask.shape)} does not fit ids {tuple(input_ids.shape)}")
+    mask = mask.bool()
+    if length == 0 or not bool(mask[:, 0].all()):
+        raise ValueError("every row of a padded batch needs a token at its first position")
+    if bool((mask[:, 1:] & ~mask[:, :-1]).any()):
+        raise ValueError("padding must follow a row's tokens, not stand before or between them")
+    cu_seqlens = F.pad(mask.sum(1).cumsum(0), (1, 0)).to(torch.int32)
+    tokens = mask.flatten().nonzero().squeeze(1)
+    return Packing(cu_seqlens, tokens.numel()), tokens
+
+
+def pad(x: Tensor, tokens: Tensor, shape: torch.Size) -> Tensor:
+    """(T, D) back to (B, L, D), zero at padding."""
+    flat = x.new_zeros(shape.numel(), x.shape[-1])
+    return flat.index_copy(0, tokens, x).unflatten(0, shape)

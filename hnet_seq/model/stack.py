@@ -1,0 +1,54 @@
+"""A stack of pre-norm residual layers at one resolution."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from hnet_seq.model.attention import CausalSelfAttention
+from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.layout import LayerSpec, StackSpec
+from hnet_seq.model.mamba2 import Mamba2
+from hnet_seq.model.mlp import SwiGLU
+from hnet_seq.model.norm import RMSNorm
+from hnet_seq.ops.packing import Packing
+
+
+class Layer(nn.Module):
+    """x + mixer(norm1(x)), then, if the layout says so, + mlp(norm2(x)). The sum stays in fp32."""
+
+    def __init__(self, spec: LayerSpec, config: HNetConfig, stage: int) -> None:
+        super().__init__()
+        d_model = config.d_model[stage]
+        self.spec = spec
+        self.norm1 = RMSNorm(d_model)
+        self.mixer: nn.Module
+        if spec.mixer == "mamba2":
+            self.mixer = Mamba2(d_model, config.ssm_cfg)
+        else:
+            attn = config.attn_cfg
+            self.mixer = CausalSelfAttention(
+                d_model, attn.num_heads[stage], attn.rotary_emb_dim[stage], attn.window_size[stage]
+            )
+        self.norm2 = RMSNorm(d_model) if spec.mlp else None
+        self.mlp = SwiGLU(d_model, config.d_intermediate[stage]) if spec.mlp else None
+
+    def forward(self, residual: Tensor, packing: Packing) -> Tensor:
+        residual = residual + self.mixer(self.norm1(residual), packing)
+        if self.norm2 is not None and self.mlp is not None:
+            residual = residual + self.mlp(self.norm2(residual))
+        return residual
+
+
+class Stack(nn.Module):
+    """Layers and a closing norm; (T, D) to (T, D)."""
+
+    def __init__(self, spec: StackSpec, config: HNetConfig, stage: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(layer, config, stage) for layer in spec)
+        self.rmsnorm = RMSNorm(config.d_model[stage])
+
+    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+        residual = x.float()
+        for layer in self.layers:
+            residual = layer(residual, packing)
+        return self.rmsnorm(residual)

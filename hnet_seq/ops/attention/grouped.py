@@ -1,0 +1,70 @@
+"""Packed causal attention: one fused call for all sequences of one length.
+
+A dense document mask would compute every pair of sequences to throw it away. Windowed attention
+is cut into bands: a query block sees its own keys and those of the block before, so the cost is
+linear in the length.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hnet_seq.ops.packing import Packing
+
+MIN_BAND = 64  # tokens: narrower bands cost more calls than they save products
+
+
+def _global(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """(n, H, L, d), causal."""
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def _banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """(n, H, L, d), each query on its ``window`` predecessors and itself."""
+    n, H, L, d = q.shape
+    band = max(window, MIN_BAND)
+    blocks = -(-L // band)
+    fill = blocks * band - L
+    q = F.pad(q, (0, 0, 0, fill)).unflatten(2, (blocks, band))
+    # One band of padding before the first block; the mask hides it.
+    k, v = (F.pad(t, (0, 0, band, fill)).unfold(2, 2 * band, band) for t in (k, v))
+    i = torch.arange(band, 2 * band, device=q.device)[:, None]
+    j = torch.arange(2 * band, device=q.device)
+    visible = (j <= i) & (i - j <= window)
+    first = visible & (j >= band)
+    mask = torch.stack([first, *[visible] * (blocks > 1)])
+    mask = mask[torch.arange(blocks, device=q.device).clamp(max=1)]  # (blocks, band, 2 band)
+    out = F.scaled_dot_product_attention(
+        q.transpose(1, 2).flatten(0, 1),
+        k.permute(0, 2, 1, 4, 3).flatten(0, 1),
+        v.permute(0, 2, 1, 4, 3).flatten(0, 1),
+        attn_mask=mask.repeat(n, 1, 1).unsqueeze(1),
+    )
+    return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :L]
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1) -> Tensor:
+    """As :func:`hnet_seq.ops.attention.naive.attention`."""
+    lengths = packing.lengths
+    groups: dict[int, list[int]] = defaultdict(list)  # length -> sequences
+    for sequence, length in enumerate(lengths):
+        groups[length].append(sequence)
+
+    outputs, order = [], []
+    qkv = torch.stack([q, k, v])
+    pieces = torch.split(qkv, lengths, dim=1)
+    for length, members in groups.items():
+        stacked = torch.stack([pieces[m] for m in members], dim=1)  # (3, n, L, H, d)
+        q_g, k_g, v_g = stacked.transpose(2, 3).unbind(0)
+        if 0 <= window < length - 1:
+            out = _banded(q_g, k_g, v_g, window)
+        else:
+            out = _global(q_g, k_g, v_g)
+        outputs.extend(out.transpose(1, 2).unbind(0))
+        order.extend(members)
+    in_order = sorted(range(len(order)), key=order.__getitem__)
+    return torch.cat([outputs[place] for place in in_order])

@@ -1,0 +1,25 @@
+"""Errors about what a person handed in: they name the file, the place in it, and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Bad input. The message is one line: ``path: place: what was found; what to do``.
+
+    The command line prints it without a traceback and exits with 1.
+    """
+
+    def __init__(self, path: str | Path | None, message: str, *, where: str | None = None) -> None:
+        parts = [str(part) for part in (path, where) if part is not None]
+        super().__init__(": ".join([*parts, message]))
+        self.path = path
+        self.where = where
+
+
+class UsageError(InputError):
+    """A request that cannot be meant: an unknown option or config key, a missing argument.
+
+    The command line exits with 2.
+    """
