@@ -42,12 +42,11 @@ def _initialize(
 ) -> None:
     if level.encoder is None:
         assert isinstance(level.main_network, Stack)
-        spec = [layer.spec for layer in level.main_network.layers]
-        _stack(level.main_network, generator, additions + residual_additions(tuple(spec)))
+        own = residual_additions(level.main_network.spec)
+        _stack(level.main_network, generator, additions + own)
         return
     assert isinstance(level.main_network, HNet)
-    outer = [layer.spec for stack in (level.encoder, level.decoder) for layer in stack.layers]
-    additions += residual_additions(tuple(outer))
+    additions += residual_additions(level.encoder.spec + level.decoder.spec)
     for stack in (level.encoder, level.decoder):
         _stack(stack, generator, additions)
     for projection in (level.routing_module.q_proj_layer, level.routing_module.k_proj_layer):

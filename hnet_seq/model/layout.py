@@ -78,7 +78,7 @@ def parse_layout(layout: Any) -> Layout:
     Raises:
         ValueError: a list has neither one nor three elements, or a stack is misspelt.
     """
-    stages = []
+    stages: list[StageSpec] = []
     while True:
         if not isinstance(layout, (list, tuple)) or len(layout) not in (1, 3):
             raise ValueError(

@@ -35,6 +35,7 @@ class Mamba2(nn.Module):
     def forward(self, x: Tensor, packing: Packing) -> Tensor:
         widths = [self.d_inner, self.d_inner + 2 * self.d_state, self.num_heads]
         z, xBC, dt = self.in_proj(x).split(widths, dim=-1)
+        assert self.conv1d.bias is not None
         xBC = causal_conv(xBC, self.conv1d.weight.squeeze(1), self.conv1d.bias, packing)
         x, B, C = xBC.split([self.d_inner, self.d_state, self.d_state], dim=-1)
         y = ssd(

@@ -19,13 +19,12 @@ def padded_packing(input_ids: Tensor, mask: Tensor | None) -> tuple[Packing, Ten
     Raises:
         ValueError: a row is empty, or has padding before a token.
     """
-    rows, length = input_ids.shape
     if mask is None:
         mask = torch.ones_like(input_ids, dtype=torch.bool)
     if mask.shape != input_ids.shape:
         raise ValueError(f"mask {tuple(mask.shape)} does not fit ids {tuple(input_ids.shape)}")
     mask = mask.bool()
-    if length == 0 or not bool(mask[:, 0].all()):
+    if mask.shape[1] == 0 or not bool(mask[:, 0].all()):
         raise ValueError("every row of a padded batch needs a token at its first position")
     if bool((mask[:, 1:] & ~mask[:, :-1]).any()):
         raise ValueError("padding must follow a row's tokens, not stand before or between them")

@@ -19,7 +19,6 @@ class Layer(nn.Module):
     def __init__(self, spec: LayerSpec, config: HNetConfig, stage: int) -> None:
         super().__init__()
         d_model = config.d_model[stage]
-        self.spec = spec
         self.norm1 = RMSNorm(d_model)
         self.mixer: nn.Module
         if spec.mixer == "mamba2":
@@ -44,6 +43,7 @@ class Stack(nn.Module):
 
     def __init__(self, spec: StackSpec, config: HNetConfig, stage: int) -> None:
         super().__init__()
+        self.spec = spec
         self.layers = nn.ModuleList(Layer(layer, config, stage) for layer in spec)
         self.rmsnorm = RMSNorm(config.d_model[stage])
 

@@ -25,10 +25,10 @@ def _global(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 def _banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     """(n, H, L, d), each query on its ``window`` predecessors and itself."""
-    n, H, L, d = q.shape
+    n, length = q.shape[0], q.shape[2]
     band = max(window, MIN_BAND)
-    blocks = -(-L // band)
-    fill = blocks * band - L
+    blocks = -(-length // band)
+    fill = blocks * band - length
     q = F.pad(q, (0, 0, 0, fill)).unflatten(2, (blocks, band))
     # One band of padding before the first block; the mask hides it.
     k, v = (F.pad(t, (0, 0, band, fill)).unfold(2, 2 * band, band) for t in (k, v))
@@ -44,7 +44,7 @@ def _banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
         v.permute(0, 2, 1, 4, 3).flatten(0, 1),
         attn_mask=mask.repeat(n, 1, 1).unsqueeze(1),
     )
-    return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :L]
+    return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :length]
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1) -> Tensor:
@@ -54,16 +54,15 @@ def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -
     for sequence, length in enumerate(lengths):
         groups[length].append(sequence)
 
-    outputs, order = [], []
+    outputs: list[Tensor] = []
+    order: list[int] = []
     qkv = torch.stack([q, k, v])
     pieces = torch.split(qkv, lengths, dim=1)
     for length, members in groups.items():
         stacked = torch.stack([pieces[m] for m in members], dim=1)  # (3, n, L, H, d)
         q_g, k_g, v_g = stacked.transpose(2, 3).unbind(0)
-        if 0 <= window < length - 1:
-            out = _banded(q_g, k_g, v_g, window)
-        else:
-            out = _global(q_g, k_g, v_g)
+        banded = 0 <= window < length - 1
+        out = _banded(q_g, k_g, v_g, window) if banded else _global(q_g, k_g, v_g)
         outputs.extend(out.transpose(1, 2).unbind(0))
         order.extend(members)
     in_order = sorted(range(len(order)), key=order.__getitem__)

@@ -16,56 +16,68 @@ from torch.autograd.function import once_differentiable
 
 from hnet_seq.ops.packing import Packing
 
-ROWS = 1024  # tokens: rows x channels of one step stay in the cache over its W passes
+ROWS = 512  # tokens: rows x channels of one step stay in the cache over its W passes
 
 
 class _CausalConv(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, packing: Packing) -> Tensor:
         taps = weight.t().contiguous()  # (W, C)
-        crossings = packing.crossings(taps.shape[0])
-        ctx.crossings = crossings
-        ctx.save_for_backward(x, weight, bias)
-        return F.silu(_linear(x, taps, bias, crossings), inplace=False)
+        ctx.packing = packing
+        ctx.save_for_backward(x, taps, bias)
+        u = _linear(x, taps, bias, packing)
+        for rows in _steps(x.shape[0]):
+            F.silu(u[rows], inplace=True)
+        return u
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, bias = ctx.saved_tensors
-        taps = weight.t().contiguous()
+        x, taps, bias = ctx.saved_tensors
+        packing: Packing = ctx.packing
         width, total = taps.shape[0], x.shape[0]
-        u = _linear(x, taps, bias, ctx.crossings)
-        du = torch.ops.aten.silu_backward(grads[0], u)
-        dx = du * taps[-1]
-        dtaps = torch.empty_like(taps)
-        dtaps[-1] = (du * x).sum(0)
-        for lag in range(1, min(width, total)):
-            dx[:-lag].addcmul_(du[lag:], taps[-1 - lag])
-            dtaps[-1 - lag] = (du[lag:] * x[:-lag]).sum(0)
-        dtaps[: max(0, width - total)] = 0
-        for lag, rows in ctx.crossings:
+        du = _linear(x, taps, bias, packing)
+        dx = x.new_empty(x.shape)
+        dtaps, dbias = torch.zeros_like(taps), torch.zeros_like(bias)
+        product = x.new_empty(min(ROWS, total), x.shape[1])
+        # From the right: a row of dx needs du of the rows behind it.
+        for rows in reversed(_steps(total)):
+            torch.ops.aten.silu_backward.grad_input(grads[0][rows], du[rows], grad_input=du[rows])
+            dbias += du[rows].sum(0)
+            torch.mul(du[rows], taps[-1], out=dx[rows])
+            for lag in range(width):
+                stop = min(rows.stop, total - lag)
+                if rows.start < stop:
+                    here = product[: stop - rows.start]
+                    behind = du[rows.start + lag : stop + lag]
+                    if lag:
+                        dx[rows.start : stop].addcmul_(behind, taps[-1 - lag])
+                    torch.mul(behind, x[rows.start : stop], out=here)
+                    dtaps[-1 - lag] += here.sum(0)
+        for lag, rows in packing.crossings(width):
             if rows.numel():
                 dx.index_add_(0, rows - lag, du[rows] * -taps[-1 - lag])
                 dtaps[-1 - lag] -= (du[rows] * x[rows - lag]).sum(0)
-        return dx, dtaps.t(), du.sum(0), None
+        return dx, dtaps.t(), dbias, None
 
 
-def _linear(x: Tensor, taps: Tensor, bias: Tensor, crossings: list[tuple[int, Tensor]]) -> Tensor:
+def _linear(x: Tensor, taps: Tensor, bias: Tensor, packing: Packing) -> Tensor:
     """The convolution before SiLU."""
-    width, total = taps.shape[0], x.shape[0]
-    u = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    for start in range(0, total, ROWS):
-        stop = min(start + ROWS, total)
-        rows = u[start:stop]
-        torch.addcmul(bias, x[start:stop], taps[-1], out=rows)
-        for lag in range(1, width):
-            first = max(start, lag)
-            if first < stop:
-                u[first:stop].addcmul_(x[first - lag : stop - lag], taps[-1 - lag])
-    for lag, rows in crossings:
-        if rows.numel():
-            u.index_add_(0, rows, x[rows - lag] * -taps[-1 - lag])
+    u = x.new_empty(x.shape)
+    for rows in _steps(x.shape[0]):
+        torch.addcmul(bias, x[rows], taps[-1], out=u[rows])
+        for lag in range(1, taps.shape[0]):
+            first = max(rows.start, lag)
+            if first < rows.stop:
+                u[first : rows.stop].addcmul_(x[first - lag : rows.stop - lag], taps[-1 - lag])
+    for lag, crossing in packing.crossings(taps.shape[0]):
+        if crossing.numel():
+            u.index_add_(0, crossing, x[crossing - lag] * -taps[-1 - lag])
     return u
+
+
+def _steps(total: int) -> list[slice]:
+    return [slice(start, min(start + ROWS, total)) for start in range(0, total, ROWS)]
 
 
 def causal_conv(x: Tensor, weight: Tensor, bias: Tensor, packing: Packing) -> Tensor:

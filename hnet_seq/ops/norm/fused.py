@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-ROWS = 1024  # tokens: one step's rows stay in the cache over its passes
+ROWS = 512  # tokens: one step's rows stay in the cache over its passes
 
 
 def _scale(x: Tensor, eps: float) -> Tensor:

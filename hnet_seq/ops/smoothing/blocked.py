@@ -18,18 +18,21 @@ from hnet_seq.ops.packing import Blocks, Packing
 BLOCK = 64
 
 
-def _recurrence(decay: Tensor, b: Tensor, sequence_index: Tensor) -> Tensor:
-    """y_k = decay_k y_{k-1} + b_k inside each sequence; decay (K,) > 0, b (K, D)."""
+def _recurrence(log_decay: Tensor, b: Tensor, sequence_index: Tensor) -> Tensor:
+    """y_k = exp(log_decay_k) y_{k-1} + b_k inside each sequence; log_decay (K,) fp64, b (K, D).
+
+    Logarithms all the way down: the decay over a block of blocks underflows.
+    """
     blocks = Blocks(sequence_index, min(BLOCK, max(1, b.shape[0])))
     # The running sum of logs is large beside its differences: fp32 would cost four digits.
-    running = blocks.split(decay.double().log()).cumsum(1)
+    running = blocks.split(log_decay).cumsum(1)
     matrix = (running.unsqueeze(2) - running.unsqueeze(1) + blocks.causal).exp().to(b.dtype)
     y = matrix @ blocks.split(b)  # (B, Q, D)
     if blocks.count > 1:
         reach = running.exp().to(b.dtype) * blocks.from_left.to(b.dtype)
         # A block that no state passes through starts a sequence of blocks of its own.
         carried = _recurrence(
-            running[:, -1].exp(),
+            running[:, -1],
             y[:, -1],
             (blocks.through == 0).cumsum(0),
         )
@@ -40,7 +43,7 @@ def _recurrence(decay: Tensor, b: Tensor, sequence_index: Tensor) -> Tensor:
 class _Smooth(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, p: Tensor, sequence_index: Tensor) -> Tensor:
-        y = _recurrence(1 - p, p[:, None] * z, sequence_index)
+        y = _recurrence(torch.log1p(-p.double()), p[:, None] * z, sequence_index)
         ctx.save_for_backward(z, p, y, sequence_index)
         return y
 
@@ -49,9 +52,9 @@ class _Smooth(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         z, p, y, sequence_index = ctx.saved_tensors
         # The gradient obeys the same recurrence from the right: g_k = dy_k + a_{k+1} g_{k+1}.
-        decay = torch.ones_like(p)
-        decay[:-1] = 1 - p[1:]
-        g = _recurrence(decay.flip(0), grads[0].flip(0), sequence_index.flip(0)).flip(0)
+        log_decay = torch.zeros_like(p, dtype=torch.float64)
+        log_decay[:-1] = torch.log1p(-p[1:].double())
+        g = _recurrence(log_decay.flip(0), grads[0].flip(0), sequence_index.flip(0)).flip(0)
         dp = (g * z).sum(1)
         same = sequence_index[1:] == sequence_index[:-1]
         dp[1:] -= (g[1:] * y[:-1]).sum(1) * same

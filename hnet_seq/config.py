@@ -1,0 +1,253 @@
+"""Experiments: dataclass defaults < YAML files < ``key=value`` from the command line.
+
+OmegaConf merges in struct mode, so a misspelt key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from hnet_seq.model.config import HNetConfig
+from modalities.errors import UsageError
+
+_PACKAGE = Path(__file__).parent
+#: In the wheel the files lie inside the package, in a checkout beside it.
+CONFIG_FOLDER = next(
+    folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir()
+)
+
+
+@dataclass
+class SourceConfig:
+    """One folder of shards."""
+
+    path: str = ""
+
+
+@dataclass
+class DataConfig:
+    """What is read, and in what pieces.
+
+    Attributes:
+        sources: folders of shards; one for now.
+        context: tokens of a training sequence.
+        batch_tokens: tokens of one optimiser step.
+        micro_batch_tokens: tokens computed at once; gradients are accumulated up to
+            ``batch_tokens``. 0 means all at once.
+        reverse_complement: read half of the training windows from the other strand.
+        soft_mask_weight: loss weight of soft-masked positions, kept by ``shard``.
+        validation_context: tokens of a validation sequence; 0 means ``context``.
+        workers: processes that prepare batches; 0 prepares them in the trainer.
+    """
+
+    sources: list[SourceConfig] = field(default_factory=list)
+    context: int = 8192
+    batch_tokens: int = 16384
+    micro_batch_tokens: int = 0
+    reverse_complement: bool = False
+    soft_mask_weight: float = 1.0
+    validation_context: int = 0
+    workers: int = 0
+
+
+@dataclass
+class OptimizerConfig:
+    """AdamW. ``stage_multipliers`` scale the rate, from the outside in; empty: the paper's rule."""
+
+    learning_rate: float = 3e-3
+    stage_multipliers: list[float] = field(default_factory=list)
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+
+
+@dataclass
+class ScheduleConfig:
+    """Learning rate over the run: ``wsd``, ``cosine`` or ``constant``; fractions of the steps."""
+
+    name: str = "wsd"
+    warmup: float = 0.1
+    decay: float = 0.2
+    final: float = 0.0
+
+
+@dataclass
+class RatioLossConfig:
+    """Per stage, from the outside in: target tokens per chunk, and weight in the loss."""
+
+    targets: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
+@dataclass
+class TrainConfig:
+    """The run. ``*_every`` count optimiser steps; 0 means only at the end."""
+
+    steps: int = 1000
+    residual_proj: str = "zero"
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    ratio_loss: RatioLossConfig = field(default_factory=RatioLossConfig)
+    log_every: int = 10
+    validate_every: int = 100
+    checkpoint_every: int = 500
+    keep_checkpoints: int = 2
+
+
+@dataclass
+class ExperimentConfig:
+    """All that determines a run."""
+
+    seed: int = 0
+    model: HNetConfig = field(default_factory=HNetConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def validate(self) -> None:
+        """Raise ValueError unless the values describe a run."""
+        self.model.validate()
+        data, train = self.data, self.train
+        stages = self.model.num_stages
+        for name, count in (
+            ("train.ratio_loss.targets", len(train.ratio_loss.targets)),
+            ("train.ratio_loss.weights", len(train.ratio_loss.weights)),
+        ):
+            if count != stages:
+                raise ValueError(f"{name}: expected {stages} values, one for each stage")
+        if any(target <= 1 for target in train.ratio_loss.targets):
+            raise ValueError("train.ratio_loss.targets: must be above 1 token per chunk")
+        if train.optimizer.stage_multipliers and len(train.optimizer.stage_multipliers) != (
+            stages + 1
+        ):
+            raise ValueError(f"train.optimizer.stage_multipliers: expected {stages + 1} values")
+        if len(data.sources) > 1:
+            raise ValueError("data.sources: mixing several sources is not supported yet; give one")
+        for name, value in (
+            ("data.context", data.context),
+            ("data.batch_tokens", data.batch_tokens),
+            ("train.steps", train.steps),
+            ("train.log_every", train.log_every),
+            ("train.keep_checkpoints", train.keep_checkpoints),
+        ):
+            if value < 1:
+                raise ValueError(f"{name}: expected at least 1; got {value}")
+        if data.micro_batch_tokens and data.batch_tokens % data.micro_batch_tokens:
+            raise ValueError(
+                f"data.micro_batch_tokens: {data.micro_batch_tokens} does not divide "
+                f"data.batch_tokens, {data.batch_tokens}"
+            )
+        if train.schedule.name not in ("wsd", "cosine", "constant"):
+            raise ValueError(
+                f"train.schedule.name: {train.schedule.name!r} is not wsd, cosine or constant"
+            )
+        if not 0 <= train.schedule.warmup + train.schedule.decay <= 1:
+            raise ValueError("train.schedule: warmup and decay must together be at most 1")
+        if train.residual_proj not in ("zero", "identity"):
+            raise ValueError(
+                f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
+            )
+
+
+def shipped() -> list[str]:
+    """Names of the complete experiments that come with the package."""
+    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
+
+
+def load_experiment(name: str | Path, overrides: list[str] | None = None) -> ExperimentConfig:
+    """Read an experiment by name or path.
+
+    A file may begin with ``include: [model/..., train/...]``: those are merged first, in order.
+
+    Args:
+        overrides: ``key=value`` in OmegaConf's dotlist form.
+
+    Raises:
+        UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
+    """
+    schema = OmegaConf.structured(ExperimentConfig)
+    merged = schema
+    for path, layer in _layers(_find(name)):
+        merged = _merge(merged, layer, path)
+    for item in overrides or []:
+        key, separator, _ = item.partition("=")
+        if not separator or not key:
+            raise UsageError("command line", f"{item!r}: expected key=value")
+        merged = _merge(merged, OmegaConf.from_dotlist([item]), "command line")
+    config = OmegaConf.to_object(merged)
+    assert isinstance(config, ExperimentConfig)
+    try:
+        config.validate()
+    except (ValueError, TypeError) as error:
+        raise UsageError(_find(name), str(error)) from error
+    return config
+
+
+def save_experiment(config: ExperimentConfig, path: Path) -> None:
+    """Write the resolved configuration; :func:`load_experiment` reads it back."""
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(dataclasses.asdict(config))))
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise UsageError(path, "no such file")
+    inside = CONFIG_FOLDER / f"{name}.yaml"
+    if inside.is_file():
+        return inside
+    raise UsageError(
+        str(name), f"no experiment of this name; shipped: {', '.join(shipped())}; or give a .yaml"
+    )
+
+
+def _layers(path: Path) -> list[tuple[Path, DictConfig]]:
+    try:
+        layer = OmegaConf.load(path)
+    except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise UsageError(path, f"not readable as YAML: {_one_line(error)}") from error
+    if not isinstance(layer, DictConfig):
+        raise UsageError(path, "expected a mapping of keys to values")
+    include = layer.pop("include", [])
+    if isinstance(include, str):
+        include = [include]
+    return [*(pair for name in include for pair in _layers(_find(name))), (path, layer)]
+
+
+def _merge(base: Any, layer: DictConfig, origin: Path | str) -> Any:
+    try:
+        merged = OmegaConf.merge(base, layer)
+        OmegaConf.to_object(merged)
+        return merged
+    except OmegaConfBaseException as error:
+        key = str(error.full_key or "")
+        known = _keys(OmegaConf.to_container(OmegaConf.structured(ExperimentConfig)))
+        if key and key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known[:6])} ..."
+            raise UsageError(origin, f"unknown key {key}{hint}") from error
+        raise UsageError(origin, f"{key}: {_one_line(error)}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(origin, _one_line(error)) from error
+
+
+def _keys(tree: Any, prefix: str = "") -> list[str]:
+    if not isinstance(tree, dict):
+        return []
+    return [
+        name
+        for key, value in tree.items()
+        for name in (f"{prefix}{key}", *_keys(value, f"{prefix}{key}."))
+    ]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n    full_key")[0].split())

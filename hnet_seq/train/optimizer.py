@@ -1,0 +1,71 @@
+"""AdamW with a learning rate per stage, and decay only where it belongs."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import torch
+from torch import nn
+
+from hnet_seq.config import OptimizerConfig
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.hnet import HNet
+
+_N_GPT = 4.6  # tokens (bytes) of one GPT-2 token, the paper's reference
+
+
+def stage_multipliers(d_model: list[int], targets: list[float]) -> list[float]:
+    """lambda_s = sqrt(N_GPT prod_{i >= s} N_i / prod_i N_i * D_S / D_s), with N_S = 1.
+
+    Hwang, Wang, Gu 2025, section 3.3: outer stages see more tokens, hence larger rates.
+
+    Args:
+        d_model: widths D_0 .. D_S.
+        targets: tokens per chunk N_0 .. N_{S-1}.
+    """
+    total = math.prod(targets)
+    return [
+        math.sqrt(_N_GPT * math.prod(targets[stage:]) / total * d_model[-1] / width)
+        for stage, width in enumerate(d_model)
+    ]
+
+
+def parameter_groups(model: HNetForCausalLM) -> dict[tuple[int, bool], list[str]]:
+    """Parameter names by (stage, decayed).
+
+    Matrices of linear maps decay. Norms, biases, embeddings, convolutions, ``pad_dimension`` and
+    the state-space A_log, D and dt_bias do not. Embedding and output head belong to stage 0.
+    """
+    stages = {
+        f"{name}.": module.stage for name, module in model.named_modules() if type(module) is HNet
+    }
+    decayed = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)} - {
+        id(model.embeddings.weight)
+    }
+    groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
+    for name, parameter in model.named_parameters():
+        stage = max((s for prefix, s in stages.items() if name.startswith(prefix)), default=0)
+        groups[stage, id(parameter) in decayed].append(name)
+    return dict(sorted(groups.items()))
+
+
+def build_optimizer(
+    model: HNetForCausalLM, config: OptimizerConfig, targets: list[float]
+) -> torch.optim.AdamW:
+    """The optimiser; each group's ``peak`` is its rate before the schedule."""
+    multipliers = config.stage_multipliers or stage_multipliers(model.config.d_model, targets)
+    parameters = dict(model.named_parameters())
+    groups = []
+    for (stage, decayed), names in parameter_groups(model).items():
+        peak = config.learning_rate * multipliers[stage]
+        groups.append(
+            {
+                "params": [parameters[name] for name in names],
+                "lr": peak,
+                "peak": peak,
+                "weight_decay": config.weight_decay if decayed else 0.0,
+            }
+        )
+    betas = (config.betas[0], config.betas[1])
+    return torch.optim.AdamW(groups, betas=betas, fused=True)

@@ -1,0 +1,114 @@
+"""The run folder: configuration, metrics, checkpoints. A kill leaves the last complete checkpoint.
+
+config.yaml  run.json  metrics.jsonl  checkpoints/step-000500/{model.safetensors, config.json,
+trainer.pt}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from modalities.errors import InputError, UsageError
+
+_TRAINER = "trainer.pt"
+
+
+class RunFolder:
+    """Paths and atomic writes of one run."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.checkpoints = self.path / "checkpoints"
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            UsageError: there is a run in it already.
+        """
+        if self.config.exists():
+            raise UsageError(self.path, "holds a run already; --resume it, or give another --out")
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(self.path, "exists and is not a folder")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def write_json(self, name: str, values: Any) -> None:
+        """Write a small JSON file under a temporary name and rename it."""
+        write_text_atomically(self.path / name, json.dumps(values, indent=2) + "\n")
+
+    # Metrics -----------------------------------------------------------------------------------
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one line to ``metrics.jsonl``."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop what was logged after ``step``: the resumed run will log it again."""
+        if not self.metrics.exists():
+            return
+        kept = []
+        for line in self.metrics.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (json.JSONDecodeError, KeyError):
+                break  # a kill in the middle of a line: everything behind it is later
+        write_text_atomically(self.metrics, "".join(kept))
+
+    # Checkpoints -------------------------------------------------------------------------------
+
+    def save(self, model: HNetForCausalLM, state: dict[str, Any], step: int, keep: int) -> Path:
+        """Write a checkpoint completely, then give it its name, then drop the oldest."""
+        target = self.checkpoints / f"step-{step:06d}"
+        partial = self.checkpoints / f".{target.name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        model.save_pretrained(partial)
+        torch.save(state, partial / _TRAINER)
+        for file in partial.iterdir():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        for old in self._complete()[:-keep]:
+            shutil.rmtree(old)
+        return target
+
+    def latest(self) -> Path:
+        """The last complete checkpoint.
+
+        Raises:
+            InputError: there is none.
+        """
+        complete = self._complete()
+        if not complete:
+            raise InputError(self.checkpoints, "no complete checkpoint to resume from")
+        return complete[-1]
+
+    def load_state(self, checkpoint: Path) -> dict[str, Any]:
+        """The trainer state beside the weights; tensors and plain values only."""
+        try:
+            state: dict[str, Any] = torch.load(checkpoint / _TRAINER, weights_only=True)
+        except Exception as error:
+            message = " ".join(str(error).split())[:200]
+            raise InputError(checkpoint / _TRAINER, f"not a readable state: {message}") from error
+        return state
+
+    def _complete(self) -> list[Path]:
+        return sorted(path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}"))
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write to a temporary name beside ``path`` and rename: never half a file."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,73 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from hnet_seq import HNetConfig, HNetForCausalLM
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> str:
+    """Every device of this machine."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return request.param
+
+
+LAYOUTS = {
+    "isotropic": {"arch_layout": ["m1T1"], "d_model": [64], "d_intermediate": [128]},
+    "one stage": {
+        "arch_layout": ["m1t1", ["T1m1"], "m2"],
+        "d_model": [64, 128],
+        "d_intermediate": [0, 128],
+    },
+    "two stages, MLPs outside, tied": {
+        "arch_layout": ["M1", ["T1m1", ["M1"], "m1"], "t1"],
+        "d_model": [64, 64, 128],
+        "d_intermediate": [128, 128, 128],
+        "tie_embeddings": True,
+    },
+}
+
+
+def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
+    """A small model whose router is not the identity, so that chunks vary."""
+    shape = LAYOUTS[layout]
+    stages = len(shape["d_model"])
+    config = HNetConfig.from_dict(
+        {
+            **shape,
+            "vocab_size": 8,
+            "ssm_cfg": {"d_state": 16},
+            "attn_cfg": {
+                "num_heads": [4] * stages,
+                "rotary_emb_dim": [8] * stages,
+                "window_size": [7, *[-1] * (stages - 1)],
+            },
+        }
+    )
+    model = HNetForCausalLM(config, seed=seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "routing_module" in name or "residual_proj" in name or "pad_dimension" in name:
+                parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+    return model.eval()
+
+
+@pytest.fixture(params=list(LAYOUTS))
+def model(request: pytest.FixtureRequest) -> HNetForCausalLM:
+    """A small model of each kind."""
+    return make_model(request.param)
+
+
+@pytest.fixture
+def tokens() -> Callable[[int], torch.Tensor]:
+    """Random bases, the same for the same length."""
+    return lambda n: torch.randint(0, 4, (n,), generator=torch.Generator().manual_seed(n))
