@@ -1,0 +1,23 @@
+"""What a sequence is. Needs numpy only."""
+
+from __future__ import annotations
+
+from modalities import dna, text
+from modalities.base import Modality
+from modalities.errors import InputError, UsageError
+
+MODALITIES: dict[str, Modality] = {m.name: m for m in (dna.DNA, text.TEXT)}
+
+
+def get(name: str) -> Modality:
+    """The modality of that name.
+
+    Raises:
+        UsageError: there is none; the message names those there are.
+    """
+    if name not in MODALITIES:
+        raise UsageError("modality", f"{name!r} is unknown; expected {' or '.join(MODALITIES)}")
+    return MODALITIES[name]
+
+
+__all__ = ["MODALITIES", "InputError", "Modality", "UsageError", "get"]

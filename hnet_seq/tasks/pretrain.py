@@ -14,6 +14,7 @@ from hnet_seq.config import ExperimentConfig, load_experiment, save_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
+from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
 from pipelines.batches import TokenBatches
@@ -53,6 +54,7 @@ def pretrain(
         raise UsageError("data.sources", "no shards given; --data FOLDER or data.sources in YAML")
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    keep_freed_memory()
     train, validation = _sources(config)
     per_step = config.data.batch_tokens // (
         config.data.micro_batch_tokens or config.data.batch_tokens

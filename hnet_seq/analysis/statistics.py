@@ -1,0 +1,220 @@
+"""Boundary rates by what a base is, each with a 95% interval and beside its controls.
+
+Only counts per 10-kb block are kept, so a genome of any size fits. The structure of the summary
+is documented in ``docs/boundaries.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.analysis.annotation import RecordAnnotation
+from hnet_seq.analysis.labels import (
+    NOT_COUNTED,
+    TABLES,
+    UNKNOWN_CONTEXT,
+    base_contexts,
+    base_labels,
+    known,
+)
+
+BLOCK = 10_000  # bases: neighbours are not independent, blocks of this length nearly are
+REPLICATES = 1000
+MIN_BLOCKS = 10  # fewer say too little about how much blocks differ
+LONGEST_CHUNK = 64  # bases: longer chunks share the last bin, as in metrics.jsonl
+_SPAN = 100 * BLOCK  # bases labelled at a time
+_CONTEXTS = UNKNOWN_CONTEXT + 1
+
+Counts = NDArray[np.int64]
+
+
+class BoundaryStatistics:
+    """Sums over records of where one stage's boundaries fall."""
+
+    def __init__(self) -> None:
+        self._bases: list[list[Counts]] = [[] for _ in TABLES]  # (blocks, labels) of each span
+        self._boundaries: list[list[Counts]] = [[] for _ in TABLES]
+        self._contexts = [np.zeros((len(table.rows), _CONTEXTS), np.int64) for table in TABLES]
+        self._context_totals = np.zeros((2, _CONTEXTS), np.int64)  # boundaries, bases
+        self._chunk_lengths = np.zeros(LONGEST_CHUNK + 1, np.int64)
+        self._chunked_bases = 0
+        self.bases = 0
+        self.boundaries = 0
+
+    def add(
+        self,
+        tokens: NDArray[np.uint8],
+        mask: NDArray[np.bool_],
+        annotation: RecordAnnotation,
+        start: int = 0,
+    ) -> None:
+        """Count one record, or one region of it.
+
+        Args:
+            tokens: (n,) the bases ``[start, start + n)`` of the record.
+            mask: (n,) True where a chunk begins.
+            annotation: of the whole record.
+        """
+        self._add_chunks(mask)
+        self.bases += len(tokens)
+        self.boundaries += int(mask.sum())
+        contexts = base_contexts(tokens)
+        counted = known(tokens)
+        if start == 0:
+            counted[:1] = False  # every record begins with a chunk, whatever the router thinks
+        for left in range(0, len(tokens), _SPAN):
+            span = slice(left, min(left + _SPAN, len(tokens)))
+            labels = base_labels(
+                tokens, annotation, start + span.start, start + span.stop, origin=start
+            )
+            self._add_span(labels, mask[span], contexts[span], counted[span])
+
+    def _add_chunks(self, mask: NDArray[np.bool_]) -> None:
+        lengths = np.diff(np.flatnonzero(mask))
+        self._chunked_bases += int(lengths.sum())
+        self._chunk_lengths += np.bincount(
+            np.minimum(lengths, LONGEST_CHUNK), minlength=LONGEST_CHUNK + 1
+        )
+
+    def _add_span(
+        self,
+        labels: list[NDArray[np.int8]],
+        mask: NDArray[np.bool_],
+        contexts: NDArray[np.int64],
+        counted: NDArray[np.bool_],
+    ) -> None:
+        self._context_totals += np.stack(
+            [
+                np.bincount(contexts[counted & mask], minlength=_CONTEXTS),
+                np.bincount(contexts[counted], minlength=_CONTEXTS),
+            ]
+        )
+        block = np.arange(len(mask)) // BLOCK
+        blocks = int(block[-1]) + 1
+        for table, here in enumerate(labels):
+            size = len(TABLES[table].rows)
+            kept = np.flatnonzero(counted & (here != NOT_COUNTED))
+            label = here[kept].astype(np.int64)
+            cell = block[kept] * size + label
+            self._bases[table].append(_grid(cell, blocks, size))
+            self._boundaries[table].append(_grid(cell[mask[kept]], blocks, size))
+            self._contexts[table] += _grid(label * _CONTEXTS + contexts[kept], size, _CONTEXTS)
+
+    @property
+    def rate(self) -> float | None:
+        """Boundaries per counted base; None before any base was counted."""
+        boundaries, bases = self._context_totals.sum(axis=1)
+        return float(boundaries / bases) if bases else None
+
+    def summary(self, seed: int = 0) -> dict[str, Any]:
+        """Every table of ``boundaries.json`` for this stage.
+
+        Args:
+            seed: of the bootstrap.
+        """
+        sections: dict[str, Any] = {table.section: [] for table in TABLES}
+        boundaries, bases = self._context_totals
+        context_rates = boundaries / np.maximum(bases, 1)
+        for table, counts in enumerate(self._contexts):
+            empty = np.zeros((0, len(counts)), np.int64)
+            rates = _rates(
+                np.concatenate([empty, *self._bases[table]]),
+                np.concatenate([empty, *self._boundaries[table]]),
+                counts,
+                context_rates,
+                self.rate,
+                seed,
+            )
+            sections[TABLES[table].section] += [
+                row | numbers for row, numbers in zip(TABLES[table].rows, rates, strict=True)
+            ]
+        return sections | {
+            "chunk_length": chunk_length_table(self._chunk_lengths, self._chunked_bases),
+            "bases": self.bases,
+            "boundaries": self.boundaries,
+            "rate": self.rate,
+        }
+
+
+def chunk_length_table(lengths: Counts, bases: int) -> dict[str, Any]:
+    """Histogram of chunk lengths beside the same number of chunks cut at random.
+
+    Args:
+        lengths: (LONGEST_CHUNK + 1,) chunks of each length; the last bin is that long or longer.
+        bases: in all of these chunks.
+
+    Returns:
+        ``histogram`` and ``control``: length (bases) to chunks. The control is the geometric law
+        r (1 - r)^(k-1) of boundaries that fall on each base with the same probability r.
+    """
+    chunks = int(lengths.sum())
+    if not chunks:
+        return {"chunks": 0, "mean": None, "histogram": {}, "control": {}}
+    rate = chunks / bases
+    k = np.arange(1, LONGEST_CHUNK + 1)
+    share = rate * (1 - rate) ** (k - 1)
+    share[-1] = (1 - rate) ** (LONGEST_CHUNK - 1)
+    return {
+        "chunks": chunks,
+        "mean": bases / chunks,
+        "histogram": {str(n): int(lengths[n]) for n in k if lengths[n]},
+        "control": {str(n): float(chunks * p) for n, p in zip(k, share, strict=True)},
+    }
+
+
+def block_bootstrap(
+    bases: Counts, boundaries: Counts, *, seed: int = 0, replicates: int = REPLICATES
+) -> NDArray[np.float64]:
+    """(replicates, L) boundary rates of each label in genomes of blocks drawn with replacement.
+
+    Args:
+        bases, boundaries: (blocks, L) counts.
+
+    A rate is NaN where a replicate drew no base of the label. (Efron and Tibshirani, An
+    Introduction to the Bootstrap, 1993, section 8.6: blocks keep the dependence of neighbours.)
+    """
+    generator = np.random.default_rng(seed)
+    blocks, size = bases.shape
+    rates = np.full((replicates, size), np.nan)
+    both = np.hstack([boundaries, bases]).astype(np.float64)
+    for replicate in range(replicates):
+        weights = np.bincount(generator.integers(blocks, size=blocks), minlength=blocks)
+        totals = weights @ both
+        np.divide(totals[:size], totals[size:], out=rates[replicate], where=totals[size:] > 0)
+    return rates
+
+
+def _rates(
+    bases: Counts,
+    boundaries: Counts,
+    contexts: Counts,
+    context_rates: NDArray[np.float64],
+    overall: float | None,
+    seed: int,
+) -> Iterator[dict[str, Any]]:
+    """One row of numbers for each label; what too few bases cannot tell is None."""
+    enough = (bases > 0).sum(axis=0) >= MIN_BLOCKS
+    if enough.any():
+        replicates = block_bootstrap(bases, boundaries, seed=seed)
+    for label, used in enumerate(enough):
+        n, k = int(bases[:, label].sum()), int(boundaries[:, label].sum())
+        low = high = None
+        if used:
+            low, high = map(float, np.nanquantile(replicates[:, label], [0.025, 0.975]))
+        yield {
+            "rate": k / n if n else None,
+            "low": low,
+            "high": high,
+            "control": overall,
+            "context_control": float(contexts[label] @ context_rates / n) if n else None,
+            "bases": n,
+            "boundaries": k,
+        }
+
+
+def _grid(cell: Counts, rows: int, columns: int) -> Counts:
+    return np.bincount(cell, minlength=rows * columns).reshape(rows, columns)

@@ -1,0 +1,60 @@
+"""Sequences that stand in both training and test, or under two labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+
+_COMPLEMENT = np.array([3, 2, 1, 0, *range(4, 256)], np.uint8)
+
+
+class Duplicates(TypedDict):
+    """Counts of test sequences, and of distinct sequences under more than one label."""
+
+    test: int
+    exact: int
+    reverse_complement: int
+    conflicting_labels: int
+
+
+def count_duplicates(
+    train: Sequence[np.ndarray],
+    train_labels: np.ndarray,
+    test: Sequence[np.ndarray],
+    test_labels: np.ndarray,
+) -> Duplicates:
+    """Test sequences that stand in train as they are, or only as their reverse complement.
+
+    ``conflicting_labels`` counts distinct sequences, of train and test together, that carry more
+    than one label; a sequence and its reverse complement count as the same one.
+    """
+    known = {sequence.tobytes() for sequence in train}
+    exact = [sequence.tobytes() in known for sequence in test]
+    reverse = [_reverse_complement(sequence) in known for sequence in test]
+    labels: dict[bytes, set[int]] = {}
+    for sequences, numbers in ((train, train_labels), (test, test_labels)):
+        for sequence, label in zip(sequences, numbers.tolist(), strict=True):
+            key = min(sequence.tobytes(), _reverse_complement(sequence))
+            labels.setdefault(key, set()).add(label)
+    return Duplicates(
+        test=len(test),
+        exact=sum(exact),
+        reverse_complement=sum(r and not e for e, r in zip(exact, reverse, strict=True)),
+        conflicting_labels=sum(len(found) > 1 for found in labels.values()),
+    )
+
+
+def _reverse_complement(tokens: np.ndarray) -> bytes:
+    return _COMPLEMENT[tokens[::-1]].tobytes()
+
+
+def describe_duplicates(duplicates: Duplicates) -> str:
+    """One line, for above the scores."""
+    leaked = duplicates["exact"] + duplicates["reverse_complement"]
+    return (
+        f"duplicates: {leaked:,} of {duplicates['test']:,} test sequences stand in train "
+        f"({duplicates['exact']:,} exactly, {duplicates['reverse_complement']:,} as reverse "
+        f"complement); {duplicates['conflicting_labels']:,} sequences carry two labels"
+    )

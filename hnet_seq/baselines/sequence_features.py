@@ -1,0 +1,85 @@
+"""Classifiers that know no model: the majority class, length, base composition, short words.
+
+A score on a benchmark means something only beside these: some benchmarks give their labels away in
+the sequences' lengths, and 1- to 5-mer counts beat many a trained network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hnet_seq.baselines.logistic import fit_logistic
+from hnet_seq.baselines.metrics import ScoreRow, score_row
+
+LONGEST_WORD = 5
+
+
+def score_baselines(
+    train: Sequence[np.ndarray],
+    train_labels: np.ndarray,
+    test: Sequence[np.ndarray],
+    test_labels: np.ndarray,
+    *,
+    num_classes: int,
+    seed: int = 0,
+) -> list[ScoreRow]:
+    """Scores on ``test`` of baselines fitted on ``train``.
+
+    Args:
+        train, test: uint8 tokens of each sequence, A C G T = 0..3, anything above is no base.
+        train_labels, test_labels: class numbers 0 .. ``num_classes`` - 1.
+        seed: of the folds that choose each penalty.
+    """
+    share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
+    rows = [
+        score_row("majority class", "baseline", np.tile(share, (len(test), 1)), test_labels),
+    ]
+    for name, features in (
+        ("length", length_features),
+        ("base composition", lambda sequences: word_frequencies(sequences, 1)),
+        (f"1- to {LONGEST_WORD}-mer frequencies", word_frequencies),
+    ):
+        model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
+        rows.append(score_row(name, "baseline", model.predict_proba(features(test)), test_labels))
+    return rows
+
+
+def length_features(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """(N, 2): length and its logarithm, in tokens."""
+    lengths = np.array([len(sequence) for sequence in sequences], np.float64)
+    return np.stack([lengths, np.log(np.maximum(lengths, 1))], 1)
+
+
+def word_frequencies(
+    sequences: Sequence[np.ndarray], longest_word: int = LONGEST_WORD
+) -> np.ndarray:
+    """Share of each word of A, C, G, T among a sequence's words of that length.
+
+    Words come in the order A, C, G, T, AA, AC, ... A word that holds another letter is left out; a
+    sequence without words of a length has zeros there.
+
+    Returns:
+        (N, 4 + 16 + ... + 4**``longest_word``) fp64; 1364 columns for 5.
+    """
+    count = len(sequences)
+    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    if not lengths.sum():
+        return np.zeros((count, sum(4**size for size in range(1, longest_word + 1))))
+    tokens = np.concatenate(sequences)
+    row = np.repeat(np.arange(count), lengths)
+    valid = tokens < 4
+    digit = np.where(valid, tokens, 0).astype(np.int64)
+    word, complete = digit, valid
+    columns = []
+    for size in range(1, longest_word + 1):
+        if size > 1:
+            # The word that ends at t is the shorter one that ends at t - 1, and the base at t.
+            word = np.concatenate([[0], word[:-1]]) * 4 + digit
+            complete = np.concatenate([[False], complete[:-1] & (row[1:] == row[:-1])]) & valid
+        found = np.bincount(
+            row[complete] * 4**size + word[complete], minlength=count * 4**size
+        ).reshape(count, -1)
+        columns.append(found / np.maximum(found.sum(1, keepdims=True), 1))
+    return np.concatenate(columns, 1)

@@ -1,0 +1,99 @@
+"""One vector per sequence from packed vectors, without padding: means over chunks and bases, last.
+
+Shapes: T packed vectors of width D, S sequences; every sequence has at least one vector. Sums are
+taken in fp32 whatever the vectors' type, each sequence by itself, so that a result does not depend
+on what else is packed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from hnet_seq.model.hnet import HNetOutput
+
+
+def mean_pool(vectors: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """(T, D) and (S + 1,) to the mean of each sequence, (S, D) fp32."""
+    lengths = cu_seqlens.diff().long()
+    return _sum(vectors.float(), lengths) / lengths.unsqueeze(1)
+
+
+def weighted_mean_pool(vectors: Tensor, weights: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """The mean of each sequence, each vector counted by its weight; (S, D) fp32.
+
+    Args:
+        vectors: (T, D).
+        weights: (T,) >= 0, with a positive sum in every sequence.
+        cu_seqlens: (S + 1,).
+    """
+    lengths = cu_seqlens.diff().long()
+    weights = weights.float().unsqueeze(1)
+    return _sum(vectors.float() * weights, lengths) / _sum(weights, lengths)
+
+
+def last_pool(vectors: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """(T, D) and (S + 1,) to the last vector of each sequence, (S, D) fp32."""
+    return vectors.index_select(0, cu_seqlens[1:].long() - 1).float()
+
+
+def chunk_bases(boundary_masks: Sequence[Tensor], cu_seqlens: Tensor) -> tuple[Tensor, Tensor]:
+    """How many tokens of the raw sequence each chunk of a stage covers.
+
+    Args:
+        boundary_masks: of stages 0 .. s, (T_0,), (T_1,) ...; position t of stage i + 1 is the
+            t-th True of stage i. The first position of every sequence is True.
+        cu_seqlens: (S + 1,) of the raw tokens.
+
+    Returns:
+        (T_{s+1},) int64 tokens of each chunk of stage s, and (S + 1,) int64 ``cu_seqlens`` of
+        these chunks.
+    """
+    start = torch.nonzero(boundary_masks[0]).squeeze(1)
+    for mask in boundary_masks[1:]:
+        start = start[mask]
+    bounds = cu_seqlens.long()
+    # A sequence begins a chunk in every stage, so the next chunk's start ends each chunk.
+    lengths = torch.cat([start, bounds[-1:]]).diff()
+    return lengths, torch.searchsorted(start, bounds)
+
+
+def pool(output: HNetOutput, cu_seqlens: Tensor, pooling: str, stage: int = -1) -> Tensor:
+    """One vector per sequence from what an H-Net returned, (S, D) fp32.
+
+    Args:
+        output: of packed sequences.
+        cu_seqlens: (S + 1,) of the raw tokens.
+        pooling: ``chunks``, the mean over the inner network's output at the chunks of ``stage``;
+            ``chunks_weighted``, the same, each chunk counted by its tokens; ``bases``, the mean
+            over the final hidden states; ``last``, the final hidden state of the last token.
+        stage: whose chunks, from the outside in; -1 is the innermost.
+
+    Raises:
+        ValueError: an unknown pooling, or chunks of a stage that the model does not have.
+    """
+    if pooling == "bases":
+        return mean_pool(output.hidden, cu_seqlens)
+    if pooling == "last":
+        return last_pool(output.hidden, cu_seqlens)
+    if pooling not in POOLINGS:
+        raise ValueError(f"unknown pooling {pooling!r}; known: {', '.join(POOLINGS)}")
+    stages = len(output.chunks)
+    if not -stages <= stage < stages:
+        raise ValueError(f"no chunks of stage {stage}: the model has {stages} stages of chunking")
+    masks = [record.boundary_mask for record in output.boundaries[: stage % stages + 1]]
+    lengths, chunk_cu_seqlens = chunk_bases(masks, cu_seqlens)
+    if pooling == "chunks":
+        return mean_pool(output.chunks[stage], chunk_cu_seqlens)
+    return weighted_mean_pool(output.chunks[stage], lengths, chunk_cu_seqlens)
+
+
+POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
+CHUNK_POOLINGS = ("chunks", "chunks_weighted")
+
+
+def _sum(vectors: Tensor, lengths: Tensor) -> Tensor:
+    # unsafe spares a check of the lengths on the host.
+    return torch.segment_reduce(vectors, "sum", lengths=lengths, axis=0, unsafe=True)

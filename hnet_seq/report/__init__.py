@@ -1,0 +1,1 @@
+"""One HTML page about a run: reading its files, drawing, writing the page."""

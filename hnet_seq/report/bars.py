@@ -1,0 +1,156 @@
+"""Chunk-length histograms and boundary-rate charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hnet_seq.report import svg
+from hnet_seq.report.html import Markup, element
+from hnet_seq.report.results import Rate
+
+_WIDTH = 600.0
+_LEFT, _TOP, _BOTTOM = 52.0, 30.0, 52.0
+
+
+def shares(counts: Mapping[int, int]) -> dict[int, float]:
+    """Each count as a share of all."""
+    total = sum(counts.values()) or 1
+    return {length: count / total for length, count in counts.items()}
+
+
+def geometric_shares(mean: float, longest: int) -> dict[int, float]:
+    """Chunk lengths when boundaries fall at random with the same rate: r (1 - r)^(k-1), r = 1/mean.
+
+    The last length holds all that is that long or longer.
+    """
+    rate = min(1.0, 1 / mean)
+    law = {k: rate * (1 - rate) ** (k - 1) for k in range(1, longest)}
+    return law | {longest: (1 - rate) ** (longest - 1)}
+
+
+def histogram_chart(
+    observed: Mapping[int, float], control: Mapping[int, float], *, description: str
+) -> Markup:
+    """Bars, with the control as a stepped line over them; x is length in bases."""
+    longest = max(control)
+    height, bottom = 300.0, 300.0 - _BOTTOM
+    top_share = max([*observed.values(), *control.values()])
+    x = svg.Scale(0.5, longest + 0.5, _LEFT, _WIDTH - 12)
+    y = svg.Scale(0, 100 * top_share * 1.06, bottom, _TOP)
+    step = x(2) - x(1)
+    bars = [
+        svg.rect(
+            x(length) - 0.42 * step,
+            y(100 * share),
+            0.84 * step,
+            bottom - y(100 * share),
+            "bar",
+            f"{length} bases: {100 * share:.2f}% of chunks",
+        )
+        for length, share in observed.items()
+        if length <= longest
+    ]
+    steps = [
+        (x(k) + side * step / 2, y(100 * control[k])) for k in sorted(control) for side in (-1, 1)
+    ]
+    return svg.drawing(
+        _WIDTH,
+        height,
+        svg.y_axis(y, _LEFT, _WIDTH - 12, "share of chunks (%)"),
+        *bars,
+        svg.polyline(steps, "control"),
+        svg.x_axis(x, bottom, "chunk length (bases)", wanted=10),
+        _legend([("bar", "the model"), ("control", "boundaries at random")], _WIDTH - 190, 44),
+        description=description,
+    )
+
+
+def rate_chart(rows: Sequence[Rate], *, description: str) -> Markup:
+    """One line a label: a dot with its 95% interval, and ticks where the controls stand."""
+    left = max(svg.text_width(row.label) for row in rows) + 20
+    right, pitch = _WIDTH - 14, 28.0
+    bottom = _TOP + pitch * len(rows) + 8
+    values = _values(rows)
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    margin = 0.08 * (high - low) or 0.01
+    x = svg.Scale(0 if begins_at_zero(rows) else low - margin, high + margin, left, right)
+    ticks = x.ticks(6)
+    parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in ticks]
+    for index, row in enumerate(rows):
+        parts += _rate_row(row, x, _TOP + pitch * (index + 0.5) + 4)
+    legend = [("model", "the model, 95% interval"), ("control", "at random")]
+    if any(row.context_control is not None for row in rows):
+        legend.append(("context", "expected from the last three bases"))
+    return svg.drawing(
+        _WIDTH,
+        bottom + 46,
+        *parts,
+        svg.x_axis(x, bottom, "boundaries per base"),
+        _legend(legend, left, 10, across=True),
+        description=description,
+    )
+
+
+def begins_at_zero(rows: Sequence[Rate]) -> bool:
+    """Rates close together would be one heap on an axis from 0."""
+    values = _values(rows)
+    return min(values, default=0.0) < 0.6 * max(values, default=1.0)
+
+
+def _values(rows: Sequence[Rate]) -> list[float]:
+    return [
+        value
+        for row in rows
+        for value in (row.rate, row.low, row.high, row.control, row.context_control)
+        if value is not None
+    ]
+
+
+def _rate_row(row: Rate, x: svg.Scale, y: float) -> list[Markup]:
+    parts = [svg.text(x.start - 10, y + 4, row.label, text_anchor="end", class_="row-name")]
+    if row.control is not None:
+        parts.append(svg.line(x(row.control), y - 11, x(row.control), y + 11, "control"))
+    if row.rate is None:
+        return [*parts, svg.text(x.start + 8, y + 4, "no such bases", class_="tick")]
+    if row.low is not None and row.high is not None:
+        parts.append(svg.line(x(row.low), y, x(row.high), y, "interval"))
+    tip = f"{row.label}: {row.rate:.4f} boundaries per base, {row.bases:,} bases"
+    parts.append(svg.circle(x(row.rate), y, 5, "model dot", tip))
+    if row.context_control is not None:
+        parts.append(_diamond(x(row.context_control), y))
+    return parts
+
+
+def _diamond(x: float, y: float) -> Markup:
+    return svg.polygon([(x - 6.5, y), (x, y - 6.5), (x + 6.5, y), (x, y + 6.5)], "context")
+
+
+def _legend(
+    entries: Sequence[tuple[str, str]], x: float, y: float, *, across: bool = False
+) -> Markup:
+    parts = []
+    if across:
+        total = sum(_entry_width(name) for _, name in entries)
+        x = max(4.0, min(x, _WIDTH - total))
+    for class_, name in entries:
+        if class_ == "bar":
+            parts.append(svg.rect(x, y - 6, 14, 12, "bar"))
+        elif class_ == "context":
+            parts.append(_diamond(x + 7, y))
+        elif class_ == "model":
+            parts.append(svg.line(x - 2, y, x + 16, y, "interval"))
+            parts.append(svg.circle(x + 7, y, 5, "model dot"))
+        elif across:
+            parts.append(svg.line(x + 7, y - 8, x + 7, y + 8, "control"))
+        else:
+            parts.append(svg.line(x, y, x + 14, y, "control"))
+        parts.append(svg.text(x + 22, y + 4, name, class_="tick"))
+        if across:
+            x += _entry_width(name)
+        else:
+            y += 20
+    return element("g", *parts)
+
+
+def _entry_width(name: str) -> float:
+    return 32 + svg.text_width(name)

@@ -1,0 +1,187 @@
+"""Sections about what the model learned: boundaries along a genome, and classification."""
+
+from __future__ import annotations
+
+from hnet_seq.report.bars import begins_at_zero, rate_chart
+from hnet_seq.report.gene_track import gene_track
+from hnet_seq.report.headline import best_score
+from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.results import Rate
+from hnet_seq.report.run_data import RunData
+from hnet_seq.report.scores import Classification, Score
+from hnet_seq.report.wording import command, interval, missing, rate, score
+
+_HOW_TO_READ = (
+    "In each figure the dot is the model's rate with its 95% interval. Grey is the control: the "
+    "rate if as many boundaries were placed at random. A rate is notable where its interval "
+    "leaves the control out."
+)
+_CONTEXT = (
+    " The diamond is a stricter control: the rate that the last three bases alone would lead one "
+    "to expect, so what is beyond it comes from longer patterns."
+)
+
+
+def _segment_command(run: RunData) -> str:
+    out = command(str(run.path))
+    return f"hnet-seq segment {out} GENOME.fna.gz --annotation GENES.gff.gz --out {out}"
+
+
+def region_section(run: RunData) -> Markup:
+    """Genes and boundaries along a stretch of the genome."""
+    heading = element("h2", "A stretch of the genome", id="region")
+    region = run.region
+    if region is None and run.isotropic:
+        return join([])
+    if region is None:
+        note = missing("region.json is missing: no gene region.", _segment_command(run))
+        return element("section", heading, note, aria_labelledby="region")
+    cuts = sum(region.start <= b < region.end for b in region.boundaries)
+    bases = region.end - region.start
+    where = f"{region.sequence}, {region.start + 1:,} to {region.end:,}"
+    return element(
+        "section",
+        heading,
+        figure(
+            gene_track(region, description=f"Genes and boundary probability, {where}"),
+            f"{where}, read row by row: arrows are coding sequences of the annotation (which may "
+            "be predictions) in the direction of transcription, and each bar is the probability "
+            f"that a chunk begins at that base, dark for the {cuts:,} that do "
+            f"(1 in {bases / max(1, cuts):.1f}).",
+            table(
+                ("Coding sequence", "First base", "Last base", "Strand"),
+                [
+                    (g.name, f"{g.start + 1:,}", f"{g.end:,}", "+" if g.forward else "\u2212")
+                    for g in region.genes
+                ],
+                numeric=(1, 2),
+            ),
+        ),
+        aria_labelledby="region",
+    )
+
+
+def boundaries_section(run: RunData) -> Markup:
+    """Boundary rates by what a base is, each beside its controls."""
+    heading = element("h2", "Where chunks begin", id="boundaries")
+    found = run.boundaries
+    if found is None and run.isotropic:
+        return join([])
+    if found is None:
+        note = missing("boundaries.json is missing: no boundary rates.", _segment_command(run))
+        return element("section", heading, note, aria_labelledby="boundaries")
+    controlled = any(row.context_control is not None for row in found.codon_position)
+    overall = found.boundaries / max(1, found.bases)
+    intro = (
+        f"{found.boundaries:,} boundaries on {found.bases:,} bases ({found.region}): "
+        f"{rate(overall)} per base. Genes are those of the annotation given, "
+        "which may be predicted."
+    )
+    return element(
+        "section",
+        heading,
+        element("p", intro),
+        element("p", _HOW_TO_READ + (_CONTEXT if controlled else "")),
+        _rates(
+            "Position in the codon",
+            "Rates at the three positions of codons on each strand, counted in the direction of "
+            "translation: positions differ in base composition, which alone makes rates differ"
+            + (", so only what lies beyond the diamonds hints at the reading frame" * controlled),
+            found.codon_position,
+        ),
+        _rates(
+            "Coding or not",
+            "Rates at coding bases, at other bases of genes (such as introns), and between genes",
+            found.regions,
+        ),
+        _rates(
+            "Runs of one letter",
+            "Rates at bases that lie in a run of one letter, such as TTTT, by length of the run: a "
+            "rate near 1 means that every base of such a run is a chunk of its own",
+            found.homopolymer,
+        ),
+        _rates(
+            "First and later bases of a run",
+            "Rates at the first and at the later bases of a run: a run that is cut once, where it "
+            "begins, has a high rate at the first only",
+            found.homopolymer_place,
+        ),
+        _rates(
+            "Start and stop codons",
+            "Rates at the three bases of start and stop codons, in the order of translation",
+            found.features,
+        ),
+        aria_labelledby="boundaries",
+    )
+
+
+def _rates(title: str, caption: str, rows: list[Rate]) -> Markup:
+    if not rows:
+        return join([])
+    context = any(row.context_control is not None for row in rows)
+    head = ["", "Rate", "95% interval", "At random", "Bases"]
+    if context:
+        head.insert(4, "From last 3 bases")
+    numbers = []
+    for row in rows:
+        cells = [row.label, rate(row.rate), interval(row.low, row.high), rate(row.control)]
+        if context:
+            cells.append(rate(row.context_control))
+        numbers.append([*cells, f"{row.bases:,}"])
+    return figure(
+        rate_chart(rows, description=f"{title}: boundaries per base with 95% intervals"),
+        f"{caption}{'' if begins_at_zero(rows) else ' (the axis does not begin at 0)'}.",
+        table(head, numbers, numeric=range(1, len(head))),
+        title=title,
+    )
+
+
+def classification_section(run: RunData) -> Markup:
+    """Scores of classifiers on the model's vectors beside trivial ones."""
+    heading = element("h2", "Classification", id="classification")
+    found = run.classification
+    if found is None:
+        out = command(str(run.path))
+        note = missing(
+            "classification.json is missing: no classification table.",
+            f"hnet-seq classify train {out} --genome GENOME.fna.gz --annotation GENES.gff.gz "
+            f"--test-region last:0.1 --out {out}",
+        )
+        return element("section", heading, note, aria_labelledby="classification")
+    models = [s for s in found.scores if not s.baseline]
+    ordered = [*models, *(s for s in found.scores if s.baseline)]
+    best = best_score(ordered)
+    return element(
+        "section",
+        heading,
+        table(
+            ("Features", "Kind", "Accuracy", "MCC", "AUROC"),
+            [_score_row(s) for s in ordered],
+            numeric=(2, 3, 4),
+            emphasised=[i for i, s in enumerate(ordered) if s is best],
+        ),
+        element(
+            "p",
+            "Test sequences only; higher is better in every column. MCC and AUROC stand at 0 and "
+            "0.5 for guessing. Baselines see only what their name says, so a model row says "
+            "something new where it is above all of them; the best MCC is in bold.",
+            class_="caption",
+        ),
+        element("p", _leaks(found)),
+        table(("Detail", "Value"), found.facts),
+        aria_labelledby="classification",
+    )
+
+
+def _leaks(found: Classification) -> str:
+    if not found.leaked:
+        return f"None of the {found.test:,} test sequences stands in the training set too."
+    return (
+        f"{found.leaked:,} of the {found.test:,} test sequences stand in the training set too, on "
+        "this strand or the other: the scores may be better than on new sequences."
+    )
+
+
+def _score_row(row: Score) -> tuple[str, ...]:
+    kind = "baseline" if row.baseline else "model"
+    return row.name, kind, score(row.accuracy), score(row.mcc), score(row.auroc)

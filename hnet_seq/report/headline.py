@@ -1,0 +1,145 @@
+"""The first thing read: did the model learn, in one sentence and one table."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from hnet_seq.report.html import Markup, element, join, table
+from hnet_seq.report.run_data import RunData
+from hnet_seq.report.scores import Score
+from hnet_seq.report.wording import bits, difference, duration, score
+
+Row = tuple[str, str, str]
+
+
+def headline(run: RunData, baseline: RunData | None) -> Markup:
+    """Verdict and table."""
+    rows = [
+        *_prediction(run, baseline),
+        *_chunks(run),
+        *_classification(run),
+        *_training(run),
+    ]
+    if not rows:
+        return join([])
+    return element(
+        "section",
+        element("h2", "At a glance", id="glance"),
+        element("p", verdict(run), class_="verdict"),
+        table(("Measure", "Value", "How to read it"), rows, numeric=(1,)),
+        aria_labelledby="glance",
+    )
+
+
+def final_bits(run: RunData | None) -> float | None:
+    """Bits per base of the last validation."""
+    if run is None or run.metrics is None or not run.metrics.validation:
+        return None
+    return run.metrics.validation[-1][1]
+
+
+def verdict(run: RunData) -> str:
+    """Whether the model beats the best Markov order, with the numbers it is judged by."""
+    final = final_bits(run)
+    if final is None:
+        return "The run has no validation record, so nothing can be said about unseen bases."
+    said = f"On bases it never saw, the model needs {bits(final)} bits per base"
+    if run.markov is None:
+        return f"{said}; guessing the four bases at equal odds takes 2, and lower is better."
+    gap = final - run.markov.best
+    best = f"the best Markov model (order {run.markov.best_order}, {bits(run.markov.best)})"
+    if abs(gap) < 0.0005:
+        return f"{said}: no different from {best}."
+    if gap < 0:
+        return f"{said}: {bits(-gap)} below {best}. Lower is better."
+    return f"{said}: {bits(gap)} above {best}, so counting short words still predicts better."
+
+
+def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
+    rows = []
+    final = final_bits(run)
+    if run.metrics is not None and final is not None:
+        rows.append(
+            (
+                "Validation, bits per base",
+                bits(final),
+                f"lower is better; {run.metrics.scored_tokens or 0:,} held-out bases, after "
+                f"{run.metrics.validation[-1][0]:,.0f} training bases",
+            )
+        )
+        best = run.metrics.best_validation
+        if best is not None and best[1] < final - 0.0005:
+            rows.append(
+                ("Best validation, bits per base", bits(best[1]), f"after {best[0]:,.0f} bases")
+            )
+    if run.markov is not None:
+        gap = "" if final is None else f"; the model is at {difference(final - run.markov.best)}"
+        rows.append(
+            (
+                f"Best Markov model (order {run.markov.best_order})",
+                bits(run.markov.best),
+                f"the baseline to be below{gap}",
+            )
+        )
+    other = final_bits(baseline)
+    if baseline is not None and other is not None:
+        gap = "" if final is None else f"; the model is at {difference(final - other)}"
+        rows.append((f"Baseline run {baseline.name}", bits(other), f"its last validation{gap}"))
+    return rows
+
+
+def _chunks(run: RunData) -> list[Row]:
+    rows = []
+    for index, stage in enumerate(run.metrics.stages if run.metrics else []):
+        if not stage.validated_tokens_per_chunk:
+            continue
+        unit = "bases" if index == 0 else f"stage {index - 1} chunks"
+        bases = "" if index == 0 else f"; {stage.bases_per_chunk or 0:.2f} bases"
+        rows.append(
+            (
+                f"Stage {index}, {unit} per chunk",
+                f"{stage.validated_tokens_per_chunk[-1][1]:.2f}",
+                f"target {stage.target:g}{bases}; on held-out bases",
+            )
+        )
+    return rows
+
+
+def best_score(scores: list[Score]) -> Score | None:
+    """The one with the highest MCC."""
+    return max((s for s in scores if s.mcc is not None), key=lambda s: s.mcc or 0, default=None)
+
+
+def _classification(run: RunData) -> list[Row]:
+    if run.classification is None:
+        return []
+    model = best_score([s for s in run.classification.scores if not s.baseline])
+    other = best_score([s for s in run.classification.scores if s.baseline])
+    if model is None:
+        return []
+    beside = f"; best baseline ({other.name}) {score(other.mcc)}" if other else ""
+    return [
+        (
+            f"Classification, MCC ({model.name})",
+            score(model.mcc),
+            f"higher is better, 0 is chance{beside}",
+        )
+    ]
+
+
+def _training(run: RunData) -> list[Row]:
+    metrics = run.metrics
+    if metrics is None or not metrics.tokens_per_second:
+        return []
+    return [
+        (
+            "Training bases",
+            f"{metrics.tokens:,}",
+            f"{metrics.step:,} steps, {duration(metrics.seconds)} of training",
+        ),
+        (
+            "Training speed, bases per second",
+            f"{median(metrics.tokens_per_second):,.0f}",
+            "median over the run",
+        ),
+    ]

@@ -1,0 +1,102 @@
+"""``metrics.jsonl``: the curves of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.report.json_files import fields, number_of, parse_line
+from modalities.errors import InputError
+
+Point = tuple[float, float]
+
+
+@dataclass
+class StageCurves:
+    """One stage over the run; x is training tokens."""
+
+    target: float
+    tokens_per_chunk: list[Point] = field(default_factory=list)
+    boundary_prob: list[Point] = field(default_factory=list)
+    validated_tokens_per_chunk: list[Point] = field(default_factory=list)
+    bases_per_chunk: float | None = None  # at the last validation
+    chunk_lengths: dict[int, int] = field(default_factory=dict)  # at the last validation
+
+
+@dataclass
+class Metrics:
+    """What a run logged; points are (training tokens, value)."""
+
+    train: list[Point] = field(default_factory=list)
+    validation: list[Point] = field(default_factory=list)
+    scored_tokens: int | None = None
+    tokens_per_second: list[float] = field(default_factory=list)
+    tokens: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    stages: list[StageCurves] = field(default_factory=list)
+
+    @property
+    def best_validation(self) -> Point | None:
+        return min(self.validation, key=lambda point: point[1], default=None)
+
+
+def read_metrics(path: Path) -> Metrics:
+    """Read the whole log.
+
+    Raises:
+        InputError: a line is not a JSON object or lacks what its event must have.
+    """
+    metrics = Metrics()
+    with path.open("rb") as stream:
+        for count, line in enumerate(stream, 1):
+            if line.strip():
+                _add(metrics, parse_line(path, count, line), path, f"line {count}")
+    return metrics
+
+
+def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> None:
+    event = fields(record, path, where, "event")["event"]
+    if event not in ("train", "validation"):
+        return  # another writer's event: not drawn, not in the way
+    tokens, bits, step = (
+        number_of(record, key, path, where) for key in ("tokens", "bits_per_token", "step")
+    )
+    metrics.tokens, metrics.step = int(tokens), int(step)
+    if event == "train":
+        metrics.train.append((tokens, bits))
+        if record.get("tokens_per_second") is not None:
+            metrics.tokens_per_second.append(number_of(record, "tokens_per_second", path, where))
+            metrics.seconds += number_of(record, "seconds", path, where)
+    else:
+        metrics.validation.append((tokens, bits))
+        metrics.scored_tokens = int(number_of(record, "scored_tokens", path, where))
+    for index, stage in enumerate(fields(record, path, where, "stages", kind=list)["stages"]):
+        place = f"{where}, stage {index}"
+        target = number_of(stage, "target", path, place)
+        if index == len(metrics.stages):
+            metrics.stages.append(StageCurves(target))
+        _add_stage(metrics.stages[index], stage, tokens, event, path, place)
+
+
+def _add_stage(
+    curves: StageCurves, stage: dict[str, Any], tokens: float, event: str, path: Path, where: str
+) -> None:
+    per_chunk = number_of(stage, "tokens_per_chunk", path, where)
+    prob = number_of(stage, "mean_boundary_prob", path, where)
+    if event == "train":
+        curves.tokens_per_chunk.append((tokens, per_chunk))
+        curves.boundary_prob.append((tokens, prob))
+        return
+    curves.validated_tokens_per_chunk.append((tokens, per_chunk))
+    curves.bases_per_chunk = number_of(stage, "bases_per_chunk", path, where)
+    counts = fields(stage, path, where, "chunk_length_histogram", kind=dict)[
+        "chunk_length_histogram"
+    ]
+    for key in counts:
+        if not key.isdecimal() or int(key) < 1:
+            raise InputError(
+                path, f"chunk_length_histogram: {key!r} is not a length in bases", where=where
+            )
+    curves.chunk_lengths = {int(key): int(number_of(counts, key, path, where)) for key in counts}

@@ -1,0 +1,104 @@
+"""The whole page, and what it takes to repeat the run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib.resources import files
+from typing import Any
+
+from hnet_seq.report.findings import boundaries_section, classification_section, region_section
+from hnet_seq.report.headline import headline
+from hnet_seq.report.html import Markup, element, scrollable, table
+from hnet_seq.report.run_data import RunData
+from hnet_seq.report.training import learning_section, stages_section
+from hnet_seq.report.wording import command, missing
+
+
+def build_page(run: RunData, baseline: RunData | None = None) -> str:
+    """The report as one HTML document that needs nothing else."""
+    title = f"{run.name}: H-Net report"
+    sections = [
+        headline(run, baseline),
+        learning_section(run, baseline),
+        stages_section(run),
+        region_section(run),
+        boundaries_section(run),
+        classification_section(run),
+        provenance_section(run),
+    ]
+    style = files("hnet_seq.report").joinpath("style.css").read_text(encoding="utf-8")
+    body = element(
+        "body",
+        element("a", "Skip to the results", href="#main", class_="skip"),
+        element(
+            "header",
+            element("h1", run.name),
+            element("p", "H-Net pretraining report", class_="subtitle"),
+            _contents(sections),
+        ),
+        element("main", *sections, id="main"),
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", title),
+        element("style", Markup(style)),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _contents(sections: list[Markup]) -> Markup:
+    heading = re.compile(r'<h2 id="([a-z]+)">([^<]+)</h2>')
+    found = [match for section in sections if (match := heading.search(section))]
+    links = (element("a", Markup(match[2]), href=f"#{match[1]}") for match in found)
+    return element("nav", *links, aria_label="Sections")
+
+
+def provenance_section(run: RunData) -> Markup:
+    """Command, versions and configuration."""
+    return element(
+        "section",
+        element("h2", "How to repeat this run", id="provenance"),
+        *_command(run),
+        *_configuration(run),
+        aria_labelledby="provenance",
+    )
+
+
+def _command(run: RunData) -> list[Markup]:
+    if run.provenance is None:
+        again = command("hnet-seq", "pretrain", str(run.path / "config.yaml"), "--out", "NEW_RUN")
+        return [missing("run.json is missing: command and versions are unknown.", again)]
+    words = run.provenance.get("command")
+    parts = []
+    if isinstance(words, list) and words:
+        line = shlex.join(f"{word}" for word in words)
+        parts = [element("h3", "Command"), _block(line, "Command")]
+    facts = _flat({k: v for k, v in run.provenance.items() if k != "command"})
+    if facts:
+        parts += [element("h3", "Machine and versions"), table(("What", "Value"), facts)]
+    return parts
+
+
+def _configuration(run: RunData) -> list[Markup]:
+    if run.config is None:
+        again = "hnet-seq pretrain EXPERIMENT --data SHARDS --out NEW_RUN"
+        return [missing("config.yaml is missing: the configuration is unknown.", again)]
+    return [element("h3", "Configuration"), _block(run.config.rstrip(), "Configuration")]
+
+
+def _block(content: str, label: str) -> Markup:
+    return scrollable(element("pre", element("code", content)), label)
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested values as rows; inner names follow outer ones."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{key}, ")
+        else:
+            rows.append((f"{prefix}{key}", f"{value}"))
+    return rows

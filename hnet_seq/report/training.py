@@ -1,0 +1,264 @@
+"""Sections about the training run: learning curves, stages, chunk lengths."""
+
+from __future__ import annotations
+
+from hnet_seq.report.bars import geometric_shares, histogram_chart, shares
+from hnet_seq.report.curves import Reference, Series, curve_chart, range_around
+from hnet_seq.report.headline import final_bits
+from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.metrics import Metrics, StageCurves
+from hnet_seq.report.run_data import RunData
+from hnet_seq.report.wording import command, missing, rate
+
+_UNIFORM = 2.0  # bits per base of four equally likely bases
+_LONGEST = 64  # bases: the last bin of metrics.jsonl holds all longer chunks
+_X_NAME = "training bases seen"
+
+
+def learning_section(run: RunData, baseline: RunData | None) -> Markup:
+    """Bits per base over the run, against everything there is to compare it with."""
+    parts = [element("h2", "Learning", id="learning")]
+    metrics = run.metrics
+    if metrics is None or not (metrics.train or metrics.validation):
+        parts.append(
+            missing(
+                "metrics.jsonl is missing or empty: no learning curve.",
+                command("hnet-seq", "pretrain", "--resume", str(run.path)),
+            )
+        )
+    else:
+        parts.append(_learning_figure(run, metrics, baseline))
+        if not metrics.validation:
+            parts.append(
+                missing(
+                    "No validation record: the shards have no validation split.",
+                    "hnet-seq shard GENOME.fna.gz --out SHARDS --validation last:0.1",
+                )
+            )
+    if run.markov is None:
+        parts.append(
+            missing(
+                "markov.json is missing: no Markov lines.",
+                command("hnet-seq", "markov", run.shards, "--out", str(run.path / "markov.json")),
+            )
+        )
+    if baseline is not None and final_bits(baseline) is None:
+        parts.append(
+            missing(
+                f"The baseline run {baseline.name} has no validation record: it is not drawn.",
+                command("hnet-seq", "pretrain", "--resume", str(baseline.path)),
+            )
+        )
+    return element("section", *parts, aria_labelledby="learning")
+
+
+def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -> Markup:
+    series = [
+        Series("training", metrics.train, "train"),
+        Series("validation", metrics.validation, "model", dots=True),
+    ]
+    other = baseline.metrics.validation if baseline and baseline.metrics else []
+    if other:
+        series.insert(1, Series("baseline run", other, "baseline", dots=True))
+    orders = run.markov.bits_per_base if run.markov else {}
+    references = [
+        Reference(
+            f"Markov, order {k}" if k == run.markov.best_order else f"order {k}",
+            value,
+            "markov best" if k == run.markov.best_order else "markov",
+            priority=5 if k == run.markov.best_order else 1,
+        )
+        for k, value in orders.items()
+        if run.markov is not None
+    ]
+    seen = [value for curve in series for _, value in curve.points]
+    best = [run.markov.best] if run.markov else []
+    # The first steps stand at 3 bits (eight symbols) and would flatten all that matters.
+    top = max(
+        _UNIFORM + 0.01,
+        *(points[-1][1] for points in (metrics.train, metrics.validation, other) if points),
+    )
+    compared = (
+        "; dashed lines are Markov models, the dark one the best, which predict a base from "
+        "the k (the order) before it"
+        if orders
+        else ""
+    )
+    beside = f", orange the baseline run {baseline.name}" if baseline and other else ""
+    return figure(
+        curve_chart(
+            series,
+            references,
+            x_name=_X_NAME,
+            y_name="bits per base (lower is better)",
+            y_range=range_around(seen, always=[_UNIFORM, *best], top=top),
+            description="Bits per base against training bases, with Markov models",
+        ),
+        f"Bits needed per base: pale blue on training windows, dark blue on held-out bases{beside}"
+        f"{compared}; lower is better, 2 is guessing at equal odds, and early values above the "
+        "frame are cut off.",
+        join(
+            [
+                table(
+                    ("Training bases", "Validation, bits per base"),
+                    [(f"{x:,.0f}", f"{y:.4f}") for x, y in metrics.validation],
+                    numeric=(0, 1),
+                ),
+                _markov_table(run),
+            ]
+        ),
+    )
+
+
+def _markov_table(run: RunData) -> Markup:
+    markov = run.markov
+    if markov is None:
+        return join([])
+    strands = "both strands" if markov.both_strands else "one strand"
+    return table(
+        ("Markov order", "Bits per base"),
+        [(f"{k}", f"{value:.4f}") for k, value in markov.bits_per_base.items()],
+        caption=f"{markov.train_bases:,} training bases counted on {strands}, "
+        f"{markov.scored_bases:,} held-out bases scored, {markov.smoothing:g} added to each count",
+        numeric=(0, 1),
+        emphasised=[i for i, k in enumerate(markov.bits_per_base) if k == markov.best_order],
+    )
+
+
+def stages_section(run: RunData) -> Markup:
+    """Rate of compression and chunk lengths, a stage at a time; nothing for a model without."""
+    stages = run.metrics.stages if run.metrics else []
+    heading = element("h2", "Chunks", id="chunks")
+    if run.metrics is None:
+        return join([])
+    if not stages:
+        note = "This model is isotropic: it has no router, so there are no chunks to show."
+        return element("section", heading, element("p", note), aria_labelledby="chunks")
+    return element(
+        "section",
+        heading,
+        _ratio_figure(stages),
+        _probability_figure(stages),
+        *(_length_figure(index, stage, run) for index, stage in enumerate(stages)),
+        aria_labelledby="chunks",
+    )
+
+
+def _ratio_figure(stages: list[StageCurves]) -> Markup:
+    series = [
+        Series(f"stage {i}", s.tokens_per_chunk or s.validated_tokens_per_chunk, f"stage{i % 3}")
+        for i, s in enumerate(stages)
+    ]
+    targets = [
+        Reference(f"target {s.target:g}", s.target, f"target stage{i % 3}", priority=5)
+        for i, s in enumerate(stages)
+    ]
+    unit = "bases per chunk" if len(stages) == 1 else "inputs of the stage per chunk"
+    return figure(
+        curve_chart(
+            series,
+            targets,
+            x_name=_X_NAME,
+            y_name=unit,
+            y_range=range_around(
+                [y for curve in series for _, y in curve.points],
+                always=[s.target for s in stages],
+            ),
+            description=f"{unit} against training bases",
+            height=280,
+        ),
+        f"Mean chunk length in {'bases' if len(stages) == 1 else 'inputs of each stage'}: the "
+        "solid line should settle near its dashed target, which the training loss pulls it to.",
+        title="Compression",
+    )
+
+
+def _probability_figure(stages: list[StageCurves]) -> Markup:
+    series = [Series(f"stage {i}", s.boundary_prob, f"stage{i % 3}") for i, s in enumerate(stages)]
+    goals = [
+        Reference(f"1/target, 1/{s.target:g}", 1 / s.target, f"target stage{i % 3}", priority=5)
+        for i, s in enumerate(stages)
+    ]
+    return figure(
+        curve_chart(
+            series,
+            goals,
+            x_name=_X_NAME,
+            y_name="mean boundary probability",
+            y_range=(0.0, 1.0),
+            description="Mean boundary probability against training bases",
+            height=280,
+        ),
+        "How sure the router is on average that a chunk begins: dashed is one over the target; "
+        "a line stuck at 0 or 1 would mean that it cuts nothing or everything.",
+        table(
+            ("Stage", "Target", "Inputs per chunk", "Bases per chunk", "Mean probability"),
+            [
+                (
+                    f"{i}",
+                    f"{s.target:g}",
+                    f"{s.validated_tokens_per_chunk[-1][1]:.3f}",
+                    f"{s.bases_per_chunk or 0:.3f}",
+                    rate(s.boundary_prob[-1][1] if s.boundary_prob else None),
+                )
+                for i, s in enumerate(stages)
+                if s.validated_tokens_per_chunk
+            ],
+            numeric=(1, 2, 3, 4),
+            caption="lengths at the last validation, probability at the last training record",
+        ),
+        title="Boundary probability",
+    )
+
+
+def _length_figure(index: int, stage: StageCurves, run: RunData) -> Markup:
+    title = f"Chunk lengths, stage {index}"
+    if not stage.chunk_lengths or not stage.bases_per_chunk:
+        remedy = command("hnet-seq", "pretrain", "--resume", str(run.path))
+        return missing(f"{title}: no validation record has them yet.", remedy)
+    observed = shares(stage.chunk_lengths)
+    binned = max(_LONGEST, *stage.chunk_lengths)
+    control = geometric_shares(stage.bases_per_chunk, binned)
+    shown = _visible(observed, control)
+    rest = sum(share for length, share in observed.items() if length > shown)
+    beyond = f" ({100 * rest:.1f}% of chunks are longer than shown)" if rest >= 0.0005 else ""
+    if shown >= binned:
+        beyond = f" (the last bar holds all chunks of {binned} bases and more)"
+    return figure(
+        histogram_chart(
+            {k: v for k, v in observed.items() if k <= shown},
+            {k: v for k, v in control.items() if k <= max(shown, 2)},
+            description=f"Share of chunks by length, stage {index}",
+        ),
+        f"Lengths of chunks on held-out bases, mean {stage.bases_per_chunk:.2f}: the line is what "
+        "boundaries placed at random at the same rate would give, so bars above it are lengths "
+        f"that the model prefers{beyond}.",
+        table(
+            ("Length (bases)", "Chunks", "Share (%)", "At random (%)"),
+            [
+                (
+                    f"{k}",
+                    f"{stage.chunk_lengths.get(k, 0):,}",
+                    f"{100 * observed.get(k, 0):.2f}",
+                    f"{100 * control.get(k, 0):.2f}",
+                )
+                for k in range(1, shown + 1)
+            ],
+            numeric=(0, 1, 2, 3),
+        ),
+        title=title,
+    )
+
+
+def _visible(observed: dict[int, float], control: dict[int, float]) -> int:
+    """The length up to which there is something to see: 99.8% of either distribution."""
+
+    def reach(law: dict[int, float]) -> int:
+        total = 0.0
+        for length in sorted(law):
+            total += law[length]
+            if total >= 0.998:
+                return length
+        return max(law)
+
+    return max(reach(observed), reach(control), 8)

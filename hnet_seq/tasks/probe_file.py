@@ -1,0 +1,118 @@
+"""A trained probe on disk: ``.npz`` without pickles, so that reading one runs no code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hnet_seq.baselines.logistic import LogisticModel
+from hnet_seq.model.pretrained import WEIGHTS, find_checkpoint
+from hnet_seq.tasks.embed import Strands
+from modalities.errors import InputError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """How the vectors that a probe reads are made, see :func:`hnet_seq.tasks.embed.embed`."""
+
+    pooling: str
+    stage: int
+    strands: Strands
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A classifier on a model's vectors.
+
+    Attributes:
+        classes: (C,) sorted names; class number i is ``classes[i]``.
+        logistic: the fitted regression.
+        embedding: what it was fitted on.
+        checkpoint: where the model lay, as the user named it.
+        weights: sha256 of the model's ``model.safetensors``: another model's vectors mean nothing.
+    """
+
+    classes: list[str]
+    logistic: LogisticModel
+    embedding: Embedding
+    checkpoint: str
+    weights: str
+
+
+def weights_hash(checkpoint: str | Path) -> str:
+    """sha256 of the weights of a checkpoint, or of a run's last checkpoint."""
+    with (find_checkpoint(checkpoint) / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_probe(probe: Probe, path: Path) -> None:
+    """Write ``path``: complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "format": FORMAT,
+        "classes": probe.classes,
+        "embedding": asdict(probe.embedding),
+        "checkpoint": probe.checkpoint,
+        "weights": probe.weights,
+        "inverse_penalty": probe.logistic.inverse_penalty,
+    }
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                about=np.array(json.dumps(about)),
+                mean=probe.logistic.mean,
+                scale=probe.logistic.scale,
+                coefficients=probe.logistic.coefficients,
+                intercepts=probe.logistic.intercepts,
+            )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_probe(path: str | Path) -> Probe:
+    """Read what :func:`save_probe` wrote.
+
+    Raises:
+        InputError: the file is missing, damaged, or no probe.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(path, "is a folder; give the probe.npz in it")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(arrays["about"].item())
+            if about["format"] != FORMAT:
+                raise InputError(
+                    path, f"has format {about['format']}, this version reads {FORMAT}; train again"
+                )
+            return Probe(
+                classes=list(about["classes"]),
+                logistic=LogisticModel(
+                    mean=arrays["mean"],
+                    scale=arrays["scale"],
+                    coefficients=arrays["coefficients"],
+                    intercepts=arrays["intercepts"],
+                    inverse_penalty=about["inverse_penalty"],
+                ),
+                embedding=Embedding(**about["embedding"]),
+                checkpoint=about["checkpoint"],
+                weights=about["weights"],
+            )
+    except FileNotFoundError:
+        raise InputError(path, "no such file; `hnet-seq classify train` writes one") from None
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError):
+        raise InputError(
+            path, "is no probe of `hnet-seq classify train`; give its probe.npz"
+        ) from None

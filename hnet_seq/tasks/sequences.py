@@ -1,0 +1,44 @@
+"""Named sequences from a FASTA file, a part at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from modalities.base import Tokens
+from modalities.errors import InputError
+from pipelines.fasta import read_fasta
+
+Named = tuple[str, Tokens]
+
+_RECORD_COST = 64  # bases: bounds a part of many short records by their count too
+
+
+def read_fasta_sequences(path: str | Path) -> Iterator[Named]:
+    """(name, tokens (L,)) of each record, in the file's order.
+
+    Raises InputError for a file that is not DNA FASTA, and for a record without bases.
+    """
+    for number, record in enumerate(read_fasta(path), 1):
+        if not len(record.tokens):
+            raise InputError(
+                path,
+                "has no bases: nothing to read; remove it",
+                where=f"record {number} {record.name!r}",
+            )
+        yield record.name, record.tokens
+
+
+def in_parts(sequences: Iterable[Named], tokens: int) -> Iterator[list[Named]]:
+    """Consecutive sequences in lists of about ``tokens`` tokens; a longer one is a list alone."""
+    part: list[Named] = []
+    held = 0
+    for name, sequence in sequences:
+        size = max(len(sequence), _RECORD_COST)
+        if part and held + size > tokens:
+            yield part
+            part, held = [], 0
+        part.append((name, sequence))
+        held += size
+    if part:
+        yield part

@@ -1,0 +1,182 @@
+"""GFF3 to features: 0-based, half-open, checked line by line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from urllib.parse import unquote
+
+from modalities.errors import InputError
+from pipelines.compression import read_chunks
+
+_COLUMNS = 9
+_STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
+_PHASES = {".": None, "0": 0, "1": 1, "2": 2}
+# Decimal digits only: int() would take "1_000", " 7 " and other alphabets' digits as well.
+_INTEGER = re.compile(r"[0-9]+\Z")
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One line of a GFF3 file.
+
+    Attributes:
+        sequence: the record it lies on.
+        source: the program or database that made it.
+        type: CDS, gene, exon, ...
+        start: 0-based.
+        end: exclusive.
+        strand: ``+``, ``-`` or ``.``; a strand that is relevant but unknown (``?``) is ``.``.
+        phase: bases from the 5' end of the feature to the first whole codon; None if not given.
+        attributes: column 9; several values of one key stay joined by commas.
+        line: 1-based line of the file.
+    """
+
+    sequence: str
+    source: str
+    type: str
+    start: int
+    end: int
+    strand: str
+    phase: int | None
+    attributes: dict[str, str]
+    line: int
+
+
+def read_gff(
+    path: str | Path,
+    *,
+    types: set[str] | None = None,
+    lengths: Mapping[str, int] | None = None,
+) -> list[Feature]:
+    """Features of a plain, gzip or bgzip GFF3 file, in its order.
+
+    The parts of a spliced CDS, lines that share an ID, so keep their order, each with its own
+    phase. Reading stops at ``##FASTA``, or at a line that begins with ``>``.
+
+    Args:
+        types: the types wanted, as column 3 names them; all where None. Lines of other types are
+            checked as well.
+        lengths: bases of each record, to check names and ends against; None checks neither.
+
+    Raises:
+        InputError: the file is unreadable; a line has not 9 columns, or an end, strand, phase or
+            attribute that GFF3 does not allow; its record is unknown or too short; or no feature
+            is of the wanted types. With the line and what to do.
+    """
+    path = Path(path)
+    features: list[Feature] = []
+    met: dict[str, None] = {}
+    for number, line in _feature_lines(path):
+        try:
+            columns = _split(line)
+            _check_place(columns, lengths)
+            met[columns[2]] = None
+            if types is None or columns[2] in types:
+                features.append(_feature(columns, number))
+        except ValueError as error:
+            raise InputError(path, str(error), where=f"line {number}") from None
+    if not features:
+        wanted = "features" if types is None else f"features of type {' or '.join(sorted(types))}"
+        there = f"it has {', '.join(list(met)[:8])}" if met else "is it GFF3?"
+        raise InputError(path, f"no {wanted}; {there}", where="whole file")
+    return features
+
+
+def _feature_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines that hold a feature, and their 1-based numbers."""
+    number = 0
+    rest = b""
+    for chunk in chain(read_chunks(path), [b"\n"]):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for raw in lines:
+            number += 1
+            if raw.startswith((b"##FASTA", b">")):
+                return
+            if raw.startswith(b"#") or not raw.strip():
+                continue
+            try:
+                yield number, raw.decode().rstrip("\r")
+            except UnicodeDecodeError as error:
+                byte = raw[error.start]
+                raise InputError(
+                    path,
+                    f"byte 0x{byte:02x} is not UTF-8; convert the file's encoding",
+                    where=f"line {number}",
+                ) from None
+
+
+def _split(line: str) -> list[str]:
+    columns = line.split("\t")
+    if len(columns) != _COLUMNS:
+        hint = "; separate them by tabs, not spaces" if len(columns) == 1 else ""
+        raise ValueError(f"{len(columns)} tab-separated columns, expected {_COLUMNS} (GFF3){hint}")
+    return columns
+
+
+def _check_place(columns: list[str], lengths: Mapping[str, int] | None) -> None:
+    """Check columns 1, 4, 5, 7 and 8."""
+    for name, text in (("start", columns[3]), ("end", columns[4])):
+        if not _INTEGER.match(text):
+            raise ValueError(f"the {name} is {text!r}, expected a whole number of bases")
+    start, end = int(columns[3]), int(columns[4])
+    if start < 1:
+        raise ValueError(f"the start is {start}; GFF3 counts from 1")
+    if end < start:
+        raise ValueError(f"the end, {end}, lies before the start, {start}; swap them")
+    if columns[6] not in _STRANDS:
+        raise ValueError(f"the strand is {columns[6]!r}, expected {', '.join(_STRANDS)}")
+    if columns[7] not in _PHASES:
+        raise ValueError(f"the phase is {columns[7]!r}, expected 0, 1, 2 or '.'")
+    if columns[2] == "CDS" and columns[7] == ".":
+        raise ValueError("a CDS without a phase; GFF3 has 0, 1 or 2 there, and codons need it")
+    if lengths is None:
+        return
+    sequence = unquote(columns[0])
+    if sequence not in lengths:
+        close = difflib.get_close_matches(sequence, lengths, n=3, cutoff=0.4) or list(lengths)[:3]
+        raise ValueError(
+            f"no record {sequence!r} in the genome, which has {len(lengths)}, as "
+            f"{', '.join(close)}; is this the annotation of another assembly?"
+        )
+    if end > lengths[sequence]:
+        raise ValueError(
+            f"the end, {end}, lies beyond {sequence}, which has {lengths[sequence]} bases; is this "
+            "another assembly, or a feature across a circular origin (cut it in two)?"
+        )
+
+
+def _feature(columns: list[str], number: int) -> Feature:
+    return Feature(
+        sequence=unquote(columns[0]),
+        source=unquote(columns[1]),
+        type=columns[2],
+        start=int(columns[3]) - 1,
+        end=int(columns[4]),
+        strand=_STRANDS[columns[6]],
+        phase=_PHASES[columns[7]],
+        attributes=_attributes(columns[8]),
+        line=number,
+    )
+
+
+def _attributes(text: str) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    key = ""
+    for part in text.strip().split(";") if text.strip() != "." else ():
+        name, equals, value = part.partition("=")
+        if equals:
+            key = unquote(name.strip())
+            attributes[key] = unquote(value)
+        elif key and part.strip():
+            # Free text with a semicolon that should have been %3B: many real files have it.
+            attributes[key] += ";" + unquote(part)
+        elif part.strip():
+            raise ValueError(
+                f"the attribute {part.strip()[:40]!r} has no '='; is this GTF? Convert it to GFF3"
+            )
+    return attributes

@@ -1,0 +1,127 @@
+"""Random access to the tokens of a FASTA file.
+
+The file is read once, by the streaming reader, into an unnamed temporary file of one byte a base,
+which is then mapped. Every compression and every layout of lines so takes the same path and gives
+the same tokens as streaming, and a bad file is refused at once, with its line. An index into the
+text (``.fai``) needs lines of equal length and a second path for gzip, and meets bad letters only
+where somebody reads them; pyfaidx also reads a record wrongly whose last line is its longest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modalities.base import Tokens
+from modalities.dna import UNKNOWN, Iupac
+from modalities.errors import InputError
+from pipelines.fasta import read_fasta
+
+
+class Genome:
+    """The records of a FASTA file, plain, gzip or bgzip.
+
+    Needs one byte a base in the folder for temporary files (``TMPDIR``), and while opening three
+    bytes a base of the longest record in memory; nothing is written beside the input, and the
+    temporary file goes with the object. Safe to use after a fork: a mapping has no position that
+    processes could move under each other. A pickle holds no tokens: its process reads the file
+    when it first fetches.
+
+    Args:
+        path: the file.
+        iupac: ambiguity codes other than N become ``unknown``, or are an ``error``.
+
+    Attributes:
+        path: the file.
+        lengths: bases of each record, in file order.
+
+    Raises:
+        InputError: as `pipelines.fasta.read_fasta`, or there is no room for the temporary file.
+    """
+
+    def __init__(self, path: str | Path, iupac: Iupac = "unknown") -> None:
+        self.path = Path(path)
+        self._iupac: Iupac = iupac
+        self._tokens: Tokens | None
+        self.lengths, self._tokens = _read(self.path, iupac)
+        self._starts = _starts(self.lengths)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_tokens": None}
+
+    def fetch(self, name: str, start: int, end: int, *, pad: bool = False) -> Tokens:
+        """Tokens (end - start,) of a record, a copy.
+
+        Args:
+            start: 0-based.
+            end: exclusive.
+            pad: read unknown bases before the record's first base and after its last one.
+
+        Raises:
+            InputError: there is no such record; ``end`` lies before ``start``; the slice leaves
+                the record without ``pad``; or the file has changed since this was pickled.
+        """
+        where = f"record {name}, bases {start} to {end}"
+        if name not in self.lengths:
+            close = difflib.get_close_matches(name, self.lengths, n=3, cutoff=0.4)
+            known = ", ".join(close or list(self.lengths)[:3])
+            raise InputError(self.path, f"no record {name!r} among {len(self.lengths)}, as {known}")
+        length = self.lengths[name]
+        if end < start:
+            raise InputError(self.path, "the end lies before the start; swap them", where=where)
+        if not pad and (start < 0 or end > length):
+            raise InputError(
+                self.path,
+                f"the record has {length} bases; ask for fewer, or for padding (pad=True)",
+                where=where,
+            )
+        inside = slice(min(max(start, 0), length), min(max(end, 0), length))
+        first = self._starts[name]
+        tokens = self._mapped()[first + inside.start : first + inside.stop]
+        if len(tokens) == end - start:
+            return np.array(tokens)
+        padded = np.full(end - start, UNKNOWN, dtype=np.uint8)
+        padded[inside.start - start : inside.start - start + len(tokens)] = tokens
+        return padded
+
+    def _mapped(self) -> Tokens:
+        if self._tokens is None:
+            lengths, tokens = _read(self.path, self._iupac)
+            if lengths != self.lengths:
+                raise InputError(self.path, "has changed since it was opened; open it again")
+            self._tokens = tokens
+        return self._tokens
+
+
+def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
+    """Lengths, and the tokens of all records end to end, mapped read-only."""
+    lengths: dict[str, int] = {}
+    with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
+        for record in read_fasta(path, iupac=iupac):
+            try:
+                file.write(record.tokens.data)
+            except OSError as error:
+                raise _no_room(path, error) from None
+            lengths[record.name] = len(record.tokens)
+        try:
+            file.flush()
+        except OSError as error:
+            raise _no_room(path, error) from None
+        # The mapping outlives the descriptor, and the unnamed file lives as long as the mapping.
+        return lengths, np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+
+
+def _no_room(path: Path, error: OSError) -> InputError:
+    folder = tempfile.gettempdir()
+    return InputError(
+        path, f"no room for its tokens in {folder} ({error.strerror}); set TMPDIR to another folder"
+    )
+
+
+def _starts(lengths: dict[str, int]) -> dict[str, int]:
+    ends = np.cumsum(list(lengths.values()), dtype=np.int64)
+    return {name: end - lengths[name] for name, end in zip(lengths, ends.tolist(), strict=True)}

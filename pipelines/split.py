@@ -1,0 +1,127 @@
+"""Which bases are for training, which for validation, and which (the guard) for neither."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modalities.errors import UsageError
+
+FORMS = "records:NAME,...  region:NAME:START-END (1-based, inclusive)  last:FRACTION"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Bases ``start`` to ``end`` (0-based, end exclusive) of a record, and their split."""
+
+    start: int
+    end: int
+    split: str
+
+
+def plan_split(
+    lengths: Mapping[str, int], validation: str | None, *, guard: int = 1000
+) -> dict[str, list[Region]]:
+    """Regions of every record; what lies in none of them is guard, and dropped.
+
+    ``validation`` is one of
+
+    - ``records:NAME,NAME``: whole records;
+    - ``region:NAME:START-END``: positions as samtools and genome browsers write them, 1-based
+      and inclusive; commas in numbers are fine, and so are colons in names;
+    - ``last:FRACTION``: that fraction of all bases, taken from the end of the longest record
+      (the first of equals): the last tenth of a one-chromosome genome for ``last:0.1``.
+
+    Args:
+        lengths: bases of each record, in file order.
+        guard: bases dropped on each side of a region, next to training ones.
+
+    Raises:
+        UsageError: no such form, an unknown record, a region beyond its record, or a split that
+            leaves nothing to train on or to validate with.
+    """
+    if guard < 0:
+        raise UsageError("--guard", f"is {guard}, expected 0 or more bases")
+    if validation is None:
+        return {name: [Region(0, length, "train")] for name, length in lengths.items()}
+    form, _, rest = validation.partition(":")
+    if form == "records" and rest:
+        names = rest.split(",")
+        plan = {name: [Region(0, length, "train")] for name, length in lengths.items()}
+        for name in names:
+            _require(lengths, name, validation)
+            plan[name] = [Region(0, lengths[name], "validation")]
+    elif form == "region" and rest:
+        name, start, end = _region(lengths, rest, validation)
+        plan = _hold_out(lengths, name, start, end, guard)
+    elif form == "last" and rest:
+        name, start, end = _last(lengths, rest, validation)
+        plan = _hold_out(lengths, name, start, end, guard)
+    else:
+        raise _wrong(validation, f"unknown form; expected one of: {FORMS}")
+    for split in ("train", "validation"):
+        if not any(
+            r.split == split and r.end > r.start for regions in plan.values() for r in regions
+        ):
+            raise _wrong(validation, f"leaves no bases for {split}")
+    return plan
+
+
+def _hold_out(
+    lengths: Mapping[str, int], name: str, start: int, end: int, guard: int
+) -> dict[str, list[Region]]:
+    plan = {other: [Region(0, length, "train")] for other, length in lengths.items()}
+    regions = [
+        Region(0, max(0, start - guard), "train"),
+        Region(start, end, "validation"),
+        Region(min(lengths[name], end + guard), lengths[name], "train"),
+    ]
+    plan[name] = [region for region in regions if region.end > region.start]
+    return plan
+
+
+def _region(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
+    name, colon, span = text.rpartition(":")
+    first, dash, last = span.replace(",", "").partition("-")
+    if not (colon and dash and name and first.isdecimal() and last.isdecimal()):
+        raise _wrong(validation, "expected region:NAME:START-END, as in region:chr1:1000-2000")
+    _require(lengths, name, validation)
+    start, end = int(first), int(last)
+    if start < 1 or end < start:
+        raise _wrong(validation, f"{start}-{end} is no region; positions are 1-based and inclusive")
+    if end > lengths[name]:
+        raise _wrong(validation, f"ends beyond {name}, which has {lengths[name]} bases")
+    return name, start - 1, end
+
+
+def _last(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
+    try:
+        fraction = float(text)
+    except ValueError:
+        fraction = -1.0
+    if not 0 < fraction < 1:
+        raise _wrong(validation, "expected a fraction between 0 and 1, as in last:0.1")
+    if not lengths:
+        raise _wrong(validation, "there are no records")
+    name = max(lengths, key=lambda record: lengths[record])
+    count = round(fraction * sum(lengths.values()))
+    if count >= lengths[name]:
+        raise _wrong(
+            validation,
+            f"{count} bases are not fewer than the longest record has ({name}, {lengths[name]}); "
+            "hold out whole records with records:NAME,...",
+        )
+    return name, lengths[name] - count, lengths[name]
+
+
+def _require(lengths: Mapping[str, int], name: str, validation: str) -> None:
+    if name not in lengths:
+        close = difflib.get_close_matches(name, lengths, n=3, cutoff=0.4) or list(lengths)[:3]
+        raise _wrong(
+            validation, f"no record {name!r}; there are {len(lengths)}, as {', '.join(close)}"
+        )
+
+
+def _wrong(validation: str, message: str) -> UsageError:
+    return UsageError(f"--validation {validation}", message)

@@ -1,0 +1,94 @@
+"""Windows tile a region, and what they say comes together."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hnet_seq.analysis.annotation import from_features
+from hnet_seq.analysis.gene_region import describe_window, gene_richest_window
+from hnet_seq.analysis.windows import Assembly, RecordBoundaries, StageCuts, plan_windows
+
+
+@given(
+    start=st.integers(0, 300),
+    length=st.integers(0, 500),
+    context=st.integers(2, 90),
+    data=st.data(),
+)
+def test_the_kept_parts_of_windows_tile_the_region_with_all_the_left_context_there_is(
+    start, length, context, data
+):
+    overlap = data.draw(st.integers(1, context - 1))
+    end = start + length
+    kept = start
+    for window in plan_windows(start, end, context, overlap):
+        assert window.kept == kept < window.end
+        assert window.end - window.start <= context
+        assert window.kept - window.start == min(overlap, window.kept)
+        kept = window.end
+    assert kept == end
+
+
+def test_boundaries_in_the_discarded_context_do_not_come_back():
+    record = Assembly("r", 0, np.zeros(9, np.uint8), num_stages=1)
+    for window in plan_windows(0, 9, context=6, overlap=2):
+        n = window.end - window.start
+        forced = StageCuts(np.array([window.start]), np.ones(1, np.float32))
+        record.add(window, np.arange(window.start, window.end, dtype=np.float32), [forced])
+        assert record.complete == (window.end == 9)
+        assert n <= 6
+    whole = record.finish()
+    assert whole.stages[0].positions.tolist() == [0]
+    assert whole.boundary_prob.tolist() == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("positions", "starts", "ends"),
+    [([10, 14], [10, 14], [14, 20]), ([13], [10, 13], [13, 20]), ([], [10], [20])],
+)
+def test_chunks_tile_a_region_also_where_it_begins_inside_one(positions, starts, ends):
+    cuts = StageCuts(np.array(positions, np.int64), np.full(len(positions), 0.9, np.float32))
+    record = RecordBoundaries(
+        "r", 10, np.zeros(10, np.uint8), np.full(10, 0.25, np.float32), (cuts,)
+    )
+    got_starts, got_ends, probs = record.chunks(0)
+    assert (got_starts.tolist(), got_ends.tolist()) == (starts, ends)
+    assert probs[0] == np.float32(0.9 if starts[0] in positions else 0.25)
+    assert np.flatnonzero(record.mask(0)).tolist() == [p - 10 for p in positions]
+
+
+def test_the_picture_shows_the_window_with_most_whole_genes():
+    def cds(start, end, strand, name):
+        where = {"start": start, "end": end, "strand": strand, "phase": 0}
+        return SimpleNamespace(type="CDS", attributes={"gene": name}, **where)
+
+    isoforms = [cds(12_000 + k, 12_030, "+", f"isoform {k}") for k in range(9)]
+    rows = [*isoforms, cds(100, 2900, "+", "long")]
+    rows += [cds(5000 + 700 * k, 5600 + 700 * k, "+-"[k % 2], f"g{k}") for k in range(4)]
+    coding = from_features(rows).coding
+    score, start = gene_richest_window(coding, 0, 20_000)
+    assert score[0] == 5  # four genes, and both strands
+    assert start <= 5000
+    tokens = np.zeros(3000, np.uint8)
+    prob = np.full(3000, 0.123456, np.float32)
+    picture = describe_window("r", start, tokens, prob, np.array([0, start, 9999]), coding)
+    assert [gene["name"] for gene in picture["genes"]] == ["g0", "g1", "g2", "g3"]
+    assert picture["boundaries"] == [start]
+    assert {gene["strand"] for gene in picture["genes"]} == {"+", "-"}
+    assert len(picture["bases"]) == len(picture["boundary_prob"]) == 3000
+
+
+def test_a_record_shorter_than_the_picture_is_shown_whole():
+    assert gene_richest_window(from_features([]).coding, 5, 100) == ((0, 0), 5)
+
+
+def test_exons_that_isoforms_share_are_one_arrow():
+    row = {"type": "CDS", "start": 10, "end": 40, "strand": "-", "phase": 0}
+    rows = [SimpleNamespace(attributes={"gene": name}, **row) for name in ("a", "b")]
+    prob = np.zeros(100, np.float32)
+    coding = from_features(rows).coding
+    picture = describe_window("r", 0, np.zeros(100, np.uint8), prob, np.array([0]), coding)
+    assert picture["genes"] == [{"start": 10, "end": 40, "strand": "-", "name": "a"}]

@@ -1,0 +1,309 @@
+"""classify: probes beside baselines, class names that keep their numbers, errors with a place."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hnet_seq import HNetForCausalLM
+from hnet_seq.cli import main
+from hnet_seq.tasks.classification import task_from_table
+from hnet_seq.tasks.labelled_table import read_table
+from hnet_seq.tasks.probe_file import load_probe
+from modalities import dna
+from tests.conftest import make_model
+
+BASELINES = ["majority class", "length", "base composition", "1- to 5-mer frequencies"]
+MODELS = ["H-Net, mean over chunks", "H-Net, mean over bases", "H-Net, last position"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model: HNetForCausalLM = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    folder = tmp_path_factory.mktemp("model")
+    model.save_pretrained(folder)
+    return folder
+
+
+def labelled(count: int, seed: int) -> list[tuple[str, str]]:
+    """Sequences rich in G are ``zeta``, the others ``alpha``: the second name sorts first."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for index in range(count):
+        weights = [1, 1, 4, 1] if index % 2 else [1, 1, 1, 1]
+        letters = generator.choice(list("ACGT"), 30, p=np.array(weights) / sum(weights))
+        rows.append(("".join(letters), "zeta" if index % 2 else "alpha"))
+    return rows
+
+
+def write_table(path: Path, rows: Sequence[tuple[str, ...]], header: str) -> Path:
+    text = "\n".join([header, *(",".join(row) for row in rows)]) + "\n"
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.replace(",", "\t").encode()))
+    else:
+        path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [(*row, "train") for row in labelled(60, 0)]
+    test = [(*row, "test") for row in labelled(40, 1)]
+    test[0] = (rows[0][0], "alpha", "test")  # leaked as it stands
+    test[2] = (dna.decode(dna.reverse_complement(dna.encode(rows[2][0]))).lower(), "alpha", "test")
+    return write_table(
+        tmp_path_factory.mktemp("table") / "t.csv", rows + test, "sequence,label,split"
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(checkpoint: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    command = ["classify", "train", str(checkpoint), "--table", str(table), "--out", str(out)]
+    assert main(command) == 0
+    return out
+
+
+def test_train_scores_every_pooling_beside_every_baseline(trained: Path) -> None:
+    results = json.loads((trained / "classification.json").read_text())
+    rows = results["rows"]
+    assert [row["name"] for row in rows] == MODELS + BASELINES
+    assert [row["kind"] for row in rows] == ["model"] * 3 + ["baseline"] * 4
+    assert all({"name", "kind", "accuracy", "mcc", "auroc"} == set(row) for row in rows)
+    assert (results["n_train"], results["n_test"]) == (60, 40)
+    assert results["classes"] == ["alpha", "zeta"]
+    assert results["duplicates"] == {
+        "test": 40,
+        "exact": 1,
+        "reverse_complement": 1,
+        "conflicting_labels": 0,
+    }
+    assert results["window"] == 30
+    # G-rich against uniform is plain to see: a random model's mean vector tells it too.
+    score = {row["name"]: row["accuracy"] for row in rows}
+    assert score["base composition"] > 0.8
+    assert score["H-Net, mean over bases"] > 0.8
+
+
+def test_duplicates_are_printed_above_the_scores(
+    checkpoint: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["classify", "train", str(checkpoint), "--table", str(table), "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    duplicates = next(i for i, line in enumerate(lines) if line.startswith("duplicates: 2 of 40"))
+    assert duplicates < next(i for i, line in enumerate(lines) if line.startswith("classifier"))
+
+
+def test_the_same_command_gives_the_same_files(
+    checkpoint: Path, table: Path, trained: Path, tmp_path: Path
+) -> None:
+    main(["classify", "train", str(checkpoint), "--table", str(table), "--out", str(tmp_path)])
+    for name in ("classification.json", "probe.npz"):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_predict_agrees_with_evaluate_and_keeps_order(
+    trained: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = labelled(24, 7)
+    fasta = tmp_path / "in.fa"
+    fasta.write_text("".join(f">s{i}\n{letters}\n" for i, (letters, _) in enumerate(rows)))
+    probe = str(trained / "probe.npz")
+    capsys.readouterr()
+    assert main(["classify", "predict", probe, str(fasta)]) == 0
+    predicted = list(csv.DictReader(io.StringIO(capsys.readouterr().out), delimiter="\t"))
+    assert [row["id"] for row in predicted] == [f"s{i}" for i in range(24)]
+    for row in predicted:
+        assert float(row["alpha"]) + float(row["zeta"]) == pytest.approx(1, abs=1e-5)
+        assert row["label"] == max(("alpha", "zeta"), key=lambda name: float(row[name]))
+    right = np.mean(
+        [row["label"] == label for row, (_, label) in zip(predicted, rows, strict=True)]
+    )
+    assert right > 0.7
+
+    labels = write_table(tmp_path / "l.tsv.gz", rows, "sequence,label")
+    assert main(["classify", "evaluate", probe, str(labels)]) == 0
+    assert f"{right:8.3f}" in capsys.readouterr().out
+
+    out = tmp_path / "p.tsv"
+    assert main(["classify", "predict", probe, str(labels), "--out", str(out)]) == 0
+    of_table = list(csv.DictReader(io.StringIO(out.read_text()), delimiter="\t"))
+    assert [row["id"] for row in of_table] == [str(line) for line in range(2, 26)]
+    assert [row["label"] for row in of_table] == [row["label"] for row in predicted]
+
+
+def test_classes_are_sorted_whatever_the_order_of_rows(table: Path, tmp_path: Path) -> None:
+    header, *rows = table.read_text().splitlines()
+    reverse = tmp_path / "reverse.csv"
+    reverse.write_text("\n".join([header, *rows[::-1]]) + "\n")
+    one, other = task_from_table(table), task_from_table(reverse)
+    assert one.classes == other.classes == ["alpha", "zeta"]
+    assert np.array_equal(one.train.labels[::-1], other.train.labels)
+
+
+def test_a_probe_refuses_another_models_vectors(
+    trained: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_model("one stage", seed=9).save_pretrained(tmp_path / "other")
+    command = ["classify", "evaluate", str(trained / "probe.npz"), str(table)]
+    assert main([*command, "--checkpoint", str(tmp_path / "other")]) == 1
+    assert "was trained on other weights" in capsys.readouterr().err
+    assert main([*command, "--checkpoint", str(tmp_path / "absent")]) == 1
+    assert "its model is not there" in capsys.readouterr().err
+
+
+def test_more_than_two_classes(checkpoint: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = [
+        ("".join(generator.choice(list("ACGT"), 30, p=np.eye(4)[i % 3] * 0.6 + 0.1)), f"c{i % 3}")
+        for i in range(90)
+    ]
+    path = write_table(tmp_path / "t.csv", rows, "sequence,label")
+    out = tmp_path / "out"
+    command = ["classify", "train", str(checkpoint), "--table", str(path), "--out", str(out)]
+    assert main([*command, "--strands", "average"]) == 0
+    results = json.loads((out / "classification.json").read_text())
+    assert results["n_test"] == 18
+    assert results["split"] == "random, stratified, 0.2 for testing"
+    best = {row["name"]: row for row in results["rows"]}["base composition"]
+    assert best["accuracy"] > 0.9
+    assert best["auroc"] > 0.9
+    assert load_probe(out / "probe.npz").embedding.strands == "average"
+
+
+def test_an_isotropic_model_is_pooled_over_bases(table: Path, tmp_path: Path) -> None:
+    make_model("isotropic").save_pretrained(tmp_path / "model")
+    out = tmp_path / "out"
+    model = str(tmp_path / "model")
+    assert main(["classify", "train", model, "--table", str(table), "--out", str(out)]) == 0
+    results = json.loads((out / "classification.json").read_text())
+    assert [row["name"] for row in results["rows"] if row["kind"] == "model"] == MODELS[1:]
+    assert results["probe_pooling"] == "bases"
+
+
+def test_windows_of_a_genome(checkpoint: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    letters = "".join(generator.choice(list("ACGT"), 4000))
+    genome, annotation = tmp_path / "g.fa", tmp_path / "g.gff"
+    genome.write_text(f">g\n{letters}\n")
+    annotation.write_text(
+        "\n".join(f"g\tx\tCDS\t{s + 1}\t{s + 250}\t.\t+\t0\tID={s}" for s in range(0, 4000, 500))
+    )
+    out = tmp_path / "out"
+    command = ["classify", "train", str(checkpoint), "--genome", str(genome)]
+    command += ["--annotation", str(annotation), "--test-region", "g:2001-4000"]
+    assert main([*command, "--length", "40", "--guard", "100", "--out", str(out)]) == 0
+    results = json.loads((out / "classification.json").read_text())
+    assert results["regions"] == {"train": ["g:1-1900"], "test": ["g:2001-4000"]}
+    assert results["window"] == 40
+    assert results["classes"] == ["coding", "intergenic"]
+    assert results["n_test"] == 48
+
+
+BAD_TABLES = {
+    "one class": ("sequence,label\nACGT,a\nACCT,a\n", "all 2 rows have the label 'a'"),
+    "empty label": ("sequence,label\nACGT,a\nACCT,\n", "line 3: the label is ''"),
+    "NaN label": ("sequence,label\nACGT,NaN\nACCT,b\n", "line 2: the label is 'NaN'"),
+    "empty sequence": ("sequence,label\nACGT,a\n,b\n", "line 3: the sequence is empty"),
+    "not DNA": ("sequence,label\nAC!T,a\nAC,b\n", "line 2: sequence, position 3: '!'"),
+    "missing column": ("sequence,class\nACGT,a\n", "line 1: no column 'label', but sequence"),
+    "unknown split": (
+        "sequence,label,split\nACGT,a,train\nACCT,b,dev\n",
+        "line 3: the split is 'dev', not train or test",
+    ),
+    "empty split": (
+        "sequence,label,split\nACGT,a,train\nACCT,b,train\n",
+        "column split: no row is in test",
+    ),
+    "class only in test": (
+        "sequence,label,split\nACGT,a,train\nACCT,b,test\nAC,a,train\n",
+        "no training row has the label 'b'",
+    ),
+    "fields": ("sequence,label\nACGT,a,9\nAC,b\n", "line 2: 3 fields, but the header names 2"),
+    "no rows": ("sequence,label\n", "holds a header and no rows"),
+    "no text": ("", "no column 'sequence', but nothing"),
+    "repeated column": ("sequence,label,label\nA,b,c\n", "line 1: two columns have one name"),
+    "too few": ("sequence,label\nACGT,a\nACCT,b\n", "too few to hold out 0.2"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_a_bad_table_is_one_line_with_place_and_remedy(
+    case: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, message = BAD_TABLES[case]
+    path, out = tmp_path / "t.csv", tmp_path / "out"
+    path.write_text(text)
+    command = ["classify", "train", str(checkpoint), "--table", str(path), "--out", str(out)]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{path}: " in error
+    assert message in error
+    assert not out.exists()
+
+
+def test_damaged_files_are_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "t.tsv.gz"
+    cut.write_bytes(gzip.compress(b"sequence\tlabel\n" + b"ACGT\ta\n" * 99)[:-9])
+    probe = tmp_path / "probe.npz"
+    probe.write_text("no archive")
+    for command, message in (
+        (["evaluate", str(trained / "probe.npz"), str(cut)], "truncated"),
+        (["evaluate", str(probe), str(cut)], "is no probe"),
+        (["predict", str(tmp_path), str(cut)], "is a folder; give the probe.npz"),
+        (["predict", str(tmp_path / "none.npz"), str(cut)], "no such file"),
+    ):
+        assert main(["classify", *command]) == 1
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_a_label_the_probe_does_not_know(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_table(tmp_path / "t.csv", [("ACGT", "alpha"), ("ACGT", "beta")], "sequence,label")
+    assert main(["classify", "evaluate", str(trained / "probe.npz"), str(path)]) == 1
+    assert "line 3: the probe does not know the label 'beta'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give --genome, --annotation and --test-region, or --table"),
+        (["--genome", "g.fa"], "give --genome, --annotation and --test-region, or --table"),
+        (["--genome", "g.fa", "--table", "t.csv"], "leave --genome"),
+        (["--table", "t.csv", "--test-fraction", "1"], "--test-fraction: is 1.0"),
+        (["--table", "t.csv", "--stage", "4"], "--stage: is 4"),
+    ],
+)
+def test_misuse_exits_with_2(
+    checkpoint: Path,
+    tmp_path: Path,
+    options: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["classify", "train", str(checkpoint), "--out", str(tmp_path / "o"), *options]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_tables_are_read_whatever_their_line_ends_order_and_case(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_bytes("\ufeffLabel\tid\tSequence\r\nb\tx\tacgu\r\n\r\na\ty\tNNRT\r\n".encode())
+    rows = read_table(path)
+    assert [row.label for row in rows] == ["b", "a"]
+    assert [row.line for row in rows] == [2, 4]
+    assert [dna.decode(row.tokens) for row in rows] == ["ACGT", "NNNT"]
