@@ -59,9 +59,7 @@ def main() -> None:
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        achieved[:] = [
-            b.boundary_mask.numel() / int(b.boundary_mask.sum()) for b in out.boundaries
-        ]
+        achieved[:] = [b.boundary_mask.numel() / int(b.boundary_mask.sum()) for b in out.boundaries]
 
     left, right = torch.randn(2, _PEAK_SIZE, _PEAK_SIZE)
     for _ in range(20):  # the router finds its target ratio, the allocator its blocks

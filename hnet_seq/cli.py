@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 
 from hnet_seq import __version__
@@ -26,8 +25,6 @@ _OK, _FAILED, _MISUSE, _INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 ok, 1 failed, 2 misuse, 130 interrupted."""
-    # Two spinning threads beside one busy neighbour are five times slower than two that sleep.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="hnet-seq", description="H-Net without a tokenizer")
     parser.add_argument("--version", action="version", version=__version__)
@@ -45,10 +42,10 @@ def main(argv: list[str] | None = None) -> int:
         )
         if task:
             task.add_arguments(child)
-            child.set_defaults(run=task.main)
+            child.set_defaults(_task=task.main)
     args = parser.parse_args(arguments)
     try:
-        return int(args.run(args))
+        return int(args._task(args))
     except (UsageError, InputError, FileNotFoundError, PermissionError, ValueError) as error:
         print(f"hnet-seq {args.verb}: {_one_line(error)}", file=sys.stderr)
         return _MISUSE if isinstance(error, UsageError) else _FAILED

@@ -25,7 +25,7 @@ from pipelines.fasta import read_fasta
 class Genome:
     """The records of a FASTA file, plain, gzip or bgzip.
 
-    Needs one byte a base in the folder for temporary files (``TMPDIR``), and while opening three
+    Needs one byte a base in the folder for temporary files (``TMPDIR``), and while opening two
     bytes a base of the longest record in memory; nothing is written beside the input, and the
     temporary file goes with the object. Safe to use after a fork: a mapping has no position that
     processes could move under each other. A pickle holds no tokens: its process reads the file
@@ -107,6 +107,7 @@ def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
             except OSError as error:
                 raise _no_room(path, error) from None
             lengths[record.name] = len(record.tokens)
+            del record  # or it would lie in memory beside the next one
         try:
             file.flush()
         except OSError as error:

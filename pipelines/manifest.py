@@ -21,7 +21,7 @@ SPLITS = ("train", "validation")
 
 @dataclass(frozen=True)
 class Source:
-    """An input file: its name without folders, sha256 of its bytes as they lie, and their number."""
+    """An input file: its name without folders, and sha256 and number of its bytes as they lie."""
 
     name: str
     sha256: str
@@ -160,7 +160,7 @@ class Manifest:
                     0 <= block.offset <= block.offset + block.tokens <= shard.bytes
                     and 0 <= block.spans_offset <= block.spans_offset + block.spans_bytes
                     and block.spans_offset + block.spans_bytes <= shard.bytes
-                    and 0 < block.tokens
+                    and block.tokens > 0
                     and 0 <= block.position <= block.document_tokens - block.tokens
                 )
                 if not inside:

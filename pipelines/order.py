@@ -11,16 +11,23 @@ found from the manifest alone, and only one group is ever laid out.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 GROUP_BLOCKS = 64
 # Of each kind: the current one, and the one before or after it at a border.
 _REMEMBERED = 2
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True)
@@ -56,17 +63,18 @@ class Slice(NamedTuple):
 
 class _Epoch(NamedTuple):
     blocks: np.ndarray  # (blocks,) the permutation
-    origins: np.ndarray  # (blocks,) see _origins
-    group_ends: np.ndarray  # (groups,) running total of tokens
+    phases: np.ndarray  # (blocks,) tokens of the first window of longer documents
+    group_ends: list[int]  # (groups,) running total of tokens
 
 
 class _Group(NamedTuple):
-    block: np.ndarray
-    offset: np.ndarray
-    tokens: np.ndarray
-    has_next: np.ndarray
-    flip: np.ndarray
-    ends: np.ndarray  # (windows,) running total of tokens
+    # Lists: single values are read far more often than whole columns.
+    block: list[int]
+    offset: list[int]
+    tokens: list[int]
+    has_next: list[bool]
+    flip: list[bool]
+    ends: list[int]  # running total of tokens
 
 
 class Order:
@@ -112,26 +120,25 @@ class Order:
         while start < stop:
             epoch, within = divmod(start, self.tokens_per_epoch)
             group_ends = self._epoch(epoch).group_ends
-            number = int(np.searchsorted(group_ends, within, side="right"))
-            base = epoch * self.tokens_per_epoch
-            base += int(group_ends[number - 1]) if number else 0
+            number = bisect_right(group_ends, within)
+            base = epoch * self.tokens_per_epoch + (group_ends[number - 1] if number else 0)
             group = self._group(epoch, number)
-            first = int(np.searchsorted(group.ends, start - base, side="right"))
-            for window in range(first, len(group.ends)):
-                tokens = int(group.tokens[window])
-                end = base + int(group.ends[window])
+            for window in range(bisect_right(group.ends, start - base), len(group.ends)):
+                tokens = group.tokens[window]
+                end = base + group.ends[window]
                 begin = end - tokens
+                until = min(stop, end)
                 yield Slice(
                     epoch,
-                    int(group.block[window]),
-                    int(group.offset[window]),
+                    group.block[window],
+                    group.offset[window],
                     tokens,
-                    bool(group.has_next[window]),
-                    bool(group.flip[window]),
+                    group.has_next[window],
+                    group.flip[window],
                     start - begin,
-                    min(stop, end) - begin,
+                    until - begin,
                 )
-                start = min(stop, end)
+                start = until
                 if start == stop:
                     return
 
@@ -142,8 +149,8 @@ class Order:
         count = len(blocks.block)
         if self._shuffle:
             permutation = np.argsort(_random(count, self._seed, number, "blocks"), kind="stable")
-            phases = _random(count, self._seed, number, "phase") % np.uint64(context)
-            phases = phases.astype(np.int64)[self._first_block]
+            drawn = _random(count, self._seed, number, "phase") % np.uint64(context)
+            phases = drawn.astype(np.int64)[self._first_block]
         else:
             permutation = np.arange(count)
             phases = np.zeros(count, np.int64)
@@ -152,7 +159,9 @@ class Order:
         ends = np.clip(origin + last * context, 0, blocks.document_tokens)
         totals = np.cumsum((ends - starts)[permutation])
         closing = np.append(np.arange(GROUP_BLOCKS - 1, count - 1, GROUP_BLOCKS), count - 1)
-        return _remember(self._epochs, number, _Epoch(permutation, phases, totals[closing]))
+        return _remember(
+            self._epochs, number, _Epoch(permutation, phases, totals[closing].tolist())
+        )
 
     def _group(self, epoch: int, number: int) -> _Group:
         if (epoch, number) in self._groups:
@@ -185,15 +194,10 @@ class Order:
             order = np.argsort(
                 _random(windows, self._seed, epoch, f"windows/{number}"), kind="stable"
             )
-        tokens = (end - start)[order]
-        group = _Group(
-            block[order],
-            offset[order],
-            tokens,
-            (end < length)[order],
-            flip[order],
-            np.cumsum(tokens),
-        )
+        tokens = end - start
+        columns = (block, offset, tokens, end < length, flip)
+        ends = np.cumsum(tokens[order]).tolist()
+        group = _Group(*[column[order].tolist() for column in columns], ends)
         return _remember(self._groups, (epoch, number), group)
 
 
@@ -233,7 +237,7 @@ def _random(count: int, seed: int, epoch: int, purpose: str) -> np.ndarray:
     return np.random.Philox(key=int.from_bytes(key, "little")).random_raw(count)
 
 
-def _remember[K, V](memory: OrderedDict[K, V], key: K, value: V) -> V:
+def _remember(memory: OrderedDict[_K, _V], key: _K, value: _V) -> _V:
     memory[key] = value
     if len(memory) > _REMEMBERED:
         memory.popitem(last=False)

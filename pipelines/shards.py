@@ -16,7 +16,7 @@ from types import TracebackType
 
 import numpy as np
 
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from pipelines.manifest import MANIFEST, SPLITS, Block, Shard
 
 BLOCK_SIZE = 256 * 1024  # tokens
@@ -248,6 +248,7 @@ def new_folder(out: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             raise UsageError(out, f"holds no {MANIFEST}: not shards, so not overwritten")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary

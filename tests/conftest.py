@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import torch
 
-from hnet_seq import HNetConfig, HNetForCausalLM
+from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's threads wait
+
+import torch  # isort: skip
 
 torch.set_num_threads(2)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+_METADATA = "hnet_seq"
 
 
 def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
@@ -30,7 +31,9 @@ def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().cpu().contiguous() for name, value in _owned(model).items()}
     partial = folder / f"{WEIGHTS}.partial"
-    save_file(weights, partial, metadata=dict(sorted(model.metadata.items())))
+    # One entry: safetensors writes several in an order that changes from run to run.
+    metadata = {_METADATA: json.dumps(model.metadata, sort_keys=True)}
+    save_file(weights, partial, metadata=metadata)
     os.replace(partial, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps(model.config.to_dict(), indent=2) + "\n")
 
@@ -78,7 +81,7 @@ def load_pretrained(path: str | Path, device: str | torch.device | None = None) 
     try:
         with safe_open(folder / WEIGHTS, "pt", device=str(device)) as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
+            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
     except SafetensorError as error:
         raise ValueError(f"{folder / WEIGHTS}: not a readable safetensors file: {error}") from error
     with torch.device("meta"):

@@ -14,12 +14,7 @@ Row = tuple[str, str, str]
 
 def headline(run: RunData, baseline: RunData | None) -> Markup:
     """Verdict and table."""
-    rows = [
-        *_prediction(run, baseline),
-        *_chunks(run),
-        *_classification(run),
-        *_training(run),
-    ]
+    rows = headline_rows(run, baseline)
     if not rows:
         return join([])
     return element(
@@ -29,6 +24,16 @@ def headline(run: RunData, baseline: RunData | None) -> Markup:
         table(("Measure", "Value", "How to read it"), rows, numeric=(1,)),
         aria_labelledby="glance",
     )
+
+
+def headline_rows(run: RunData, baseline: RunData | None) -> list[Row]:
+    """(measure, value, how to read it)."""
+    return [
+        *_prediction(run, baseline),
+        *_chunks(run),
+        *_classification(run),
+        *_training(run),
+    ]
 
 
 def final_bits(run: RunData | None) -> float | None:

@@ -267,8 +267,6 @@ def main(args: argparse.Namespace) -> int:
     for _, tokens in read_fasta_sequences(args.input):
         count += 1
         bases += len(tokens)
-    if not count:
-        raise InputError(args.input, "holds no records; nothing to embed")
     width = vector_width(model, args.pooling, args.stage)
     print(
         f"{count:,} sequences, {bases:,} bases: {count:,} x {width} float32, "

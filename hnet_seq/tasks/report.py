@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hnet_seq.report.page import build_page
 from hnet_seq.report.run_data import read_run
+from hnet_seq.report.summary import summary
 from hnet_seq.tasks.outputs import replaced_file
 
 EXAMPLE = "hnet-seq report run"
@@ -51,5 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    print(report(args.run_folder, args.baseline, args.out))
+    page = report(args.run_folder, args.baseline, args.out)
+    baseline = None if args.baseline is None else read_run(Path(args.baseline))
+    print(summary(read_run(Path(args.run_folder)), baseline))
+    print(f"\n{page}")
     return 0

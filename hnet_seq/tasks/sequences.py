@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from modalities.base import Tokens
-from modalities.errors import InputError
 from pipelines.fasta import read_fasta
 
 Named = tuple[str, Tokens]
@@ -15,17 +14,8 @@ _RECORD_COST = 64  # bases: bounds a part of many short records by their count t
 
 
 def read_fasta_sequences(path: str | Path) -> Iterator[Named]:
-    """(name, tokens (L,)) of each record, in the file's order.
-
-    Raises InputError for a file that is not DNA FASTA, and for a record without bases.
-    """
-    for number, record in enumerate(read_fasta(path), 1):
-        if not len(record.tokens):
-            raise InputError(
-                path,
-                "has no bases: nothing to read; remove it",
-                where=f"record {number} {record.name!r}",
-            )
+    """(name, tokens (L,)) of each record, L > 0; errors as :func:`pipelines.fasta.read_fasta`."""
+    for record in read_fasta(path):
         yield record.name, record.tokens
 
 

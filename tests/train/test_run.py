@@ -1,0 +1,237 @@
+"""A run: the same twice, resumable bit for bit, and refused when it cannot be meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hnet_seq.cli import main
+from hnet_seq.config import ExperimentConfig, load_experiment, shipped
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks import pretrain as task
+from hnet_seq.tasks.pretrain import pretrain
+from hnet_seq.train.loop import Trainer
+from hnet_seq.train.optimizer import parameter_groups, stage_multipliers
+from hnet_seq.train.schedule import learning_rate_factor
+from modalities import dna
+from modalities.errors import InputError, UsageError
+from tests.conftest import make_model
+
+TINY = [
+    "model.arch_layout=[m1,[m1],m1]",
+    "model.d_model=[64,64]",
+    "model.ssm_cfg.d_state=16",
+    "data.context=128",
+    "data.batch_tokens=512",
+    "train.steps=6",
+    "train.log_every=2",
+    "train.validate_every=3",
+    "train.checkpoint_every=3",
+]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shards of a random genome."""
+    folder = tmp_path_factory.mktemp("data")
+    bases = np.random.default_rng(0).integers(0, 4, 20_000).astype(np.uint8)
+    (folder / "genome.fa").write_text(f">chr1 random\n{dna.decode(bases)}\n")
+    code = main(
+        [
+            "shard",
+            str(folder / "genome.fa"),
+            "--out",
+            str(folder / "shards"),
+            "--validation",
+            "last:0.1",
+            "--guard",
+            "100",
+        ]
+    )
+    assert code == 0
+    return folder / "shards"
+
+
+def _config(shards: Path, *overrides: str) -> ExperimentConfig:
+    data = f"data.sources=[{{path: '{shards}'}}]"
+    return load_experiment("ecoli_demo", [*TINY, data, *overrides])
+
+
+def _metrics(run: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for record in records:
+        record.pop("seconds")
+        record.pop("tokens_per_second", None)
+    return records
+
+
+def _weights(run: Path) -> bytes:
+    return sorted(run.glob("checkpoints/step-*/model.safetensors"))[-1].read_bytes()
+
+
+def test_the_same_seed_gives_the_same_metrics_and_weights(shards: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert pretrain(_config(shards), tmp_path / name, device="cpu")
+    assert _metrics(tmp_path / "a") == _metrics(tmp_path / "b")
+    assert _weights(tmp_path / "a") == _weights(tmp_path / "b")
+    assert pretrain(_config(shards, "seed=1"), tmp_path / "c", device="cpu")
+    assert _weights(tmp_path / "a") != _weights(tmp_path / "c")
+
+
+@pytest.mark.parametrize("killed_after", [4, 5])
+def test_a_killed_run_resumes_bit_for_bit(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+) -> None:
+    config = _config(shards, "data.micro_batch_tokens=256")
+    assert pretrain(config, tmp_path / "whole", device="cpu")
+
+    class Killed(BaseException):
+        pass
+
+    unharmed = Trainer._train_step
+
+    def step(self: Trainer, batches: list[Any]) -> None:
+        if self.step == killed_after:
+            raise Killed
+        unharmed(self, batches)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_train_step", step)
+        with pytest.raises(Killed):
+            pretrain(config, tmp_path / "cut", device="cpu")
+    # As a kill in the middle of a line would leave it.
+    with (tmp_path / "cut/metrics.jsonl").open("a") as file:
+        file.write('{"event": "tr')
+    assert pretrain(config, tmp_path / "cut", resume=True, device="cpu")
+    assert _metrics(tmp_path / "cut") == _metrics(tmp_path / "whole")
+    assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+
+
+def test_accumulated_gradients_equal_those_of_one_large_batch(shards: Path, tmp_path: Path) -> None:
+    # With a ratio loss per micro-batch the sums differ; without, they must not.
+    plain = ["train.ratio_loss.weights=[0]", "train.steps=1"]
+    pretrain(_config(shards, *plain), tmp_path / "one", device="cpu")
+    split = [*plain, "data.micro_batch_tokens=128"]
+    pretrain(_config(shards, *split), tmp_path / "four", device="cpu")
+    one, four = _metrics(tmp_path / "one"), _metrics(tmp_path / "four")
+    assert four[0]["cross_entropy"] == pytest.approx(one[0]["cross_entropy"], abs=1e-6)
+    assert four[0]["grad_norm"] == pytest.approx(one[0]["grad_norm"], rel=1e-4)
+
+
+def test_training_learns_a_repeat(tmp_path: Path) -> None:
+    (tmp_path / "genome.fa").write_text(">r\n" + "ACGGTCATTG" * 2000 + "\n")
+    out = tmp_path / "shards"
+    arguments = ["--out", str(out), "--validation", "last:0.1", "--guard", "10"]
+    assert main(["shard", str(tmp_path / "genome.fa"), *arguments]) == 0
+    config = _config(out, "train.steps=40", "data.reverse_complement=false")
+    pretrain(config, tmp_path / "run", device="cpu")
+    assert _metrics(tmp_path / "run")[-1]["bits_per_token"] < 0.2
+
+
+def test_a_run_folder_is_not_overwritten(shards: Path, tmp_path: Path) -> None:
+    pretrain(_config(shards, "train.steps=1"), tmp_path / "run", device="cpu")
+    with pytest.raises(UsageError, match="holds a run already"):
+        pretrain(_config(shards), tmp_path / "run", device="cpu")
+
+
+def test_resuming_with_other_shards_is_refused(shards: Path, tmp_path: Path) -> None:
+    pretrain(_config(shards, "train.steps=1"), tmp_path / "run", device="cpu")
+    with pytest.raises(InputError, match="shards differ"):
+        pretrain(_config(shards, "data.context=64"), tmp_path / "run", resume=True, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["pretrain"], 2, "give an experiment"),
+        (["pretrain", "no_such_experiment", "--out", "x"], 2, "shipped: "),
+        (["pretrain", "ecoli_demo", "--out", "x"], 2, "no shards given"),
+        (["pretrain", "ecoli_demo", "train.stps=3", "--out", "x"], 2, "did you mean train.steps"),
+        (["pretrain", "ecoli_demo", "train.steps=many", "--out", "x"], 2, "train.steps"),
+        (["pretrain", "ecoli_demo", "train.steps=0", "--out", "x"], 2, "train.steps"),
+        (["pretrain", "ecoli_demo", "train.steps", "--out", "x"], 2, "key=value"),
+        (["pretrain", "ecoli_demo", "--data", "nowhere", "--out", "x"], 1, "nowhere"),
+        (["pretrain", "--resume", "nowhere"], 1, "nowhere"),
+        (["pretrain", "bad.yaml", "--out", "x"], 2, "bad.yaml"),
+        (["pretrain", "list.yaml", "--out", "x"], 2, "list.yaml"),
+    ],
+)
+def test_misuse_is_one_line_and_leaves_nothing(
+    arguments: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.yaml").write_text("train: {steps: [\n")
+    Path("list.yaml").write_text("- 1\n- 2\n")
+    assert main(arguments) == code
+    message = capsys.readouterr().err.strip()
+    assert said in message
+    assert "\n" not in message
+    assert not Path("x").exists()
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_experiment_loads_and_takes_a_step(
+    name: str, shards: Path, tmp_path: Path
+) -> None:
+    config = load_experiment(name, [f"data.sources=[{{path: '{shards}'}}]"])
+    # The shape as shipped, the amount of work cut down.
+    config.data.context, config.data.micro_batch_tokens = 64, 0
+    config.data.batch_tokens, config.train.steps = 128, 1
+    assert pretrain(config, tmp_path / name, device="cpu")
+
+
+def test_rates_grow_outwards_by_the_papers_rule() -> None:
+    # sqrt(4.6 * 3 / 3 * 2) outside, sqrt(4.6 / 3) inside.
+    assert stage_multipliers([256, 512], [3.0]) == pytest.approx([9.2**0.5, (4.6 / 3) ** 0.5])
+
+
+def test_only_matrices_decay_and_every_parameter_is_in_one_group() -> None:
+    model = make_model("two stages, MLPs outside, tied")
+    groups = parameter_groups(model)
+    names = [name for members in groups.values() for name in members]
+    assert sorted(names) == sorted(name for name, _ in model.named_parameters())
+    for (_, decayed), members in groups.items():
+        for name in members:
+            matrix = name.endswith(
+                ("proj.weight", "Wqkv.weight", "fc1.weight", "fc2.weight", "proj_layer.weight")
+            )
+            assert decayed == matrix, name
+    stage_of = {name: stage for (stage, _), members in groups.items() for name in members}
+    assert stage_of["embeddings.weight"] == 0
+    assert stage_of["backbone.main_network.encoder.layers.0.mixer.Wqkv.weight"] == 1
+    assert stage_of["backbone.main_network.main_network.pad_dimension"] == 2
+
+
+def test_schedules_warm_up_hold_and_decay() -> None:
+    schedule = load_experiment("ecoli_demo").train.schedule
+    schedule.warmup, schedule.decay = 0.1, 0.2
+    factors = [learning_rate_factor(step, 100, schedule) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9:80] == [1.0] * 71
+    assert all(a > b for a, b in zip(factors[80:], factors[81:], strict=False))
+    schedule.name = "cosine"
+    assert learning_rate_factor(55, 100, schedule) == pytest.approx(0.5)
+
+
+def test_model_weights_are_those_of_the_last_checkpoint(shards: Path, tmp_path: Path) -> None:
+    pretrain(_config(shards, "train.steps=2"), tmp_path / "run", device="cpu")
+    model = HNetForCausalLM.from_pretrained(tmp_path / "run", device="cpu")
+    assert model.metadata["modality"] == "dna"
+    assert model.metadata["step"] == "2"
+    assert not model.training
+    assert torch.isfinite(model(torch.tensor([0, 1, 2, 3])).logits).all()
+
+
+def test_the_example_of_the_help_names_shipped_things() -> None:
+    assert "dna_small" in task.EXAMPLE
+    assert "dna_small" in shipped()
