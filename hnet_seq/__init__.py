@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM
     from hnet_seq.model.config import HNetConfig as HNetConfig
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
+    from hnet_seq.tasks.classify import classify as classify
+    from hnet_seq.tasks.embed import embed as embed
+    from hnet_seq.tasks.pretrain import pretrain as pretrain
+    from hnet_seq.tasks.segment import segment as segment
 
 __version__ = "0.1.0"
 
@@ -21,10 +25,23 @@ __version__ = "0.1.0"
 _HOMES = {
     "HNetConfig": "hnet_seq.model.config",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
+    "classify": "hnet_seq.tasks.classify",
+    "embed": "hnet_seq.tasks.embed",
+    "pretrain": "hnet_seq.tasks.pretrain",
     "ratio_loss": "hnet_seq.model.ratio_loss",
+    "segment": "hnet_seq.tasks.segment",
 }
 
-__all__ = ["HNetConfig", "HNetForCausalLM", "__version__", "ratio_loss"]
+__all__ = [
+    "HNetConfig",
+    "HNetForCausalLM",
+    "__version__",
+    "classify",
+    "embed",
+    "pretrain",
+    "ratio_loss",
+    "segment",
+]
 
 
 def __getattr__(name: str) -> Any:

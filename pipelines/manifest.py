@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from dataclasses import dataclass, field
@@ -198,7 +199,7 @@ def _parse(path: Path, where: str, value: Any, expected: Any) -> Any:
     if dataclasses.is_dataclass(expected) and isinstance(expected, type):
         if not isinstance(value, dict):
             raise InputError(path, f"{_kind(value)} where an object belongs", where=where or None)
-        types = get_type_hints(expected)
+        types = _types(expected)
         fields = dataclasses.fields(expected)
         for key in value:
             if key not in types:
@@ -226,6 +227,11 @@ def _parse(path: Path, where: str, value: Any, expected: Any) -> Any:
         return value
     names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
     raise InputError(path, f"{_kind(value)}, expected {names}", where=where)
+
+
+@functools.cache
+def _types(record: type) -> dict[str, Any]:
+    return get_type_hints(record)
 
 
 def _kind(value: Any) -> str:

@@ -195,9 +195,14 @@ class Order:
                 _random(windows, self._seed, epoch, f"windows/{number}"), kind="stable"
             )
         tokens = end - start
-        columns = (block, offset, tokens, end < length, flip)
-        ends = np.cumsum(tokens[order]).tolist()
-        group = _Group(*[column[order].tolist() for column in columns], ends)
+        group = _Group(
+            block=block[order].tolist(),
+            offset=offset[order].tolist(),
+            tokens=tokens[order].tolist(),
+            has_next=(end < length)[order].tolist(),
+            flip=flip[order].tolist(),
+            ends=np.cumsum(tokens[order]).tolist(),
+        )
         return _remember(self._groups, (epoch, number), group)
 
 

@@ -93,7 +93,8 @@ class ShardWriter:
         self._pending_tokens = 0
         self._blocks_written = 0
         self._tar: _Tar | None = None
-        self._blocks: list[Block] = []
+        self._blocks: list[Block] = []  # of the open tar
+        self._shard_tokens = 0
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -142,7 +143,7 @@ class ShardWriter:
     def _write(
         self, spans: list[Span], tokens: np.ndarray, position: int, document_tokens: int
     ) -> None:
-        if sum(block.tokens for block in self._blocks) + len(tokens) > self._shard_size:
+        if self._shard_tokens + len(tokens) > self._shard_size:
             self._close_shard()
         if self._tar is None:
             name = f"{self._split}-{len(self.shards):06d}.tar"
@@ -163,6 +164,7 @@ class ShardWriter:
             )
         )
         self._blocks_written += 1
+        self._shard_tokens += len(tokens)
 
     def _close_shard(self) -> None:
         if self._tar is None:
@@ -174,12 +176,12 @@ class ShardWriter:
                 split=self._split,
                 bytes=size,
                 sha256=digest,
-                tokens=sum(block.tokens for block in self._blocks),
+                tokens=self._shard_tokens,
                 documents=sum(b.documents for b in self._blocks if b.position == 0),
                 blocks=self._blocks,
             )
         )
-        self._tar, self._blocks = None, []
+        self._tar, self._blocks, self._shard_tokens = None, [], 0
 
 
 class _Tar:

@@ -181,7 +181,8 @@ def _write(
     tokens = record.tokens[region.start : region.end]
     pieces, dropped = [(0, len(tokens))], 0
     if unknown is not None:
-        pieces, dropped = cut_unknown(tokens, unknown, unknown_run)
+        # A soft-masked n is as unknown as an N.
+        pieces, dropped = cut_unknown(tokens & ~np.uint8(SOFT_MASK_BIT), unknown, unknown_run)
     short = 0
     for start, end in pieces:
         if end - start < _SHORTEST_DOCUMENT:

@@ -23,4 +23,5 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # another C library, such as musl
         return False
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST), (_M_TOP_PAD, _PAD))
-    return all([mallopt(option, value) for option, value in settings])
+    accepted = [mallopt(option, value) for option, value in settings]
+    return all(accepted)

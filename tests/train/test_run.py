@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ def test_schedules_warm_up_hold_and_decay() -> None:
     factors = [learning_rate_factor(step, 100, schedule) for step in range(100)]
     assert factors[0] == pytest.approx(0.1)
     assert factors[9:80] == [1.0] * 71
-    assert all(a > b for a, b in zip(factors[80:], factors[81:], strict=False))
+    assert all(a > b for a, b in pairwise(factors[80:]))
     schedule.name = "cosine"
     assert learning_rate_factor(55, 100, schedule) == pytest.approx(0.5)
 

@@ -1,0 +1,57 @@
+"""The command line itself: help for every verb, and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import hnet_seq
+from hnet_seq.cli import VERBS, main
+from tests.conftest import make_model
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([verb, "--help"])
+    assert stopped.value.code == 0
+    assert f"hnet-seq {verb}" in capsys.readouterr().out.split("example: ")[1]
+
+
+def test_an_unknown_verb_and_no_verb_are_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["tokenize"], ["info", "--bogus"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+        assert stopped.value.code == 2
+    assert "tokenize" in capsys.readouterr().err
+
+
+def test_info_describes_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(tmp_path)
+    assert main(["info", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"parameters: {sum(p.numel() for p in model.parameters()):,}" in said
+    assert "modality: dna" in said
+    assert main(["info"]) == 0
+    assert "ssd: torch (default)" in capsys.readouterr().out
+
+
+def test_info_of_nothing_fails_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(tmp_path / "nowhere")]) == 1
+    message = capsys.readouterr().err.strip()
+    assert "nowhere" in message
+    assert "\n" not in message
+
+
+def test_every_public_name_is_where_it_is_said_to_be() -> None:
+    for name in hnet_seq.__all__:
+        assert getattr(hnet_seq, name) is not None
+    with pytest.raises(AttributeError):
+        hnet_seq.tokenizer  # noqa: B018
