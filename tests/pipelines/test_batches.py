@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pickle
 from collections import Counter
@@ -363,3 +364,11 @@ def test_unreadable_spans_are_named_with_their_sample(folder: Path, tmp_path: Pa
     shard_file.write_bytes(data)
     with pytest.raises(InputError, match=rf"{shard_file.name}: {block.key}.json: its document"):
         read_documents(copy, "train")
+
+
+def test_shards_of_another_vocabulary_are_refused(folder: Path, tmp_path: Path) -> None:
+    copy, _ = damaged(folder, tmp_path)
+    manifest = dataclasses.replace(Manifest.load(copy), vocabulary_fingerprint="0" * 64)
+    manifest.save(copy)
+    with pytest.raises(InputError, match="vocabulary_fingerprint: is of another dna vocabulary"):
+        train(copy)
