@@ -53,9 +53,11 @@ def test_a_damaged_run_leaves_the_old_page_alone(run: Path) -> None:
     assert sorted(p.name for p in run.iterdir()) == ["config.yaml", "metrics.jsonl", "report.html"]
 
 
-def test_the_command_line_prints_where_the_page_is(run: Path, capsys) -> None:
+def test_the_command_line_prints_the_scores_and_where_the_page_is(run: Path, capsys) -> None:
     assert main(["report", str(run)]) == 0
-    assert capsys.readouterr().out == f"{run / 'report.html'}\n"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("Validation, bits per base  1.950")
+    assert lines[-1] == str(run / "report.html")
 
 
 def test_a_folder_that_is_no_run_is_one_line_and_exit_code_1(tmp_path: Path, capsys) -> None:
