@@ -7,7 +7,7 @@ import importlib
 import sys
 
 from hnet_seq import __version__
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 
 VERBS = {
     "shard": "FASTA to WebDataset shards",
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         return int(args._task(args))
-    except (UsageError, InputError, FileNotFoundError, PermissionError, ValueError) as error:
+    except (ValueError, FloatingPointError, FileNotFoundError, PermissionError) as error:
         print(f"hnet-seq {args.verb}: {_one_line(error)}", file=sys.stderr)
         return _MISUSE if isinstance(error, UsageError) else _FAILED
     except KeyboardInterrupt:

@@ -36,7 +36,7 @@ class HNetOutput:
     Attributes:
         hidden: (T, D_0).
         boundaries: one record per stage, from the outside in.
-        chunks: per stage the inner network's output, (T_{s+1}, D_{s+1}).
+        chunks: per stage the inner network's output cut back to the stage's width, (T_{s+1}, D_s).
     """
 
     hidden: Tensor

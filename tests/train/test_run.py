@@ -236,3 +236,12 @@ def test_model_weights_are_those_of_the_last_checkpoint(shards: Path, tmp_path: 
 def test_the_example_of_the_help_names_shipped_things() -> None:
     assert "dna_small" in task.EXAMPLE
     assert "dna_small" in shipped()
+
+
+def test_a_run_that_diverges_says_what_to_lower(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = [*TINY, "train.optimizer.learning_rate=1e30", "train.optimizer.clip_norm=1e30"]
+    arguments = ["pretrain", "ecoli_demo", *overrides, "--data", str(shards)]
+    assert main([*arguments, "--out", str(tmp_path / "run"), "--device", "cpu"]) == 1
+    assert "lower train.optimizer.learning_rate" in capsys.readouterr().err
