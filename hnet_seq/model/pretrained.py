@@ -1,116 +1,237 @@
-"""Weights on disk: ``model.safetensors`` beside ``config.json``.
+"""Weights on disk: ``model.safetensors`` beside ``config.json``, for any module on an H-Net.
 
-The safetensors metadata carries what the weights were trained on (modality, vocabulary, step), so
-that ``config.json`` stays the released format.
+The safetensors metadata carries what the weights were trained on (modality, vocabulary, data), so
+that ``config.json`` stays the released format. A module with more to say writes JSON files of its
+own beside them::
+
+    save_weights(model, folder, {"head.json": {"classes": ["coding", "intergenic"]}})
+
+    found = locate(folder)
+    head = read_json(found.folder / "head.json")
+    model = load_weights(lambda config: Classifier(config, head["classes"]), found)
+
+The module needs a ``config`` (:class:`HNetConfig`), a ``metadata`` dictionary of strings, and a
+constructor that leaves out the initialisation when its parameters are on the meta device.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.locate import CONFIG, WEIGHTS, Located, find_checkpoint, locate
 
 if TYPE_CHECKING:
     from hnet_seq.model.causal_lm import HNetForCausalLM
 
-WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "find_checkpoint",
+    "load_pretrained",
+    "load_weights",
+    "locate",
+    "owned_state",
+    "read_json",
+    "save_pretrained",
+    "save_weights",
+]
+
 _METADATA = "hnet_seq"
+# The definition computes the residual path in fp32, whatever the rest runs in (Hwang, Wang, Gu
+# 2025, section 2.2; the released code builds this one layer in fp32).
+_FP32 = "residual_proj."
 
 
-def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
-    """Write the weights and the configuration; the same model gives the same bytes."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().cpu().contiguous() for name, value in _owned(model).items()}
-    partial = folder / f"{WEIGHTS}.partial"
-    # One entry: safetensors writes several in an order that changes from run to run.
-    metadata = {_METADATA: json.dumps(model.metadata, sort_keys=True)}
-    save_file(weights, partial, metadata=metadata)
-    os.replace(partial, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(model.config.to_dict(), indent=2) + "\n")
+class _Described(Protocol):
+    config: HNetConfig
+    metadata: dict[str, str]
 
 
-def find_checkpoint(path: str | Path) -> Path:
-    """The folder that holds the weights: ``path`` itself, or the last checkpoint of a run.
-
-    Raises:
-        FileNotFoundError: there is neither, and what was looked for.
-    """
-    path = Path(path)
-    if (path / WEIGHTS).is_file():
-        return path
-    checkpoints = sorted((path / "checkpoints").glob("step-*/" + WEIGHTS))
-    if checkpoints:
-        return checkpoints[-1].parent
-    raise FileNotFoundError(
-        f"{path}: no {WEIGHTS} and no checkpoints/step-*/{WEIGHTS}; "
-        "give a checkpoint folder or a run folder that has saved one"
-    )
+M = TypeVar("M", bound=nn.Module)
 
 
-def load_pretrained(path: str | Path, device: str | torch.device | None = None) -> HNetForCausalLM:
-    """Load a checkpoint folder, or the last checkpoint of a run folder, in evaluation mode.
+def owned_state(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict with one name for each tensor: that of a tied matrix's first owner."""
+    owners = {name for name, _ in model.named_parameters()}
+    owners |= {name for name, _ in model.named_buffers()}
+    return {name: value for name, value in model.state_dict().items() if name in owners}
+
+
+def save_weights(
+    model: nn.Module, folder: str | Path, extra: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
+    """Write the weights, ``config.json`` and further JSON files; the same model, the same bytes.
+
+    Every file is complete under its name or not there; the weights come last, so that a folder
+    that has them has all.
 
     Args:
+        model: with ``config`` and ``metadata``.
+        extra: values of further JSON files, by file name.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    described = cast(_Described, model)
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in owned_state(model).items()
+    }
+    documents = {CONFIG: described.config.to_dict(), **(extra or {})}
+    assert WEIGHTS not in documents
+    partial = {name: folder / f".{name}.partial" for name in (*documents, WEIGHTS)}
+    try:
+        for name, values in documents.items():
+            partial[name].write_text(json.dumps(values, indent=2) + "\n")
+        # One entry: safetensors writes several in an order that changes from run to run.
+        metadata = {_METADATA: json.dumps(described.metadata, sort_keys=True)}
+        save_file(weights, partial[WEIGHTS], metadata=metadata)
+        for path in partial.values():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        for name, path in partial.items():
+            os.replace(path, folder / name)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
+def load_weights(
+    build: Callable[[HNetConfig], M],
+    where: str | Path | Located,
+    device: str | torch.device | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+) -> M:
+    """Build a module and give it stored weights; in evaluation mode.
+
+    Args:
+        build: the module's class, or a function that makes it from the configuration.
+        where: see :func:`hnet_seq.model.locate.locate`.
         device: a GPU if there is one, else the CPU, when None.
+        dtype: of the weights in memory, fp32 when None; ``residual_proj`` stays fp32.
 
     Raises:
         FileNotFoundError: no weights there.
         ValueError: the files are damaged or do not fit each other; names the file.
     """
-    from hnet_seq.model.causal_lm import HNetForCausalLM
-
-    folder = find_checkpoint(path)
-    config_file = folder / CONFIG
+    found = where if isinstance(where, Located) else locate(where)
     try:
-        config = HNetConfig.from_dict(json.loads(config_file.read_text()))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{config_file}: missing beside {WEIGHTS}") from None
+        config = HNetConfig.from_dict(read_json(found.config))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{config_file}: {error}") from error
+        message = str(error)
+        prefix = "" if message.startswith(str(found.config)) else f"{found.config}: "
+        raise ValueError(prefix + message) from error
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        with safe_open(folder / WEIGHTS, "pt", device=str(device)) as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except SafetensorError as error:
-        raise ValueError(f"{folder / WEIGHTS}: not a readable safetensors file: {error}") from error
+    stored, metadata = _read_safetensors(found.weights)
     with torch.device("meta"):
-        model = HNetForCausalLM(config)
-    expected = set(_owned(model))
-    if missing := sorted(expected - set(weights)):
-        raise ValueError(f"{folder / WEIGHTS}: lacks {_some(missing)} that {CONFIG} describes")
-    if extra := sorted(set(weights) - expected - {"lm_head.weight"}):
-        raise ValueError(f"{folder / WEIGHTS}: has {_some(extra)} that {CONFIG} does not describe")
-    shapes = {name: tuple(value.shape) for name, value in _owned(model).items()}
-    for name, shape in shapes.items():
-        if tuple(weights[name].shape) != shape:
-            raise ValueError(
-                f"{folder / WEIGHTS}: {name} is {tuple(weights[name].shape)}, {CONFIG} says {shape}"
-            )
-    model.to_empty(device=device)
-    model.load_state_dict(weights, strict=False)
-    if config.tie_embeddings:
-        model.lm_head.weight = model.embeddings.weight
-    model.metadata = metadata
+        model = build(config)
+    expected = owned_state(model)
+    tied = _tied(model)
+    _check(found, expected, tied, stored)
+    # Copies: a mapped file must not stay behind the parameters, nor decide their alignment.
+    state = {
+        name: stored[name].to(
+            device, torch.float32 if _FP32 in name else dtype or torch.float32, copy=True
+        )
+        for name in expected
+    }
+    model.load_state_dict(state, strict=False, assign=True)
+    for second, first in tied.items():
+        owner, _, leaf = second.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, model.get_parameter(first))
+    assert not any(value.is_meta for value in model.state_dict().values())
+    cast(_Described, model).metadata = metadata
     return model.eval()
 
 
-def _owned(model: HNetForCausalLM) -> dict[str, torch.Tensor]:
-    """The state dict without the second name of a tied matrix."""
-    state = model.state_dict()
-    if model.config.tie_embeddings:
-        state.pop("lm_head.weight")
-    return state
+def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
+    """Write a language model; see :func:`save_weights`."""
+    save_weights(model, folder)
+
+
+def load_pretrained(path: str | Path, device: str | torch.device | None = None) -> HNetForCausalLM:
+    """Load a language model; see :func:`load_weights`."""
+    from hnet_seq.model.causal_lm import HNetForCausalLM
+
+    return load_weights(HNetForCausalLM, path, device)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The values of a JSON file beside the weights.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        ValueError: it is no JSON object; names the file.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: missing beside the weights") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a JSON object of keys and values")
+    return values
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
+    return weights, metadata
+
+
+def _tied(model: nn.Module) -> dict[str, str]:
+    """Second names of shared parameters, and the first name of each."""
+    first: dict[int, str] = {}
+    tied = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        owner = first.setdefault(id(parameter), name)
+        if owner != name:
+            tied[name] = owner
+    return tied
+
+
+def _check(
+    found: Located,
+    expected: Mapping[str, Tensor],
+    tied: Mapping[str, str],
+    stored: Mapping[str, Tensor],
+) -> None:
+    """Raise ValueError, one line, unless the stored weights are those of the model."""
+    faults = []
+    if missing := sorted(set(expected) - set(stored)):
+        faults.append(f"lacks {_some(missing)}")
+    if surplus := sorted(set(stored) - set(expected) - set(tied)):
+        faults.append(f"has {_some(surplus)} that {found.config.name} does not describe")
+    misshapen = [
+        f"{name} is {tuple(stored[name].shape)} and should be {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in stored and stored[name].shape != value.shape
+    ]
+    if misshapen:
+        faults.append(_some(misshapen))
+    if faults:
+        raise ValueError(f"{found.weights}: does not fit {found.config}: {'; '.join(faults)}")
+    for second, first in tied.items():
+        if second in stored and not torch.equal(stored[second], stored[first]):
+            raise ValueError(
+                f"{found.weights}: {second} and {first} differ, but {found.config} ties them; "
+                "set tie_embeddings to false there"
+            )
 
 
 def _some(names: list[str]) -> str:
