@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from modalities.errors import InputError
+from pipelines.files import replaced_file
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -112,15 +112,9 @@ class Manifest:
 
     def save(self, shard_dir: str | Path) -> None:
         """Write ``manifest.json``: complete or not at all."""
-        path = Path(shard_dir) / MANIFEST
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                json.dump(dataclasses.asdict(self), file, indent=1, sort_keys=True)
-                file.write("\n")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replaced_file(Path(shard_dir) / MANIFEST) as file:
+            json.dump(dataclasses.asdict(self), file, indent=1, sort_keys=True)
+            file.write("\n")
 
     def of(self, split: str) -> list[Shard]:
         """Shards of one split, in order."""

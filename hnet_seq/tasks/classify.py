@@ -42,13 +42,13 @@ from hnet_seq.tasks.embed import (
     embed,
 )
 from hnet_seq.tasks.labelled_table import read_table
-from hnet_seq.tasks.outputs import replaced_file
 from hnet_seq.tasks.probe_file import Embedding, Probe, load_probe, save_probe, weights_hash
 from hnet_seq.tasks.sequences import Named, in_parts, read_fasta_sequences
 from hnet_seq.tasks.windows import GUARD, coding_and_intergenic
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks
+from pipelines.files import check_file, check_folder, replaced_file
 
 __all__ = ["add_arguments", "classify", "main"]
 
@@ -62,6 +62,7 @@ RESULTS, PROBE = "classification.json", "probe.npz"
 
 
 def _train(args: argparse.Namespace) -> int:
+    out = check_folder(args.out)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_modality(model)
     poolings = default_poolings(model)
@@ -88,7 +89,6 @@ def _train(args: argparse.Namespace) -> int:
         str(args.checkpoint),
         weights_hash(args.checkpoint),
     )
-    out = Path(args.out)
     save_probe(probe, out / PROBE)
     with replaced_file(out / RESULTS) as stream:
         json.dump(_results(task, outcome, kept, args), stream, indent=2)
@@ -160,9 +160,9 @@ def _results(
 
 
 def _predict(args: argparse.Namespace) -> int:
+    out = check_file(args.out) if args.out else None
     probe = load_probe(args.probe)
     predict_proba = _predictor(probe, args)
-    out = Path(args.out) if args.out else None
     with replaced_file(out) if out else nullcontext(sys.stdout) as stream:
         writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
         writer.writerow(["id", "label", *probe.classes])

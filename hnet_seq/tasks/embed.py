@@ -11,7 +11,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -27,6 +26,7 @@ from hnet_seq.tasks.vector_files import open_vectors, vector_format
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
+from pipelines.files import check_file
 
 EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
 
@@ -257,7 +257,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    out = Path(args.out)
+    out = check_file(args.out)
     vector_format(out)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_pooling(model, args.pooling, args.stage)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
-from hnet_seq.tasks.outputs import replaced_file
 from modalities.errors import InputError, UsageError
 from pipelines.batches import read_documents
+from pipelines.files import check_file, replaced_file
 from pipelines.manifest import Manifest
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
@@ -80,9 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
+    out = check_file(args.out) if args.out else None
     scores = markov(args.shards, max_order=args.max_order, both_strands=not args.one_strand)
-    if args.out:
-        with replaced_file(Path(args.out)) as stream:
+    if out:
+        with replaced_file(out) as stream:
             json.dump(scores, stream, indent=2)
             stream.write("\n")
     print(table(scores))

@@ -14,6 +14,7 @@ from hnet_seq.baselines.logistic import LogisticModel
 from hnet_seq.model.pretrained import WEIGHTS, find_checkpoint
 from hnet_seq.tasks.embed import Strands
 from modalities.errors import InputError
+from pipelines.files import replaced_path
 
 FORMAT = 1
 
@@ -54,7 +55,6 @@ def weights_hash(checkpoint: str | Path) -> str:
 
 def save_probe(probe: Probe, path: Path) -> None:
     """Write ``path``: complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "format": FORMAT,
         "classes": probe.classes,
@@ -63,20 +63,15 @@ def save_probe(probe: Probe, path: Path) -> None:
         "weights": probe.weights,
         "inverse_penalty": probe.logistic.inverse_penalty,
     }
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                about=np.array(json.dumps(about)),
-                mean=probe.logistic.mean,
-                scale=probe.logistic.scale,
-                coefficients=probe.logistic.coefficients,
-                intercepts=probe.logistic.intercepts,
-            )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            about=np.array(json.dumps(about)),
+            mean=probe.logistic.mean,
+            scale=probe.logistic.scale,
+            coefficients=probe.logistic.coefficients,
+            intercepts=probe.logistic.intercepts,
+        )
 
 
 def load_probe(path: str | Path) -> Probe:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hnet_seq.report.page import build_page
 from hnet_seq.report.run_data import read_run
 from hnet_seq.report.summary import summary
-from hnet_seq.tasks.outputs import replaced_file
+from pipelines.files import check_file, replaced_file
 
 EXAMPLE = "hnet-seq report run"
 
@@ -34,10 +34,10 @@ def report(
     Raises:
         InputError: not a run folder, or one of its files is damaged; nothing is written then.
     """
+    target = Path(run) / "report.html" if out is None else check_file(out)
     page = build_page(
         read_run(Path(run)), read_run(Path(baseline)) if baseline is not None else None
     )
-    target = Path(run) / "report.html" if out is None else Path(out)
     with replaced_file(target) as stream:
         stream.write(page)
     return target

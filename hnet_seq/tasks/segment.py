@@ -27,9 +27,9 @@ from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.analysis.window_batch import WindowBatch
 from hnet_seq.analysis.windows import Assembly, RecordBoundaries, plan_windows
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.outputs import replaced_file
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
+from pipelines.files import check_file, check_folder, replaced_file
 from pipelines.genome import Genome
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
@@ -232,6 +232,10 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("--annotation", "goes together with --out DIR")
     if not args.bed and not args.out:
         raise UsageError("segment", "nothing to write; give --bed FILE or --annotation with --out")
+    if args.bed:
+        check_file(args.bed, "--bed")
+    if args.out:
+        check_folder(args.out)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     _check_model(model, args.checkpoint)
     if not 0 <= args.stage < model.num_stages:
@@ -252,7 +256,6 @@ def main(args: argparse.Namespace) -> int:
     annotations = None
     if args.annotation:
         annotations = _read_annotation(args.annotation, genome)
-        Path(args.out).mkdir(parents=True, exist_ok=True)
     if args.bed:
         with replaced_file(Path(args.bed)) as bed:
             _run(args, records, model.num_stages, annotations, bed)

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hnet_seq.tasks.outputs import replaced_file
 from modalities.errors import UsageError
+from pipelines.files import replaced_file, replaced_path
 
 FORMATS = (".parquet", ".npy")
 
@@ -50,18 +50,13 @@ def open_vectors(
         described: what the vectors are, kept in the schema of a Parquet file.
     """
     is_parquet = vector_format(path) == ".parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
+    with replaced_path(path) as temporary:
         if is_parquet:
             with _parquet(temporary, width, described) as writer:
                 yield writer
         else:
             with replaced_file(path.with_suffix(".ids.txt")) as ids, temporary.open("wb") as file:
                 yield _Npy(file, ids, count, width)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

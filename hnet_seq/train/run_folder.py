@@ -16,6 +16,7 @@ import torch
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from modalities.errors import InputError, UsageError
+from pipelines.files import replaced_file
 
 _TRAINER = "trainer.pt"
 
@@ -43,7 +44,8 @@ class RunFolder:
 
     def write_json(self, name: str, values: Any) -> None:
         """Write a small JSON file under a temporary name and rename it."""
-        write_text_atomically(self.path / name, json.dumps(values, indent=2) + "\n")
+        with replaced_file(self.path / name) as file:
+            file.write(json.dumps(values, indent=2) + "\n")
 
     # Metrics -----------------------------------------------------------------------------------
 
@@ -63,7 +65,8 @@ class RunFolder:
                     kept.append(line + "\n")
             except (json.JSONDecodeError, KeyError):
                 break  # a kill in the middle of a line: everything behind it is later
-        write_text_atomically(self.metrics, "".join(kept))
+        with replaced_file(self.metrics) as file:
+            file.writelines(kept)
 
     # Checkpoints -------------------------------------------------------------------------------
 
@@ -105,10 +108,3 @@ class RunFolder:
 
     def _complete(self) -> list[Path]:
         return sorted(path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}"))
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Write to a temporary name beside ``path`` and rename: never half a file."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
