@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
+from typing import NoReturn
 
 from hnet_seq import __version__
 from modalities.errors import UsageError
@@ -23,10 +25,17 @@ VERBS = {
 _OK, _FAILED, _MISUSE, _INTERRUPTED = 0, 1, 2, 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, as the verbs do."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_MISUSE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 ok, 1 failed, 2 misuse, 130 interrupted."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="hnet-seq", description="H-Net without a tokenizer")
+    parser = _Parser(prog="hnet-seq", description="H-Net without a tokenizer")
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
     for verb, description in VERBS.items():
@@ -45,8 +54,14 @@ def main(argv: list[str] | None = None) -> int:
             child.set_defaults(_task=task.main)
     args = parser.parse_args(arguments)
     try:
-        return int(args._task(args))
-    except (ValueError, FloatingPointError, FileNotFoundError, PermissionError) as error:
+        code = int(args._task(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output has gone, as `head` does. Python would complain at its exit too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except (ValueError, FloatingPointError, OSError) as error:
         print(f"hnet-seq {args.verb}: {_one_line(error)}", file=sys.stderr)
         return _MISUSE if isinstance(error, UsageError) else _FAILED
     except KeyboardInterrupt:
@@ -56,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+        return ": ".join(str(part) for part in (error.filename, error.strerror) if part is not None)
     return " ".join(str(error).split())
 
 

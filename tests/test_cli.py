@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,47 @@ def test_every_public_name_is_where_it_is_said_to_be() -> None:
         assert getattr(hnet_seq, name) is not None
     with pytest.raises(AttributeError):
         hnet_seq.tokenizer  # noqa: B018
+
+
+def test_misuse_is_one_line_that_names_the_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["tokenize"], ["shard"], ["shard", "a.fa", "--out", "s", "--guard", "few"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert said.startswith("hnet-seq")
+        assert "--help" in said
+
+
+def test_a_system_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device", "out.bed")
+
+    monkeypatch.setattr("hnet_seq.tasks.info.main", full)
+    assert main(["info"]) == 1
+    assert capsys.readouterr().err == "hnet-seq info: out.bed: No space left on device\n"
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    command = [sys.executable, "-m", "hnet_seq.cli", "info"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == b""
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("verb", ["pretrain x", "segment x y", "embed x y", "classify predict x y"])
+def test_a_device_that_is_not_there_is_misuse(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for device, says in (("gpu", "'gpu' is no device"), ("cuda:1", "torch sees no CUDA device")):
+        with pytest.raises(SystemExit) as stopped:
+            main([*verb.split(), "--out", "o", "--device", device])
+        assert stopped.value.code == 2
+        assert says in capsys.readouterr().err

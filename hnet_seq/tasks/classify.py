@@ -24,6 +24,7 @@ from hnet_seq.baselines.duplicates import describe_duplicates
 from hnet_seq.baselines.metrics import format_table, score_row
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.classification import (
     MODEL_ROWS,
     Classification,
@@ -292,8 +293,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--split", choices=("train", "test"), help="these rows only")
     for child in (predict, evaluate):
         child.add_argument("--checkpoint", help="where the probe's model lies now")
-        child.add_argument("--batch-tokens", type=int, default=BATCH_TOKENS, metavar="BASES")
-        child.add_argument("--device", help="cpu, cuda, ...; a GPU if there is one")
+        add_batch_arguments(child, BATCH_TOKENS)
 
 
 def main(args: argparse.Namespace) -> int:

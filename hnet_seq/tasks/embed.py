@@ -21,6 +21,7 @@ from tqdm import tqdm
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS, pool
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.ops.packing import Packing
+from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.sequences import in_parts, read_fasta_sequences
 from hnet_seq.tasks.vector_files import open_vectors, vector_format
 from modalities import dna
@@ -234,14 +235,7 @@ def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
     )
-    parser.add_argument(
-        "--batch-tokens",
-        type=int,
-        default=BATCH_TOKENS,
-        metavar="BASES",
-        help="bases of one forward call (%(default)s)",
-    )
-    parser.add_argument("--device", help="cpu, cuda, ...; a GPU if there is one")
+    add_batch_arguments(parser, BATCH_TOKENS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

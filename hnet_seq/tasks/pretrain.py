@@ -12,6 +12,7 @@ import torch
 
 from hnet_seq.config import ExperimentConfig, load_experiment, save_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
 from hnet_seq.train.memory import keep_freed_memory
@@ -133,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FOLDER", help="shards; sets data.sources")
     parser.add_argument("--out", metavar="RUN", help="run folder to create")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
-    parser.add_argument("--device", help="cpu, cuda, ...; a GPU if there is one")
+    add_device_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.analysis.window_batch import WindowBatch
 from hnet_seq.analysis.windows import Assembly, RecordBoundaries, plan_windows
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.arguments import add_batch_arguments
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
 from pipelines.files import check_file, check_folder, replaced_file
@@ -220,10 +221,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overlap", type=int, default=OVERLAP, help="bases of left context (%(default)s)"
     )
-    parser.add_argument(
-        "--batch-tokens", type=int, default=BATCH_TOKENS, help="bases a forward call (%(default)s)"
-    )
-    parser.add_argument("--device", help="cpu, cuda, ...; a GPU if there is one")
+    add_batch_arguments(parser, BATCH_TOKENS)
 
 
 def main(args: argparse.Namespace) -> int:
