@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.hub import download, split_hub_id
+from hnet_seq.model.released import OWNER, released_file, released_names
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
+_SHARDS = "model.safetensors.index.json"
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,37 @@ class Located:
         return self.weights.parent
 
 
+def locate(
+    where: str | Path, *, config: str | Path | None = None, revision: str | None = None
+) -> Located:
+    """The files of a checkpoint, fetched from the hub if need be.
+
+    Args:
+        where: a checkpoint folder; a run folder, for its last checkpoint; a ``.safetensors`` or a
+            released ``.pt`` file, or a folder with one of them; or ``owner/name`` on the hub, also
+            ``owner/name@revision``. What exists on disk comes first.
+        config: the JSON that describes the model, or a released name. When None it is
+            ``config.json`` beside the weights; for ``NAME.pt`` ``NAME.json`` beside it, else
+            ``config.json``, else the released configuration of that name.
+        revision: a branch, tag or commit on the hub.
+
+    Raises:
+        FileNotFoundError: there is none, and what was looked for.
+        ValueError: what is there is ambiguous, or of a kind that cannot be read.
+    """
+    path = Path(where)
+    if not path.exists():
+        path = _from_hub(str(where), revision)
+    elif revision is not None:
+        raise ValueError(f"{where}: is on disk; a revision goes with a model on the hub")
+    weights = _weights_in(path) if path.is_dir() else path
+    if weights.suffix not in (".pt", ".safetensors"):
+        raise ValueError(f"{weights}: not weights; expected a .safetensors or a .pt file")
+    return Located(weights, _config_of(weights) if config is None else _named_config(config))
+
+
 def find_checkpoint(path: str | Path) -> Path:
-    """The folder that holds the weights: ``path`` itself, or the last checkpoint of a run.
+    """The folder that holds ``model.safetensors``: ``path``, or the last checkpoint of a run.
 
     Raises:
         FileNotFoundError: there is neither, and what was looked for.
@@ -36,20 +72,112 @@ def find_checkpoint(path: str | Path) -> Path:
     path = Path(path)
     if (path / WEIGHTS).is_file():
         return path
-    checkpoints = sorted((path / "checkpoints").glob("step-*/" + WEIGHTS))
+    checkpoints = sorted(
+        (file.parent for file in (path / "checkpoints").glob("step-*/" + WEIGHTS)),
+        key=lambda folder: (len(folder.name), folder.name),
+    )
     if checkpoints:
-        return checkpoints[-1].parent
+        return checkpoints[-1]
     raise FileNotFoundError(
         f"{path}: no {WEIGHTS} and no checkpoints/step-*/{WEIGHTS}; "
         "give a checkpoint folder or a run folder that has saved one"
     )
 
 
-def locate(where: str | Path) -> Located:
-    """The files of a checkpoint.
+def read_json(path: Path) -> dict[str, Any]:
+    """The values of a JSON file beside the weights.
 
     Raises:
-        FileNotFoundError: there is none, and what was looked for.
+        FileNotFoundError: it is missing.
+        ValueError: it is no JSON object; names the file.
     """
-    folder = find_checkpoint(where)
-    return Located(folder / WEIGHTS, folder / CONFIG)
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: missing beside the weights") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not readable as JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a JSON object of keys and values")
+    return values
+
+
+def read_config(path: Path) -> HNetConfig:
+    """The configuration in a JSON file.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        ValueError: it does not describe a model; names the file.
+    """
+    values = read_json(path)
+    try:
+        return HNetConfig.from_dict(values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _weights_in(folder: Path) -> Path:
+    try:
+        return find_checkpoint(folder) / WEIGHTS
+    except FileNotFoundError as error:
+        if (folder / _SHARDS).is_file():
+            raise ValueError(
+                f"{folder / _SHARDS}: weights in several files are not read; merge them into one "
+                f"{WEIGHTS}"
+            ) from error
+        released = sorted(folder.glob("*.pt"))
+        if not released:
+            raise FileNotFoundError(f"{error}, or a released .pt file") from None
+        if len(released) > 1:
+            names = ", ".join(path.name for path in released)
+            raise ValueError(f"{folder}: has several .pt files, {names}; name one") from None
+        return released[0]
+
+
+def _from_hub(where: str, revision: str | None) -> Path:
+    parts = split_hub_id(where)
+    if parts is None or where.endswith((".pt", ".safetensors")):
+        hint = ""
+        if where in released_names():
+            hint = f"; this is a released configuration, its weights are {OWNER}/{where} on the hub"
+        raise FileNotFoundError(
+            f"{where}: no such file or folder, so no {WEIGHTS} there, and not owner/name on the "
+            f"hub{hint}"
+        )
+    name, own_revision = parts
+    if revision and own_revision:
+        raise ValueError(f"{where}: names a revision, and so does revision={revision}; give one")
+    parent = Path(name).parent
+    if parent.is_dir():
+        raise FileNotFoundError(
+            f"{where}: no such folder in {parent}/, so no {WEIGHTS} there; for {name} on the hub "
+            f"go to a place without a folder {parent}/"
+        )
+    return download(name, revision or own_revision, WEIGHTS)
+
+
+def _config_of(weights: Path) -> Path:
+    beside = weights.parent / CONFIG
+    if weights.suffix == ".safetensors":
+        return beside
+    own = weights.with_suffix(".json")
+    for file in (own, beside, released_file(weights.stem)):
+        if file is not None and file.is_file():
+            return file
+    raise FileNotFoundError(
+        f"{weights}: no {own.name} and no {CONFIG} beside it, and {weights.stem} is not a released "
+        "name; give the JSON that describes the model as config"
+    )
+
+
+def _named_config(config: str | Path) -> Path:
+    file = Path(config)
+    if file.is_file():
+        return file
+    released = released_file(str(config))
+    if released is None:
+        raise FileNotFoundError(
+            f"{config}: no such JSON file, nor a released name; these are "
+            f"{', '.join(released_names())}"
+        )
+    return released

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -28,7 +29,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hnet_seq.model.config import HNetConfig
-from hnet_seq.model.locate import CONFIG, WEIGHTS, Located, find_checkpoint, locate
+from hnet_seq.model.locate import (
+    CONFIG,
+    WEIGHTS,
+    Located,
+    find_checkpoint,
+    locate,
+    read_config,
+    read_json,
+)
+from hnet_seq.model.torch_file import read_torch_file
 
 if TYPE_CHECKING:
     from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -36,19 +46,22 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIG",
     "WEIGHTS",
+    "Checkpoint",
     "find_checkpoint",
     "load_pretrained",
     "load_weights",
     "locate",
+    "outline",
     "owned_state",
+    "read_checkpoint",
     "read_json",
     "save_pretrained",
     "save_weights",
 ]
 
 _METADATA = "hnet_seq"
-# The definition computes the residual path in fp32, whatever the rest runs in (Hwang, Wang, Gu
-# 2025, section 2.2; the released code builds this one layer in fp32).
+# The definition computes the residual path in fp32, whatever the rest runs in, and the released
+# code builds this one layer in fp32.
 _FP32 = "residual_proj."
 
 
@@ -58,6 +71,23 @@ class _Described(Protocol):
 
 
 M = TypeVar("M", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What lies on disk, before a module takes it.
+
+    Attributes:
+        found: the files.
+        config: shape of the model.
+        weights: on the CPU, mapped from the file: reading shapes costs no memory.
+        metadata: what the weights were trained on; empty for a ``.pt``.
+    """
+
+    found: Located
+    config: HNetConfig
+    weights: dict[str, Tensor]
+    metadata: dict[str, str]
 
 
 def owned_state(model: nn.Module) -> dict[str, Tensor]:
@@ -72,7 +102,7 @@ def save_weights(
 ) -> None:
     """Write the weights, ``config.json`` and further JSON files; the same model, the same bytes.
 
-    Every file is complete under its name or not there; the weights come last, so that a folder
+    Every file is complete under its name or not there; the weights come last, so that a new folder
     that has them has all.
 
     Args:
@@ -104,54 +134,76 @@ def save_weights(
             path.unlink(missing_ok=True)
 
 
+def read_checkpoint(
+    where: str | Path | Located,
+    *,
+    config: str | Path | None = None,
+    revision: str | None = None,
+) -> Checkpoint:
+    """Open a checkpoint; arguments and errors of :func:`hnet_seq.model.locate.locate`.
+
+    Raises:
+        FileNotFoundError: no weights there.
+        ValueError: a file is damaged or would run code; names the file.
+    """
+    found = where if isinstance(where, Located) else locate(where, config=config, revision=revision)
+    shape = read_config(found.config)
+    if found.weights.suffix == ".pt":
+        return Checkpoint(found, shape, read_torch_file(found.weights), {})
+    weights, metadata = _read_safetensors(found.weights)
+    return Checkpoint(found, shape, weights, metadata)
+
+
+def outline(build: Callable[[HNetConfig], M], checkpoint: Checkpoint) -> M:
+    """The module without values, on the meta device, after a check that the weights fit it.
+
+    Raises:
+        ValueError: weights are missing, surplus or misshapen; one line that names them.
+    """
+    with torch.device("meta"):
+        model = build(checkpoint.config)
+    _check(checkpoint, owned_state(model), _tied(model))
+    cast(_Described, model).metadata = dict(checkpoint.metadata)
+    return model.eval()
+
+
 def load_weights(
     build: Callable[[HNetConfig], M],
     where: str | Path | Located,
     device: str | torch.device | None = None,
     *,
     dtype: torch.dtype | None = None,
+    config: str | Path | None = None,
+    revision: str | None = None,
 ) -> M:
     """Build a module and give it stored weights; in evaluation mode.
 
     Args:
         build: the module's class, or a function that makes it from the configuration.
-        where: see :func:`hnet_seq.model.locate.locate`.
+        where: see :func:`hnet_seq.model.locate.locate`, also for ``config`` and ``revision``.
         device: a GPU if there is one, else the CPU, when None.
-        dtype: of the weights in memory, fp32 when None; ``residual_proj`` stays fp32.
+        dtype: of the weights in memory, fp32 when None; ``residual_proj`` stays fp32. Weights in
+            bf16 compute under ``torch.autocast``.
 
     Raises:
         FileNotFoundError: no weights there.
         ValueError: the files are damaged or do not fit each other; names the file.
     """
-    found = where if isinstance(where, Located) else locate(where)
-    try:
-        config = HNetConfig.from_dict(read_json(found.config))
-    except (ValueError, TypeError) as error:
-        message = str(error)
-        prefix = "" if message.startswith(str(found.config)) else f"{found.config}: "
-        raise ValueError(prefix + message) from error
+    checkpoint = read_checkpoint(where, config=config, revision=revision)
+    model = outline(build, checkpoint)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    stored, metadata = _read_safetensors(found.weights)
-    with torch.device("meta"):
-        model = build(config)
-    expected = owned_state(model)
     tied = _tied(model)
-    _check(found, expected, tied, stored)
-    # Copies: a mapped file must not stay behind the parameters, nor decide their alignment.
     state = {
-        name: stored[name].to(
-            device, torch.float32 if _FP32 in name else dtype or torch.float32, copy=True
-        )
-        for name in expected
+        name: _in_memory(name, checkpoint.weights[name], device, dtype)
+        for name in owned_state(model)
     }
     model.load_state_dict(state, strict=False, assign=True)
     for second, first in tied.items():
         owner, _, leaf = second.rpartition(".")
         setattr(model.get_submodule(owner), leaf, model.get_parameter(first))
     assert not any(value.is_meta for value in model.state_dict().values())
-    cast(_Described, model).metadata = metadata
-    return model.eval()
+    return model
 
 
 def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
@@ -159,29 +211,20 @@ def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
     save_weights(model, folder)
 
 
-def load_pretrained(path: str | Path, device: str | torch.device | None = None) -> HNetForCausalLM:
+def load_pretrained(
+    where: str | Path,
+    device: str | torch.device | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+    config: str | Path | None = None,
+    revision: str | None = None,
+) -> HNetForCausalLM:
     """Load a language model; see :func:`load_weights`."""
     from hnet_seq.model.causal_lm import HNetForCausalLM
 
-    return load_weights(HNetForCausalLM, path, device)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The values of a JSON file beside the weights.
-
-    Raises:
-        FileNotFoundError: it is missing.
-        ValueError: it is no JSON object; names the file.
-    """
-    try:
-        values = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: missing beside the weights") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not readable as JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object of keys and values")
-    return values
+    return load_weights(
+        HNetForCausalLM, where, device, dtype=dtype, config=config, revision=revision
+    )
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -192,6 +235,16 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except SafetensorError as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
     return weights, metadata
+
+
+def _in_memory(
+    name: str, stored: Tensor, device: str | torch.device, dtype: torch.dtype | None
+) -> Tensor:
+    kind = stored.dtype
+    if stored.is_floating_point():
+        kind = torch.float32 if _FP32 in name else dtype or torch.float32
+    # A copy: the mapped file must not stay behind the parameters, nor decide their alignment.
+    return stored.to(device, kind, copy=True)
 
 
 def _tied(model: nn.Module) -> dict[str, str]:
@@ -205,18 +258,13 @@ def _tied(model: nn.Module) -> dict[str, str]:
     return tied
 
 
-def _check(
-    found: Located,
-    expected: Mapping[str, Tensor],
-    tied: Mapping[str, str],
-    stored: Mapping[str, Tensor],
-) -> None:
-    """Raise ValueError, one line, unless the stored weights are those of the model."""
+def _check(checkpoint: Checkpoint, expected: Mapping[str, Tensor], tied: Mapping[str, str]) -> None:
+    found, stored = checkpoint.found, checkpoint.weights
     faults = []
     if missing := sorted(set(expected) - set(stored)):
         faults.append(f"lacks {_some(missing)}")
     if surplus := sorted(set(stored) - set(expected) - set(tied)):
-        faults.append(f"has {_some(surplus)} that {found.config.name} does not describe")
+        faults.append(f"has {_some(surplus)}, which the configuration does not describe")
     misshapen = [
         f"{name} is {tuple(stored[name].shape)} and should be {tuple(value.shape)}"
         for name, value in expected.items()

@@ -1,0 +1,72 @@
+"""Checkpoints from the Hugging Face hub, through its own client and cache."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def split_hub_id(text: str) -> tuple[str, str | None] | None:
+    """``owner/name`` or ``owner/name@revision`` to its parts; None for anything else."""
+    name, at, revision = text.partition("@")
+    if not _ID.fullmatch(name) or (at and not revision):
+        return None
+    return name, revision or None
+
+
+def download(name: str, revision: str | None, weights: str) -> Path:
+    """The local folder of a hub repository with its weights and JSON files, and nothing else.
+
+    What lies in the cache is not fetched again, and without a network the cache is enough.
+
+    Args:
+        name: ``owner/name``.
+        revision: a branch, tag or commit; the main branch when None.
+        weights: the file of weights to prefer; without it the ``.pt`` files are taken.
+
+    Raises:
+        FileNotFoundError: there is no such model or revision, or the hub cannot be reached and the
+            cache has no copy; one line with the remedy.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    shown = f"{name}@{revision}" if revision else name
+    try:
+        for patterns in ([weights, "*.json"], ["*.pt"]):
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+            if (folder / weights).is_file():
+                break
+        return folder
+    except GatedRepoError as error:
+        problem = (
+            "the owner grants access on request; ask on its page, then log in with `hf auth login`"
+        )
+        cause: Exception = error
+    except RepositoryNotFoundError as error:
+        problem = (
+            "no such folder here and no such model on the hub; "
+            "check the name, or log in with `hf auth login` if it is private"
+        )
+        cause = error
+    except RevisionNotFoundError as error:
+        problem = "the model is on the hub, the revision is not; give a branch, tag or commit"
+        cause = error
+    except HFValidationError as error:
+        problem, cause = "no such folder here, and not a name that the hub allows", error
+    # The client raises what its HTTP library raises, and that has changed between its versions.
+    except Exception as error:
+        problem = (
+            "no such folder here, not in the hub's cache, and the hub cannot be reached "
+            f"({type(error).__name__}); connect once, or run `hf download {name}` elsewhere and "
+            "give the folder"
+        )
+        cause = error
+    raise FileNotFoundError(f"{shown}: {problem}") from cause

@@ -1,0 +1,33 @@
+"""The six released configurations, by name.
+
+Hwang, Wang and Gu publish the weights at huggingface.co/cartesia-ai, one ``.pt`` in each
+repository, and the JSON that describes them at github.com/goombalab/hnet, folder ``configs``. The
+values of those files come with this package, so that a downloaded ``.pt`` is enough.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+OWNER = "cartesia-ai"
+
+_PACKAGE = Path(__file__).parents[1]
+# In the wheel the files lie inside the package, in a checkout beside it.
+_FOLDER = next(
+    (
+        folder
+        for folder in (_PACKAGE / "configs/released", _PACKAGE.parent / "configs/released")
+        if folder.is_dir()
+    ),
+    _PACKAGE / "configs/released",
+)
+
+
+def released_names() -> list[str]:
+    """The names, which are also the stems of the released ``.pt`` files."""
+    return sorted(path.stem for path in _FOLDER.glob("*.json"))
+
+
+def released_file(name: str) -> Path | None:
+    """The configuration of a released name, None for any other."""
+    return _FOLDER / f"{name}.json" if name in released_names() else None
