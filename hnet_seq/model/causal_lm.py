@@ -71,10 +71,29 @@ class HNetForCausalLM(nn.Module):
 
     @classmethod
     def from_pretrained(
-        cls, path: str | Path, device: str | torch.device | None = None
+        cls,
+        where: str | Path,
+        device: str | torch.device | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        config: str | Path | None = None,
+        revision: str | None = None,
     ) -> HNetForCausalLM:
-        """See :func:`hnet_seq.model.pretrained.load_pretrained`."""
-        return load_pretrained(path, device)
+        """Load weights; in evaluation mode.
+
+        Args:
+            where: a checkpoint folder; a run folder, for its last checkpoint; a released ``.pt``
+                file; or ``owner/name`` on the hub.
+            device: a GPU if there is one, else the CPU, when None.
+            dtype: of the weights in memory, fp32 when None.
+            config: the JSON that describes the model, where it is not beside the weights.
+            revision: a branch, tag or commit on the hub.
+
+        Raises:
+            FileNotFoundError: no weights there.
+            ValueError: the files are damaged, do not fit each other, or would run code.
+        """
+        return load_pretrained(where, device, dtype=dtype, config=config, revision=revision)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """See :func:`hnet_seq.model.pretrained.save_pretrained`."""
