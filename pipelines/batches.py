@@ -12,7 +12,7 @@ import numpy as np
 
 import modalities
 from modalities.errors import InputError, UsageError
-from pipelines.manifest import MANIFEST, SPLITS, Manifest
+from pipelines.manifest import MANIFEST, ORDER_VERSION, SPLITS, Manifest
 from pipelines.order import Order, Slice
 from pipelines.reader import BlockReader, read_documents
 from pipelines.shards import SOFT_MASK_BIT
@@ -95,12 +95,6 @@ class TokenBatches:
         )
         self._soft_mask_weight = soft_mask_weight
         modality = modalities.get(self.manifest.modality)
-        if modality.fingerprint != self.manifest.vocabulary_fingerprint:
-            raise InputError(
-                Path(shard_dir) / MANIFEST,
-                f"is of another {modality.name} vocabulary; make the shards again",
-                where="vocabulary_fingerprint",
-            )
         # Tables for bytes.translate, several times faster here than indexing an array.
         self._unscored = bytes(token not in modality.scored_tokens for token in range(256))
         self._complement = modality.complement().tobytes() if reverse_complement else b""
@@ -208,7 +202,8 @@ class TokenBatches:
 def _fingerprint(manifest: Manifest, split: str, options: dict[str, Any]) -> str:
     """sha256 over all that batches depend on, in content or order."""
     content = {
-        "order_version": manifest.order_version,
+        # That of this code: old shards give other batches when the rules have changed.
+        "order_version": ORDER_VERSION,
         "vocabulary": manifest.vocabulary_fingerprint,
         "soft_mask": manifest.soft_mask,
         "shards": [asdict(shard) for shard in manifest.of(split)],

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from modalities import MODALITIES
 from modalities.errors import InputError
 from pipelines.files import replaced_file
 
@@ -89,7 +90,8 @@ class Manifest:
 
         Raises:
             InputError: there is none, it is not JSON, a key is missing, unknown or of the wrong
-                type, or numbers contradict each other.
+                type, the vocabulary is not the one of this version, or numbers contradict each
+                other.
         """
         path = Path(shard_dir) / MANIFEST
         try:
@@ -98,7 +100,9 @@ class Manifest:
             raise InputError(
                 path, "not found: not a folder of shards; `hnet-seq shard` makes one"
             ) from None
-        except ValueError as error:
+        except OSError as error:
+            raise InputError(path, f"cannot be read ({error.strerror})") from None
+        except (ValueError, RecursionError) as error:
             raise InputError(path, f"not JSON ({error}); make the shards again") from None
         if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
             raise InputError(
@@ -131,6 +135,7 @@ class Manifest:
     def _check(self, path: Path) -> None:
         if not 0 < self.vocab_size <= 256:
             raise InputError(path, f"is {self.vocab_size}, not in 1..256", where="vocab_size")
+        self._check_vocabulary(path)
         for number, shard in enumerate(self.shards):
             where = f"shards[{number}]"
             if shard.split not in SPLITS:
@@ -167,6 +172,25 @@ class Manifest:
                     )
         for split in SPLITS:
             self._check_continuation(path, split)
+
+    def _check_vocabulary(self, path: Path) -> None:
+        modality = MODALITIES.get(self.modality)
+        if modality is None:
+            raise InputError(
+                path, f"is {self.modality!r}, expected {' or '.join(MODALITIES)}", where="modality"
+            )
+        if self.vocabulary_fingerprint != modality.fingerprint:
+            raise InputError(
+                path,
+                f"is of another {modality.name} vocabulary; make the shards again",
+                where="vocabulary_fingerprint",
+            )
+        if self.vocab_size != modality.vocab_size:
+            raise InputError(
+                path,
+                f"is {self.vocab_size}, {modality.name} has {modality.vocab_size} tokens",
+                where="vocab_size",
+            )
 
     def _check_continuation(self, path: Path, split: str) -> None:
         left = 0  # tokens of the current document still to come

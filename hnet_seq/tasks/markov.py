@@ -17,6 +17,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.batches import read_documents
 from pipelines.files import check_file, replaced_file
 from pipelines.manifest import Manifest
+from pipelines.reader import check_hashes
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
 
@@ -37,6 +38,7 @@ def markov(
         raise InputError(
             shards, f"holds {manifest.modality}; these Markov models count A, C, G, T: give DNA"
         )
+    check_hashes(shards, manifest)
     validation = _documents(shards, "validation")
     if not any(int(np.count_nonzero(document[1:] < 4)) for document in validation):
         raise InputError(

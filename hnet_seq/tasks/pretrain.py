@@ -19,6 +19,7 @@ from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
 from pipelines.batches import TokenBatches
+from pipelines.reader import check_hashes
 
 EXAMPLE = (
     "hnet-seq shard genome.fna.gz --out shards --validation last:0.1 && "
@@ -57,6 +58,8 @@ def pretrain(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     keep_freed_memory()
     train, validation = _sources(config)
+    if not resume:
+        check_hashes(config.data.sources[0].path, train.manifest)
     per_step = config.data.batch_tokens // (
         config.data.micro_batch_tokens or config.data.batch_tokens
     )
@@ -151,7 +154,8 @@ def main(args: argparse.Namespace) -> int:
             raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
         overrides = list(args.overrides)
         if args.data:
-            overrides.append(f"data.sources=[{{path: '{args.data}'}}]")
+            quoted = args.data.replace("'", "''")  # as YAML has it
+            overrides.append(f"data.sources=[{{path: '{quoted}'}}]")
         config, out = load_experiment(args.config, overrides), args.out
     if pretrain(config, out, resume=bool(args.resume), device=args.device):
         print(f"finished: {out}")

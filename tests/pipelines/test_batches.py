@@ -16,6 +16,7 @@ from modalities.dna import encode, reverse_complement
 from modalities.errors import InputError, UsageError
 from pipelines.batches import IGNORED, PackedBatch, TokenBatches, read_documents
 from pipelines.manifest import Manifest
+from pipelines.reader import check_hashes
 
 # Documents from a few tokens to several blocks, so that every kind of border occurs.
 LENGTHS = (3000, 11, 2, 700, 256, 64, 65, 5, 1500, 40)
@@ -300,6 +301,14 @@ def test_the_fingerprint_tells_content_and_order(folder: Path, tmp_path: Path) -
     assert train(tmp_path / "s").fingerprint != same
 
 
+def test_the_fingerprint_tells_the_rules_of_this_code(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = train(folder).fingerprint
+    monkeypatch.setattr("pipelines.batches.ORDER_VERSION", 2)
+    assert train(folder).fingerprint != before
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -354,6 +363,19 @@ def test_a_shard_with_other_contents_is_named(folder: Path, tmp_path: Path) -> N
     shard_file.write_bytes(bytes(shard_file.stat().st_size))
     with pytest.raises(InputError, match=rf"{shard_file.name}: no train-\d+.bin at byte 512"):
         one_epoch(train(copy))
+
+
+def test_a_shard_of_which_a_bit_was_turned_is_named(folder: Path, tmp_path: Path) -> None:
+    copy, shard_file = damaged(folder, tmp_path)
+    check_hashes(copy, Manifest.load(copy))
+    data = bytearray(shard_file.read_bytes())
+    data[Manifest.load(copy).of("train")[1].blocks[0].offset] ^= 1
+    shard_file.write_bytes(data)
+    with pytest.raises(InputError, match=rf"{shard_file.name}: has sha256 .*; copy it again"):
+        check_hashes(copy, Manifest.load(copy))
+    shard_file.unlink()
+    with pytest.raises(InputError, match=rf"{shard_file.name}: is in the manifest but not"):
+        check_hashes(copy, Manifest.load(copy))
 
 
 def test_unreadable_spans_are_named_with_their_sample(folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import modalities
 from modalities.errors import InputError
 from pipelines.manifest import MANIFEST, Block, Manifest, Shard, Source
 
@@ -19,7 +20,7 @@ def manifest() -> Manifest:
     return Manifest(
         modality="dna",
         vocab_size=8,
-        vocabulary_fingerprint="f" * 64,
+        vocabulary_fingerprint=modalities.get("dna").fingerprint,
         block_size=100,
         soft_mask=False,
         validation=None,
@@ -84,6 +85,12 @@ def drop(*keys: Any) -> Callable[[dict[str, Any]], None]:
         (change("vocab_size", to="8"), "vocab_size: is str '8', expected int"),
         (change("vocab_size", to=True), "vocab_size: is bool 'True', expected int"),
         (change("vocab_size", to=0), "vocab_size: is 0, not in 1..256"),
+        (change("vocab_size", to=9), "vocab_size: is 9, dna has 8 tokens"),
+        (change("modality", to="rna"), "modality: is 'rna', expected dna or text"),
+        (
+            change("vocabulary_fingerprint", to="f" * 64),
+            "vocabulary_fingerprint: is of another dna vocabulary; make the shards again",
+        ),
         (change("validation", to=1), "validation: is int '1', expected str or NoneType"),
         (change("shards", to={}), "shards: is dict '{}', expected list"),
         (change("shards", 0, to=3), "shards[0]: is int '3' where an object belongs"),
@@ -126,10 +133,16 @@ def test_a_document_without_its_end_is_refused(tmp_path: Path) -> None:
         Manifest.load(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b"[]", b"null", b"3"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b"[]", b"null", b"3", b"[" * 100_000])
 def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(InputError, match=MANIFEST):
+        Manifest.load(tmp_path)
+
+
+def test_a_folder_in_the_manifests_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(InputError, match=r"manifest\.json: cannot be read"):
         Manifest.load(tmp_path)
 
 

@@ -42,7 +42,7 @@ def shards(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple[str, np.ndar
         "train": [("a", dna.encode(LETTERS))],
         "validation": [("b", dna.encode("ACGT" * 9))],
     }
-    manifest = SimpleNamespace(modality="dna")
+    manifest = SimpleNamespace(modality="dna", shards=[])
     monkeypatch.setattr(markov_task, "Manifest", SimpleNamespace(load=lambda path: manifest))
     monkeypatch.setattr(markov_task, "read_documents", lambda path, split: documents[split])
     documents["manifest"] = manifest  # type: ignore[assignment]
