@@ -30,11 +30,14 @@ def sniff(path: str | Path) -> Compression:
     """How a file is compressed. Its name is not asked.
 
     Raises:
-        InputError: the file is missing, a folder, unreadable, or compressed in another way.
+        InputError: the file is missing, a folder, a pipe, unreadable, or compressed in another way.
     """
     path = Path(path)
     if path.is_dir():
         raise InputError(path, "is a folder; give the files in it")
+    if path.exists() and not path.is_file():
+        # What is read to tell the format would be lost, and most verbs read their input twice.
+        raise InputError(path, "is a pipe or device; write it to a file first")
     try:
         with open(path, "rb") as file:
             head = file.read(18)

@@ -31,6 +31,8 @@ class Scale:
 
 def round_values(low: float, high: float, wanted: int = 5) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten within ``[low, high]``."""
+    if high <= low:
+        return [low] if high == low else []
     raw = (high - low) / max(1, wanted)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= 0.7 * raw)

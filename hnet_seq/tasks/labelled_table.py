@@ -46,7 +46,10 @@ def read_table(path: str | Path, *, labelled: bool = True) -> list[Row]:
     csv.field_size_limit(_FIELD_LIMIT)
     has_tabs = "\t" in text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if has_tabs else ",")
-    names = [name.strip().lower() for name in next(reader, [])]
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+    except csv.Error as error:
+        raise InputError(path, f"not CSV: {error}", where="line 1") from None
     column = {name: number for number, name in enumerate(names)}
     for name in ("sequence", "label") if labelled else ("sequence",):
         if name not in column:

@@ -131,6 +131,8 @@ def _plan(lengths: Mapping[str, int], test_region: str, guard: int) -> dict[str,
     try:
         return plan_split(lengths, test_region if is_form else f"region:{test_region}", guard=guard)
     except UsageError as error:
+        if error.path == "--guard":
+            raise
         # The rules are those of the shards' validation split; the option has another name here.
         reason = str(error).removeprefix(f"{error.path}: ")
         raise UsageError(f"--test-region {test_region}", reason) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,6 +244,12 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
         list(read_fasta(tmp_path / "nothing.fa"))
     with pytest.raises(InputError, match="is a folder"):
         list(read_fasta(tmp_path))
+
+
+def test_a_pipe_is_refused_before_anything_of_it_is_lost(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"pipe: is a pipe or device; write it to a file first"):
+        list(read_fasta(tmp_path / "pipe"))
 
 
 def test_records_before_the_bad_one_have_been_read(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hnet_seq.report.bars import begins_at_zero, geometric_shares, shares
 from hnet_seq.report.curves import Reference, Series, curve_chart, range_around
-from hnet_seq.report.gene_track import gene_track
+from hnet_seq.report.gene_track import ROW_BASES, gene_track
 from hnet_seq.report.html import Markup, element, escape, number
 from hnet_seq.report.results import Gene, Rate, Region
 from hnet_seq.report.svg import Scale, polyline, round_values, tick_labels
@@ -131,6 +131,13 @@ def test_arrows_point_in_the_direction_of_transcription() -> None:
 def test_a_gene_that_goes_on_beyond_the_picture_has_no_head() -> None:
     beyond, before = drawn_genes(Gene(60, 2000, True, "a"), Gene(-500, 40, False, "b"))
     assert tips(beyond) == tips(before) == 0
+
+
+@pytest.mark.parametrize("bases", [1, 2, ROW_BASES, ROW_BASES + 1])
+def test_a_stretch_may_have_any_length(bases: int) -> None:
+    region = Region("chr", 41, 41 + bases, [0.5] * bases, frozenset({41}), [])
+    drawn = gene_track(region, description="d")
+    assert drawn.count('class="prob chosen"') == math.ceil(bases / ROW_BASES)
 
 
 def test_overlapping_genes_are_drawn_below_each_other() -> None:

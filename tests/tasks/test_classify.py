@@ -18,6 +18,7 @@ from hnet_seq.tasks.classification import task_from_table
 from hnet_seq.tasks.labelled_table import read_table
 from hnet_seq.tasks.probe_file import load_probe
 from modalities import dna
+from modalities.errors import InputError
 from tests.conftest import make_model
 
 BASELINES = ["majority class", "length", "base composition", "1- to 5-mer frequencies"]
@@ -249,6 +250,17 @@ def test_a_bad_table_is_one_line_with_place_and_remedy(
     assert f"{path}: " in error
     assert message in error
     assert not out.exists()
+
+
+def test_what_the_csv_reader_refuses_is_named_in_the_header_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hnet_seq.tasks.labelled_table._FIELD_LIMIT", 10)
+    for text, line in (("sequence,label_of_row\nAC,a\n", 1), ("sequence,label\nA,b\n", 3)):
+        path = tmp_path / "t.csv"
+        path.write_text(text + "ACGTACGTACGT,a\n")
+        with pytest.raises(InputError, match=rf"t\.csv: line {line}: not CSV: field larger"):
+            read_table(path)
 
 
 def test_damaged_files_are_named(

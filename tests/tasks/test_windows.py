@@ -77,6 +77,11 @@ def test_classes_are_balanced_and_counted(windows: LabelledWindows) -> None:
     assert windows.found["train"][CODING] >= len(windows.train) // 2
 
 
+def test_a_guard_below_zero_is_named_as_the_guard(small: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageError, match=r"^--guard: is -1"):
+        coding_and_intergenic(*small, test_region="last:0.4", guard=-1)
+
+
 def test_training_keeps_the_guard_away_from_the_test_region(windows: LabelledWindows) -> None:
     assert windows.regions == {"train": ["chr|1.x:1-1400"], "test": ["chr|1.x:1501-2400"]}
     assert max(window.end for window in windows.train) <= 1400
