@@ -16,12 +16,22 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
     """``--batch-tokens`` (bases, with this default) and ``--device``, for forward calls."""
     parser.add_argument(
         "--batch-tokens",
-        type=int,
+        type=_positive,
         default=batch_tokens,
         metavar="BASES",
         help="bases of one forward call (%(default)s)",
     )
     add_device_argument(parser)
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return number
 
 
 def _device(name: str) -> str:

@@ -64,6 +64,8 @@ RESULTS, PROBE = "classification.json", "probe.npz"
 
 def _train(args: argparse.Namespace) -> int:
     out = check_folder(args.out)
+    if not 0 <= args.seed < 1 << 32:
+        raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_modality(model)
     poolings = default_poolings(model)
@@ -164,6 +166,8 @@ def _predict(args: argparse.Namespace) -> int:
     out = check_file(args.out) if args.out else None
     probe = load_probe(args.probe)
     predict_proba = _predictor(probe, args)
+    for _ in _sequences(args.input):
+        pass  # the first pass finds what is wrong, before a line of the result is written
     with replaced_file(out) if out else nullcontext(sys.stdout) as stream:
         writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
         writer.writerow(["id", "label", *probe.classes])
@@ -187,15 +191,20 @@ def _evaluate(args: argparse.Namespace) -> int:
                 f"{', '.join(probe.classes)}",
                 where=f"line {row.line}",
             )
-    if args.split:
-        rows = [row for row in rows if row.split == args.split]
+    # A table with a split is most likely the one that the probe was trained on.
+    split = args.split or ("test" if rows[0].split else None)
+    if split:
+        rows = [row for row in rows if row.split == split]
         if not rows:
-            raise InputError(args.table, f"no row is in {args.split}", where="column split")
+            raise InputError(args.table, f"no row is in {split}; see --split", where="column split")
     labels = np.array([number[str(row.label)] for row in rows])
+    shares = np.bincount(labels, minlength=len(number)) / len(labels)
     probabilities = _predictor(probe, args)([row.tokens for row in rows])
     scores = score_row(MODEL_ROWS[probe.embedding.pooling], "model", probabilities, labels)
-    print(f"{len(rows):,} sequences: {', '.join(probe.classes)}")
-    print(format_table([scores]))
+    majority = score_row("majority class", "baseline", np.tile(shares, (len(rows), 1)), labels)
+    which = f"{split} sequences" if split else "sequences"
+    print(f"{len(rows):,} {which}: {', '.join(probe.classes)}")
+    print(format_table([scores, majority]))
     return 0
 
 
@@ -290,7 +299,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate.set_defaults(act=_evaluate)
     evaluate.add_argument("probe", metavar="PROBE", help=f"{PROBE} of classify train")
     evaluate.add_argument("table", metavar="TABLE", help="sequence,label[,split]")
-    evaluate.add_argument("--split", choices=("train", "test"), help="these rows only")
+    evaluate.add_argument(
+        "--split", choices=("train", "test"), help="these rows only (test, where there is a split)"
+    )
     for child in (predict, evaluate):
         child.add_argument("--checkpoint", help="where the probe's model lies now")
         add_batch_arguments(child, BATCH_TOKENS)

@@ -141,6 +141,36 @@ def test_predict_agrees_with_evaluate_and_keeps_order(
     assert [row["label"] for row in of_table] == [row["label"] for row in predicted]
 
 
+def test_evaluate_leaves_the_training_rows_out_and_names_a_baseline(
+    trained: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = json.loads((trained / "classification.json").read_text())
+    test_score = f"{results['rows'][0]['accuracy']:8.3f}"
+    probe = str(trained / "probe.npz")
+    for options, count in (([], 40), (["--split", "test"], 40), (["--split", "train"], 60)):
+        capsys.readouterr()
+        assert main(["classify", "evaluate", probe, str(table), *options]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        split = options[1] if options else "test"
+        assert lines[0] == f"{count} {split} sequences: alpha, zeta"
+        assert (test_score in lines[2]) == (split == "test")
+        assert lines[3].split()[:3] == ["majority", "class", "0.500"]
+
+
+def test_predict_writes_nothing_where_the_last_sequence_is_bad(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fasta, out = tmp_path / "in.fa", tmp_path / "out.tsv"
+    fasta.write_text(">a\nACGT\n>b\nAC!T\n")
+    for options in ([], ["--out", str(out)]):
+        command = ["classify", "predict", str(trained / "probe.npz"), str(fasta), *options]
+        assert main(command) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "record b, line 4: '!' is not a nucleotide" in said.err
+    assert not out.exists()
+
+
 def test_classes_are_sorted_whatever_the_order_of_rows(table: Path, tmp_path: Path) -> None:
     header, *rows = table.read_text().splitlines()
     reverse = tmp_path / "reverse.csv"
@@ -298,6 +328,7 @@ def test_a_label_the_probe_does_not_know(
         (["--genome", "g.fa", "--table", "t.csv"], "leave --genome"),
         (["--table", "t.csv", "--test-fraction", "1"], "--test-fraction: is 1.0"),
         (["--table", "t.csv", "--stage", "4"], "--stage: is 4"),
+        (["--table", "t.csv", "--seed", "-1"], "--seed: is -1; expected 0 to 4294967295"),
     ],
 )
 def test_misuse_exits_with_2(
