@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.ratio_config import RatioLossConfig
 from modalities.errors import UsageError
 
 _PACKAGE = Path(__file__).parent
@@ -80,22 +81,21 @@ class ScheduleConfig:
 
 
 @dataclass
-class RatioLossConfig:
-    """Per stage, from the outside in: target tokens per chunk, and weight in the loss."""
-
-    targets: list[float] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-
-
-@dataclass
 class TrainConfig:
-    """The run. ``*_every`` count optimiser steps; 0 means only at the end."""
+    """The run. ``*_every`` count optimiser steps; 0 means only at the end.
+
+    Attributes:
+        max_chunks: per stage, from the outside in, the most chunks computed at once: a micro-batch
+            with more is computed in pieces of whole sequences. 0 or absent: no bound; one number
+            bounds stage 0. It bounds memory and leaves gradients as they are.
+    """
 
     steps: int = 1000
     residual_proj: str = "zero"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     ratio_loss: RatioLossConfig = field(default_factory=RatioLossConfig)
+    max_chunks: Any = field(default_factory=list)
     log_every: int = 10
     validate_every: int = 100
     checkpoint_every: int = 500
@@ -116,14 +116,13 @@ class ExperimentConfig:
         self.model.validate()
         data, train = self.data, self.train
         stages = self.model.num_stages
-        for name, count in (
-            ("train.ratio_loss.targets", len(train.ratio_loss.targets)),
-            ("train.ratio_loss.weights", len(train.ratio_loss.weights)),
-        ):
-            if count != stages:
-                raise ValueError(f"{name}: expected {stages} values, one for each stage")
-        if any(target <= 1 for target in train.ratio_loss.targets):
-            raise ValueError("train.ratio_loss.targets: must be above 1 token per chunk")
+        train.ratio_loss.validate(stages)
+        rules = [self.model.boundary_policy(s).policy for s in range(stages)]
+        if train.ratio_loss.hold and any(rule != "learned" for rule in rules):
+            raise ValueError(
+                f"train.ratio_loss.hold: boundaries follow {rules}; only learned ones can be held"
+            )
+        train.max_chunks = _max_chunks(train.max_chunks, stages)
         if train.optimizer.stage_multipliers and len(train.optimizer.stage_multipliers) != (
             stages + 1
         ):
@@ -154,6 +153,17 @@ class ExperimentConfig:
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
             )
+
+
+def _max_chunks(value: Any, stages: int) -> list[int]:
+    """One bound for each stage; raise ValueError unless that is what ``value`` says."""
+    bounds = value if isinstance(value, list) else [value]
+    if len(bounds) > stages or not all(type(bound) is int and bound >= 0 for bound in bounds):
+        raise ValueError(
+            f"train.max_chunks: expected up to {stages} numbers of chunks, from the outside in; "
+            f"got {value}"
+        )
+    return bounds + [0] * (stages - len(bounds))
 
 
 def shipped() -> list[str]:

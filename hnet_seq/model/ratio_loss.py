@@ -2,27 +2,63 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from hnet_seq.ops.packing import Packing
 
-def ratio_loss(boundary_prob: Tensor, boundary_mask: Tensor, target: float) -> Tensor:
+
+def ratio_loss(
+    boundary_prob: Tensor,
+    boundary_mask: Tensor,
+    target: float,
+    *,
+    selected: float | None = None,
+) -> Tensor:
     """N / (N - 1) * ((N - 1) F G + (1 - F)(1 - G)); Hwang, Wang, Gu 2025, equation 10.
 
     F is the share of boundaries (no gradient), G the mean probability. It is 1 where both are
     1 / N, its least value along F = G.
 
+    Given F, the loss is linear in G. So if F is known over more positions than these (a batch
+    computed in pieces, other processes), the mean of the pieces' losses, weighted by their
+    positions, is the loss of all, and so are the gradients.
+
     Args:
         boundary_prob: (T,).
         boundary_mask: (T,) bool.
         target: N, tokens per chunk, above 1.
+        selected: F, where it is not that of ``boundary_mask``.
 
     Raises:
         ValueError: ``target`` is not above 1.
     """
+    share = boundary_mask.float().mean() if selected is None else selected
+    return _penalty(share, boundary_prob.float().mean(), target)
+
+
+def document_ratio_losses(
+    boundary_prob: Tensor, boundary_mask: Tensor, target: float, cu_seqlens: Tensor
+) -> Tensor:
+    """The ratio loss of each packed sequence by itself, (S,).
+
+    Their mean asks every document for the target, where the loss of the batch lets one document
+    have more chunks for another.
+
+    Args:
+        boundary_prob, boundary_mask, target: as for :func:`ratio_loss`.
+        cu_seqlens: (S + 1,).
+    """
+    packing = Packing(cu_seqlens, boundary_prob.numel())
+    sums = boundary_prob.new_zeros(2, packing.num_sequences, dtype=torch.float32)
+    both = torch.stack([boundary_mask.float(), boundary_prob.float()])
+    shares = sums.index_add(1, packing.sequence_index, both) / cu_seqlens.diff()
+    return _penalty(shares[0], shares[1], target)
+
+
+def _penalty(selected: Tensor | float, expected: Tensor, target: float) -> Tensor:
     if target <= 1:
         raise ValueError(f"the target must be above 1 token per chunk; got {target}")
-    selected = boundary_mask.float().mean().detach()
-    expected = boundary_prob.float().mean()
     return (
         target
         / (target - 1)

@@ -13,7 +13,7 @@ from pipelines.batches import TokenBatches
 
 
 @torch.inference_mode()
-def evaluate(model: HNetForCausalLM, source: TokenBatches, targets: list[float]) -> dict[str, Any]:
+def evaluate(model: HNetForCausalLM, source: TokenBatches) -> dict[str, Any]:
     """Score a finite source once, in order.
 
     Returns:
@@ -23,7 +23,7 @@ def evaluate(model: HNetForCausalLM, source: TokenBatches, targets: list[float])
     training = model.training
     model.eval()
     nats, scored = 0.0, 0
-    statistics = BoundaryStatistics(targets)
+    statistics = BoundaryStatistics.of_stages(model.num_stages)
     for k in range(source.batches_per_epoch):
         batch = source[k]
         ids, goals, cu_seqlens = (
@@ -38,5 +38,5 @@ def evaluate(model: HNetForCausalLM, source: TokenBatches, targets: list[float])
     return {
         "bits_per_token": nats / math.log(2) / max(1, scored),
         "scored_tokens": scored,
-        "stages": statistics.summary(histogram=True),
+        "stages": statistics.summary(),
     }

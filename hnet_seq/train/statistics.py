@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,56 +25,74 @@ def chunk_lengths(boundaries: list[StageBoundaries]) -> list[Tensor]:
     return lengths
 
 
+def ratio_counts(boundaries: list[StageBoundaries]) -> Tensor:
+    """Positions and boundaries of each stage, (stages, 2) fp64 on the host."""
+    counts = [(b.boundary_mask.numel(), int(b.boundary_mask.sum())) for b in boundaries]
+    return torch.tensor(counts, dtype=torch.float64).view(-1, 2)
+
+
+@dataclass
 class BoundaryStatistics:
-    """Sums over batches; nothing is kept per token."""
+    """Sums over batches, in training and in validation; nothing is kept per token.
 
-    def __init__(self, targets: list[float]) -> None:
-        self.targets = targets
-        self._positions = [0] * len(targets)
-        self._chunks = [0] * len(targets)
-        self._probability = [0.0] * len(targets)
-        self._tokens = 0
-        self._histogram = torch.zeros(len(targets), _LONGEST + 1, dtype=torch.int64)
+    Attributes:
+        tokens: raw tokens.
+        positions, chunks, probability: per stage its positions, its boundaries, and the sum of
+            their probabilities.
+        histogram: per stage the number of chunks of each length in raw tokens.
+    """
 
+    tokens: int
+    positions: list[int]
+    chunks: list[int]
+    probability: list[float]
+    histogram: list[list[int]]
+
+    @classmethod
+    def of_stages(cls, stages: int) -> BoundaryStatistics:
+        """Nothing seen yet."""
+        empty = [[0] * (_LONGEST + 1) for _ in range(stages)]
+        return cls(0, [0] * stages, [0] * stages, [0.0] * stages, empty)
+
+    @torch.no_grad()
     def update(self, boundaries: list[StageBoundaries]) -> None:
         """Add one batch."""
         if not boundaries:
             return
-        self._tokens += boundaries[0].boundary_mask.numel()
+        self.tokens += boundaries[0].boundary_mask.numel()
         for s, (stage, lengths) in enumerate(
             zip(boundaries, chunk_lengths(boundaries), strict=True)
         ):
-            self._positions[s] += stage.boundary_mask.numel()
-            self._chunks[s] += lengths.numel()
-            self._probability[s] += float(stage.boundary_prob.double().sum())
-            self._histogram[s] += torch.bincount(
-                lengths.clamp(max=_LONGEST), minlength=_LONGEST + 1
-            )
+            self.positions[s] += stage.boundary_mask.numel()
+            self.chunks[s] += lengths.numel()
+            self.probability[s] += float(stage.boundary_prob.double().sum())
+            counts = torch.bincount(lengths.clamp(max=_LONGEST), minlength=_LONGEST + 1)
+            self.histogram[s] = [
+                before + new for before, new in zip(self.histogram[s], counts.tolist(), strict=True)
+            ]
 
-    def summary(self, histogram: bool = False) -> list[dict[str, Any]]:
-        """Per stage: target, positions of the stage and raw tokens per chunk, mean probability."""
-        stages = []
-        for s, target in enumerate(self.targets):
-            record: dict[str, Any] = {
-                "target": target,
-                "tokens_per_chunk": self._positions[s] / max(1, self._chunks[s]),
-                "bases_per_chunk": self._tokens / max(1, self._chunks[s]),
-                "mean_boundary_prob": self._probability[s] / max(1, self._positions[s]),
+    def summary(self) -> list[dict[str, Any]]:
+        """Per stage: its positions and raw tokens per chunk, mean probability, chunk lengths."""
+        return [
+            {
+                "tokens_per_chunk": positions / max(1, chunks),
+                "bases_per_chunk": self.tokens / max(1, chunks),
+                "mean_boundary_prob": probability / max(1, positions),
+                "chunk_length_histogram": {
+                    str(length): count for length, count in enumerate(histogram) if count
+                },
             }
-            if histogram:
-                counts = self._histogram[s].tolist()
-                record["chunk_length_histogram"] = {
-                    str(length): count for length, count in enumerate(counts) if count
-                }
-            stages.append(record)
-        return stages
+            for positions, chunks, probability, histogram in zip(
+                self.positions, self.chunks, self.probability, self.histogram, strict=True
+            )
+        ]
 
 
-def ratio_warnings(stages: list[dict[str, Any]]) -> list[str]:
-    """A line for each stage whose chunks are over twice or under half the target."""
+def ratio_warnings(stages: list[dict[str, Any]], targets: list[float]) -> list[str]:
+    """A line for each stage whose chunks are over twice or under half the target in force."""
     return [
         f"stage {s}: {record['tokens_per_chunk']:.2f} tokens per chunk against a target of "
-        f"{record['target']:g}; raise train.ratio_loss.weights[{s}]"
-        for s, record in enumerate(stages)
-        if not 0.5 <= record["tokens_per_chunk"] / record["target"] <= 2
+        f"{target:g}; set train.ratio_loss.hold=true, or raise train.ratio_loss.weights[{s}]"
+        for s, (record, target) in enumerate(zip(stages, targets, strict=True))
+        if not 0.5 <= record["tokens_per_chunk"] / target <= 2
     ]

@@ -1,0 +1,154 @@
+"""Loss and gradients of one optimiser step: cross entropy and ratio loss.
+
+Losses are means over the whole step, however it is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hnet_seq.model.causal_lm import CausalLMOutput, HNetForCausalLM, cross_entropy
+from hnet_seq.model.hnet import StageBoundaries
+from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
+from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit
+from hnet_seq.train.interval import Interval
+from hnet_seq.train.ranks import summed_over_ranks, world_size
+from hnet_seq.train.ratio_control import RatioInForce
+from hnet_seq.train.statistics import ratio_counts
+from pipelines.batches import PackedBatch
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a step or a micro-batch has: what its means are taken over."""
+
+    tokens: int
+    sequences: int
+    scored: int
+
+    @classmethod
+    def of(cls, batches: Sequence[PackedBatch]) -> Extent:
+        """Counted together."""
+        return cls(
+            tokens=sum(batch.input_ids.size for batch in batches),
+            sequences=sum(batch.cu_seqlens.size - 1 for batch in batches),
+            scored=sum(int((batch.targets >= 0).sum()) for batch in batches),
+        )
+
+
+@dataclass(frozen=True)
+class _MicroBatch:
+    """What the pieces of a micro-batch need to know of the whole.
+
+    Attributes:
+        totals: (stages, 2) positions and boundaries that F of the ratio loss is taken over.
+        sequences: of the micro-batch.
+        share: of its ratio loss in the step's.
+    """
+
+    totals: Tensor
+    sequences: int
+    share: float
+
+
+class Objective:
+    """Adds gradients to the model's parameters.
+
+    Args:
+        statistics: what the shares of the ratio loss are taken over, see
+            :class:`hnet_seq.ratio_config.RatioLossConfig`.
+        max_chunks: per stage, the most chunks computed at once; 0 for no bound.
+    """
+
+    def __init__(self, model: HNetForCausalLM, statistics: str, max_chunks: Sequence[int]) -> None:
+        self.model = model
+        self.statistics = statistics
+        self.max_chunks = max_chunks
+
+    def backward(
+        self, batch: PackedBatch, step: Extent, ratio: RatioInForce, interval: Interval
+    ) -> Tensor:
+        """Add one micro-batch's part of the step's gradient, and its sums to ``interval``.
+
+        Returns:
+            positions and boundaries of each stage, (stages, 2).
+        """
+        out = None
+        try:
+            with chunk_budget(self.model, self.max_chunks):
+                out = self._forward(batch)
+        except OverBudget:
+            interval.splits += 1
+        # Out here the exception is gone, and with it what the forward pass had stored.
+        if out is not None:
+            counts = ratio_counts(out.boundaries)
+            self._add(batch, out, self._whole(batch, counts, step), step, ratio, interval)
+            return counts
+        # The loss of a piece depends on the boundaries of all: they are counted first.
+        pieces = fit(self.model, batch, self.max_chunks, self._forward)
+        counts = torch.stack([own for _, own in pieces]).sum(0)
+        whole = self._whole(batch, counts, step)
+        for piece, _ in pieces:
+            self._add(piece, self._forward(piece), whole, step, ratio, interval)
+        return counts
+
+    def _forward(self, batch: PackedBatch) -> CausalLMOutput:
+        return self.model(self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens))
+
+    def _whole(self, batch: PackedBatch, counts: Tensor, step: Extent) -> _MicroBatch:
+        own = Extent.of([batch])
+        if self.statistics == "document":
+            return _MicroBatch(counts, own.sequences, own.sequences / step.sequences)
+        totals = summed_over_ranks(counts) if self.statistics == "ranks" else counts
+        return _MicroBatch(totals, own.sequences, own.tokens / step.tokens)
+
+    def _add(
+        self,
+        piece: PackedBatch,
+        out: CausalLMOutput,
+        whole: _MicroBatch,
+        step: Extent,
+        ratio: RatioInForce,
+        interval: Interval,
+    ) -> None:
+        weights = None if piece.weights is None else self._tensor(piece.weights)
+        nats = cross_entropy(out.logits, self._tensor(piece.targets), weights)
+        loss = nats / max(1, step.scored)
+        for s, stage in enumerate(out.boundaries):
+            term = whole.share * self._ratio_loss(stage, ratio.loss_targets[s], whole, s)
+            loss = loss + ratio.weights[s] * term
+            interval.ratio_loss[s] += term.item()
+            interval.penalty += ratio.weights[s] * term.item()
+        loss.backward()
+        own = Extent.of([piece])
+        interval.nats += nats.item()
+        interval.scored += own.scored
+        interval.tokens += own.tokens
+        interval.boundaries.update(out.boundaries)
+        if any(
+            limit and int(stage.boundary_mask.sum()) > limit
+            for limit, stage in zip(self.max_chunks, out.boundaries, strict=True)
+        ):
+            interval.over_budget += 1
+
+    def _ratio_loss(
+        self, stage: StageBoundaries, target: float, whole: _MicroBatch, number: int
+    ) -> Tensor:
+        """A piece's part of the micro-batch's ratio loss."""
+        prob, mask = stage.boundary_prob, stage.boundary_mask
+        if self.statistics == "document":
+            losses = document_ratio_losses(prob, mask, target, stage.cu_seqlens)
+            return losses.sum() / whole.sequences
+        positions, boundaries = whole.totals[number].tolist()
+        # Gradients of several processes are averaged; this makes the mean that of all positions.
+        processes = world_size() if self.statistics == "ranks" else 1
+        part = processes * mask.numel() / positions
+        return part * ratio_loss(prob, mask, target, selected=boundaries / positions)
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self.model.embeddings.weight.device)
