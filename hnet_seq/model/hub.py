@@ -61,12 +61,12 @@ def download(name: str, revision: str | None, weights: str) -> Path:
         cause = error
     except HFValidationError as error:
         problem, cause = "no such folder here, and not a name that the hub allows", error
-    # The client raises what its HTTP library raises, and that has changed between its versions.
-    except Exception as error:
+    except Exception as error:  # the client lets through what its HTTP library raises
+        root = error.__cause__ or error
+        reason = " ".join(f"{type(root).__name__}: {root}".split())[:120]
         problem = (
-            "no such folder here, not in the hub's cache, and the hub cannot be reached "
-            f"({type(error).__name__}); connect once, or run `hf download {name}` elsewhere and "
-            "give the folder"
+            f"no such folder here, no copy in the hub's cache, and the hub was not reached "
+            f"({reason}); connect once, or run `hf download {name}` elsewhere and give the folder"
         )
         cause = error
     raise FileNotFoundError(f"{shown}: {problem}") from cause

@@ -127,7 +127,10 @@ def _weights_in(folder: Path) -> Path:
             ) from error
         released = sorted(folder.glob("*.pt"))
         if not released:
-            raise FileNotFoundError(f"{error}, or a released .pt file") from None
+            raise FileNotFoundError(
+                f"{folder}: no {WEIGHTS}, no checkpoints/step-*/{WEIGHTS} and no .pt file; give a "
+                "checkpoint folder, a run folder that has saved one, or the file"
+            ) from None
         if len(released) > 1:
             names = ", ".join(path.name for path in released)
             raise ValueError(f"{folder}: has several .pt files, {names}; name one") from None

@@ -38,6 +38,7 @@ from hnet_seq.model.locate import (
     read_config,
     read_json,
 )
+from hnet_seq.model.released import released_file, released_metadata
 from hnet_seq.model.torch_file import read_torch_file
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Checkpoint:
         found: the files.
         config: shape of the model.
         weights: on the CPU, mapped from the file: reading shapes costs no memory.
-        metadata: what the weights were trained on; empty for a ``.pt``.
+        metadata: what the weights were trained on; for a ``.pt``, known of the released ones.
     """
 
     found: Located
@@ -149,7 +150,7 @@ def read_checkpoint(
     found = where if isinstance(where, Located) else locate(where, config=config, revision=revision)
     shape = read_config(found.config)
     if found.weights.suffix == ".pt":
-        return Checkpoint(found, shape, read_torch_file(found.weights), {})
+        return Checkpoint(found, shape, read_torch_file(found.weights), _origin(found, shape))
     weights, metadata = _read_safetensors(found.weights)
     return Checkpoint(found, shape, weights, metadata)
 
@@ -227,12 +228,20 @@ def load_pretrained(
     )
 
 
+def _origin(found: Located, shape: HNetConfig) -> dict[str, str]:
+    name = found.weights.stem
+    released = released_file(name)
+    if released is None or read_config(released) != shape:
+        return {}
+    return released_metadata(name)
+
+
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
     return weights, metadata
 

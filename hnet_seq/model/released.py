@@ -11,6 +11,13 @@ from pathlib import Path
 
 OWNER = "cartesia-ai"
 
+# README of github.com/goombalab/hnet, "Pretrained Models".
+_TRAINED_ON = {
+    "hnet_2stage_XL_chinese": "46B tokens of FineWeb-Edu Chinese V2.1, as the authors state",
+    "hnet_2stage_XL_code": "46B tokens of Pile Github, as the authors state",
+}
+_ENGLISH = "100B tokens of FineWeb-Edu, as the authors state"
+
 _PACKAGE = Path(__file__).parents[1]
 # In the wheel the files lie inside the package, in a checkout beside it.
 _FOLDER = next(
@@ -31,3 +38,8 @@ def released_names() -> list[str]:
 def released_file(name: str) -> Path | None:
     """The configuration of a released name, None for any other."""
     return _FOLDER / f"{name}.json" if name in released_names() else None
+
+
+def released_metadata(name: str) -> dict[str, str]:
+    """What a released model reads and was trained on: its file does not say."""
+    return {"modality": "text", "data": _TRAINED_ON.get(name, _ENGLISH), "released": name}

@@ -1,78 +1,216 @@
-"""Versions, device, chosen operations and shipped experiments; or what a checkpoint is."""
+"""Versions, device, operations and experiments; or what a checkpoint or a configuration is."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 from collections import Counter
+from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 import hnet_seq
 from hnet_seq.config import shipped
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
+from hnet_seq.model.locate import read_config, read_json
+from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
+from hnet_seq.model.released import released_file, released_names
 from hnet_seq.ops import choices
-from hnet_seq.train.optimizer import parameter_groups
+from modalities.errors import UsageError
 
-EXAMPLE = "hnet-seq info run --tokens-per-chunk 3"
+EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
 
-_LIBRARIES = ("torch", "numpy", "omegaconf", "webdataset", "pyfaidx", "biopython", "scikit-learn")
+_LIBRARIES = (
+    "torch",
+    "numpy",
+    "omegaconf",
+    "webdataset",
+    "pyfaidx",
+    "biopython",
+    "scikit-learn",
+    "safetensors",
+    "huggingface_hub",
+)
 _CONTEXT = 8192
+_TOKENS_PER_CHUNK = 3.0
+_HEAD = "head.json"
 
 
-def environment() -> list[str]:
-    """Lines about this installation."""
-    lines = [f"hnet-seq {hnet_seq.__version__}, Python {platform.python_version()}"]
-    lines += [f"  {name} {metadata.version(name)}" for name in _LIBRARIES]
-    if torch.cuda.is_available():
-        lines.append(f"device: {torch.cuda.get_device_name()}")
+def environment() -> dict[str, Any]:
+    """This installation: versions, device, operations, experiments."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return {
+        "version": hnet_seq.__version__,
+        "python": platform.python_version(),
+        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "operations": {name: {"used": used, "why": why} for name, (used, why) in choices().items()},
+        "experiments": shipped(),
+        "released": released_names(),
+    }
+
+
+def describe(
+    what: str | Path,
+    *,
+    tokens_per_chunk: list[float] | None = None,
+    context: int = _CONTEXT,
+    config: str | Path | None = None,
+) -> dict[str, Any]:
+    """A checkpoint, or a model from its shape alone.
+
+    Nothing is computed and no weight is copied: a model of any size is described at once.
+
+    Args:
+        what: a checkpoint (see :func:`hnet_seq.model.locate.locate`), a ``.json`` configuration,
+            or a released name; what exists on disk comes first.
+        tokens_per_chunk: of each stage, from the outside in; 3 when None.
+        context: raw tokens of a sequence.
+        config: the JSON of a checkpoint that has none beside it.
+
+    Returns:
+        Plain values; ``flops_per_token`` counts floating-point operations (a product and a sum are
+        two), ``dtypes`` the stored values of each kind.
+
+    Raises:
+        FileNotFoundError: there is no such thing.
+        ValueError: the files are damaged or do not fit each other.
+        UsageError: there is not one number for each stage.
+    """
+    released = None if Path(what).exists() else released_file(str(what))
+    if released is not None or Path(what).suffix == ".json":
+        file = released or Path(what)
+        shape = read_config(file)
+        with torch.device("meta"):
+            weights: Mapping[str, Tensor] = owned_state(HNetForCausalLM(shape))
+        about: dict[str, Any] = {"configuration": str(file)}
     else:
-        lines.append(f"device: CPU, {torch.get_num_threads()} threads")
-    lines.append("operations:")
-    lines += [f"  {name}: {used} ({why})" for name, (used, why) in choices().items()]
-    lines.append(f"experiments: {', '.join(shipped())}")
+        checkpoint = read_checkpoint(what, config=config)
+        shape, weights = checkpoint.config, checkpoint.weights
+        about = {
+            "weights": str(checkpoint.found.weights),
+            "configuration": str(checkpoint.found.config),
+            "dtypes": _dtypes(weights),
+            "metadata": checkpoint.metadata,
+            "training_data": checkpoint.metadata.get("data"),
+        }
+        head = checkpoint.found.folder / _HEAD
+        if head.is_file():
+            about["head"] = read_json(head)
+        else:
+            weights = owned_state(outline(HNetForCausalLM, checkpoint))
+    rates = tokens_per_chunk or [_TOKENS_PER_CHUNK] * shape.num_stages
+    if len(rates) != shape.num_stages:
+        raise UsageError(
+            "--tokens-per-chunk",
+            f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
+        )
+    forward = flops_per_token(shape, context, rates)
+    return about | {
+        "layout": shape.arch_layout,
+        "widths": shape.d_model,
+        "vocabulary": shape.vocab_size,
+        "parameters": sum(value.numel() for value in weights.values()),
+        "parameters_per_stage": parameters_per_stage(shape, weights),
+        "context": context,
+        "tokens_per_chunk": rates,
+        "flops_per_token": {"forward": forward, "training": TRAINING_FACTOR * forward},
+    }
+
+
+def parameters_per_stage(config: HNetConfig, weights: Mapping[str, Tensor]) -> dict[str, int]:
+    """Values of each stage, from the outside in; embedding and output belong to stage 0."""
+    counts: Counter[str] = Counter()
+    for name, value in weights.items():
+        # Each level of the recursion is one more main_network; the innermost stack is the last.
+        stage = min(name.split(".").count("main_network"), config.num_stages)
+        counts["head" if name.startswith("head.") else str(stage)] += value.numel()
+    return dict(sorted(counts.items()))
+
+
+def _dtypes(weights: Mapping[str, Tensor]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for value in weights.values():
+        counts[str(value.dtype).removeprefix("torch.")] += value.numel()
+    return dict(sorted(counts.items()))
+
+
+def environment_lines(about: dict[str, Any]) -> list[str]:
+    """:func:`environment` for people."""
+    lines = [f"hnet-seq {about['version']}, Python {about['python']}"]
+    lines += [f"  {name} {version}" for name, version in about["libraries"].items()]
+    threads = f", {about['threads']} threads" if about["device"] == "CPU" else ""
+    lines += [f"device: {about['device']}{threads}", "operations:"]
+    lines += [f"  {name}: {op['used']} ({op['why']})" for name, op in about["operations"].items()]
+    lines.append(f"experiments: {', '.join(about['experiments'])}")
+    lines.append(f"released configurations: {', '.join(about['released'])}")
     return lines
 
 
-def describe(model: HNetForCausalLM, tokens_per_chunk: list[float], context: int) -> list[str]:
-    """Lines about a model: layout, parameters per stage, work per token, training data."""
-    config = model.config
-    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    per_stage: Counter[int] = Counter()
-    for (stage, _), names in parameter_groups(model).items():
-        per_stage[stage] += sum(sizes[name] for name in names)
-    forward = flops_per_token(config, context, tokens_per_chunk)
-    lines = [f"layout: {config.arch_layout}", f"widths: {config.d_model}"]
-    lines.append(f"parameters: {sum(sizes.values()):,}")
-    lines += [f"  stage {stage}: {count:,}" for stage, count in sorted(per_stage.items())]
-    rate = ", ".join(f"{n:g}" for n in tokens_per_chunk) or "no chunks"
+def description_lines(about: dict[str, Any]) -> list[str]:
+    """:func:`describe` for people."""
+    lines = [f"{key}: {about[key]}" for key in ("weights", "configuration") if key in about]
+    lines += [f"layout: {json.dumps(about['layout'])}", f"widths: {about['widths']}"]
+    count = about["parameters"]
+    lines.append(f"parameters: {count:,} ({4e-9 * count:.2f} GB in fp32)")
+    for stage, size in about["parameters_per_stage"].items():
+        lines.append(f"  {stage if stage == 'head' else f'stage {stage}'}: {size:,}")
+    rates = ", ".join(f"{rate:g}" for rate in about["tokens_per_chunk"])
+    flops = about["flops_per_token"]
     lines.append(
-        f"per token at {rate} tokens per chunk, context {context}: "
-        f"{forward / 1e6:.2f} MFLOP forward, {TRAINING_FACTOR * forward / 1e6:.2f} training"
+        f"per token at {rates + ' tokens per chunk' if rates else 'no chunks'}, context "
+        f"{about['context']}: {flops['forward'] / 1e6:.2f} MFLOP forward, "
+        f"{flops['training'] / 1e6:.2f} training"
     )
-    lines += [f"{key}: {value}" for key, value in sorted(model.metadata.items())]
+    if "dtypes" in about:
+        kinds = about["dtypes"]
+        one = len(kinds) == 1
+        shown = (kind if one else f"{kind} ({size:,})" for kind, size in kinds.items())
+        lines.append(f"dtype: {', '.join(shown)}")
+        lines.append(f"training data: {about['training_data'] or 'not recorded'}")
+        rest = sorted((key, value) for key, value in about["metadata"].items() if key != "data")
+        lines += [f"{key}: {value}" for key, value in rest]
+    if "head" in about:
+        lines.append(f"head: {json.dumps(about['head'])}")
     return lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq info``."""
-    parser.add_argument("checkpoint", nargs="?", help="checkpoint folder or run folder")
     parser.add_argument(
-        "--tokens-per-chunk", type=float, nargs="*", metavar="N", help="of each stage (default 3)"
+        "what",
+        nargs="?",
+        help="a checkpoint folder, a run, a .pt file, owner/name on the hub, a .json "
+        "configuration, or a released name",
+    )
+    parser.add_argument("--config", metavar="FILE", help="JSON of a checkpoint that has none")
+    parser.add_argument(
+        "--tokens-per-chunk", type=float, nargs="+", metavar="N", help="of each stage (default 3)"
     )
     parser.add_argument("--context", type=int, default=_CONTEXT, help="tokens (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    if args.checkpoint is None:
-        print("\n".join(environment()))
-        return 0
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, "cpu")
-    rates = args.tokens_per_chunk or [3.0] * model.num_stages
-    if len(rates) != model.num_stages:
-        raise ValueError(f"--tokens-per-chunk: this model has {model.num_stages} stages")
-    print("\n".join(describe(model, rates, args.context)))
+    if args.what is None:
+        about = environment()
+        lines = environment_lines(about)
+    else:
+        about = describe(
+            args.what,
+            tokens_per_chunk=args.tokens_per_chunk,
+            context=args.context,
+            config=args.config,
+        )
+        lines = description_lines(about)
+    print(json.dumps(about, indent=2) if args.json else "\n".join(lines))
     return 0
