@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
-# Before torch is imported: its threads shall sleep, not spin, while they wait. Beside one busy
-# neighbour on the same cores, spinning made training 5 to 15 times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from hnet_seq.threads import choose_wait_policy
+
+WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM

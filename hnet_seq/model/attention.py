@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.ops import attention
+from hnet_seq.ops import KeyValueCache, attention, attention_continue
 from hnet_seq.ops.packing import Packing
 
 _ROTARY_BASE = 10000.0
@@ -20,8 +22,9 @@ def rotate(x: Tensor, position: Tensor, dims: int) -> Tensor:
     """
     if dims == 0:
         return x
-    frequency = _ROTARY_BASE ** (-torch.arange(0, dims, 2, device=x.device) / dims)
-    angle = position[:, None].float() * frequency  # (T, dims / 2)
+    frequency = _ROTARY_BASE ** (-torch.arange(0, dims, 2, device=x.device).double() / dims)
+    # Millions of tokens along, an fp32 angle would be off by whole fractions of a turn.
+    angle = (position[:, None] * frequency).remainder(2 * math.pi).float()  # (T, dims / 2)
     shape = (angle.shape[0], *[1] * (x.dim() - 2), dims // 2)
     cos, sin = angle.cos().view(shape), angle.sin().view(shape)
     first, second, rest = x.split([dims // 2, dims // 2, x.shape[-1] - dims], dim=-1)
@@ -43,8 +46,19 @@ class CausalSelfAttention(nn.Module):
         self.Wqkv = nn.Linear(d_model, 3 * d_model, bias=False)
         self.out_proj = nn.Linear(d_model, d_model, bias=False)
 
-    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+    def new_state(self, slots: int) -> KeyValueCache:
+        """The cache of ``slots`` sequences that have not begun."""
+        head_dim = self.out_proj.in_features // self.num_heads
+        return KeyValueCache(
+            slots, self.num_heads, head_dim, self.window, self.out_proj.weight.device
+        )
+
+    def forward(self, x: Tensor, packing: Packing, state: KeyValueCache | None = None) -> Tensor:
         qkv = self.Wqkv(x).unflatten(-1, (3, self.num_heads, -1))  # (T, 3, H, d)
-        qk = rotate(qkv[:, :2], packing.position, self.rotary_emb_dim)
-        out = attention(qk[:, 0], qk[:, 1], qkv[:, 2], packing, self.window)
+        q, k = rotate(qkv[:, :2], packing.position, self.rotary_emb_dim).unbind(1)
+        v = qkv[:, 2]
+        if state is None:
+            out = attention(q, k, v, packing, self.window)
+        else:
+            out = attention_continue(q, k, v, packing, state)
         return self.out_proj(out.flatten(1))

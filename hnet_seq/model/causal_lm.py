@@ -14,6 +14,7 @@ from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.padding import pad, padded_packing
 from hnet_seq.model.pretrained import load_pretrained, save_pretrained
+from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops.packing import Packing
 
 _EMBEDDING_STD = 1.0
@@ -104,12 +105,24 @@ class HNetForCausalLM(nn.Module):
         """Levels of chunking; 0 for an isotropic model."""
         return self.config.num_stages
 
-    def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
+    def encode(
+        self, input_ids: Tensor, packing: Packing, state: HNetState | None = None
+    ) -> HNetOutput:
         """(T,) ids to the hidden states before the output head."""
-        return self.backbone(self.embeddings(input_ids), packing)
+        return self.backbone(self.embeddings(input_ids), input_ids, packing, state)
+
+    def new_state(self, slots: int) -> HNetState:
+        """A running state for ``slots`` sequences; give it to :meth:`forward` or :meth:`step`."""
+        return self.backbone.new_state(slots, self.embeddings.weight.device)
 
     def forward(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        cu_seqlens: Tensor | None = None,
+        mask: Tensor | None = None,
+        *,
+        state: HNetState | None = None,
+        slots: Tensor | None = None,
     ) -> CausalLMOutput:
         """Logits of every position.
 
@@ -117,13 +130,16 @@ class HNetForCausalLM(nn.Module):
             input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
             cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
             mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
+            state: sequences go on from here, and it is advanced in place; packed ids only, and
+                without gradients. Cut anywhere, the pieces give what the whole gives.
+            slots: (S,) int64 the place of each sequence in the state; 0, 1, ... if absent.
 
         Raises:
             ValueError: the shapes do not fit, or a sequence is empty.
         """
         if input_ids.dim() == 2:
-            if cu_seqlens is not None:
-                raise ValueError("cu_seqlens goes with packed (T,) ids, not with (B, L)")
+            if cu_seqlens is not None or state is not None:
+                raise ValueError("cu_seqlens and state go with packed (T,) ids, not with (B, L)")
             packing, tokens = padded_packing(input_ids, mask)
             out = self.encode(input_ids.flatten().index_select(0, tokens), packing)
             logits = pad(self.lm_head(out.hidden), tokens, input_ids.shape)
@@ -132,11 +148,44 @@ class HNetForCausalLM(nn.Module):
                 raise ValueError("mask goes with (B, L) ids; packed ids take cu_seqlens")
             if cu_seqlens is None:
                 cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
-            out = self.encode(input_ids, Packing.from_user(cu_seqlens, input_ids.numel()))
+            packing = Packing.from_user(cu_seqlens, input_ids.numel())
+            if state is not None:
+                packing = going_on(packing, state, slots)
+            out = self.encode(input_ids, packing, state)
             logits = self.lm_head(out.hidden)
         else:
             raise ValueError(f"input_ids must be (T,) or (B, L); got {tuple(input_ids.shape)}")
         return CausalLMOutput(logits, out.boundaries, out.chunks, out.hidden)
+
+    @torch.no_grad()
+    def prefill(
+        self, input_ids: Tensor, cu_seqlens: Tensor | None = None
+    ) -> tuple[Tensor, HNetState]:
+        """Read prompts (T,) of any lengths; next-token logits (S, V) and the state after them."""
+        if cu_seqlens is None:
+            cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
+        state = self.new_state(cu_seqlens.numel() - 1)
+        packing = going_on(Packing.from_user(cu_seqlens, input_ids.numel()), state, None)
+        hidden = self.encode(input_ids, packing, state).hidden
+        return self.lm_head(hidden.index_select(0, packing.ends)), state
+
+    @torch.no_grad()
+    def step(self, tokens: Tensor, state: HNetState, slots: Tensor | None = None) -> CausalLMOutput:
+        """One more token of each sequence.
+
+        Args:
+            tokens: (S,) int64.
+            state: advanced in place.
+            slots: (S,) int64 which sequences; 0, 1, ... if absent.
+
+        Returns:
+            ``logits`` (S, V) of the tokens after these. The inner stages ran only for the
+            sequences that begin a chunk here, as ``boundaries`` says.
+        """
+        cu_seqlens = torch.arange(tokens.numel() + 1, dtype=torch.int32, device=tokens.device)
+        packing = going_on(Packing(cu_seqlens, tokens.numel()), state, slots)
+        out = self.encode(tokens, packing, state)
+        return CausalLMOutput(self.lm_head(out.hidden), out.boundaries, out.chunks, out.hidden)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:

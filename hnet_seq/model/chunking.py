@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnet_seq.ops import smooth
+from hnet_seq.ops import smooth, smooth_continue
 from hnet_seq.ops.packing import Packing
 
 _MIN_PROBABILITY = 1e-4
@@ -20,16 +20,34 @@ class Chunks:
 
     Attributes:
         starts: (K,) packed index of each chunk's first token.
-        index: (T,) the chunk that each token lies in.
-        packing: where the sequences begin among the chunks.
+        packing: where the sequences begin among the chunks. Of sequences that go on, only those
+            with a boundary are there.
     """
 
-    def __init__(self, boundary_mask: Tensor, packing: Packing) -> None:
+    def __init__(self, boundary_mask: Tensor, packing: Packing, seen: Tensor | None = None) -> None:
+        """Cut.
+
+        Args:
+            seen: (slots,) chunks so far of sequences that go on.
+        """
         self.starts = boundary_mask.nonzero().squeeze(1)  # the stage's one host synchronisation
-        count = boundary_mask.cumsum(0)
-        self.index = count - 1
-        cu_seqlens = F.pad(count[packing.cu_seqlens[1:].long() - 1], (1, 0))
-        self.packing = Packing(cu_seqlens.to(torch.int32), self.starts.numel())
+        self._count = boundary_mask.cumsum(0)
+        self._outer = packing
+        cu_seqlens = F.pad(self._count[packing.ends], (1, 0))
+        self._before = cu_seqlens[:-1]  # (S,) chunks of this batch before each sequence
+        if seen is None:
+            self.packing = Packing(cu_seqlens.to(torch.int32), self.starts.numel())
+            return
+        assert packing.slots is not None
+        counts = cu_seqlens.diff()
+        present = counts.nonzero().squeeze(1)
+        slots = packing.slots[present]
+        self.packing = Packing(
+            F.pad(counts[present].cumsum(0), (1, 0)).to(torch.int32),
+            self.starts.numel(),
+            slots=slots,
+            offset=seen[slots],
+        )
 
     def downsample(self, h: Tensor) -> Tensor:
         """(T, D) to (K, D): the vectors at the boundaries."""
@@ -37,12 +55,36 @@ class Chunks:
 
     def smooth(self, z: Tensor, boundary_prob: Tensor) -> Tensor:
         """(K, D) to (K, D) fp32: each chunk mixed with those before it by its probability."""
-        p = boundary_prob.index_select(0, self.starts)
-        return smooth(z, p.clamp(_MIN_PROBABILITY, 1 - _MIN_PROBABILITY), self.packing)
+        return smooth(z, self._probability(boundary_prob), self.packing)
 
     def upsample(self, z: Tensor) -> Tensor:
         """(K, D) to (T, D): each token takes the vector of the chunk that it lies in."""
-        return F.embedding(self.index, z)
+        return F.embedding(self._count - 1, z)
+
+    def smooth_and_upsample(self, z: Tensor, boundary_prob: Tensor, state: Tensor) -> Tensor:
+        """Both, for sequences that go on: before its first boundary, a token's chunk is open still.
+
+        Args:
+            z: (K, D).
+            state: (slots, D) fp32 the average that fills the open chunk; replaced in place.
+
+        Returns:
+            (T, D) fp32.
+        """
+        outer = self._outer
+        assert outer.slots is not None
+        still_open = state.index_select(0, outer.slots)
+        if self.starts.numel():
+            averages = smooth_continue(z, self._probability(boundary_prob), self.packing, state)
+            still_open = torch.cat([still_open, averages])
+        sequence = outer.sequence_index
+        begun = self._count > self._before[sequence]
+        row = torch.where(begun, outer.num_sequences + self._count - 1, sequence)
+        return F.embedding(row, still_open)
+
+    def _probability(self, boundary_prob: Tensor) -> Tensor:
+        p = boundary_prob.index_select(0, self.starts)
+        return p.clamp(_MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
 
 
 def confidence(boundary_prob: Tensor, boundary_mask: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
 
 MAMBA_HEAD_DIM = 64
@@ -43,6 +44,8 @@ class HNetConfig:
         d_intermediate: MLP width of each stage; 0 where no layer has an MLP.
         vocab_size: tokens.
         tie_embeddings: one matrix for the embedding and the output.
+        boundary_policies: where each stage's chunks begin, from the outside in; empty where all
+            are learned, and then left out of the JSON, as the released files do not have it.
     """
 
     arch_layout: list[Any] = field(default_factory=list)
@@ -52,6 +55,7 @@ class HNetConfig:
     ssm_cfg: SSMConfig = field(default_factory=SSMConfig)
     attn_cfg: AttentionConfig = field(default_factory=AttentionConfig)
     tie_embeddings: bool = False
+    boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> HNetConfig:
@@ -63,13 +67,24 @@ class HNetConfig:
         values = dict(values)
         for key, kind in (("ssm_cfg", SSMConfig), ("attn_cfg", AttentionConfig)):
             values[key] = _build(kind, dict(values.get(key) or {}), f"{key}.")
+        values["boundary_policies"] = [
+            _build(BoundaryPolicy, dict(rule), f"boundary_policies[{stage}].")
+            for stage, rule in enumerate(values.get("boundary_policies") or [])
+        ]
         config: HNetConfig = _build(cls, values, "")
         config.validate()
         return config
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if not self.boundary_policies:
+            del values["boundary_policies"]
+        return values
+
+    def boundary_policy(self, stage: int) -> BoundaryPolicy:
+        """Where the chunks of a stage begin."""
+        return self.boundary_policies[stage] if self.boundary_policies else BoundaryPolicy()
 
     @property
     def layout(self) -> Layout:
@@ -102,6 +117,18 @@ class HNetConfig:
             raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
+        if self.boundary_policies and len(self.boundary_policies) != levels - 1:
+            raise ValueError(
+                f"boundary_policies: expected {levels - 1}, one for each stage of chunking, or "
+                f"none; got {len(self.boundary_policies)}"
+            )
+        for stage, rule in enumerate(self.boundary_policies):
+            rule.validate(f"boundary_policies[{stage}]")
+            if any(not 0 <= token < self.vocab_size for token in rule.tokens):
+                raise ValueError(
+                    f"boundary_policies[{stage}].tokens: ids run from 0 to {self.vocab_size - 1}; "
+                    f"got {rule.tokens}"
+                )
         for stage, layer in self._layers():
             self._validate_layer(stage, layer)
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hnet_seq.model.boundary_policy import BoundaryPolicy, rule_boundaries
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
+from hnet_seq.model.state import HNetState
 from hnet_seq.ops.packing import Packing
 
 
@@ -22,11 +24,14 @@ class StageBoundaries:
         boundary_prob: (T_s,) fp32.
         boundary_mask: (T_s,) bool; T_{s+1} positions are True.
         cu_seqlens: (S + 1,) int32.
+        slots: (S,) whose state each sequence went on from; None without a state. An inner stage
+            then only has the sequences that began a chunk.
     """
 
     boundary_prob: Tensor
     boundary_mask: Tensor
     cu_seqlens: Tensor
+    slots: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class HNet(nn.Module):
         self.main_network: HNet | Stack
         if stage < len(layout.stages):
             spec = layout.stages[stage]
+            self.boundary_policy: BoundaryPolicy = config.boundary_policy(stage)
             self.encoder = Stack(spec.encoder, config, stage)
             self.routing_module = Router(d_model)
             self.residual_proj = nn.Linear(d_model, d_model)
@@ -70,25 +76,99 @@ class HNet(nn.Module):
         else:
             self.main_network = Stack(layout.innermost, config, stage)
 
-    def forward(self, x: Tensor, packing: Packing) -> HNetOutput:
+    def new_state(self, slots: int, device: torch.device) -> HNetState:
+        """The state of ``slots`` sequences that have not begun."""
+        seen = torch.zeros(slots, dtype=torch.int64, device=device)
+        if self.encoder is None:
+            assert isinstance(self.main_network, Stack)
+            return HNetState(seen, self.main_network.new_state(slots))
+        assert isinstance(self.main_network, HNet)
+        last_vector = self.routing_module.new_state(slots)
+        return HNetState(
+            seen,
+            encoder=self.encoder.new_state(slots),
+            decoder=self.decoder.new_state(slots),
+            last_vector=last_vector,
+            last_token=torch.zeros_like(seen),
+            smoothed=last_vector.new_zeros(last_vector.shape, dtype=torch.float32),
+            inner=self.main_network.new_state(slots, device),
+        )
+
+    def forward(
+        self, x: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None = None
+    ) -> HNetOutput:
+        """Run this level and those inside it.
+
+        Args:
+            x: (T, D) vectors.
+            tokens: (T,) int64 the token at each position, for boundaries by rule.
+            packing: goes on from ``state`` where it has slots.
+            state: advanced in place.
+        """
         width = x.shape[-1]
         if self.pad_dimension is not None:
             x = torch.cat([x, self.pad_dimension.expand(x.shape[0], -1)], dim=-1)
         if self.encoder is None:
-            hidden = self.main_network(x, packing)
-            return HNetOutput(hidden[:, :width], [], [])
+            hidden = self.main_network(x, packing, state.encoder if state else None)
+            out = HNetOutput(hidden[:, :width], [], [])
+        else:
+            out = self._chunked(x, tokens, packing, state, width)
+        if state is not None:
+            assert packing.slots is not None
+            state.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
+        return out
 
-        h = self.encoder(x, packing)
+    def _chunked(
+        self, x: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None, width: int
+    ) -> HNetOutput:
+        assert self.encoder is not None
+        h = self.encoder(x, packing, state.encoder if state else None)
         with torch.autocast(h.device.type, enabled=False):
             residual = self.residual_proj(h.float())
-        prob, mask = self.routing_module(h, packing)
-        chunks = Chunks(mask, packing)
-        inner: HNetOutput = self.main_network(chunks.downsample(h), chunks.packing)
-        smoothed = chunks.smooth(inner.hidden, prob)
-        spread = chunks.upsample(smoothed) * confidence(prob, mask).unsqueeze(-1)
-        hidden = self.decoder(spread + residual, packing)
+        prob, mask = self._boundaries(h, tokens, packing, state)
+        inner_state = state.inner if state else None
+        chunks = Chunks(mask, packing, inner_state.seen if inner_state else None)
+        inner = self._inner(h, tokens, chunks, inner_state)
+        if state is None:
+            spread = chunks.upsample(chunks.smooth(inner.hidden, prob))
+        else:
+            assert state.smoothed is not None
+            spread = chunks.smooth_and_upsample(inner.hidden, prob, state.smoothed)
+        spread = spread * confidence(prob, mask).unsqueeze(-1)
+        hidden = self.decoder(spread + residual, packing, state.decoder if state else None)
+        own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
         return HNetOutput(
             hidden=hidden[:, :width],
-            boundaries=[StageBoundaries(prob, mask, packing.cu_seqlens), *inner.boundaries],
+            boundaries=[own, *inner.boundaries],
             chunks=[inner.hidden, *inner.chunks],
         )
+
+    def _boundaries(
+        self, h: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None
+    ) -> tuple[Tensor, Tensor]:
+        if self.boundary_policy.policy == "learned":
+            return self.routing_module(h, packing, state.last_vector if state else None)
+        last_token = state.last_token if state else None
+        return rule_boundaries(self.boundary_policy, tokens, packing, last_token)
+
+    def _inner(
+        self, h: Tensor, tokens: Tensor, chunks: Chunks, state: HNetState | None
+    ) -> HNetOutput:
+        assert isinstance(self.main_network, HNet)
+        if chunks.packing.total == 0:  # no sequence that goes on has begun a chunk
+            return self.main_network.nothing(h)
+        return self.main_network(
+            chunks.downsample(h), tokens.index_select(0, chunks.starts), chunks.packing, state
+        )
+
+    def nothing(self, like: Tensor) -> HNetOutput:
+        """What no chunks give: empty tensors of the right widths."""
+        empty = like.new_zeros(0, like.shape[-1])
+        if self.encoder is None:
+            return HNetOutput(empty, [], [])
+        assert isinstance(self.main_network, HNet)
+        inner = self.main_network.nothing(like.new_zeros(0, self.routing_module.d_model))
+        none = torch.zeros(0, dtype=torch.int64, device=like.device)
+        cu_seqlens = torch.zeros(1, dtype=torch.int32, device=like.device)
+        own = StageBoundaries(none.float(), none.bool(), cu_seqlens, none)
+        return HNetOutput(empty, [own, *inner.boundaries], [inner.hidden, *inner.chunks])

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import MAMBA_HEAD_DIM, SSMConfig
 from hnet_seq.model.norm import EPS, RMSNorm
-from hnet_seq.ops import causal_conv, gated_rms_norm, ssd
+from hnet_seq.ops import (
+    causal_conv,
+    causal_conv_continue,
+    gated_rms_norm,
+    ssd,
+    ssd_continue,
+)
 from hnet_seq.ops.packing import Packing
+
+
+@dataclass
+class Mamba2State:
+    """What later tokens need of earlier ones.
+
+    Attributes:
+        conv: (slots, W - 1, C) the last inputs of the convolution, oldest first.
+        ssm: (slots, N, H, P) fp32.
+    """
+
+    conv: Tensor
+    ssm: Tensor
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [self.conv, self.ssm]
+
+    def reset(self, slots: Tensor) -> None:
+        """Empty some slots."""
+        for tensor in self.tensors:
+            tensor[slots] = 0
 
 
 class Mamba2(nn.Module):
@@ -32,19 +62,29 @@ class Mamba2(nn.Module):
         self.norm = RMSNorm(self.d_inner)
         self.out_proj = nn.Linear(self.d_inner, d_model, bias=False)
 
-    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+    def new_state(self, slots: int) -> Mamba2State:
+        """The state of ``slots`` sequences that have not begun."""
+        channels, _, width = self.conv1d.weight.shape
+        weight = self.conv1d.weight
+        ssm = weight.new_zeros(
+            slots, self.d_state, self.num_heads, MAMBA_HEAD_DIM, dtype=torch.float32
+        )
+        return Mamba2State(weight.new_zeros(slots, width - 1, channels), ssm)
+
+    def forward(self, x: Tensor, packing: Packing, state: Mamba2State | None = None) -> Tensor:
         widths = [self.d_inner, self.d_inner + 2 * self.d_state, self.num_heads]
         z, xBC, dt = self.in_proj(x).split(widths, dim=-1)
-        assert self.conv1d.bias is not None
-        xBC = causal_conv(xBC, self.conv1d.weight.squeeze(1), self.conv1d.bias, packing)
+        taps, bias = self.conv1d.weight.squeeze(1), self.conv1d.bias
+        assert bias is not None
+        if state is None:
+            xBC = causal_conv(xBC, taps, bias, packing)
+        else:
+            xBC = causal_conv_continue(xBC, taps, bias, packing, state.conv)
         x, B, C = xBC.split([self.d_inner, self.d_state, self.d_state], dim=-1)
-        y = ssd(
-            x.unflatten(-1, (self.num_heads, MAMBA_HEAD_DIM)),
-            F.softplus(dt + self.dt_bias),
-            -self.A_log.exp(),
-            B,
-            C,
-            self.D,
-            packing,
-        )
+        x = x.unflatten(-1, (self.num_heads, MAMBA_HEAD_DIM))
+        dt, A = F.softplus(dt + self.dt_bias), -self.A_log.exp()
+        if state is None:
+            y = ssd(x, dt, A, B, C, self.D, packing)
+        else:
+            y = ssd_continue(x, dt, A, B, C, self.D, packing, state.ssm)
         return self.out_proj(gated_rms_norm(y.flatten(1), z, self.norm.weight, EPS))

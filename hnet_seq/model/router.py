@@ -17,13 +17,36 @@ class Router(nn.Module):
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
+        self.d_model = d_model
         self.q_proj_layer = nn.Linear(d_model, d_model, bias=False)
         self.k_proj_layer = nn.Linear(d_model, d_model, bias=False)
 
-    def forward(self, h: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
-        """(T, D) to the boundary probability (T,) in fp32 and the boundary mask (T,)."""
-        q, k = self.q_proj_layer(h[:-1]).float(), self.k_proj_layer(h[1:]).float()
-        probability = ((1 - F.cosine_similarity(q, k, dim=-1)) / 2).clamp(0, 1)
-        probability = F.pad(probability, (1, 0), value=1.0)
-        probability = probability.index_fill(0, packing.starts, 1.0)
+    def new_state(self, slots: int) -> Tensor:
+        """(slots, D): the last encoder vector of each sequence."""
+        return self.q_proj_layer.weight.new_zeros(slots, self.d_model)
+
+    def forward(
+        self, h: Tensor, packing: Packing, state: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(T, D) to the boundary probability (T,) in fp32 and the boundary mask (T,).
+
+        Args:
+            state: the last vectors of sequences that go on; replaced in place.
+        """
+        if state is None:
+            probability = F.pad(self._between(h[:-1], h[1:]), (1, 0), value=1.0)
+            begins = packing.starts
+        else:
+            assert packing.slots is not None
+            assert packing.offset is not None
+            previous = F.pad(h[:-1], (0, 0, 1, 0))
+            last = state.index_select(0, packing.slots).to(h.dtype)
+            probability = self._between(previous.index_copy(0, packing.starts, last), h)
+            begins = packing.starts[packing.offset == 0]
+            state.index_copy_(0, packing.slots, h[packing.ends].to(state.dtype))
+        probability = probability.index_fill(0, begins, 1.0)
         return probability, probability > 0.5
+
+    def _between(self, earlier: Tensor, later: Tensor) -> Tensor:
+        q, k = self.q_proj_layer(earlier).float(), self.k_proj_layer(later).float()
+        return ((1 - F.cosine_similarity(q, k, dim=-1)) / 2).clamp(0, 1)

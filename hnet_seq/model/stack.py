@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias, cast
+
 from torch import Tensor, nn
 
 from hnet_seq.model.attention import CausalSelfAttention
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.layout import LayerSpec, StackSpec
-from hnet_seq.model.mamba2 import Mamba2
+from hnet_seq.model.mamba2 import Mamba2, Mamba2State
 from hnet_seq.model.mlp import SwiGLU
 from hnet_seq.model.norm import RMSNorm
+from hnet_seq.ops import KeyValueCache
 from hnet_seq.ops.packing import Packing
+
+LayerState: TypeAlias = Mamba2State | KeyValueCache
 
 
 class Layer(nn.Module):
@@ -20,7 +25,7 @@ class Layer(nn.Module):
         super().__init__()
         d_model = config.d_model[stage]
         self.norm1 = RMSNorm(d_model)
-        self.mixer: nn.Module
+        self.mixer: Mamba2 | CausalSelfAttention
         if spec.mixer == "mamba2":
             self.mixer = Mamba2(d_model, config.ssm_cfg)
         else:
@@ -31,8 +36,8 @@ class Layer(nn.Module):
         self.norm2 = RMSNorm(d_model) if spec.mlp else None
         self.mlp = SwiGLU(d_model, config.d_intermediate[stage]) if spec.mlp else None
 
-    def forward(self, residual: Tensor, packing: Packing) -> Tensor:
-        residual = residual + self.mixer(self.norm1(residual), packing)
+    def forward(self, residual: Tensor, packing: Packing, state: LayerState | None) -> Tensor:
+        residual = residual + self.mixer(self.norm1(residual), packing, state)
         if self.norm2 is not None and self.mlp is not None:
             residual = residual + self.mlp(self.norm2(residual))
         return residual
@@ -47,8 +52,13 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(Layer(layer, config, stage) for layer in spec)
         self.rmsnorm = RMSNorm(config.d_model[stage])
 
-    def forward(self, x: Tensor, packing: Packing) -> Tensor:
+    def new_state(self, slots: int) -> list[LayerState]:
+        """One state for each layer."""
+        mixers = (cast(Layer, layer).mixer for layer in self.layers)
+        return [mixer.new_state(slots) for mixer in mixers]
+
+    def forward(self, x: Tensor, packing: Packing, state: list[LayerState] | None = None) -> Tensor:
         residual = x.float()
-        for layer in self.layers:
-            residual = layer(residual, packing)
+        for i, layer in enumerate(self.layers):
+            residual = layer(residual, packing, None if state is None else state[i])
         return self.rmsnorm(residual)

@@ -1,22 +1,34 @@
-"""The hot operations. Each has a naive definition and faster backends; ``registry`` chooses."""
+"""The hot operations. Each has a naive definition and faster backends; ``registry`` chooses.
+
+The ``*_continue`` forms go on from a running state, for generation and streaming.
+"""
 
 from __future__ import annotations
 
 from torch import Tensor
 
+from hnet_seq.ops.attention.continued import KeyValueCache, attention_continue
+from hnet_seq.ops.causal_conv.continued import causal_conv_continue
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.registry import backend, choices, run
+from hnet_seq.ops.smoothing.continued import smooth_continue
+from hnet_seq.ops.ssd.continued import ssd_continue
 
 __all__ = [
+    "KeyValueCache",
     "Packing",
     "attention",
+    "attention_continue",
     "backend",
     "causal_conv",
+    "causal_conv_continue",
     "choices",
     "gated_rms_norm",
     "rms_norm",
     "smooth",
+    "smooth_continue",
     "ssd",
+    "ssd_continue",
 ]
 
 

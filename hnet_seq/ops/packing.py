@@ -15,19 +15,31 @@ from torch import Tensor
 
 
 class Packing:
-    """Where the sequences of a packed batch begin and end.
+    """Where the sequences of a packed batch begin and end, and what they continue.
 
     Args:
         cu_seqlens: (S+1,) integer, starts at 0, strictly increasing, ends at T.
         total: T; passing it spares one host synchronisation.
+        slots: (S,) int64 the place of each sequence in a running state, no place twice; None
+            where there is no state.
+        offset: (S,) int64 tokens of each sequence that the state has seen; None for none.
 
-    Derived facts are computed once and shared by every layer of a stage. ``lengths`` is the only
-    one that needs the host.
+    Derived facts are computed once and shared by every layer of a stage. ``lengths`` and
+    ``offsets`` are the only ones that need the host.
     """
 
-    def __init__(self, cu_seqlens: Tensor, total: int | None = None) -> None:
+    def __init__(
+        self,
+        cu_seqlens: Tensor,
+        total: int | None = None,
+        *,
+        slots: Tensor | None = None,
+        offset: Tensor | None = None,
+    ) -> None:
         self.cu_seqlens = cu_seqlens
         self.total = int(cu_seqlens[-1]) if total is None else total
+        self.slots = slots
+        self.offset = offset
 
     @classmethod
     def from_lengths(cls, lengths: list[int], device: torch.device | str = "cpu") -> Packing:
@@ -77,15 +89,37 @@ class Packing:
         )
 
     @cached_property
-    def position(self) -> Tensor:
-        """(T,) int64: the place of each token in its sequence, from 0."""
+    def _place(self) -> Tensor:
+        """(T,) int64: how many tokens of its sequence stand before each token in this batch."""
         tokens = torch.arange(self.total, device=self.device)
         return tokens - self.cu_seqlens[self.sequence_index].long()
 
     @cached_property
+    def position(self) -> Tensor:
+        """(T,) int64: the place of each token in its sequence, from 0, ``offset`` included."""
+        if self.offset is None:
+            return self._place
+        return self._place + self.offset[self.sequence_index]
+
+    @cached_property
     def starts(self) -> Tensor:
-        """(S,) int64: the packed index of each sequence's first token."""
+        """(S,) int64: the packed index of each sequence's first token in this batch."""
         return self.cu_seqlens[:-1].long()
+
+    @cached_property
+    def ends(self) -> Tensor:
+        """(S,) int64: the packed index of each sequence's last token in this batch."""
+        return self.cu_seqlens[1:].long() - 1
+
+    @property
+    def one_token_each(self) -> bool:
+        """A step of generation: every sequence has one token."""
+        return self.total == self.num_sequences
+
+    @cached_property
+    def offsets(self) -> list[int]:
+        """``offset`` on the host."""
+        return [0] * self.num_sequences if self.offset is None else self.offset.tolist()
 
     @cached_property
     def _blocks(self) -> dict[int, Blocks]:
@@ -114,7 +148,7 @@ class Packing:
         near = (self.starts[1:, None] + torch.arange(lag, device=self.device)).flatten()
         near = near[near < self.total]
         # A sequence shorter than the lag lists tokens of its successors too: once is enough.
-        near = near[(self.position[near] < lag)].unique()
+        near = near[(self._place[near] < lag)].unique()
         return near[near >= lag]
 
 

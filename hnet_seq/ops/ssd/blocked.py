@@ -28,7 +28,7 @@ BLOCK = 64  # tokens: 64-wide products already reach the machine's rate, longer 
 GROUP = 16  # blocks done together: their (H, Q, Q) intermediates fit a few MB of cache
 
 
-class _Decays(NamedTuple):
+class Decays(NamedTuple):
     """exp of the running sums, small beside the inputs: (B, Q, H) but for ``through``."""
 
     running: Tensor  # s, (B, H, Q)
@@ -37,10 +37,11 @@ class _Decays(NamedTuple):
     through: Tensor  # d, (B, H)
 
 
-def _decays(dt: Tensor, A: Tensor, blocks: Blocks) -> _Decays:
+def block_decays(dt: Tensor, A: Tensor, blocks: Blocks) -> Decays:
+    """Of blocked step sizes (B, Q, H)."""
     running = (dt * A).cumsum(1)  # (B, Q, H)
     last = running[:, -1:]
-    return _Decays(
+    return Decays(
         running=running.transpose(1, 2).contiguous(),
         enter=running.exp() * blocks.from_left[..., None],
         leave=(last - running).exp() * blocks.to_right[..., None],
@@ -56,6 +57,45 @@ def _mixing(C: Tensor, B: Tensor, running: Tensor, causal: Tensor) -> tuple[Tens
     return (C @ B.transpose(1, 2)).unsqueeze(1) * decay, decay
 
 
+def scan(
+    x: Tensor,
+    dt: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    decays: Decays,
+    blocks: Blocks,
+    arriving: dict[int, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The forward pass over blocked inputs (B, Q, ...).
+
+    Args:
+        arriving: block to (N, H, P), what is added to the state that leaves the block.
+
+    Returns:
+        y (B, Q, H, P), and the states (B + 1, N, H, P), of which states[b] enters block b.
+    """
+    states = x.new_empty(blocks.count + 1, B.shape[2], *x.shape[2:])
+    states[0] = 0
+    y = x.new_empty(x.shape)
+    for g in range(0, blocks.count, GROUP):
+        group = slice(g, min(g + GROUP, blocks.count))
+        x_g, B_g, C_g, y_g = x[group], B[group], C[group], y[group]
+        scaled = x_g * dt[group].unsqueeze(-1)
+        kernel, _ = _mixing(C_g, B_g, decays.running[group], blocks.causal[group])
+        torch.mul(x_g, D[:, None], out=y_g)
+        y_g += (kernel @ scaled.transpose(1, 2)).transpose(1, 2)
+        scaled *= decays.leave[group].unsqueeze(-1)
+        local = (B_g.transpose(1, 2) @ scaled.flatten(2)).view(-1, *states.shape[1:])
+        for b in range(group.start, group.stop):
+            if arriving and b in arriving:
+                local[b - g] += arriving[b]
+            torch.addcmul(local[b - g], states[b], decays.through[b][:, None], out=states[b + 1])
+        carried = (C_g @ states[group].flatten(2)).view_as(y_g)
+        y_g += carried.mul_(decays.enter[group].unsqueeze(-1))
+    return y, states
+
+
 class _SSD(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -68,23 +108,8 @@ class _SSD(torch.autograd.Function):
         D: Tensor,
         blocks: Blocks,
     ) -> Tensor:
-        H, P = x.shape[1:]
         x_b, dt_b, B_b, C_b = map(blocks.split, (x, dt, B, C))
-        decays = _decays(dt_b, A, blocks)
-        states = x.new_empty(blocks.count + 1, B.shape[1], H, P)  # states[b] enters block b
-        states[0] = 0
-        y = x.new_empty(x_b.shape)
-        for g in range(0, blocks.count, GROUP):
-            group = slice(g, min(g + GROUP, blocks.count))
-            x_g, B_g, C_g, y_g = x_b[group], B_b[group], C_b[group], y[group]
-            scaled = x_g * dt_b[group].unsqueeze(-1)
-            kernel, _ = _mixing(C_g, B_g, decays.running[group], blocks.causal[group])
-            torch.mul(x_g, D[:, None], out=y_g)
-            y_g += (kernel @ scaled.transpose(1, 2)).transpose(1, 2)
-            scaled *= decays.leave[group].unsqueeze(-1)
-            _carry(states, B_g.transpose(1, 2) @ scaled.flatten(2), decays.through, group)
-            carried = (C_g @ states[group].flatten(2)).view_as(y_g)
-            y_g += carried.mul_(decays.enter[group].unsqueeze(-1))
+        y, states = scan(x_b, dt_b, B_b, C_b, D, block_decays(dt_b, A, blocks), blocks)
         ctx.blocks = blocks
         ctx.save_for_backward(x, dt, A, B, C, D, states)
         return blocks.join(y)
@@ -95,7 +120,7 @@ class _SSD(torch.autograd.Function):
         x, dt, A, B, C, D, states = ctx.saved_tensors
         blocks: Blocks = ctx.blocks
         x_b, dt_b, B_b, C_b, dy_b = map(blocks.split, (x, dt, B, C, grads[0]))
-        decays = _decays(dt_b, A, blocks)
+        decays = block_decays(dt_b, A, blocks)
         dx, dB, dC = torch.empty_like(x_b), torch.empty_like(B_b), torch.empty_like(C_b)
         ds = torch.empty_like(dt_b)  # gradient of the running sums, (B, Q, H)
         ddt = torch.empty_like(dt_b)
@@ -154,13 +179,6 @@ class _SSD(torch.autograd.Function):
         dA = (d_decay * dt_b).sum((0, 1))
         ddt += d_decay * A
         return (*map(blocks.join, (dx, ddt)), dA, *map(blocks.join, (dB, dC)), dD, None)
-
-
-def _carry(states: Tensor, local: Tensor, through: Tensor, group: slice) -> None:
-    """states[b + 1] = through[b] * states[b] + local[b] for the blocks of one group, in place."""
-    local = local.view(-1, *states.shape[1:])
-    for i, b in enumerate(range(group.start, group.stop)):
-        torch.addcmul(local[i], states[b], through[b][:, None], out=states[b + 1])
 
 
 def ssd(

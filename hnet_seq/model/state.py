@@ -1,0 +1,95 @@
+"""What an H-Net carries from one piece of its sequences to the next.
+
+A state has slots, one for each sequence; a packed batch says which slots its sequences go on from
+(``Packing.slots``). Every layer and stage owns its part, and the inner stages only advance for
+sequences that begin a chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from hnet_seq.model.stack import LayerState
+from hnet_seq.ops.packing import Packing
+
+
+@dataclass
+class HNetState:
+    """One level of the hierarchy; with an inner one if it chunks.
+
+    Attributes:
+        seen: (slots,) int64 positions of this level so far.
+        encoder, decoder: one state for each layer; of the innermost level only ``encoder``.
+        last_vector: (slots, D) what the router compares the next vector with.
+        last_token: (slots,) int64 what a delimiter policy looks at.
+        smoothed: (slots, D) fp32 the average that the open chunk is filled with.
+        inner: the level of the chunks.
+    """
+
+    seen: Tensor
+    encoder: list[LayerState]
+    decoder: list[LayerState] = field(default_factory=list)
+    last_vector: Tensor | None = None
+    last_token: Tensor | None = None
+    smoothed: Tensor | None = None
+    inner: HNetState | None = None
+
+    @property
+    def num_slots(self) -> int:
+        """Sequences that there is room for."""
+        return self.seen.numel()
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Everything that the state holds."""
+        yield self.seen
+        for layer in self.encoder + self.decoder:
+            yield from layer.tensors
+        for tensor in (self.last_vector, self.last_token, self.smoothed):
+            if tensor is not None:
+                yield tensor
+        if self.inner is not None:
+            yield from self.inner.tensors()
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory held."""
+        return sum(tensor.nbytes for tensor in self.tensors())
+
+    @torch.no_grad()
+    def reset(self, slots: Tensor) -> None:
+        """Empty some slots (int64) for new sequences."""
+        self.seen[slots] = 0
+        for layer in self.encoder + self.decoder:
+            layer.reset(slots)
+        for tensor in (self.last_vector, self.last_token, self.smoothed):
+            if tensor is not None:
+                tensor[slots] = 0
+        if self.inner is not None:
+            self.inner.reset(slots)
+
+
+def going_on(packing: Packing, state: HNetState, slots: Tensor | None) -> Packing:
+    """The packing of sequences that go on from a state's slots; 0, 1, ... if none are given.
+
+    Raises:
+        ValueError: there are more sequences than slots, a slot comes twice or does not exist, or
+            gradients are on.
+    """
+    count = packing.num_sequences
+    if torch.is_grad_enabled():
+        raise ValueError("a state is for inference: call under torch.no_grad()")
+    if slots is None:
+        if count > state.num_slots:
+            raise ValueError(f"{count} sequences do not fit a state with {state.num_slots} slots")
+        slots = torch.arange(count, device=packing.device)
+    elif slots.shape != (count,):
+        raise ValueError(f"slots: expected one for each of {count} sequences; got {slots.numel()}")
+    elif len(set(slots.tolist())) < count or int(slots.min()) < 0 or slots.max() >= state.num_slots:
+        raise ValueError(
+            f"slots must differ and lie in 0 .. {state.num_slots - 1}; got {slots.tolist()}"
+        )
+    return Packing(packing.cu_seqlens, packing.total, slots=slots, offset=state.seen[slots])

@@ -1,0 +1,153 @@
+"""Causal attention over sequences that go on from a key-value cache. Inference only.
+
+A windowed cache is a ring that holds the last ``window`` tokens and the newest, however long the
+sequence; a global one grows with it.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hnet_seq.ops.attention.grouped import attention
+from hnet_seq.ops.packing import Packing
+
+QUERIES = 512  # tokens: the masks of one call stay small beside its keys
+_FIRST_CAPACITY = 64  # tokens
+
+
+class KeyValueCache:
+    """Keys and values of the tokens that later ones may still see.
+
+    How many tokens each sequence has is not stored here: the packing's ``offset`` says it.
+
+    Args:
+        slots: sequences.
+        window: tokens seen to the left; -1 for all.
+    """
+
+    def __init__(
+        self, slots: int, heads: int, head_dim: int, window: int, device: torch.device
+    ) -> None:
+        self.window = window
+        self._data = torch.zeros(2, slots, 0, heads, head_dim, device=device)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The storage, (2, slots, capacity, H, d)."""
+        return [self._data]
+
+    def reset(self, slots: Tensor) -> None:
+        """Nothing to do: what lies behind a sequence's ``offset`` is never read."""
+
+    @property
+    def capacity(self) -> int:
+        """Tokens of each sequence that there is room for."""
+        return self._data.shape[2]
+
+    @property
+    def keys(self) -> Tensor:
+        """(slots, capacity, H, d)."""
+        return self._data[0]
+
+    @property
+    def values(self) -> Tensor:
+        """(slots, capacity, H, d)."""
+        return self._data[1]
+
+    def place(self, position: Tensor) -> Tensor:
+        """Where the token at each position of its sequence is kept."""
+        return position if self.window < 0 else position % (self.window + 1)
+
+    def past(self, slot: int, position: int) -> tuple[Tensor, Tensor]:
+        """Keys and values that the token at ``position`` sees before it, in order, (n, H, d)."""
+        first = 0 if self.window < 0 else max(0, position - self.window)
+        places = self.place(torch.arange(first, position, device=self._data.device))
+        keys, values = self._data[:, slot].index_select(1, places)
+        return keys, values
+
+    def write(self, k: Tensor, v: Tensor, packing: Packing) -> None:
+        """Take in the tokens (T, H, d) of a packed batch; of a ring, those that stay visible."""
+        assert packing.slots is not None
+        self._make_room(max(map(sum, zip(packing.offsets, packing.lengths, strict=True))))
+        slots, position = packing.slots[packing.sequence_index], packing.position
+        new = torch.stack([k, v]).to(self._data.dtype)
+        if self.window >= 0 and not packing.one_token_each:
+            end = position[packing.ends][packing.sequence_index]
+            stays = (position >= end - self.window).nonzero().squeeze(1)
+            slots, position, new = slots[stays], position[stays], new[:, stays]
+        self._data[:, slots, self.place(position)] = new
+
+    def _make_room(self, tokens: int) -> None:
+        limit = tokens if self.window < 0 else min(tokens, self.window + 1)
+        if limit <= self.capacity:
+            return
+        room = max(limit, 2 * self.capacity, _FIRST_CAPACITY)
+        if self.window >= 0:
+            room = min(room, self.window + 1)
+        self._data = F.pad(self._data, (0, 0, 0, 0, 0, room - self.capacity))
+
+
+def attention_continue(
+    q: Tensor, k: Tensor, v: Tensor, packing: Packing, cache: KeyValueCache
+) -> Tensor:
+    """As :func:`hnet_seq.ops.attention.naive.attention`, but each sequence sees its cache too.
+
+    Args:
+        q, k, v: (T, H, d), rotated for the positions that ``packing`` says.
+        cache: takes in the new tokens.
+
+    Returns:
+        (T, H, d).
+    """
+    assert packing.slots is not None
+    if packing.one_token_each:
+        cache.write(k, v, packing)
+        return _step(q, packing, cache)
+    offsets = packing.offsets
+    if not any(offsets):
+        out = attention(q, k, v, packing, cache.window)
+    else:
+        pieces = (torch.split(t, packing.lengths) for t in (q, k, v))
+        slots = packing.slots.tolist()
+        out = torch.cat(
+            [
+                _after(q_s, k_s, v_s, *cache.past(slot, offset), cache.window)
+                for slot, offset, q_s, k_s, v_s in zip(slots, offsets, *pieces, strict=True)
+            ]
+        )
+    cache.write(k, v, packing)
+    return out
+
+
+def _step(q: Tensor, packing: Packing, cache: KeyValueCache) -> Tensor:
+    """One query for each sequence, all in one call; (S, H, d)."""
+    assert packing.slots is not None
+    filled = (packing.position + 1).clamp(max=cache.capacity)
+    visible = torch.arange(cache.capacity, device=q.device) < filled[:, None]
+    keys, values = (
+        t.index_select(0, packing.slots).transpose(1, 2) for t in (cache.keys, cache.values)
+    )
+    mask = visible[:, None, None]
+    return F.scaled_dot_product_attention(q.unsqueeze(2), keys, values, attn_mask=mask).squeeze(2)
+
+
+def _after(q: Tensor, k: Tensor, v: Tensor, past_k: Tensor, past_v: Tensor, window: int) -> Tensor:
+    """One sequence's new tokens (L, H, d) on themselves and the past (n, H, d)."""
+    past = past_k.shape[0]
+    k, v = (torch.cat(pair).transpose(0, 1) for pair in ((past_k, k), (past_v, v)))
+    outputs = []
+    for start in range(0, q.shape[0], QUERIES):
+        queries = q[start : start + QUERIES].transpose(0, 1)
+        last = past + start + queries.shape[1]
+        first = 0 if window < 0 else max(0, past + start - window)
+        i = torch.arange(past + start, last, device=q.device)[:, None]
+        j = torch.arange(first, last, device=q.device)
+        visible = (j <= i) & (i - j <= window) if window >= 0 else j <= i
+        outputs.append(
+            F.scaled_dot_product_attention(
+                queries, k[:, first:last], v[:, first:last], attn_mask=visible
+            ).transpose(0, 1)
+        )
+    return torch.cat(outputs)
