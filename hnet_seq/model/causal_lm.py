@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.generation import generate
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.padding import pad, padded_packing
 from hnet_seq.model.pretrained import load_pretrained, save_pretrained
+from hnet_seq.model.sampling import Sampling
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops.packing import Packing
 
@@ -160,14 +163,23 @@ class HNetForCausalLM(nn.Module):
     @torch.no_grad()
     def prefill(
         self, input_ids: Tensor, cu_seqlens: Tensor | None = None
-    ) -> tuple[Tensor, HNetState]:
-        """Read prompts (T,) of any lengths; next-token logits (S, V) and the state after them."""
+    ) -> tuple[CausalLMOutput, HNetState]:
+        """Read prompts of any lengths.
+
+        Args:
+            input_ids: (T,) packed with ``cu_seqlens`` (S + 1,); one prompt if absent.
+
+        Returns:
+            ``logits`` (S, V) of the token after each prompt, with ``hidden`` (S, D); and the state
+            that :meth:`step` goes on from.
+        """
         if cu_seqlens is None:
             cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
         state = self.new_state(cu_seqlens.numel() - 1)
         packing = going_on(Packing.from_user(cu_seqlens, input_ids.numel()), state, None)
-        hidden = self.encode(input_ids, packing, state).hidden
-        return self.lm_head(hidden.index_select(0, packing.ends)), state
+        out = self.encode(input_ids, packing, state)
+        last = out.hidden.index_select(0, packing.ends)
+        return CausalLMOutput(self.lm_head(last), out.boundaries, out.chunks, last), state
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: HNetState, slots: Tensor | None = None) -> CausalLMOutput:
@@ -186,6 +198,32 @@ class HNetForCausalLM(nn.Module):
         packing = going_on(Packing(cu_seqlens, tokens.numel()), state, slots)
         out = self.encode(tokens, packing, state)
         return CausalLMOutput(self.lm_head(out.hidden), out.boundaries, out.chunks, out.hidden)
+
+    def generate(
+        self,
+        prompts: Sequence[Tensor],
+        max_new_tokens: int,
+        *,
+        sampling: Sampling | None = None,
+        stop_tokens: Sequence[int] = (),
+        seeds: Sequence[int] | int = 0,
+    ) -> list[Tensor]:
+        """The new tokens (L_i,) int64 of each prompt.
+
+        :func:`hnet_seq.model.generation.generate` gives them as they come, and says the rest.
+        """
+        new: list[list[int]] = [[] for _ in prompts]
+        for token in generate(
+            self,
+            prompts,
+            max_new_tokens,
+            sampling=sampling,
+            stop_tokens=stop_tokens,
+            seeds=seeds,
+        ):
+            if not token.prompt:
+                new[token.sequence].append(token.token)
+        return [torch.tensor(tokens, dtype=torch.int64) for tokens in new]
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -5,6 +5,8 @@ Hwang, Wang, Gu 2025, sections 2.1 and 2.2.2. The smoothing itself is ``hnet_seq
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -94,3 +96,19 @@ def confidence(boundary_prob: Tensor, boundary_mask: Tensor) -> Tensor:
     """
     c = torch.where(boundary_mask, boundary_prob, 1 - boundary_prob)
     return c + (1 - c).detach()
+
+
+def chunk_depth(boundary_masks: Sequence[Tensor], tokens: int) -> Tensor:
+    """(T,) int64: how many stages begin a chunk at each token, from the outside in.
+
+    Args:
+        boundary_masks: of each stage; position t of stage s + 1 is the t-th True of stage s.
+        tokens: T.
+    """
+    device = boundary_masks[0].device if boundary_masks else None
+    depth = torch.zeros(tokens, dtype=torch.int64, device=device)
+    places = torch.arange(tokens, device=device)
+    for mask in boundary_masks:
+        places = places[mask]
+        depth[places] += 1
+    return depth

@@ -109,9 +109,9 @@ def test_steps_agree_with_the_whole_for_a_batch_of_prompts(model):
     batch = sequences([n + 30 for n in prompts], seed=2)
     expected = alone(model, batch)
     starts = [ids[:n] for ids, n in zip(batch, prompts, strict=True)]
-    logits, state = model.prefill(torch.cat(starts), bounds(starts))
+    out, state = model.prefill(torch.cat(starts), bounds(starts))
     for row, n in enumerate(prompts):
-        torch.testing.assert_close(logits[row], expected[row][n - 1], **TOLERANCE)
+        torch.testing.assert_close(out.logits[row], expected[row][n - 1], **TOLERANCE)
     for step in range(30):
         tokens = torch.stack([ids[n + step] for ids, n in zip(batch, prompts, strict=True)])
         logits = model.step(tokens, state).logits
