@@ -7,6 +7,7 @@ the sequences' lengths, and 1- to 5-mer counts beat many a trained network.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,7 @@ def score_baselines(
     test_labels: np.ndarray,
     *,
     num_classes: int,
+    both_strands: bool = False,
     seed: int = 0,
 ) -> list[ScoreRow]:
     """Scores on ``test`` of baselines fitted on ``train``.
@@ -30,16 +32,20 @@ def score_baselines(
     Args:
         train, test: uint8 tokens of each sequence, A C G T = 0..3, anything above is no base.
         train_labels, test_labels: class numbers 0 .. ``num_classes`` - 1.
+        both_strands: count words and letters on both strands, as a model sees the sequences that
+            averages over them; the names of the rows say so.
         seed: of the folds that choose each penalty.
     """
     share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
     rows = [
         score_row("majority class", "baseline", np.tile(share, (len(test), 1)), test_labels),
     ]
+    strands = ", both strands" if both_strands else ""
+    frequencies = partial(word_frequencies, both_strands=both_strands)
     for name, features in (
         ("length", length_features),
-        ("base composition", lambda sequences: word_frequencies(sequences, 1)),
-        (f"1- to {LONGEST_WORD}-mer frequencies", word_frequencies),
+        (f"base composition{strands}", partial(frequencies, longest_word=1)),
+        (f"1- to {LONGEST_WORD}-mer frequencies{strands}", frequencies),
     ):
         model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
         rows.append(score_row(name, "baseline", model.predict_proba(features(test)), test_labels))
@@ -53,20 +59,22 @@ def length_features(sequences: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def word_frequencies(
-    sequences: Sequence[np.ndarray], longest_word: int = LONGEST_WORD
+    sequences: Sequence[np.ndarray],
+    longest_word: int = LONGEST_WORD,
+    *,
+    both_strands: bool = False,
 ) -> np.ndarray:
     """Share of each word of A, C, G, T among a sequence's words of that length.
 
     Words come in the order A, C, G, T, AA, AC, ... A word that holds another letter is left out; a
-    sequence without words of a length has zeros there.
+    sequence without words of a length has zeros there. With ``both_strands`` a word and its reverse
+    complement are one, under the name that comes first: A, C, AA, AC, AG, AT, CA, ...
 
     Returns:
-        (N, 4 + 16 + ... + 4**``longest_word``) fp64; 1364 columns for 5.
+        (N, 4 + 16 + ... + 4**``longest_word``) fp64; 1364 columns for 5, 692 on both strands.
     """
     count = len(sequences)
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
-    if not lengths.sum():
-        return np.zeros((count, sum(4**size for size in range(1, longest_word + 1))))
     tokens = np.concatenate(sequences)
     row = np.repeat(np.arange(count), lengths)
     valid = tokens < 4
@@ -81,5 +89,16 @@ def word_frequencies(
         found = np.bincount(
             row[complete] * 4**size + word[complete], minlength=count * 4**size
         ).reshape(count, -1)
+        if both_strands:
+            found = _joined_strands(found, size)
         columns.append(found / np.maximum(found.sum(1, keepdims=True), 1))
     return np.concatenate(columns, 1)
+
+
+def _joined_strands(counts: np.ndarray, size: int) -> np.ndarray:
+    """(N, 4**``size``) counts of words to those of a word and its reverse complement together."""
+    word = np.arange(4**size)
+    other = sum((3 - (word >> 2 * place & 3)) << 2 * (size - 1 - place) for place in range(size))
+    kept = np.flatnonzero(word <= other)
+    palindrome = other[kept] == kept
+    return counts[:, kept] + counts[:, other[kept]] * ~palindrome

@@ -174,12 +174,17 @@ def classification_section(run: RunData) -> Markup:
 
 
 def _leaks(found: Classification) -> str:
-    if not found.leaked:
-        return f"None of the {found.test:,} test sequences stands in the training set too."
-    return (
+    stand = (
         f"{found.leaked:,} of the {found.test:,} test sequences stand in the training set too, on "
-        "this strand or the other: the scores may be better than on new sequences."
+        "this strand or the other"
+        if found.leaked
+        else f"None of the {found.test:,} test sequences stands in the training set too"
     )
+    near = f", and {found.near:,} more nearly do" if found.near else ""
+    if found.near is None:
+        near = " (near duplicates were not counted)"
+    leaks = found.leaked or found.near
+    return f"{stand}{near}{': scores may be better than on new sequences' if leaks else ''}."
 
 
 def _score_row(row: Score) -> tuple[str, ...]:

@@ -30,10 +30,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Classification:
-    """All classifiers; ``leaked`` of ``test`` sequences stand in training too, on either strand."""
+    """All classifiers; ``leaked`` of ``test`` sequences stand in training too, on either strand.
+
+    ``near`` more nearly do; None where the file is too old to say.
+    """
 
     scores: list[Score]
     leaked: int
+    near: int | None
     test: int
     facts: list[tuple[str, str]]
 
@@ -53,7 +57,8 @@ def read_classification(path: Path) -> Classification:
         if key not in ("rows", "duplicates") and value is not None
     ]
     scores = [_score(row, path, f"rows[{index}]") for index, row in enumerate(content["rows"])]
-    return Classification(scores, exact + reverse, test, facts)
+    near = number_of(duplicates, "near", path, "duplicates") if "near" in duplicates else None
+    return Classification(scores, exact + reverse, None if near is None else int(near), test, facts)
 
 
 def _score(row: Any, path: Path, where: str) -> Score:

@@ -42,10 +42,12 @@ class Examples:
     Attributes:
         sequences: tokens of each.
         labels: (N,) class numbers.
+        names: where each comes from, for messages.
     """
 
     sequences: list[Tokens]
     labels: NDArray[np.int64]
+    names: list[str]
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,17 @@ def classify(
         test.sequences,
         test.labels,
         num_classes=num_classes,
+        both_strands=strands == "average",
         seed=seed,
     )
-    duplicates = count_duplicates(train.sequences, train.labels, test.sequences, test.labels)
+    duplicates = count_duplicates(
+        train.sequences,
+        train.labels,
+        test.sequences,
+        test.labels,
+        train_names=train.names,
+        test_names=test.names,
+    )
     return Classification(rows, probes, duplicates)
 
 
@@ -173,7 +183,9 @@ def task_from_table(path: str | Path, *, test_fraction: float = 0.2, seed: int =
         )
 
     def pick(members: NDArray[np.bool_]) -> Examples:
-        return Examples([rows[i].tokens for i in np.flatnonzero(members)], labels[members])
+        picked = [rows[i] for i in np.flatnonzero(members)]
+        names = [f"line {row.line}" for row in picked]
+        return Examples([row.tokens for row in picked], labels[members], names)
 
     return Task(Path(path).name, classes, pick(~is_test), pick(is_test), about)
 
@@ -210,6 +222,7 @@ def task_from_windows(windows: LabelledWindows, about: dict[str, Any]) -> Task:
         return Examples(
             [window.tokens for window in members],
             np.array([classes.index(window.label) for window in members]),
+            [f"{window.record}:{window.start + 1}-{window.end}" for window in members],
         )
 
     return Task(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
-from hnet_seq.baselines.duplicates import count_duplicates, describe_duplicates
 from hnet_seq.baselines.logistic import fit_logistic
 from hnet_seq.baselines.metrics import classification_metrics, format_table, score_row
 from hnet_seq.baselines.sequence_features import score_baselines, word_frequencies
@@ -77,17 +74,42 @@ def test_nothing_is_found_in_random_labels() -> None:
     assert all(0.38 < value < 0.62 for value in found.values())
 
 
-def test_thousands_of_windows_take_seconds() -> None:
-    labels = np.arange(3000) % 2
-    start = time.monotonic()
-    score_baselines(
-        random_sequences(3000, 3, 150),
-        labels,
-        random_sequences(500, 4, 150),
-        labels[:500],
-        num_classes=2,
-    )
-    assert time.monotonic() - start < 15
+def test_on_both_strands_a_sequence_and_its_reverse_complement_count_alike() -> None:
+    forward = [*random_sequences(5, 0), dna.encode("ACGTNACG"), dna.encode("AATT"), dna.encode("")]
+    reverse = [dna.reverse_complement(sequence) for sequence in forward]
+    found = word_frequencies(forward, 4, both_strands=True)
+    np.testing.assert_array_equal(found, word_frequencies(reverse, 4, both_strands=True))
+    assert found.shape == (8, 2 + 10 + 32 + 136)
+    # AATT: AA (once as TT) and AT, of 3 words of two bases.
+    np.testing.assert_allclose(found[6, 2:6], [2 / 3, 0, 0, 1 / 3])
+    one, other = word_frequencies(forward, 4), word_frequencies(reverse, 4)
+    assert not np.array_equal(one, other)
+    # The sum over both strands, word by word, with each word's column beside its partner's.
+    np.testing.assert_allclose(found[:, 0], one[:, 0] + one[:, 3])
+    np.testing.assert_allclose(found[:, 1], one[:, 1] + one[:, 2])
+
+
+def test_a_label_that_is_the_strand_is_found_on_one_strand_only() -> None:
+    labels = np.arange(200) % 2
+    word = [dna.encode("GATTACA"), dna.reverse_complement(dna.encode("GATTACA"))]
+    sequences = [np.tile(word[y], 8) for y in labels]
+    scores = [
+        {
+            row["name"]: row["accuracy"]
+            for row in score_baselines(
+                sequences,
+                labels,
+                sequences,
+                labels,
+                num_classes=2,
+                both_strands=both,
+            )
+        }
+        for both in (False, True)
+    ]
+    assert scores[0]["1- to 5-mer frequencies"] == 1
+    assert scores[1]["1- to 5-mer frequencies, both strands"] == 0.5
+    assert scores[1]["base composition, both strands"] == 0.5
 
 
 def test_the_penalty_is_chosen_inside_train_and_by_the_seed() -> None:
@@ -157,15 +179,3 @@ def test_a_table_of_scores_is_aligned_and_marks_baselines() -> None:
         "model          1.000  0.000    n/a",
         "k-mers         0.500  0.000    n/a  (baseline)",
     ]
-
-
-def test_duplicates_are_counted_as_they_stand_and_on_the_other_strand() -> None:
-    def encoded(*letters: str) -> list[np.ndarray]:
-        return [dna.encode(sequence) for sequence in letters]
-
-    train = encoded("AACC", "ACGT", "TTTT", "GATTACA")
-    test = encoded("aacc", "GGTT", "AAAA", "ACGT", "CCCCC", "TGTAATC")
-    found = count_duplicates(train, np.array([0, 0, 0, 1]), test, np.array([0, 0, 1, 0, 1, 1]))
-    # ACGT is its own reverse complement: exact. TTTT and AAAA differ in their labels.
-    assert found == {"test": 6, "exact": 2, "reverse_complement": 3, "conflicting_labels": 1}
-    assert describe_duplicates(found).startswith("duplicates: 5 of 6 test sequences stand in train")

@@ -170,7 +170,14 @@ def classification_scores() -> dict:
         "window": 150,
         "windows_found": {"train": {"coding": 24_000, "intergenic": 2_100}},
         "strands": "both",
-        "duplicates": {"test": 1000, "exact": 3, "reverse_complement": 1, "conflicting_labels": 0},
+        "duplicates": {
+            "test": 1000,
+            "exact": 3,
+            "reverse_complement": 1,
+            "near": 2,
+            "near_example": {"test": "g:1-150", "train": "g:901-1050", "share": 0.4},
+            "conflicting_labels": 0,
+        },
         "rows": [
             {"name": n, "kind": k, "accuracy": a, "mcc": m, "auroc": u} for n, k, a, m, u in rows
         ],

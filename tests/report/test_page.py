@@ -222,11 +222,16 @@ def test_command_and_configuration_are_quoted_exactly(make_run) -> None:
 
 def test_test_sequences_that_stand_in_training_are_owned_up_to(make_run) -> None:
     run = make_run()
-    assert "4 of the 1,000 test sequences stand in the training set too" in words(page_of(run))
+    said = words(page_of(run))
+    assert "4 of the 1,000 test sequences stand in the training set too" in said
+    assert "and 2 more nearly do: scores may be better than on new sequences." in said
     content = json.loads((run / "classification.json").read_text())
-    content["duplicates"] |= {"exact": 0, "reverse_complement": 0}
+    content["duplicates"] |= {"exact": 0, "reverse_complement": 0, "near": 0}
     (run / "classification.json").write_text(json.dumps(content))
-    assert "None of the 1,000 test sequences stands in the training set" in words(page_of(run))
+    assert "None of the 1,000 test sequences stands in the training set too." in words(page_of(run))
+    del content["duplicates"]["near"]
+    (run / "classification.json").write_text(json.dumps(content))
+    assert "too (near duplicates were not counted)." in words(page_of(run))
 
 
 def test_circumstances_of_the_classification_are_listed(make_run) -> None:

@@ -1,0 +1,154 @@
+"""What of a test split stands in training: exactly, on the other strand, or nearly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hnet_seq.baselines import near_duplicates as module
+from hnet_seq.baselines.duplicates import Duplicates, count_duplicates, describe_duplicates
+from hnet_seq.baselines.near_duplicates import WORD, canonical_words, near_duplicates
+from modalities import dna
+
+Sequences = list[NDArray[np.uint8]]
+
+
+def random_sequences(count: int, seed: int, length: int = 150) -> Sequences:
+    generator = np.random.default_rng(seed)
+    return [generator.integers(0, 4, length, dtype=np.uint8) for _ in range(count)]
+
+
+def changed(sequence: NDArray[np.uint8], bases: int, seed: int) -> NDArray[np.uint8]:
+    """A copy with that many bases replaced by others."""
+    generator = np.random.default_rng(seed)
+    copy = sequence.copy()
+    places = generator.choice(len(copy), bases, replace=False)
+    copy[places] = (copy[places] + generator.integers(1, 4, bases)) % 4
+    return copy
+
+
+def counted(train: Sequences, test: Sequences, train_labels: list[int] | None = None) -> Duplicates:
+    return count_duplicates(
+        train,
+        np.array(train_labels or [0] * len(train)),
+        test,
+        np.zeros(len(test), np.int64),
+        train_names=[f"train {i}" for i in range(len(train))],
+        test_names=[f"test {i}" for i in range(len(test))],
+    )
+
+
+def test_duplicates_are_counted_as_they_stand_and_on_the_other_strand() -> None:
+    train = [dna.encode(s) for s in ("AACC", "ACGT", "TTTT", "GATTACA")]
+    test = [dna.encode(s) for s in ("aacc", "GGTT", "AAAA", "ACGT", "CCCCC", "TGTAATC")]
+    found = counted(train, test, [0, 0, 1, 0])
+    # ACGT is its own reverse complement: exact. TTTT and AAAA differ in their labels.
+    assert found == {
+        "test": 6,
+        "exact": 2,
+        "reverse_complement": 3,
+        "near": 0,
+        "near_example": None,
+        "conflicting_labels": 1,
+    }
+    first, second = describe_duplicates(found).splitlines()
+    assert first.startswith("duplicates: 5 of 6 test sequences stand in train (2 exactly, 3 as")
+    assert second.startswith("near duplicates: 0 more share 25% or more of their words of 16")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_copies_with_a_few_changed_bases_are_near_on_either_strand(reverse: bool) -> None:
+    train = random_sequences(200, 0)
+    test = [changed(sequence, 4, i) for i, sequence in enumerate(train[::4])]
+    if reverse:
+        test = [dna.reverse_complement(sequence) for sequence in test]
+    test += random_sequences(50, 1)
+    found = {pair.test: pair for pair in near_duplicates(train, test)}
+    assert all(pair.train == 4 * pair.test for pair in found.values())
+    assert len(found) >= 48  # of 50: four changes far apart can break three words in four
+    assert max(found) < 50
+
+
+def test_only_what_is_neither_equal_nor_reverse_is_near_and_the_closest_is_the_example() -> None:
+    train = random_sequences(9, 0)
+    test = [
+        train[0],
+        dna.reverse_complement(train[1]),
+        changed(train[2], 5, 0),
+        changed(train[3], 1, 0),
+        *random_sequences(3, 1),
+    ]
+    found = counted(train, test)
+    assert (found["exact"], found["reverse_complement"], found["near"]) == (1, 1, 2)
+    example = found["near_example"]
+    assert example is not None
+    assert (example["test"], example["train"]) == ("test 3", "train 3")
+    assert 1 > example["share"] >= round(1 - WORD / (150 - WORD + 1), 3)
+    assert f"test 3 {example['share']:.0%} with train 3" in describe_duplicates(found)
+
+
+def test_the_share_is_that_of_the_shorter_sequence() -> None:
+    (long,) = random_sequences(1, 0, 2000)
+    for train, test in (([long], [long[700:800]]), ([long[700:800]], [long])):
+        assert [(p.train, p.test, p.share) for p in near_duplicates(train, test)] == [(0, 0, 1.0)]
+    half = np.concatenate([long[700:750], random_sequences(1, 1, 50)[0]])
+    (pair,) = near_duplicates([long], [half])
+    assert pair.share == (50 - WORD + 1) / (100 - WORD + 1)
+    sliver = np.concatenate([long[700:730], random_sequences(1, 1, 70)[0]])
+    assert not list(near_duplicates([long], [sliver]))
+
+
+def test_repeats_of_a_few_words_unknown_bases_and_short_sequences_are_not_near() -> None:
+    repeats = [dna.encode("A" * 150), dna.encode("CAG" * 50), dna.encode("N" * 150)]
+    others = [
+        np.concatenate([dna.encode("A" * 20), random_sequences(1, 0, 130)[0]]),
+        np.concatenate([dna.encode("CAG" * 20), random_sequences(1, 1, 90)[0]]),
+        dna.encode("N" * 140),
+        dna.encode("ACGTACGTACGTACG"),
+        dna.encode(""),
+    ]
+    assert not list(near_duplicates(repeats, others))
+    assert not list(near_duplicates(others, repeats))
+    assert not list(near_duplicates([], others))
+    assert not list(near_duplicates(others, []))
+
+
+def test_a_family_larger_than_the_list_of_holders_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_HOLDERS", 5)
+    (parent,) = random_sequences(1, 0)
+    train = [changed(parent, 3, seed) for seed in range(40)]
+    test = [changed(parent, 3, seed) for seed in range(100, 120)]
+    assert len(list(near_duplicates(train, test))) == 20
+
+
+def test_results_do_not_depend_on_parts_and_hardly_on_sampling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train = random_sequences(60, 0, 600)
+    test = [changed(sequence, 12, i) for i, sequence in enumerate(train)] + random_sequences(60, 1)
+    whole = list(near_duplicates(train, test))
+    assert [pair.test for pair in whole] == list(range(60))
+    monkeypatch.setattr(module, "_PART_BASES", 1000)
+    assert list(near_duplicates(train, test)) == whole
+    monkeypatch.setattr(module, "_MOST_WORDS", 10_000)  # of 35,100
+    sampled = list(near_duplicates(train, test))
+    assert [(pair.test, pair.train) for pair in sampled] == [(p.test, p.train) for p in whole]
+    shares = np.array([[a.share, b.share] for a, b in zip(whole, sampled, strict=True)])
+    np.testing.assert_allclose(shares[:, 0], shares[:, 1], atol=0.2)
+    assert abs(np.diff(shares.mean(0))[0]) < 0.02
+
+
+def test_a_word_and_its_reverse_complement_have_one_code() -> None:
+    (sequence,) = random_sequences(1, 0, 80)
+    sequence[40] = dna.UNKNOWN
+    words, starts = canonical_words(sequence)
+    other, _ = canonical_words(dna.reverse_complement(sequence))
+    assert words.tolist() == other[::-1].tolist()
+    assert starts.tolist() == [*range(40 - WORD + 1), *range(41, 80 - WORD + 1)]
+    by_hand = [int("".join("0123"[b] for b in sequence[i : i + WORD]), 4) for i in starts]
+    assert all(word <= code for word, code in zip(words, by_hand, strict=True))
+    assert any(word == code for word, code in zip(words, by_hand, strict=True))
+    assert len(set(words.tolist())) == len(words)
