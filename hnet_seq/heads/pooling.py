@@ -80,14 +80,30 @@ def pool(output: HNetOutput, cu_seqlens: Tensor, pooling: str, stage: int = -1) 
         return last_pool(output.hidden, cu_seqlens)
     if pooling not in POOLINGS:
         raise ValueError(f"unknown pooling {pooling!r}; known: {', '.join(POOLINGS)}")
+    vectors, lengths, chunk_cu_seqlens = stage_chunks(output, cu_seqlens, stage)
+    if pooling == "chunks":
+        return mean_pool(vectors, chunk_cu_seqlens)
+    return weighted_mean_pool(vectors, lengths, chunk_cu_seqlens)
+
+
+def stage_chunks(
+    output: HNetOutput, cu_seqlens: Tensor, stage: int = -1
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The chunks of one stage: vectors (K, D), tokens of each (K,), and their ``cu_seqlens``.
+
+    Args:
+        cu_seqlens: (S + 1,) of the raw tokens.
+        stage: from the outside in; -1 is the innermost.
+
+    Raises:
+        ValueError: the model does not have that stage.
+    """
     stages = len(output.chunks)
     if not -stages <= stage < stages:
         raise ValueError(f"no chunks of stage {stage}: the model has {stages} stages of chunking")
     masks = [record.boundary_mask for record in output.boundaries[: stage % stages + 1]]
     lengths, chunk_cu_seqlens = chunk_bases(masks, cu_seqlens)
-    if pooling == "chunks":
-        return mean_pool(output.chunks[stage], chunk_cu_seqlens)
-    return weighted_mean_pool(output.chunks[stage], lengths, chunk_cu_seqlens)
+    return output.chunks[stage], lengths, chunk_cu_seqlens
 
 
 POOLINGS = ("chunks", "chunks_weighted", "bases", "last")

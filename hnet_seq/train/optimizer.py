@@ -31,8 +31,8 @@ def stage_multipliers(d_model: list[int], targets: list[float]) -> list[float]:
     ]
 
 
-def parameter_groups(model: HNetForCausalLM) -> dict[tuple[int, bool], list[str]]:
-    """Parameter names by (stage, decayed).
+def parameter_groups(model: nn.Module) -> dict[tuple[int, bool], list[str]]:
+    """Parameter names by (stage, decayed), of any module with ``embeddings`` and an H-Net.
 
     Matrices of linear maps decay. Norms, biases, embeddings, convolutions, ``pad_dimension`` and
     the state-space A_log, D and dt_bias do not. Embedding and output head belong to stage 0.
@@ -41,7 +41,7 @@ def parameter_groups(model: HNetForCausalLM) -> dict[tuple[int, bool], list[str]
         f"{name}.": module.stage for name, module in model.named_modules() if type(module) is HNet
     }
     decayed = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)} - {
-        id(model.embeddings.weight)
+        id(model.get_parameter("embeddings.weight"))
     }
     groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
     for name, parameter in model.named_parameters():

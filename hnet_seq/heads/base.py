@@ -1,0 +1,194 @@
+"""An H-Net with a head: the backbone of a language model under what a task predicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.hnet import HNet, HNetOutput
+from hnet_seq.model.initialization import ResidualInit, initialize
+from hnet_seq.model.padding import padded_packing
+from hnet_seq.model.pretrained import load_weights, locate, read_json, save_weights
+from hnet_seq.ops.packing import Packing
+
+HEAD = "head.json"
+_HEAD_STD = 0.02
+
+
+class HNetWithHead(nn.Module):
+    """Embeddings and H-Net, named as in :class:`HNetForCausalLM`, and a ``head`` of a subclass.
+
+    Args:
+        config: shape of the H-Net.
+        head: what is predicted.
+        seed: the initial weights depend on it alone.
+        residual_proj: see :func:`hnet_seq.model.initialization.initialize`.
+
+    Attributes:
+        metadata: what the weights were trained on, saved beside them.
+        problems: those that the subclass can learn.
+
+    Raises:
+        ValueError: the head does not fit the class or the H-Net.
+    """
+
+    problems: ClassVar[tuple[str, ...]] = PROBLEMS
+
+    def __init__(
+        self,
+        config: HNetConfig,
+        head: HeadConfig,
+        *,
+        seed: int = 0,
+        residual_proj: ResidualInit = "zero",
+    ) -> None:
+        super().__init__()
+        if head.problem not in self.problems:
+            raise ValueError(
+                f"{type(self).__name__} predicts {', '.join(self.problems)}; "
+                f"the head is for {head.problem}"
+            )
+        self.config = config
+        self.head_config = head
+        self.metadata: dict[str, str] = {}
+        self.embeddings = nn.Embedding(config.vocab_size, config.d_model[0])
+        self.backbone = HNet(config)
+        self.head = self.make_head(config, head)
+        if self.embeddings.weight.device.type != "meta":
+            generator = torch.Generator().manual_seed(seed)
+            initialize(self.backbone, generator, residual_proj)
+            nn.init.normal_(self.embeddings.weight, generator=generator)
+            _initialize_head(self.head, seed)
+
+    def make_head(self, config: HNetConfig, head: HeadConfig) -> nn.Module:
+        """The layers between the H-Net's output and the logits."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_causal_lm(cls, model: HNetForCausalLM, head: HeadConfig, *, seed: int = 0) -> Self:
+        """A fresh head on a language model's backbone, which both then share.
+
+        Args:
+            seed: of the head's initial weights.
+        """
+        return cls._on(model.embeddings, model.backbone, model.config, model.metadata, head, seed)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        head: HeadConfig | None = None,
+        *,
+        seed: int = 0,
+        device: str | torch.device | None = None,
+    ) -> Self:
+        """Load a model; in evaluation mode.
+
+        Args:
+            path: a folder of :meth:`save_pretrained`; or a language model, see
+                :func:`hnet_seq.model.locate.locate`.
+            head: a fresh head, whatever the path holds; None loads the head that is stored there.
+            seed: of a fresh head's initial weights.
+            device: a GPU if there is one, else the CPU, when None.
+
+        Raises:
+            FileNotFoundError: no weights there.
+            ValueError: there is no head and none is given, the files are damaged, or do not fit
+                each other; names the file.
+        """
+        found = locate(path)
+        file = found.folder / HEAD
+        stored: Self | None = None
+        if file.is_file():
+            kept = cls._read_head(file)
+            stored = load_weights(lambda config: cls(config, kept), found, device)
+            if head is None:
+                return stored
+        if head is None:
+            raise ValueError(
+                f"{path}: a language model without a {HEAD}; give head=HeadConfig(...) for a "
+                "fresh head, and fine-tune it"
+            )
+        source = stored or HNetForCausalLM.from_pretrained(path, device)
+        return cls._on(
+            source.embeddings, source.backbone, source.config, source.metadata, head, seed
+        ).eval()
+
+    @classmethod
+    def _read_head(cls, file: Path) -> HeadConfig:
+        about = read_json(file)
+        try:
+            head = HeadConfig.from_dict(about)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{file}: {error}") from error
+        if head.problem not in cls.problems:
+            raise ValueError(
+                f"{file}: a head for {head.problem}; {cls.__name__} loads {', '.join(cls.problems)}"
+            )
+        return head
+
+    @classmethod
+    def _on(
+        cls,
+        embeddings: nn.Embedding,
+        backbone: HNet,
+        config: HNetConfig,
+        metadata: dict[str, str],
+        head: HeadConfig,
+        seed: int,
+    ) -> Self:
+        with torch.device("meta"):
+            model = cls(config, head)
+        model.embeddings, model.backbone = embeddings, backbone
+        model.head = model.make_head(config, head)
+        _initialize_head(model.head, seed)
+        model.head.to(embeddings.weight.device)
+        model.metadata = dict(metadata)
+        return model
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the weights, ``config.json`` and ``head.json``; complete files or none."""
+        save_weights(self, folder, {HEAD: self.head_config.to_dict()})
+
+    @property
+    def num_stages(self) -> int:
+        """Levels of chunking; 0 for an isotropic model."""
+        return self.config.num_stages
+
+    def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
+        """(T,) ids to what the H-Net returns."""
+        return self.backbone(self.embeddings(input_ids), input_ids, packing)
+
+    def _read(
+        self, input_ids: Tensor, cu_seqlens: Tensor | None, mask: Tensor | None
+    ) -> tuple[HNetOutput, Packing, Tensor | None]:
+        """Packed or padded ids through the H-Net; the flat index (T,) of padded input's tokens."""
+        if input_ids.dim() == 2:
+            if cu_seqlens is not None:
+                raise ValueError("cu_seqlens goes with packed (T,) ids, not with (B, L)")
+            packing, tokens = padded_packing(input_ids, mask)
+            flat = input_ids.flatten().index_select(0, tokens)
+            return self.encode(flat, packing), packing, tokens
+        if input_ids.dim() != 1:
+            raise ValueError(f"input_ids must be (T,) or (B, L); got {tuple(input_ids.shape)}")
+        if mask is not None:
+            raise ValueError("mask goes with (B, L) ids; packed ids take cu_seqlens")
+        if cu_seqlens is None:
+            cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
+        packing = Packing.from_user(cu_seqlens, input_ids.numel())
+        return self.encode(input_ids, packing), packing, None
+
+
+def _initialize_head(head: nn.Module, seed: int) -> None:
+    """Output weights N(0, 0.02), biases 0; everything else starts as its class makes it."""
+    linear = head.get_submodule("linear")
+    assert isinstance(linear, nn.Linear)
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.normal_(linear.weight, std=_HEAD_STD, generator=generator)
+    nn.init.zeros_(linear.bias)

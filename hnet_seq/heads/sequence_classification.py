@@ -1,0 +1,118 @@
+"""One prediction for each sequence: classes, several labels, or numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from hnet_seq.heads.attention_pooling import AttentionPool
+from hnet_seq.heads.base import HNetWithHead
+from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.pooling import POOLINGS, pool, stage_chunks
+from hnet_seq.heads.problems import predictions
+from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.hnet import HNetOutput, StageBoundaries
+from hnet_seq.model.norm import RMSNorm
+
+
+@dataclass(frozen=True)
+class SequenceClassificationOutput:
+    """Logits of each sequence, and what the H-Net did.
+
+    Attributes:
+        logits: (S, C) fp32; standardised numbers for a regression.
+        boundaries, chunks, hidden: packed, see :class:`hnet_seq.model.hnet.HNetOutput`.
+    """
+
+    logits: Tensor
+    boundaries: list[StageBoundaries]
+    chunks: list[Tensor]
+    hidden: Tensor
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a head predicts for S sequences, or for T positions.
+
+    Attributes:
+        names: (C,) of the columns.
+        values: (S, C), (T, C) or (B, L, C): probabilities, or numbers in the targets' units.
+    """
+
+    names: list[str]
+    values: Tensor
+
+
+class SequenceHead(nn.Module):
+    """Pool, normalise, project.
+
+    ``chunks`` is the mean over the inner network's output at the chunks of ``stage``,
+    ``chunks_weighted`` counts each chunk by its tokens, ``attention`` weighs them by learned
+    queries. ``bases`` and ``attention_bases`` do the same over the final hidden states, and
+    ``last`` takes that of the last token.
+    """
+
+    def __init__(self, config: HNetConfig, head: HeadConfig) -> None:
+        super().__init__()
+        self.pooling, self.stage = head.pooling, head.stage
+        width = config.d_model[0]
+        if head.pooling in ("chunks", "chunks_weighted", "attention"):
+            stages = config.num_stages
+            if not -stages <= head.stage < stages:
+                raise ValueError(
+                    f"pooling {head.pooling} of stage {head.stage}: the model has {stages} stages "
+                    "of chunking" + ("" if stages else "; pool over bases")
+                )
+            width = config.d_model[head.stage % stages]
+        self.attention = None if head.pooling in POOLINGS else AttentionPool(width)
+        self.norm = RMSNorm(width)
+        self.linear = nn.Linear(width, len(head.names))
+
+    def forward(self, output: HNetOutput, cu_seqlens: Tensor) -> Tensor:
+        """What the H-Net returned for S packed sequences, to logits (S, C)."""
+        return self.linear(self.norm(self._pool(output, cu_seqlens)))
+
+    def _pool(self, output: HNetOutput, cu_seqlens: Tensor) -> Tensor:
+        if self.attention is None:
+            return pool(output, cu_seqlens, self.pooling, self.stage)
+        if self.pooling == "attention_bases":
+            return self.attention(output.hidden, cu_seqlens)
+        vectors, _, chunk_cu_seqlens = stage_chunks(output, cu_seqlens, self.stage)
+        return self.attention(vectors, chunk_cu_seqlens)
+
+
+class HNetForSequenceClassification(HNetWithHead):
+    """Predicts classes, labels or numbers of whole sequences; see :class:`HNetWithHead`."""
+
+    problems: ClassVar[tuple[str, ...]] = ("single_label", "multi_label", "regression")
+
+    def make_head(self, config: HNetConfig, head: HeadConfig) -> nn.Module:
+        return SequenceHead(config, head)
+
+    def forward(
+        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+    ) -> SequenceClassificationOutput:
+        """Logits of every sequence; they do not depend on what else is in the batch.
+
+        Args:
+            input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+            cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
+            mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
+
+        Raises:
+            ValueError: the shapes do not fit, or a sequence is empty.
+        """
+        out, packing, _ = self._read(input_ids, cu_seqlens, mask)
+        logits = self.head(out, packing.cu_seqlens)
+        return SequenceClassificationOutput(logits, out.boundaries, out.chunks, out.hidden)
+
+    @torch.inference_mode()
+    def predict(
+        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+    ) -> Prediction:
+        """Probabilities, or numbers, of every sequence; arguments as for :meth:`forward`."""
+        logits = self.forward(input_ids, cu_seqlens, mask).logits
+        return Prediction(self.head_config.names, predictions(self.head_config, logits))

@@ -1,0 +1,198 @@
+"""Labelled sequences as packed batches, as functions of a seed.
+
+A batch holds sequences up to a budget of tokens, laid end to end; a longer sequence goes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.problems import collate_targets
+from modalities.base import Modality, Tokens
+from modalities.errors import InputError, UsageError
+
+_BINS = 10  # of a regression's first number, to stratify by
+_ORDER, _SPLIT = 0, 1  # what a generator is for, so that no two share their draws
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Sequences laid end to end.
+
+    Attributes:
+        input_ids: (T,) int64.
+        cu_seqlens: (S + 1,) int32.
+    """
+
+    input_ids: Tensor
+    cu_seqlens: Tensor
+
+
+def encode_sequences(
+    sequences: Sequence[str | Tokens], modality: Modality, vocab_size: int
+) -> list[Tokens]:
+    """Letters or tokens to tokens that a model of ``vocab_size`` tokens can read.
+
+    Raises:
+        InputError: none at all; or one that is empty, not of the modality, outside the
+            vocabulary, or without any token that says something (N only), with its index.
+    """
+    if not len(sequences):
+        raise InputError(None, "no sequences; give some")
+    scored = np.zeros(256, bool)
+    scored[list(modality.scored_tokens)] = True
+    encoded: list[Tokens] = []
+    for index, sequence in enumerate(sequences):
+        where = f"sequence {index}"
+        if not len(sequence):
+            raise InputError(None, "is empty: it has nothing to learn from; leave it out",
+                             where=where)  # fmt: skip
+        if isinstance(sequence, str):
+            try:
+                sequence = modality.encode(sequence)
+            except InputError as error:
+                raise InputError(None, str(error), where=where) from None
+        elif sequence.dtype != np.uint8 or sequence.ndim != 1:
+            raise InputError(
+                None,
+                f"is {sequence.dtype} {sequence.shape}; expected a string or uint8 tokens (L,)",
+                where=where,
+            )
+        if int(sequence.max()) >= vocab_size:
+            raise InputError(
+                None,
+                f"holds token {sequence.max()}; the model knows 0 to {vocab_size - 1}",
+                where=where,
+            )
+        if not scored[sequence].any():
+            unknown = modality.vocabulary[int(sequence[0])]
+            raise InputError(
+                None,
+                f"holds no {modality.name} letter that is known, all are {unknown} or the like: "
+                "it has nothing to learn from; leave it out",
+                where=where,
+            )
+        encoded.append(sequence)
+    return encoded
+
+
+def cut(order: Iterable[int], lengths: NDArray[np.int64], batch_tokens: int) -> list[list[int]]:
+    """Consecutive members of ``order`` in batches of at most ``batch_tokens`` tokens."""
+    batches: list[list[int]] = []
+    held = batch_tokens
+    for index in order:
+        length = int(lengths[index])
+        if held + length > batch_tokens:
+            batches.append([])
+            held = 0
+        batches[-1].append(index)
+        held += length
+    return batches
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The order of ``count`` sequences in one epoch, and which of them are read in reverse."""
+    generator = np.random.default_rng([_ORDER, seed, epoch])
+    return generator.permutation(count), generator.random(count) < 0.5
+
+
+def reverse_complement(tokens: Tokens, complement: Tokens) -> Tokens:
+    """The other strand of tokens (L,), by a modality's complement table."""
+    return complement[tokens[::-1]]
+
+
+def pack(sequences: Sequence[Tokens], device: torch.device) -> Packed:
+    """Sequences of uint8 tokens as one batch on the device."""
+    lengths = [0, *(len(sequence) for sequence in sequences)]
+    return Packed(
+        torch.from_numpy(np.concatenate(sequences)).to(device).long(),
+        torch.from_numpy(np.cumsum(lengths, dtype=np.int32)).to(device),
+    )
+
+
+def batch_targets(
+    head: HeadConfig,
+    targets: Sequence[Tensor],
+    batch: Sequence[int],
+    reverse: NDArray[np.bool_],
+    device: torch.device,
+) -> Tensor:
+    """Targets of a batch; positions of a sequence that is read in reverse are reversed too."""
+    picked = [targets[index] for index in batch]
+    if head.problem == "per_position":
+        picked = [
+            target.flip(0) if reverse[index] else target
+            for index, target in zip(batch, picked, strict=True)
+        ]
+    return collate_targets(head, picked).to(device)
+
+
+def split_validation(
+    sequences: Sequence[Tokens],
+    strata: NDArray[np.int64],
+    complement: Tokens | None,
+    fraction: float,
+    seed: int,
+) -> tuple[list[int], list[int]]:
+    """Indices for training and for validation.
+
+    Copies of a sequence, and its reverse complement, stay on one side, or validation would see
+    what training learns by heart. Each stratum gives its share up to one member; the only member
+    of a stratum stays in training.
+
+    Args:
+        strata: (N,) from :func:`stratify`.
+        complement: the modality's table; None where there is one strand.
+        fraction: of the sequences for validation, 0 to 0.5.
+
+    Raises:
+        UsageError: the fraction is outside, or too small to hold out a single sequence.
+    """
+    if not 0 <= fraction <= 0.5:
+        raise UsageError("validation_fraction", f"is {fraction}; expected 0 to 0.5")
+    if not fraction:
+        return list(range(len(sequences))), []
+    copies: dict[bytes, list[int]] = {}
+    for index, sequence in enumerate(sequences):
+        key = sequence.tobytes()
+        if complement is not None:
+            key = min(key, reverse_complement(sequence, complement).tobytes())
+        copies.setdefault(key, []).append(index)
+    groups = list(copies.values())
+    stratum = np.array([strata[group[0]] for group in groups])
+    _, inverse, members = np.unique(stratum, return_inverse=True, return_counts=True)
+
+    generator = np.random.default_rng([_SPLIT, seed])
+    order = generator.permutation(len(groups))
+    order = order[members[inverse[order]] > 1]
+    order = order[np.argsort(stratum[order], kind="stable")]
+    # Every (1 / fraction)-th of the groups sorted by stratum, from a random offset.
+    steps = np.floor(np.arange(len(order) + 1) * fraction + generator.random())
+    held_out = {index for group in order[np.diff(steps) > 0] for index in groups[group]}
+    if not held_out:
+        raise UsageError(
+            "validation_fraction",
+            f"{fraction:g} of {len(groups)} different sequences holds out none; give more "
+            "sequences or a larger fraction, or 0 for training without early stopping",
+        )
+    return [i for i in range(len(sequences)) if i not in held_out], sorted(held_out)
+
+
+def stratify(head: HeadConfig, targets: Sequence[Tensor]) -> NDArray[np.int64]:
+    """(N,) what to hold out equal shares of: classes, sets of labels, or ranks of numbers."""
+    if head.problem == "per_position":
+        return np.zeros(len(targets), np.int64)
+    values = torch.stack(list(targets)).numpy()
+    if head.problem == "single_label":
+        return values
+    if head.problem == "multi_label":
+        return np.unique(values, axis=0, return_inverse=True)[1].ravel()
+    ranks = values[:, 0].argsort(kind="stable").argsort(kind="stable")
+    return ranks * _BINS // len(ranks)

@@ -1,0 +1,170 @@
+"""What a fine-tuned model says about sequences, in batches, on one strand or both."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+import modalities
+from hnet_seq.heads.base import HNetWithHead
+from hnet_seq.heads.problems import predictions
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.train.labelled_batches import cut, encode_sequences, pack, reverse_complement
+from modalities.base import Modality, Tokens
+from modalities.errors import UsageError
+
+BATCH_TOKENS = 16384
+
+Strands = Literal["none", "augment", "average"]
+STRANDS: tuple[Strands, ...] = get_args(Strands)
+
+
+def predict(
+    model: HNetForSequenceClassification,
+    sequences: Sequence[str | Tokens],
+    *,
+    strands: Strands | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """(N, C) probabilities of ``model.head_config.names``, or numbers in the targets' units.
+
+    A row depends on its sequence alone, up to rounding. The model's mode and device are left as
+    they were found.
+
+    Args:
+        sequences: letters, or uint8 tokens (L,).
+        strands: ``average`` takes the mean of the logits of both strands; None does what the model
+            was fine-tuned for.
+        batch_tokens: tokens of one forward call; a longer sequence is a call by itself.
+        device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+
+    Raises:
+        InputError: a sequence that is empty, not of the modality, or without a known letter.
+        UsageError: unknown strands, or ``average`` for a modality of one strand.
+    """
+    logits = _predict(model, sequences, strands, batch_tokens, device, progress)
+    return torch.stack(logits).numpy()
+
+
+def predict_positions(
+    model: HNetForTokenClassification,
+    sequences: Sequence[str | Tokens],
+    *,
+    strands: Strands | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> list[NDArray[np.float32]]:
+    """(L, C) probabilities at the positions of each sequence; else as :func:`predict`.
+
+    ``average`` takes the mean with the logits at the same base of the other strand, which has
+    seen what follows on this one.
+    """
+    return [x.numpy() for x in _predict(model, sequences, strands, batch_tokens, device, progress)]
+
+
+def _predict(
+    model: HNetForSequenceClassification | HNetForTokenClassification,
+    sequences: Sequence[str | Tokens],
+    strands: Strands | None,
+    batch_tokens: int,
+    device: str | torch.device | None,
+    progress: bool,
+) -> list[Tensor]:
+    if batch_tokens < 1:
+        raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
+    modality = modality_of(model)
+    chosen = strands or model.metadata.get("strands", "none")
+    complement = strand_table(modality, chosen) if chosen == "average" else None
+    tokens = encode_sequences(sequences, modality, model.config.vocab_size)
+    lengths = np.array([len(sequence) for sequence in tokens], np.int64)
+    found: list[Tensor] = [torch.empty(0)] * len(tokens)
+    bar = tqdm(
+        total=int(lengths.sum()),
+        unit="tok",
+        unit_scale=True,
+        desc="predict",
+        disable=not progress,
+        file=sys.stderr,
+    )
+    with bar, computing(model, device) as where, torch.inference_mode():
+        # Longest first: a batch that does not fit in memory fails at once, not in the last minute.
+        for batch in cut(np.argsort(-lengths, kind="stable").tolist(), lengths, batch_tokens):
+            logits = strand_logits(model, [tokens[index] for index in batch], complement, where)
+            for index, rows in zip(batch, logits, strict=True):
+                found[index] = predictions(model.head_config, rows).cpu()
+            bar.update(int(lengths[batch].sum()))
+    return found
+
+
+def strand_logits(
+    model: HNetForSequenceClassification | HNetForTokenClassification,
+    sequences: Sequence[Tokens],
+    complement: Tokens | None,
+    device: torch.device,
+) -> list[Tensor]:
+    """Logits of each sequence, (C,) or (L, C); the mean of both strands with a complement table."""
+    per_position = model.head_config.problem == "per_position"
+    lengths = [len(sequence) for sequence in sequences]
+
+    def forward(tokens: Sequence[Tokens]) -> tuple[Tensor, ...]:
+        packed = pack(tokens, device)
+        logits = model(packed.input_ids, packed.cu_seqlens).logits
+        return logits.split(lengths) if per_position else logits.unbind()
+
+    logits = list(forward(sequences))
+    if complement is None:
+        return logits
+    others = forward([reverse_complement(sequence, complement) for sequence in sequences])
+    return [
+        (one + (other.flip(0) if per_position else other)) / 2
+        for one, other in zip(logits, others, strict=True)
+    ]
+
+
+def modality_of(model: HNetWithHead) -> Modality:
+    """What the backbone was trained on; DNA where the checkpoint does not say."""
+    return modalities.get(model.metadata.get("modality", "dna"))
+
+
+def strand_table(modality: Modality, strands: str) -> Tokens | None:
+    """The complement table that the choice of strands needs, None for ``none``.
+
+    Raises:
+        UsageError: there is no such choice, or the modality has one strand.
+    """
+    if strands not in STRANDS:
+        raise UsageError("strands", f"is {strands!r}; expected {', '.join(STRANDS)}")
+    if strands == "none":
+        return None
+    if modality.complement_table is None:
+        raise UsageError("strands", f"is {strands}, but {modality.name} has one strand; use none")
+    return modality.complement_table
+
+
+@contextmanager
+def computing(
+    model: HNetWithHead, device: str | torch.device | None, *, training: bool = False
+) -> Iterator[torch.device]:
+    """The model on the device and in the mode asked for, and back as it was afterwards."""
+    home, was_training = next(model.parameters()).device, model.training
+    if device is None:
+        away = home.type == "cpu" and torch.cuda.is_available()
+        device = torch.device("cuda") if away else home
+    device = torch.device(device)
+    try:
+        model.train(training).to(device)
+        yield device
+    finally:
+        model.train(was_training).to(home)

@@ -1,0 +1,104 @@
+"""Each head learns 64 real sequences by heart: with random labels, nothing else can be learned."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hnet_seq import HNetConfig
+from hnet_seq.config import OptimizerConfig
+from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.train.finetune import FinetuneConfig, finetune
+from hnet_seq.train.predict import predict, predict_positions
+from modalities.base import Tokens
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+BY_HEART = FinetuneConfig(
+    batch_tokens=750,
+    optimizer=OptimizerConfig(learning_rate=3e-3, stage_multipliers=[1.0, 1.0], weight_decay=0.0),
+    head_rate=1e-2,
+    validation_fraction=0,
+    # More chunks than the untrained router makes: a mean of five vectors says little.
+    ratio_targets=[2.0],
+)
+
+
+def learn(
+    config: HNetConfig, head: HeadConfig, sequences: list[Tokens], labels: Any
+) -> np.ndarray[Any, Any]:
+    model = HNetForSequenceClassification(config, head, residual_proj="identity")
+    # Chunks change by jumps while the router learns, and take longer.
+    epochs = 60 if head.pooling in ("chunks", "chunks_weighted", "attention") else 30
+    finetune(model, sequences, labels, dataclasses.replace(BY_HEART, epochs=epochs))
+    return predict(model, sequences)
+
+
+@pytest.mark.parametrize("pooling", HEAD_POOLINGS)
+def test_random_labels_are_learned_through_every_pooling(
+    pooling: str, small: HNetConfig, ecoli: list[Tokens]
+) -> None:
+    labels = np.random.default_rng(1).permutation(["second", "first"] * 32)
+    head = HeadConfig.from_labels("single_label", labels, pooling=pooling)
+    found = learn(small, head, ecoli, labels)
+    assert [head.names[k] for k in found.argmax(1)] == labels.tolist()
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+
+
+def test_three_random_classes_are_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
+    labels = np.random.default_rng(1).integers(3, size=64)
+    head = HeadConfig.from_labels("single_label", labels, pooling="bases")
+    assert learn(small, head, ecoli, labels).argmax(1).tolist() == labels.tolist()
+
+
+def test_random_sets_of_labels_are_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
+    has = np.random.default_rng(1).random((64, 3)) < 0.5
+    labels = [[name for name, yes in zip("cab", row, strict=True) if yes] for row in has]
+    head = HeadConfig.from_labels("multi_label", labels, pooling="bases")
+    found = learn(small, head, ecoli, labels) > 0.5
+    assert [sorted(label) for label in labels] == [
+        [name for name, yes in zip("abc", row, strict=True) if yes] for row in found
+    ]
+
+
+def test_two_random_numbers_are_learned_in_their_own_units(
+    small: HNetConfig, ecoli: list[Tokens]
+) -> None:
+    numbers = np.random.default_rng(1).normal([1000, -3], [50, 0.01], (64, 2))
+    head = HeadConfig.from_labels(
+        "regression", numbers, pooling="attention_bases", names=["dose", "log"]
+    )
+    assert (explained(learn(small, head, ecoli, numbers), numbers) > 0.99).all()
+
+
+def test_the_gc_share_is_learned_from_chunks(small: HNetConfig, ecoli: list[Tokens]) -> None:
+    gc = np.array([np.isin(sequence, (1, 2)).mean() for sequence in ecoli])
+    head = HeadConfig.from_labels("regression", gc, pooling="chunks")
+    assert explained(learn(small, head, ecoli, gc), gc[:, None])[0] > 0.99
+
+
+def explained(found: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """R2 of each column."""
+    residual = ((found - numbers) ** 2).sum(0)
+    return 1 - residual / ((numbers - numbers.mean(0)) ** 2).sum(0)
+
+
+def test_the_codon_position_of_every_base_of_a_window_is_learned(
+    small: HNetConfig, codons: tuple[Tokens, np.ndarray]
+) -> None:
+    window, labels = codons
+    assert len(set(labels.tolist())) == 4
+    head = HeadConfig("per_position", ["1", "2", "3", "outside"])
+    model = HNetForTokenClassification(small, head, residual_proj="identity")
+    # Labels that are not there are not learned from, whatever the position.
+    given = labels.copy()
+    given[500:520] = -100
+    finetune(model, [window], [given], dataclasses.replace(BY_HEART, epochs=150))
+    (found,) = predict_positions(model, [window])
+    known = given >= 0
+    assert (found.argmax(1)[known] == labels[known]).mean() > 0.99
