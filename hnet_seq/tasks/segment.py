@@ -1,9 +1,9 @@
 """Where a model cuts a genome into chunks, as BED; with genes, what it cuts at.
 
-The genome is read in overlapping windows, so records of any length work. With --annotation and
---out, DIR/boundaries.json has boundary rates by codon position, region, homopolymer and start and
-stop codon beside their controls, and DIR/region.json one stretch full of genes
-(docs/boundaries.md).
+Records of any length go through in one pass, piece by piece from a running state. With
+--annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
+homopolymer and start and stop codon beside their controls, and DIR/region.json one stretch full
+of genes (docs/boundaries.md).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import resource
 import sys
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -22,22 +22,23 @@ import numpy as np
 from tqdm import tqdm
 
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
+from hnet_seq.analysis.cutting import Stretch, cut
 from hnet_seq.analysis.gene_region import REGION_BASES, describe_window, gene_richest_window
+from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
-from hnet_seq.analysis.window_batch import WindowBatch
-from hnet_seq.analysis.windows import Assembly, RecordBoundaries, plan_windows
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
 from pipelines.files import check_file, check_folder, replaced_file
 from pipelines.genome import Genome
+from pipelines.regions import parse_region
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 
-CONTEXT = 8192  # bases
-OVERLAP = 1024  # bases
-BATCH_TOKENS = 32768
+LEFT_CONTEXT = 8192  # bases
+BATCH_TOKENS = 16384
 
 
 def segment(
@@ -45,69 +46,80 @@ def segment(
     genome: str | Path | Genome,
     *,
     region: str | None = None,
-    context: int = CONTEXT,
-    overlap: int = OVERLAP,
+    left_context: int = LEFT_CONTEXT,
     batch_tokens: int = BATCH_TOKENS,
+    window: int | None = None,
+    cache_limit: int = CACHE_LIMIT,
     progress: bool = False,
 ) -> Iterator[RecordBoundaries]:
     """Cut every record of a genome, or one region of it, on the model's device.
 
-    Records come in the file's order, one at a time: about 10 bytes per base of the longest record
-    and one forward call of ``batch_tokens`` are held.
+    Records come in the file's order, and each is what one pass over the whole record gives. Held
+    at a time are one forward call of ``batch_tokens`` and about 10 bytes per base of the longest
+    record.
 
     Args:
         genome: FASTA, plain, gzip or bgzip; or one that is open.
         region: ``NAME`` or ``NAME:START-END``, 1-based and inclusive as samtools has it.
-        context: bases of one window.
-        overlap: bases at the start of each window that only lend left context; none are lost at
-            the start of a record.
-        batch_tokens: windows are packed up to this many bases a call; at least ``context``.
+        left_context: bases before a region that the model reads first, if the record has them.
+        batch_tokens: bases of one forward call.
+        window: positions that global attention sees, instead of all; None leaves the model as it
+            is. Without global attention it changes nothing.
+        cache_limit: bytes that global attention may cache; a record that needs more is an error.
 
     Raises:
         UsageError: sizes that cannot be meant, or a malformed region.
-        InputError: an unreadable genome, an unknown record, a region outside it, or a model that
-            has no boundaries or was not trained on DNA.
+        InputError: an unreadable genome, an unknown record, a region outside it, a model that
+            has no boundaries or was not trained on DNA, or a record over ``cache_limit``.
     """
     _check_model(model)
-    if not 0 < overlap < context:
-        raise UsageError(
-            "--overlap", f"must be over 0 and under the context, {context}; got {overlap}"
-        )
-    if batch_tokens < context:
-        raise UsageError(
-            "--batch-tokens", f"must hold one window of {context} bases; got {batch_tokens}"
-        )
+    for name, value, least in (
+        ("--left-context", left_context, 0),
+        ("--batch-tokens", batch_tokens, 1),
+        ("--attention-window", 1 if window is None else window, 1),
+    ):
+        if value < least:
+            raise UsageError(name, f"must be {least} or more; got {value}")
     source = genome if isinstance(genome, Genome) else Genome(genome)
     spans = (
         [parse_region(region, source.lengths, source.path)]
         if region
         else [(name, 0, length) for name, length in source.lengths.items()]
     )
-    return _segment(model, source, spans, context, overlap, batch_tokens, progress)
+    stretches = (_stretch(source, *span, left_context) for span in spans if span[1] < span[2])
+    bar = tqdm(
+        total=sum(end - start for _, start, end in spans),
+        unit="base",
+        unit_scale=True,
+        disable=None if progress else True,  # None: no bar where nobody looks on
+        file=sys.stderr,
+    )
+    return _segment(model, source, stretches, batch_tokens, window, cache_limit, bar)
 
 
-def parse_region(region: str, lengths: dict[str, int], genome: str | Path) -> tuple[str, int, int]:
-    """``NAME`` or ``NAME:START-END`` to name and 0-based half-open bounds.
+def _stretch(genome: Genome, name: str, start: int, end: int, left_context: int) -> Stretch:
+    origin = max(start - left_context, 0)
+    return Stretch(name, start, origin, genome.fetch(name, origin, end))
 
-    Names may hold colons: a whole record's name wins over a range.
-    """
-    if region in lengths:
-        return region, 0, lengths[region]
-    name, colon, bounds = region.rpartition(":")
-    first, _, last = bounds.replace(",", "").partition("-")
-    if not colon or not (first.isdecimal() and last.isdecimal()):
-        if name in lengths:
-            raise UsageError("--region", f"{region!r} is not NAME:START-END, 1-based")
-        name = region
-    if name not in lengths:
-        known = ", ".join(list(lengths)[:3]) + (", ..." if len(lengths) > 3 else "")
-        raise InputError(genome, f"no record {name!r}; it has {known}", where="--region")
-    start, end = int(first) - 1, int(last)
-    if not 0 <= start < end <= lengths[name]:
-        raise InputError(
-            genome, f"{first}-{last} is not within 1-{lengths[name]} of {name}", where="--region"
-        )
-    return name, start, end
+
+def _segment(
+    model: HNetForCausalLM,
+    genome: Genome,
+    stretches: Iterator[Stretch],
+    batch_tokens: int,
+    window: int | None,
+    cache_limit: int,
+    bar: tqdm[Any],
+) -> Iterator[RecordBoundaries]:
+    with bar, attention_window(model, window):
+        try:
+            yield from cut(model, stretches, batch_tokens, cache_limit, bar.update)
+        except CacheLimitError as error:
+            raise InputError(
+                genome.path,
+                f"{error} (--attention-window, --cache-limit)",
+                where=f"record {error.key}",
+            ) from None
 
 
 def _check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
@@ -120,41 +132,6 @@ def _check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -
             checkpoint,
             "the model is isotropic: it has no router and no boundaries; give an H-Net with stages",
         )
-
-
-def _segment(
-    model: HNetForCausalLM,
-    genome: Genome,
-    spans: list[tuple[str, int, int]],
-    context: int,
-    overlap: int,
-    batch_tokens: int,
-    progress: bool,
-) -> Iterator[RecordBoundaries]:
-    bar = tqdm(
-        total=sum(end - start for _, start, end in spans),
-        unit="base",
-        unit_scale=True,
-        disable=not progress,
-        file=sys.stderr,
-    )
-    waiting: deque[Assembly] = deque()
-    batch = WindowBatch(model)
-    with bar:
-        for name, start, end in spans:
-            origin = max(start - overlap, 0)
-            tokens = genome.fetch(name, origin, end)
-            record = Assembly(name, start, tokens[start - origin :], model.num_stages)
-            waiting.append(record)
-            for window in plan_windows(start, end, context, overlap):
-                if batch.tokens + window.end - window.start > batch_tokens:
-                    bar.update(batch.run())
-                batch.add(record, window, tokens[window.start - origin : window.end - origin])
-            while waiting and waiting[0].complete:
-                yield waiting.popleft().finish()
-        bar.update(batch.run())
-        while waiting:
-            yield waiting.popleft().finish()
 
 
 class _GenePicture:
@@ -217,9 +194,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
     parser.add_argument("--annotation", metavar="GFF", help="genes to hold the boundaries against")
     parser.add_argument("--out", metavar="DIR", help="folder for boundaries.json and region.json")
-    parser.add_argument("--context", type=int, default=CONTEXT, help="bases a window (%(default)s)")
     parser.add_argument(
-        "--overlap", type=int, default=OVERLAP, help="bases of left context (%(default)s)"
+        "--left-context",
+        type=int,
+        default=LEFT_CONTEXT,
+        metavar="BASES",
+        help="read before a region, not reported (%(default)s)",
+    )
+    parser.add_argument(
+        "--attention-window",
+        type=int,
+        metavar="POSITIONS",
+        help="what global attention may see, for records too long for its cache (all)",
+    )
+    parser.add_argument(
+        "--cache-limit",
+        type=float,
+        default=CACHE_LIMIT / 1e9,
+        metavar="GB",
+        help="what global attention may cache (%(default)s)",
     )
     add_batch_arguments(parser, BATCH_TOKENS)
 
@@ -246,9 +239,10 @@ def main(args: argparse.Namespace) -> int:
         model,
         genome,
         region=args.region,
-        context=args.context,
-        overlap=args.overlap,
+        left_context=args.left_context,
         batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=int(args.cache_limit * 1e9),
         progress=True,
     )
     annotations = None
@@ -295,6 +289,7 @@ def _run(
             "genome": Path(args.genome).name,
             "annotation": Path(args.annotation).name,
             "region": args.region or "whole genome",
+            "attention_window": args.attention_window,
         }
         _write_json(out / "boundaries.json", head | statistics.summary())
         if picture.content is not None:

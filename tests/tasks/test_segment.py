@@ -10,8 +10,9 @@ import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.tasks import segment as task
-from hnet_seq.tasks.segment import parse_region, segment
+from hnet_seq.tasks.segment import segment
 from modalities.errors import InputError, UsageError
+from pipelines.regions import parse_region
 
 ATTENTION = {"num_heads": [2, 2, 2], "rotary_emb_dim": [8, 8, 8], "window_size": [-1, -1, -1]}
 LENGTHS = {"chr|1.1": 700, "chr2:a": 130, "tiny": 1, "chr3": 300}
@@ -105,50 +106,51 @@ def single_pass(model, tokens):
     return boundaries[0].boundary_prob.numpy(), stages
 
 
-def test_records_come_in_order_and_equal_a_single_pass_when_a_window_covers_them(model, genome):
-    records = list(segment(model, genome, context=1024, overlap=64, batch_tokens=1024))
+@pytest.mark.parametrize("batch_tokens", [100_000, 1000, 150, 64, 7])
+def test_records_come_in_order_and_equal_a_single_pass_whatever_the_calls(
+    model, genome, batch_tokens
+):
+    records = list(segment(model, genome, batch_tokens=batch_tokens))
     assert {record.name: len(record.tokens) for record in records} == LENGTHS
     assert [record.name for record in records] == list(LENGTHS)
     for record in records:
         prob, stages = single_pass(model, record.tokens)
-        np.testing.assert_allclose(record.boundary_prob, prob, atol=1e-5)
+        np.testing.assert_allclose(record.boundary_prob, prob, atol=1e-4)
         assert [cuts.positions.tolist() for cuts in record.stages] == stages
     cuts = [len(cuts.positions) for cuts in records[0].stages]
     assert 700 > cuts[0] > cuts[1] > 1  # the model under test does cut, and not everywhere
 
 
-def test_a_record_in_windows_nearly_equals_the_record_in_one_piece(model, genome):
-    whole = next(segment(model, genome, context=1024, overlap=64))
-    cut = next(segment(model, genome, context=160, overlap=96, batch_tokens=512))
-    assert np.abs(whole.boundary_prob - cut.boundary_prob).max() < 0.05
-    assert np.mean(whole.mask(0) != cut.mask(0)) < 0.01
-
-
-def test_results_do_not_depend_on_how_windows_are_packed(model, genome):
-    alone = list(segment(model, genome, context=100, overlap=30, batch_tokens=100))
-    together = list(segment(model, genome, context=100, overlap=30, batch_tokens=4000))
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_allclose(one.boundary_prob, other.boundary_prob, atol=1e-5)
-
-
-def test_forced_boundaries_at_window_starts_stay_out(model, genome):
-    """A router that never wants to cut leaves one chunk a record, whatever the windows."""
+def test_pieces_of_a_record_force_no_boundaries(model, genome):
+    """A router that never wants to cut leaves one chunk a record, whatever the pieces."""
     still = make_model(["m1", ["m1", ["T1"], "m1"], "m1"])
     for name, weight in still.named_parameters():
         if "q_proj_layer" in name or "k_proj_layer" in name:
             # The cosine with a vector of zeros is 0: p is 0.5 everywhere, which is no boundary.
             weight.data = torch.zeros_like(weight)
-    for record in segment(still, genome, context=64, overlap=16, batch_tokens=256):
+    for record in segment(still, genome, batch_tokens=64):
         assert record.boundary_prob[0] == 1
         for cuts in record.stages:
             assert cuts.positions.tolist() == [0]
+
+
+def test_a_record_beyond_the_cache_limit_is_refused_and_a_window_lets_it_through(model, genome):
+    with pytest.raises(InputError, match=r"record chr\|1\.1: .*--attention-window"):
+        list(segment(model, genome, batch_tokens=64, cache_limit=10))
+    windowed = list(segment(model, genome, batch_tokens=64, cache_limit=10, window=8))
+    whole = list(segment(model, genome, window=8))
+    for one, other in zip(windowed, whole, strict=True):
+        np.testing.assert_allclose(one.boundary_prob, other.boundary_prob, atol=1e-4)
+    full = next(segment(model, genome))
+    assert np.abs(full.boundary_prob - whole[0].boundary_prob).max() == 0  # attention is innermost
+    assert all(m.window == -1 for m in model.modules() if hasattr(m, "window"))
 
 
 @pytest.mark.parametrize("stage", [0, 1])
 def test_bed_tiles_each_record_exactly(model, genome, tmp_path, capsys, stage):
     bed = tmp_path / "out.bed"
     checkpoint = saved(model, tmp_path)
-    sizes = ("--context", 128, "--overlap", 32, "--batch-tokens", 512)
+    sizes = ("--batch-tokens", 128)
     assert run(checkpoint, genome, "--bed", bed, "--stage", stage, *sizes, "--device", "cpu") == 0
     rows = bed_rows(bed)
     assert list(dict.fromkeys(row[0] for row in rows)) == list(LENGTHS)
@@ -164,8 +166,8 @@ def test_bed_tiles_each_record_exactly(model, genome, tmp_path, capsys, stage):
 
 
 def test_a_region_has_the_left_context_that_the_record_has(model, genome, tmp_path):
-    whole = next(segment(model, genome, context=1024, overlap=512))
-    region = next(segment(model, genome, region="chr|1.1:201-400", context=1024, overlap=512))
+    whole = next(segment(model, genome))
+    region = next(segment(model, genome, region="chr|1.1:201-400", batch_tokens=90))
     assert (region.start, region.end) == (200, 400)
     np.testing.assert_allclose(region.boundary_prob, whole.boundary_prob[200:400], atol=1e-5)
     expected = whole.stages[1].between(200, 400)
@@ -177,13 +179,17 @@ def test_a_region_has_the_left_context_that_the_record_has(model, genome, tmp_pa
     assert all(a[2] == b[1] for a, b in pairwise(rows))
 
 
-def test_a_region_is_what_the_model_makes_of_it_and_of_its_left_context(model, genome):
+@pytest.mark.parametrize("left_context", [0, 100])
+def test_a_region_is_what_the_model_makes_of_it_and_of_its_left_context(
+    model, genome, left_context
+):
     whole = next(segment(model, genome))
-    prob, stages = single_pass(model, whole.tokens[100:400])
-    region = next(segment(model, genome, region="chr|1.1:201-400", context=1024, overlap=100))
-    np.testing.assert_allclose(region.boundary_prob, prob[100:], atol=1e-5)
+    origin = 200 - left_context
+    prob, stages = single_pass(model, whole.tokens[origin:400])
+    region = next(segment(model, genome, region="chr|1.1:201-400", left_context=left_context))
+    np.testing.assert_allclose(region.boundary_prob, prob[left_context:], atol=1e-5)
     for cuts, bases in zip(region.stages, stages, strict=True):
-        assert cuts.positions.tolist() == [100 + base for base in bases if base >= 100]
+        assert cuts.positions.tolist() == [origin + base for base in bases if origin + base >= 200]
 
 
 def test_with_genes_the_statistics_and_a_region_lie_in_the_folder(
@@ -249,9 +255,9 @@ def test_an_impossible_region_is_named(model, genome, region, error, says):
 @pytest.mark.parametrize(
     ("sizes", "says"),
     [
-        ({"context": 100, "overlap": 100}, "overlap"),
-        ({"context": 100, "overlap": 0}, "overlap"),
-        ({"context": 100, "overlap": 10, "batch_tokens": 99}, "one window of 100"),
+        ({"left_context": -1}, "left-context"),
+        ({"batch_tokens": 0}, "batch-tokens"),
+        ({"window": 0}, "attention-window"),
     ],
 )
 def test_sizes_that_do_not_fit_are_misuse(model, genome, sizes, says):

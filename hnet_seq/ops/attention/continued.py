@@ -47,6 +47,12 @@ class KeyValueCache:
         return self._data.shape[2]
 
     @property
+    def token_bytes(self) -> int:
+        """Memory of one token of one sequence."""
+        _, _, _, heads, head_dim = self._data.shape
+        return 2 * heads * head_dim * self._data.element_size()
+
+    @property
     def keys(self) -> Tensor:
         """(slots, capacity, H, d)."""
         return self._data[0]
@@ -60,12 +66,20 @@ class KeyValueCache:
         """Where the token at each position of its sequence is kept."""
         return position if self.window < 0 else position % (self.window + 1)
 
-    def past(self, slot: int, position: int) -> tuple[Tensor, Tensor]:
-        """Keys and values that the token at ``position`` sees before it, in order, (n, H, d)."""
-        first = 0 if self.window < 0 else max(0, position - self.window)
+    def visible(self, slot: int, position: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """What a sequence's new tokens (L, H, d) from ``position`` on may see, they included.
+
+        Returns:
+            keys and values (n + L, H, d) in order; of a global cache, which has taken in the new
+            tokens already, without a copy.
+        """
+        if self.window < 0:
+            stored = self._data[:, slot, : position + k.shape[0]]
+            return stored[0], stored[1]
+        first = max(0, position - self.window)
         places = self.place(torch.arange(first, position, device=self._data.device))
-        keys, values = self._data[:, slot].index_select(1, places)
-        return keys, values
+        past = self._data[:, slot].index_select(1, places)
+        return torch.cat([past[0], k]), torch.cat([past[1], v])
 
     def write(self, k: Tensor, v: Tensor, packing: Packing) -> None:
         """Take in the tokens (T, H, d) of a packed batch; of a ring, those that stay visible."""
@@ -83,7 +97,7 @@ class KeyValueCache:
         limit = tokens if self.window < 0 else min(tokens, self.window + 1)
         if limit <= self.capacity:
             return
-        room = max(limit, 2 * self.capacity, _FIRST_CAPACITY)
+        room = max(limit, self.capacity * 3 // 2, _FIRST_CAPACITY)
         if self.window >= 0:
             room = min(room, self.window + 1)
         self._data = F.pad(self._data, (0, 0, 0, 0, 0, room - self.capacity))
@@ -108,16 +122,21 @@ def attention_continue(
     offsets = packing.offsets
     if not any(offsets):
         out = attention(q, k, v, packing, cache.window)
-    else:
-        pieces = (torch.split(t, packing.lengths) for t in (q, k, v))
-        slots = packing.slots.tolist()
-        out = torch.cat(
-            [
-                _after(q_s, k_s, v_s, *cache.past(slot, offset), cache.window)
-                for slot, offset, q_s, k_s, v_s in zip(slots, offsets, *pieces, strict=True)
-            ]
-        )
-    cache.write(k, v, packing)
+        cache.write(k, v, packing)
+        return out
+    # A ring loses what the first new tokens still see as soon as it takes in the last.
+    if cache.window < 0:
+        cache.write(k, v, packing)
+    pieces = (torch.split(t, packing.lengths) for t in (q, k, v))
+    slots = packing.slots.tolist()
+    out = torch.cat(
+        [
+            _after(q_s, *cache.visible(slot, offset, k_s, v_s), cache.window)
+            for slot, offset, q_s, k_s, v_s in zip(slots, offsets, *pieces, strict=True)
+        ]
+    )
+    if cache.window >= 0:
+        cache.write(k, v, packing)
     return out
 
 
@@ -133,10 +152,10 @@ def _step(q: Tensor, packing: Packing, cache: KeyValueCache) -> Tensor:
     return F.scaled_dot_product_attention(q.unsqueeze(2), keys, values, attn_mask=mask).squeeze(2)
 
 
-def _after(q: Tensor, k: Tensor, v: Tensor, past_k: Tensor, past_v: Tensor, window: int) -> Tensor:
-    """One sequence's new tokens (L, H, d) on themselves and the past (n, H, d)."""
-    past = past_k.shape[0]
-    k, v = (torch.cat(pair).transpose(0, 1) for pair in ((past_k, k), (past_v, v)))
+def _after(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """The last tokens of one sequence, q (L, H, d), on its keys and values (n + L, H, d)."""
+    past = k.shape[0] - q.shape[0]
+    k, v = k.transpose(0, 1), v.transpose(0, 1)
     outputs = []
     for start in range(0, q.shape[0], QUERIES):
         queries = q[start : start + QUERIES].transpose(0, 1)

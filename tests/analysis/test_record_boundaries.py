@@ -1,48 +1,25 @@
-"""Windows tile a region, and what they say comes together."""
+"""What the pieces of a record say comes together."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hnet_seq.analysis.annotation import from_features
 from hnet_seq.analysis.gene_region import describe_window, gene_richest_window
-from hnet_seq.analysis.windows import Assembly, RecordBoundaries, StageCuts, plan_windows
+from hnet_seq.analysis.record_boundaries import Assembly, RecordBoundaries, StageCuts
 
 
-@given(
-    start=st.integers(0, 300),
-    length=st.integers(0, 500),
-    context=st.integers(2, 90),
-    data=st.data(),
-)
-def test_the_kept_parts_of_windows_tile_the_region_with_all_the_left_context_there_is(
-    start, length, context, data
-):
-    overlap = data.draw(st.integers(1, context - 1))
-    end = start + length
-    kept = start
-    for window in plan_windows(start, end, context, overlap):
-        assert window.kept == kept < window.end
-        assert window.end - window.start <= context
-        assert window.kept - window.start == min(overlap, window.kept)
-        kept = window.end
-    assert kept == end
-
-
-def test_boundaries_in_the_discarded_context_do_not_come_back():
-    record = Assembly("r", 0, np.zeros(9, np.uint8), num_stages=1)
-    for window in plan_windows(0, 9, context=6, overlap=2):
-        n = window.end - window.start
-        forced = StageCuts(np.array([window.start]), np.ones(1, np.float32))
-        record.add(window, np.arange(window.start, window.end, dtype=np.float32), [forced])
-        assert record.complete == (window.end == 9)
-        assert n <= 6
+def test_what_lies_before_a_region_does_not_come_back():
+    record = Assembly("r", 4, np.zeros(9, np.uint8), num_stages=1)
+    kept = []
+    for start, end in ((0, 3), (3, 6), (6, 13)):
+        cuts = StageCuts(np.array([start, end - 1]), np.ones(2, np.float32))
+        kept.append(record.add(start, np.arange(start, end, dtype=np.float32), [cuts]))
+    assert kept == [0, 2, 7]
     whole = record.finish()
-    assert whole.stages[0].positions.tolist() == [0]
-    assert whole.boundary_prob.tolist() == list(range(9))
+    assert whole.stages[0].positions.tolist() == [5, 6, 12]
+    assert whole.boundary_prob.tolist() == list(range(4, 13))
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,11 @@
-"""Boundaries of whole records from overlapping windows: the plan, and putting it together again.
-
-A router sees only what lies to the left, so each window begins ``overlap`` bases early and throws
-these away. The first base of a window always begins a chunk in every stage; unless the record
-begins there too, it lies in the part that is thrown away.
-"""
+"""Where a model cuts a record, put together from the pieces that a stream gives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Window:
-    """Bases ``[start, end)`` of a record are read, ``[kept, end)`` are reported."""
-
-    start: int
-    kept: int
-    end: int
-
-
-def plan_windows(start: int, end: int, context: int, overlap: int) -> Iterator[Window]:
-    """Windows of at most ``context`` bases whose kept parts tile ``[start, end)`` of a record.
-
-    ``overlap`` bases of left context come before each kept part, or as many as the record has.
-    0 < ``overlap`` < ``context``.
-    """
-    kept = start
-    while kept < end:
-        left = max(kept - overlap, 0)
-        window = Window(left, kept, min(left + context, end))
-        yield window
-        kept = window.end
 
 
 @dataclass(frozen=True)
@@ -53,10 +24,6 @@ class StageCuts:
         """Those at ``start`` or after, before ``end``."""
         left, right = np.searchsorted(self.positions, [start, end])
         return StageCuts(self.positions[left:right], self.probs[left:right])
-
-    def shifted(self, bases: int) -> StageCuts:
-        """The same boundaries, ``bases`` further right."""
-        return StageCuts(self.positions + bases, self.probs)
 
 
 @dataclass(frozen=True)
@@ -106,38 +73,43 @@ class RecordBoundaries:
 
 @dataclass
 class Assembly:
-    """One record that is being put together from its windows, which come in order."""
+    """One record that is being put together from its pieces, which come in order.
+
+    Attributes:
+        start: the base of the record where the region begins.
+        tokens: (n,) the region's bases.
+    """
 
     name: str
     start: int
     tokens: NDArray[np.uint8]
     num_stages: int
     boundary_prob: NDArray[np.float32] = field(init=False)
-    _done: int = 0
     _stages: list[list[StageCuts]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.boundary_prob = np.empty(len(self.tokens), np.float32)
         self._stages = [[] for _ in range(self.num_stages)]
 
-    @property
-    def complete(self) -> bool:
-        return self._done == len(self.tokens)
-
-    def add(
-        self, window: Window, boundary_prob: NDArray[np.float32], stages: list[StageCuts]
-    ) -> None:
-        """Keep what ``[window.kept, window.end)`` holds.
+    def add(self, start: int, boundary_prob: NDArray[np.float32], stages: list[StageCuts]) -> int:
+        """Take in a piece; what lies before the region is left context and dropped.
 
         Args:
-            boundary_prob: (window bases,) stage 0.
-            stages: of the window, in the record's coordinates.
+            start: the piece's first base in the record.
+            boundary_prob: (piece bases,) stage 0.
+            stages: of the piece, in the record's coordinates.
+
+        Returns:
+            the number of bases that were kept.
         """
-        kept = slice(window.kept - self.start, window.end - self.start)
-        self.boundary_prob[kept] = boundary_prob[window.kept - window.start :]
+        end = start + len(boundary_prob)
+        kept = max(start, self.start)
+        if kept >= end:
+            return 0
+        self.boundary_prob[kept - self.start : end - self.start] = boundary_prob[kept - start :]
         for parts, cuts in zip(self._stages, stages, strict=True):
-            parts.append(cuts.between(window.kept, window.end))
-        self._done += window.end - window.kept
+            parts.append(cuts.between(kept, end))
+        return end - kept
 
     def finish(self) -> RecordBoundaries:
         """The whole record."""

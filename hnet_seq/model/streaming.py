@@ -1,0 +1,168 @@
+"""Sequences of any length through a model in calls of bounded size.
+
+Short sequences are packed whole; a long one goes through in pieces, each from the state that the
+last one left. The pieces give what one pass over the whole would, in memory that does not grow
+with the length but for the key-value cache of global attention, which has a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hnet_seq.model.attention import CausalSelfAttention
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.hnet import HNetOutput
+from hnet_seq.model.state import HNetState, going_on
+from hnet_seq.ops import KeyValueCache, Packing
+
+Key = TypeVar("Key")
+
+CACHE_LIMIT = 4 * 10**9  # bytes
+_SPARE = 1.5  # a growing cache has up to half its size in reserve
+
+
+@dataclass(frozen=True)
+class Piece(Generic[Key]):
+    """Tokens ``[start, end)`` of one sequence, which has ``length``."""
+
+    key: Key
+    start: int
+    end: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Call(Generic[Key]):
+    """One forward call over packed pieces.
+
+    Attributes:
+        pieces: in packed order.
+        ids: (T,) int64.
+        packing: of the pieces.
+        output: of the model's body, before the output head.
+    """
+
+    pieces: list[Piece[Key]]
+    ids: Tensor
+    packing: Packing
+    output: HNetOutput
+
+
+class CacheLimitError(ValueError):
+    """The cache of global attention over one sequence would pass the limit."""
+
+    def __init__(self, key: object, tokens: int, needed: float, limit: int, window: int) -> None:
+        super().__init__(
+            f"{key}: over {tokens:,} tokens the cache of the model's global attention would take "
+            f"{needed / 1e9:.1f} GB, above the limit of {limit / 1e9:.1f} GB; allow more, or give "
+            f"an attention window: {window:,} positions fit"
+        )
+        self.key = key
+
+
+@torch.no_grad()
+def stream(
+    model: HNetForCausalLM,
+    sequences: Iterable[tuple[Key, NDArray[np.uint8]]],
+    batch_tokens: int,
+    *,
+    cache_limit: int = CACHE_LIMIT,
+) -> Iterator[Call[Key]]:
+    """Run the model's body over sequences, in their order.
+
+    Args:
+        model: in the mode and on the device that it has.
+        sequences: a key of the caller's choice, and tokens (L,); none empty.
+        batch_tokens: tokens of one call; a longer sequence goes through in pieces.
+        cache_limit: bytes that the key-value cache of global attention may take.
+
+    Raises:
+        CacheLimitError: after the first piece of a sequence that would need more.
+    """
+    waiting: list[tuple[Key, NDArray[np.uint8]]] = []
+    held = 0
+    for key, tokens in sequences:
+        if waiting and held + len(tokens) > batch_tokens:
+            yield _whole(model, waiting)
+            waiting, held = [], 0
+        if len(tokens) > batch_tokens:
+            yield from _in_pieces(model, key, tokens, batch_tokens, cache_limit)
+        else:
+            waiting.append((key, tokens))
+            held += len(tokens)
+    if waiting:
+        yield _whole(model, waiting)
+
+
+def _whole(model: HNetForCausalLM, sequences: list[tuple[Key, NDArray[np.uint8]]]) -> Call[Key]:
+    device = model.embeddings.weight.device
+    lengths = [len(tokens) for _, tokens in sequences]
+    ids = torch.from_numpy(np.concatenate([tokens for _, tokens in sequences])).to(device).long()
+    packing = Packing.from_lengths(lengths, device)
+    pieces = [Piece(key, 0, len(tokens), len(tokens)) for key, tokens in sequences]
+    return Call(pieces, ids, packing, model.encode(ids, packing))
+
+
+def _in_pieces(
+    model: HNetForCausalLM,
+    key: Key,
+    tokens: NDArray[np.uint8],
+    batch_tokens: int,
+    cache_limit: int,
+) -> Iterator[Call[Key]]:
+    device = model.embeddings.weight.device
+    state = model.new_state(1)
+    for start in range(0, len(tokens), batch_tokens):
+        ids = torch.from_numpy(tokens[start : start + batch_tokens]).to(device).long()
+        end = start + ids.numel()
+        packing = going_on(Packing.from_lengths([ids.numel()], device), state, None)
+        output = model.encode(ids, packing, state)
+        if start == 0:
+            _check_cache(state, key, end, len(tokens), cache_limit)
+        yield Call([Piece(key, start, end, len(tokens))], ids, packing, output)
+
+
+def _check_cache(state: HNetState, key: object, done: int, total: int, limit: int) -> None:
+    """Raise while it costs nothing: the rest of a sequence has about as many chunks per token."""
+    needed = most_positions = 0.0
+    level: HNetState | None = state
+    while level is not None:
+        positions = int(level.seen.max()) * total / done
+        for layer in level.encoder + level.decoder:
+            if isinstance(layer, KeyValueCache) and layer.window < 0:
+                needed += layer.token_bytes * positions * _SPARE
+                most_positions = max(most_positions, positions)
+        level = level.inner
+    if needed > limit:
+        window = int(most_positions * limit / needed)
+        raise CacheLimitError(key, total, needed, limit, window)
+
+
+@contextmanager
+def attention_window(model: nn.Module, window: int | None) -> Iterator[None]:
+    """Inside the block, global attention sees ``window`` positions of its stage; None: all.
+
+    It is another model then, by the user's choice; windows that the model has stay as they are.
+
+    Raises:
+        ValueError: ``window`` is below 1.
+    """
+    if window is not None and window < 1:
+        raise ValueError(f"an attention window needs 1 position or more; got {window}")
+    layers = [m for m in model.modules() if isinstance(m, CausalSelfAttention) and m.window < 0]
+    try:
+        if window is not None:
+            for layer in layers:
+                layer.window = window
+        yield
+    finally:
+        for layer in layers:
+            layer.window = -1

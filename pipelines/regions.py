@@ -1,0 +1,31 @@
+"""Regions of a genome as samtools writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modalities.errors import InputError, UsageError
+
+
+def parse_region(region: str, lengths: dict[str, int], genome: str | Path) -> tuple[str, int, int]:
+    """``NAME`` or ``NAME:START-END`` to name and 0-based half-open bounds.
+
+    Names may hold colons: a whole record's name wins over a range.
+    """
+    if region in lengths:
+        return region, 0, lengths[region]
+    name, colon, bounds = region.rpartition(":")
+    first, _, last = bounds.replace(",", "").partition("-")
+    if not colon or not (first.isdecimal() and last.isdecimal()):
+        if name in lengths:
+            raise UsageError("--region", f"{region!r} is not NAME:START-END, 1-based")
+        name = region
+    if name not in lengths:
+        known = ", ".join(list(lengths)[:3]) + (", ..." if len(lengths) > 3 else "")
+        raise InputError(genome, f"no record {name!r}; it has {known}", where="--region")
+    start, end = int(first) - 1, int(last)
+    if not 0 <= start < end <= lengths[name]:
+        raise InputError(
+            genome, f"{first}-{last} is not within 1-{lengths[name]} of {name}", where="--region"
+        )
+    return name, start, end
