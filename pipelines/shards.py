@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from types import TracebackType
 import numpy as np
 
 from modalities.errors import UsageError
+from pipelines.files import check_folder
 from pipelines.manifest import MANIFEST, SPLITS, Block, Shard
 
 BLOCK_SIZE = 256 * 1024  # tokens
@@ -24,6 +26,7 @@ SHARD_SIZE = 256 * 1024 * 1024  # tokens
 # Bit 7 of a stored token: soft-masked. Only in shards whose manifest says ``soft_mask``.
 SOFT_MASK_BIT = 0x80
 _TAR_UNIT = 512
+_WRITTEN_HERE = re.compile(rf"({'|'.join(SPLITS)})-\d+\.tar|{re.escape(MANIFEST)}")
 
 
 @dataclass(frozen=True)
@@ -240,14 +243,20 @@ def new_folder(out: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     After a failure or an interrupt nothing new is left, and an old ``out`` is as it was.
 
     Raises:
-        UsageError: ``out`` exists without ``overwrite``, or is no folder of shards.
+        UsageError: ``out`` exists without ``overwrite``, is no folder, or holds other things than
+            shards.
     """
-    out = Path(out)
+    out = check_folder(out)
+    # A link stays one, and what it points to is replaced.
+    out = out.resolve() if out.is_symlink() else out
     if out.exists():
         if not overwrite:
             raise UsageError(out, "exists already; choose another --out, or give --overwrite")
-        if not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError(out, f"holds no {MANIFEST}: not shards, so not overwritten")
+        foreign = sorted(
+            path.name for path in out.iterdir() if not _WRITTEN_HERE.fullmatch(path.name)
+        )
+        if foreign:
+            raise UsageError(out, f"holds {foreign[0]}: not only shards, so not overwritten")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.partial")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -98,7 +98,9 @@ def word_frequencies(
 def _joined_strands(counts: np.ndarray, size: int) -> np.ndarray:
     """(N, 4**``size``) counts of words to those of a word and its reverse complement together."""
     word = np.arange(4**size)
-    other = sum((3 - (word >> 2 * place & 3)) << 2 * (size - 1 - place) for place in range(size))
+    other = np.zeros_like(word)
+    for place in range(size):
+        other |= (3 - (word >> 2 * place & 3)) << 2 * (size - 1 - place)
     kept = np.flatnonzero(word <= other)
     palindrome = other[kept] == kept
     return counts[:, kept] + counts[:, other[kept]] * ~palindrome

@@ -114,7 +114,7 @@ def embed_poolings(
         unit="base",
         unit_scale=True,
         desc="embed",
-        disable=not progress,
+        disable=None if progress else True,  # None: no bar where nobody looks on
         file=sys.stderr,
     )
     with bar, _computing(model, device) as where:
@@ -274,7 +274,9 @@ def main(args: argparse.Namespace) -> int:
         "checkpoint": str(args.checkpoint),
         "input": str(args.input),
     }
-    bar = tqdm(total=bases, unit="base", unit_scale=True, desc="embed", file=sys.stderr)
+    bar = tqdm(
+        total=bases, unit="base", unit_scale=True, desc="embed", disable=None, file=sys.stderr
+    )
     with bar, open_vectors(out, count, width, described) as writer:
         for part in in_parts(read_fasta_sequences(args.input), PART_TOKENS):
             names, sequences = [name for name, _ in part], [tokens for _, tokens in part]

@@ -160,15 +160,28 @@ def test_a_failure_leaves_nothing_and_keeps_what_was_there(tmp_path: Path) -> No
     assert (out / MANIFEST).read_text() == "new"
 
 
+def test_a_link_to_shards_stays_one(tmp_path: Path) -> None:
+    out, link = tmp_path / "disk" / "shards", tmp_path / "shards"
+    out.mkdir(parents=True)
+    (out / MANIFEST).write_text("old")
+    link.symlink_to(out)
+    with new_folder(link, overwrite=True) as folder:
+        (folder / MANIFEST).write_text("new")
+    assert link.is_symlink()
+    assert (out / MANIFEST).read_text() == "new"
+    assert [path.name for path in out.parent.iterdir()] == ["shards"]
+
+
 def test_only_shards_are_overwritten_and_only_when_asked(tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
     (tmp_path / "shards" / MANIFEST).write_text("{}")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("precious")
+    (tmp_path / "thesis" / MANIFEST).write_text("of something else")
     for name, overwrite, message in (
         ("shards", False, "give --overwrite"),
-        ("thesis", True, "not shards"),
-        ("thesis/chapter.tex", True, "not shards"),
+        ("thesis", True, "thesis: holds chapter.tex: not only shards"),
+        ("thesis/chapter.tex", True, "is a file; name a folder"),
     ):
         with (
             pytest.raises(UsageError, match=message),
