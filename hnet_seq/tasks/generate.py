@@ -1,0 +1,211 @@
+"""Continue sequences with a causal model: text as it comes, bases as FASTA, many at once.
+
+Prompts are --prompt arguments, or the records of a FASTA file (DNA) or the lines of a text file
+with --prompts. A sequence depends on its prompt, its seed and the options alone, not on what else
+is in the batch. With --show-chunks, a bar stands before each token that begins a chunk: one for
+every stage that begins one there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import TextIO
+
+import numpy as np
+import torch
+
+import modalities
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.generation import Token, generate
+from hnet_seq.model.sampling import Sampling
+from hnet_seq.tasks.arguments import add_device_argument
+from hnet_seq.tasks.sequences import read_fasta_sequences
+from modalities import text
+from modalities.base import Modality, Tokens
+from modalities.errors import InputError, UsageError
+from pipelines.compression import read_chunks
+from pipelines.files import check_file, replaced_file
+
+EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
+
+BAR = "|"
+_LINE = 80  # letters of a FASTA line
+_BATCH = 32  # sequences at once
+
+
+class Writer:
+    """Letters of one sequence from its tokens, as soon as they are whole characters."""
+
+    def __init__(self, modality: Modality, show_chunks: bool) -> None:
+        self._modality = modality
+        self._show_chunks = show_chunks
+        # A character of several bytes is held back until its last byte has come.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def letters(self, token: Token) -> str:
+        """What the token adds."""
+        bars = BAR * token.depth if self._show_chunks else ""
+        if self._modality is text.TEXT:
+            if token.token >= text.BEGIN:
+                return ""
+            byte = bytes([token.token])
+            return self._decoder.decode(byte if self._open else bars.encode() + byte)
+        return bars + self._modality.decode(np.array([token.token], np.uint8))
+
+    @property
+    def _open(self) -> bool:
+        """In the middle of a character: a bar there would cut it."""
+        return bool(self._decoder.getstate()[0])
+
+    def close(self) -> str:
+        """What a character that never ended adds."""
+        return self._decoder.decode(b"", final=True)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq generate``."""
+    parser.add_argument("checkpoint", help="checkpoint folder, run folder, hub id or .pt")
+    parser.add_argument("--prompt", action="append", metavar="LETTERS", help="may be repeated")
+    parser.add_argument("--prompts", metavar="FILE", help="FASTA for DNA, lines for text")
+    parser.add_argument("--out", metavar="FILE", help="write there instead of standard output")
+    parser.add_argument("--max-new-tokens", type=int, default=256, help="%(default)s")
+    parser.add_argument("--samples", type=int, default=1, help="of each prompt (%(default)s)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="0: likeliest token (1)")
+    parser.add_argument("--top-k", type=int, default=0, help="keep the k likeliest (all)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="keep this probability (1)")
+    parser.add_argument("--min-p", type=float, default=0.0, help="share of the likeliest (0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first sequence (%(default)s)")
+    parser.add_argument("--show-chunks", action="store_true", help="bars where chunks begin")
+    parser.add_argument("--modality", choices=("dna", "text"), help="if the checkpoint lacks it")
+    add_device_argument(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb."""
+    if bool(args.prompt) == bool(args.prompts):
+        raise UsageError("generate", "give --prompt LETTERS, or --prompts FILE")
+    for name, value in (("--max-new-tokens", args.max_new_tokens), ("--samples", args.samples)):
+        if value < 1:
+            raise UsageError(name, f"must be 1 or more; got {value}")
+    out = check_file(args.out) if args.out else None
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    modality = _modality(model, args.modality, args.checkpoint)
+    allowed = tuple(t for t in modality.scored_tokens if t < model.config.vocab_size)
+    try:
+        sampling = Sampling(args.temperature, args.top_k, args.top_p, args.min_p, allowed)
+    except ValueError as error:
+        name, _, rest = str(error).partition(":")
+        raise UsageError(f"--{name.replace('_', '-')}", rest.strip()) from None
+    prompts = [
+        (f"{name} sample {sample}" if args.samples > 1 else name, tokens)
+        for name, tokens in _prompts(args, modality)
+        for sample in range(args.samples)
+    ]
+    with replaced_file(out) if out else nullcontext(sys.stdout) as file:
+        for first in range(0, len(prompts), _BATCH):
+            batch = prompts[first : first + _BATCH]
+            ids = [torch.from_numpy(tokens.astype(np.int64)) for _, tokens in batch]
+            tokens = generate(
+                model,
+                ids,
+                args.max_new_tokens,
+                sampling=sampling,
+                stop_tokens=(text.END,) if modality is text.TEXT else (),
+                seeds=args.seed + first,
+            )
+            names = [name for name, _ in batch]
+            if len(prompts) == 1 and modality is text.TEXT:
+                _write_stream(file, tokens, Writer(modality, args.show_chunks))
+            else:
+                _write_records(file, names, tokens, modality, args.show_chunks)
+    return 0
+
+
+def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
+    stated = model.metadata.get("modality")
+    if asked and stated and asked != stated:
+        raise UsageError("--modality", f"{checkpoint} was trained on {stated}, not {asked}")
+    name = asked or stated
+    if name is None:
+        raise InputError(
+            checkpoint, "does not say what it was trained on; give --modality dna or text"
+        )
+    modality = modalities.get(name)
+    if modality.vocab_size > model.config.vocab_size:
+        raise InputError(
+            checkpoint,
+            f"has {model.config.vocab_size} tokens; {name} needs {modality.vocab_size}",
+        )
+    return modality
+
+
+def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, Tokens]]:
+    """Names and tokens of the prompts; those of text begin with the marker of a document."""
+    if modality is text.TEXT:
+        lines = args.prompt or _lines(args.prompts)
+        begin = np.array([text.BEGIN], np.uint8)
+        found = [
+            (f"prompt {number}", np.concatenate([begin, text.encode(line)]))
+            for number, line in enumerate(lines, 1)
+        ]
+    elif args.prompt:
+        found = []
+        for number, letters in enumerate(args.prompt, 1):
+            try:
+                tokens = modality.encode(letters)
+            except InputError as error:
+                raise UsageError("--prompt", f"prompt {number}, {error}") from None
+            if not len(tokens):
+                raise UsageError("--prompt", f"prompt {number} is empty; give a base at least")
+            found.append((f"prompt_{number}", tokens))
+    else:
+        found = list(read_fasta_sequences(args.prompts))
+    if not found:
+        raise InputError(args.prompts, "has no prompts")
+    return found
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return b"".join(read_chunks(path)).decode().splitlines()
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start + 1}"
+        raise InputError(path, "is not UTF-8; convert the text first", where=where) from None
+
+
+def _write_stream(file: TextIO, tokens: Iterator[Token], writer: Writer) -> None:
+    for token in tokens:
+        if letters := writer.letters(token):
+            file.write(letters)
+            if not token.prompt:
+                file.flush()
+    file.write(writer.close() + "\n")
+    file.flush()
+
+
+def _fasta_record(name: str, letters: str) -> str:
+    lines = (letters[start : start + _LINE] for start in range(0, len(letters), _LINE))
+    return "\n".join([f">{name}", *lines]) + "\n"
+
+
+def _json_line(name: str, letters: str) -> str:
+    return json.dumps({"name": name, "text": letters}, ensure_ascii=False) + "\n"
+
+
+def _write_records(
+    file: TextIO, names: list[str], tokens: Iterator[Token], modality: Modality, show_chunks: bool
+) -> None:
+    """A FASTA record (DNA) or a JSON line (text) for each sequence, in the order of the prompts."""
+    writers = [Writer(modality, show_chunks) for _ in names]
+    letters: list[list[str]] = [[] for _ in names]
+    for token in tokens:
+        letters[token.sequence].append(writers[token.sequence].letters(token))
+    record = _json_line if modality is text.TEXT else _fasta_record
+    for name, parts, writer in zip(names, letters, writers, strict=True):
+        file.write(record(name, "".join(parts) + writer.close()))
+    file.flush()
