@@ -223,6 +223,8 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("--annotation", "goes together with --out DIR")
     if not args.bed and not args.out:
         raise UsageError("segment", "nothing to write; give --bed FILE or --annotation with --out")
+    if not args.cache_limit >= 0:
+        raise UsageError("--cache-limit", f"is {args.cache_limit}; expected 0 or more GB")
     if args.bed:
         check_file(args.bed, "--bed")
     if args.out:
@@ -242,7 +244,7 @@ def main(args: argparse.Namespace) -> int:
         left_context=args.left_context,
         batch_tokens=args.batch_tokens,
         window=args.attention_window,
-        cache_limit=int(args.cache_limit * 1e9),
+        cache_limit=round(min(args.cache_limit, 1e9) * 1e9),
         progress=True,
     )
     annotations = None
