@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hnet_seq.ops import smooth, smooth_continue
 from hnet_seq.ops.packing import Packing
+from hnet_seq.ops.reversal import reverse
 
 _MIN_PROBABILITY = 1e-4
 
@@ -26,12 +27,20 @@ class Chunks:
             with a boundary are there.
     """
 
-    def __init__(self, boundary_mask: Tensor, packing: Packing, seen: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        boundary_mask: Tensor,
+        packing: Packing,
+        seen: Tensor | None = None,
+        bidirectional: bool = False,
+    ) -> None:
         """Cut.
 
         Args:
             seen: (slots,) chunks so far of sequences that go on.
+            bidirectional: treat both ends of a chunk alike.
         """
+        self.bidirectional = bidirectional
         self.starts = boundary_mask.nonzero().squeeze(1)  # the stage's one host synchronisation
         self._count = boundary_mask.cumsum(0)
         self._outer = packing
@@ -49,15 +58,34 @@ class Chunks:
             self.starts.numel(),
             slots=slots,
             offset=seen[slots],
+            every_slot=packing.every_slot and present.numel() == packing.num_sequences,
         )
 
     def downsample(self, h: Tensor) -> Tensor:
-        """(T, D) to (K, D): the vectors at the boundaries."""
-        return h.index_select(0, self.starts)
+        """(T, D) to (K, D): the vectors at the boundaries.
+
+        Of a bidirectional model the mean of a chunk's first and last vector, which both lie at a
+        boundary and have seen the whole sequence.
+        """
+        first = h.index_select(0, self.starts)
+        if not self.bidirectional:
+            return first
+        ends = F.pad(self.starts[1:], (0, 1), value=self._outer.total) - 1
+        return (first + h.index_select(0, ends)) / 2
 
     def smooth(self, z: Tensor, boundary_prob: Tensor) -> Tensor:
-        """(K, D) to (K, D) fp32: each chunk mixed with those before it by its probability."""
-        return smooth(z, self._probability(boundary_prob), self.packing)
+        """(K, D) to (K, D) fp32: each chunk mixed with those before it by its probability.
+
+        Of a bidirectional model the mean of this and its mirror image: each chunk mixed with those
+        after it by the probability of the boundary at its end.
+        """
+        p = self._probability(boundary_prob)
+        forwards = smooth(z, p, self.packing)
+        if not self.bidirectional:
+            return forwards
+        at_end = _of_next(p)
+        backwards = smooth(reverse(z, self.packing), reverse(at_end, self.packing), self.packing)
+        return (forwards + reverse(backwards, self.packing)) / 2
 
     def upsample(self, z: Tensor) -> Tensor:
         """(K, D) to (T, D): each token takes the vector of the chunk that it lies in."""
@@ -74,8 +102,7 @@ class Chunks:
             (T, D) fp32.
         """
         outer = self._outer
-        assert outer.slots is not None
-        still_open = state.index_select(0, outer.slots)
+        still_open = outer.gather(state).clone()  # the smoothing replaces it
         if self.starts.numel():
             averages = smooth_continue(z, self._probability(boundary_prob), self.packing, state)
             still_open = torch.cat([still_open, averages])
@@ -89,12 +116,26 @@ class Chunks:
         return p.clamp(_MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
 
 
-def confidence(boundary_prob: Tensor, boundary_mask: Tensor) -> Tensor:
+def _of_next(at_start: Tensor) -> Tensor:
+    """What holds at the end of each position (or chunk), from what holds at its start.
+
+    A sequence ends where the next begins, and there the probability is 1, as it shall be at an end;
+    so it is at the first of all, which stands for the end of the last.
+    """
+    return at_start.roll(-1)
+
+
+def confidence(boundary_prob: Tensor, boundary_mask: Tensor, bidirectional: bool = False) -> Tensor:
     """(T,) probability of the decision that was taken, as a factor of value 1.
 
     Straight through: the value is 1, the gradient that of the probability (equation 7).
+
+    Args:
+        bidirectional: the mean over the decisions before and after each position.
     """
     c = torch.where(boundary_mask, boundary_prob, 1 - boundary_prob)
+    if bidirectional:
+        c = (c + _of_next(c)) / 2
     return c + (1 - c).detach()
 
 

@@ -119,7 +119,7 @@ def _generate(
             step = model.step(
                 drawn[torch.tensor(keep, device=device)],
                 state,
-                torch.tensor(going, device=device),
+                None if len(going) == len(prompts) else torch.tensor(going, device=device),
             )
             logits = step.logits
             depths = chunk_depth([b.boundary_mask for b in step.boundaries], len(going))

@@ -13,10 +13,15 @@ class Router(nn.Module):
 
     p_t = (1 - cos(q(h_{t-1}), k(h_t))) / 2, and 1 at the start of each sequence; a chunk begins
     where p_t > 0.5. The released weights put q on the earlier token.
+
+    Args:
+        bidirectional: the cosine is the mean of this and that with q and k exchanged, so that a
+            boundary lies between two vectors, whichever of them is read first.
     """
 
-    def __init__(self, d_model: int) -> None:
+    def __init__(self, d_model: int, bidirectional: bool = False) -> None:
         super().__init__()
+        self.bidirectional = bidirectional
         self.d_model = d_model
         self.q_proj_layer = nn.Linear(d_model, d_model, bias=False)
         self.k_proj_layer = nn.Linear(d_model, d_model, bias=False)
@@ -34,19 +39,28 @@ class Router(nn.Module):
             state: the last vectors of sequences that go on; replaced in place.
         """
         if state is None:
-            probability = F.pad(self._between(h[:-1], h[1:]), (1, 0), value=1.0)
+            between = (
+                self._between_neighbours(h) if self.bidirectional else self._between(h[:-1], h[1:])
+            )
+            probability = F.pad(between, (1, 0), value=1.0)
             begins = packing.starts
         else:
-            assert packing.slots is not None
             assert packing.offset is not None
             previous = F.pad(h[:-1], (0, 0, 1, 0))
-            last = state.index_select(0, packing.slots).to(h.dtype)
+            last = packing.gather(state).to(h.dtype)
             probability = self._between(previous.index_copy(0, packing.starts, last), h)
             begins = packing.starts[packing.offset == 0]
-            state.index_copy_(0, packing.slots, h[packing.ends].to(state.dtype))
+            packing.scatter(state, h[packing.ends])
         probability = probability.index_fill(0, begins, 1.0)
         return probability, probability > 0.5
 
     def _between(self, earlier: Tensor, later: Tensor) -> Tensor:
         q, k = self.q_proj_layer(earlier).float(), self.k_proj_layer(later).float()
         return ((1 - F.cosine_similarity(q, k, dim=-1)) / 2).clamp(0, 1)
+
+    def _between_neighbours(self, h: Tensor) -> Tensor:
+        """(T, D) to (T - 1,): as :meth:`_between`, the same from either side."""
+        q, k = self.q_proj_layer(h).float(), self.k_proj_layer(h).float()
+        forwards = F.cosine_similarity(q[:-1], k[1:], dim=-1)
+        backwards = F.cosine_similarity(k[:-1], q[1:], dim=-1)
+        return ((1 - (forwards + backwards) / 2) / 2).clamp(0, 1)

@@ -80,16 +80,24 @@ def going_on(packing: Packing, state: HNetState, slots: Tensor | None) -> Packin
             gradients are on.
     """
     count = packing.num_sequences
+    every_slot = False
     if torch.is_grad_enabled():
         raise ValueError("a state is for inference: call under torch.no_grad()")
     if slots is None:
         if count > state.num_slots:
             raise ValueError(f"{count} sequences do not fit a state with {state.num_slots} slots")
         slots = torch.arange(count, device=packing.device)
+        every_slot = count == state.num_slots
     elif slots.shape != (count,):
         raise ValueError(f"slots: expected one for each of {count} sequences; got {slots.numel()}")
     elif len(set(slots.tolist())) < count or int(slots.min()) < 0 or slots.max() >= state.num_slots:
         raise ValueError(
             f"slots must differ and lie in 0 .. {state.num_slots - 1}; got {slots.tolist()}"
         )
-    return Packing(packing.cu_seqlens, packing.total, slots=slots, offset=state.seen[slots])
+    return Packing(
+        packing.cu_seqlens,
+        packing.total,
+        slots=slots,
+        offset=state.seen[slots],
+        every_slot=every_slot,
+    )

@@ -44,9 +44,11 @@ def causal_conv(x: Tensor, weight: Tensor, bias: Tensor, packing: Packing) -> Te
     return run("causal_conv", x, weight, bias, packing)
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1) -> Tensor:
-    """Causal attention inside each sequence; see :mod:`hnet_seq.ops.attention.naive`."""
-    return run("attention", q, k, v, packing, window)
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1, causal: bool = True
+) -> Tensor:
+    """Attention inside each sequence; see :mod:`hnet_seq.ops.attention.naive`."""
+    return run("attention", q, k, v, packing, window, causal)
 
 
 def smooth(z: Tensor, p: Tensor, packing: Packing) -> Tensor:

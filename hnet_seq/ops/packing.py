@@ -23,6 +23,7 @@ class Packing:
         slots: (S,) int64 the place of each sequence in a running state, no place twice; None
             where there is no state.
         offset: (S,) int64 tokens of each sequence that the state has seen; None for none.
+        every_slot: ``slots`` are all that the state has, in order: nothing need be gathered.
 
     Derived facts are computed once and shared by every layer of a stage. ``lengths`` and
     ``offsets`` are the only ones that need the host.
@@ -35,11 +36,13 @@ class Packing:
         *,
         slots: Tensor | None = None,
         offset: Tensor | None = None,
+        every_slot: bool = False,
     ) -> None:
         self.cu_seqlens = cu_seqlens
         self.total = int(cu_seqlens[-1]) if total is None else total
         self.slots = slots
         self.offset = offset
+        self.every_slot = every_slot
 
     @classmethod
     def from_lengths(cls, lengths: list[int], device: torch.device | str = "cpu") -> Packing:
@@ -110,6 +113,26 @@ class Packing:
     def ends(self) -> Tensor:
         """(S,) int64: the packed index of each sequence's last token in this batch."""
         return self.cu_seqlens[1:].long() - 1
+
+    @cached_property
+    def reversal(self) -> Tensor:
+        """(T,) int64: where each token lies when every sequence is read from its end."""
+        sequence = self.sequence_index
+        tokens = torch.arange(self.total, device=self.device)
+        return self.starts[sequence] + self.ends[sequence] - tokens
+
+    def gather(self, state: Tensor) -> Tensor:
+        """(slots, ...) to (S, ...): the state of each sequence; ``state`` itself for every slot."""
+        assert self.slots is not None
+        return state if self.every_slot else state.index_select(0, self.slots)
+
+    def scatter(self, state: Tensor, value: Tensor) -> None:
+        """Replace the state of each sequence by ``value`` (S, ...), in place."""
+        assert self.slots is not None
+        if not self.every_slot:
+            state.index_copy_(0, self.slots, value.to(state.dtype))
+        elif value is not state:
+            state.copy_(value)
 
     @property
     def one_token_each(self) -> bool:

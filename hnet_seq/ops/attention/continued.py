@@ -145,9 +145,7 @@ def _step(q: Tensor, packing: Packing, cache: KeyValueCache) -> Tensor:
     assert packing.slots is not None
     filled = (packing.position + 1).clamp(max=cache.capacity)
     visible = torch.arange(cache.capacity, device=q.device) < filled[:, None]
-    keys, values = (
-        t.index_select(0, packing.slots).transpose(1, 2) for t in (cache.keys, cache.values)
-    )
+    keys, values = (packing.gather(t).transpose(1, 2) for t in (cache.keys, cache.values))
     mask = visible[:, None, None]
     return F.scaled_dot_product_attention(q.unsqueeze(2), keys, values, attn_mask=mask).squeeze(2)
 

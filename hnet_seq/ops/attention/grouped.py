@@ -1,8 +1,8 @@
-"""Packed causal attention: one fused call for all sequences of one length.
+"""Packed attention: one fused call for all sequences of one length.
 
 A dense document mask would compute every pair of sequences to throw it away. Windowed attention
-is cut into bands: a query block sees its own keys and those of the block before, so the cost is
-linear in the length.
+is cut into bands: a query block sees its own keys and those of the block before, and without
+causality those of the block after, so the cost is linear in the length.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from hnet_seq.ops.packing import Packing
 MIN_BAND = 64  # tokens: narrower bands cost more calls than they save products
 
 
-def _global(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """(n, H, L, d), causal."""
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+def _global(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+    """(n, H, L, d)."""
+    return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
 def _banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
@@ -47,7 +47,32 @@ def _banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :length]
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1) -> Tensor:
+def _banded_both_sides(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """(n, H, L, d), each query on its ``window`` predecessors and successors and itself."""
+    n, length = q.shape[0], q.shape[2]
+    band = max(window, MIN_BAND)
+    blocks = -(-length // band)
+    fill = blocks * band - length
+    q = F.pad(q, (0, 0, 0, fill)).unflatten(2, (blocks, band))
+    k, v = (F.pad(t, (0, 0, band, band + fill)).unfold(2, 3 * band, band) for t in (k, v))
+    first = torch.arange(blocks, device=q.device)[:, None, None] * band
+    i = first + torch.arange(band, device=q.device)[:, None]
+    j = first + torch.arange(-band, 2 * band, device=q.device)
+    visible = ((i - j).abs() <= window) & (j >= 0) & (j < length)
+    # A query that fills the last block sees itself: of no key at all the softmax would be NaN.
+    mask = visible | (i == j)  # (blocks, band, 3 band)
+    out = F.scaled_dot_product_attention(
+        q.transpose(1, 2).flatten(0, 1),
+        k.permute(0, 2, 1, 4, 3).flatten(0, 1),
+        v.permute(0, 2, 1, 4, 3).flatten(0, 1),
+        attn_mask=mask.repeat(n, 1, 1).unsqueeze(1),
+    )
+    return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :length]
+
+
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1, causal: bool = True
+) -> Tensor:
     """As :func:`hnet_seq.ops.attention.naive.attention`."""
     lengths = packing.lengths
     groups: dict[int, list[int]] = defaultdict(list)  # length -> sequences
@@ -61,8 +86,12 @@ def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -
     for length, members in groups.items():
         stacked = torch.stack([pieces[m] for m in members], dim=1)  # (3, n, L, H, d)
         q_g, k_g, v_g = stacked.transpose(2, 3).unbind(0)
-        banded = 0 <= window < length - 1
-        out = _banded(q_g, k_g, v_g, window) if banded else _global(q_g, k_g, v_g)
+        if not 0 <= window < length - 1:
+            out = _global(q_g, k_g, v_g, causal)
+        elif causal:
+            out = _banded(q_g, k_g, v_g, window)
+        else:
+            out = _banded_both_sides(q_g, k_g, v_g, window)
         outputs.extend(out.transpose(1, 2).unbind(0))
         order.extend(members)
     in_order = sorted(range(len(order)), key=order.__getitem__)

@@ -1,4 +1,4 @@
-"""Causal attention inside each packed sequence, one query at a time."""
+"""Attention inside each packed sequence, one query at a time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from torch import Tensor
 from hnet_seq.ops.packing import Packing
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1) -> Tensor:
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1, causal: bool = True
+) -> Tensor:
     """softmax(q k' / sqrt(d)) v over the visible keys.
 
     Key j is seen from query i of the same sequence when 0 <= i - j, and i - j <= window if
-    window >= 0.
+    window >= 0; without ``causal`` the same of |i - j|.
 
     Args:
         q, k, v: (T, H, d).
-        window: tokens to the left; -1 for all.
+        window: tokens to the left, and without ``causal`` to the right; -1 for all.
 
     Returns:
         (T, H, d).
@@ -26,9 +28,10 @@ def attention(q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -
     outputs = []
     scale = 1 / math.sqrt(q.shape[-1])
     for sequence in torch.split(torch.arange(q.shape[0], device=q.device), packing.lengths):
-        first = int(sequence[0])
+        first, last = int(sequence[0]), int(sequence[-1])
         for i in sequence.tolist():
             start = first if window < 0 else max(first, i - window)
-            scores = torch.einsum("hd,jhd->hj", q[i], k[start : i + 1]) * scale
-            outputs.append(torch.einsum("hj,jhd->hd", scores.softmax(-1), v[start : i + 1]))
+            stop = 1 + (i if causal else last if window < 0 else min(last, i + window))
+            scores = torch.einsum("hd,jhd->hj", q[i], k[start:stop]) * scale
+            outputs.append(torch.einsum("hj,jhd->hd", scores.softmax(-1), v[start:stop]))
     return torch.stack(outputs)

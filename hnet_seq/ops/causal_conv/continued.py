@@ -23,15 +23,14 @@ def causal_conv_continue(
     Returns:
         (T, C).
     """
-    assert packing.slots is not None
-    past = state.index_select(0, packing.slots).to(x.dtype)
+    past = packing.gather(state).to(x.dtype)
     reach = past.shape[1]
     if packing.one_token_each:
         window = torch.cat([past, x.unsqueeze(1)], dim=1)  # (S, W, C)
         u = torch.addcmul(bias, window[:, 0], weight[:, 0])
         for tap in range(1, reach + 1):
             u.addcmul_(window[:, tap], weight[:, tap])
-        state.index_copy_(0, packing.slots, window[:, 1:].to(state.dtype))
+        packing.scatter(state, window[:, 1:])
         return F.silu(u, inplace=True)
     # Each sequence with its past in front; what the past itself would give is thrown away.
     extended = x.new_empty(packing.total + past.shape[0] * reach, x.shape[1])
@@ -43,5 +42,5 @@ def causal_conv_continue(
     bounds = packing.cu_seqlens + reach * F.pad(sequences + 1, (1, 0)).to(torch.int32)
     y = causal_conv(extended, weight, bias, Packing(bounds, extended.shape[0]))
     last = own[packing.ends][:, None] + torch.arange(1 - reach, 1, device=x.device)
-    state.index_copy_(0, packing.slots, extended[last].to(state.dtype))
+    packing.scatter(state, extended[last])
     return y[own]

@@ -21,8 +21,7 @@ def smooth_continue(z: Tensor, p: Tensor, packing: Packing, state: Tensor) -> Te
     Returns:
         (K, D) fp32.
     """
-    assert packing.slots is not None
-    past = state.index_select(0, packing.slots)
+    past = packing.gather(state)
     if packing.one_token_each:
         y = torch.lerp(past, z.float(), p.float().unsqueeze(1))
     else:
@@ -31,5 +30,5 @@ def smooth_continue(z: Tensor, p: Tensor, packing: Packing, state: Tensor) -> Te
         before = F.pad(running, (1, 0))[packing.starts]
         reach = (running - before[packing.sequence_index]).exp().float()
         y.addcmul_(reach.unsqueeze(1), past[packing.sequence_index])
-    state.index_copy_(0, packing.slots, y[packing.ends])
+    packing.scatter(state, y if packing.one_token_each else y[packing.ends])
     return y

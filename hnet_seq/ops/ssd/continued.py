@@ -32,12 +32,11 @@ def ssd_continue(
     Returns:
         (T, H, P) fp32.
     """
-    assert packing.slots is not None
     x, dt, A, B, C, D = (t.float() for t in (x, dt, A, B, C, D))
-    entering = state.index_select(0, packing.slots)
+    entering = packing.gather(state)
     step = _step if packing.one_token_each else _segments
     y, leaving = step(x, dt, A, B, C, D, packing, entering)
-    state.index_copy_(0, packing.slots, leaving)
+    packing.scatter(state, leaving)
     return y
 
 
