@@ -1,4 +1,4 @@
-"""Causal self-attention with rotary positions, over packed sequences."""
+"""Self-attention with rotary positions, over packed sequences."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hnet_seq.ops import KeyValueCache, attention, attention_continue
 from hnet_seq.ops.packing import Packing
+from hnet_seq.ops.reversal import both_ways
 
 _ROTARY_BASE = 10000.0
 
@@ -31,15 +32,25 @@ def rotate(x: Tensor, position: Tensor, dims: int) -> Tensor:
     return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], dim=-1)
 
 
-class CausalSelfAttention(nn.Module):
-    """Multi-head attention; (T, D) to (T, D).
+class SelfAttention(nn.Module):
+    """Multi-head attention; (T, D) to (T, D). Causal unless bidirectional.
 
     Args:
-        window: tokens seen to the left, -1 for all.
+        window: tokens seen to the left, and of a bidirectional model to the right; -1 for all.
+        bidirectional: later tokens are seen too. What rotary positions make of "before" and
+            "after" is evened out: positions also count from the end, and the mean is taken.
     """
 
-    def __init__(self, d_model: int, num_heads: int, rotary_emb_dim: int, window: int) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        num_heads: int,
+        rotary_emb_dim: int,
+        window: int,
+        bidirectional: bool = False,
+    ) -> None:
         super().__init__()
+        self.bidirectional = bidirectional
         self.num_heads = num_heads
         self.rotary_emb_dim = rotary_emb_dim
         self.window = window
@@ -55,10 +66,17 @@ class CausalSelfAttention(nn.Module):
 
     def forward(self, x: Tensor, packing: Packing, state: KeyValueCache | None = None) -> Tensor:
         qkv = self.Wqkv(x).unflatten(-1, (3, self.num_heads, -1))  # (T, 3, H, d)
+        if self.bidirectional and self.rotary_emb_dim:
+            assert state is None
+            out = both_ways(lambda qkv: self._mix(qkv, packing, None), packing, qkv)
+        else:
+            out = self._mix(qkv, packing, state)
+        return self.out_proj(out.flatten(1))
+
+    def _mix(self, qkv: Tensor, packing: Packing, state: KeyValueCache | None) -> Tensor:
+        """(T, 3, H, d) to (T, H, d)."""
         q, k = rotate(qkv[:, :2], packing.position, self.rotary_emb_dim).unbind(1)
         v = qkv[:, 2]
         if state is None:
-            out = attention(q, k, v, packing, self.window)
-        else:
-            out = attention_continue(q, k, v, packing, state)
-        return self.out_proj(out.flatten(1))
+            return attention(q, k, v, packing, self.window, not self.bidirectional)
+        return attention_continue(q, k, v, packing, state)

@@ -24,9 +24,10 @@ class SSMConfig:
 
 @dataclass
 class AttentionConfig:
-    """Causal self-attention, one value per stage from the outside in.
+    """Self-attention, one value per stage from the outside in.
 
-    ``window_size`` counts the tokens seen to the left; -1 sees all.
+    ``window_size`` counts the tokens seen to the left, and of a bidirectional model as many to the
+    right; -1 sees all.
     """
 
     num_heads: list[int] = field(default_factory=list)
@@ -46,6 +47,8 @@ class HNetConfig:
         tie_embeddings: one matrix for the embedding and the output.
         boundary_policies: where each stage's chunks begin, from the outside in; empty where all
             are learned, and then left out of the JSON, as the released files do not have it.
+        bidirectional: every position sees the whole sequence, for
+            :class:`hnet_seq.model.masked_lm.HNetForMaskedLM`; left out of the JSON where False.
     """
 
     arch_layout: list[Any] = field(default_factory=list)
@@ -56,6 +59,7 @@ class HNetConfig:
     attn_cfg: AttentionConfig = field(default_factory=AttentionConfig)
     tie_embeddings: bool = False
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
+    bidirectional: bool = False
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> HNetConfig:
@@ -80,6 +84,8 @@ class HNetConfig:
         values = dataclasses.asdict(self)
         if not self.boundary_policies:
             del values["boundary_policies"]
+        if not self.bidirectional:
+            del values["bidirectional"]
         return values
 
     def boundary_policy(self, stage: int) -> BoundaryPolicy:
@@ -115,6 +121,8 @@ class HNetConfig:
                 )
         if any(a > b for a, b in zip(self.d_model, self.d_model[1:], strict=False)):
             raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
+        if not isinstance(self.bidirectional, bool):
+            raise ValueError(f"bidirectional: expected true or false; got {self.bidirectional!r}")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
         if self.boundary_policies and len(self.boundary_policies) != levels - 1:

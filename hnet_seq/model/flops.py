@@ -30,7 +30,8 @@ def flops_per_token(config: HNetConfig, context: float, tokens_per_chunk: list[f
         per_position += 2 * 3 * width * width  # router's q and k, residual projection
         total += share * per_position
         share /= tokens_per_chunk[stage]
-        total += share * 4 * width  # smoothing, as a recurrence
+        directions = 2 if config.bidirectional else 1
+        total += share * directions * 4 * width  # smoothing, as a recurrence
     innermost = len(layout.stages)
     return total + share * _stack(config, layout.innermost, innermost, context * share)
 
@@ -47,6 +48,10 @@ def _layer(config: HNetConfig, layer: LayerSpec, stage: int, length: float) -> f
         visible = (length + 1) / 2
         if 0 <= window < length:
             visible = window + 1 - window * (window + 1) / (2 * length)
+        if config.bidirectional:
+            visible = 2 * visible - 1  # as many to the right
+            if config.attn_cfg.rotary_emb_dim[stage]:
+                visible *= 2  # once for each way to count positions
         return mlp + 2 * 4 * width * width + 2 * 2 * visible * width
     ssm = config.ssm_cfg
     inner, state = ssm.expand * width, ssm.d_state
@@ -55,4 +60,5 @@ def _layer(config: HNetConfig, layer: LayerSpec, stage: int, length: float) -> f
     projections = 2 * width * (inner + channels + heads) + 2 * inner * width
     pairs = (_SCAN_BLOCK + 1) / 2  # visible tokens of a block
     scan = 2 * pairs * (state + inner) + 2 * 2 * state * inner
-    return mlp + projections + scan + 2 * ssm.d_conv * channels
+    mixing = scan + 2 * ssm.d_conv * channels
+    return mlp + projections + (2 if config.bidirectional else 1) * mixing

@@ -60,6 +60,7 @@ class HNet(nn.Module):
         super().__init__()
         layout = config.layout
         self.stage = stage
+        self.bidirectional = config.bidirectional
         d_model = config.d_model[stage]
         growth = d_model - config.d_model[max(stage - 1, 0)]
         self.pad_dimension = nn.Parameter(torch.zeros(growth)) if growth else None
@@ -69,7 +70,7 @@ class HNet(nn.Module):
             spec = layout.stages[stage]
             self.boundary_policy: BoundaryPolicy = config.boundary_policy(stage)
             self.encoder = Stack(spec.encoder, config, stage)
-            self.routing_module = Router(d_model)
+            self.routing_module = Router(d_model, config.bidirectional)
             self.residual_proj = nn.Linear(d_model, d_model)
             self.main_network = HNet(config, stage + 1)
             self.decoder = Stack(spec.decoder, config, stage)
@@ -77,7 +78,16 @@ class HNet(nn.Module):
             self.main_network = Stack(layout.innermost, config, stage)
 
     def new_state(self, slots: int, device: torch.device) -> HNetState:
-        """The state of ``slots`` sequences that have not begun."""
+        """The state of ``slots`` sequences that have not begun.
+
+        Raises:
+            ValueError: the model is bidirectional: all it computes depends on later tokens.
+        """
+        if self.bidirectional:
+            raise ValueError(
+                "a bidirectional model has no running state: it reads whole sequences; for "
+                "generation and streaming train one with bidirectional: false"
+            )
         seen = torch.zeros(slots, dtype=torch.int64, device=device)
         if self.encoder is None:
             assert isinstance(self.main_network, Stack)
@@ -127,14 +137,15 @@ class HNet(nn.Module):
             residual = self.residual_proj(h.float())
         prob, mask = self._boundaries(h, tokens, packing, state)
         inner_state = state.inner if state else None
-        chunks = Chunks(mask, packing, inner_state.seen if inner_state else None)
+        seen = inner_state.seen if inner_state else None
+        chunks = Chunks(mask, packing, seen, self.bidirectional)
         inner = self._inner(h, tokens, chunks, inner_state)
         if state is None:
             spread = chunks.upsample(chunks.smooth(inner.hidden, prob))
         else:
             assert state.smoothed is not None
             spread = chunks.smooth_and_upsample(inner.hidden, prob, state.smoothed)
-        spread = spread * confidence(prob, mask).unsqueeze(-1)
+        spread = spread * confidence(prob, mask, self.bidirectional).unsqueeze(-1)
         hidden = self.decoder(spread + residual, packing, state.decoder if state else None)
         own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
         return HNetOutput(

@@ -28,7 +28,8 @@ def initialize(
     """Set every weight of the hierarchy in place.
 
     Linear weights are N(0, 0.02); those that write to a residual stream are scaled down by the
-    square root of the additions on the path through them. The router starts as the identity.
+    square root of the additions on the path through them. The router starts as the identity, that
+    of a bidirectional model near it.
 
     Args:
         residual_proj: ``zero`` as published, so that at first all information passes through the
@@ -51,6 +52,11 @@ def _initialize(
         _stack(stack, generator, additions)
     for projection in (level.routing_module.q_proj_layer, level.routing_module.k_proj_layer):
         nn.init.eye_(projection.weight)
+        if level.bidirectional:
+            # The two are exchangeable there: equal at first, they would stay equal.
+            projection.weight += torch.empty_like(projection.weight).normal_(
+                std=_STD, generator=generator
+            )
     nn.init.zeros_(level.residual_proj.bias)
     if residual_proj == "identity":
         nn.init.eye_(level.residual_proj.weight)

@@ -18,6 +18,7 @@ from hnet_seq.ops import (
     ssd_continue,
 )
 from hnet_seq.ops.packing import Packing
+from hnet_seq.ops.reversal import both_ways
 
 
 @dataclass
@@ -46,10 +47,15 @@ class Mamba2(nn.Module):
     """in_proj -> causal conv -> selective state space -> gated norm -> out_proj; (T, D) to (T, D).
 
     One group: all heads share B and C.
+
+    Args:
+        bidirectional: convolution and state space also run from the end of each sequence, with the
+            same weights, and the mean goes on to the norm.
     """
 
-    def __init__(self, d_model: int, config: SSMConfig) -> None:
+    def __init__(self, d_model: int, config: SSMConfig, bidirectional: bool = False) -> None:
         super().__init__()
+        self.bidirectional = bidirectional
         self.d_inner = config.expand * d_model
         self.d_state = config.d_state
         self.num_heads = self.d_inner // MAMBA_HEAD_DIM
@@ -74,6 +80,16 @@ class Mamba2(nn.Module):
     def forward(self, x: Tensor, packing: Packing, state: Mamba2State | None = None) -> Tensor:
         widths = [self.d_inner, self.d_inner + 2 * self.d_state, self.num_heads]
         z, xBC, dt = self.in_proj(x).split(widths, dim=-1)
+        dt = F.softplus(dt + self.dt_bias)
+        if self.bidirectional:
+            assert state is None
+            y = both_ways(lambda xBC, dt: self._mix(xBC, dt, packing, None), packing, xBC, dt)
+        else:
+            y = self._mix(xBC, dt, packing, state)
+        return self.out_proj(gated_rms_norm(y.flatten(1), z, self.norm.weight, EPS))
+
+    def _mix(self, xBC: Tensor, dt: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor:
+        """(T, C) and step sizes (T, H) to (T, H, P)."""
         taps, bias = self.conv1d.weight.squeeze(1), self.conv1d.bias
         assert bias is not None
         if state is None:
@@ -82,9 +98,7 @@ class Mamba2(nn.Module):
             xBC = causal_conv_continue(xBC, taps, bias, packing, state.conv)
         x, B, C = xBC.split([self.d_inner, self.d_state, self.d_state], dim=-1)
         x = x.unflatten(-1, (self.num_heads, MAMBA_HEAD_DIM))
-        dt, A = F.softplus(dt + self.dt_bias), -self.A_log.exp()
+        A = -self.A_log.exp()
         if state is None:
-            y = ssd(x, dt, A, B, C, self.D, packing)
-        else:
-            y = ssd_continue(x, dt, A, B, C, self.D, packing, state.ssm)
-        return self.out_proj(gated_rms_norm(y.flatten(1), z, self.norm.weight, EPS))
+            return ssd(x, dt, A, B, C, self.D, packing)
+        return ssd_continue(x, dt, A, B, C, self.D, packing, state.ssm)

@@ -42,7 +42,7 @@ from hnet_seq.model.released import released_file, released_metadata
 from hnet_seq.model.torch_file import read_torch_file
 
 if TYPE_CHECKING:
-    from hnet_seq.model.causal_lm import HNetForCausalLM
+    from hnet_seq.model.language_model import HNetLanguageModel
 
 __all__ = [
     "CONFIG",
@@ -56,7 +56,6 @@ __all__ = [
     "owned_state",
     "read_checkpoint",
     "read_json",
-    "save_pretrained",
     "save_weights",
 ]
 
@@ -207,11 +206,6 @@ def load_weights(
     return model
 
 
-def save_pretrained(model: HNetForCausalLM, folder: str | Path) -> None:
-    """Write a language model; see :func:`save_weights`."""
-    save_weights(model, folder)
-
-
 def load_pretrained(
     where: str | Path,
     device: str | torch.device | None = None,
@@ -219,12 +213,15 @@ def load_pretrained(
     dtype: torch.dtype | None = None,
     config: str | Path | None = None,
     revision: str | None = None,
-) -> HNetForCausalLM:
-    """Load a language model; see :func:`load_weights`."""
-    from hnet_seq.model.causal_lm import HNetForCausalLM
+) -> HNetLanguageModel:
+    """Load a language model, masked if its configuration is bidirectional, else causal.
+
+    See :func:`load_weights` for the arguments.
+    """
+    from hnet_seq.model.masked_lm import language_model
 
     return load_weights(
-        HNetForCausalLM, where, device, dtype=dtype, config=config, revision=revision
+        language_model, where, device, dtype=dtype, config=config, revision=revision
     )
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias, cast
 
 from torch import Tensor, nn
 
-from hnet_seq.model.attention import CausalSelfAttention
+from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.layout import LayerSpec, StackSpec
 from hnet_seq.model.mamba2 import Mamba2, Mamba2State
@@ -25,13 +25,17 @@ class Layer(nn.Module):
         super().__init__()
         d_model = config.d_model[stage]
         self.norm1 = RMSNorm(d_model)
-        self.mixer: Mamba2 | CausalSelfAttention
+        self.mixer: Mamba2 | SelfAttention
         if spec.mixer == "mamba2":
-            self.mixer = Mamba2(d_model, config.ssm_cfg)
+            self.mixer = Mamba2(d_model, config.ssm_cfg, config.bidirectional)
         else:
             attn = config.attn_cfg
-            self.mixer = CausalSelfAttention(
-                d_model, attn.num_heads[stage], attn.rotary_emb_dim[stage], attn.window_size[stage]
+            self.mixer = SelfAttention(
+                d_model,
+                attn.num_heads[stage],
+                attn.rotary_emb_dim[stage],
+                attn.window_size[stage],
+                config.bidirectional,
             )
         self.norm2 = RMSNorm(d_model) if spec.mlp else None
         self.mlp = SwiGLU(d_model, config.d_intermediate[stage]) if spec.mlp else None

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hnet_seq.model.attention import CausalSelfAttention
+from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.state import HNetState, going_on
@@ -157,7 +157,7 @@ def attention_window(model: nn.Module, window: int | None) -> Iterator[None]:
     """
     if window is not None and window < 1:
         raise ValueError(f"an attention window needs 1 position or more; got {window}")
-    layers = [m for m in model.modules() if isinstance(m, CausalSelfAttention) and m.window < 0]
+    layers = [m for m in model.modules() if isinstance(m, SelfAttention) and m.window < 0]
     try:
         if window is not None:
             for layer in layers:

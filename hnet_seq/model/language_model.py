@@ -1,0 +1,185 @@
+"""What the language models share: embedding, H-Net and output head over packed or padded ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
+from hnet_seq.model.initialization import ResidualInit, initialize
+from hnet_seq.model.padding import pad, padded_packing
+from hnet_seq.model.pretrained import load_weights, save_weights
+from hnet_seq.ops.packing import Packing
+
+_EMBEDDING_STD = 1.0
+_HEAD_STD = 0.02
+
+
+@dataclass(frozen=True)
+class LanguageModelOutput:
+    """Token logits and what the H-Net did.
+
+    Attributes:
+        logits: (T, V), or (B, L, V) for padded input, zero at padding.
+        boundaries, chunks, hidden: packed, see :class:`hnet_seq.model.hnet.HNetOutput`.
+    """
+
+    logits: Tensor
+    boundaries: list[StageBoundaries]
+    chunks: list[Tensor]
+    hidden: Tensor
+
+
+class HNetLanguageModel(nn.Module):
+    """Predicts tokens of raw sequences; the subclass says which.
+
+    Args:
+        config: shape of the model.
+        seed: the initial weights depend on it alone.
+        residual_proj: see :func:`hnet_seq.model.initialization.initialize`.
+
+    Attributes:
+        metadata: what the weights were trained on, saved beside them.
+        bidirectional: whether a configuration must be, for what the subclass predicts.
+
+    Raises:
+        ValueError: the configuration is bidirectional where it must not be, or is not.
+    """
+
+    bidirectional: ClassVar[bool]
+
+    def __init__(
+        self, config: HNetConfig, *, seed: int = 0, residual_proj: ResidualInit = "zero"
+    ) -> None:
+        super().__init__()
+        if config.bidirectional is not self.bidirectional:
+            raise ValueError(_wrong_direction(type(self).__name__, config.bidirectional))
+        self.config = config
+        self.metadata: dict[str, str] = {}
+        width = config.d_model[0]
+        self.embeddings = nn.Embedding(config.vocab_size, width)
+        self.backbone = HNet(config)
+        self.lm_head = nn.Linear(width, config.vocab_size, bias=False)
+        if config.tie_embeddings:
+            self.lm_head.weight = self.embeddings.weight
+        if self.embeddings.weight.device.type != "meta":
+            self._initialize(seed, residual_proj)
+
+    def _initialize(self, seed: int, residual_proj: ResidualInit) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        initialize(self.backbone, generator, residual_proj)
+        nn.init.normal_(self.lm_head.weight, std=_HEAD_STD, generator=generator)
+        # Tied, the one matrix is an embedding first: normalised inputs forgive its scale.
+        nn.init.normal_(self.embeddings.weight, std=_EMBEDDING_STD, generator=generator)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        where: str | Path,
+        device: str | torch.device | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        config: str | Path | None = None,
+        revision: str | None = None,
+    ) -> Self:
+        """Load weights; in evaluation mode.
+
+        Args:
+            where: a checkpoint folder; a run folder, for its last checkpoint; a released ``.pt``
+                file; or ``owner/name`` on the hub.
+            device: a GPU if there is one, else the CPU, when None.
+            dtype: of the weights in memory, fp32 when None.
+            config: the JSON that describes the model, where it is not beside the weights.
+            revision: a branch, tag or commit on the hub.
+
+        Raises:
+            FileNotFoundError: no weights there.
+            ValueError: the files are damaged, do not fit each other, or would run code; or the
+                model is of the other kind, causal or bidirectional.
+        """
+        return load_weights(cls, where, device, dtype=dtype, config=config, revision=revision)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the weights and ``config.json``; complete files or none."""
+        save_weights(self, folder)
+
+    @property
+    def num_stages(self) -> int:
+        """Levels of chunking; 0 for an isotropic model."""
+        return self.config.num_stages
+
+    def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
+        """(T,) ids to the hidden states before the output head."""
+        return self.backbone(self.embeddings(input_ids), input_ids, packing)
+
+    def forward(
+        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+    ) -> LanguageModelOutput:
+        """Logits of every position.
+
+        Args:
+            input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+            cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
+            mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
+
+        Raises:
+            ValueError: the shapes do not fit, or a sequence is empty.
+        """
+        if input_ids.dim() == 2:
+            if cu_seqlens is not None:
+                raise ValueError("cu_seqlens goes with packed (T,) ids, not with (B, L)")
+            packing, tokens = padded_packing(input_ids, mask)
+            out = self.encode(input_ids.flatten().index_select(0, tokens), packing)
+            logits = pad(self.lm_head(out.hidden), tokens, input_ids.shape)
+        elif input_ids.dim() == 1:
+            if mask is not None:
+                raise ValueError("mask goes with (B, L) ids; packed ids take cu_seqlens")
+            out = self.encode(input_ids, given_packing(input_ids, cu_seqlens))
+            logits = self.lm_head(out.hidden)
+        else:
+            raise ValueError(f"input_ids must be (T,) or (B, L); got {tuple(input_ids.shape)}")
+        return LanguageModelOutput(logits, out.boundaries, out.chunks, out.hidden)
+
+
+def given_packing(input_ids: Tensor, cu_seqlens: Tensor | None) -> Packing:
+    """The packing of (T,) ids that a caller hands in; one sequence without ``cu_seqlens``.
+
+    Raises:
+        ValueError: ``cu_seqlens`` does not describe the ids.
+    """
+    if cu_seqlens is None:
+        cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
+    return Packing.from_user(cu_seqlens, input_ids.numel())
+
+
+def _wrong_direction(name: str, bidirectional: bool) -> str:
+    if bidirectional:
+        return (
+            f"{name}: the configuration is bidirectional, so every position has seen the next "
+            "token already; HNetForMaskedLM takes it"
+        )
+    return (
+        f"{name}: a masked token is predicted from both sides, and the configuration is causal; "
+        "set bidirectional: true, or take HNetForCausalLM"
+    )
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Summed loss in nats.
+
+    Args:
+        logits: (T, V).
+        targets: (T,) the token to predict (the one that follows, or the one that is masked), -100
+            where there is none.
+        weights: (T,) factor of each position's loss.
+    """
+    if weights is None:
+        return F.cross_entropy(logits.float(), targets, ignore_index=-100, reduction="sum")
+    losses = F.cross_entropy(logits.float(), targets, ignore_index=-100, reduction="none")
+    return (losses * weights).sum()
