@@ -85,12 +85,17 @@ class TrainConfig:
     """The run. ``*_every`` count optimiser steps; 0 means only at the end.
 
     Attributes:
+        objective: ``causal``, the next token; ``masked``, hidden tokens, which needs
+            ``model.bidirectional``.
+        mask_rate: share of the tokens that a masked objective asks for.
         max_chunks: per stage, from the outside in, the most chunks computed at once: a micro-batch
             with more is computed in pieces of whole sequences. 0 or absent: no bound; one number
             bounds stage 0. It bounds memory and leaves gradients as they are.
     """
 
     steps: int = 1000
+    objective: str = "causal"
+    mask_rate: float = 0.15
     residual_proj: str = "zero"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -123,6 +128,7 @@ class ExperimentConfig:
                 f"train.ratio_loss.hold: boundaries follow {rules}; only learned ones can be held"
             )
         train.max_chunks = _max_chunks(train.max_chunks, stages)
+        self._validate_objective()
         if train.optimizer.stage_multipliers and len(train.optimizer.stage_multipliers) != (
             stages + 1
         ):
@@ -152,6 +158,24 @@ class ExperimentConfig:
         if train.residual_proj not in ("zero", "identity"):
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
+            )
+
+    def _validate_objective(self) -> None:
+        objective, rate = self.train.objective, self.train.mask_rate
+        if objective not in ("causal", "masked"):
+            raise ValueError(f"train.objective: {objective!r} is not causal or masked")
+        if self.model.bidirectional != (objective == "masked"):
+            raise ValueError(
+                f"train.objective: {objective}, but model.bidirectional is "
+                f"{str(self.model.bidirectional).lower()}; a masked objective needs true, a causal "
+                "one false"
+            )
+        if not 0 < rate <= 1:
+            raise ValueError(f"train.mask_rate: expected above 0 and at most 1; got {rate}")
+        if objective == "masked" and self.data.soft_mask_weight != 1:
+            raise ValueError(
+                "data.soft_mask_weight: weighs the next token, and a masked objective has none; "
+                "leave it at 1"
             )
 
 

@@ -1,20 +1,24 @@
-"""Pretrain an H-Net on shards: next-token prediction and the ratio loss."""
+"""Pretrain an H-Net on shards: next-token or masked-token prediction, and the ratio loss."""
 
 from __future__ import annotations
 
 import argparse
 import platform
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from hnet_seq.config import ExperimentConfig, load_experiment, save_experiment
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.masked_lm import language_model
+from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
+from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
@@ -64,16 +68,19 @@ def pretrain(
         config.data.micro_batch_tokens or config.data.batch_tokens
     )
     feed = Feed(train, per_step, config.data.workers)
-    vocabulary = train.manifest.vocab_size
+    vocabulary, mask = train.manifest.vocab_size, ""
+    if isinstance(train, MaskedBatches):
+        vocabulary, mask = train.vocab_size, " with the mask"
     if config.model.vocab_size < vocabulary:
         raise UsageError(
             config.data.sources[0].path,
-            f"has a vocabulary of {vocabulary}; model.vocab_size is {config.model.vocab_size}",
+            f"has a vocabulary of {vocabulary}{mask}; model.vocab_size is "
+            f"{config.model.vocab_size}",
         )
     if resume:
-        model = HNetForCausalLM.from_pretrained(folder.latest(), device)
+        model = load_pretrained(folder.latest(), device)
     else:
-        model = HNetForCausalLM(
+        model = language_model(
             config.model,
             seed=config.seed,
             residual_proj="identity" if config.train.residual_proj == "identity" else "zero",
@@ -95,7 +102,10 @@ def pretrain(
 def _sources(config: ExperimentConfig) -> tuple[TokenBatches, TokenBatches | None]:
     data = config.data
     path = data.sources[0].path
-    train = TokenBatches(
+    batches: Callable[..., TokenBatches] = TokenBatches
+    if config.train.objective == "masked":
+        batches = partial(MaskedBatches, mask_rate=config.train.mask_rate)
+    train = batches(
         path,
         split="train",
         context=data.context,
@@ -107,7 +117,7 @@ def _sources(config: ExperimentConfig) -> tuple[TokenBatches, TokenBatches | Non
     if not train.manifest.tokens("validation"):
         return train, None
     context = data.validation_context or data.context
-    validation = TokenBatches(
+    validation = batches(
         path,
         split="validation",
         context=context,

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNet
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.statistics import ratio_counts
 from pipelines.batches import PackedBatch
@@ -37,7 +37,7 @@ class OverBudget(Exception):
 
 
 @contextmanager
-def chunk_budget(model: HNetForCausalLM, limits: Sequence[int]) -> Iterator[None]:
+def chunk_budget(model: HNetLanguageModel, limits: Sequence[int]) -> Iterator[None]:
     """Raise :class:`OverBudget` inside the block from a batch with too many chunks.
 
     A single sequence is let through whatever it has: there is nothing to cut.
@@ -61,7 +61,7 @@ def chunk_budget(model: HNetForCausalLM, limits: Sequence[int]) -> Iterator[None
 
 
 def fit(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     batch: PackedBatch,
     limits: Sequence[int],
     forward: Callable[[PackedBatch], Any],

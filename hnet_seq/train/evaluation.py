@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from hnet_seq.model.causal_lm import HNetForCausalLM, cross_entropy
+from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.train.statistics import BoundaryStatistics
 from pipelines.batches import TokenBatches
 
 
 @torch.inference_mode()
-def evaluate(model: HNetForCausalLM, source: TokenBatches) -> dict[str, Any]:
+def evaluate(model: HNetLanguageModel, source: TokenBatches) -> dict[str, Any]:
     """Score a finite source once, in order.
 
     Returns:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from hnet_seq.config import OptimizerConfig
-from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNet
+from hnet_seq.model.language_model import HNetLanguageModel
 
 _N_GPT = 4.6  # tokens (bytes) of one GPT-2 token, the paper's reference
 
@@ -51,7 +51,7 @@ def parameter_groups(model: nn.Module) -> dict[tuple[int, bool], list[str]]:
 
 
 def build_optimizer(
-    model: HNetForCausalLM, config: OptimizerConfig, targets: list[float]
+    model: HNetLanguageModel, config: OptimizerConfig, targets: list[float]
 ) -> torch.optim.AdamW:
     """The optimiser; each group's ``peak`` is its rate before the schedule."""
     multipliers = config.stage_multipliers or stage_multipliers(model.config.d_model, targets)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
 
@@ -70,7 +70,7 @@ class RunFolder:
 
     # Checkpoints -------------------------------------------------------------------------------
 
-    def save(self, model: HNetForCausalLM, state: dict[str, Any], step: int, keep: int) -> Path:
+    def save(self, model: HNetLanguageModel, state: dict[str, Any], step: int, keep: int) -> Path:
         """Write a checkpoint completely, then give it its name, then drop the oldest."""
         target = self.checkpoints / f"step-{step:06d}"
         partial = self.checkpoints / f".{target.name}.partial"

@@ -1,0 +1,120 @@
+"""The masked-token objective: hide some tokens and ask for them (Devlin et al. 2019, section 3.1).
+
+Of the chosen tokens 80% become the mask, 10% a random token and 10% stay: the model cannot tell
+which tokens it will be asked for, so it must describe all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import modalities
+from modalities.base import Modality
+from pipelines.batches import IGNORED, PackedBatch, TokenBatches
+
+MASK = "<mask>"
+MASKED, REPLACED = 0.8, 0.1  # the rest of the chosen tokens stay
+_VERSION = 1  # of the draw; another one is another order of training
+_PHILOX_WORDS = 4  # outputs of one count
+
+
+def mask_tokens(
+    tokens: np.ndarray,
+    *,
+    seed: int,
+    first: int,
+    rate: float,
+    mask_token: int,
+    eligible: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hide tokens at random.
+
+    What happens to a token depends on the seed and its place in the stream of all training tokens
+    alone, so not on the batches that the stream is cut into. An epoch later the place is another.
+
+    Args:
+        tokens: (T,) int64.
+        first: place of the first of them in the stream, ``step`` times the tokens of a step.
+        rate: share of the eligible tokens that are chosen.
+        mask_token: what stands for a hidden token.
+        eligible: tokens that may be chosen; random tokens are drawn from them too.
+
+    Returns:
+        the ids to read (T,), and the targets (T,): the tokens themselves where they were chosen,
+        -100 elsewhere.
+    """
+    draws = _draws(seed, first, tokens.size)
+    chosen = (draws >> np.uint64(32)) < np.uint64(round(rate * 2**32))
+    chosen &= np.isin(tokens, eligible)
+    fate = (draws >> np.uint64(16) & np.uint64(0xFFFF)) / 2**16
+    other = np.asarray(eligible, np.int64)[(draws & np.uint64(0xFFFF)) % np.uint64(len(eligible))]
+    ids = np.where(chosen & (fate < MASKED), mask_token, tokens)
+    ids = np.where(chosen & (fate >= MASKED) & (fate < MASKED + REPLACED), other, ids)
+    return ids, np.where(chosen, tokens, IGNORED)
+
+
+def mask_token(modality: Modality) -> int:
+    """The id that stands for a hidden token; one more than the vocabulary if it names none."""
+    vocabulary = modality.vocabulary
+    return vocabulary.index(MASK) if MASK in vocabulary else len(vocabulary)
+
+
+class MaskedBatches(TokenBatches):
+    """Batches whose targets are hidden tokens of the sequence itself.
+
+    Args:
+        shard_dir, seed, options: as for :class:`pipelines.batches.TokenBatches`.
+        mask_rate: share of the scored tokens that are asked for.
+    """
+
+    def __init__(
+        self, shard_dir: str | Path, *, mask_rate: float, seed: int = 0, **options: Any
+    ) -> None:
+        super().__init__(shard_dir, seed=seed, **options)
+        modality = modalities.get(self.manifest.modality)
+        self.seed = seed
+        self.mask_rate = mask_rate
+        self.mask_token = mask_token(modality)
+        self.eligible = modality.scored_tokens
+        drawn = (_VERSION, seed, mask_rate, MASKED, REPLACED, self.mask_token, self.eligible)
+        text = f"{self.fingerprint}/masked/{drawn}"
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def vocab_size(self) -> int:
+        """Ids that a model needs: the vocabulary and the mask."""
+        return max(self.manifest.vocab_size, self.mask_token + 1)
+
+    def __getitem__(self, k: int) -> PackedBatch:
+        """Batch k.
+
+        Raises:
+            IndexError: as :class:`pipelines.batches.TokenBatches`.
+        """
+        batch = super().__getitem__(k)
+        ids, targets = mask_tokens(
+            batch.input_ids,
+            seed=self.seed,
+            first=k * self.batch_tokens,
+            rate=self.mask_rate,
+            mask_token=self.mask_token,
+            eligible=self.eligible,
+        )
+        return replace(batch, input_ids=ids, targets=targets, weights=None)
+
+
+def _draws(seed: int, first: int, count: int) -> np.ndarray:
+    """(count,) uint64, numbers ``first`` and on of a stream that the seed determines.
+
+    Raw Philox output, which NumPy keeps from version to version and which can begin anywhere.
+    """
+    key = hashlib.sha256(f"{seed}/mask".encode()).digest()[:16]
+    generator = np.random.Philox(key=int.from_bytes(key, "little"))
+    counts, skipped = divmod(first, _PHILOX_WORDS)
+    return generator.advance(counts).random_raw(skipped + count)[skipped:]
