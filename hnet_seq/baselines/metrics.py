@@ -1,4 +1,4 @@
-"""Accuracy, Matthews correlation and area under the ROC curve, for two classes or more."""
+"""Accuracy, Matthews correlation, area under the ROC curve and F1, for two classes or more."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class Metrics(TypedDict):
     accuracy: float
     mcc: float
     auroc: float | None
+    f1: float
 
 
 class ScoreRow(Metrics):
@@ -31,7 +32,8 @@ def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> Met
     Returns:
         accuracy in 0..1; mcc in -1..1, 0 for a constant prediction; auroc in 0..1, of class 1 for
         two classes, else the mean of each class against the rest over the classes that occur.
-        auroc is None where only one class occurs.
+        auroc is None where only one class occurs. f1 in 0..1, the mean of the F1 of each class that
+        occurs or is predicted.
     """
     predicted = probabilities.argmax(1)
     present = np.unique(labels)
@@ -45,7 +47,16 @@ def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> Met
         accuracy=float(np.mean(predicted == labels)),
         mcc=_matthews_correlation(predicted, labels, probabilities.shape[1]),
         auroc=auroc,
+        f1=_macro_f1(predicted, labels, probabilities.shape[1]),
     )
+
+
+def _macro_f1(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
+    hits = np.bincount(labels[predicted == labels], minlength=num_classes)
+    either = np.bincount(predicted, minlength=num_classes) + np.bincount(
+        labels, minlength=num_classes
+    )
+    return float((2 * hits / np.maximum(either, 1))[either > 0].mean())
 
 
 def _matthews_correlation(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
@@ -73,11 +84,12 @@ def score_row(
 def format_table(rows: list[ScoreRow]) -> str:
     """Rows as aligned text, models above baselines in the order given."""
     width = max(len("classifier"), *(len(row["name"]) for row in rows))
-    lines = [f"{'classifier':{width}}  accuracy    MCC  AUROC"]
+    lines = [f"{'classifier':{width}}  accuracy    MCC  AUROC     F1"]
     for row in rows:
         auroc = "  n/a" if row["auroc"] is None else f"{row['auroc']:5.3f}"
         lines.append(
-            f"{row['name']:{width}}  {row['accuracy']:8.3f}  {row['mcc']:5.3f}  {auroc}"
+            f"{row['name']:{width}}  {row['accuracy']:8.3f}  {row['mcc']:5.3f}  {auroc}  "
+            f"{row['f1']:5.3f}"
             f"{'  (baseline)' if row['kind'] == 'baseline' else ''}"
         )
     return "\n".join(lines)

@@ -267,7 +267,7 @@ class _Run:
             unit="tok",
             unit_scale=True,
             desc="finetune",
-            disable=not progress,
+            disable=None if progress else True,  # None: no bar where nobody looks on
             file=sys.stderr,
         )
         with bar:

@@ -36,15 +36,19 @@ class Packed:
 
 
 def encode_sequences(
-    sequences: Sequence[str | Tokens], modality: Modality, vocab_size: int
+    sequences: Sequence[str | Tokens],
+    modality: Modality,
+    vocab_size: int,
+    *,
+    for_learning: bool = True,
 ) -> list[Tokens]:
     """Letters or tokens to tokens that a model of ``vocab_size`` tokens can read.
 
     Raises:
-        InputError: none at all; or one that is empty, not of the modality, outside the
-            vocabulary, or without any token that says something (N only), with its index.
+        InputError: one that is empty, not of the modality, or outside the vocabulary, with its
+            index. For learning also: none at all, or one without any known letter (N only).
     """
-    if not len(sequences):
+    if for_learning and not len(sequences):
         raise InputError(None, "no sequences; give some")
     scored = np.zeros(256, bool)
     scored[list(modality.scored_tokens)] = True
@@ -52,8 +56,7 @@ def encode_sequences(
     for index, sequence in enumerate(sequences):
         where = f"sequence {index}"
         if not len(sequence):
-            raise InputError(None, "is empty: it has nothing to learn from; leave it out",
-                             where=where)  # fmt: skip
+            raise InputError(None, "is empty; leave it out", where=where)
         if isinstance(sequence, str):
             try:
                 sequence = modality.encode(sequence)
@@ -71,12 +74,11 @@ def encode_sequences(
                 f"holds token {sequence.max()}; the model knows 0 to {vocab_size - 1}",
                 where=where,
             )
-        if not scored[sequence].any():
+        if for_learning and not scored[sequence].any():
             unknown = modality.vocabulary[int(sequence[0])]
             raise InputError(
                 None,
-                f"holds no {modality.name} letter that is known, all are {unknown} or the like: "
-                "it has nothing to learn from; leave it out",
+                f"holds only {unknown} and the like: nothing to learn from; leave it out",
                 where=where,
             )
         encoded.append(sequence)

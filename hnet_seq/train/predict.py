@@ -50,11 +50,15 @@ def predict(
         device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
 
     Raises:
-        InputError: a sequence that is empty, not of the modality, or without a known letter.
+        InputError: a sequence that is empty or not of the modality, with its index.
         UsageError: unknown strands, or ``average`` for a modality of one strand.
     """
     logits = _predict(model, sequences, strands, batch_tokens, device, progress)
-    return torch.stack(logits).numpy()
+    return (
+        torch.stack(logits).numpy()
+        if logits
+        else np.empty((0, len(model.head_config.names)), np.float32)
+    )
 
 
 def predict_positions(
@@ -87,7 +91,7 @@ def _predict(
     modality = modality_of(model)
     chosen = strands or model.metadata.get("strands", "none")
     complement = strand_table(modality, chosen) if chosen == "average" else None
-    tokens = encode_sequences(sequences, modality, model.config.vocab_size)
+    tokens = encode_sequences(sequences, modality, model.config.vocab_size, for_learning=False)
     lengths = np.array([len(sequence) for sequence in tokens], np.int64)
     found: list[Tensor] = [torch.empty(0)] * len(tokens)
     bar = tqdm(
@@ -95,7 +99,7 @@ def _predict(
         unit="tok",
         unit_scale=True,
         desc="predict",
-        disable=not progress,
+        disable=None if progress else True,  # None: no bar where nobody looks on
         file=sys.stderr,
     )
     with bar, computing(model, device) as where, torch.inference_mode():

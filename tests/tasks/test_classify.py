@@ -79,7 +79,7 @@ def test_train_scores_every_pooling_beside_every_baseline(trained: Path) -> None
     rows = results["rows"]
     assert [row["name"] for row in rows] == MODELS + BASELINES
     assert [row["kind"] for row in rows] == ["model"] * 3 + ["baseline"] * 4
-    assert all({"name", "kind", "accuracy", "mcc", "auroc"} == set(row) for row in rows)
+    assert all({"name", "kind", "accuracy", "mcc", "auroc", "f1"} == set(row) for row in rows)
     assert (results["n_train"], results["n_test"]) == (60, 40)
     assert results["classes"] == ["alpha", "zeta"]
     assert results["duplicates"] == {
