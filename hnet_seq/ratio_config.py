@@ -38,7 +38,8 @@ class RatioLossConfig:
         statistics: what the shares of the loss are taken over: ``batch``, a micro-batch (the
             paper); ``document``, each sequence by itself, and the mean of their losses;
             ``ranks``, the micro-batches of all processes.
-        hold: keep the achieved ratio at the target, see :mod:`hnet_seq.train.ratio_control`.
+        hold: raise the weights as far as it takes to hold the targets, see
+            :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least.
     """
 
     targets: list[float] = field(default_factory=list)

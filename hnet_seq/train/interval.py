@@ -64,7 +64,6 @@ class Interval:
             {
                 "target": goal,
                 "target_in_force": ratio.targets[s],
-                "loss_target": ratio.loss_targets[s],
                 "weight": ratio.weights[s],
                 **summary,
                 "ratio_loss": self.ratio_loss[s] / self.steps,

@@ -5,6 +5,7 @@ Batch k is a function of (shards, seed, k), so the position in the data is the s
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from hnet_seq.config import ExperimentConfig
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.evaluation import evaluate
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.interval import Interval
@@ -37,7 +38,7 @@ class Trainer:
     def __init__(
         self,
         config: ExperimentConfig,
-        model: HNetForCausalLM,
+        model: HNetLanguageModel,
         train: Feed,
         validation: Any,
         folder: RunFolder,
@@ -53,6 +54,8 @@ class Trainer:
         self.optimizer = build_optimizer(model, config.train.optimizer, ratio.targets)
         self.step = 0
         self.tokens = 0
+        # What bits_per_token is over, where that is not every token.
+        self._scored = {"objective": "masked"} if config.train.objective == "masked" else {}
         self._interval = Interval.of_stages(model.num_stages)
         self._ratio = self.control.in_force(0)
 
@@ -66,7 +69,7 @@ class Trainer:
             "data_fingerprint": self.train_feed.fingerprint,
             "optimizer": self.optimizer.state_dict(),
             "interval": self._interval.state(),
-            "ratio_integrals": self.control.integrals,
+            "ratio_control": self.control.state(),
         }
         self.model.metadata["step"] = str(self.step)
         self.folder.save(self.model, state, self.step, self.config.train.keep_checkpoints)
@@ -84,14 +87,14 @@ class Trainer:
             raise InputError(
                 checkpoint, "the shards differ from those this run began with; resume needs them"
             )
-        if "ratio_integrals" not in state:
+        if "ratio_control" not in state:
             raise InputError(
                 checkpoint, "an older version wrote it; finish the run with that, or start anew"
             )
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.tokens = state["step"], state["tokens"]
         self._interval = Interval.from_state(state["interval"])
-        self.control.integrals = state["ratio_integrals"]
+        self.control.restore(state["ratio_control"])
         self.folder.rewind_metrics(self.step)
 
     # Training ----------------------------------------------------------------------------------
@@ -151,17 +154,18 @@ class Trainer:
     def _log_train(self, bar: tqdm[Any]) -> None:
         interval, self._interval = self._interval, Interval.of_stages(self.model.num_stages)
         goals = self.config.train.ratio_loss.targets
-        record = {"event": "train", "step": self.step, "tokens": self.tokens}
-        record |= interval.record(goals, self._ratio)
+        record: dict[str, Any] = {"event": "train", "step": self.step, "tokens": self.tokens}
+        record |= self._scored | interval.record(goals, self._ratio)
         self.folder.log(record)
         chunks = "/".join(f"{stage['tokens_per_chunk']:.2f}" for stage in record["stages"])
         bar.set_postfix_str(
             f"{record['bits_per_token']:.3f} bits" + (f", {chunks} per chunk" if chunks else "")
         )
         if interval.over_budget:
-            bar.write(
+            _say(
+                bar,
                 f"warning: {interval.over_budget} sequences had more chunks than "
-                "train.max_chunks and were computed whole; lower data.context or raise the bound"
+                "train.max_chunks and were computed whole; lower data.context or raise the bound",
             )
 
     def _log_validation(self, bar: tqdm[Any]) -> None:
@@ -177,16 +181,18 @@ class Trainer:
             "event": "validation",
             "step": self.step,
             "tokens": self.tokens,
+            **self._scored,
             **result,
             "seconds": round(time.perf_counter() - started, 3),
         }
         self.folder.log(result)
-        bar.write(
-            f"step {self.step}: validation {result['bits_per_token']:.4f} bits per token "
-            f"over {result['scored_tokens']:,} tokens"
+        _say(
+            bar,
+            f"step {self.step}: validation {result['bits_per_token']:.4f} bits per "
+            f"{'masked ' if self._scored else ''}token over {result['scored_tokens']:,} tokens",
         )
         for warning in ratio_warnings(result["stages"], self._ratio.targets):
-            bar.write(f"warning: {warning}")
+            _say(bar, f"warning: {warning}")
 
     def _progress(self) -> tqdm[Any]:
         total = self.config.train.steps * self.config.data.batch_tokens
@@ -202,3 +208,7 @@ class Trainer:
 
 def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
+
+
+def _say(bar: tqdm[Any], text: str) -> None:
+    bar.write(text, file=sys.stderr)  # results go to stdout, the course of things does not

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hnet_seq.model.causal_lm import CausalLMOutput, HNetForCausalLM, cross_entropy
 from hnet_seq.model.hnet import StageBoundaries
+from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput, cross_entropy
 from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
 from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit
 from hnet_seq.train.interval import Interval
@@ -65,7 +65,9 @@ class Objective:
         max_chunks: per stage, the most chunks computed at once; 0 for no bound.
     """
 
-    def __init__(self, model: HNetForCausalLM, statistics: str, max_chunks: Sequence[int]) -> None:
+    def __init__(
+        self, model: HNetLanguageModel, statistics: str, max_chunks: Sequence[int]
+    ) -> None:
         self.model = model
         self.statistics = statistics
         self.max_chunks = max_chunks
@@ -97,7 +99,7 @@ class Objective:
             self._add(piece, self._forward(piece), whole, step, ratio, interval)
         return counts
 
-    def _forward(self, batch: PackedBatch) -> CausalLMOutput:
+    def _forward(self, batch: PackedBatch) -> LanguageModelOutput:
         return self.model(self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens))
 
     def _whole(self, batch: PackedBatch, counts: Tensor, step: Extent) -> _MicroBatch:
@@ -110,7 +112,7 @@ class Objective:
     def _add(
         self,
         piece: PackedBatch,
-        out: CausalLMOutput,
+        out: LanguageModelOutput,
         whole: _MicroBatch,
         step: Extent,
         ratio: RatioInForce,
@@ -120,7 +122,7 @@ class Objective:
         nats = cross_entropy(out.logits, self._tensor(piece.targets), weights)
         loss = nats / max(1, step.scored)
         for s, stage in enumerate(out.boundaries):
-            term = whole.share * self._ratio_loss(stage, ratio.loss_targets[s], whole, s)
+            term = whole.share * self._ratio_loss(stage, ratio.targets[s], whole, s)
             loss = loss + ratio.weights[s] * term
             interval.ratio_loss[s] += term.item()
             interval.penalty += ratio.weights[s] * term.item()

@@ -12,11 +12,14 @@ def world_size() -> int:
 
 
 def summed_over_ranks(values: Tensor) -> Tensor:
-    """The sum of a small tensor over all processes, on its own device; no gradient.
+    """The sum of a small tensor over all processes; no gradient.
 
     Every process must call it, with tensors of one shape.
     """
-    total = values.detach().clone()
-    if world_size() > 1:
-        dist.all_reduce(total)
-    return total
+    if world_size() == 1:
+        return values.detach()
+    # NCCL only sums what lies on a GPU.
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    total = values.detach().to(device, copy=True)
+    dist.all_reduce(total)
+    return total.to(values.device)

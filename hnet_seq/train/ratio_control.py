@@ -1,10 +1,13 @@
 """The ratio loss over a run: scheduled targets and weights, and a controller that holds the ratio.
 
-The loss alone is proportional control. At its rest point its pull equals the push of the cross
-entropy towards more or fewer chunks, so the achieved ratio misses the target by an amount that
-grows as the weight shrinks. The controller adds the integral: as long as chunks come out shorter
-than asked, the target that the loss is given grows, and the other way round. With
-N' = 1 + (N - 1) exp(u), every step changes u by GAIN log(N / achieved).
+At the rest point of training the pull of the ratio loss equals the push of the cross entropy
+towards more or fewer chunks, so the achieved ratio misses the target by what the weight allows. The
+controller raises the weight as long as the ratio is off by more than it tolerates, and lowers it,
+never below the configured one, while the ratio is right. With e a moving average over steps of
+log(achieved / target), every step changes the logarithm of the weight by GAIN (|e| - TOLERANCE).
+
+Acting on the target given to the loss instead removes the whole error without a large weight, but
+swings: see docs/ratio.md for both.
 """
 
 from __future__ import annotations
@@ -19,8 +22,11 @@ from torch import Tensor
 from hnet_seq.ratio_config import RatioLossConfig
 from hnet_seq.train.ranks import summed_over_ranks
 
-GAIN = 0.05
-_LIMIT = 3.0  # of u: past it, the integral would only take longer to come back
+GAIN = 0.6
+TOLERANCE = 0.01
+HEAVIEST = 5.0  # weight: beyond it the ratio would be all that is learned
+_MEMORY = 0.9  # of the moving average, a step
+_LARGEST = 0.25  # error of one step: the first steps of a run may be off by factors
 
 
 @dataclass(frozen=True)
@@ -28,41 +34,46 @@ class RatioInForce:
     """What holds at one step, per stage from the outside in.
 
     Attributes:
-        targets: tokens per chunk asked for.
+        targets: tokens per chunk.
         weights: of the ratio loss.
-        loss_targets: the target given to the loss; differs from ``targets`` where it is held.
     """
 
     targets: list[float]
     weights: list[float]
-    loss_targets: list[float]
 
 
 class RatioControl:
-    """Schedules, and the controller's integrals.
+    """Schedules, and the controller.
 
     Args:
         steps: of the whole run; schedules are in shares of them.
 
     Attributes:
-        integrals: u of each stage, saved with checkpoints.
+        errors: moving average of log(achieved / target) of each stage.
+        raised: logarithm of the factor by which each stage's weight is raised, at least 0.
     """
 
     def __init__(self, config: RatioLossConfig, steps: int) -> None:
         self.config = config
         self.steps = steps
-        self.integrals = [0.0] * len(config.targets)
+        self.errors = [0.0] * len(config.targets)
+        self.raised = [0.0] * len(config.targets)
+
+    def state(self) -> dict[str, list[float]]:
+        """Plain values for a checkpoint; :meth:`restore` reads them."""
+        return {"errors": list(self.errors), "raised": list(self.raised)}
+
+    def restore(self, state: dict[str, list[float]]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.errors, self.raised = list(state["errors"]), list(state["raised"])
 
     def in_force(self, step: int) -> RatioInForce:
         """Targets and weights of optimiser step ``step`` (0-based)."""
         config, at = self.config, step / self.steps
         targets = _along([(p.at, p.targets) for p in config.target_schedule], at, config.targets)
         weights = _along([(p.at, p.weights) for p in config.weight_schedule], at, config.weights)
-        given = [
-            1 + (target - 1) * math.exp(u)
-            for target, u in zip(targets, self.integrals, strict=True)
-        ]
-        return RatioInForce(targets, weights, given if config.hold else targets)
+        held = [w * math.exp(u) for w, u in zip(weights, self.raised, strict=True)]
+        return RatioInForce(targets, held)
 
     def update(self, step: int, counts: Tensor) -> None:
         """Take note of what step ``step`` achieved; the same on all processes.
@@ -72,10 +83,15 @@ class RatioControl:
         """
         if not self.config.hold:
             return
-        targets = self.in_force(step).targets
+        force = self.in_force(step)
         for s, (positions, chunks) in enumerate(summed_over_ranks(counts).tolist()):
-            u = self.integrals[s] + GAIN * math.log(targets[s] * chunks / positions)
-            self.integrals[s] = min(_LIMIT, max(-_LIMIT, u))
+            error = math.log(positions / chunks / force.targets[s])
+            error = min(_LARGEST, max(-_LARGEST, error))
+            self.errors[s] = _MEMORY * self.errors[s] + (1 - _MEMORY) * error
+            configured = force.weights[s] / math.exp(self.raised[s])
+            most = max(0.0, math.log(HEAVIEST / configured))
+            raised = self.raised[s] + GAIN * (abs(self.errors[s]) - TOLERANCE)
+            self.raised[s] = min(most, max(0.0, raised))
 
 
 def _along(
