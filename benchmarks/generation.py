@@ -1,0 +1,68 @@
+"""Tokens per second of generation: a batch of sequences against one after the other, in one run.
+
+    python benchmarks/generation.py [experiment] [--batch 8] [--tokens 64] [--prompt 256]
+
+Random weights generate at the speed of trained ones, but cut at other places, so the number of
+tokens per chunk is held by a stride.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+from hnet_seq import HNetForCausalLM  # first: it sets how torch's threads wait
+from hnet_seq.config import load_experiment
+from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
+
+import torch  # isort: skip
+
+
+def main() -> None:
+    """Print prefill and step rates, and the ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("experiment", nargs="?", default="ecoli_demo")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=64, help="of each sequence")
+    parser.add_argument("--prompt", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    model = HNetForCausalLM(load_experiment(args.experiment).model).eval()
+    generator = torch.Generator().manual_seed(0)
+    prompts = [torch.randint(0, 4, (args.prompt,), generator=generator) for _ in range(args.batch)]
+    # Different phases, so that the sequences begin chunks at different steps.
+    for i, prompt in enumerate(prompts):
+        prompts[i] = prompt[: args.prompt - i % 3]
+    rules = [BoundaryPolicy("stride", every=3)] * model.num_stages
+
+    def seconds(batches: list[list[torch.Tensor]]) -> float:
+        """Time of the steps alone, greedy."""
+        total = 0.0
+        for batch in batches:
+            bounds = torch.tensor([0, *[len(p) for p in batch]]).cumsum(0)
+            out, state = model.prefill(torch.cat(batch), bounds)
+            began = time.perf_counter()
+            for _ in range(args.tokens):
+                out = model.step(out.logits.argmax(-1), state)
+            total += time.perf_counter() - began
+        return total
+
+    ratios, rates = [], []
+    with use_boundary_policy(model, rules):
+        seconds([prompts])
+        for _ in range(args.rounds):
+            together, single = seconds([prompts]), seconds([[p] for p in prompts])
+            ratios.append(single / together)
+            rates.append(args.batch * args.tokens / together)
+    print(f"experiment            {args.experiment}, {torch.get_num_threads()} threads")
+    print(f"batch                 {args.batch} prompts of {args.prompt}, {args.tokens} new tokens")
+    print(f"batched tokens/s      {statistics.median(rates):.0f}")
+    print(
+        f"one by one / batched  {statistics.median(ratios):.2f}"
+        f"  ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()
