@@ -9,12 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
-from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import ResidualInit, initialize
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.padding import padded_packing
-from hnet_seq.model.pretrained import load_weights, locate, read_json, save_weights
+from hnet_seq.model.pretrained import (
+    load_pretrained,
+    load_weights,
+    locate,
+    read_json,
+    save_weights,
+)
 from hnet_seq.ops.packing import Packing
 
 HEAD = "head.json"
@@ -22,7 +28,7 @@ _HEAD_STD = 0.02
 
 
 class HNetWithHead(nn.Module):
-    """Embeddings and H-Net, named as in :class:`HNetForCausalLM`, and a ``head`` of a subclass.
+    """Embeddings and H-Net, named as in :class:`HNetLanguageModel`, and a ``head`` of a subclass.
 
     Args:
         config: shape of the H-Net.
@@ -71,7 +77,7 @@ class HNetWithHead(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def from_causal_lm(cls, model: HNetForCausalLM, head: HeadConfig, *, seed: int = 0) -> Self:
+    def from_causal_lm(cls, model: HNetLanguageModel, head: HeadConfig, *, seed: int = 0) -> Self:
         """A fresh head on a language model's backbone, which both then share.
 
         Args:
@@ -115,7 +121,7 @@ class HNetWithHead(nn.Module):
                 f"{path}: a language model without a {HEAD}; give head=HeadConfig(...) for a "
                 "fresh head, and fine-tune it"
             )
-        source = stored or HNetForCausalLM.from_pretrained(path, device)
+        source = stored or load_pretrained(path, device)
         return cls._on(
             source.embeddings, source.backbone, source.config, source.metadata, head, seed
         ).eval()

@@ -48,7 +48,8 @@ class TokenHead(nn.Module):
 class HNetForTokenClassification(HNetWithHead):
     """Predicts a class at every position; see :class:`HNetWithHead`.
 
-    An H-Net is causal: a position's prediction sees the tokens up to it, none that follow.
+    On a causal H-Net a position's prediction sees the tokens up to it, none that follow; on a
+    bidirectional one it sees them all.
     """
 
     problems: ClassVar[tuple[str, ...]] = ("per_position",)

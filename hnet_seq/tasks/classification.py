@@ -20,7 +20,7 @@ from hnet_seq.baselines.logistic import LogisticModel, fit_logistic
 from hnet_seq.baselines.metrics import ScoreRow, score_row
 from hnet_seq.baselines.sequence_features import score_baselines
 from hnet_seq.heads.pooling import CHUNK_POOLINGS
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.embed import BATCH_TOKENS, Strands, embed_poolings
 from hnet_seq.tasks.labelled_table import read_table
 from hnet_seq.tasks.windows import LabelledWindows
@@ -77,7 +77,7 @@ class Classification:
 
 
 def classify(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     task: Task,
     *,
     poolings: Sequence[str],
@@ -135,7 +135,7 @@ def classify(
     return Classification(rows, probes, duplicates)
 
 
-def default_poolings(model: HNetForCausalLM) -> list[str]:
+def default_poolings(model: HNetLanguageModel) -> list[str]:
     """What ``classify train`` compares, the one whose probe it keeps first."""
     poolings = ["chunks", "bases", "last"]
     return poolings if model.num_stages else [p for p in poolings if p not in CHUNK_POOLINGS]

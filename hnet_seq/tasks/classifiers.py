@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification import MODEL_ROWS
 from hnet_seq.tasks.embed import embed
 from hnet_seq.tasks.probe_file import load_probe, weights_hash
@@ -112,7 +112,7 @@ def _probe(
             f"was trained on other weights than those of {checkpoint}; give its own checkpoint "
             "with --checkpoint, or train the probe again",
         )
-    model = HNetForCausalLM.from_pretrained(checkpoint, device)
+    model = load_pretrained(checkpoint, device)
 
     def predict_proba(sequences: list[Tokens]) -> NDArray[np.floating]:
         vectors = embed(

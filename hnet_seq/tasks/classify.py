@@ -23,7 +23,7 @@ import numpy as np
 from hnet_seq.baselines.duplicates import describe_duplicates
 from hnet_seq.baselines.metrics import format_table, score_row
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks import classify_finetune
 from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.classification import (
@@ -63,7 +63,7 @@ _CLASSIFIER = f"{PROBE} of classify train, or the folder of classify finetune"
 
 def _train(args: argparse.Namespace) -> int:
     out = check_folder(args.out)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    model = load_pretrained(args.checkpoint, args.device)
     check_modality(model)
     poolings = default_poolings(model)
     kept = args.pooling or poolings[0]

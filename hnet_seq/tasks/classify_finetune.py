@@ -17,8 +17,8 @@ from hnet_seq.config import OptimizerConfig, load_experiment
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.locate import locate
+from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.classification import Task, classify
 from hnet_seq.tasks.classifiers import FINETUNED_ROWS, MODEL
@@ -39,7 +39,7 @@ _FROZEN = {"attention": "chunks", "attention_bases": "bases"}  # the nearest poo
 def main(args: argparse.Namespace) -> int:
     """Run ``hnet-seq classify finetune``."""
     out = check_folder(args.out)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    model = load_pretrained(args.checkpoint, args.device)
     check_modality(model)
     pooling = args.pooling or ("chunks" if model.num_stages else "bases")
     frozen = _FROZEN.get(pooling, pooling)

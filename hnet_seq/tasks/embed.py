@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS, pool
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.sequences import in_parts, read_fasta_sequences
@@ -39,7 +40,7 @@ Strands = Literal["forward", "average"]
 
 
 def embed(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     sequences: Sequence[str | Tokens],
     *,
     pooling: str = "chunks",
@@ -85,7 +86,7 @@ def embed(
 
 
 def embed_poolings(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     sequences: Sequence[str | Tokens],
     *,
     poolings: Sequence[str],
@@ -131,7 +132,7 @@ def embed_poolings(
     return vectors
 
 
-def check_pooling(model: HNetForCausalLM, pooling: str, stage: int) -> None:
+def check_pooling(model: HNetLanguageModel, pooling: str, stage: int) -> None:
     """Raise UsageError where the model cannot be pooled like that."""
     if pooling not in POOLINGS:
         raise UsageError("--pooling", f"is {pooling!r}; expected one of {', '.join(POOLINGS)}")
@@ -144,7 +145,7 @@ def check_pooling(model: HNetForCausalLM, pooling: str, stage: int) -> None:
         raise UsageError("--stage", f"is {stage}; the model has stages 0 to {stages - 1}")
 
 
-def check_modality(model: HNetForCausalLM) -> None:
+def check_modality(model: HNetLanguageModel) -> None:
     """Raise InputError for a model that was trained on anything but DNA."""
     modality = model.metadata.get("modality", dna.DNA.name)
     if modality != dna.DNA.name or model.config.vocab_size < dna.DNA.vocab_size:
@@ -155,13 +156,13 @@ def check_modality(model: HNetForCausalLM) -> None:
         )
 
 
-def vector_width(model: HNetForCausalLM, pooling: str, stage: int) -> int:
+def vector_width(model: HNetLanguageModel, pooling: str, stage: int) -> int:
     """D of a pooling's vectors: a stage's chunks are as wide as the stage that made them."""
     d_model = model.config.d_model
     return d_model[stage % model.num_stages if pooling in CHUNK_POOLINGS else 0]
 
 
-def _tokens(index: int, sequence: str | Tokens, model: HNetForCausalLM) -> Tokens:
+def _tokens(index: int, sequence: str | Tokens, model: HNetLanguageModel) -> Tokens:
     where = f"sequence {index}"
     if not len(sequence):
         raise InputError(None, "is empty: nothing to pool over; leave it out", where=where)
@@ -201,7 +202,7 @@ def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[list[int
 
 
 def _pooled(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     sequences: list[Tokens],
     poolings: Sequence[str],
     stage: int,
@@ -214,7 +215,9 @@ def _pooled(
 
 
 @contextmanager
-def _computing(model: HNetForCausalLM, device: str | torch.device | None) -> Iterator[torch.device]:
+def _computing(
+    model: HNetLanguageModel, device: str | torch.device | None
+) -> Iterator[torch.device]:
     """The model in evaluation mode on the device, and back as it was afterwards."""
     home, was_training = next(model.parameters()).device, model.training
     if device is None:
@@ -253,7 +256,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out)
     vector_format(out)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    model = load_pretrained(args.checkpoint, args.device)
     check_pooling(model, args.pooling, args.stage)
     check_modality(model)
     # The first pass finds what is wrong with the input, and how many vectors there will be.

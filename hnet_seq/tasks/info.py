@@ -16,10 +16,10 @@ from torch import Tensor
 
 import hnet_seq
 from hnet_seq.config import shipped
-from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json
+from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
 from hnet_seq.model.released import released_file, released_names
 from hnet_seq.ops import choices
@@ -90,7 +90,7 @@ def describe(
         file = released or Path(what)
         shape = read_config(file)
         with torch.device("meta"):
-            weights: Mapping[str, Tensor] = owned_state(HNetForCausalLM(shape))
+            weights: Mapping[str, Tensor] = owned_state(language_model(shape))
         about: dict[str, Any] = {"configuration": str(file)}
     else:
         checkpoint = read_checkpoint(what, config=config)
@@ -106,7 +106,7 @@ def describe(
         if head.is_file():
             about["head"] = read_json(head)
         else:
-            weights = owned_state(outline(HNetForCausalLM, checkpoint))
+            weights = owned_state(outline(language_model, checkpoint))
     rates = tokens_per_chunk or [_TOKENS_PER_CHUNK] * shape.num_stages
     if len(rates) != shape.num_stages:
         raise UsageError(
