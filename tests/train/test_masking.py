@@ -139,6 +139,14 @@ def test_masked_batches_are_the_batches_with_tokens_hidden(shards: Path) -> None
         assert not (one.input_ids[scored] == dna.UNKNOWN).any()
 
 
+def test_validation_shows_no_token_that_it_asks_for(shards: Path) -> None:
+    batch = MaskedBatches(shards, split="validation", mask_rate=0.3, context=128)[0]
+    scored = batch.targets >= 0
+    assert scored.any()
+    assert (batch.input_ids[scored] == dna.MASK).all()
+    assert (batch.input_ids[~scored] != dna.MASK).all()
+
+
 # Runs --------------------------------------------------------------------------------------------
 
 
