@@ -48,6 +48,12 @@ def verdict(run: RunData) -> str:
     final = final_bits(run)
     if final is None:
         return "The run has no validation record, so nothing can be said about unseen bases."
+    if run.masked:
+        return (
+            f"The model needs {bits(final)} bits per masked base of sequences it never saw; "
+            "guessing the four bases at equal odds takes 2, and lower is better. It sees both "
+            "sides of a base, so a Markov model of the bases before it is no baseline."
+        )
     said = f"On bases it never saw, the model needs {bits(final)} bits per base"
     if run.markov is None:
         return f"{said}; guessing the four bases at equal odds takes 2, and lower is better."
@@ -63,10 +69,11 @@ def verdict(run: RunData) -> str:
 def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
     rows = []
     final = final_bits(run)
+    unit = "masked base" if run.masked else "base"
     if run.metrics is not None and final is not None:
         rows.append(
             (
-                "Validation, bits per base",
+                f"Validation, bits per {unit}",
                 bits(final),
                 f"lower is better; {run.metrics.scored_tokens or 0:,} held-out bases, after "
                 f"{run.metrics.validation[-1][0]:,.0f} training bases",
@@ -75,7 +82,7 @@ def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
         best = run.metrics.best_validation
         if best is not None and best[1] < final - 0.0005:
             rows.append(
-                ("Best validation, bits per base", bits(best[1]), f"after {best[0]:,.0f} bases")
+                (f"Best validation, bits per {unit}", bits(best[1]), f"after {best[0]:,.0f} bases")
             )
     if run.markov is not None:
         gap = "" if final is None else f"; the model is at {difference(final - run.markov.best)}"

@@ -36,6 +36,7 @@ class Metrics:
     step: int = 0
     seconds: float = 0.0
     stages: list[StageCurves] = field(default_factory=list)
+    masked: bool = False  # bits are those of hidden tokens, seen from both sides
 
     @property
     def best_validation(self) -> Point | None:
@@ -64,6 +65,7 @@ def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> No
         number_of(record, key, path, where) for key in ("tokens", "bits_per_token", "step")
     )
     metrics.tokens, metrics.step = int(tokens), int(step)
+    metrics.masked = record.get("objective") == "masked"
     if event == "train":
         metrics.train.append((tokens, bits))
         if record.get("tokens_per_second") is not None:

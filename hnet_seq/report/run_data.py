@@ -51,6 +51,11 @@ class RunData:
         return bool(self.metrics and self.metrics.step and not self.metrics.stages)
 
     @property
+    def masked(self) -> bool:
+        """Whether the log is of a masked objective, which Markov models are no baseline for."""
+        return bool(self.metrics and self.metrics.masked)
+
+    @property
     def name(self) -> str:
         return self.path.resolve().name
 
@@ -73,12 +78,13 @@ def read_run(path: Path) -> RunData:
     def read(name: str, reader: Callable[[Path], T]) -> T | None:
         return reader(path / name) if (path / name).is_file() else None
 
+    metrics = read("metrics.jsonl", read_metrics)
     return RunData(
         path=path,
         config=read("config.yaml", _read_text),
         provenance=read("run.json", read_object),
-        metrics=read("metrics.jsonl", read_metrics),
-        markov=read("markov.json", read_markov),
+        metrics=metrics,
+        markov=None if metrics and metrics.masked else read("markov.json", read_markov),
         boundaries=read("boundaries.json", read_boundaries),
         region=read("region.json", read_region),
         classification=read("classification.json", read_classification),

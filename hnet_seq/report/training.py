@@ -35,7 +35,7 @@ def learning_section(run: RunData, baseline: RunData | None) -> Markup:
                     "hnet-seq shard GENOME.fna.gz --out SHARDS --validation last:0.1",
                 )
             )
-    if run.markov is None:
+    if run.markov is None and not run.masked:
         parts.append(
             missing(
                 "markov.json is missing: no Markov lines.",
@@ -84,6 +84,12 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
         if orders
         else ""
     )
+    hidden = (
+        " Training also asks for bases that were left in sight or replaced, so its line stands "
+        "elsewhere than that of validation, which hides every base that it asks for."
+        if run.masked
+        else ""
+    )
     beside = f", orange the baseline run {baseline.name}" if baseline and other else ""
     return figure(
         curve_chart(
@@ -96,7 +102,7 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
         ),
         f"Bits needed per base: pale blue on training windows, dark blue on held-out bases{beside}"
         f"{compared}; lower is better, 2 is guessing at equal odds, and early values above the "
-        "frame are cut off.",
+        f"frame are cut off.{hidden}",
         join(
             [
                 table(
