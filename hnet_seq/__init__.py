@@ -10,6 +10,13 @@ from hnet_seq.threads import choose_wait_policy
 WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:
+    from hnet_seq.heads.head_config import HeadConfig as HeadConfig
+    from hnet_seq.heads.sequence_classification import (
+        HNetForSequenceClassification as HNetForSequenceClassification,
+    )
+    from hnet_seq.heads.token_classification import (
+        HNetForTokenClassification as HNetForTokenClassification,
+    )
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM
     from hnet_seq.model.config import HNetConfig as HNetConfig
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
@@ -17,26 +24,38 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.embed import embed as embed
     from hnet_seq.tasks.pretrain import pretrain as pretrain
     from hnet_seq.tasks.segment import segment as segment
+    from hnet_seq.train.finetune import FinetuneConfig as FinetuneConfig
+    from hnet_seq.train.finetune import finetune as finetune
 
 __version__ = "0.1.0"
 
 # Imported on first use: torch takes seconds, and ``hnet-seq --help`` needs none of it.
 _HOMES = {
+    "FinetuneConfig": "hnet_seq.train.finetune",
     "HNetConfig": "hnet_seq.model.config",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
+    "HNetForSequenceClassification": "hnet_seq.heads.sequence_classification",
+    "HNetForTokenClassification": "hnet_seq.heads.token_classification",
+    "HeadConfig": "hnet_seq.heads.head_config",
     "classify": "hnet_seq.tasks.classify",
     "embed": "hnet_seq.tasks.embed",
+    "finetune": "hnet_seq.train.finetune",
     "pretrain": "hnet_seq.tasks.pretrain",
     "ratio_loss": "hnet_seq.model.ratio_loss",
     "segment": "hnet_seq.tasks.segment",
 }
 
 __all__ = [
+    "FinetuneConfig",
     "HNetConfig",
     "HNetForCausalLM",
+    "HNetForSequenceClassification",
+    "HNetForTokenClassification",
+    "HeadConfig",
     "__version__",
     "classify",
     "embed",
+    "finetune",
     "pretrain",
     "ratio_loss",
     "segment",

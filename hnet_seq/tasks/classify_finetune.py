@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -26,7 +26,7 @@ from hnet_seq.tasks.embed import check_modality, check_pooling
 from hnet_seq.tasks.task_arguments import add_task_arguments, task_facts, task_from_arguments
 from hnet_seq.train.finetune import FinetuneConfig, Finetuned, finetune
 from hnet_seq.train.predict import BATCH_TOKENS, STRANDS, predict
-from hnet_seq.train.trainable import Part
+from hnet_seq.train.trainable import Part, trainable_names
 from modalities.errors import InputError
 from pipelines.files import check_folder, replaced_file
 
@@ -47,6 +47,9 @@ def main(args: argparse.Namespace) -> int:
     config = finetune_config(args, model.num_stages)
     task = task_from_arguments(args)
     _check_known(args.table or args.genome, task)
+    head = HeadConfig("single_label", task.classes, pooling, args.stage)
+    tuned = HNetForSequenceClassification.from_causal_lm(model, head, seed=args.seed)
+    trainable_names(tuned, config.part)  # a wrong part is told now, not after the probe
     # Before fine-tuning, which changes the backbone that both models share.
     outcome = classify(
         model,
@@ -59,17 +62,15 @@ def main(args: argparse.Namespace) -> int:
         seed=args.seed,
         progress=True,
     )
-    head = HeadConfig("single_label", task.classes, pooling, args.stage)
-    tuned = HNetForSequenceClassification.from_causal_lm(model, head, seed=args.seed)
     out.mkdir(parents=True, exist_ok=True)
-    with replaced_file(out / HISTORY) as stream:
+    with (out / HISTORY).open("w") as stream:
         run = finetune(
             tuned,
             task.train.sequences,
             [task.classes[number] for number in task.train.labels],
             config,
             folder=out / MODEL,
-            on_epoch=_logger(stream.write),
+            on_epoch=_logger(stream),
             device=args.device,
             progress=True,
         )
@@ -155,9 +156,10 @@ def _check_known(path: str, task: Task) -> None:
                 )
 
 
-def _logger(write: Callable[[str], Any]) -> Callable[[dict[str, Any]], None]:
+def _logger(stream: TextIO) -> Callable[[dict[str, Any]], None]:
     def log(record: dict[str, Any]) -> None:
-        write(json.dumps(record) + "\n")
+        stream.write(json.dumps(record) + "\n")
+        stream.flush()
 
     return log
 

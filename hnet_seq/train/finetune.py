@@ -251,8 +251,7 @@ class _Run:
         progress: bool,
     ) -> list[dict[str, Any]]:
         config = self.config
-        plan = [self._epoch(epoch) for epoch in range(config.epochs)]
-        steps = sum(len(batches) for batches, _ in plan)
+        steps = sum(len(self._epoch(epoch)[0]) for epoch in range(1, config.epochs + 1))
         multipliers = config.optimizer.stage_multipliers or stage_multipliers(
             self.model.config.d_model, self.ratio_targets
         )
@@ -271,7 +270,8 @@ class _Run:
             file=sys.stderr,
         )
         with bar:
-            for epoch, (batches, reverse) in enumerate(plan, start=1):
+            for epoch in range(1, config.epochs + 1):
+                batches, reverse = self._epoch(epoch)
                 started = time.perf_counter()
                 sums = _Sums(self.model.num_stages)
                 for batch in batches:

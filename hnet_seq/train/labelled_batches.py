@@ -195,6 +195,8 @@ def stratify(head: HeadConfig, targets: Sequence[Tensor]) -> NDArray[np.int64]:
     if head.problem == "single_label":
         return values
     if head.problem == "multi_label":
-        return np.unique(values, axis=0, return_inverse=True)[1].ravel()
+        _, group, members = np.unique(values, axis=0, return_inverse=True, return_counts=True)
+        # Sets that occur once are one stratum, or with many labels nothing could be held out.
+        return np.where(members[group.ravel()] > 1, group.ravel(), -1)
     ranks = values[:, 0].argsort(kind="stable").argsort(kind="stable")
     return ranks * _BINS // len(ranks)

@@ -90,7 +90,9 @@ def _predict(
         raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
     modality = modality_of(model)
     chosen = strands or model.metadata.get("strands", "none")
-    complement = strand_table(modality, chosen) if chosen == "average" else None
+    complement = strand_table(modality, chosen)
+    if chosen != "average":
+        complement = None
     tokens = encode_sequences(sequences, modality, model.config.vocab_size, for_learning=False)
     lengths = np.array([len(sequence) for sequence in tokens], np.int64)
     found: list[Tensor] = [torch.empty(0)] * len(tokens)

@@ -33,8 +33,9 @@ def learn(
     config: HNetConfig, head: HeadConfig, sequences: list[Tokens], labels: Any
 ) -> np.ndarray[Any, Any]:
     model = HNetForSequenceClassification(config, head, residual_proj="identity")
-    # Chunks change by jumps while the router learns, and take longer.
-    epochs = 60 if head.pooling in ("chunks", "chunks_weighted", "attention") else 30
+    # Chunks change by jumps while the router learns, and numbers ask for the third digit.
+    chunks = head.pooling in ("chunks", "chunks_weighted", "attention")
+    epochs = 60 if chunks or head.problem == "regression" else 30
     finetune(model, sequences, labels, dataclasses.replace(BY_HEART, epochs=epochs))
     return predict(model, sequences)
 

@@ -1,0 +1,253 @@
+"""classify finetune: from a table to a model folder that predict and evaluate read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hnet_seq import HNetForCausalLM
+from hnet_seq.cli import main
+from hnet_seq.config import load_experiment, save_experiment
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.tasks.classification import task_from_table
+from hnet_seq.train.predict import predict
+from tests.conftest import make_model
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "fine_tuning.md"
+FROZEN_AND_BASELINES = [
+    "H-Net, frozen, mean over chunks",
+    "majority class",
+    "length",
+    "base composition, both strands",
+    "1- to 5-mer frequencies, both strands",
+]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model: HNetForCausalLM = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    folder = tmp_path_factory.mktemp("model")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``zeta`` holds GATTACA somewhere, ``alpha`` does not; composition tells little."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for index in range(120):
+        letters = "".join(generator.choice(list("ACGT"), 40))
+        if index % 2:
+            place = int(generator.integers(0, 33))
+            letters = letters[:place] + "GATTACA" + letters[place + 7 :]
+        split = "test" if index >= 80 else "train"
+        rows.append(f"{letters},{'zeta' if index % 2 else 'alpha'},{split}")
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    path.write_text("\n".join(["sequence,label,split", *rows]) + "\n")
+    return path
+
+
+QUICK = ["--epochs", "3", "--batch-tokens", "800", "--strands", "average"]
+
+
+def run(*arguments: str | Path) -> int:
+    return main(["classify", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def tuned(checkpoint: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    assert run("finetune", checkpoint, "--table", table, "--out", out, *QUICK) == 0
+    return out
+
+
+def test_the_model_is_scored_beside_the_probe_and_the_baselines(tuned: Path) -> None:
+    results = json.loads((tuned / "classification.json").read_text())
+    rows = results["rows"]
+    assert [row["name"] for row in rows] == [
+        "H-Net, fine-tuned, mean over chunks",
+        *FROZEN_AND_BASELINES,
+    ]
+    assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 4
+    assert all({"accuracy", "mcc", "auroc", "f1"} < set(row) for row in rows)
+    assert (results["n_train"], results["n_test"]) == (80, 40)
+    assert results["classes"] == ["alpha", "zeta"]
+    assert results["fine_tuned"]["validation"] == 8
+    assert results["fine_tuned"]["epochs_trained"] == 3
+    history = [json.loads(line) for line in (tuned / "finetune.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    best = history[results["fine_tuned"]["best_epoch"] - 1]
+    assert best["validation_loss"] == min(record["validation_loss"] for record in history)
+
+
+def test_the_row_is_what_the_saved_model_scores(tuned: Path, table: Path) -> None:
+    model = HNetForSequenceClassification.from_pretrained(tuned / "model", device="cpu")
+    assert model.metadata["strands"] == "average"
+    assert model.metadata["modality"] == "dna"
+    test = task_from_table(table).test
+    found = predict(model, test.sequences).argmax(1)
+    row = json.loads((tuned / "classification.json").read_text())["rows"][0]
+    assert row["accuracy"] == np.mean(found == test.labels)
+
+
+def test_predict_and_evaluate_read_the_folder(
+    tuned: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = task_from_table(table).test
+    model = HNetForSequenceClassification.from_pretrained(tuned / "model", device="cpu")
+    expected = predict(model, test.sequences)
+    fasta = tmp_path / "in.fa"
+    rows = [row.split(",") for row in table.read_text().splitlines()[81:]]
+    fasta.write_text("".join(f">s{i}\n{row[0]}\n" for i, row in enumerate(rows)))
+    capsys.readouterr()
+    for folder in (tuned, tuned / "model"):
+        assert run("predict", folder, fasta) == 0
+        predicted = list(csv.DictReader(io.StringIO(capsys.readouterr().out), delimiter="\t"))
+        assert [row["id"] for row in predicted] == [f"s{i}" for i in range(40)]
+        found = np.array([[float(row[name]) for name in ("alpha", "zeta")] for row in predicted])
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+    row = json.loads((tuned / "classification.json").read_text())["rows"][0]
+    assert run("evaluate", tuned, table) == 0
+    out = capsys.readouterr().out
+    assert "40 test sequences: alpha, zeta" in out
+    assert f"H-Net, fine-tuned, mean over chunks  {row['accuracy']:8.3f}  {row['mcc']:5.3f}" in out
+    other = tmp_path / "other.csv"
+    other.write_text("sequence,label\nACGT,alpha\nACGT,beta\n")
+    assert run("evaluate", tuned, other) == 1
+    assert "line 3: the fine-tuned model does not know the label" in capsys.readouterr().err
+    assert run("predict", tuned, fasta, "--checkpoint", tuned / "model") == 2
+    assert "--checkpoint: goes with a probe" in capsys.readouterr().err
+
+
+def test_the_same_command_gives_the_same_files(
+    checkpoint: Path, table: Path, tuned: Path, tmp_path: Path
+) -> None:
+    assert run("finetune", checkpoint, "--table", table, "--out", tmp_path, *QUICK) == 0
+    for name in ("model/model.safetensors", "model/head.json", "classification.json"):
+        assert (tmp_path / name).read_bytes() == (tuned / name).read_bytes()
+
+
+def test_a_checkpoint_in_a_run_keeps_the_rates_and_targets_of_the_run(
+    table: Path, tmp_path: Path
+) -> None:
+    experiment = load_experiment("ecoli_demo")
+    assert experiment.train.optimizer.stage_multipliers == [2.0, 1.0]
+    save = tmp_path / "run" / "config.yaml"
+    save.parent.mkdir()
+    save_experiment(experiment, save)
+    make_model("one stage").save_pretrained(tmp_path / "run" / "checkpoints" / "step-000010")
+    command = ["finetune", tmp_path / "run", "--table", table, "--out", tmp_path / "out"]
+    assert run(*command, "--epochs", "1", "--part", "head", "--ratio-weight", "0.5") == 0
+    facts = json.loads((tmp_path / "out" / "classification.json").read_text())["fine_tuned"]
+    assert facts["optimizer"]["stage_multipliers"] == [2.0, 1.0]
+    assert facts["ratio_targets"] == [3.0]
+    assert facts["ratio_weights"] == [0.5]
+    assert facts["part"] == "head"
+
+
+def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> None:
+    make_model("isotropic").save_pretrained(tmp_path / "model")
+    rows = table.read_text().splitlines()
+    third = [row.replace("alpha", "omega") for row in rows[1::4]]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([*rows, *third]) + "\n")
+    out = tmp_path / "out"
+    command: Sequence[str | Path] = ["finetune", tmp_path / "model", "--table", path, "--out", out]
+    assert run(*command, "--epochs", "1", "--part", "1", "--validation-fraction", "0") == 0
+    results = json.loads((out / "classification.json").read_text())
+    assert results["classes"] == ["alpha", "omega", "zeta"]
+    assert results["rows"][0]["name"] == "H-Net, fine-tuned, mean over bases"
+    assert results["fine_tuned"]["validation"] == 0
+    assert results["duplicates"]["conflicting_labels"] > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code", "message"),
+    [
+        ("ACGT,a,train\nACGA,b,train\nACGG,c,test\n", [], 1, "no training row has the label 'c'"),
+        ("ACGT,a,train\nNNN,b,train\nACG,a,test\n", [], 1, "line 3: all 3 bases are unknown"),
+        ("ACGT,a,train\nACC,b,train\nnn,a,test\n", [], 1, "line 4: all 2 bases are unknown"),
+        ("ACGT,a,train\n,b,train\nACG,a,test\n", [], 1, "line 3: the sequence is empty"),
+        ("ACGT,a,train\nACC,b,train\nAC,a,test\n", [], 2, "validation_fraction: 0.1 of 2"),
+        ("", ["--part", "outer"], 2, "part: is 'outer'; expected all, head, inner, or 1 to 2"),
+        ("", ["--stage", "3"], 2, "--stage: is 3"),
+        ("", ["--epochs", "0"], 2, "epochs: is 0"),
+        ("", ["--seed", "-1"], 2, "--seed: is -1"),
+    ],
+)
+def test_what_cannot_be_learned_is_one_line(
+    text: str,
+    options: list[str],
+    code: int,
+    message: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, out = tmp_path / "t.csv", tmp_path / "out"
+    text = text or "ACGT,a,train\nACGA,b,train\nACGG,a,test\n"
+    path.write_text(f"sequence,label,split\n{text}")
+    assert run("finetune", checkpoint, "--table", path, "--out", out, *options) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert not (out / "model").exists()
+
+
+def test_an_interrupt_leaves_the_best_model_so_far(
+    checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = HNetForSequenceClassification.save_pretrained
+
+    def save_then_stop(self: HNetForSequenceClassification, folder: str | Path) -> None:
+        save(self, folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(HNetForSequenceClassification, "save_pretrained", save_then_stop)
+    assert run("finetune", checkpoint, "--table", table, "--out", tmp_path, *QUICK) == 130
+    model = HNetForSequenceClassification.from_pretrained(tmp_path / "model", device="cpu")
+    assert model.head_config.names == ["alpha", "zeta"]
+    assert not (tmp_path / "classification.json").exists()
+
+
+def documented_commands() -> list[list[str]]:
+    """Every ``hnet-seq`` command in the guide's console blocks."""
+    text = DOCUMENT.read_text().replace("\\\n", " ")
+    return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("hnet-seq ")]
+
+
+def test_the_commands_of_the_guide_run(
+    checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(checkpoint)
+    (tmp_path / "enhancers.csv").write_text(table.read_text())
+    (tmp_path / "new.fa").write_text(">one\nGATTACAGATTACA\n")
+    commands = documented_commands()
+    assert {command[1] for command in commands} == {"finetune", "predict", "evaluate"}
+    for command in commands:
+        short = ["--epochs", "1", "--batch-tokens", "3200"] if command[1] == "finetune" else []
+        assert main([*command, *short]) == 0, command
+
+
+def test_the_python_of_the_guide_runs(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").symlink_to(checkpoint)
+    blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert (tmp_path / "activity" / "head.json").is_file()
