@@ -102,7 +102,8 @@ def main(args: argparse.Namespace) -> int:
         name, _, rest = str(error).partition(":")
         raise UsageError(f"--{name.replace('_', '-')}", rest.strip()) from None
     prompts = [
-        (f"{name} sample {sample}" if args.samples > 1 else name, tokens)
+        # No blank: a FASTA name ends at the first one, and samples would share theirs.
+        (f"{name}_sample_{sample}" if args.samples > 1 else name, tokens)
         for name, tokens in _prompts(args, modality)
         for sample in range(args.samples)
     ]
@@ -172,10 +173,12 @@ def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, To
 
 def _lines(path: str) -> list[str]:
     try:
-        return b"".join(read_chunks(path)).decode().splitlines()
+        lines = b"".join(read_chunks(path)).decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         where = f"byte {error.start + 1}"
         raise InputError(path, "is not UTF-8; convert the text first", where=where) from None
+    # Not str.splitlines, which would also cut at form feeds and the separators of Unicode.
+    return [] if lines == [""] else [line.removesuffix("\r") for line in lines]
 
 
 def _write_stream(file: TextIO, tokens: Iterator[Token], writer: Writer) -> None:

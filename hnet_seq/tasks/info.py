@@ -201,6 +201,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
+    if args.context < 1:
+        raise UsageError("--context", f"is {args.context}; expected 1 token or more")
+    if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
+        raise UsageError("--tokens-per-chunk", "expected numbers of 1 or more")
     if args.what is None:
         about = environment()
         lines = environment_lines(about)

@@ -64,7 +64,7 @@ FASTA: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("verb", ["shard", "segment", "embed"])
+@pytest.mark.parametrize("verb", ["shard", "segment", "embed", "generate"])
 @pytest.mark.parametrize("case", FASTA)
 def test_fasta(case: str, verb: str, good: Good, tmp_path: Path, refused: Refused) -> None:
     data, says = FASTA[case]
@@ -74,6 +74,7 @@ def test_fasta(case: str, verb: str, good: Good, tmp_path: Path, refused: Refuse
         "shard": ["shard", f"{path}", "--out", f"{tmp_path / 'out'}"],
         "segment": ["segment", f"{good.model}", f"{path}", "--bed", f"{tmp_path / 'out.bed'}"],
         "embed": ["embed", f"{good.model}", f"{path}", "--out", f"{tmp_path / 'out.npy'}"],
+        "generate": ["generate", f"{good.model}", "--prompts", f"{path}"],
     }[verb]
     assert says in refused(command, DATA, f"{path}: ")
 

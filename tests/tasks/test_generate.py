@@ -12,6 +12,7 @@ from hnet_seq.cli import main
 from hnet_seq.model.generation import Token
 from hnet_seq.tasks.generate import Writer
 from modalities import dna, text
+from pipelines.fasta import read_fasta
 
 
 def _saved(folder: Path, modality: str | None, vocab_size: int) -> Path:
@@ -70,10 +71,11 @@ def test_samples_differ_and_a_seed_repeats_them(
     arguments = (genomic, "--prompts", prompts, "--samples", 2, "--max-new-tokens", 50)
     assert run(*arguments) == 0
     found = records(capsys.readouterr().out)
-    assert list(found) == ["one sample 0", "one sample 1", "two sample 0", "two sample 1"]
+    assert list(found) == ["one_sample_0", "one_sample_1", "two_sample_0", "two_sample_1"]
     assert len(set(found.values())) == 4
     assert run(*arguments, "--out", out) == 0
     assert records(out.read_text()) == found
+    assert [record.name for record in read_fasta(out)] == list(found)
     assert run(*arguments, "--seed", 7) == 0
     assert not set(records(capsys.readouterr().out).values()) & set(found.values())
 
@@ -94,11 +96,16 @@ def test_text_is_json_lines_for_many_prompts(
     textual: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prompts = tmp_path / "p.txt"
-    prompts.write_text("a b\n\u4f60\u597d\n", encoding="utf-8")
+    prompts.write_bytes("a b\r\n\u4f60\u597d\u2028\x0c.\n".encode())
     assert run(textual, "--prompts", prompts, "--max-new-tokens", 20) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    rows = [json.loads(line) for line in capsys.readouterr().out.rstrip("\n").split("\n")]
     assert [row["name"] for row in rows] == ["prompt 1", "prompt 2"]
-    assert rows[1]["text"].startswith("\u4f60\u597d")
+    assert rows[0]["text"].startswith("a b")
+    assert "\r" not in rows[0]["text"][:4]
+    assert rows[1]["text"].startswith("\u4f60\u597d\u2028\x0c.")
+    prompts.write_bytes(b"")
+    assert run(textual, "--prompts", prompts) == 1
+    assert f"{prompts}: has no prompts" in capsys.readouterr().err
 
 
 def test_a_stream_holds_back_a_character_until_it_is_whole() -> None:
