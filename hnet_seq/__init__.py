@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM
     from hnet_seq.model.config import HNetConfig as HNetConfig
+    from hnet_seq.model.masked_lm import HNetForMaskedLM as HNetForMaskedLM
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
     from hnet_seq.tasks.classify import classify as classify
     from hnet_seq.tasks.embed import embed as embed
@@ -34,6 +35,7 @@ _HOMES = {
     "FinetuneConfig": "hnet_seq.train.finetune",
     "HNetConfig": "hnet_seq.model.config",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
+    "HNetForMaskedLM": "hnet_seq.model.masked_lm",
     "HNetForSequenceClassification": "hnet_seq.heads.sequence_classification",
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
     "HeadConfig": "hnet_seq.heads.head_config",
@@ -49,6 +51,7 @@ __all__ = [
     "FinetuneConfig",
     "HNetConfig",
     "HNetForCausalLM",
+    "HNetForMaskedLM",
     "HNetForSequenceClassification",
     "HNetForTokenClassification",
     "HeadConfig",
