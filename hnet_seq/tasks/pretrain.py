@@ -23,6 +23,7 @@ from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
 from pipelines.batches import TokenBatches
+from pipelines.files import check_folder
 from pipelines.reader import check_hashes
 
 EXAMPLE = (
@@ -55,7 +56,7 @@ def pretrain(
         InputError: the shards are missing, damaged, of another vocabulary, or without training
             data.
     """
-    folder = RunFolder(out)
+    folder = RunFolder(check_folder(out))
     if not config.data.sources or not config.data.sources[0].path:
         raise UsageError("data.sources", "no shards given; --data FOLDER or data.sources in YAML")
     if device is None:
