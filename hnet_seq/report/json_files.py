@@ -19,7 +19,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(path, f"not JSON: {error}; delete it and make it again") from error
     if not isinstance(value, dict):
         raise InputError(path, f"expected a JSON object, found {_name(value)}; make it again")
@@ -35,7 +35,7 @@ def parse_line(path: Path, count: int, line: bytes) -> dict[str, Any]:
     where = f"line {count}"
     try:
         value = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             path, f"not a JSON object: {error}; delete the line or resume the run", where=where
         ) from error
@@ -88,6 +88,18 @@ def optional_number(record: Any, key: str, path: Path, where: str) -> float | No
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     raise InputError(path, f"{key!r} is {_name(value)}; expected a number", where=where)
+
+
+def count_of(record: Any, key: str, path: Path, where: str) -> int:
+    """``record[key]`` as a whole number.
+
+    Raises:
+        InputError: it is missing, not a number, or not a whole one.
+    """
+    value = number_of(record, key, path, where)
+    if isinstance(value, float) and not value.is_integer():  # nor are NaN and infinity
+        raise InputError(path, f"{key!r} is {value}; expected a whole number", where=where)
+    return int(value)
 
 
 def _name(value: Any) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.report.json_files import fields, number_of, parse_line
+from hnet_seq.report.json_files import count_of, fields, number_of, parse_line
 from modalities.errors import InputError
 
 Point = tuple[float, float]
@@ -61,10 +61,9 @@ def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> No
     event = fields(record, path, where, "event")["event"]
     if event not in ("train", "validation"):
         return  # another writer's event: not drawn, not in the way
-    tokens, bits, step = (
-        number_of(record, key, path, where) for key in ("tokens", "bits_per_token", "step")
-    )
-    metrics.tokens, metrics.step = int(tokens), int(step)
+    tokens, step = (count_of(record, key, path, where) for key in ("tokens", "step"))
+    bits = number_of(record, "bits_per_token", path, where)
+    metrics.tokens, metrics.step = tokens, step
     metrics.masked = record.get("objective") == "masked"
     if event == "train":
         metrics.train.append((tokens, bits))
@@ -73,10 +72,12 @@ def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> No
             metrics.seconds += number_of(record, "seconds", path, where)
     else:
         metrics.validation.append((tokens, bits))
-        metrics.scored_tokens = int(number_of(record, "scored_tokens", path, where))
+        metrics.scored_tokens = count_of(record, "scored_tokens", path, where)
     for index, stage in enumerate(fields(record, path, where, "stages", kind=list)["stages"]):
         place = f"{where}, stage {index}"
         target = number_of(stage, "target", path, place)
+        if not target > 0:
+            raise InputError(path, f"'target' is {target}; expected more than 0", where=place)
         if index == len(metrics.stages):
             metrics.stages.append(StageCurves(target))
         _add_stage(metrics.stages[index], stage, tokens, event, path, place)
@@ -101,4 +102,4 @@ def _add_stage(
             raise InputError(
                 path, f"chunk_length_histogram: {key!r} is not a length in bases", where=where
             )
-    curves.chunk_lengths = {int(key): int(number_of(counts, key, path, where)) for key in counts}
+    curves.chunk_lengths = {int(key): count_of(counts, key, path, where) for key in counts}

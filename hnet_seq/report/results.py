@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.report.json_files import fields, number_of, optional_number, read_object
+from hnet_seq.report.json_files import count_of, fields, number_of, optional_number, read_object
 from modalities.errors import InputError
 
 
@@ -34,20 +34,20 @@ def read_markov(path: Path) -> Markov:
     """Raises InputError when the file is not what ``hnet-seq markov`` writes."""
     content = fields(read_object(path), path, "top level", "orders", kind=list)
     bits = {
-        int(number_of(row, "order", path, f"orders[{i}]")): number_of(
+        count_of(row, "order", path, f"orders[{i}]"): number_of(
             row, "bits_per_base", path, f"orders[{i}]"
         )
         for i, row in enumerate(content["orders"])
     }
-    best = int(number_of(content, "best_order", path, "top level"))
+    best = count_of(content, "best_order", path, "top level")
     if best not in bits:
         raise InputError(path, f"best_order {best} is not among the orders; make it again")
     fields(content, path, "top level", "both_strands")
-    train, scored, smoothing = (
-        number_of(content, key, path, "top level")
-        for key in ("train_bases", "scored_bases", "smoothing")
+    train, scored = (
+        count_of(content, key, path, "top level") for key in ("train_bases", "scored_bases")
     )
-    return Markov(bits, best, bool(content["both_strands"]), int(train), int(scored), smoothing)
+    smoothing = number_of(content, "smoothing", path, "top level")
+    return Markov(bits, best, bool(content["both_strands"]), train, scored, smoothing)
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def read_boundaries(path: Path) -> Boundaries:
         if "homopolymer_place" in content
         else [],
         features=_rates(content, "features", path, "name"),
-        bases=int(number_of(content, "bases", path, top)),
-        boundaries=int(number_of(content, "boundaries", path, top)),
+        bases=count_of(content, "bases", path, top),
+        boundaries=count_of(content, "boundaries", path, top),
         region=f"{fields(content, path, top, 'region')['region']}",
     )
 
@@ -129,7 +129,7 @@ def _rate(label: str, row: dict[str, Any], path: Path, where: str) -> Rate:
         optional_number(row, "context_control", path, where) if "context_control" in row else None
     )
     label = label.replace("- strand", "\u2212 strand")
-    return Rate(label, rate, low, high, control, context, int(number_of(row, "bases", path, where)))
+    return Rate(label, rate, low, high, control, context, count_of(row, "bases", path, where))
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def read_region(path: Path) -> Region:
     """Raises InputError when the file is not what ``hnet-seq segment --out`` writes."""
     content = read_object(path)
     fields(content, path, "top level", "boundary_prob", "boundaries", "genes", kind=list)
-    start, end = (int(number_of(content, key, path, "top level")) for key in ("start", "end"))
+    start, end = (count_of(content, key, path, "top level") for key in ("start", "end"))
     probs = [
         number_of({"p": p}, "p", path, f"boundary_prob[{i}]")
         for i, p in enumerate(content["boundary_prob"])
@@ -168,14 +168,14 @@ def read_region(path: Path) -> Region:
             path, f"{len(probs)} boundary probabilities for bases {start}-{end}; make it again"
         )
     boundaries = frozenset(
-        int(number_of({"b": b}, "b", path, f"boundaries[{i}]"))
+        count_of({"b": b}, "b", path, f"boundaries[{i}]")
         for i, b in enumerate(content["boundaries"])
     )
     genes = []
     for index, gene in enumerate(content["genes"]):
         where = f"genes[{index}]"
         fields(gene, path, where, "strand", "name")
-        left, right = (int(number_of(gene, key, path, where)) for key in ("start", "end"))
+        left, right = (count_of(gene, key, path, where) for key in ("start", "end"))
         genes.append(Gene(left, right, gene["strand"] == "+", f"{gene['name']}"))
     name = fields(content, path, "top level", "sequence")["sequence"]
     return Region(f"{name}", start, end, probs, boundaries, genes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.report.json_files import fields, number_of, optional_number, read_object
+from hnet_seq.report.json_files import count_of, fields, optional_number, read_object
 from modalities.errors import InputError
 
 _NAMES = {
@@ -48,7 +48,7 @@ def read_classification(path: Path) -> Classification:
     content = fields(read_object(path), path, top, "rows", kind=list)
     duplicates = fields(content, path, top, "duplicates", kind=dict)["duplicates"]
     test, exact, reverse = (
-        int(number_of(duplicates, key, path, "duplicates"))
+        count_of(duplicates, key, path, "duplicates")
         for key in ("test", "exact", "reverse_complement")
     )
     facts = [
@@ -57,8 +57,8 @@ def read_classification(path: Path) -> Classification:
         if key not in ("rows", "duplicates") and value is not None
     ]
     scores = [_score(row, path, f"rows[{index}]") for index, row in enumerate(content["rows"])]
-    near = number_of(duplicates, "near", path, "duplicates") if "near" in duplicates else None
-    return Classification(scores, exact + reverse, None if near is None else int(near), test, facts)
+    near = count_of(duplicates, "near", path, "duplicates") if "near" in duplicates else None
+    return Classification(scores, exact + reverse, near, test, facts)
 
 
 def _score(row: Any, path: Path, where: str) -> Score:

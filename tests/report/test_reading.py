@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,9 @@ def test_files_that_are_not_json_are_named(make_run, name: str) -> None:
         ("boundaries.json", {"regions": [{"name": "x"}]}, "regions[0]: no 'rate'"),
         ("boundaries.json", {"codon_position": [3]}, "codon_position[0]: expected a JSON object"),
         ("boundaries.json", {"bases": None}, "'bases' is null"),
+        ("boundaries.json", {"bases": math.inf}, "'bases' is inf; expected a whole number"),
+        ("markov.json", {"best_order": 1.5}, "'best_order' is 1.5; expected a whole number"),
+        ("classification.json", {"duplicates": {"test": math.nan}}, "duplicates: 'test' is nan"),
         ("region.json", {"boundary_prob": [0.5]}, "1 boundary probabilities for bases 336000-"),
         ("region.json", {"genes": [{"name": "a"}]}, "genes[0]: no 'strand'"),
         ("classification.json", {"rows": [{"name": "a"}]}, "rows[0]: no 'kind'"),
@@ -84,6 +88,27 @@ def test_wrong_content_is_named(make_run, name: str, change: dict[str, Any], sai
     (run / name).write_text(json.dumps(content))
     message = refusal(run)
     assert message.startswith(str(run / name))
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"event": "train", "step": 1, "tokens": 1e999}', "'tokens' is inf; expected a whole"),
+        ('{"event": "train", "step": NaN, "tokens": 1}', "'step' is nan; expected a whole"),
+        (
+            '{"event": "train", "step": 1, "tokens": 1, "bits_per_token": 2, '
+            '"stages": [{"target": 0}]}',
+            "stage 0: 'target' is 0; expected more than 0",
+        ),
+        ("[" * 100_000, "not a JSON object"),
+    ],
+)
+def test_a_log_that_cannot_be_drawn_is_named_with_its_line(make_run, line: str, said: str) -> None:
+    run = make_run()
+    (run / "metrics.jsonl").write_text(f"\n{line}\n")
+    message = refusal(run)
+    assert message.startswith(f"{run / 'metrics.jsonl'}: line 2")
     assert said in message
 
 
