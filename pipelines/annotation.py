@@ -14,6 +14,7 @@ from modalities.errors import InputError
 from pipelines.compression import read_chunks
 
 _COLUMNS = 9
+_LINE_LIMIT = 1 << 20  # bytes; a file without line ends is not read whole
 _STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
 _PHASES = {".": None, "0": 0, "1": 1, "2": 2}
 # Decimal digits only: int() would take "1_000", " 7 " and other alphabets' digits as well.
@@ -93,6 +94,12 @@ def _feature_lines(path: Path) -> Iterator[tuple[int, str]]:
     rest = b""
     for chunk in chain(read_chunks(path), [b"\n"]):
         *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LINE_LIMIT:
+            raise InputError(
+                path,
+                f"the line exceeds {_LINE_LIMIT} bytes; is it GFF3?",
+                where=f"line {number + len(lines) + 1}",
+            )
         for raw in lines:
             number += 1
             if raw.startswith((b"##FASTA", b">")):

@@ -108,6 +108,7 @@ GFF: dict[str, tuple[bytes, str]] = {
     "FASTA": (b">a\nACGT\n", "no features"),
     "binary": (bytes(range(256)) * 9, "line 1"),
     "no CDS": (row((3, "gene")), "no CDS"),
+    "no line ends": (row() + b"x" * 3_000_000, "line 2: the line exceeds 1048576 bytes"),
     "gzip cut short": (gzip.compress(row() * 99)[:-12], "the file is truncated"),
 }
 
