@@ -47,7 +47,7 @@ def read_table(path: str | Path, *, labelled: bool = True) -> list[Row]:
     has_tabs = "\t" in text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if has_tabs else ",")
     try:
-        names = [name.strip().lower() for name in next(reader, [])]
+        names = [" ".join(name.lower().split()) for name in next(reader, [])]
     except csv.Error as error:
         raise InputError(path, f"not CSV: {error}", where="line 1") from None
     column = {name: number for number, name in enumerate(names)}

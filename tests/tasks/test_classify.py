@@ -262,6 +262,7 @@ BAD_TABLES = {
         "no training row has the label 'b'",
     ),
     "fields": ("sequence,label\nACGT,a,9\nAC,b\n", "line 2: 3 fields, but the header names 2"),
+    "quote": ('id,"sequence\nACGT,a\n', "no column 'sequence', but id, sequence acgt,a; name"),
     "no rows": ("sequence,label\n", "holds a header and no rows"),
     "no text": ("", "no column 'sequence', but nothing"),
     "repeated column": ("sequence,label,label\nA,b,c\n", "line 1: two columns have one name"),
