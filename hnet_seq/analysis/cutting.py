@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.record_boundaries import Assembly, RecordBoundaries, StageCuts
+from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.streaming import Call, stream
 
 
@@ -41,12 +42,12 @@ def cut(
     Args:
         on_bases: told the number of bases done after each call.
     """
-    records: dict[str, Assembly] = {}
+    records: dict[str, RecordBoundaries] = {}
 
     def pieces() -> Iterator[tuple[str, NDArray[np.uint8]]]:
         for s in stretches:
             region = s.tokens[s.start - s.origin :]
-            records[s.name] = Assembly(s.name, s.start, region, model.num_stages)
+            records[s.name] = RecordBoundaries.empty(s.name, s.start, region, model.num_stages)
             origins[s.name] = s.origin
             yield s.name, s.tokens
 
@@ -55,30 +56,27 @@ def cut(
     model.eval()
     try:
         for call in stream(model, pieces(), batch_tokens, cache_limit=cache_limit):
-            prob, stages = _boundaries(call)
+            depth, probs = _boundaries(call)
             first = 0
             for piece in call.pieces:
-                last = first + piece.end - piece.start
-                begin = origins[piece.key] + piece.start
-                cuts = [
-                    StageCuts(own.positions + (begin - first), own.probs)
-                    for own in (stage.between(first, last) for stage in stages)
-                ]
-                on_bases(records[piece.key].add(begin, prob[first:last], cuts))
+                own = slice(first, first + piece.end - piece.start)
+                record, begin = records[piece.key], origins[piece.key] + piece.start
+                on_bases(record.add(begin, depth[own], probs[:, own]))
                 if piece.end == piece.length:
-                    yield records.pop(piece.key).finish()
-                first = last
+                    yield records.pop(piece.key)
+                first = own.stop
     finally:
         model.train(was_training)
 
 
-def _boundaries(call: Call[str]) -> tuple[NDArray[np.float32], list[StageCuts]]:
-    """Boundary probability of each packed base, and each stage's boundaries among the bases."""
+def _boundaries(call: Call[str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Of each packed base: depth (T,), and every stage's probability (stages, T)."""
+    boundaries = call.output.boundaries
+    depth = chunk_depth([stage.boundary_mask for stage in boundaries], call.packing.total)
+    probs = torch.zeros(len(boundaries), call.packing.total, device=call.ids.device)
     # A stage's positions are the chunks of the one outside it: each mask picks among the picked.
     positions = torch.arange(call.packing.total, device=call.ids.device)
-    stages = []
-    for stage in call.output.boundaries:
+    for row, stage in zip(probs, boundaries, strict=True):
+        row[positions] = stage.boundary_prob.float()
         positions = positions[stage.boundary_mask]
-        probs = stage.boundary_prob[stage.boundary_mask]
-        stages.append(StageCuts(positions.cpu().numpy(), probs.float().cpu().numpy()))
-    return call.output.boundaries[0].boundary_prob.float().cpu().numpy(), stages
+    return depth.to(torch.uint8).cpu().numpy(), probs.cpu().numpy()

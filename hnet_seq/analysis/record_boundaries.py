@@ -1,11 +1,18 @@
-"""Where a model cuts a record, put together from the pieces that a stream gives."""
+"""Where a model cuts a record, put together from the pieces that a stream gives.
+
+Kept by base, 5 bytes and 4 more for each inner stage: lists of a chromosome's boundaries, grown
+piece by piece, take several times as much.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+_SLICE = 1 << 18  # bases whose chunks are listed at once
 
 
 @dataclass(frozen=True)
@@ -20,11 +27,6 @@ class StageCuts:
     positions: NDArray[np.int64]
     probs: NDArray[np.float32]
 
-    def between(self, start: int, end: int) -> StageCuts:
-        """Those at ``start`` or after, before ``end``."""
-        left, right = np.searchsorted(self.positions, [start, end])
-        return StageCuts(self.positions[left:right], self.probs[left:right])
-
 
 @dataclass(frozen=True)
 class RecordBoundaries:
@@ -34,90 +36,95 @@ class RecordBoundaries:
         name: of the record.
         start: where the region begins in the record, 0-based.
         tokens: (n,) its bases.
-        boundary_prob: (n,) fp32, stage 0.
-        stages: boundaries of every stage, outermost first, in the record's coordinates. Those of
-            stage s + 1 are among those of stage s.
+        depth: (n,) uint8, how many stages begin a chunk at each base: boundaries of stage s + 1
+            are among those of stage s.
+        probs: (stages, n) fp32, the router's probabilities: of stage 0 at every base, of a deeper
+            one at the chunks of the stage outside it, else 0.
     """
 
     name: str
     start: int
     tokens: NDArray[np.uint8]
-    boundary_prob: NDArray[np.float32]
-    stages: tuple[StageCuts, ...]
+    depth: NDArray[np.uint8]
+    probs: NDArray[np.float32]
 
-    @property
-    def end(self) -> int:
-        return self.start + len(self.tokens)
+    @classmethod
+    def empty(
+        cls, name: str, start: int, tokens: NDArray[np.uint8], num_stages: int
+    ) -> RecordBoundaries:
+        """Nothing cut yet; :meth:`add` fills it."""
+        bases = len(tokens)
+        depth = np.zeros(bases, np.uint8)
+        return cls(name, start, tokens, depth, np.zeros((num_stages, bases), np.float32))
 
-    def mask(self, stage: int) -> NDArray[np.bool_]:
-        """(n,): True at the bases that begin a chunk of ``stage``."""
-        mask = np.zeros(len(self.tokens), dtype=bool)
-        mask[self.stages[stage].positions - self.start] = True
-        return mask
-
-    def chunks(
-        self, stage: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Starts, ends and probabilities (K,) of the chunks that tile the region.
-
-        A region that begins inside a chunk begins with the rest of that chunk; its probability is
-        the one at the region's first base in stage 0, and 0 in deeper stages, which have none.
-        """
-        cuts = self.stages[stage]
-        starts, probs = cuts.positions, cuts.probs
-        if len(self.tokens) and (not len(starts) or starts[0] > self.start):
-            first = self.boundary_prob[:1] if stage == 0 else np.zeros(1, np.float32)
-            starts, probs = np.r_[self.start, starts], np.r_[first, probs]
-        return starts, np.r_[starts[1:], self.end] if len(starts) else starts, probs
-
-
-@dataclass
-class Assembly:
-    """One record that is being put together from its pieces, which come in order.
-
-    Attributes:
-        start: the base of the record where the region begins.
-        tokens: (n,) the region's bases.
-    """
-
-    name: str
-    start: int
-    tokens: NDArray[np.uint8]
-    num_stages: int
-    boundary_prob: NDArray[np.float32] = field(init=False)
-    _stages: list[list[StageCuts]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.boundary_prob = np.empty(len(self.tokens), np.float32)
-        self._stages = [[] for _ in range(self.num_stages)]
-
-    def add(self, start: int, boundary_prob: NDArray[np.float32], stages: list[StageCuts]) -> int:
+    def add(self, start: int, depth: NDArray[np.uint8], probs: NDArray[np.float32]) -> int:
         """Take in a piece; what lies before the region is left context and dropped.
 
         Args:
             start: the piece's first base in the record.
-            boundary_prob: (piece bases,) stage 0.
-            stages: of the piece, in the record's coordinates.
+            depth: (piece bases,).
+            probs: (stages, piece bases).
 
         Returns:
             the number of bases that were kept.
         """
-        end = start + len(boundary_prob)
+        end = start + len(depth)
         kept = max(start, self.start)
         if kept >= end:
             return 0
-        self.boundary_prob[kept - self.start : end - self.start] = boundary_prob[kept - start :]
-        for parts, cuts in zip(self._stages, stages, strict=True):
-            parts.append(cuts.between(kept, end))
+        here, there = slice(kept - self.start, end - self.start), slice(kept - start, None)
+        self.depth[here] = depth[there]
+        self.probs[:, here] = probs[:, there]
         return end - kept
 
-    def finish(self) -> RecordBoundaries:
-        """The whole record."""
-        stages = tuple(
-            StageCuts(
-                np.concatenate([np.zeros(0, np.int64), *(part.positions for part in parts)]),
-                np.concatenate([np.zeros(0, np.float32), *(part.probs for part in parts)]),
-            )
-            for parts in self._stages
-        )
-        return RecordBoundaries(self.name, self.start, self.tokens, self.boundary_prob, stages)
+    @property
+    def end(self) -> int:
+        """One past the region's last base."""
+        return self.start + len(self.tokens)
+
+    @property
+    def num_stages(self) -> int:
+        """Stages of chunking."""
+        return len(self.probs)
+
+    @property
+    def boundary_prob(self) -> NDArray[np.float32]:
+        """(n,) of stage 0."""
+        return self.probs[0]
+
+    def mask(self, stage: int) -> NDArray[np.bool_]:
+        """(n,): True at the bases that begin a chunk of ``stage``."""
+        return self.depth > stage
+
+    def count(self, stage: int) -> int:
+        """Boundaries of a stage."""
+        return int(np.count_nonzero(self.depth > stage))
+
+    def cuts(self, stage: int) -> StageCuts:
+        """The boundaries of a stage, in the record's coordinates."""
+        positions = np.flatnonzero(self.mask(stage))
+        return StageCuts(positions + self.start, self.probs[stage, positions])
+
+    def chunks(
+        self, stage: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+        """Starts, ends and probabilities (K,) of the chunks that tile the region, some at a time.
+
+        A region that begins inside a chunk begins with the rest of that chunk; its probability is
+        the one at the region's first base, and 0 where a deeper stage has none there.
+        """
+        if not len(self.tokens):
+            return
+        open_chunk = 0  # where the chunk begins that is not given out yet, in the region
+        for first in range(0, len(self.tokens), _SLICE):
+            found = np.flatnonzero(self.depth[first : first + _SLICE] > stage) + first
+            bounds = np.r_[open_chunk, found[found > 0]]
+            yield self._between(stage, bounds)
+            open_chunk = int(bounds[-1])
+        yield self._between(stage, np.array([open_chunk, len(self.tokens)]))
+
+    def _between(
+        self, stage: int, bounds: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        starts = bounds[:-1]
+        return starts + self.start, bounds[1:] + self.start, self.probs[stage, starts]

@@ -152,7 +152,7 @@ class _GenePicture:
                 start,
                 record.tokens[inside],
                 record.boundary_prob[inside],
-                record.stages[stage].positions,
+                record.cuts(stage).positions,
                 coding,
             )
 
@@ -178,11 +178,17 @@ def write_bed(file: IO[str], record: RecordBoundaries, stage: int) -> int:
     Returns:
         the number of chunks.
     """
-    starts, ends, probs = record.chunks(stage)
-    scores = np.rint(probs * 1000).astype(int)
-    for start, end, score in zip(starts.tolist(), ends.tolist(), scores.tolist(), strict=True):
-        file.write(f"{record.name}\t{start}\t{end}\tstage{stage}\t{score}\t.\n")
-    return len(starts)
+    count = 0
+    for starts, ends, probs in record.chunks(stage):
+        count += len(starts)
+        scores = np.rint(probs * 1000).astype(int)
+        file.writelines(
+            f"{record.name}\t{start}\t{end}\tstage{stage}\t{score}\t.\n"
+            for start, end, score in zip(
+                starts.tolist(), ends.tolist(), scores.tolist(), strict=True
+            )
+        )
+    return count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -273,7 +279,7 @@ def _run(
     for record in records:
         count += 1
         bases += len(record.tokens)
-        chunks += np.array([len(cuts.positions) for cuts in record.stages])
+        chunks += np.array([record.count(stage) for stage in range(num_stages)])
         if bed:
             write_bed(bed, record, args.stage)
         if annotations is not None:

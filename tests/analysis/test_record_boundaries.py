@@ -5,36 +5,50 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hnet_seq.analysis import record_boundaries
 from hnet_seq.analysis.annotation import from_features
 from hnet_seq.analysis.gene_region import describe_window, gene_richest_window
-from hnet_seq.analysis.record_boundaries import Assembly, RecordBoundaries, StageCuts
+from hnet_seq.analysis.record_boundaries import RecordBoundaries
 
 
 def test_what_lies_before_a_region_does_not_come_back():
-    record = Assembly("r", 4, np.zeros(9, np.uint8), num_stages=1)
+    record = RecordBoundaries.empty("r", 4, np.zeros(9, np.uint8), num_stages=1)
     kept = []
     for start, end in ((0, 3), (3, 6), (6, 13)):
-        cuts = StageCuts(np.array([start, end - 1]), np.ones(2, np.float32))
-        kept.append(record.add(start, np.arange(start, end, dtype=np.float32), [cuts]))
+        depth = np.zeros(end - start, np.uint8)
+        depth[[0, -1]] = 1
+        prob = np.arange(start, end, dtype=np.float32)
+        kept.append(record.add(start, depth, prob[None]))
     assert kept == [0, 2, 7]
-    whole = record.finish()
-    assert whole.stages[0].positions.tolist() == [5, 6, 12]
-    assert whole.boundary_prob.tolist() == list(range(4, 13))
+    assert record.cuts(0).positions.tolist() == [5, 6, 12]
+    assert record.cuts(0).probs.tolist() == [5, 6, 12]
+    assert record.boundary_prob.tolist() == list(range(4, 13))
 
 
+@pytest.mark.parametrize("size", [1, 3, 100])
 @pytest.mark.parametrize(
     ("positions", "starts", "ends"),
     [([10, 14], [10, 14], [14, 20]), ([13], [10, 13], [13, 20]), ([], [10], [20])],
 )
-def test_chunks_tile_a_region_also_where_it_begins_inside_one(positions, starts, ends):
-    cuts = StageCuts(np.array(positions, np.int64), np.full(len(positions), 0.9, np.float32))
-    record = RecordBoundaries(
-        "r", 10, np.zeros(10, np.uint8), np.full(10, 0.25, np.float32), (cuts,)
-    )
-    got_starts, got_ends, probs = record.chunks(0)
-    assert (got_starts.tolist(), got_ends.tolist()) == (starts, ends)
-    assert probs[0] == np.float32(0.9 if starts[0] in positions else 0.25)
-    assert np.flatnonzero(record.mask(0)).tolist() == [p - 10 for p in positions]
+def test_chunks_tile_a_region_also_where_it_begins_inside_one(
+    positions, starts, ends, size, monkeypatch
+):
+    monkeypatch.setattr(record_boundaries, "_SLICE", size)
+    record = RecordBoundaries.empty("r", 10, np.zeros(10, np.uint8), num_stages=2)
+    record.probs[0] = 0.25
+    for position in positions:
+        record.depth[position - 10] = 2
+        record.probs[:, position - 10] = 0.9
+    for stage, first in ((0, 0.25), (1, 0)):
+        rows = [np.concatenate(column) for column in zip(*record.chunks(stage), strict=True)]
+        assert (rows[0].tolist(), rows[1].tolist()) == (starts, ends)
+        assert rows[2][0] == np.float32(0.9 if starts[0] in positions else first)
+        assert np.flatnonzero(record.mask(stage)).tolist() == [p - 10 for p in positions]
+        assert record.count(stage) == len(positions)
+
+
+def test_an_empty_region_has_no_chunks():
+    assert not list(RecordBoundaries.empty("r", 3, np.zeros(0, np.uint8), 1).chunks(0))
 
 
 def test_the_picture_shows_the_window_with_most_whole_genes():

@@ -116,8 +116,8 @@ def test_records_come_in_order_and_equal_a_single_pass_whatever_the_calls(
     for record in records:
         prob, stages = single_pass(model, record.tokens)
         np.testing.assert_allclose(record.boundary_prob, prob, atol=1e-4)
-        assert [cuts.positions.tolist() for cuts in record.stages] == stages
-    cuts = [len(cuts.positions) for cuts in records[0].stages]
+        assert [record.cuts(s).positions.tolist() for s in (0, 1)] == stages
+    cuts = [records[0].count(s) for s in (0, 1)]
     assert 700 > cuts[0] > cuts[1] > 1  # the model under test does cut, and not everywhere
 
 
@@ -130,8 +130,8 @@ def test_pieces_of_a_record_force_no_boundaries(model, genome):
             weight.data = torch.zeros_like(weight)
     for record in segment(still, genome, batch_tokens=64):
         assert record.boundary_prob[0] == 1
-        for cuts in record.stages:
-            assert cuts.positions.tolist() == [0]
+        assert np.flatnonzero(record.depth).tolist() == [0]
+        assert record.depth[0] == 2
 
 
 def test_a_record_beyond_the_cache_limit_is_refused_and_a_window_lets_it_through(model, genome):
@@ -170,8 +170,8 @@ def test_a_region_has_the_left_context_that_the_record_has(model, genome, tmp_pa
     region = next(segment(model, genome, region="chr|1.1:201-400", batch_tokens=90))
     assert (region.start, region.end) == (200, 400)
     np.testing.assert_allclose(region.boundary_prob, whole.boundary_prob[200:400], atol=1e-5)
-    expected = whole.stages[1].between(200, 400)
-    assert region.stages[1].positions.tolist() == expected.positions.tolist()
+    assert region.depth.tolist() == whole.depth[200:400].tolist()
+    assert region.cuts(1).positions.min() >= 200
     bed = tmp_path / "region.bed"
     run(saved(model, tmp_path), genome, "--bed", bed, "--region", "chr|1.1:201-400")
     rows = bed_rows(bed)
@@ -188,8 +188,10 @@ def test_a_region_is_what_the_model_makes_of_it_and_of_its_left_context(
     prob, stages = single_pass(model, whole.tokens[origin:400])
     region = next(segment(model, genome, region="chr|1.1:201-400", left_context=left_context))
     np.testing.assert_allclose(region.boundary_prob, prob[left_context:], atol=1e-5)
-    for cuts, bases in zip(region.stages, stages, strict=True):
-        assert cuts.positions.tolist() == [origin + base for base in bases if origin + base >= 200]
+    for stage, bases in enumerate(stages):
+        assert region.cuts(stage).positions.tolist() == [
+            origin + base for base in bases if origin + base >= 200
+        ]
 
 
 def test_with_genes_the_statistics_and_a_region_lie_in_the_folder(
@@ -208,7 +210,7 @@ def test_with_genes_the_statistics_and_a_region_lie_in_the_folder(
     assert (picture["sequence"], picture["start"], picture["end"]) == ("chr|1.1", 0, 700)
     assert [gene["name"] for gene in picture["genes"]] == ["geneA", "geneB"]
     record = next(segment(model, genome))
-    assert picture["boundaries"] == record.stages[0].positions.tolist()
+    assert picture["boundaries"] == record.cuts(0).positions.tolist()
     np.testing.assert_allclose(picture["boundary_prob"], record.boundary_prob, atol=1e-4)
     assert sorted(path.name for path in out.iterdir()) == ["boundaries.json", "region.json"]
 
