@@ -157,10 +157,15 @@ def test_what_cannot_be_fitted_is_refused(
 def test_metrics_of_known_predictions() -> None:
     labels = np.array([0, 0, 1, 1])
     right = np.array([[0.9, 0.1], [0.6, 0.4], [0.4, 0.6], [0.1, 0.9]])
-    assert classification_metrics(right, labels) == {"accuracy": 1, "mcc": 1, "auroc": 1}
-    assert classification_metrics(right[:, ::-1], labels) == {"accuracy": 0, "mcc": -1, "auroc": 0}
     constant = np.full((4, 2), 0.5)
-    assert classification_metrics(constant, labels) == {"accuracy": 0.5, "mcc": 0, "auroc": 0.5}
+    for probabilities, accuracy, mcc, auroc, f1 in (
+        (right, 1, 1, 1, 1),
+        (right[:, ::-1], 0, -1, 0, 0),
+        # Class 0 is right twice of four times, class 1 never predicted: F1 of 2/3 and 0.
+        (constant, 0.5, 0, 0.5, 1 / 3),
+    ):
+        found = classification_metrics(probabilities, labels)
+        assert found == {"accuracy": accuracy, "mcc": mcc, "auroc": auroc, "f1": pytest.approx(f1)}
     assert classification_metrics(right[:2], labels[:2])["auroc"] is None
     three = np.eye(3)[[0, 1, 2, 2]]
     assert classification_metrics(three, np.array([0, 1, 2, 2]))["auroc"] == 1
@@ -175,7 +180,7 @@ def test_a_table_of_scores_is_aligned_and_marks_baselines() -> None:
         score_row("k-mers", "baseline", np.array([[1.0, 0], [0, 1]]), labels),
     ]
     assert format_table(rows).splitlines() == [
-        "classifier  accuracy    MCC  AUROC",
-        "model          1.000  0.000    n/a",
-        "k-mers         0.500  0.000    n/a  (baseline)",
+        "classifier  accuracy    MCC  AUROC     F1",
+        "model          1.000  0.000    n/a  1.000",
+        "k-mers         0.500  0.000    n/a  0.333  (baseline)",
     ]
