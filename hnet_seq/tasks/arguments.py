@@ -6,6 +6,8 @@ import argparse
 
 import torch
 
+from hnet_seq.model.streaming import CACHE_LIMIT
+
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
     """``--device``: where to compute; None where it is not given."""
@@ -24,6 +26,23 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
     add_device_argument(parser)
 
 
+def add_streaming_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--attention-window`` and ``--cache-limit`` (GB), for sequences of any length."""
+    parser.add_argument(
+        "--attention-window",
+        type=_positive,
+        metavar="POSITIONS",
+        help="what global attention may see, for records too long for its cache (all)",
+    )
+    parser.add_argument(
+        "--cache-limit",
+        type=_gigabytes,
+        default=CACHE_LIMIT,
+        metavar="GB",
+        help=f"what global attention may cache ({CACHE_LIMIT / 1e9:g})",
+    )
+
+
 def _positive(text: str) -> int:
     try:
         number = int(text)
@@ -32,6 +51,17 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
     return number
+
+
+def _gigabytes(text: str) -> int:
+    """Bytes."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not size >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of gigabytes, 0 or more")
+    return round(min(size, 1e9) * 1e9)
 
 
 def _device(name: str) -> str:

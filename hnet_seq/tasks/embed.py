@@ -18,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS, pool
+from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import load_pretrained
-from hnet_seq.ops.packing import Packing
-from hnet_seq.tasks.arguments import add_batch_arguments
+from hnet_seq.model.streaming import CACHE_LIMIT, attention_window
+from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.pooled_calls import length_batches, pooled
 from hnet_seq.tasks.sequences import in_parts, read_fasta_sequences
 from hnet_seq.tasks.vector_files import open_vectors, vector_format
 from modalities import dna
@@ -47,6 +48,7 @@ def embed(
     stage: int = -1,
     strands: Strands = "forward",
     batch_tokens: int = BATCH_TOKENS,
+    cache_limit: int = CACHE_LIMIT,
     device: str | torch.device | None = None,
     progress: bool = False,
 ) -> NDArray[np.float32]:
@@ -63,7 +65,9 @@ def embed(
         stage: whose chunks, from the outside in; -1 is the innermost.
         strands: ``forward``, or ``average``: the mean with the vector of the reverse complement,
             so that a sequence and its reverse complement have one vector.
-        batch_tokens: bases of one forward call; a longer sequence is a batch by itself.
+        batch_tokens: bases of one forward call; a longer sequence goes through in pieces, with
+            the vector of the whole (a bidirectional model takes it in one call).
+        cache_limit: bytes that global attention may cache over a sequence in pieces.
         device: where to compute; None is the model's own accelerator, else a GPU if there is one,
             else the CPU.
 
@@ -79,6 +83,7 @@ def embed(
         stage=stage,
         strands=strands,
         batch_tokens=batch_tokens,
+        cache_limit=cache_limit,
         device=device,
         progress=progress,
     )
@@ -93,6 +98,7 @@ def embed_poolings(
     stage: int = -1,
     strands: Strands = "forward",
     batch_tokens: int = BATCH_TOKENS,
+    cache_limit: int = CACHE_LIMIT,
     device: str | torch.device | None = None,
     progress: bool = False,
 ) -> dict[str, NDArray[np.float32]]:
@@ -119,15 +125,19 @@ def embed_poolings(
         file=sys.stderr,
     )
     with bar, _computing(model, device) as where:
-        for batch in _batches(lengths, batch_tokens):
+
+        def call(picked: list[Tokens]) -> list[torch.Tensor]:
+            return pooled(model, picked, poolings, stage, batch_tokens, cache_limit, where)
+
+        for batch in length_batches(lengths, batch_tokens):
             picked = [tokens[index] for index in batch]
-            found = _pooled(model, picked, poolings, stage, where)
+            found = call(picked)
             if strands == "average":
                 reverse = [dna.reverse_complement(sequence) for sequence in picked]
-                other = _pooled(model, reverse, poolings, stage, where)
+                other = call(reverse)
                 found = [(one + two) / 2 for one, two in zip(found, other, strict=True)]
-            for pooling, pooled in zip(poolings, found, strict=True):
-                vectors[pooling][batch] = pooled.cpu().numpy()
+            for pooling, rows in zip(poolings, found, strict=True):
+                vectors[pooling][batch] = rows.cpu().numpy()
             bar.update(int(lengths[batch].sum()))
     return vectors
 
@@ -186,34 +196,6 @@ def _tokens(index: int, sequence: str | Tokens, model: HNetLanguageModel) -> Tok
     return sequence
 
 
-def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices of each batch; similar lengths together, as packed attention likes them."""
-    batch: list[int] = []
-    held = 0
-    # Longest first: a batch that does not fit in memory fails at once, not in the last minute.
-    for index in np.argsort(-lengths, kind="stable").tolist():
-        if batch and held + lengths[index] > batch_tokens:
-            yield batch
-            batch, held = [], 0
-        batch.append(index)
-        held += int(lengths[index])
-    if batch:
-        yield batch
-
-
-def _pooled(
-    model: HNetLanguageModel,
-    sequences: list[Tokens],
-    poolings: Sequence[str],
-    stage: int,
-    device: torch.device,
-) -> list[torch.Tensor]:
-    packing = Packing.from_lengths([len(sequence) for sequence in sequences], device)
-    ids = torch.from_numpy(np.concatenate(sequences)).to(device).long()
-    output = model.encode(ids, packing)
-    return [pool(output, packing.cu_seqlens, pooling, stage) for pooling in poolings]
-
-
 @contextmanager
 def _computing(
     model: HNetLanguageModel, device: str | torch.device | None
@@ -249,6 +231,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", required=True, metavar="FILE", help="vectors.parquet, or vectors.npy with its ids"
     )
     parser.add_argument("--pooling", choices=POOLINGS, default="chunks", help="default chunks")
+    add_streaming_arguments(parser)
     add_embedding_arguments(parser)
 
 
@@ -280,7 +263,13 @@ def main(args: argparse.Namespace) -> int:
     bar = tqdm(
         total=bases, unit="base", unit_scale=True, desc="embed", disable=None, file=sys.stderr
     )
-    with bar, open_vectors(out, count, width, described) as writer:
+    if args.attention_window:
+        described["attention_window"] = str(args.attention_window)
+    with (
+        bar,
+        attention_window(model, args.attention_window),
+        open_vectors(out, count, width, described) as writer,
+    ):
         for part in in_parts(read_fasta_sequences(args.input), PART_TOKENS):
             names, sequences = [name for name, _ in part], [tokens for _, tokens in part]
             vectors = embed(
@@ -290,6 +279,7 @@ def main(args: argparse.Namespace) -> int:
                 stage=args.stage,
                 strands=args.strands,
                 batch_tokens=args.batch_tokens,
+                cache_limit=args.cache_limit,
                 device=args.device,
             )
             lengths = [len(tokens) for tokens in sequences]

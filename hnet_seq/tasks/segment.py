@@ -28,7 +28,7 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
-from hnet_seq.tasks.arguments import add_batch_arguments
+from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
 from pipelines.files import check_file, check_folder, replaced_file
@@ -207,19 +207,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BASES",
         help="read before a region, not reported (%(default)s)",
     )
-    parser.add_argument(
-        "--attention-window",
-        type=int,
-        metavar="POSITIONS",
-        help="what global attention may see, for records too long for its cache (all)",
-    )
-    parser.add_argument(
-        "--cache-limit",
-        type=float,
-        default=CACHE_LIMIT / 1e9,
-        metavar="GB",
-        help="what global attention may cache (%(default)s)",
-    )
+    add_streaming_arguments(parser)
     add_batch_arguments(parser, BATCH_TOKENS)
 
 
@@ -229,8 +217,6 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("--annotation", "goes together with --out DIR")
     if not args.bed and not args.out:
         raise UsageError("segment", "nothing to write; give --bed FILE or --annotation with --out")
-    if not args.cache_limit >= 0:
-        raise UsageError("--cache-limit", f"is {args.cache_limit}; expected 0 or more GB")
     if args.bed:
         check_file(args.bed, "--bed")
     if args.out:
@@ -250,7 +236,7 @@ def main(args: argparse.Namespace) -> int:
         left_context=args.left_context,
         batch_tokens=args.batch_tokens,
         window=args.attention_window,
-        cache_limit=round(min(args.cache_limit, 1e9) * 1e9),
+        cache_limit=args.cache_limit,
         progress=True,
     )
     annotations = None

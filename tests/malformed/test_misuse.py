@@ -86,7 +86,7 @@ OPTIONS = {
     "shard {genome}": "the following arguments are required: --out",
     "segment {model} {genome} --bed {tmp}/b --stage 7": "has stages 0 to 0; got 7",
     "segment {model} {genome} --bed {tmp}/b --left-context -1": "--left-context: must be 0",
-    "segment {model} {genome} --bed {tmp}/b --cache-limit nan": "--cache-limit: is nan",
+    "segment {model} {genome} --bed {tmp}/b --cache-limit nan": "--cache-limit: 'nan'",
     "segment {model} {genome} --bed {tmp}/b --region chr2:a:x-9": "'chr2:a:x-9' is not NAME",
     "segment {model} {genome} --bed {tmp}/b --batch-tokens 0": "'0' is no number of 1 or more",
     "segment {model} {genome}": "nothing to write",

@@ -12,7 +12,6 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
-from hnet_seq.tasks import embed as embed_module
 from hnet_seq.tasks.embed import embed, embed_poolings
 from modalities import dna
 from modalities.errors import InputError, UsageError
@@ -101,16 +100,16 @@ def test_one_batch_never_holds_more_tokens_than_asked(
     hnet: HNetForCausalLM, sequences: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
-    original = embed_module._pooled
+    original = hnet.encode
 
-    def spy(model, picked, *rest):  # type: ignore[no-untyped-def]
-        sizes.append([len(sequence) for sequence in picked])
-        return original(model, picked, *rest)
+    def spy(ids, packing, *rest):  # type: ignore[no-untyped-def]
+        sizes.append(packing.lengths)
+        return original(ids, packing, *rest)
 
-    monkeypatch.setattr(embed_module, "_pooled", spy)
+    monkeypatch.setattr(hnet, "encode", spy)
     embed(hnet, sequences, batch_tokens=60)
-    assert all(sum(batch) <= 60 or len(batch) == 1 for batch in sizes)
-    assert sum(len(batch) for batch in sizes) == len(sequences)
+    assert all(sum(batch) <= 60 for batch in sizes)
+    assert sum(map(sum, sizes)) == sum(map(len, sequences))
     assert max(len(batch) for batch in sizes) > 1
 
 
@@ -205,3 +204,11 @@ def test_a_failed_verb_leaves_nothing_behind(
     assert "end it in .parquet or .npy" in capsys.readouterr().err
     left = {path.name for path in fasta.parent.iterdir()}
     assert left == {"model", "in.fa"}
+
+
+@pytest.mark.parametrize("pooling", ["chunks", "chunks_weighted", "bases", "last"])
+def test_a_sequence_over_the_size_of_a_call_has_the_vector_of_the_whole(hnet, pooling):
+    sequences = ["".join(np.random.default_rng(n).choice(list("ACGT"), n)) for n in (700, 20, 300)]
+    whole = embed(hnet, sequences, pooling=pooling, strands="average")
+    pieces = embed(hnet, sequences, pooling=pooling, strands="average", batch_tokens=64)
+    np.testing.assert_allclose(pieces, whole, atol=1e-4)
