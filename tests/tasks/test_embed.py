@@ -12,6 +12,7 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
+from hnet_seq.tasks import embed as embed_module
 from hnet_seq.tasks.embed import embed, embed_poolings
 from modalities import dna
 from modalities.errors import InputError, UsageError
