@@ -18,7 +18,8 @@ from typing import Any
 
 from hnet_seq import HNetForCausalLM, ratio_loss  # first: it sets how torch's threads wait
 from hnet_seq.cli import main as hnet_seq
-from hnet_seq.config import ExperimentConfig, load_experiment
+from hnet_seq.config import ExperimentConfig
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.causal_lm import cross_entropy
 from hnet_seq.train.evaluation import evaluate

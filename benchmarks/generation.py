@@ -13,7 +13,7 @@ import statistics
 import time
 
 from hnet_seq import HNetForCausalLM  # first: it sets how torch's threads wait
-from hnet_seq.config import load_experiment
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
 
 import torch  # isort: skip

@@ -22,7 +22,8 @@ import numpy as np
 from torch import Tensor
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.config import ExperimentConfig, load_experiment
+from hnet_seq.config import ExperimentConfig
+from hnet_seq.experiments import load_experiment
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
 from hnet_seq.train.ratio_control import RatioControl, RatioInForce

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 
 from hnet_seq import HNetForCausalLM, ratio_loss
-from hnet_seq.config import load_experiment
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import cross_entropy
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.train.memory import keep_freed_memory

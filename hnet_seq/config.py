@@ -1,29 +1,13 @@
-"""Experiments: dataclass defaults < YAML files < ``key=value`` from the command line.
-
-OmegaConf merges in struct mode, so a misspelt key is an error that names the nearest known one.
-"""
+"""What an experiment says: dataclasses that check themselves. ``experiments.py`` reads them."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
+import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.ratio_config import RatioLossConfig
-from modalities.errors import UsageError
-
-_PACKAGE = Path(__file__).parent
-#: In the wheel the files lie inside the package, in a checkout beside it.
-CONFIG_FOLDER = next(
-    folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir()
-)
 
 
 @dataclass
@@ -135,15 +119,7 @@ class ExperimentConfig:
             raise ValueError(f"train.optimizer.stage_multipliers: expected {stages + 1} values")
         if len(data.sources) > 1:
             raise ValueError("data.sources: mixing several sources is not supported yet; give one")
-        for name, value in (
-            ("data.context", data.context),
-            ("data.batch_tokens", data.batch_tokens),
-            ("train.steps", train.steps),
-            ("train.log_every", train.log_every),
-            ("train.keep_checkpoints", train.keep_checkpoints),
-        ):
-            if value < 1:
-                raise ValueError(f"{name}: expected at least 1; got {value}")
+        self._validate_numbers()
         if data.micro_batch_tokens and data.batch_tokens % data.micro_batch_tokens:
             raise ValueError(
                 f"data.micro_batch_tokens: {data.micro_batch_tokens} does not divide "
@@ -158,6 +134,41 @@ class ExperimentConfig:
         if train.residual_proj not in ("zero", "identity"):
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
+            )
+
+    def _validate_numbers(self) -> None:
+        data, train = self.data, self.train
+        optimizer, schedule = train.optimizer, train.schedule
+        least: list[tuple[str, float, float]] = [
+            ("data.context", data.context, 1),
+            ("data.batch_tokens", data.batch_tokens, 1),
+            ("data.micro_batch_tokens", data.micro_batch_tokens, 0),
+            ("data.validation_context", data.validation_context, 0),
+            ("data.workers", data.workers, 0),
+            ("data.soft_mask_weight", data.soft_mask_weight, 0),
+            ("train.steps", train.steps, 1),
+            ("train.log_every", train.log_every, 1),
+            ("train.validate_every", train.validate_every, 0),
+            ("train.checkpoint_every", train.checkpoint_every, 0),
+            ("train.keep_checkpoints", train.keep_checkpoints, 1),
+            ("train.optimizer.learning_rate", optimizer.learning_rate, 0),
+            ("train.optimizer.weight_decay", optimizer.weight_decay, 0),
+            ("train.schedule.warmup", schedule.warmup, 0),
+            ("train.schedule.decay", schedule.decay, 0),
+            ("train.schedule.final", schedule.final, 0),
+            *(("train.optimizer.stage_multipliers", m, 0) for m in optimizer.stage_multipliers),
+        ]
+        for name, value, bound in least:
+            if not bound <= value < math.inf:
+                raise ValueError(f"{name}: expected at least {bound}; got {value}")
+        if not optimizer.clip_norm > 0:
+            raise ValueError(
+                f"train.optimizer.clip_norm: expected above 0; got {optimizer.clip_norm}"
+            )
+        if len(optimizer.betas) != 2 or not all(0 <= beta < 1 for beta in optimizer.betas):
+            raise ValueError(
+                f"train.optimizer.betas: expected two numbers from 0 to below 1; "
+                f"got {optimizer.betas}"
             )
 
     def _validate_objective(self) -> None:
@@ -188,100 +199,3 @@ def _max_chunks(value: Any, stages: int) -> list[int]:
             f"got {value}"
         )
     return bounds + [0] * (stages - len(bounds))
-
-
-def shipped() -> list[str]:
-    """Names of the complete experiments that come with the package."""
-    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
-
-
-def load_experiment(name: str | Path, overrides: list[str] | None = None) -> ExperimentConfig:
-    """Read an experiment by name or path.
-
-    A file may begin with ``include: [model/..., train/...]``: those are merged first, in order.
-
-    Args:
-        overrides: ``key=value`` in OmegaConf's dotlist form.
-
-    Raises:
-        UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
-    """
-    schema = OmegaConf.structured(ExperimentConfig)
-    merged = schema
-    for path, layer in _layers(_find(name)):
-        merged = _merge(merged, layer, path)
-    for item in overrides or []:
-        key, separator, _ = item.partition("=")
-        if not separator or not key:
-            raise UsageError("command line", f"{item!r}: expected key=value")
-        merged = _merge(merged, OmegaConf.from_dotlist([item]), "command line")
-    config = OmegaConf.to_object(merged)
-    assert isinstance(config, ExperimentConfig)
-    try:
-        config.validate()
-    except (ValueError, TypeError) as error:
-        raise UsageError(_find(name), str(error)) from error
-    return config
-
-
-def save_experiment(config: ExperimentConfig, path: Path) -> None:
-    """Write the resolved configuration; :func:`load_experiment` reads it back."""
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(dataclasses.asdict(config))))
-
-
-def _find(name: str | Path) -> Path:
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        if path.is_file():
-            return path
-        raise UsageError(path, "no such file")
-    inside = CONFIG_FOLDER / f"{name}.yaml"
-    if inside.is_file():
-        return inside
-    raise UsageError(
-        str(name), f"no experiment of this name; shipped: {', '.join(shipped())}; or give a .yaml"
-    )
-
-
-def _layers(path: Path) -> list[tuple[Path, DictConfig]]:
-    try:
-        layer = OmegaConf.load(path)
-    except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise UsageError(path, f"not readable as YAML: {_one_line(error)}") from error
-    if not isinstance(layer, DictConfig):
-        raise UsageError(path, "expected a mapping of keys to values")
-    include = layer.pop("include", [])
-    if isinstance(include, str):
-        include = [include]
-    return [*(pair for name in include for pair in _layers(_find(name))), (path, layer)]
-
-
-def _merge(base: Any, layer: DictConfig, origin: Path | str) -> Any:
-    try:
-        merged = OmegaConf.merge(base, layer)
-        OmegaConf.to_object(merged)
-        return merged
-    except OmegaConfBaseException as error:
-        key = str(error.full_key or "")
-        known = _keys(OmegaConf.to_container(OmegaConf.structured(ExperimentConfig)))
-        if key and key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.5)
-            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known[:6])} ..."
-            raise UsageError(origin, f"unknown key {key}{hint}") from error
-        raise UsageError(origin, f"{key}: {_one_line(error)}") from error
-    except (TypeError, ValueError) as error:
-        raise UsageError(origin, _one_line(error)) from error
-
-
-def _keys(tree: Any, prefix: str = "") -> list[str]:
-    if not isinstance(tree, dict):
-        return []
-    return [
-        name
-        for key, value in tree.items()
-        for name in (f"{prefix}{key}", *_keys(value, f"{prefix}{key}."))
-    ]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split("\n    full_key")[0].split())

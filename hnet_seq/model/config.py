@@ -119,6 +119,8 @@ class HNetConfig:
                     f"{name}: expected {levels} values, one for each stage of "
                     f"{self.arch_layout}; got {list(entries)}"
                 )
+        if min(self.d_model) < 1:
+            raise ValueError(f"d_model: expected widths of 1 or more; got {self.d_model}")
         if any(a > b for a, b in zip(self.d_model, self.d_model[1:], strict=False)):
             raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
         if not isinstance(self.bidirectional, bool):

@@ -13,7 +13,8 @@ import torch
 
 from hnet_seq.baselines.duplicates import describe_duplicates
 from hnet_seq.baselines.metrics import format_table, score_row
-from hnet_seq.config import OptimizerConfig, load_experiment
+from hnet_seq.config import OptimizerConfig
+from hnet_seq.experiments import load_experiment
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification

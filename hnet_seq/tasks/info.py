@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import hnet_seq
-from hnet_seq.config import shipped
+from hnet_seq.experiments import shipped
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from hnet_seq.config import ExperimentConfig, load_experiment, save_experiment
+from hnet_seq.config import ExperimentConfig, SourceConfig
+from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.arguments import add_device_argument
@@ -163,11 +164,9 @@ def main(args: argparse.Namespace) -> int:
     else:
         if not args.config or not args.out:
             raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
-        overrides = list(args.overrides)
+        config, out = load_experiment(args.config, args.overrides), args.out
         if args.data:
-            quoted = args.data.replace("'", "''")  # as YAML has it
-            overrides.append(f"data.sources=[{{path: '{quoted}'}}]")
-        config, out = load_experiment(args.config, overrides), args.out
+            config.data.sources = [SourceConfig(args.data)]
     if pretrain(config, out, resume=bool(args.resume), device=args.device):
         print(f"finished: {out}")
         return 0

@@ -107,4 +107,8 @@ class RunFolder:
         return state
 
     def _complete(self) -> list[Path]:
-        return sorted(path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}"))
+        # Past a million steps the names no longer sort as their numbers do.
+        return sorted(
+            (path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}")),
+            key=lambda folder: int(folder.name.removeprefix("step-")),
+        )

@@ -16,7 +16,7 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from hnet_seq.config import load_experiment, save_experiment
+from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.tasks.classification import task_from_table
 from hnet_seq.train.predict import predict

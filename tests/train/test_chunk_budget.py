@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hnet_seq.config import load_experiment
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNet
 from hnet_seq.ops.packing import Packing

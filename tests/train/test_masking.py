@@ -12,7 +12,8 @@ import torch
 
 import modalities
 from hnet_seq.cli import main
-from hnet_seq.config import ExperimentConfig, load_experiment
+from hnet_seq.config import ExperimentConfig
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.masked_lm import HNetForMaskedLM
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.train.loop import Trainer

@@ -13,7 +13,7 @@ import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
-from hnet_seq.config import load_experiment
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.hnet import StageBoundaries
 from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
 from hnet_seq.ratio_config import RatioLossConfig, TargetPoint, WeightPoint

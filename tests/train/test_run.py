@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from hnet_seq.cli import main
-from hnet_seq.config import ExperimentConfig, load_experiment, shipped
+from hnet_seq.config import ExperimentConfig
+from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks import pretrain as task
 from hnet_seq.tasks.pretrain import pretrain

@@ -1,0 +1,129 @@
+"""Experiments: dataclass defaults < YAML files < ``key=value`` from the command line.
+
+OmegaConf merges in struct mode, so a misspelt key is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from hnet_seq.config import ExperimentConfig
+from modalities.errors import UsageError
+
+_PACKAGE = Path(__file__).parent
+#: In the wheel the files lie inside the package, in a checkout beside it.
+CONFIG_FOLDER = next(
+    folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir()
+)
+
+
+def shipped() -> list[str]:
+    """Names of the complete experiments that come with the package."""
+    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
+
+
+def load_experiment(name: str | Path, overrides: list[str] | None = None) -> ExperimentConfig:
+    """Read an experiment by name or path.
+
+    A file may begin with ``include: [model/..., train/...]``: those are merged first, in order.
+
+    Args:
+        overrides: ``key=value`` in OmegaConf's dotlist form.
+
+    Raises:
+        UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
+    """
+    schema = OmegaConf.structured(ExperimentConfig)
+    merged = schema
+    for path, layer in _layers(_find(name)):
+        merged = _merge(merged, layer, path)
+    for item in overrides or []:
+        key, separator, _ = item.partition("=")
+        if not separator or not key:
+            raise UsageError("command line", f"{item!r}: expected key=value")
+        try:
+            layer = OmegaConf.from_dotlist([item])
+        except (YAMLError, OmegaConfBaseException) as error:
+            message = f"{item!r} is not readable as YAML: {_one_line(error)}"
+            raise UsageError("command line", message) from error
+        merged = _merge(merged, layer, "command line")
+    config = OmegaConf.to_object(merged)
+    assert isinstance(config, ExperimentConfig)
+    try:
+        config.validate()
+    except (ValueError, TypeError) as error:
+        raise UsageError(_find(name), str(error)) from error
+    return config
+
+
+def save_experiment(config: ExperimentConfig, path: Path) -> None:
+    """Write the resolved configuration; :func:`load_experiment` reads it back."""
+    values = dataclasses.asdict(config)
+    for source in values["data"]["sources"]:
+        source["path"] = source["path"].replace("${", r"\${")  # a folder's name, not a reference
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(values)))
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise UsageError(path, "no such file")
+    inside = CONFIG_FOLDER / f"{name}.yaml"
+    if inside.is_file():
+        return inside
+    raise UsageError(
+        str(name), f"no experiment of this name; shipped: {', '.join(shipped())}; or give a .yaml"
+    )
+
+
+def _layers(path: Path) -> list[tuple[Path, DictConfig]]:
+    try:
+        layer = OmegaConf.load(path)
+    except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise UsageError(path, f"not readable as YAML: {_one_line(error)}") from error
+    if not isinstance(layer, DictConfig):
+        raise UsageError(path, "expected a mapping of keys to values")
+    include = layer.pop("include", [])
+    if isinstance(include, str):
+        include = [include]
+    return [*(pair for name in include for pair in _layers(_find(name))), (path, layer)]
+
+
+def _merge(base: Any, layer: DictConfig, origin: Path | str) -> Any:
+    try:
+        merged = OmegaConf.merge(base, layer)
+        OmegaConf.to_object(merged)
+        return merged
+    except OmegaConfBaseException as error:
+        key = str(error.full_key or "")
+        known = _keys(OmegaConf.to_container(OmegaConf.structured(ExperimentConfig)))
+        if key and key not in known:
+            near = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known[:6])} ..."
+            raise UsageError(origin, f"unknown key {key}{hint}") from error
+        raise UsageError(origin, f"{key}: {_one_line(error)}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(origin, _one_line(error)) from error
+
+
+def _keys(tree: Any, prefix: str = "") -> list[str]:
+    if not isinstance(tree, dict):
+        return []
+    return [
+        name
+        for key, value in tree.items()
+        for name in (f"{prefix}{key}", *_keys(value, f"{prefix}{key}."))
+    ]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n    full_key")[0].split())
