@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hnet_seq.model.linear import Linear
 from hnet_seq.ops import KeyValueCache, attention, attention_continue
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.reversal import both_ways
@@ -54,8 +55,8 @@ class SelfAttention(nn.Module):
         self.num_heads = num_heads
         self.rotary_emb_dim = rotary_emb_dim
         self.window = window
-        self.Wqkv = nn.Linear(d_model, 3 * d_model, bias=False)
-        self.out_proj = nn.Linear(d_model, d_model, bias=False)
+        self.Wqkv = Linear(d_model, 3 * d_model, bias=False)
+        self.out_proj = Linear(d_model, d_model, bias=False)
 
     def new_state(self, slots: int) -> KeyValueCache:
         """The cache of ``slots`` sequences that have not begun."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hnet_seq.model.boundary_policy import BoundaryPolicy, rule_boundaries
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.linear import Linear
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
 from hnet_seq.model.state import HNetState
@@ -71,7 +72,7 @@ class HNet(nn.Module):
             self.boundary_policy: BoundaryPolicy = config.boundary_policy(stage)
             self.encoder = Stack(spec.encoder, config, stage)
             self.routing_module = Router(d_model, config.bidirectional)
-            self.residual_proj = nn.Linear(d_model, d_model)
+            self.residual_proj = Linear(d_model, d_model)
             self.main_network = HNet(config, stage + 1)
             self.decoder = Stack(spec.decoder, config, stage)
         else:

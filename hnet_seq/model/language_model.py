@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
+from hnet_seq.model.linear import Linear
 from hnet_seq.model.padding import pad, padded_packing
 from hnet_seq.model.pretrained import load_weights, save_weights
 from hnet_seq.ops.packing import Packing
@@ -65,7 +66,7 @@ class HNetLanguageModel(nn.Module):
         width = config.d_model[0]
         self.embeddings = nn.Embedding(config.vocab_size, width)
         self.backbone = HNet(config)
-        self.lm_head = nn.Linear(width, config.vocab_size, bias=False)
+        self.lm_head = Linear(width, config.vocab_size, bias=False)
         if config.tie_embeddings:
             self.lm_head.weight = self.embeddings.weight
         if self.embeddings.weight.device.type != "meta":

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import MAMBA_HEAD_DIM, SSMConfig
+from hnet_seq.model.linear import Linear
 from hnet_seq.model.norm import EPS, RMSNorm
 from hnet_seq.ops import (
     causal_conv,
@@ -60,13 +61,13 @@ class Mamba2(nn.Module):
         self.d_state = config.d_state
         self.num_heads = self.d_inner // MAMBA_HEAD_DIM
         channels = self.d_inner + 2 * self.d_state
-        self.in_proj = nn.Linear(d_model, self.d_inner + channels + self.num_heads, bias=False)
+        self.in_proj = Linear(d_model, self.d_inner + channels + self.num_heads, bias=False)
         self.conv1d = nn.Conv1d(channels, channels, config.d_conv, groups=channels)
         self.dt_bias = nn.Parameter(torch.zeros(self.num_heads))
         self.A_log = nn.Parameter(torch.zeros(self.num_heads))
         self.D = nn.Parameter(torch.ones(self.num_heads))
         self.norm = RMSNorm(self.d_inner)
-        self.out_proj = nn.Linear(self.d_inner, d_model, bias=False)
+        self.out_proj = Linear(self.d_inner, d_model, bias=False)
 
     def new_state(self, slots: int) -> Mamba2State:
         """The state of ``slots`` sequences that have not begun."""

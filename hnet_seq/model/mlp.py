@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hnet_seq.model.linear import Linear
+
 _MULTIPLE = 128
 
 
@@ -14,8 +16,8 @@ class SwiGLU(nn.Module):
     def __init__(self, d_model: int, d_intermediate: int) -> None:
         super().__init__()
         width = -(-d_intermediate // _MULTIPLE) * _MULTIPLE
-        self.fc1 = nn.Linear(d_model, 2 * width, bias=False)
-        self.fc2 = nn.Linear(width, d_model, bias=False)
+        self.fc1 = Linear(d_model, 2 * width, bias=False)
+        self.fc2 = Linear(width, d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.fc1(x).chunk(2, dim=-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hnet_seq.model.linear import Linear
 from hnet_seq.ops.packing import Packing
 
 
@@ -23,8 +24,8 @@ class Router(nn.Module):
         super().__init__()
         self.bidirectional = bidirectional
         self.d_model = d_model
-        self.q_proj_layer = nn.Linear(d_model, d_model, bias=False)
-        self.k_proj_layer = nn.Linear(d_model, d_model, bias=False)
+        self.q_proj_layer = Linear(d_model, d_model, bias=False)
+        self.k_proj_layer = Linear(d_model, d_model, bias=False)
 
     def new_state(self, slots: int) -> Tensor:
         """(slots, D): the last encoder vector of each sequence."""

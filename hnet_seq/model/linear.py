@@ -1,0 +1,28 @@
+"""Linear maps that are also fast for the few tokens of a generation step."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_FEW = range(2, 33)  # tokens; one is a matrix-vector product, which is fast as it is
+_PARTS = 4
+
+
+class Linear(nn.Linear):
+    """As ``nn.Linear``; (T, D) to (T, N).
+
+    For a handful of rows a CPU's matrix product spends most of its time on copying the weights
+    into blocks and on sharing a small job between threads. Batched products of parts of the weights
+    do neither: 1.5 to 3 times faster (benchmarks/generation.py).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.shape[0]
+        few = rows in _FEW and x.dim() == 2 and self.out_features % _PARTS == 0
+        if not few or x.device.type != "cpu" or torch.is_grad_enabled():
+            return F.linear(x, self.weight, self.bias)
+        parts = self.weight.unflatten(0, (_PARTS, -1)).transpose(1, 2)  # (parts, D, N / parts)
+        y = torch.bmm(x.expand(_PARTS, -1, -1), parts).transpose(0, 1).flatten(1)
+        return y if self.bias is None else y.add_(self.bias)
