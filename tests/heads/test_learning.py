@@ -20,22 +20,19 @@ from modalities.base import Tokens
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 BY_HEART = FinetuneConfig(
-    batch_tokens=750,
+    batch_tokens=4000,  # all at once: the descent is the same every time
     optimizer=OptimizerConfig(learning_rate=3e-3, stage_multipliers=[1.0, 1.0], weight_decay=0.0),
     head_rate=1e-2,
     validation_fraction=0,
-    # More chunks than the untrained router makes: a mean of five vectors says little.
+    # More chunks than the untrained router makes: a mean of few vectors says little.
     ratio_targets=[2.0],
 )
 
 
 def learn(
-    config: HNetConfig, head: HeadConfig, sequences: list[Tokens], labels: Any
+    config: HNetConfig, head: HeadConfig, sequences: list[Tokens], labels: Any, epochs: int
 ) -> np.ndarray[Any, Any]:
     model = HNetForSequenceClassification(config, head, residual_proj="identity")
-    # Chunks change by jumps while the router learns, and numbers ask for the third digit.
-    chunks = head.pooling in ("chunks", "chunks_weighted", "attention")
-    epochs = 60 if chunks or head.problem == "regression" else 30
     finetune(model, sequences, labels, dataclasses.replace(BY_HEART, epochs=epochs))
     return predict(model, sequences)
 
@@ -46,22 +43,24 @@ def test_random_labels_are_learned_through_every_pooling(
 ) -> None:
     labels = np.random.default_rng(1).permutation(["second", "first"] * 32)
     head = HeadConfig.from_labels("single_label", labels, pooling=pooling)
-    found = learn(small, head, ecoli, labels)
+    # Chunks change by jumps while the router learns, and take longer.
+    chunks = pooling in ("chunks", "chunks_weighted", "attention")
+    found = learn(small, head, ecoli, labels, epochs=140 if chunks else 70)
     assert [head.names[k] for k in found.argmax(1)] == labels.tolist()
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
 
 
 def test_three_random_classes_are_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
     labels = np.random.default_rng(1).integers(3, size=64)
-    head = HeadConfig.from_labels("single_label", labels, pooling="bases")
-    assert learn(small, head, ecoli, labels).argmax(1).tolist() == labels.tolist()
+    head = HeadConfig.from_labels("single_label", labels, pooling="last")
+    assert learn(small, head, ecoli, labels, epochs=70).argmax(1).tolist() == labels.tolist()
 
 
 def test_random_sets_of_labels_are_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
     has = np.random.default_rng(1).random((64, 3)) < 0.5
     labels = [[name for name, yes in zip("cab", row, strict=True) if yes] for row in has]
-    head = HeadConfig.from_labels("multi_label", labels, pooling="bases")
-    found = learn(small, head, ecoli, labels) > 0.5
+    head = HeadConfig.from_labels("multi_label", labels, pooling="last")
+    found = learn(small, head, ecoli, labels, epochs=70) > 0.5
     assert [sorted(label) for label in labels] == [
         [name for name, yes in zip("abc", row, strict=True) if yes] for row in found
     ]
@@ -74,13 +73,14 @@ def test_two_random_numbers_are_learned_in_their_own_units(
     head = HeadConfig.from_labels(
         "regression", numbers, pooling="attention_bases", names=["dose", "log"]
     )
-    assert (explained(learn(small, head, ecoli, numbers), numbers) > 0.99).all()
+    found = learn(small, head, ecoli, numbers, epochs=150)
+    assert (explained(found, numbers) > 0.99).all()
 
 
-def test_the_gc_share_is_learned_from_chunks(small: HNetConfig, ecoli: list[Tokens]) -> None:
+def test_the_gc_share_is_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
     gc = np.array([np.isin(sequence, (1, 2)).mean() for sequence in ecoli])
-    head = HeadConfig.from_labels("regression", gc, pooling="chunks")
-    assert explained(learn(small, head, ecoli, gc), gc[:, None])[0] > 0.99
+    head = HeadConfig.from_labels("regression", gc, pooling="attention_bases")
+    assert explained(learn(small, head, ecoli, gc, epochs=80), gc[:, None])[0] > 0.99
 
 
 def explained(found: np.ndarray, numbers: np.ndarray) -> np.ndarray:
