@@ -27,7 +27,7 @@ class DataConfig:
         batch_tokens: tokens of one optimiser step.
         micro_batch_tokens: tokens computed at once; gradients are accumulated up to
             ``batch_tokens``. 0 means all at once.
-        reverse_complement: read half of the training windows from the other strand.
+        strands: ``none``, or ``augment`` to read half of the training windows from the other one.
         soft_mask_weight: loss weight of soft-masked positions, kept by ``shard``.
         validation_context: tokens of a validation sequence; 0 means ``context``.
         workers: processes that prepare batches; 0 prepares them in the trainer.
@@ -37,7 +37,7 @@ class DataConfig:
     context: int = 8192
     batch_tokens: int = 16384
     micro_batch_tokens: int = 0
-    reverse_complement: bool = False
+    strands: str = "none"
     soft_mask_weight: float = 1.0
     validation_context: int = 0
     workers: int = 0
@@ -120,6 +120,11 @@ class ExperimentConfig:
         if len(data.sources) > 1:
             raise ValueError("data.sources: mixing several sources is not supported yet; give one")
         self._validate_numbers()
+        if data.strands not in ("none", "augment"):
+            raise ValueError(
+                f"data.strands: {data.strands!r} is not none or augment; average is for embed and "
+                "classify, which have both strands of a sequence at once"
+            )
         if data.micro_batch_tokens and data.batch_tokens % data.micro_batch_tokens:
             raise ValueError(
                 f"data.micro_batch_tokens: {data.micro_batch_tokens} does not divide "

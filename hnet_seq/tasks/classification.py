@@ -82,7 +82,7 @@ def classify(
     *,
     poolings: Sequence[str],
     stage: int = -1,
-    strands: Strands = "forward",
+    strands: Strands = "none",
     batch_tokens: int = BATCH_TOKENS,
     device: str | None = None,
     seed: int = 0,

@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
         task,
         poolings=[frozen],
         stage=args.stage,
-        strands="average" if config.strands == "average" else "forward",
+        strands="average" if config.strands == "average" else "none",
         batch_tokens=args.batch_tokens,
         device=args.device,
         seed=args.seed,

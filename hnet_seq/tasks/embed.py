@@ -34,10 +34,10 @@ from pipelines.files import check_file
 EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
 
 BATCH_TOKENS = 16384
-STRANDS = ("forward", "average")
+STRANDS = ("none", "average")
 PART_TOKENS = 1 << 22  # bases read, embedded and written at a time
 
-Strands = Literal["forward", "average"]
+Strands = Literal["none", "average"]
 
 
 def embed(
@@ -46,7 +46,7 @@ def embed(
     *,
     pooling: str = "chunks",
     stage: int = -1,
-    strands: Strands = "forward",
+    strands: Strands = "none",
     batch_tokens: int = BATCH_TOKENS,
     cache_limit: int = CACHE_LIMIT,
     device: str | torch.device | None = None,
@@ -63,7 +63,7 @@ def embed(
         pooling: ``chunks``, ``chunks_weighted``, ``bases`` or ``last``, see
             :func:`hnet_seq.heads.pooling.pool`.
         stage: whose chunks, from the outside in; -1 is the innermost.
-        strands: ``forward``, or ``average``: the mean with the vector of the reverse complement,
+        strands: ``none``, as given; or ``average``: the mean with the vector of the reverse complement,
             so that a sequence and its reverse complement have one vector.
         batch_tokens: bases of one forward call; a longer sequence goes through in pieces, with
             the vector of the whole (a bidirectional model takes it in one call).
@@ -96,7 +96,7 @@ def embed_poolings(
     *,
     poolings: Sequence[str],
     stage: int = -1,
-    strands: Strands = "forward",
+    strands: Strands = "none",
     batch_tokens: int = BATCH_TOKENS,
     cache_limit: int = CACHE_LIMIT,
     device: str | torch.device | None = None,
@@ -106,7 +106,7 @@ def embed_poolings(
     for pooling in poolings:
         check_pooling(model, pooling, stage)
     if strands not in STRANDS:
-        raise UsageError("--strands", f"is {strands!r}; expected forward or average")
+        raise UsageError("--strands", f"is {strands!r}; expected none or average")
     if batch_tokens < 1:
         raise UsageError("--batch-tokens", f"is {batch_tokens}; expected 1 or more")
     check_modality(model)
@@ -216,7 +216,7 @@ def _computing(
 
 def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every verb that embeds."""
-    parser.add_argument("--strands", choices=STRANDS, default="forward", help="default forward")
+    parser.add_argument("--strands", choices=STRANDS, default="none", help="default none")
     parser.add_argument(
         "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
     )

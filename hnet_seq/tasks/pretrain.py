@@ -113,7 +113,7 @@ def _sources(config: ExperimentConfig) -> tuple[TokenBatches, TokenBatches | Non
         context=data.context,
         batch_tokens=data.micro_batch_tokens or data.batch_tokens,
         seed=config.seed,
-        reverse_complement=data.reverse_complement,
+        reverse_complement=data.strands == "augment",
         soft_mask_weight=data.soft_mask_weight,
     )
     if not train.manifest.tokens("validation"):

@@ -130,7 +130,7 @@ def test_training_learns_a_repeat(tmp_path: Path) -> None:
     out = tmp_path / "shards"
     arguments = ["--out", str(out), "--validation", "last:0.1", "--guard", "10"]
     assert main(["shard", str(tmp_path / "genome.fa"), *arguments]) == 0
-    config = _config(out, "train.steps=40", "data.reverse_complement=false")
+    config = _config(out, "train.steps=40", "data.strands=none")
     pretrain(config, tmp_path / "run", device="cpu")
     assert _metrics(tmp_path / "run")[-1]["bits_per_token"] < 0.2
 
