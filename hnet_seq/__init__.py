@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.embed import embed as embed
     from hnet_seq.tasks.pretrain import pretrain as pretrain
     from hnet_seq.tasks.segment import segment as segment
-    from hnet_seq.train.finetune import FinetuneConfig as FinetuneConfig
     from hnet_seq.train.finetune import finetune as finetune
+    from hnet_seq.train.finetune_config import FinetuneConfig as FinetuneConfig
 
 __version__ = "0.1.0"
 
 # Imported on first use: torch takes seconds, and ``hnet-seq --help`` needs none of it.
 _HOMES = {
-    "FinetuneConfig": "hnet_seq.train.finetune",
+    "FinetuneConfig": "hnet_seq.train.finetune_config",
     "HNetConfig": "hnet_seq.model.config",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
     "HNetForMaskedLM": "hnet_seq.model.masked_lm",

@@ -21,10 +21,6 @@ from hnet_seq.heads.token_classification import HNetForTokenClassification
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.labelled_batches import (
     batch_targets,
-    cut,
-    epoch_order,
-    split_validation,
-    stratify,
 )
 from hnet_seq.train.optimizer import stage_multipliers
 from hnet_seq.train.predict import predict, predict_positions
@@ -65,9 +61,6 @@ def weights(model: torch.nn.Module) -> dict[str, Tensor]:
 def changed(before: dict[str, Tensor], model: torch.nn.Module) -> set[str]:
     after = model.state_dict()
     return {name for name, value in before.items() if not torch.equal(value, after[name])}
-
-
-# What is trained -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -140,13 +133,10 @@ def test_multipliers_default_to_the_papers_rule(
         seen.append(multipliers)
         return build_optimizer(model, names, config, rate, multipliers)
 
-    monkeypatch.setattr("hnet_seq.train.finetune.build_optimizer", spy)
+    monkeypatch.setattr("hnet_seq.train.finetune_run.build_optimizer", spy)
     config = dataclasses.replace(SHORT, ratio_targets=[3.0])
     finetune(classifier(), sequences, LABELS, config)
     assert seen == [stage_multipliers([64, 128], [3.0])]
-
-
-# Early stopping --------------------------------------------------------------------------------
 
 
 def test_the_weights_of_the_lowest_validation_loss_are_kept(
@@ -225,72 +215,6 @@ def test_rates_rise_then_fall_to_nothing(
     assert rates[-1] < 0.02
 
 
-# The split and the batches ---------------------------------------------------------------------
-
-
-def test_validation_takes_its_share_of_every_class_and_leaves_some() -> None:
-    strata = np.repeat([0, 1, 2, 3], [100, 50, 7, 1])
-    generator = np.random.default_rng(0)
-    unique = [generator.integers(0, 4, 30, np.uint8) for _ in strata]
-    for seed in range(20):
-        fit, held_out = split_validation(unique, strata, dna.COMPLEMENT, 0.2, seed)
-        assert sorted(fit + held_out) == list(range(len(strata)))
-        counts = np.bincount(strata[held_out], minlength=4)
-        assert np.abs(counts - np.array([20, 10, 1.4, 0])).max() <= 1
-        assert counts[3] == 0, "the only member of a class is trained on"
-    assert split_validation(unique, strata, None, 0.2, 1) == split_validation(
-        unique, strata, None, 0.2, 1
-    )
-
-
-def test_copies_and_reverse_complements_stay_on_one_side() -> None:
-    generator = np.random.default_rng(0)
-    unique = [generator.integers(0, 4, 30, np.uint8) for _ in range(40)]
-    copies = unique + [dna.reverse_complement(sequence) for sequence in unique] + unique
-    strata = np.arange(120) % 2
-    for seed in range(10):
-        _, held_out = split_validation(copies, strata, dna.COMPLEMENT, 0.25, seed)
-        assert held_out
-        groups = {index % 40 for index in held_out}
-        assert set(held_out) == {g + 40 * k for g in groups for k in range(3)}
-
-
-@pytest.mark.parametrize(("fraction", "count"), [(0.6, 24), (-0.1, 24), (1e-9, 24), (0.1, 1)])
-def test_a_validation_split_that_cannot_be_is_refused(
-    fraction: float, count: int, sequences: list[Tokens]
-) -> None:
-    strata = np.zeros(count, int)
-    with pytest.raises(UsageError, match="validation_fraction"):
-        split_validation(sequences[:count], strata, dna.COMPLEMENT, fraction, 0)
-
-
-def test_numbers_are_stratified_by_rank_and_sets_of_labels_by_set() -> None:
-    numbers = list(torch.tensor([[5.0], [1.0], [9.0], [7.0]]))
-    regression = HeadConfig("regression", ["x"], mean=[0.0], sd=[1.0])
-    ranks = stratify(regression, numbers)
-    assert np.argsort(ranks).tolist() == [1, 0, 3, 2]
-    sets = list(torch.tensor([[1.0, 0], [0, 1], [1, 0], [1, 1], [0, 0], [0, 0]]))
-    groups = stratify(HeadConfig("multi_label", ["a", "b"]), sets).tolist()
-    assert groups[0] == groups[2] != groups[4] == groups[5]
-    assert groups[1] == groups[3] not in (groups[0], groups[4])  # sets that occur once, together
-
-
-def test_batches_keep_to_the_budget_and_hold_everything_once() -> None:
-    lengths = np.random.default_rng(0).integers(1, 60, 200)
-    lengths[17] = 500  # longer than the budget: a batch by itself
-    order, _ = epoch_order(200, seed=0, epoch=3)
-    batches = cut(order.tolist(), lengths, 128)
-    assert [index for batch in batches for index in batch] == order.tolist()
-    assert [17] in batches
-    assert all(len(batch) == 1 or lengths[batch].sum() <= 128 for batch in batches)
-    for batch, following in itertools.pairwise(batches):
-        assert lengths[batch].sum() + lengths[following[0]] > 128
-    assert order.tolist() != epoch_order(200, seed=0, epoch=4)[0].tolist()
-
-
-# Strands ---------------------------------------------------------------------------------------
-
-
 def read_tokens(model: torch.nn.Module) -> list[tuple[bool, list[int]]]:
     """(in training mode, ids) of every later call of the model."""
     calls: list[tuple[bool, list[int]]] = []
@@ -361,9 +285,6 @@ def test_text_has_one_strand(sequences: list[Tokens]) -> None:
     finetune(model, sequences, LABELS, SHORT)
 
 
-# Chunks ----------------------------------------------------------------------------------------
-
-
 def test_the_ratio_loss_holds_the_chunks_and_without_it_nothing_does(
     sequences: list[Tokens],
 ) -> None:
@@ -391,9 +312,6 @@ def test_chunks_are_held_where_they_are_if_no_target_is_given(sequences: list[To
     # Nothing but the head learns, so that the chunks are those that were measured before.
     assert run.ratio_targets == pytest.approx(run.history[0]["tokens_per_chunk"])
     assert all(target > 1.2 for target in run.ratio_targets)
-
-
-# Errors and manners ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

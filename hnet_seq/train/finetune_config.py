@@ -1,0 +1,79 @@
+"""How to fine-tune."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hnet_seq.config import OptimizerConfig
+from hnet_seq.train.predict import BATCH_TOKENS, Strands
+from hnet_seq.train.trainable import Part
+from modalities.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """How to fine-tune.
+
+    Attributes:
+        part: what is trained, see :func:`hnet_seq.train.trainable.trainable_names`.
+        epochs: passes over the training sequences at most.
+        batch_tokens: of one optimiser step; a longer sequence is a step by itself.
+        optimizer: AdamW; ``stage_multipliers`` of its rate as in pretraining, empty for the
+            paper's rule at the ratio targets.
+        head_rate: peak learning rate of the head.
+        warmup: share of the steps over which rates rise; then they fall by half a cosine.
+        validation_fraction: of the training sequences, held out to stop early; 0 trains all
+            epochs on everything and keeps the last weights.
+        patience: epochs without a lower validation loss before training stops.
+        ratio_targets: tokens per chunk to hold at each stage, from the outside in; empty for
+            those that the model has on the training sequences before fine-tuning.
+        ratio_weights: of the ratio loss of each stage; empty for 1. A stage of weight 0 is let go.
+        strands: ``none``; ``augment`` reads half of the training sequences, drawn anew in each
+            epoch, as their reverse complement; ``average`` also averages the logits of both
+            strands wherever the model predicts.
+        seed: of the order, the held-out sequences and the strands.
+    """
+
+    part: Part = "all"
+    epochs: int = 10
+    batch_tokens: int = BATCH_TOKENS
+    optimizer: OptimizerConfig = field(
+        default_factory=lambda: OptimizerConfig(learning_rate=3e-4, weight_decay=0.1)
+    )
+    head_rate: float = 3e-3
+    warmup: float = 0.1
+    validation_fraction: float = 0.1
+    patience: int = 3
+    ratio_targets: list[float] = field(default_factory=list)
+    ratio_weights: list[float] = field(default_factory=list)
+    strands: Strands = "none"
+    seed: int = 0
+
+    def validate(self, stages: int) -> None:
+        """Raise UsageError unless the values fit a model of this many levels of chunking."""
+        for name, value in (
+            ("epochs", self.epochs),
+            ("batch_tokens", self.batch_tokens),
+            ("patience", self.patience),
+        ):
+            if value < 1:
+                raise UsageError(name, f"is {value}; expected 1 or more")
+        for name, rate in (
+            ("learning_rate", self.optimizer.learning_rate),
+            ("head_rate", self.head_rate),
+        ):
+            if not rate > 0:
+                raise UsageError(name, f"is {rate}; expected above 0")
+        if not 0 <= self.warmup < 1:
+            raise UsageError("warmup", f"is {self.warmup}; expected a share of the steps, 0 to 1")
+        for name, values, expected in (
+            ("stage_multipliers", self.optimizer.stage_multipliers, stages + 1),
+            ("ratio_targets", self.ratio_targets, stages),
+            ("ratio_weights", self.ratio_weights, stages),
+        ):
+            if values and len(values) != expected:
+                raise UsageError(name, f"has {len(values)} values; the model needs {expected}")
+        if any(not target > 1 for target in self.ratio_targets):
+            raise UsageError("ratio_targets", f"is {self.ratio_targets}; expected above 1")
+        if any(not weight >= 0 for weight in self.ratio_weights):
+            raise UsageError("ratio_weights", f"is {self.ratio_weights}; expected 0 or more")
