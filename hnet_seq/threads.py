@@ -8,11 +8,13 @@ where nothing else wants the cores when the process starts, sleep otherwise.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
 _SPINS = "2000"  # tens of microseconds: longer gains nothing and costs beside neighbours
 _LOAD = Path("/proc/loadavg")
+_SAMPLES, _PAUSE = 5, 0.002  # seconds: what wakes for a moment is no neighbour
 
 
 def choose_wait_policy(environment: MutableMapping[str, str] = os.environ) -> str:
@@ -30,9 +32,16 @@ def choose_wait_policy(environment: MutableMapping[str, str] = os.environ) -> st
 
 
 def _others_running() -> int | None:
-    """Threads that want a core at this moment beside this one; None where that is not known."""
-    try:
-        running, _, _ = _LOAD.read_text().split()[3].partition("/")
-        return max(0, int(running) - 1)
-    except (OSError, ValueError, IndexError):
-        return None
+    """Threads that keep wanting a core beside this one; None where that is not known."""
+    least = None
+    for _ in range(_SAMPLES):
+        try:
+            running, _, _ = _LOAD.read_text().split()[3].partition("/")
+            others = max(0, int(running) - 1)
+        except (OSError, ValueError, IndexError):
+            return None
+        least = others if least is None else min(least, others)
+        if least == 0:
+            break
+        time.sleep(_PAUSE)
+    return least

@@ -52,6 +52,7 @@ def environment() -> dict[str, Any]:
         "libraries": {name: metadata.version(name) for name in _LIBRARIES},
         "device": device,
         "threads": torch.get_num_threads(),
+        "threads_wait": hnet_seq.WAIT_POLICY,
         "operations": {name: {"used": used, "why": why} for name, (used, why) in choices().items()},
         "experiments": shipped(),
         "released": released_names(),
@@ -147,7 +148,9 @@ def environment_lines(about: dict[str, Any]) -> list[str]:
     """:func:`environment` for people."""
     lines = [f"hnet-seq {about['version']}, Python {about['python']}"]
     lines += [f"  {name} {version}" for name, version in about["libraries"].items()]
-    threads = f", {about['threads']} threads" if about["device"] == "CPU" else ""
+    threads = (
+        f", {about['threads']} threads, {about['threads_wait']}" if about["device"] == "CPU" else ""
+    )
     lines += [f"device: {about['device']}{threads}", "operations:"]
     lines += [f"  {name}: {op['used']} ({op['why']})" for name, op in about["operations"].items()]
     lines.append(f"experiments: {', '.join(about['experiments'])}")

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from hnet_seq import WAIT_POLICY
 from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.masked_lm import language_model
@@ -135,6 +136,7 @@ def _provenance(config: ExperimentConfig, device: str) -> dict[str, Any]:
         "seed": config.seed,
         "device": device,
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "threads_wait": WAIT_POLICY,
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
