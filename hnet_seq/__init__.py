@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.classify import classify as classify
     from hnet_seq.tasks.embed import embed as embed
     from hnet_seq.tasks.pretrain import pretrain as pretrain
+    from hnet_seq.tasks.score import score as score
     from hnet_seq.tasks.segment import segment as segment
     from hnet_seq.train.finetune import finetune as finetune
     from hnet_seq.train.finetune_config import FinetuneConfig as FinetuneConfig
@@ -44,6 +45,7 @@ _HOMES = {
     "finetune": "hnet_seq.train.finetune",
     "pretrain": "hnet_seq.tasks.pretrain",
     "ratio_loss": "hnet_seq.model.ratio_loss",
+    "score": "hnet_seq.tasks.score",
     "segment": "hnet_seq.tasks.segment",
 }
 
@@ -61,6 +63,7 @@ __all__ = [
     "finetune",
     "pretrain",
     "ratio_loss",
+    "score",
     "segment",
 ]
 

@@ -18,6 +18,7 @@ VERBS = {
     "embed": "vectors of sequences, pooled over learned chunks",
     "classify": "train, apply and evaluate a classifier on embeddings, beside baselines",
     "segment": "learned chunk boundaries of a genome as BED",
+    "score": "log-likelihood of sequences, beside the baseline of their composition",
     "generate": "continue sequences, with the chunks that the model sees",
     "report": "one HTML page about a run",
     "info": "versions, device, operations, experiments; or a checkpoint",

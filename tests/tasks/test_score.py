@@ -1,0 +1,98 @@
+"""`hnet-seq score`: sums of log-probabilities, whatever the calls, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hnet_seq import HNetForCausalLM
+from hnet_seq.cli import main
+from hnet_seq.tasks.score import score
+from modalities import dna
+from modalities.errors import UsageError
+from tests.conftest import make_model
+
+
+@pytest.fixture(scope="module")
+def hnet() -> HNetForCausalLM:
+    model = make_model("one stage").eval()
+    model.metadata["modality"] = "dna"
+    return model
+
+
+def letters(length: int, seed: int = 0) -> str:
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
+
+
+SEQUENCES = [("a", letters(300)), ("b", "A"), ("c", "NNAC" + letters(90, 1)), ("a", letters(61, 2))]
+
+
+def encoded() -> list[tuple[str, np.ndarray]]:
+    return [(name, dna.encode(sequence)) for name, sequence in SEQUENCES]
+
+
+def by_hand(model: HNetForCausalLM, sequence: str) -> float:
+    tokens = torch.from_numpy(dna.encode(sequence)).long()
+    with torch.no_grad():
+        log_p = model(tokens).logits.double().log_softmax(-1)
+    return sum(float(log_p[t - 1, tokens[t]]) for t in range(1, len(tokens)) if tokens[t] < 4)
+
+
+@pytest.mark.parametrize("batch_tokens", [10_000, 100, 64, 1])
+def test_a_score_is_the_sum_over_known_bases_whatever_the_calls(
+    hnet: HNetForCausalLM, batch_tokens: int
+) -> None:
+    rows = list(score(hnet, encoded(), batch_tokens=batch_tokens))
+    assert [(row.name, row.bases, row.scored) for row in rows] == [
+        ("a", 300, 299),
+        ("b", 1, 0),
+        ("c", 94, 92),
+        ("a", 61, 60),
+    ]
+    for row, (_, sequence) in zip(rows, SEQUENCES, strict=True):
+        assert row.log_likelihood == pytest.approx(by_hand(hnet, sequence), abs=2e-3)
+    assert math.isnan(rows[1].bits_per_base)
+    assert rows[0].bits_per_base == pytest.approx(-rows[0].log_likelihood / 299 / math.log(2))
+
+
+def test_averaged_strands_score_a_sequence_and_its_reverse_complement_alike(
+    hnet: HNetForCausalLM,
+) -> None:
+    other = [(name, dna.reverse_complement(tokens)) for name, tokens in encoded()]
+    rows = score(hnet, encoded(), strands="average")
+    for one, two in zip(rows, score(hnet, other, strands="average"), strict=True):
+        if one.scored:
+            assert one.bits_per_base == pytest.approx(two.bits_per_base, rel=1e-5)
+
+
+def test_composition_is_the_entropy_of_the_scored_letters(hnet: HNetForCausalLM) -> None:
+    rows = list(score(hnet, [("x", dna.encode("GAAAACCCC")), ("y", dna.encode("AAAA"))]))
+    assert rows[0].composition_bits == pytest.approx(1)
+    assert rows[1].composition_bits == pytest.approx(0)
+
+
+def test_the_verb_writes_a_line_a_record(
+    hnet: HNetForCausalLM, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hnet.save_pretrained(tmp_path / "run")
+    fasta = tmp_path / "s.fa"
+    fasta.write_text("".join(f">{n}{i}\n{s}\n" for i, (n, s) in enumerate(SEQUENCES)))
+    assert main(["score", f"{tmp_path / 'run'}", f"{fasta}"]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][0] == "name"
+    assert [line[0] for line in lines[1:]] == ["a0", "b1", "c2", "a3"]
+    assert lines[2][3:] == ["-0.000000", "", ""] or lines[2][3:] == ["0.000000", "", ""]
+    out = tmp_path / "scores.tsv"
+    assert main(["score", f"{tmp_path / 'run'}", f"{fasta}", "--out", f"{out}"]) == 0
+    assert [line.split("\t") for line in out.read_text().splitlines()] == lines
+
+
+def test_what_cannot_be_meant_is_refused(hnet: HNetForCausalLM) -> None:
+    with pytest.raises(UsageError, match="strands"):
+        score(hnet, encoded(), strands="both")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="batch-tokens"):
+        score(hnet, encoded(), batch_tokens=0)
