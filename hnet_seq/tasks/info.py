@@ -117,6 +117,8 @@ def describe(
     forward = flops_per_token(shape, context, rates)
     return about | {
         "layout": shape.arch_layout,
+        "direction": "both" if shape.bidirectional else "causal",
+        "boundaries": [str(shape.boundary_policy(s)) for s in range(shape.num_stages)],
         "widths": shape.d_model,
         "vocabulary": shape.vocab_size,
         "parameters": sum(value.numel() for value in weights.values()),
@@ -162,6 +164,8 @@ def description_lines(about: dict[str, Any]) -> list[str]:
     """:func:`describe` for people."""
     lines = [f"{key}: {about[key]}" for key in ("weights", "configuration") if key in about]
     lines += [f"layout: {json.dumps(about['layout'])}", f"widths: {about['widths']}"]
+    lines.append(f"direction: {about['direction']}")
+    lines.append(f"boundaries: {', '.join(about['boundaries']) or 'none, isotropic'}")
     count = about["parameters"]
     lines.append(f"parameters: {count:,} ({4e-9 * count:.2f} GB in fp32)")
     for stage, size in about["parameters_per_stage"].items():
