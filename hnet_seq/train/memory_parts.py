@@ -1,0 +1,207 @@
+"""What each part of a forward pass keeps for the backward pass, and what it needs for a moment.
+
+fp32, default operations on a CPU, packed sequences; read from the modules, which may be on the meta
+device. A test compares what is kept with what autograd keeps.
+
+Letters, per position of a stage: D width, N state, H heads, F width of the MLP. Terms of one float
+(norm scales, probabilities) are in, terms per sequence are not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from torch import nn
+
+from hnet_seq.model.attention import SelfAttention
+from hnet_seq.model.hnet import HNet
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.mamba2 import Mamba2
+from hnet_seq.model.mlp import SwiGLU
+from hnet_seq.model.stack import Layer, Stack
+from hnet_seq.ops.attention.grouped import MIN_BAND
+from hnet_seq.ops.ssd.blocked import BLOCK, GROUP
+
+INT64 = 2  # floats
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the forward pass; sizes in floats.
+
+    Attributes:
+        name: what it is.
+        stage: the stage that its module belongs to, 0 outermost.
+        saved: kept until its backward pass is done.
+        forward, backward: had beside what is saved, for a moment.
+        parameters: whose gradients its backward pass makes.
+        holes: what its moments leave in the heap that no tensor of its size fits in again.
+            Measured; see docs/performance.md.
+    """
+
+    name: str
+    stage: int
+    saved: float
+    forward: float = 0.0
+    backward: float = 0.0
+    parameters: int = 0
+    holes: float = 0.0
+
+
+def memory_parts(
+    model: HNetLanguageModel, tokens: int, tokens_per_chunk: Sequence[float], context: int
+) -> list[Part]:
+    """The parts of a forward pass over ``tokens`` tokens, in order.
+
+    Args:
+        tokens_per_chunk: of each stage, from the outside in.
+        context: tokens of a sequence.
+    """
+    vocabulary, width = model.lm_head.weight.shape
+    tied = model.lm_head.weight is model.embeddings.weight
+    embedding = Part(
+        "embedding", 0, 2 * INT64 * tokens, parameters=0 if tied else vocabulary * width
+    )
+    # Logits and their logarithms stay until the step is done.
+    logits = 2 * vocabulary * tokens
+    head = Part("output", 0, logits, backward=logits, parameters=vocabulary * width)
+    return [embedding, *_level(model.backbone, tokens, context, tokens_per_chunk), head]
+
+
+def _level(
+    level: HNet, positions: float, length: float, tokens_per_chunk: Sequence[float]
+) -> list[Part]:
+    """One level and those inside it; ``length`` is that of its sequences."""
+    stage = level.stage
+    if level.encoder is None:
+        return [*_packing(level, positions), *_stack(level.main_network, stage, positions, length)]
+    D, ways = level.routing_module.d_model, 2 if level.bidirectional else 1
+    rate, *rest = tokens_per_chunk
+    chunks = positions / rate
+    # Projections q and k, and each of them divided by its norm; a dozen floats a position.
+    router = Part(
+        f"stage {stage} router",
+        stage,
+        saved=((2 + 2 * ways) * D + 12) * positions,
+        forward=2 * D * positions,
+        backward=4 * D * positions,
+        parameters=_parameters(level.routing_module) + _parameters(level.residual_proj),
+    )
+    # Averages of the chunks, and the vectors spread over the positions before the confidence
+    # multiplies them. The (Q, Q) matrices of the averages are fp64.
+    smoothing = Part(
+        f"stage {stage} smoothing",
+        stage,
+        saved=ways * (D + 2 + INT64) * chunks + (D + 2 + INT64) * positions,
+        forward=(8 * BLOCK + 2 * D) * chunks,
+        backward=(8 * BLOCK + 3 * D) * chunks + 2 * D * positions,
+    )
+    inner = _level(cast(HNet, level.main_network), chunks, length / rate, rest)
+    decoder = _stack(level.decoder, stage, positions, length)
+    return [
+        *_packing(level, positions),
+        *_stack(level.encoder, stage, positions, length),
+        router,
+        # The residual path is computed before the inner network and waits for the decoder's end.
+        *_waiting([*inner, smoothing], D * positions),
+        *_waiting(decoder, 2 * D * positions),
+    ]
+
+
+def _waiting(parts: list[Part], floats: float) -> list[Part]:
+    return [replace(part, forward=part.forward + floats) for part in parts]
+
+
+def _packing(level: HNet, positions: float) -> list[Part]:
+    """What the layers of a stage share: who belongs to which sequence, and the scan's masks."""
+    own = [level.main_network] if level.encoder is None else [level.encoder, level.decoder]
+    scans = any(isinstance(module, Mamba2) for stack in own for module in stack.modules())
+    masks = BLOCK + 2 if scans else 0
+    return [Part(f"stage {level.stage} packing", level.stage, (3 * INT64 + masks) * positions)]
+
+
+def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> list[Part]:
+    parts = []
+    for layer in cast(list[Layer], cast(Stack, stack).layers):
+        D = layer.norm1.weight.numel()
+        mixer = layer.mixer
+        if isinstance(mixer, Mamba2):
+            part = _mamba2(mixer, stage, positions)
+        else:
+            part = _attention(mixer, stage, positions, length)
+        # Before each mixer and MLP: the sum so far, its scale, and the norm of it.
+        norm = (2 * D + 1) * positions
+        parts.append(replace(part, saved=part.saved + norm, parameters=_parameters(mixer) + D))
+        if layer.mlp is not None:
+            part = _mlp(layer.mlp, stage, positions)
+            parts.append(replace(part, saved=part.saved + norm, parameters=part.parameters + D))
+    D = cast(Stack, stack).rmsnorm.weight.numel()
+    closing = Part(f"stage {stage} norm", stage, (2 * D + 1) * positions, 0, 2 * D * positions, D)
+    return [*parts, closing]
+
+
+def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
+    D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
+    channels = inner + 2 * N
+    ways = 2 if mixer.bidirectional else 1
+    projected = inner + channels + H + 2 * H  # step sizes before and after softplus too
+    mixed = ways * (channels + inner * N / BLOCK) + (ways - 1) * (channels + H)
+    # The (H, Q, Q) matrices of one group of blocks, their inputs, and its states.
+    group = min(positions, GROUP * BLOCK) * (5 * BLOCK * H + 8 * inner)
+    group += 2 * (GROUP + 1) * inner * N
+    # Chunks rarely fill whole blocks: then the scan copies its inputs to fill the last.
+    filled = channels if stage else 0
+    return Part(
+        f"stage {stage} Mamba-2",
+        stage,
+        saved=(projected + mixed + 2 * inner + 1) * positions,
+        forward=(D + filled) * positions + group / 2,
+        backward=(2 * inner + 2 * N + filled + (inner if filled else 0)) * positions + group,
+        holes=2 * inner * positions,
+    )
+
+
+def _attention(mixer: SelfAttention, stage: int, positions: float, length: float) -> Part:
+    D, H, window = mixer.out_proj.in_features, mixer.num_heads, mixer.window
+    ways = 2 if mixer.bidirectional and mixer.rotary_emb_dim else 1
+    # Queries, keys and values as projected and as stacked; queries and keys as rotated.
+    stacked = (8 if mixer.rotary_emb_dim else 6) * D
+    if 0 <= window < length - 1:
+        band = max(window, MIN_BAND)
+        seen = 3 if mixer.bidirectional else 2  # bands of keys that a band of queries sees
+        pad = math.ceil(length / band) * band / length
+        kept = (2 + 2 * seen) * pad * D + seen * band * pad + H * pad
+        # Stacked and padded before they are cut into bands; the mask as booleans.
+        forward = stacked + 3 * D + 3 * pad * D + seen * band * pad / 4
+        backward = 2 * D + (2 * seen + 2) * pad * D
+    else:
+        kept = 4 * D + H  # queries, keys, values, output
+        forward, backward = stacked, 6 * D
+    return Part(
+        f"stage {stage} attention",
+        stage,
+        saved=(ways * (kept + mixer.rotary_emb_dim) + D) * positions,
+        forward=forward * positions,
+        backward=backward * positions,
+        holes=stacked * positions,
+    )
+
+
+def _mlp(mlp: SwiGLU, stage: int, positions: float) -> Part:
+    D, F = mlp.fc2.out_features, mlp.fc2.in_features
+    return Part(
+        f"stage {stage} MLP",
+        stage,
+        saved=4 * F * positions,
+        forward=D * positions,
+        backward=(2 * F + 2 * D) * positions,
+        parameters=_parameters(mlp),
+        holes=D * positions,
+    )
+
+
+def _parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,120 @@
+"""The memory plan against what autograd keeps; benchmarks/memory_plan.py measures processes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
+from hnet_seq.model.masked_lm import language_model
+from hnet_seq.train.memory_parts import memory_parts
+from hnet_seq.train.memory_plan import describe_memory, plan_memory
+
+TOKENS, CONTEXT = 2048, 512
+
+SHAPES = {
+    "Mamba-2": {"arch_layout": ["m2"], "d_model": [64]},
+    "attention": {"arch_layout": ["t2"], "d_model": [64]},
+    "attention without rotation": {"arch_layout": ["t2"], "d_model": [64], "rotary": 0},
+    "window": {"arch_layout": ["t2"], "d_model": [64], "window": 100},
+    "MLP": {"arch_layout": ["M1T1"], "d_model": [64], "d_intermediate": [200]},
+    "one stage, wider inside": {
+        "arch_layout": ["m1", ["T2"], "m1t1"],
+        "d_model": [64, 128],
+        "d_intermediate": [0, 128],
+    },
+    "two stages": {"arch_layout": ["m1", ["t1m1", ["m2"], "m1"], "m2"], "d_model": [64, 64, 128]},
+}
+
+
+def _model(shape: str, bidirectional: bool = False) -> HNetLanguageModel:
+    values = dict(SHAPES[shape])
+    stages = len(values["d_model"])
+    rotary, window = values.pop("rotary", 16), values.pop("window", -1)
+    config = HNetConfig.from_dict(
+        {
+            "d_intermediate": [0] * stages,
+            "vocab_size": 32,
+            "ssm_cfg": {"d_state": 32},
+            "attn_cfg": {
+                "num_heads": [4] * stages,
+                "rotary_emb_dim": [rotary] * stages,
+                "window_size": [window] * stages,
+            },
+            **values,
+        }
+    )
+    return language_model(dataclasses.replace(config, bidirectional=bidirectional))
+
+
+def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
+    """Bytes that autograd keeps of a forward pass, weights apart, and the ratios."""
+    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    storages: dict[int, int] = {}
+    alive: list[Tensor] = []  # an address must not be given twice
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            storages[storage.data_ptr()] = storage.nbytes()
+            alive.append(tensor)
+        return tensor
+
+    ids = torch.randint(0, 32, (TOKENS,), generator=torch.Generator().manual_seed(0))
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        out = model(ids, torch.arange(0, TOKENS + 1, CONTEXT, dtype=torch.int32))
+        cross_entropy(out.logits, ids)
+    rates = [b.boundary_mask.numel() / int(b.boundary_mask.sum()) for b in out.boundaries]
+    return sum(storages.values()), rates
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, bidirectional: bool) -> None:
+    model = _model(shape, bidirectional)
+    kept, rates = _kept(model)
+    parts = memory_parts(model, TOKENS, rates, CONTEXT)
+    # Masks are not autograd's, and of the logits it keeps the logarithms only.
+    planned = 4 * sum(
+        part.saved / (2 if part.name == "output" else 1)
+        for part in parts
+        if "packing" not in part.name
+    )
+    assert planned == pytest.approx(kept, rel=0.03)
+
+
+def test_gradients_of_all_parts_are_those_of_all_weights() -> None:
+    for shape in SHAPES:
+        model = _model(shape)
+        parts = memory_parts(model, TOKENS, [3.0] * model.num_stages, CONTEXT)
+        weights = sum(p.numel() for p in model.parameters())
+        assert sum(part.parameters for part in parts) == pytest.approx(weights, rel=0.01)
+
+
+def test_a_plan_grows_with_chunks_tokens_and_micro_batches() -> None:
+    model = _model("one stage, wider inside")
+    plan = plan_memory(model, 4096, [3.0], context=512)
+    assert plan_memory(model, 4096, [1.5], context=512).resident > 1.2 * plan.resident
+    assert plan_memory(model, 8192, [3.0], context=512).resident > 1.8 * plan.resident
+    assert plan_memory(model, 4096, [3.0], micro_batches=2).allocated >= plan.allocated
+    assert plan.allocated > 3 * plan.weights + sum(plan.saved)
+    with pytest.raises(ValueError, match="expected 1 values"):
+        plan_memory(model, 4096, [])
+
+
+def test_with_few_tokens_weights_gradients_and_averages_remain() -> None:
+    model = _model("Mamba-2")
+    plan = plan_memory(model, 1, [])
+    assert plan.allocated == pytest.approx(4 * plan.weights, rel=0.5)
+
+
+def test_the_description_names_the_peak_and_what_a_chunk_costs() -> None:
+    model = _model("one stage, wider inside")
+    lines = describe_memory(model.config, 8192, [4.0], context=512)
+    plan = plan_memory(model, 8192, [4.0], context=512)
+    assert f"{plan.resident / 1e6:,.0f} MB" in lines[0]
+    assert f"{plan.saved[1] / 2048 / 1e3:.1f} kB a chunk of stage 0" in "\n".join(lines)
