@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from hnet_seq import HNetForCausalLM
+from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.experiments import load_experiment
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.memory import keep_freed_memory
@@ -103,9 +103,9 @@ def measure(case: Case) -> dict[str, Any]:
     keep_freed_memory()
     train(Case("", ["model.arch_layout=[m1]", "model.d_model=[64]"], 128, 128))
     before = resident("VmRSS")
-    model, rates = train(case)
+    config, rates = train(case)
     plan = plan_memory(
-        model, case.tokens, rates, context=case.context, micro_batches=case.micro_batches
+        config, case.tokens, rates, context=case.context, micro_batches=case.micro_batches
     )
     grown = resident("VmHWM") - before
     return {
@@ -116,8 +116,8 @@ def measure(case: Case) -> dict[str, Any]:
     }
 
 
-def train(case: Case) -> tuple[HNetForCausalLM, list[float]]:
-    """A few steps on random bases; the fewest tokens per chunk of any of them."""
+def train(case: Case) -> tuple[HNetConfig, list[float]]:
+    """A few steps on random bases; the model and the fewest tokens per chunk of any step."""
     experiment = "ecoli_demo" if case.targets else "ecoli_isotropic"
     stages = len(case.targets)
     overrides = [
@@ -143,7 +143,7 @@ def train(case: Case) -> tuple[HNetForCausalLM, list[float]]:
                 densest = counts
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return model, (densest[:, 0] / densest[:, 1]).tolist()
+    return config.model, (densest[:, 0] / densest[:, 1]).tolist()
 
 
 def resident(field_name: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import platform
 from collections import Counter
@@ -23,6 +24,7 @@ from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
 from hnet_seq.model.released import released_file, released_names
 from hnet_seq.ops import choices
+from hnet_seq.train.memory_plan import MemoryPlan, plan_memory
 from modalities.errors import UsageError
 
 EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
@@ -64,6 +66,7 @@ def describe(
     *,
     tokens_per_chunk: list[float] | None = None,
     context: int = _CONTEXT,
+    batch_tokens: int | None = None,
     config: str | Path | None = None,
 ) -> dict[str, Any]:
     """A checkpoint, or a model from its shape alone.
@@ -75,6 +78,7 @@ def describe(
             or a released name; what exists on disk comes first.
         tokens_per_chunk: of each stage, from the outside in; 3 when None.
         context: raw tokens of a sequence.
+        batch_tokens: raw tokens that training computes at once; ``context`` when None.
         config: the JSON of a checkpoint that has none beside it.
 
     Returns:
@@ -115,6 +119,7 @@ def describe(
             f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
         )
     forward = flops_per_token(shape, context, rates)
+    plan = plan_memory(shape, batch_tokens or context, rates, context=context)
     return about | {
         "layout": shape.arch_layout,
         "direction": "both" if shape.bidirectional else "causal",
@@ -126,6 +131,7 @@ def describe(
         "context": context,
         "tokens_per_chunk": rates,
         "flops_per_token": {"forward": forward, "training": TRAINING_FACTOR * forward},
+        "training_memory": dataclasses.asdict(plan),
     }
 
 
@@ -177,6 +183,7 @@ def description_lines(about: dict[str, Any]) -> list[str]:
         f"{about['context']}: {flops['forward'] / 1e6:.2f} MFLOP forward, "
         f"{flops['training'] / 1e6:.2f} training"
     )
+    lines += MemoryPlan(**about["training_memory"]).lines()
     if "dtypes" in about:
         kinds = about["dtypes"]
         one = len(kinds) == 1
@@ -203,6 +210,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokens-per-chunk", type=float, nargs="+", metavar="N", help="of each stage (default 3)"
     )
     parser.add_argument("--context", type=int, default=_CONTEXT, help="tokens (%(default)s)")
+    parser.add_argument(
+        "--batch-tokens", type=int, help="tokens that training computes at once (one context)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
@@ -210,6 +220,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     if args.context < 1:
         raise UsageError("--context", f"is {args.context}; expected 1 token or more")
+    if args.batch_tokens is not None and args.batch_tokens < 1:
+        raise UsageError("--batch-tokens", f"is {args.batch_tokens}; expected 1 token or more")
     if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
         raise UsageError("--tokens-per-chunk", "expected numbers of 1 or more")
     if args.what is None:
@@ -220,6 +232,7 @@ def main(args: argparse.Namespace) -> int:
             args.what,
             tokens_per_chunk=args.tokens_per_chunk,
             context=args.context,
+            batch_tokens=args.batch_tokens,
             config=args.config,
         )
         lines = description_lines(about)

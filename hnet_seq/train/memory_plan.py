@@ -9,7 +9,6 @@ from itertools import takewhile
 import torch
 
 from hnet_seq.model.config import HNetConfig
-from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
 
@@ -22,12 +21,15 @@ class MemoryPlan:
     """Bytes of a training step, beside the libraries.
 
     Attributes:
+        batch_tokens, tokens_per_chunk: what it was made for.
         weights: of the parameters. Gradients are as much, AdamW's averages twice as much.
         saved: per stage, from the outside in, what is kept for the backward pass.
         allocated: all tensors at the worst moment.
         holes: of the heap, between tensors.
     """
 
+    batch_tokens: int
+    tokens_per_chunk: list[float]
     weights: float
     saved: list[float]
     allocated: float
@@ -38,9 +40,33 @@ class MemoryPlan:
         """What the process grows by."""
         return self.allocated + self.holes
 
+    def lines(self) -> list[str]:
+        """For people."""
+        lines = [
+            f"memory of training on {self.batch_tokens:,} tokens at once (fp32, CPU): "
+            f"{self.resident / _MB:,.0f} MB beside the libraries",
+            f"  weights, gradients, AdamW: {4 * self.weights / _MB:,.1f} MB",
+        ]
+        positions = float(self.batch_tokens)
+        for stage, saved in enumerate(self.saved):
+            unit = "token"
+            if stage:
+                unit = f"chunk of stage {stage - 1}"
+                positions /= self.tokens_per_chunk[stage - 1]
+            lines.append(
+                f"  kept for the backward pass, stage {stage}: {saved / _MB:,.1f} MB, "
+                f"{saved / positions / 1e3:.1f} kB a {unit}"
+            )
+        moments = max(0.0, self.allocated - sum(self.saved) - 3 * self.weights)
+        return [
+            *lines,
+            f"  moments of computation: {moments / _MB:,.1f} MB; "
+            f"holes of the heap: {self.holes / _MB:,.1f} MB",
+        ]
+
 
 def plan_memory(
-    model: HNetLanguageModel,
+    config: HNetConfig,
     batch_tokens: int,
     tokens_per_chunk: Sequence[float],
     *,
@@ -56,7 +82,6 @@ def plan_memory(
     micro-batch to the next, they keep all holes apart.
 
     Args:
-        model: only its shapes are read; may be on the meta device.
         batch_tokens: raw tokens computed at once, those of a micro-batch.
         tokens_per_chunk: of each stage, from the outside in.
         context: tokens of a sequence; all are one sequence if absent.
@@ -65,11 +90,13 @@ def plan_memory(
     Raises:
         ValueError: there is not one ratio for each stage.
     """
-    if len(tokens_per_chunk) != model.num_stages:
+    if len(tokens_per_chunk) != config.num_stages:
         raise ValueError(
-            f"tokens_per_chunk: expected {model.num_stages} values, one for each stage; "
+            f"tokens_per_chunk: expected {config.num_stages} values, one for each stage; "
             f"got {len(tokens_per_chunk)}"
         )
+    with torch.device("meta"):
+        model = language_model(config)
     parts = memory_parts(model, batch_tokens, tokens_per_chunk, context or batch_tokens)
     weights = sum(parameter.numel() for parameter in model.parameters())
     # Weights and two averages; from the second micro-batch on, all gradients are there too.
@@ -82,53 +109,14 @@ def plan_memory(
         live += part.parameters * (micro_batches == 1) - part.saved
     last_stack = takewhile(lambda part: part.stage == 0, reversed(parts))
     with_holes = last_stack if micro_batches == 1 else parts
-    saved = [0.0] * (model.num_stages + 1)
+    saved = [0.0] * (config.num_stages + 1)
     for part in parts:
         saved[part.stage] += _FLOAT * part.saved
     return MemoryPlan(
+        batch_tokens,
+        list(tokens_per_chunk),
         weights=_FLOAT * weights,
         saved=saved,
         allocated=_FLOAT * max(peak, live),
         holes=_FLOAT * sum(part.holes for part in with_holes),
     )
-
-
-def describe_memory(
-    config: HNetConfig,
-    batch_tokens: int,
-    tokens_per_chunk: Sequence[float],
-    *,
-    context: int | None = None,
-    micro_batches: int = 1,
-) -> list[str]:
-    """Lines about the memory of a training step.
-
-    Args:
-        batch_tokens, tokens_per_chunk, context, micro_batches: as for :func:`plan_memory`.
-    """
-    with torch.device("meta"):
-        model = language_model(config)
-    plan = plan_memory(
-        model, batch_tokens, tokens_per_chunk, context=context, micro_batches=micro_batches
-    )
-    rate = ", ".join(f"{n:g}" for n in tokens_per_chunk) or "no chunks"
-    lines = [
-        f"memory of training, {batch_tokens:,} tokens at once, {rate} tokens per chunk, fp32 on "
-        f"a CPU: {plan.resident / _MB:,.0f} MB beside the libraries",
-        f"  weights, gradients, AdamW: {4 * plan.weights / _MB:,.1f} MB",
-    ]
-    positions = float(batch_tokens)
-    for stage, saved in enumerate(plan.saved):
-        unit = "token" if stage == 0 else f"chunk of stage {stage - 1}"
-        lines.append(
-            f"  kept for the backward pass, stage {stage}: {saved / _MB:,.1f} MB, "
-            f"{saved / positions / 1e3:.1f} kB a {unit}"
-        )
-        if stage < len(tokens_per_chunk):
-            positions /= tokens_per_chunk[stage]
-    at_once = plan.allocated - sum(plan.saved) - 3 * plan.weights
-    return [
-        *lines,
-        f"  moments of computation: {max(0.0, at_once) / _MB:,.1f} MB; "
-        f"holes of the heap: {plan.holes / _MB:,.1f} MB",
-    ]

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from hnet_seq.cli import main
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
-from hnet_seq.train.memory_plan import describe_memory, plan_memory
+from hnet_seq.train.memory_plan import plan_memory
 
 TOKENS, CONTEXT = 2048, 512
 
@@ -96,25 +97,32 @@ def test_gradients_of_all_parts_are_those_of_all_weights() -> None:
 
 
 def test_a_plan_grows_with_chunks_tokens_and_micro_batches() -> None:
-    model = _model("one stage, wider inside")
-    plan = plan_memory(model, 4096, [3.0], context=512)
-    assert plan_memory(model, 4096, [1.5], context=512).resident > 1.2 * plan.resident
-    assert plan_memory(model, 8192, [3.0], context=512).resident > 1.8 * plan.resident
-    assert plan_memory(model, 4096, [3.0], micro_batches=2).allocated >= plan.allocated
+    config = _model("one stage, wider inside").config
+    plan = plan_memory(config, 4096, [3.0], context=512)
+    assert plan_memory(config, 4096, [1.5], context=512).resident > 1.2 * plan.resident
+    assert plan_memory(config, 8192, [3.0], context=512).resident > 1.8 * plan.resident
+    assert plan_memory(config, 4096, [3.0], micro_batches=2).allocated >= plan.allocated
     assert plan.allocated > 3 * plan.weights + sum(plan.saved)
     with pytest.raises(ValueError, match="expected 1 values"):
-        plan_memory(model, 4096, [])
+        plan_memory(config, 4096, [])
 
 
 def test_with_few_tokens_weights_gradients_and_averages_remain() -> None:
-    model = _model("Mamba-2")
-    plan = plan_memory(model, 1, [])
+    plan = plan_memory(_model("Mamba-2").config, 1, [])
     assert plan.allocated == pytest.approx(4 * plan.weights, rel=0.5)
 
 
 def test_the_description_names_the_peak_and_what_a_chunk_costs() -> None:
-    model = _model("one stage, wider inside")
-    lines = describe_memory(model.config, 8192, [4.0], context=512)
-    plan = plan_memory(model, 8192, [4.0], context=512)
+    config = _model("one stage, wider inside").config
+    plan = plan_memory(config, 8192, [4.0], context=512)
+    lines = plan.lines()
     assert f"{plan.resident / 1e6:,.0f} MB" in lines[0]
     assert f"{plan.saved[1] / 2048 / 1e3:.1f} kB a chunk of stage 0" in "\n".join(lines)
+
+
+def test_info_says_what_training_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "hnet_1stage_L", "--batch-tokens", "4096"]) == 0
+    printed = capsys.readouterr().out
+    assert "memory of training on 4,096 tokens at once" in printed
+    assert "a chunk of stage 0" in printed
+    assert main(["info", "hnet_1stage_L", "--batch-tokens", "0"]) == 2
