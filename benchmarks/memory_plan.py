@@ -43,6 +43,7 @@ class Case:
     context: int = 1024
     micro_batches: int = 1
     targets: list[float] = field(default_factory=list)
+    max_chunks: int = 0
 
 
 def cases() -> list[Case]:
@@ -93,6 +94,7 @@ def cases() -> list[Case]:
         Case("t2m2, width 128", [*mamba[1:], "model.arch_layout=[t2m2]", heads], 16384, 4096),
         Case("M2 [T4] M2, width 128, MLP 384", [*mlps], 8192, targets=[3.0]),
         Case("m2 [m8] m2, width 192, 2 micro-batches", wide, 2048, 512, 2, targets=[3.0]),
+        Case("m4 [m6] m4, width 128, max_chunks 2,300", [], 8192, 1024, 1, [3.0], 2300),
         Case("T4, width 256, 2 micro-batches", attention, 4096, 1024, 2),
         Case("the two stages above, 3 micro-batches", two, 4096, 1024, 3, targets=[3.0, 2.0]),
     ]
@@ -104,6 +106,8 @@ def measure(case: Case) -> dict[str, Any]:
     train(Case("", ["model.arch_layout=[m1]", "model.d_model=[64]"], 128, 128))
     before = resident("VmRSS")
     config, rates = train(case)
+    if case.max_chunks:
+        rates = [case.tokens / case.max_chunks]  # the worst that the bound allows
     plan = plan_memory(
         config, case.tokens, rates, context=case.context, micro_batches=case.micro_batches
     )
@@ -131,7 +135,7 @@ def train(case: Case) -> tuple[HNetConfig, list[float]]:
     batch = PackedBatch(ids[:-1].numpy(), ids[1:].numpy(), bounds.numpy(), None, 0)
     model = HNetForCausalLM(config.model, residual_proj="identity")
     optimizer = build_optimizer(model, config.train.optimizer, case.targets)
-    objective = Objective(model, "batch", [0] * stages)
+    objective = Objective(model, "batch", [case.max_chunks] * stages)
     ratio = RatioInForce(case.targets, [1.0] * stages)
     batches = [batch] * case.micro_batches
     interval = Interval.of_stages(stages)
