@@ -85,11 +85,23 @@ def test_the_same_seed_gives_the_same_metrics_and_weights(shards: Path, tmp_path
     assert _weights(tmp_path / "a") != _weights(tmp_path / "c")
 
 
-@pytest.mark.parametrize("killed_after", [4, 5])
+CONTROLLED = [
+    "train.ratio_loss.hold=true",
+    "train.ratio_loss.statistics=document",
+    "train.ratio_loss.target_schedule=[{at: 0, targets: [1.5]}, {at: 0.9, targets: [3]}]",
+    "train.max_chunks=150",
+]
+
+
+@pytest.mark.parametrize(("killed_after", "overrides"), [(4, []), (5, []), (4, CONTROLLED)])
 def test_a_killed_run_resumes_bit_for_bit(
-    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_after: int
+    shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    killed_after: int,
+    overrides: list[str],
 ) -> None:
-    config = _config(shards, "data.micro_batch_tokens=256")
+    config = _config(shards, "data.micro_batch_tokens=256", *overrides)
     assert pretrain(config, tmp_path / "whole", device="cpu")
 
     class Killed(BaseException):
@@ -112,6 +124,19 @@ def test_a_killed_run_resumes_bit_for_bit(
     assert pretrain(config, tmp_path / "cut", resume=True, device="cpu")
     assert _metrics(tmp_path / "cut") == _metrics(tmp_path / "whole")
     assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+
+
+def test_the_log_has_the_target_and_weight_in_force(shards: Path, tmp_path: Path) -> None:
+    pretrain(_config(shards, *CONTROLLED, "train.log_every=1"), tmp_path / "run", device="cpu")
+    training = [r for r in _metrics(tmp_path / "run") if r["event"] == "train"]
+    stages = [record["stages"][0] for record in training]
+    assert [stage["target"] for stage in stages] == [3.0] * 6
+    in_force = [stage["target_in_force"] for stage in stages]
+    assert in_force[0] == 1.5
+    assert all(a < b <= 3 for a, b in pairwise(in_force))
+    # The untrained router cuts too often for the growing target: the weight has to rise.
+    assert stages[-1]["weight"] > stages[0]["weight"] == 1.0
+    assert sum(record["split_micro_batches"] for record in training) > 0
 
 
 def test_accumulated_gradients_equal_those_of_one_large_batch(shards: Path, tmp_path: Path) -> None:
