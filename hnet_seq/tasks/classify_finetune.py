@@ -16,7 +16,6 @@ from hnet_seq.baselines.metrics import format_table, score_row
 from hnet_seq.config import OptimizerConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
-from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.locate import locate
 from hnet_seq.model.pretrained import load_pretrained
@@ -26,7 +25,7 @@ from hnet_seq.tasks.classifiers import FINETUNED_ROWS, MODEL
 from hnet_seq.tasks.embed import check_modality, check_pooling
 from hnet_seq.tasks.task_arguments import add_task_arguments, task_facts, task_from_arguments
 from hnet_seq.train.finetune import FinetuneConfig, Finetuned, finetune
-from hnet_seq.train.predict import BATCH_TOKENS, STRANDS, predict
+from hnet_seq.train.predict import STRANDS, predict
 from hnet_seq.train.trainable import Part, trainable_names
 from modalities.errors import InputError
 from pipelines.files import check_folder, replaced_file
@@ -42,7 +41,7 @@ def main(args: argparse.Namespace) -> int:
     out = check_folder(args.out)
     model = load_pretrained(args.checkpoint, args.device)
     check_modality(model)
-    pooling = args.pooling or ("chunks" if model.num_stages else "bases")
+    pooling = args.pooling
     frozen = _FROZEN.get(pooling, pooling)
     check_pooling(model, frozen, args.stage)
     config = finetune_config(args, model.num_stages)
@@ -204,7 +203,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     head.add_argument(
         "--pooling",
         choices=HEAD_POOLINGS,
-        help=f"default {POOLINGS[0]}; bases where the model has none",
+        default="attention_bases",
+        help="how positions become one vector (%(default)s)",
     )
     head.add_argument(
         "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
@@ -249,4 +249,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="augment: also learn from reverse complements; average: predict from both strands, "
         "too (default %(default)s)",
     )
-    add_batch_arguments(parser, BATCH_TOKENS)
+    add_batch_arguments(parser, _DEFAULTS.batch_tokens)

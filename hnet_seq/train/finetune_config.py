@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hnet_seq.config import OptimizerConfig
-from hnet_seq.train.predict import BATCH_TOKENS, Strands
+from hnet_seq.train.predict import Strands
 from hnet_seq.train.trainable import Part
 from modalities.errors import UsageError
 
@@ -36,9 +36,9 @@ class FinetuneConfig:
 
     part: Part = "all"
     epochs: int = 10
-    batch_tokens: int = BATCH_TOKENS
+    batch_tokens: int = 4096
     optimizer: OptimizerConfig = field(
-        default_factory=lambda: OptimizerConfig(learning_rate=3e-4, weight_decay=0.1)
+        default_factory=lambda: OptimizerConfig(learning_rate=1e-3, weight_decay=0.1)
     )
     head_rate: float = 3e-3
     warmup: float = 0.1

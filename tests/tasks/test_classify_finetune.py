@@ -24,7 +24,7 @@ from tests.conftest import make_model
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fine_tuning.md"
 FROZEN_AND_BASELINES = [
-    "H-Net, frozen, mean over chunks",
+    "H-Net, frozen, mean over bases",
     "majority class",
     "length",
     "base composition, both strands",
@@ -76,7 +76,7 @@ def test_the_model_is_scored_beside_the_probe_and_the_baselines(tuned: Path) -> 
     results = json.loads((tuned / "classification.json").read_text())
     rows = results["rows"]
     assert [row["name"] for row in rows] == [
-        "H-Net, fine-tuned, mean over chunks",
+        "H-Net, fine-tuned, attention over bases",
         *FROZEN_AND_BASELINES,
     ]
     assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 4
@@ -121,7 +121,9 @@ def test_predict_and_evaluate_read_the_folder(
     assert run("evaluate", tuned, table) == 0
     out = capsys.readouterr().out
     assert "40 test sequences: alpha, zeta" in out
-    assert f"H-Net, fine-tuned, mean over chunks  {row['accuracy']:8.3f}  {row['mcc']:5.3f}" in out
+    assert (
+        f"H-Net, fine-tuned, attention over bases  {row['accuracy']:8.3f}  {row['mcc']:5.3f}" in out
+    )
     other = tmp_path / "other.csv"
     other.write_text("sequence,label\nACGT,alpha\nACGT,beta\n")
     assert run("evaluate", tuned, other) == 1
@@ -167,7 +169,7 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
     assert run(*command, "--epochs", "1", "--part", "1", "--validation-fraction", "0") == 0
     results = json.loads((out / "classification.json").read_text())
     assert results["classes"] == ["alpha", "omega", "zeta"]
-    assert results["rows"][0]["name"] == "H-Net, fine-tuned, mean over bases"
+    assert results["rows"][0]["name"] == "H-Net, fine-tuned, attention over bases"
     assert results["fine_tuned"]["validation"] == 0
     assert results["duplicates"]["conflicting_labels"] > 0
 
@@ -181,7 +183,7 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
         ("ACGT,a,train\n,b,train\nACG,a,test\n", [], 1, "line 3: the sequence is empty"),
         ("ACGT,a,train\nACC,b,train\nAC,a,test\n", [], 2, "validation_fraction: 0.1 of 2"),
         ("", ["--part", "outer"], 2, "part: is 'outer'; expected all, head, inner, or 1 to 2"),
-        ("", ["--stage", "3"], 2, "--stage: is 3"),
+        ("", ["--stage", "3", "--pooling", "chunks"], 2, "--stage: is 3"),
         ("", ["--epochs", "0"], 2, "epochs: is 0"),
         ("", ["--seed", "-1"], 2, "--seed: is -1"),
     ],
