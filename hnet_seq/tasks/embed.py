@@ -63,8 +63,8 @@ def embed(
         pooling: ``chunks``, ``chunks_weighted``, ``bases`` or ``last``, see
             :func:`hnet_seq.heads.pooling.pool`.
         stage: whose chunks, from the outside in; -1 is the innermost.
-        strands: ``none``, as given; or ``average``: the mean with the vector of the reverse complement,
-            so that a sequence and its reverse complement have one vector.
+        strands: ``none``, as given; or ``average``: the mean with the vector of the reverse
+            complement, so that a sequence and its reverse complement have one vector.
         batch_tokens: bases of one forward call; a longer sequence goes through in pieces, with
             the vector of the whole (a bidirectional model takes it in one call).
         cache_limit: bytes that global attention may cache over a sequence in pieces.
