@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -13,7 +14,7 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.padding import padded_packing
+from hnet_seq.model.padding import packed_ids
 from hnet_seq.model.pretrained import (
     load_pretrained,
     load_weights,
@@ -27,7 +28,7 @@ HEAD = "head.json"
 _HEAD_STD = 0.02
 
 
-class HNetWithHead(nn.Module):
+class HNetWithHead(nn.Module, ABC):
     """Embeddings and H-Net, named as in :class:`HNetLanguageModel`, and a ``head`` of a subclass.
 
     Args:
@@ -72,9 +73,9 @@ class HNetWithHead(nn.Module):
             nn.init.normal_(self.embeddings.weight, generator=generator)
             _initialize_head(self.head, seed)
 
+    @abstractmethod
     def make_head(self, config: HNetConfig, head: HeadConfig) -> nn.Module:
         """The layers between the H-Net's output and the logits."""
-        raise NotImplementedError
 
     @classmethod
     def from_causal_lm(cls, model: HNetLanguageModel, head: HeadConfig, *, seed: int = 0) -> Self:
@@ -175,20 +176,8 @@ class HNetWithHead(nn.Module):
         self, input_ids: Tensor, cu_seqlens: Tensor | None, mask: Tensor | None
     ) -> tuple[HNetOutput, Packing, Tensor | None]:
         """Packed or padded ids through the H-Net; the flat index (T,) of padded input's tokens."""
-        if input_ids.dim() == 2:
-            if cu_seqlens is not None:
-                raise ValueError("cu_seqlens goes with packed (T,) ids, not with (B, L)")
-            packing, tokens = padded_packing(input_ids, mask)
-            flat = input_ids.flatten().index_select(0, tokens)
-            return self.encode(flat, packing), packing, tokens
-        if input_ids.dim() != 1:
-            raise ValueError(f"input_ids must be (T,) or (B, L); got {tuple(input_ids.shape)}")
-        if mask is not None:
-            raise ValueError("mask goes with (B, L) ids; packed ids take cu_seqlens")
-        if cu_seqlens is None:
-            cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
-        packing = Packing.from_user(cu_seqlens, input_ids.numel())
-        return self.encode(input_ids, packing), packing, None
+        ids, packing, tokens = packed_ids(input_ids, cu_seqlens, mask)
+        return self.encode(ids, packing), packing, tokens
 
 
 def _initialize_head(head: nn.Module, seed: int) -> None:

@@ -13,8 +13,8 @@ from hnet_seq.model.language_model import (
     HNetLanguageModel,
     LanguageModelOutput,
     cross_entropy,
-    given_packing,
 )
+from hnet_seq.model.padding import packed_ids
 from hnet_seq.model.sampling import Sampling
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops.packing import Packing
@@ -68,7 +68,8 @@ class HNetForCausalLM(HNetLanguageModel):
             return super().forward(input_ids, cu_seqlens, mask)
         if input_ids.dim() != 1 or mask is not None:
             raise ValueError("a state goes with packed (T,) ids, not with (B, L) or a mask")
-        packing = going_on(given_packing(input_ids, cu_seqlens), state, slots)
+        _, packing, _ = packed_ids(input_ids, cu_seqlens, None)
+        packing = going_on(packing, state, slots)
         out = self.encode(input_ids, packing, state)
         return CausalLMOutput(self.lm_head(out.hidden), out.boundaries, out.chunks, out.hidden)
 
@@ -85,10 +86,9 @@ class HNetForCausalLM(HNetLanguageModel):
             ``logits`` (S, V) of the token after each prompt, with ``hidden`` (S, D); and the state
             that :meth:`step` goes on from.
         """
-        if cu_seqlens is None:
-            cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
-        state = self.new_state(cu_seqlens.numel() - 1)
-        packing = going_on(Packing.from_user(cu_seqlens, input_ids.numel()), state, None)
+        _, packing, _ = packed_ids(input_ids, cu_seqlens, None)
+        state = self.new_state(packing.num_sequences)
+        packing = going_on(packing, state, None)
         out = self.encode(input_ids, packing, state)
         last = out.hidden.index_select(0, packing.ends)
         return CausalLMOutput(self.lm_head(last), out.boundaries, out.chunks, last), state

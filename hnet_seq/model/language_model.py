@@ -14,7 +14,7 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.linear import Linear
-from hnet_seq.model.padding import pad, padded_packing
+from hnet_seq.model.padding import packed_ids, pad
 from hnet_seq.model.pretrained import load_weights, save_weights
 from hnet_seq.ops.packing import Packing
 
@@ -132,31 +132,12 @@ class HNetLanguageModel(nn.Module):
         Raises:
             ValueError: the shapes do not fit, or a sequence is empty.
         """
-        if input_ids.dim() == 2:
-            if cu_seqlens is not None:
-                raise ValueError("cu_seqlens goes with packed (T,) ids, not with (B, L)")
-            packing, tokens = padded_packing(input_ids, mask)
-            out = self.encode(input_ids.flatten().index_select(0, tokens), packing)
-            logits = pad(self.lm_head(out.hidden), tokens, input_ids.shape)
-        elif input_ids.dim() == 1:
-            if mask is not None:
-                raise ValueError("mask goes with (B, L) ids; packed ids take cu_seqlens")
-            out = self.encode(input_ids, given_packing(input_ids, cu_seqlens))
-            logits = self.lm_head(out.hidden)
-        else:
-            raise ValueError(f"input_ids must be (T,) or (B, L); got {tuple(input_ids.shape)}")
+        ids, packing, tokens = packed_ids(input_ids, cu_seqlens, mask)
+        out = self.encode(ids, packing)
+        logits = self.lm_head(out.hidden)
+        if tokens is not None:
+            logits = pad(logits, tokens, input_ids.shape)
         return LanguageModelOutput(logits, out.boundaries, out.chunks, out.hidden)
-
-
-def given_packing(input_ids: Tensor, cu_seqlens: Tensor | None) -> Packing:
-    """The packing of (T,) ids that a caller hands in; one sequence without ``cu_seqlens``.
-
-    Raises:
-        ValueError: ``cu_seqlens`` does not describe the ids.
-    """
-    if cu_seqlens is None:
-        cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
-    return Packing.from_user(cu_seqlens, input_ids.numel())
 
 
 def _wrong_direction(name: str, bidirectional: bool) -> str:

@@ -1,4 +1,4 @@
-"""The door for padded batches: packed on the way in, unpacked on the way out."""
+"""The door for batches: what comes in is packed, and padded ones are unpacked on the way out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,36 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnet_seq.ops.packing import Packing
+
+
+def packed_ids(
+    input_ids: Tensor, cu_seqlens: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor, Packing, Tensor | None]:
+    """Packed or padded ids as a caller hands them in.
+
+    Args:
+        input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+        cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
+        mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
+
+    Returns:
+        ids (T,), their packing, and the flat index (T,) of a padded batch's tokens or None.
+
+    Raises:
+        ValueError: the shapes do not fit, or a sequence is empty.
+    """
+    if input_ids.dim() == 2:
+        if cu_seqlens is not None:
+            raise ValueError("cu_seqlens goes with packed (T,) ids, not with (B, L)")
+        packing, tokens = padded_packing(input_ids, mask)
+        return input_ids.flatten().index_select(0, tokens), packing, tokens
+    if input_ids.dim() != 1:
+        raise ValueError(f"input_ids must be (T,) or (B, L); got {tuple(input_ids.shape)}")
+    if mask is not None:
+        raise ValueError("mask goes with (B, L) ids; packed ids take cu_seqlens")
+    if cu_seqlens is None:
+        cu_seqlens = torch.tensor([0, input_ids.numel()], device=input_ids.device)
+    return input_ids, Packing.from_user(cu_seqlens, input_ids.numel()), None
 
 
 def padded_packing(input_ids: Tensor, mask: Tensor | None) -> tuple[Packing, Tensor]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -26,6 +25,7 @@ from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_argument
 from hnet_seq.tasks.pooled_calls import length_batches, pooled
 from hnet_seq.tasks.sequences import in_parts, read_fasta_sequences
 from hnet_seq.tasks.vector_files import open_vectors, vector_format
+from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -124,7 +124,7 @@ def embed_poolings(
         disable=None if progress else True,  # None: no bar where nobody looks on
         file=sys.stderr,
     )
-    with bar, _computing(model, device) as where:
+    with bar, computing(model, device) as where, torch.inference_mode():
 
         def call(picked: list[Tokens]) -> list[torch.Tensor]:
             return pooled(model, picked, poolings, stage, batch_tokens, cache_limit, where)
@@ -194,24 +194,6 @@ def _tokens(index: int, sequence: str | Tokens, model: HNetLanguageModel) -> Tok
             where=where,
         )
     return sequence
-
-
-@contextmanager
-def _computing(
-    model: HNetLanguageModel, device: str | torch.device | None
-) -> Iterator[torch.device]:
-    """The model in evaluation mode on the device, and back as it was afterwards."""
-    home, was_training = next(model.parameters()).device, model.training
-    if device is None:
-        away = home.type == "cpu" and torch.cuda.is_available()
-        device = torch.device("cuda") if away else home
-    device = torch.device(device)
-    try:
-        model.eval().to(device)
-        with torch.inference_mode():
-            yield device
-    finally:
-        model.train(was_training).to(home)
 
 
 def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:

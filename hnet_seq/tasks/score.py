@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import TextIO
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from hnet_seq.model.streaming import (
     stream,
 )
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
-from hnet_seq.tasks.embed import check_modality
+from hnet_seq.tasks.embed import STRANDS, Strands, check_modality
 from hnet_seq.tasks.sequences import Named, in_parts, read_fasta_sequences
 from modalities import dna
 from modalities.base import Tokens
@@ -39,10 +39,7 @@ from pipelines.files import check_file, replaced_file
 EXAMPLE = "hnet-seq score run windows.fa.gz --strands average --out scores.tsv"
 
 BATCH_TOKENS = 8192
-STRANDS = ("none", "average")
 _PART_TOKENS = 1 << 22  # bases held at a time, but for a longer sequence
-
-Strands = Literal["none", "average"]
 
 
 @dataclass(frozen=True)

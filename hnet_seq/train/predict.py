@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 import modalities
@@ -161,7 +161,7 @@ def strand_table(modality: Modality, strands: str) -> Tokens | None:
 
 @contextmanager
 def computing(
-    model: HNetWithHead, device: str | torch.device | None, *, training: bool = False
+    model: nn.Module, device: str | torch.device | None, *, training: bool = False
 ) -> Iterator[torch.device]:
     """The model on the device and in the mode asked for, and back as it was afterwards."""
     home, was_training = next(model.parameters()).device, model.training

@@ -54,7 +54,7 @@ def test_a_score_is_the_sum_over_known_bases_whatever_the_calls(
         ("a", 61, 60),
     ]
     for row, (_, sequence) in zip(rows, SEQUENCES, strict=True):
-        assert row.log_likelihood == pytest.approx(by_hand(hnet, sequence), abs=2e-3)
+        assert row.log_likelihood == pytest.approx(by_hand(hnet, sequence), abs=5e-4)
     assert math.isnan(rows[1].bits_per_base)
     assert rows[0].bits_per_base == pytest.approx(-rows[0].log_likelihood / 299 / math.log(2))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ import pytest
 import torch
 
 import modalities
-from hnet_seq.cli import main
 from hnet_seq.config import ExperimentConfig
-from hnet_seq.experiments import load_experiment
 from hnet_seq.model.masked_lm import HNetForMaskedLM
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.train.loop import Trainer
@@ -21,26 +18,9 @@ from hnet_seq.train.masking import MaskedBatches, mask_token, mask_tokens
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
+from tests.train.runs import make_shards, metrics, tiny, weights
 
-TINY = [
-    "model.arch_layout=[m1,[m1],m1]",
-    "model.d_model=[64,64]",
-    "model.ssm_cfg.d_state=16",
-    "data.context=128",
-    "data.batch_tokens=512",
-    "train.log_every=2",
-    "train.validate_every=3",
-    "train.checkpoint_every=3",
-]
 HOW = {"rate": 0.15, "mask_token": dna.MASK, "eligible": dna.BASES}
-
-
-def _shards(folder: Path, bases: str) -> Path:
-    (folder / "genome.fa").write_text(f">chr1\n{bases}\n")
-    out = folder / "shards"
-    arguments = ["--out", str(out), "--validation", "last:0.1", "--guard", "100"]
-    assert main(["shard", str(folder / "genome.fa"), *arguments]) == 0
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -48,30 +28,17 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of a random genome in which every eleventh base is unknown."""
     tokens = np.random.default_rng(0).integers(0, 4, 20_000).astype(np.uint8)
     tokens[::11] = dna.UNKNOWN
-    return _shards(tmp_path_factory.mktemp("data"), dna.decode(tokens))
+    return make_shards(tmp_path_factory.mktemp("data"), dna.decode(tokens))
 
 
 @pytest.fixture(scope="module")
 def repeat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of a genome in which a base follows from its neighbours."""
-    return _shards(tmp_path_factory.mktemp("repeat"), "ACGGTCATTG" * 2000)
+    return make_shards(tmp_path_factory.mktemp("repeat"), "ACGGTCATTG" * 2000)
 
 
 def _config(shards: Path, *overrides: str) -> ExperimentConfig:
-    data = f"data.sources=[{{path: '{shards}'}}]"
-    return load_experiment("ecoli_masked", [*TINY, data, *overrides])
-
-
-def _records(run: Path) -> list[dict[str, Any]]:
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    for record in records:
-        record.pop("seconds")
-        record.pop("tokens_per_second", None)
-    return records
-
-
-def _weights(run: Path) -> bytes:
-    return sorted(run.glob("checkpoints/step-*/model.safetensors"))[-1].read_bytes()
+    return tiny("ecoli_masked", shards, *overrides)
 
 
 # What is hidden ----------------------------------------------------------------------------------
@@ -172,14 +139,14 @@ def test_a_killed_masked_run_resumes_bit_for_bit(
         with pytest.raises(Killed):
             pretrain(config, tmp_path / "cut", device="cpu")
     assert pretrain(config, tmp_path / "cut", resume=True, device="cpu")
-    assert _records(tmp_path / "cut") == _records(tmp_path / "whole")
-    assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+    assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
 
 
 def test_thirty_steps_lower_the_loss(repeat: Path, tmp_path: Path) -> None:
     config = _config(repeat, "train.steps=30", "train.validate_every=0")
     pretrain(config, tmp_path / "run", device="cpu")
-    records = _records(tmp_path / "run")
+    records = metrics(tmp_path / "run")
     assert {record["objective"] for record in records} == {"masked"}
     assert records[0]["bits_per_token"] > 2
     assert records[-1]["event"] == "validation"
@@ -201,7 +168,7 @@ def test_validation_hides_the_same_tokens_whatever_the_seed(shards: Path, tmp_pa
     for seed in (0, 1):
         run = tmp_path / str(seed)
         pretrain(_config(shards, "train.steps=1", f"seed={seed}"), run, device="cpu")
-        scored.add(_records(run)[-1]["scored_tokens"])
+        scored.add(metrics(run)[-1]["scored_tokens"])
     assert len(scored) == 1
 
 

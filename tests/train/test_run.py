@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,7 @@ from hnet_seq.train.schedule import learning_rate_factor
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from tests.conftest import make_model
-
-TINY = [
-    "model.arch_layout=[m1,[m1],m1]",
-    "model.d_model=[64,64]",
-    "model.ssm_cfg.d_state=16",
-    "data.context=128",
-    "data.batch_tokens=512",
-    "train.steps=6",
-    "train.log_every=2",
-    "train.validate_every=3",
-    "train.checkpoint_every=3",
-]
+from tests.train.runs import TINY, make_shards, metrics, tiny, weights
 
 
 @pytest.fixture(scope="module")
@@ -42,47 +30,20 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Shards of a random genome."""
     folder = tmp_path_factory.mktemp("data")
     bases = np.random.default_rng(0).integers(0, 4, 20_000).astype(np.uint8)
-    (folder / "genome.fa").write_text(f">chr1 random\n{dna.decode(bases)}\n")
-    code = main(
-        [
-            "shard",
-            str(folder / "genome.fa"),
-            "--out",
-            str(folder / "shards"),
-            "--validation",
-            "last:0.1",
-            "--guard",
-            "100",
-        ]
-    )
-    assert code == 0
-    return folder / "shards"
+    return make_shards(folder, dna.decode(bases))
 
 
 def _config(shards: Path, *overrides: str) -> ExperimentConfig:
-    data = f"data.sources=[{{path: '{shards}'}}]"
-    return load_experiment("ecoli_demo", [*TINY, data, *overrides])
+    return tiny("ecoli_demo", shards, *overrides)
 
 
-def _metrics(run: Path) -> list[dict[str, Any]]:
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    for record in records:
-        record.pop("seconds")
-        record.pop("tokens_per_second", None)
-    return records
-
-
-def _weights(run: Path) -> bytes:
-    return sorted(run.glob("checkpoints/step-*/model.safetensors"))[-1].read_bytes()
-
-
-def test_the_same_seed_gives_the_same_metrics_and_weights(shards: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_metrics_andweights(shards: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert pretrain(_config(shards), tmp_path / name, device="cpu")
-    assert _metrics(tmp_path / "a") == _metrics(tmp_path / "b")
-    assert _weights(tmp_path / "a") == _weights(tmp_path / "b")
+    assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
     assert pretrain(_config(shards, "seed=1"), tmp_path / "c", device="cpu")
-    assert _weights(tmp_path / "a") != _weights(tmp_path / "c")
+    assert weights(tmp_path / "a") != weights(tmp_path / "c")
 
 
 CONTROLLED = [
@@ -122,13 +83,13 @@ def test_a_killed_run_resumes_bit_for_bit(
     with (tmp_path / "cut/metrics.jsonl").open("a") as file:
         file.write('{"event": "tr')
     assert pretrain(config, tmp_path / "cut", resume=True, device="cpu")
-    assert _metrics(tmp_path / "cut") == _metrics(tmp_path / "whole")
-    assert _weights(tmp_path / "cut") == _weights(tmp_path / "whole")
+    assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
 
 
 def test_the_log_has_the_target_and_weight_in_force(shards: Path, tmp_path: Path) -> None:
     pretrain(_config(shards, *CONTROLLED, "train.log_every=1"), tmp_path / "run", device="cpu")
-    training = [r for r in _metrics(tmp_path / "run") if r["event"] == "train"]
+    training = [r for r in metrics(tmp_path / "run") if r["event"] == "train"]
     stages = [record["stages"][0] for record in training]
     assert [stage["target"] for stage in stages] == [3.0] * 6
     in_force = [stage["target_in_force"] for stage in stages]
@@ -145,7 +106,7 @@ def test_accumulated_gradients_equal_those_of_one_large_batch(shards: Path, tmp_
     pretrain(_config(shards, *plain), tmp_path / "one", device="cpu")
     split = [*plain, "data.micro_batch_tokens=128"]
     pretrain(_config(shards, *split), tmp_path / "four", device="cpu")
-    one, four = _metrics(tmp_path / "one"), _metrics(tmp_path / "four")
+    one, four = metrics(tmp_path / "one"), metrics(tmp_path / "four")
     assert four[0]["cross_entropy"] == pytest.approx(one[0]["cross_entropy"], abs=1e-6)
     assert four[0]["grad_norm"] == pytest.approx(one[0]["grad_norm"], rel=1e-4)
 
@@ -157,7 +118,7 @@ def test_training_learns_a_repeat(tmp_path: Path) -> None:
     assert main(["shard", str(tmp_path / "genome.fa"), *arguments]) == 0
     config = _config(out, "train.steps=40", "data.strands=none")
     pretrain(config, tmp_path / "run", device="cpu")
-    assert _metrics(tmp_path / "run")[-1]["bits_per_token"] < 0.2
+    assert metrics(tmp_path / "run")[-1]["bits_per_token"] < 0.2
 
 
 def test_a_run_folder_is_not_overwritten(shards: Path, tmp_path: Path) -> None:
