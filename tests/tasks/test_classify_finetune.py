@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hnet_seq import HNetForCausalLM
+from hnet_seq import FinetuneConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
@@ -253,3 +253,20 @@ def test_the_python_of_the_guide_runs(
     for block in blocks:
         exec(block, names)
     assert (tmp_path / "activity" / "head.json").is_file()
+
+
+def test_the_guide_states_the_defaults() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "fine_tuning.md").read_text()
+    rows = (line.split("|") for line in guide.splitlines() if line.startswith("| `--"))
+    stated = {row[1].strip(" `"): row[2].strip(" `") for row in rows}
+    config = FinetuneConfig()
+    for option, value in (
+        ("--learning-rate", config.optimizer.learning_rate),
+        ("--head-rate", config.head_rate),
+        ("--epochs", config.epochs),
+        ("--batch-tokens", config.batch_tokens),
+        ("--validation-fraction", config.validation_fraction),
+        ("--patience", config.patience),
+    ):
+        assert float(stated[option]) == value, option
+    assert stated["--strands"] == config.strands
