@@ -12,7 +12,7 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
-_SPINS = "2000"  # tens of microseconds: longer gains nothing and costs beside neighbours
+_SPINS = "20000"  # some hundred microseconds, longer than the gap between short operations
 _LOAD = Path("/proc/loadavg")
 _SAMPLES, _PAUSE = 5, 0.002  # seconds: what wakes for a moment is no neighbour
 

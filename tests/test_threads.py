@@ -12,7 +12,7 @@ from hnet_seq import threads
 @pytest.mark.parametrize(
     ("load", "name", "value"),
     [
-        ("0.10 0.20 0.30 1/99 4242\n", "GOMP_SPINCOUNT", "2000"),
+        ("0.10 0.20 0.30 1/99 4242\n", "GOMP_SPINCOUNT", "20000"),
         ("0.10 0.20 0.30 2/99 4242\n", "OMP_WAIT_POLICY", "PASSIVE"),
         ("something else", "OMP_WAIT_POLICY", "PASSIVE"),
     ],

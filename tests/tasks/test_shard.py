@@ -179,7 +179,9 @@ def test_a_killed_writer_leaves_nothing_under_the_final_name(
     path = fasta(tmp_path, "".join(f">{i}\n{random_letters(300, i)}\n" for i in range(300)))
     # The writer stops after its first document, so that the signal finds it half-way.
     script = (
-        "import sys, time, pipelines.shards as s; add = s.ShardWriter.add\n"
+        "import signal, sys, time, pipelines.shards as s; add = s.ShardWriter.add\n"
+        # A shell in the background hands down an ignored Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def slow(self, d): add(self, d); print('writing', flush=True); time.sleep(60)\n"
         "s.ShardWriter.add = slow\n"
         "from hnet_seq.cli import main; sys.exit(main(sys.argv[1:]))"
