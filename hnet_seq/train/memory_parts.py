@@ -169,14 +169,22 @@ def _attention(mixer: SelfAttention, stage: int, positions: float, length: float
     ways = 2 if mixer.bidirectional and mixer.rotary_emb_dim else 1
     # Queries, keys and values as projected and as stacked; queries and keys as rotated.
     stacked = (8 if mixer.rotary_emb_dim else 6) * D
-    if 0 <= window < length - 1:
+    if 0 <= window < length - 1 and mixer.bidirectional:
         band = max(window, MIN_BAND)
-        seen = 3 if mixer.bidirectional else 2  # bands of keys that a band of queries sees
         pad = math.ceil(length / band) * band / length
-        kept = (2 + 2 * seen) * pad * D + seen * band * pad + H * pad
+        # A band of queries sees three of keys; every band has a mask.
+        kept = 8 * pad * D + 3 * band * pad + H * pad
         # Stacked and padded before they are cut into bands; the mask as booleans.
-        forward = stacked + 3 * D + 3 * pad * D + seen * band * pad / 4
-        backward = 2 * D + (2 * seen + 2) * pad * D
+        forward = stacked + 3 * D + 3 * pad * D + 3 * band * pad / 4
+        backward = 2 * D + 8 * pad * D
+    elif 0 <= window < length - 1:
+        band = max(window, MIN_BAND)
+        head = min(band, length) / length  # the first band, which has no keys before it
+        rest = math.ceil(length * (1 - head) / band) * band / length
+        # As stacked for the first band; queries, twice as many keys and values, output of others.
+        kept = 3 * D + (head + 6 * rest) * D + H * (head + rest)
+        forward = stacked + 3 * rest * D + (head + rest) * D
+        backward = 4 * D + 6 * rest * D
     else:
         kept = 4 * D + H  # queries, keys, values, output
         forward, backward = stacked, 6 * D

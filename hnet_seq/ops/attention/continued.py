@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnet_seq.ops.attention.grouped import attention
+from hnet_seq.ops.attention.grouped import attention, band_mask, banded
 from hnet_seq.ops.packing import Packing
 
 QUERIES = 512  # tokens: the masks of one call stay small beside its keys
@@ -152,19 +152,17 @@ def _step(q: Tensor, packing: Packing, cache: KeyValueCache) -> Tensor:
 
 def _after(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     """The last tokens of one sequence, q (L, H, d), on its keys and values (n + L, H, d)."""
-    past = k.shape[0] - q.shape[0]
-    k, v = k.transpose(0, 1), v.transpose(0, 1)
+    q, k, v = (t.transpose(0, 1).unsqueeze(0) for t in (q, k, v))  # (1, H, tokens, d)
+    if window >= 0:
+        return banded(q, k, v, window)[0].transpose(0, 1)
+    past = k.shape[2] - q.shape[2]
     outputs = []
-    for start in range(0, q.shape[0], QUERIES):
-        queries = q[start : start + QUERIES].transpose(0, 1)
-        last = past + start + queries.shape[1]
-        first = 0 if window < 0 else max(0, past + start - window)
-        i = torch.arange(past + start, last, device=q.device)[:, None]
-        j = torch.arange(first, last, device=q.device)
-        visible = (j <= i) & (i - j <= window) if window >= 0 else j <= i
+    for queries in q.split(QUERIES, dim=2):
+        visible = band_mask(past, queries.shape[2], -1, q.device)
+        past += queries.shape[2]
         outputs.append(
             F.scaled_dot_product_attention(
-                queries, k[:, first:last], v[:, first:last], attn_mask=visible
-            ).transpose(0, 1)
+                queries, k[:, :, :past], v[:, :, :past], attn_mask=visible
+            )
         )
-    return torch.cat(outputs)
+    return torch.cat(outputs, dim=2)[0].transpose(0, 1)

@@ -23,28 +23,42 @@ def _global(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
 
-def _banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
-    """(n, H, L, d), each query on its ``window`` predecessors and itself."""
+def banded(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
+    """(n, H, L, d), each query on its ``window`` predecessors and itself.
+
+    The keys may begin up to ``window`` tokens before the queries: k, v (n, H, P + L, d).
+    """
     n, length = q.shape[0], q.shape[2]
+    past = k.shape[2] - length
     band = max(window, MIN_BAND)
-    blocks = -(-length // band)
-    fill = blocks * band - length
-    q = F.pad(q, (0, 0, 0, fill)).unflatten(2, (blocks, band))
-    # One band of padding before the first block; the mask hides it.
-    k, v = (F.pad(t, (0, 0, band, fill)).unfold(2, 2 * band, band) for t in (k, v))
-    i = torch.arange(band, 2 * band, device=q.device)[:, None]
-    j = torch.arange(2 * band, device=q.device)
-    visible = (j <= i) & (i - j <= window)
-    first = visible & (j >= band)
-    mask = torch.stack([first, *[visible] * (blocks > 1)])
-    mask = mask[torch.arange(blocks, device=q.device).clamp(max=1)]  # (blocks, band, 2 band)
+    # The first band sees what lies before the queries; all others see whole bands, by one mask.
+    head = min(band, length)
+    visible = band_mask(past, head, window, q.device)
     out = F.scaled_dot_product_attention(
+        q[:, :, :head], k[:, :, : past + head], v[:, :, : past + head], attn_mask=visible
+    )
+    blocks = -(-(length - head) // band)
+    if not blocks:
+        return out
+    fill = blocks * band - (length - head)
+    q = F.pad(q[:, :, head:], (0, 0, 0, fill)).unflatten(2, (blocks, band))
+    k, v = (F.pad(t[:, :, past:], (0, 0, 0, fill)).unfold(2, 2 * band, band) for t in (k, v))
+    rest = F.scaled_dot_product_attention(
         q.transpose(1, 2).flatten(0, 1),
         k.permute(0, 2, 1, 4, 3).flatten(0, 1),
         v.permute(0, 2, 1, 4, 3).flatten(0, 1),
-        attn_mask=mask.repeat(n, 1, 1).unsqueeze(1),
+        attn_mask=band_mask(band, band, window, q.device),
     )
-    return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :length]
+    rest = rest.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)
+    return torch.cat([out, rest[:, :, : length - head]], dim=2)
+
+
+def band_mask(past: int, queries: int, window: int, device: torch.device) -> Tensor:
+    """Which keys the last ``queries`` of ``past + queries`` tokens see; (1, 1, queries, keys)."""
+    i = torch.arange(past, past + queries, device=device)[:, None]
+    j = torch.arange(past + queries, device=device)
+    visible = (j <= i) & (i - j <= window) if window >= 0 else j <= i
+    return visible[None, None]
 
 
 def _banded_both_sides(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
@@ -89,7 +103,7 @@ def attention(
         if not 0 <= window < length - 1:
             out = _global(q_g, k_g, v_g, causal)
         elif causal:
-            out = _banded(q_g, k_g, v_g, window)
+            out = banded(q_g, k_g, v_g, window)
         else:
             out = _banded_both_sides(q_g, k_g, v_g, window)
         outputs.extend(out.transpose(1, 2).unbind(0))

@@ -32,15 +32,19 @@ def causal_conv_continue(
             u.addcmul_(window[:, tap], weight[:, tap])
         packing.scatter(state, window[:, 1:])
         return F.silu(u, inplace=True)
-    # Each sequence with its past in front; what the past itself would give is thrown away.
-    extended = x.new_empty(packing.total + past.shape[0] * reach, x.shape[1])
-    own = torch.arange(packing.total, device=x.device) + (packing.sequence_index + 1) * reach
-    sequences = torch.arange(past.shape[0], device=x.device)
-    in_front = (packing.starts + sequences * reach)[:, None] + torch.arange(reach, device=x.device)
-    extended[own] = x
-    extended[in_front.flatten()] = past.flatten(0, 1)
-    bounds = packing.cu_seqlens + reach * F.pad(sequences + 1, (1, 0)).to(torch.int32)
-    y = causal_conv(extended, weight, bias, Packing(bounds, extended.shape[0]))
-    last = own[packing.ends][:, None] + torch.arange(1 - reach, 1, device=x.device)
-    packing.scatter(state, extended[last])
-    return y[own]
+    y = causal_conv(x, weight, bias, packing)
+    steps = torch.arange(reach, device=x.device)
+    # The first tokens of each sequence once more, now with the past in front of them.
+    heads = packing.starts[:, None] + steps  # (S, W - 1)
+    own = heads <= packing.ends[:, None]
+    first = x[heads.clamp(max=packing.total - 1)]
+    windows = torch.cat([past, first], dim=1).unfold(1, reach + 1, 1)  # (S, W, C, W)
+    u = bias + (windows[:, :reach] * weight).sum(-1)
+    y[heads[own]] = F.silu(u[own])
+    # The last inputs: a sequence with fewer tokens of its own keeps some of its past.
+    tails = packing.ends[:, None] + steps + (1 - reach)
+    row = (reach + tails - packing.starts[:, None]).clamp(max=reach - 1)
+    kept = past.gather(1, row.clamp(min=0).unsqueeze(-1).expand_as(past))
+    inside = (tails >= packing.starts[:, None]).unsqueeze(-1)
+    packing.scatter(state, torch.where(inside, x[tails.clamp(min=0)], kept))
+    return y
