@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from modalities import dna, text
+from modalities import code, dna, dna_bytes, text
 from modalities.base import Modality
 from modalities.errors import InputError, UsageError
 
-MODALITIES: dict[str, Modality] = {m.name: m for m in (dna.DNA, text.TEXT)}
+MODALITIES: dict[str, Modality] = {
+    m.name: m for m in (dna.DNA, text.TEXT, code.CODE, dna_bytes.DNA_BYTES)
+}
 
 
 def get(name: str) -> Modality:

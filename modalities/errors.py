@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class InputError(ValueError):
@@ -16,6 +17,11 @@ class InputError(ValueError):
         super().__init__(": ".join([*parts, message]))
         self.path = path
         self.where = where
+        self._message = message
+
+    def __reduce__(self) -> Any:
+        # Worker processes send what went wrong to the one that started them.
+        return _again, (type(self), self.path, self._message, self.where)
 
 
 class UsageError(InputError):
@@ -23,3 +29,9 @@ class UsageError(InputError):
 
     The command line exits with 2.
     """
+
+
+def _again(
+    kind: type[InputError], path: str | Path | None, message: str, where: str | None
+) -> InputError:
+    return kind(path, message, where=where)

@@ -44,4 +44,9 @@ def decode(tokens: Tokens) -> str:
     return tokens[tokens < BEGIN].tobytes().decode(errors="replace")
 
 
+def with_markers(data: bytes) -> Tokens:
+    """A document of n bytes as it is stored: begin, its bytes, end; (n + 2,)."""
+    return np.frombuffer(b"\xfe%b\xff" % data, dtype=np.uint8)
+
+
 TEXT = Modality("text", VOCABULARY, tuple(range(256)), encode, decode)

@@ -18,7 +18,7 @@ TEXT_FINGERPRINT = "00b91d416992007c9e8eec4311c084f03e153853a353d615b77e5bb68f1a
 
 
 def test_an_unknown_modality_is_misuse_and_the_known_ones_are_named() -> None:
-    with pytest.raises(UsageError, match="'rna' is unknown; expected dna or text"):
+    with pytest.raises(UsageError, match="'rna' is unknown; expected dna or text or code"):
         modalities.get("rna")
 
 

@@ -1,0 +1,166 @@
+"""Documents that occur again: the same bytes, or nearly the same words.
+
+Two steps, so that the first can run in many processes and the result does not depend on how many:
+`signatures` reads one unit, `find_duplicates` goes through all units in their order and keeps the
+first of each kind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities.errors import UsageError
+from pipelines.documents.options import DocumentOptions
+from pipelines.documents.read import chosen
+from pipelines.documents.records import Dropped
+from pipelines.documents.units import Unit
+
+PERMUTATIONS = 128
+SHINGLE = 5  # tokens
+_DIGEST = 16  # bytes of sha256; two of 10^12 documents agree by chance with probability 10^-15
+_BATCH = 4096  # shingles hashed at once: 2 MiB of permuted hashes
+# Words of ASCII letters; other characters alone, since many scripts write without blanks.
+_TOKEN = re.compile(r"[0-9A-Za-z_]+|[^\s0-9A-Za-z_]")
+# Odd, so that multiplication loses nothing; the digits of the golden ratio.
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """What tells the n documents of a unit apart.
+
+    Attributes:
+        digests: (n, 16) uint8, the beginning of each sha256.
+        minhashes: (n, 128) uint32 where near duplicates are looked for, otherwise (0, 128).
+        compared: (n,) bool, whether a document has enough tokens for near duplicates; (0,) where
+            these are not looked for.
+    """
+
+    digests: NDArray[np.uint8]
+    minhashes: NDArray[np.uint32]
+    compared: NDArray[np.bool_]
+
+
+def signatures(unit: Unit, options: DocumentOptions) -> Signatures:
+    """Signatures of a unit's documents: 16 bytes each, with near duplicates 529.
+
+    Raises:
+        InputError: as `read_unit`.
+        UsageError: near duplicates are asked for without datasketch.
+    """
+    near = options.duplicates == "near"
+    digests, minhashes, compared = [], [], []
+    sketch = _new_sketch() if near else None
+    for item in chosen(unit, options):
+        if isinstance(item, Dropped):
+            continue
+        data = item[0].data
+        digests.append(hashlib.sha256(data).digest()[:_DIGEST])
+        if near:
+            hashes = _shingles(data)
+            minhashes.append(_minhash(hashes, sketch))
+            compared.append(hashes.size > 0)
+    return Signatures(
+        np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST),
+        np.array(minhashes, np.uint32).reshape(-1, PERMUTATIONS),
+        np.array(compared, np.bool_),
+    )
+
+
+def find_duplicates(
+    units: Sequence[Signatures], options: DocumentOptions
+) -> dict[int, dict[int, str]]:
+    """The documents to drop: unit index to document index to reason, for `read_unit`.
+
+    A document is a near duplicate of one that is kept, with an estimated Jaccard similarity of
+    their shingles (Broder 1997) of at least ``similarity``; locality-sensitive hashing finds the
+    candidates, and misses few above that. Memory is about 100 bytes a document, and with near
+    duplicates some kilobytes for each that is kept.
+
+    Raises:
+        UsageError: near duplicates are asked for without datasketch.
+    """
+    found: dict[int, dict[int, str]] = {}
+    if options.duplicates == "keep":
+        return found
+    seen: set[bytes] = set()
+    index = _NearIndex(units, options.similarity) if options.duplicates == "near" else None
+    for number, unit in enumerate(units):
+        for document, digest in enumerate(map(bytes, unit.digests)):
+            if digest in seen:
+                found.setdefault(number, {})[document] = "duplicate"
+                continue
+            # Of a near duplicate too: a later copy of it is a plain duplicate.
+            seen.add(digest)
+            if index and index.has_near(number, document):
+                found.setdefault(number, {})[document] = "near_duplicate"
+    return found
+
+
+class _NearIndex:
+    """The kept documents by their minhashes."""
+
+    def __init__(self, units: Sequence[Signatures], similarity: float) -> None:
+        self._units = units
+        self._similarity = similarity
+        self._index = _datasketch().MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS)
+
+    def has_near(self, number: int, document: int) -> bool:
+        """Whether a near duplicate is kept; if not, this document is."""
+        unit = self._units[number]
+        if not unit.compared[document]:
+            return False
+        values = unit.minhashes[document]
+        sketch = _datasketch().LeanMinHash(seed=1, hashvalues=values, scheme="affine32")
+        for other_number, other in self._index.query(sketch):
+            agreeing = np.count_nonzero(self._units[other_number].minhashes[other] == values)
+            if agreeing >= self._similarity * PERMUTATIONS:
+                return True
+        self._index.insert((number, document), sketch, check_duplication=False)
+        return False
+
+
+def _shingles(data: bytes) -> NDArray[np.uint32]:
+    """Hashes of all runs of `SHINGLE` tokens, each once; none where there are fewer tokens."""
+    words = np.fromiter(_token_hashes(data.decode()), np.uint64)
+    if words.size < SHINGLE:
+        return np.zeros(0, np.uint32)
+    mixed = np.zeros(words.size - SHINGLE + 1, np.uint64)
+    for place in range(SHINGLE):
+        mixed = mixed * _MULTIPLIER + words[place : place + mixed.size]
+    mixed *= _MULTIPLIER
+    return np.unique((mixed >> np.uint64(32)).astype(np.uint32))
+
+
+def _token_hashes(text: str) -> Iterator[int]:
+    for match in _TOKEN.finditer(text):
+        yield zlib.crc32(match.group().encode())
+
+
+def _new_sketch() -> Any:
+    return _datasketch().MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=int, scheme="affine32")
+
+
+def _minhash(hashes: NDArray[np.uint32], sketch: Any) -> NDArray[np.uint32]:
+    sketch.clear()
+    for start in range(0, hashes.size, _BATCH):
+        sketch.update_batch(hashes[start : start + _BATCH])
+    return sketch.digest()
+
+
+def _datasketch() -> Any:
+    try:
+        import datasketch
+    except ImportError:
+        raise UsageError(
+            "--duplicates", "near needs datasketch; pip install 'hnet-seq[dedup]'"
+        ) from None
+    return datasketch

@@ -1,0 +1,122 @@
+"""JSON lines, from any byte of a file on, one line in memory at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from modalities.errors import InputError
+from pipelines.documents.fields import Broken, broken, raw_document
+from pipelines.documents.options import DocumentOptions
+from pipelines.documents.records import Dropped, RawDocument, printable
+from pipelines.documents.streams import compression_of, read_bytes
+from pipelines.documents.units import Unit
+
+LONGEST_LINE = 1 << 30  # bytes; a file without lines is not read whole
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_jsonl(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | Dropped]:
+    """The records of the lines that begin in the unit; blank lines are skipped.
+
+    Raises:
+        InputError: the file cannot be read; a line is broken or not UTF-8 where that is an error.
+    """
+    path = unit.paths[0]
+    file, stem = printable(path), unit.name_of(path)
+    for offset, line in _unit_lines(unit):
+        if not line or line.isspace():
+            continue
+        where = partial(_place, path, offset)
+        name = f"{stem}@{offset}"
+        try:
+            text = line.removeprefix(_BYTE_ORDER_MARK).decode() if not offset else line.decode()
+        except UnicodeDecodeError as error:
+            if options.invalid_utf8 == "error":
+                byte = f"byte 0x{error.object[error.start]:02x}"
+                raise InputError(
+                    file,
+                    f"{byte} is not UTF-8; convert it, or give --invalid-utf8 replace or drop",
+                    where=f"{where()}, byte {offset + error.start + 1}",
+                ) from None
+            if options.invalid_utf8 == "drop":
+                yield Dropped(name, "not_utf8")
+                continue
+            text = line.decode(errors="replace").removeprefix("\ufeff")
+        try:
+            yield raw_document(_parse(text), options, file=file, name=name, where=where)
+        except Broken as error:
+            # The place is looked for only where it is told.
+            place = where() if options.broken_lines == "error" else None
+            yield broken(error, options, reason="broken_line", file=file, name=name, where=place)
+
+
+def _parse(line: str) -> object:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise Broken(f"no JSON object ({error.msg} at character {error.colno})") from None
+    except RecursionError:
+        raise Broken("JSON nested too deeply") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise Broken(f"JSON that cannot be read ({error})") from None
+
+
+def _unit_lines(unit: Unit) -> Iterator[tuple[int, bytes]]:
+    path = unit.paths[0]
+    if compression_of(path) != "plain":
+        yield from lines(read_bytes(path), file=path)
+        return
+    if unit.start == unit.stop:
+        return
+    # From one byte earlier: a line that begins at start is told by the line end before it.
+    begin = max(0, unit.start - 1)
+    found = lines(read_bytes(path, start=begin), start=begin, file=path)
+    if unit.start:
+        next(found, None)
+    for offset, line in found:
+        if offset >= unit.stop:
+            return
+        yield offset, line
+
+
+def lines(chunks: Iterable[bytes], *, file: str, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Lines without their ends, each with the offset in bytes of its first, ``start`` the first.
+
+    Raises:
+        InputError: a line of more than ``LONGEST_LINE`` bytes.
+    """
+    offset = start
+    pending: list[bytes] = []
+    length = 0  # of what is pending
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        pending.append(first)
+        length += len(first)
+        if length > LONGEST_LINE:
+            raise InputError(
+                printable(file),
+                f"a line of more than {LONGEST_LINE >> 20} MiB; are these JSON lines?",
+                where=f"byte {offset + 1}",
+            )
+        if others:
+            yield offset, b"".join(pending)
+            offset += length + 1
+            rest = others.pop()
+            for line in others:
+                yield offset, line
+                offset += len(line) + 1
+            pending, length = [rest], len(rest)
+    if length:
+        yield offset, b"".join(pending)
+
+
+def _place(path: str, offset: int) -> str:
+    line, position = 1, 0
+    for chunk in read_bytes(path):
+        line += chunk.count(b"\n", 0, max(0, offset - position))
+        position += len(chunk)
+        if position >= offset:
+            break
+    return f"line {line}"

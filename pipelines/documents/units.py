@@ -1,0 +1,175 @@
+"""Inputs cut into stretches that one process reads each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modalities.errors import InputError, UsageError
+from pipelines.documents.records import printable
+from pipelines.documents.streams import compression_of, stem_of
+
+UNIT_BYTES = 64 << 20
+_KINDS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".tar": "webdataset",
+    ".tgz": "webdataset",
+}
+_VERSION_CONTROL = {"CVS", "_darcs"}  # besides those that are hidden
+_FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"%PDF": "PDF"}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A stretch of the inputs.
+
+    Attributes:
+        kind: ``files`` (a document each), ``jsonl``, ``parquet`` or ``webdataset``.
+        paths: one, or with ``files`` several.
+        start: the first byte or row group of the one path; lines belong to the unit in which they
+            begin. 0 with ``files``.
+        stop: the end, exclusive.
+        bytes: on disk, about; for progress.
+        root: the folder that names begin in.
+    """
+
+    kind: str
+    paths: tuple[str, ...]
+    start: int
+    stop: int
+    bytes: int
+    root: str = ""
+
+    def name_of(self, path: str) -> str:
+        """A path as documents are named after it: from the input on, with slashes."""
+        return printable(os.path.relpath(path, self.root or os.curdir).replace(os.sep, "/"))
+
+
+def plan_units(inputs: Sequence[str | Path], *, unit_bytes: int = UNIT_BYTES) -> list[Unit]:
+    """The units of files and folders, in their order; the files of a folder by name.
+
+    They follow from names and sizes, not from the number of processes. In a folder, hidden files,
+    version control and linked folders are skipped; linked files are read.
+
+    Args:
+        unit_bytes: a unit at most, where its format can be cut: files between documents, plain
+            JSON lines between lines, parquet between row groups.
+
+    Raises:
+        InputError: an input that is missing, unreadable, neither file nor folder, or in a format
+            that is not read; a folder without files.
+        UsageError: no inputs, one given twice, or ``unit_bytes`` below 1.
+    """
+    if unit_bytes < 1:
+        raise UsageError("--unit-bytes", f"is {unit_bytes}, expected 1 or more")
+    if not inputs:
+        raise UsageError("inputs", "none given; name files or folders")
+    units: list[Unit] = []
+    group = _Group(unit_bytes)
+    seen = set()
+    for given in inputs:
+        path = os.path.abspath(given)
+        if path in seen:
+            raise UsageError("inputs", f"{printable(path)} is given twice")
+        seen.add(path)
+        for file, size in _files(path):
+            kind = _KINDS.get(os.path.splitext(stem_of(file))[1].lower(), "files")
+            if kind == "files":
+                units += group.add(file, size, os.path.dirname(path))
+            else:
+                units += group.close()
+                units += _cut(kind, file, size, os.path.dirname(path), unit_bytes)
+    return units + group.close()
+
+
+class _Group:
+    """Consecutive files of one root, as one unit."""
+
+    def __init__(self, unit_bytes: int) -> None:
+        self._limit = unit_bytes
+        self._paths: list[str] = []
+        self._bytes = 0
+        self._root = ""
+
+    def add(self, path: str, size: int, root: str) -> list[Unit]:
+        """Take a file; the unit that ends before it, if one does."""
+        ended = []
+        if self._bytes + size > self._limit or root != self._root:
+            ended = self.close()
+        self._paths.append(path)
+        self._bytes += size
+        self._root = root
+        return ended
+
+    def close(self) -> list[Unit]:
+        """The unit so far, if there is one."""
+        paths, size = tuple(self._paths), self._bytes
+        self._paths, self._bytes = [], 0
+        return [Unit("files", paths, 0, 0, size, self._root)] if paths else []
+
+
+def _files(path: str) -> Iterator[tuple[str, int]]:
+    """An input's files with their sizes in bytes; what is no file in a folder has size 0."""
+    if os.path.isdir(path):
+        found = sorted(_walk(path), key=os.fsencode)
+        if not found:
+            raise InputError(printable(path), "no files in this folder; hidden ones do not count")
+        for file in found:
+            yield file, os.path.getsize(file) if os.path.isfile(file) else 0
+        return
+    if not os.path.lexists(path):
+        raise InputError(printable(path), "no such file or folder; check the path")
+    if not os.path.isfile(path):
+        raise InputError(
+            printable(path), "is a pipe, a device or a broken link; write it to a file first"
+        )
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(6)
+    except OSError as error:
+        raise InputError(
+            printable(path), f"cannot be read ({error.strerror}); check its permissions"
+        ) from None
+    for magic, name in _FOREIGN.items():
+        if head.startswith(magic):
+            raise InputError(
+                printable(path), f"is a {name} file; unpack it: plain, gzip and zstd are read"
+            )
+    yield path, os.path.getsize(path)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    def fail(error: OSError) -> None:
+        raise InputError(
+            printable(str(error.filename)),
+            f"cannot be listed ({error.strerror}); check its permissions",
+        )
+
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [f for f in folders if not f.startswith(".") and f not in _VERSION_CONTROL]
+        yield from (os.path.join(parent, file) for file in files if not file.startswith("."))
+
+
+def _cut(kind: str, path: str, size: int, root: str, unit_bytes: int) -> Iterator[Unit]:
+    if kind == "parquet":
+        # Not at the top: most inputs are no tables, and pyarrow takes its time.
+        from pipelines.documents.parquet import row_group_sizes
+
+        start, taken = 0, 0
+        sizes = row_group_sizes(path)
+        for index, row_group in enumerate(sizes):
+            if taken and taken + row_group > unit_bytes:
+                yield Unit(kind, (path,), start, index, taken, root)
+                start, taken = index, 0
+            taken += row_group
+        yield Unit(kind, (path,), start, len(sizes), taken, root)
+    elif kind == "jsonl" and os.path.isfile(path) and compression_of(path) == "plain":
+        for start in range(0, max(1, size), unit_bytes):
+            stop = min(size, start + unit_bytes)
+            yield Unit(kind, (path,), start, stop, stop - start, root)
+    else:
+        yield Unit(kind, (path,), 0, size, size, root)
