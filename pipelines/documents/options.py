@@ -98,8 +98,11 @@ class DocumentOptions:
         ):
             if length < 1:
                 raise UsageError(option, f"is {length}, expected 1 or more bytes")
-        if not 0 < self.similarity <= 1:
-            raise UsageError("--similarity", f"is {self.similarity}, expected above 0, at most 1")
+        if not 0.5 <= self.similarity <= 0.99:
+            raise UsageError(
+                "--similarity",
+                f"is {self.similarity}, expected 0.5 to 0.99 (--duplicates exact finds equal ones)",
+            )
 
     def language(self, name: str) -> str:
         """The one name of a language that may be written in several ways."""

@@ -24,15 +24,14 @@ def read_unit(
     Memory holds one document, and what is read of a file at once.
 
     Args:
-        duplicates: documents to drop, by their index among the unit's documents, with the reason,
-            as `find_duplicates` gives them.
+        duplicates: what to drop besides, by its index among all that the unit yields, with the
+            reason, as `find_duplicates` gives them.
 
     Raises:
         InputError: something that cannot be read, is broken or is not UTF-8, where the options make
             that an error; with the file and the place in it.
     """
-    index = 0
-    for item in chosen(unit, options):
+    for index, item in enumerate(chosen(unit, options)):
         if isinstance(item, Dropped):
             yield item
             continue
@@ -44,7 +43,6 @@ def read_unit(
             yield Document(document.name, first + document.data, document.label)
         else:
             yield document
-        index += 1
 
 
 def chosen(unit: Unit, options: DocumentOptions) -> Iterator[tuple[Document, str] | Dropped]:

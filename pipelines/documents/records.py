@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,7 +80,10 @@ class RawDocument:
 
 def printable(name: str) -> str:
     r"""A name as one line of UTF-8: control characters and bytes that are not UTF-8 as ``\x0a``."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a surrogate pair, out of JSON
+        text = name.encode("utf-8", "backslashreplace").decode()
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == " " else _escaped(c) for c in text)

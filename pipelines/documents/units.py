@@ -78,7 +78,7 @@ def plan_units(inputs: Sequence[str | Path], *, unit_bytes: int = UNIT_BYTES) ->
         seen.add(path)
         for file, size in _files(path):
             kind = _KINDS.get(os.path.splitext(stem_of(file))[1].lower(), "files")
-            if kind == "files":
+            if kind == "files" or not os.path.isfile(file):
                 units += group.add(file, size, os.path.dirname(path))
             else:
                 units += group.close()
@@ -167,7 +167,7 @@ def _cut(kind: str, path: str, size: int, root: str, unit_bytes: int) -> Iterato
                 start, taken = index, 0
             taken += row_group
         yield Unit(kind, (path,), start, len(sizes), taken, root)
-    elif kind == "jsonl" and os.path.isfile(path) and compression_of(path) == "plain":
+    elif kind == "jsonl" and compression_of(path) == "plain":
         for start in range(0, max(1, size), unit_bytes):
             stop = min(size, start + unit_bytes)
             yield Unit(kind, (path,), start, stop, stop - start, root)
