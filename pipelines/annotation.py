@@ -1,4 +1,4 @@
-"""GFF3 to features: 0-based, half-open, checked line by line."""
+"""GFF3 and GTF to features: 0-based, half-open, checked line by line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _LINE_LIMIT = 1 << 20  # bytes; a file without line ends is not read whole
 _STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
 _PHASES = {".": None, "0": 0, "1": 1, "2": 2}
 # Decimal digits only: int() would take "1_000", " 7 " and other alphabets' digits as well.
-_INTEGER = re.compile(r"[0-9]+\Z")
+INTEGER = re.compile(r"[0-9]+\Z")
+_GTF_ATTRIBUTE = re.compile(r"""\s*([^\s";]+)\s+(?:"([^"]*)"|([^\s";]+))\s*(?:;|\Z)""")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def read_gff(
     *,
     types: set[str] | None = None,
     lengths: Mapping[str, int] | None = None,
+    gtf: bool = False,
 ) -> list[Feature]:
     """Features of a plain, gzip or bgzip GFF3 file, in its order.
 
@@ -63,6 +65,8 @@ def read_gff(
         types: the types wanted, as column 3 names them; all where None. Lines of other types are
             checked as well.
         lengths: bases of each record, to check names and ends against; None checks neither.
+        gtf: column 9 holds ``key "value";`` pairs, as in GTF, where a CDS ends before its stop
+            codon.
 
     Raises:
         InputError: the file is unreadable; a line has not 9 columns, or an end, strand, phase or
@@ -72,13 +76,13 @@ def read_gff(
     path = Path(path)
     features: list[Feature] = []
     met: dict[str, None] = {}
-    for number, line in _feature_lines(path):
+    for number, line in feature_lines(path):
         try:
             columns = _split(line)
             _check_place(columns, lengths)
             met[columns[2]] = None
             if types is None or columns[2] in types:
-                features.append(_feature(columns, number))
+                features.append(_feature(columns, number, gtf))
         except ValueError as error:
             raise InputError(path, str(error), where=f"line {number}") from None
     if not features:
@@ -88,8 +92,12 @@ def read_gff(
     return features
 
 
-def _feature_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines that hold a feature, and their 1-based numbers."""
+def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a GFF, GTF or BED file that are not blank or comments, and their 1-based numbers.
+
+    Raises:
+        InputError: the file is unreadable, not text, or has no line ends.
+    """
     number = 0
     rest = b""
     for chunk in chain(read_chunks(path), [b"\n"]):
@@ -128,7 +136,7 @@ def _split(line: str) -> list[str]:
 def _check_place(columns: list[str], lengths: Mapping[str, int] | None) -> None:
     """Check columns 1, 4, 5, 7 and 8."""
     for name, text in (("start", columns[3]), ("end", columns[4])):
-        if not _INTEGER.match(text):
+        if not INTEGER.match(text):
             raise ValueError(f"the {name} is {text!r}, expected a whole number of bases")
     start, end = int(columns[3]), int(columns[4])
     if start < 1:
@@ -141,9 +149,12 @@ def _check_place(columns: list[str], lengths: Mapping[str, int] | None) -> None:
         raise ValueError(f"the phase is {columns[7]!r}, expected 0, 1, 2 or '.'")
     if columns[2] == "CDS" and columns[7] == ".":
         raise ValueError("a CDS without a phase; GFF3 has 0, 1 or 2 there, and codons need it")
-    if lengths is None:
-        return
-    sequence = unquote(columns[0])
+    if lengths is not None:
+        check_record(unquote(columns[0]), end, lengths)
+
+
+def check_record(sequence: str, end: int, lengths: Mapping[str, int]) -> None:
+    """Raise ValueError unless the genome has the record, and the record ``end`` bases."""
     if sequence not in lengths:
         close = difflib.get_close_matches(sequence, lengths, n=3, cutoff=0.4) or list(lengths)[:3]
         raise ValueError(
@@ -157,7 +168,7 @@ def _check_place(columns: list[str], lengths: Mapping[str, int] | None) -> None:
         )
 
 
-def _feature(columns: list[str], number: int) -> Feature:
+def _feature(columns: list[str], number: int, gtf: bool) -> Feature:
     return Feature(
         sequence=unquote(columns[0]),
         source=unquote(columns[1]),
@@ -166,7 +177,7 @@ def _feature(columns: list[str], number: int) -> Feature:
         end=int(columns[4]),
         strand=_STRANDS[columns[6]],
         phase=_PHASES[columns[7]],
-        attributes=_attributes(columns[8]),
+        attributes=_gtf_attributes(columns[8]) if gtf else _attributes(columns[8]),
         line=number,
     )
 
@@ -186,4 +197,21 @@ def _attributes(text: str) -> dict[str, str]:
             raise ValueError(
                 f"the attribute {part.strip()[:40]!r} has no '='; is this GTF? Convert it to GFF3"
             )
+    return attributes
+
+
+def _gtf_attributes(text: str) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    position, text = 0, text.strip()
+    while position < len(text):
+        found = _GTF_ATTRIBUTE.match(text, position)
+        if found is None:
+            raise ValueError(
+                f"the attribute {text[position : position + 40].strip()!r} is not "
+                'key "value";, as GTF has it'
+            )
+        key, value = found[1], found[2] if found[2] is not None else found[3]
+        # Ensembl repeats a key, "tag", for each of its values.
+        attributes[key] = f"{attributes[key]},{value}" if key in attributes else value
+        position = found.end()
     return attributes
