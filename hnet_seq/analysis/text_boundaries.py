@@ -1,0 +1,176 @@
+"""Where boundaries fall in text and code: at spaces, word starts, line starts, inside characters.
+
+Only counts per kilobyte are kept, so any amount of text fits. The structure of the summary is
+documented in ``docs/boundaries.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.analysis.characters import CLASSES, KINDS, PLACES, classify
+
+BLOCK = 1000  # bytes: what is resampled where there are few documents
+REPLICATES = 1000
+MIN_DOCUMENTS = 30  # with fewer, blocks are resampled
+MIN_UNITS = 10  # fewer say too little about how much they differ
+_SPAN = 1000 * BLOCK  # bytes classified at a time
+_BEFORE, _AFTER = 8, 4  # bytes: the character before, and the rest of the last one
+_MULTI_BYTE = PLACES[-2:]
+
+Counts = NDArray[np.int64]
+
+
+class TextBoundaries:
+    """Sums over documents of where one stage's boundaries fall, by label."""
+
+    def __init__(self) -> None:
+        self._of_label: dict[str, list[Counts]] = {}
+
+    def add(self, label: str, tokens: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
+        """Count one document.
+
+        Args:
+            tokens: (n,) UTF-8, with or without markers.
+            mask: (n,) True where a chunk begins. The first is not counted: every document begins
+                with a chunk, whatever the router thinks.
+        """
+        parts = [np.zeros((0, 2, len(CLASSES) + 1), np.int64)]
+        for start in range(0, len(tokens), _SPAN):
+            stop = min(start + _SPAN, len(tokens))
+            first = max(0, start - _BEFORE)
+            found, counted = classify(tokens[first : stop + _AFTER])
+            of_span = np.column_stack([found, counted])[start - first : stop - first]
+            if start == 0:
+                of_span[:1] = False
+            blocks = np.arange(0, stop - start, BLOCK)
+            at_boundaries = of_span & mask[start:stop, None]
+            parts.append(
+                np.stack(
+                    [
+                        np.add.reduceat(table, blocks, axis=0, dtype=np.int64)
+                        for table in (of_span, at_boundaries)
+                    ],
+                    axis=1,
+                )
+            )
+        self._of_label.setdefault(label, []).append(np.concatenate(parts))
+
+    def summary(self, seed: int = 0) -> dict[str, Any]:
+        """``all`` documents, and ``labels`` in their order where there are several.
+
+        Args:
+            seed: of the bootstrap.
+        """
+        everything = [counts for of_label in self._of_label.values() for counts in of_label]
+        labels = sorted(self._of_label)
+        return {
+            "all": _describe(everything, seed),
+            "labels": [
+                {"label": label, **_describe(self._of_label[label], seed)} for label in labels
+            ],
+        }
+
+
+def _describe(documents: list[Counts], seed: int) -> dict[str, Any]:
+    """Every row of one label.
+
+    Args:
+        documents: of each (blocks, 2, classes + 1): bytes and boundaries, all of them last.
+    """
+    by_blocks = len(documents) < MIN_DOCUMENTS
+    empty = np.zeros((0, 2, len(CLASSES) + 1), np.int64)
+    units = (
+        np.concatenate([empty, *documents])
+        if by_blocks
+        else np.stack([counts.sum(axis=0) for counts in documents])
+    )
+    units = units[units[:, 0, -1] > 0]
+    totals = units.sum(axis=0)
+    enough = np.count_nonzero(units[:, 0], axis=0) >= MIN_UNITS
+    drawn = _bootstrap(units, seed) if enough.any() else np.zeros((0, *totals.shape))
+    rows = [
+        _row(name, column, totals, drawn, bool(enough[column]))
+        for column, name in enumerate(CLASSES)
+    ]
+    size, boundaries = totals[:, -1].tolist()
+    several = [row for row in rows if row["class"] in _MULTI_BYTE]
+    return {
+        "documents": len(documents),
+        "bytes": size,
+        "boundaries": boundaries,
+        "bytes_per_boundary": size / boundaries if boundaries else None,
+        "resampled": f"blocks of {BLOCK} bytes" if by_blocks else "documents",
+        "units": len(units),
+        "kinds": rows[: len(KINDS)],
+        "places": [row for row in rows[len(KINDS) :] if row not in several],
+        "multi_byte": several,
+    }
+
+
+def _row(
+    name: str, column: int, totals: Counts, drawn: NDArray[np.float64], enough: bool
+) -> dict[str, Any]:
+    among: Iterable[int] = (len(CLASSES),)
+    if name in _MULTI_BYTE:
+        among = [CLASSES.index(other) for other in _MULTI_BYTE]
+    size, boundaries = totals[:, column].tolist()
+    expected, share, ratio = _shares(totals[None], column, among).tolist()[0]
+    low = high = ratio_low = ratio_high = None
+    if enough and share == share:
+        _, shares, ratios = _shares(drawn, column, among).T
+        low, high = _interval(shares)
+        if ratio == ratio:
+            ratio_low, ratio_high = _interval(ratios)
+    return {
+        "class": name,
+        "bytes": size,
+        "boundaries": boundaries,
+        "share": _or_none(share),
+        "low": low,
+        "high": high,
+        "expected": _or_none(expected),
+        "ratio": _or_none(ratio),
+        "ratio_low": ratio_low,
+        "ratio_high": ratio_high,
+    }
+
+
+def _shares(
+    counts: NDArray[np.int64] | NDArray[np.float64], column: int, among: Iterable[int]
+) -> NDArray[np.float64]:
+    """(R, 3) share of the bytes, share of the boundaries, and their ratio; NaN without any."""
+    whole = counts[:, :, list(among)].sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = counts[:, :, column] / whole
+        return np.column_stack(
+            [shares, np.where(shares[:, 0] > 0, shares[:, 1] / shares[:, 0], np.nan)]
+        )
+
+
+def _bootstrap(units: Counts, seed: int) -> NDArray[np.float64]:
+    """(REPLICATES, 2, classes + 1) sums over as many units, drawn with replacement.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 8.
+    """
+    generator = np.random.default_rng(seed)
+    number = len(units)
+    flat = units.reshape(number, -1).astype(np.float64)
+    drawn = np.empty((REPLICATES, flat.shape[1]))
+    for replicate in drawn:
+        weights = np.bincount(generator.integers(number, size=number), minlength=number)
+        replicate[:] = weights @ flat
+    return drawn.reshape(REPLICATES, *units.shape[1:])
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _or_none(value: float) -> float | None:
+    return None if value != value else value
