@@ -64,13 +64,13 @@ def choose(raw: RawDocument, options: DocumentOptions) -> tuple[Document, str] |
 
 def _language(raw: RawDocument, options: DocumentOptions) -> str:
     if raw.language:
-        return options.language(raw.language)
+        return printable(options.language(raw.language))
     if options.modality != "code":
         return ""
-    head = raw.text[:200]
-    return code.language_of(
-        raw.path, head.encode(errors="replace") if isinstance(head, str) else head
-    )
+    head = raw.text[:_SHEBANG]
+    if isinstance(head, str):
+        head = head.encode(errors="replace")
+    return code.language_of(raw.path, head)
 
 
 def _unwanted(language: str, raw: RawDocument, options: DocumentOptions) -> bool:

@@ -26,12 +26,12 @@ def read_jsonl(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | D
     path = unit.paths[0]
     file, stem = printable(path), unit.name_of(path)
     for offset, line in _unit_lines(unit):
-        if not line or line.isspace():
+        if not line or line.isspace() or (not offset and line == _BYTE_ORDER_MARK):
             continue
         where = partial(_place, path, offset)
         name = f"{stem}@{offset}"
         try:
-            text = line.removeprefix(_BYTE_ORDER_MARK).decode() if not offset else line.decode()
+            text = line.decode()
         except UnicodeDecodeError as error:
             if options.invalid_utf8 == "error":
                 byte = f"byte 0x{error.object[error.start]:02x}"
@@ -43,18 +43,18 @@ def read_jsonl(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | D
             if options.invalid_utf8 == "drop":
                 yield Dropped(name, "not_utf8")
                 continue
-            text = line.decode(errors="replace").removeprefix("\ufeff")
+            text = line.decode(errors="replace")
         try:
-            yield raw_document(_parse(text), options, file=file, name=name, where=where)
+            yield raw_document(_parse(text, offset), options, file=file, name=name, where=where)
         except Broken as error:
             # The place is looked for only where it is told.
             place = where() if options.broken_lines == "error" else None
             yield broken(error, options, reason="broken_line", file=file, name=name, where=place)
 
 
-def _parse(line: str) -> object:
+def _parse(line: str, offset: int) -> object:
     try:
-        return json.loads(line)
+        return json.loads(line if offset else line.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise Broken(f"no JSON object ({error.msg} at character {error.colno})") from None
     except RecursionError:
