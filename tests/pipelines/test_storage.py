@@ -16,7 +16,7 @@ import fsspec
 import pytest
 
 from modalities.errors import InputError, UsageError
-from pipelines import storage
+from pipelines import remote_files
 from pipelines.storage import ShardStore
 
 DATA = bytes(range(256)) * 2000
@@ -92,7 +92,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(storage, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(remote_files, "_FIRST_PAUSE", 0.01)
     server = Server()
     server.files["train-000000.tar"] = DATA
     yield server
