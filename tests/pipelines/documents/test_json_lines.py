@@ -59,7 +59,7 @@ def test_fields_name_and_label_a_document(tmp_path: Path, read: Any) -> None:
     path.write_text("\n".join(map(json.dumps, records)))
     found = read(path)
     assert [item.label for item in found] == ["en", "fr", "", "a\\x0ab", "\\ud800"]
-    assert [item.name for item in found[:2]] == ["x/y.txt", "a.jsonl@49"]
+    assert [item.name for item in found[:2]] == ["x/y.txt", "a.jsonl@47"]
     assert [item.name for item in found[3:]] == ["new\\x0aline", "\\ud800"]
 
 
