@@ -75,18 +75,27 @@ class FileCache:
                 try:
                     fetch(part)
                     _write_through(part)
-                    part.replace(path)
+                    # Whoever counts what is here must meet it under one name, and only one.
+                    with _locked(self._count_lock):
+                        part.replace(path)
                 finally:
                     part.unlink(missing_ok=True)
                     if not path.exists():
                         self._lock_path(sha256).unlink(missing_ok=True)
-                return path.open("rb")
+                file = _opened(path, size)
+                assert file is not None, "complete, and nobody else may remove it"
+                return file
         except OSError as error:
             raise InputError(
                 self.folder,
                 f"the cache cannot be used ({error.strerror or error}); make room, or set "
                 "HNET_SEQ_CACHE to another folder",
             ) from None
+
+    @property
+    def _count_lock(self) -> Path:
+        """Held to reserve, to remove and to complete a file; never while waiting for another."""
+        return self.folder / "cache.lock"
 
     def _lock_path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.lock"
@@ -95,7 +104,7 @@ class FileCache:
         """Make room for a file whose lock is held; its name tells others how large it will be."""
         part = self.folder / f"{sha256}.{size}.part"
         while True:
-            with _locked(self.folder / "cache.lock"):
+            with _locked(self._count_lock):
                 if self._make_room(sha256, size):
                     part.touch()
                     return part
@@ -147,9 +156,10 @@ def _opened(path: Path, size: int) -> BinaryIO | None:
     if os.fstat(file.fileno()).st_size != size:
         file.close()
         return None
-    # Of another user it may be readable only, and then ages.
-    with suppress(PermissionError):
-        os.utime(file.fileno())
+    # The kernel's own stamp is that of its last tick, the same for uses a few milliseconds apart.
+    now = time.time_ns()
+    with suppress(PermissionError):  # another user's file ages
+        os.utime(file.fileno(), ns=(now, now))
     return file
 
 

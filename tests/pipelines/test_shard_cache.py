@@ -187,7 +187,8 @@ def test_what_is_being_fetched_is_not_removed(tmp_path: Path) -> None:
         assert get(cache, content(1), pause=0.5) == content(1)
 
     def late() -> None:
-        time.sleep(0.2)
+        while not (list(tmp_path.glob("*.part")) or held(cache)):
+            time.sleep(0.01)
         assert get(cache, content(2)) == content(2)
 
     assert run(slow, late) == [0, 0]
