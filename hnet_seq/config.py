@@ -12,9 +12,19 @@ from hnet_seq.ratio_config import RatioLossConfig
 
 @dataclass
 class SourceConfig:
-    """One folder of shards."""
+    """One folder of shards.
+
+    Attributes:
+        path: the folder, or its URL.
+        name: what metrics call it; the folder's name if empty.
+        weight: its share of the tokens, beside the weights of the others.
+        labels: only documents with one of these labels (languages); empty: all.
+    """
 
     path: str = ""
+    name: str = ""
+    weight: float = 1.0
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -22,7 +32,7 @@ class DataConfig:
     """What is read, and in what pieces.
 
     Attributes:
-        sources: folders of shards; one for now.
+        sources: folders of shards, mixed by their weights.
         context: tokens of a training sequence.
         batch_tokens: tokens of one optimiser step.
         micro_batch_tokens: tokens computed at once; gradients are accumulated up to
@@ -31,6 +41,9 @@ class DataConfig:
         soft_mask_weight: loss weight of soft-masked positions, kept by ``shard``.
         validation_context: tokens of a validation sequence; 0 means ``context``.
         workers: processes that prepare batches; 0 prepares them in the trainer.
+        damaged_shards: ``error``, or ``skip``: read all shards first, and train without the
+            documents of those that are missing or damaged.
+        cache_gb: disk that shards from URLs may take.
     """
 
     sources: list[SourceConfig] = field(default_factory=list)
@@ -41,6 +54,8 @@ class DataConfig:
     soft_mask_weight: float = 1.0
     validation_context: int = 0
     workers: int = 0
+    damaged_shards: str = "error"
+    cache_gb: float = 20.0
 
 
 @dataclass
@@ -117,8 +132,7 @@ class ExperimentConfig:
             stages + 1
         ):
             raise ValueError(f"train.optimizer.stage_multipliers: expected {stages + 1} values")
-        if len(data.sources) > 1:
-            raise ValueError("data.sources: mixing several sources is not supported yet; give one")
+        self._validate_sources()
         self._validate_numbers()
         if data.strands not in ("none", "augment"):
             raise ValueError(
@@ -140,6 +154,21 @@ class ExperimentConfig:
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
             )
+
+    def _validate_sources(self) -> None:
+        data = self.data
+        names = [source.name for source in data.sources if source.name]
+        for number, source in enumerate(data.sources):
+            if not 0 < source.weight < math.inf:
+                raise ValueError(
+                    f"data.sources[{number}].weight: expected above 0; got {source.weight}"
+                )
+        if len(set(names)) < len(names):
+            raise ValueError(f"data.sources: names must differ; got {names}")
+        if data.damaged_shards not in ("error", "skip"):
+            raise ValueError(f"data.damaged_shards: {data.damaged_shards!r} is not error or skip")
+        if not 0 < data.cache_gb < math.inf:
+            raise ValueError(f"data.cache_gb: expected above 0; got {data.cache_gb}")
 
     def _validate_numbers(self) -> None:
         data, train = self.data, self.train

@@ -1,25 +1,22 @@
-"""Packed batches of next-token prediction from a folder of shards; batch k needs no other."""
+"""Packed batches of next-token prediction from one source or a mixture; batch k needs no other."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import modalities
-from modalities.errors import InputError, UsageError
-from pipelines.manifest import MANIFEST, ORDER_VERSION, SPLITS, Manifest
-from pipelines.order import Order, Slice
-from pipelines.reader import BlockReader, read_documents
-from pipelines.shards import SOFT_MASK_BIT
+from modalities.errors import UsageError
+from pipelines.manifest import Manifest
+from pipelines.mixture import Mixture
+from pipelines.token_stream import IGNORED, Stretch, TokenStream
 
-__all__ = ["IGNORED", "PackedBatch", "TokenBatches", "read_documents"]
-
-IGNORED = -100
+__all__ = ["IGNORED", "MixedSource", "PackedBatch", "TokenBatches"]
 
 
 @dataclass(frozen=True)
@@ -27,46 +24,57 @@ class PackedBatch:
     """T tokens in S sequences.
 
     Attributes:
-        input_ids: (T,) int64.
-        targets: (T,) int64, the next token of the same document; -100 where none is scored.
+        input_ids: (T,) uint8.
+        targets: (T,) int16, the next token of the same document; -100 where none is scored.
         cu_seqlens: (S + 1,) int32, where the sequences begin and end.
         weights: (T,) float32, factor of each target's loss, or None: all count alike.
-        epoch: of the first token.
     """
 
     input_ids: np.ndarray
     targets: np.ndarray
     cu_seqlens: np.ndarray
     weights: np.ndarray | None
-    epoch: int
+
+
+@dataclass(frozen=True)
+class MixedSource:
+    """One source of a mixture: a folder of shards or its URL, and its share of the tokens."""
+
+    location: str | Path
+    name: str = ""
+    weight: float = 1.0
+    labels: Sequence[str] | None = None
 
 
 class TokenBatches:
     """Batches of a split: ``source[k]`` for any k, equal whatever was asked for before.
 
-    Picklable, and cheap to give to worker processes: files are opened where they are read.
-    A sequence is a window of a document, or the part of one that a batch's edge leaves. Windows
-    read one token further than their inputs, so each token of a document but its first is a
-    target once an epoch (a window that is read on the other strand has as many targets, but
-    shifted by one base).
+    A *step* has ``step_tokens`` tokens: of each source as many as its weight says, to the token,
+    one source after the other. A batch is the k-th stretch of ``batch_tokens`` of the steps in
+    their order. A sequence is a window of a document, or the part of one that is left at the edge
+    of a source's share or of a batch.
 
     Args:
-        shard_dir: what ``hnet-seq shard`` wrote.
-        split: "train", whose epochs follow each other endlessly, or "validation", which ends.
+        sources: folder or URL, or several with weights. Their vocabulary must be the same.
+        split: "train", whose epochs follow each other endlessly for each source, or "validation",
+            which has one source and ends.
         context: tokens of a window.
         batch_tokens: tokens of a batch.
-        reverse_complement: read each window on the other strand with probability one half.
+        step_tokens: tokens of a step, a multiple of ``batch_tokens``; None: of one batch.
+        reverse_complement: read each window of the sources that have two strands on the other one
+            with probability one half.
         shuffle: as a rule for training and not for validation.
         soft_mask_weight: factor of the loss of soft-masked targets; 1 gives ``weights`` None.
+        skip_damaged, store: as :class:`pipelines.token_stream.TokenStream`.
 
     Raises:
         UsageError: an option out of range, or that these shards or this split do not allow.
-        InputError: the manifest is wrong, a shard is missing or truncated, or the split empty.
+        InputError: a manifest is wrong, a shard is missing or truncated, or a split empty.
     """
 
     def __init__(
         self,
-        shard_dir: str | Path,
+        sources: str | Path | Sequence[MixedSource],
         split: str = "train",
         context: int = 8192,
         batch_tokens: int = 16384,
@@ -74,52 +82,78 @@ class TokenBatches:
         reverse_complement: bool = False,
         shuffle: bool | None = None,
         soft_mask_weight: float = 1.0,
+        step_tokens: int | None = None,
+        skip_damaged: bool = False,
+        store: dict[str, Any] | None = None,
     ) -> None:
-        self.manifest = Manifest.load(shard_dir)
+        if isinstance(sources, str | Path):
+            sources = [MixedSource(sources)]
         self.split = split
         self.batch_tokens = batch_tokens
-        self._check_options(context, reverse_complement, shuffle, soft_mask_weight)
-        self._reader = BlockReader(shard_dir, self.manifest, split)
-        if not self._reader.blocks:
-            raise InputError(
-                Path(shard_dir) / MANIFEST, f"there are no {split} documents; see --validation"
-            )
+        self.step_tokens = batch_tokens if step_tokens is None else step_tokens
         shuffle = split == "train" if shuffle is None else shuffle
-        self._order = Order(
-            self._reader.pieces(),
-            self._reader.pieces_of,
-            context=context,
-            seed=seed,
-            shuffle=shuffle,
-            reverse_complement=reverse_complement,
-        )
+        _check_options(split, batch_tokens, self.step_tokens, reverse_complement, shuffle)
+        if len(sources) ** 2 > self.step_tokens:
+            raise UsageError("batch_tokens", f"is too few for {len(sources)} sources")
+        if len(sources) > 1 and split == "validation":
+            raise UsageError("split", "validation is read one source at a time")
+        self.streams = [
+            TokenStream(
+                source.location,
+                split,
+                context=context,
+                seed=seed,
+                shuffle=shuffle,
+                reverse_complement=reverse_complement,
+                labels=source.labels,
+                skip_damaged=skip_damaged,
+                store=store,
+            )
+            for source in sources
+        ]
+        if reverse_complement and not any(stream.two_strands for stream in self.streams):
+            modality = self.streams[0].manifest.modality
+            raise UsageError("reverse_complement", f"{modality} has one strand")
+        self.names = _names(sources)
+        _check_vocabulary(self.streams)
+        self._check_soft_mask(soft_mask_weight)
+        self.mixture = Mixture([source.weight for source in sources])
         self._soft_mask_weight = soft_mask_weight
-        modality = modalities.get(self.manifest.modality)
-        # Tables for bytes.translate, several times faster here than indexing an array.
-        self._unscored = bytes(token not in modality.scored_tokens for token in range(256))
-        self._complement = modality.complement().tobytes() if reverse_complement else b""
-        self.fingerprint = _fingerprint(
-            self.manifest,
-            split,
-            {
-                "context": context,
-                "batch_tokens": batch_tokens,
-                "seed": seed if shuffle or reverse_complement else None,
-                "reverse_complement": reverse_complement,
-                "shuffle": shuffle,
-                "soft_mask_weight": soft_mask_weight,
-            },
-        )
+        self.fingerprint = hashlib.sha256(
+            json.dumps(
+                [
+                    [stream.fingerprint for stream in self.streams],
+                    self.mixture.shares,
+                    batch_tokens,
+                    self.step_tokens,
+                    soft_mask_weight,
+                ]
+            ).encode()
+        ).hexdigest()
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the first source, whose vocabulary is that of all."""
+        return self.streams[0].manifest
 
     @property
     def tokens_per_epoch(self) -> int:
-        """Input tokens of an epoch: all of the split's."""
-        return self._order.tokens_per_epoch
+        """Input tokens of the only source's epoch: all of the split's."""
+        (stream,) = self.streams
+        return stream.tokens_per_epoch
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches that hold an epoch, rounded up; validation has exactly these."""
+        """Batches that hold an epoch of the only source, rounded up: all that validation has."""
         return -(-self.tokens_per_epoch // self.batch_tokens)
+
+    def epochs(self, step: int) -> dict[str, float]:
+        """How often each source has been read after so many steps, by name."""
+        counts = self.mixture.counts(step * self.step_tokens)
+        return {
+            name: count / stream.tokens_per_epoch
+            for name, count, stream in zip(self.names, counts, self.streams, strict=True)
+        }
 
     def __getitem__(self, k: int) -> PackedBatch:
         """Batch k.
@@ -134,79 +168,86 @@ class TokenBatches:
             raise IndexError(
                 f"batch {k}: {self.split} has batches 0 to {self.batches_per_epoch - 1}"
             )
-        stored = np.empty(stop - start, np.uint8)
-        following = np.empty(stop - start, np.uint8)
-        bounds, without_next, done, epoch = [0], [], 0, -1
-        for part in self._order.slices(start, stop):
-            epoch = part.epoch if epoch < 0 else epoch
-            window = self._window(part)
-            size = part.end - part.begin
-            stored[done : done + size] = window[part.begin : part.end]
-            next_tokens = window[part.begin + 1 : part.end + 1]
-            following[done : done + len(next_tokens)] = next_tokens
-            done += size
-            if len(next_tokens) < size:
-                following[done - 1] = 0
-                without_next.append(done - 1)
-            bounds.append(done)
+        return self._packed([self.streams[i].read(a, b) for i, a, b in self._shares(start, stop)])
+
+    def _shares(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """Source and stretch of its stream, for tokens ``start`` to ``stop`` of the steps."""
+        step = start // self.step_tokens
+        place = step * self.step_tokens  # where the source's share of the step begins
+        before = self.mixture.counts(place)
+        after = self.mixture.counts(place + self.step_tokens)
+        shares = []
+        for source, (first, last) in enumerate(zip(before, after, strict=True)):
+            begin, end = max(start, place), min(stop, place + last - first)
+            if begin < end:
+                shares.append((source, first + begin - place, first + end - place))
+            place += last - first
+        return shares
+
+    def _packed(self, parts: Sequence[Stretch]) -> PackedBatch:
+        bounds, done = [0], 0
+        for part in parts:
+            bounds += [done + end for end in part.ends]
+            done += len(part.input_ids)
         weights = None
         if self._soft_mask_weight != 1.0:
-            masked = (following & SOFT_MASK_BIT) != 0
-            weights = np.where(masked, self._soft_mask_weight, 1.0).astype(np.float32)
-        if self.manifest.soft_mask:
-            stored &= 0xFF ^ SOFT_MASK_BIT
-            following &= 0xFF ^ SOFT_MASK_BIT
-        targets = following.astype(np.int64)
-        unscored = following.tobytes().translate(self._unscored)
-        if True in unscored:
-            targets[np.frombuffer(unscored, bool)] = IGNORED
-        targets[without_next] = IGNORED
-        return PackedBatch(
-            stored.astype(np.int64), targets, np.array(bounds, np.int32), weights, epoch
-        )
+            weights = np.ones(done, np.float32)
+            masked = [
+                np.zeros(len(part.input_ids), bool)
+                if part.soft_masked is None
+                else part.soft_masked
+                for part in parts
+            ]
+            weights[np.concatenate(masked)] = self._soft_mask_weight
+        if len(parts) == 1:
+            ids, targets = parts[0].input_ids, parts[0].targets
+        else:
+            ids = np.concatenate([part.input_ids for part in parts])
+            targets = np.concatenate([part.targets for part in parts])
+        return PackedBatch(ids, targets, np.array(bounds, np.int32), weights)
 
-    def _window(self, part: Slice) -> np.ndarray:
-        """Stored tokens of a window, and the one after it if there is one."""
-        window = self._reader.read(part.block, part.offset, part.window_tokens + part.has_next)
-        if part.flip:
-            other = window.tobytes().translate(self._complement)
-            window = np.frombuffer(other, np.uint8)[::-1]
-        return window
-
-    def _check_options(
-        self,
-        context: int,
-        reverse_complement: bool,
-        shuffle: bool | None,
-        soft_mask_weight: float,
-    ) -> None:
-        if self.split not in SPLITS:
-            raise UsageError("split", f"is {self.split!r}, expected one of {', '.join(SPLITS)}")
-        for name, value in (("context", context), ("batch_tokens", self.batch_tokens)):
-            if value < 1:
-                raise UsageError(name, f"is {value}, expected at least 1 token")
-        if self.split == "validation" and (reverse_complement or shuffle):
-            option = "reverse_complement" if reverse_complement else "shuffle"
-            raise UsageError(option, "is for training; validation is always the same")
-        if reverse_complement and self.manifest.modality != "dna":
-            raise UsageError("reverse_complement", f"{self.manifest.modality} has one strand")
-        if not soft_mask_weight >= 0:
-            raise UsageError("soft_mask_weight", f"is {soft_mask_weight}, expected 0 or more")
-        if soft_mask_weight != 1.0 and not self.manifest.soft_mask:
+    def _check_soft_mask(self, weight: float) -> None:
+        if not weight >= 0:
+            raise UsageError("soft_mask_weight", f"is {weight}, expected 0 or more")
+        if weight != 1.0 and not any(stream.manifest.soft_mask for stream in self.streams):
             raise UsageError(
                 "soft_mask_weight",
-                f"is {soft_mask_weight}, but these shards were written without --keep-soft-mask",
+                f"is {weight}, but these shards were written without --keep-soft-mask",
             )
 
 
-def _fingerprint(manifest: Manifest, split: str, options: dict[str, Any]) -> str:
-    """sha256 over all that batches depend on, in content or order."""
-    content = {
-        # That of this code: old shards give other batches when the rules have changed.
-        "order_version": ORDER_VERSION,
-        "vocabulary": manifest.vocabulary_fingerprint,
-        "soft_mask": manifest.soft_mask,
-        "shards": [asdict(shard) for shard in manifest.of(split)],
-    }
-    text = json.dumps([content, split, options], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _check_options(
+    split: str, batch_tokens: int, step_tokens: int, reverse_complement: bool, shuffle: bool
+) -> None:
+    if batch_tokens < 1:
+        raise UsageError("batch_tokens", f"is {batch_tokens}, expected at least 1 token")
+    if step_tokens < 1 or step_tokens % batch_tokens:
+        raise UsageError(
+            "step_tokens", f"is {step_tokens}, expected a multiple of {batch_tokens}, batch_tokens"
+        )
+    if split == "validation" and (reverse_complement or shuffle):
+        option = "reverse_complement" if reverse_complement else "shuffle"
+        raise UsageError(option, "is for training; validation is always the same")
+
+
+def _check_vocabulary(streams: Sequence[TokenStream]) -> None:
+    first = streams[0].manifest
+    for stream in streams[1:]:
+        if stream.manifest.vocabulary_fingerprint != first.vocabulary_fingerprint:
+            raise UsageError(
+                stream.location,
+                f"holds {stream.manifest.modality}, whose vocabulary is another than that of "
+                f"{streams[0].location} ({first.modality}); for DNA beside text, shard it with "
+                "--modality dna_bytes",
+            )
+
+
+def _names(sources: Sequence[MixedSource]) -> list[str]:
+    """A name for each source, for metrics: its own, or that of its folder."""
+    names = [source.name or str(source.location).rstrip("/").split("/")[-1] for source in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                "data.sources", f"two sources are called {name!r}; give each a name of its own"
+            )
+    return names

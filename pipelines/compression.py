@@ -55,8 +55,13 @@ def sniff(path: str | Path) -> Compression:
     return "bgzip" if len(head) >= 14 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
 
 
-def read_chunks(path: str | Path, *, chunk: int = CHUNK) -> Iterator[bytes]:
+def read_chunks(
+    path: str | Path, *, chunk: int = CHUNK, start: int = 0, stop: int | None = None
+) -> Iterator[bytes]:
     """The decompressed bytes of a file, at most ``chunk`` at a time.
+
+    Args:
+        start, stop: of a plain file only these bytes; of a compressed one all must be asked for.
 
     Raises:
         InputError: as `sniff`, and for gzip data that is truncated or damaged, once the bytes
@@ -64,13 +69,15 @@ def read_chunks(path: str | Path, *, chunk: int = CHUNK) -> Iterator[bytes]:
     """
     path = Path(path)
     compression = sniff(path)
+    assert compression == "plain" or (start, stop) == (0, None)
     if compression == "bgzip":
         _require_end(path)
-    position = 0
+    position = start
     try:
         with open(path, "rb") as raw:
             stream = raw if compression == "plain" else gzip.GzipFile(fileobj=raw, mode="rb")
-            while data := stream.read(chunk):
+            raw.seek(start)
+            while data := stream.read(chunk if stop is None else min(chunk, stop - position)):
                 position += len(data)
                 yield data
     except EOFError:

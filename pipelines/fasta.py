@@ -45,6 +45,23 @@ class FastaRecord:
     counts: SequenceCounts
 
 
+@dataclass(frozen=True)
+class FastaPiece:
+    """Bases of one record that follow each other, and whether they are its last.
+
+    Attributes:
+        name, description: of the record.
+        annotated: (n,) uint8, see :func:`modalities.dna.encode_annotated`.
+        counts: what the whole record is made of, once it ends.
+    """
+
+    name: str
+    description: str
+    annotated: Tokens
+    ends: bool
+    counts: SequenceCounts
+
+
 def read_fasta(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaRecord]:
     """The records of a plain, gzip or bgzip file, in its order.
 
@@ -61,36 +78,67 @@ def read_fasta(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaR
             and line. Records before that line have been yielded.
         UsageError: an ``iupac`` that is neither.
     """
+    return _whole_records(read_fasta_pieces(path, iupac=iupac))
+
+
+def _whole_records(pieces: Iterator[FastaPiece]) -> Iterator[FastaRecord]:
+    whole = bytearray()
+    for piece in pieces:
+        whole += piece.annotated.data
+        if piece.ends:
+            # The array owns the bytearray's memory, and becomes the tokens in place.
+            annotated = np.frombuffer(whole, dtype=np.uint8)
+            soft_mask = annotated >= dna.SOFT_MASK_BIT
+            annotated &= dna.TOKEN_BITS
+            yield FastaRecord(piece.name, piece.description, annotated, soft_mask, piece.counts)
+            whole = bytearray()
+
+
+def read_fasta_pieces(
+    path: str | Path,
+    *,
+    iupac: Iupac = "unknown",
+    start: int = 0,
+    stop: int | None = None,
+    line: int = 1,
+) -> Iterator[FastaPiece]:
+    """As :func:`read_fasta`, in pieces of about a megabyte: memory does not grow with a record.
+
+    Args:
+        start, stop: bytes of the decompressed file; ``start`` at the beginning of a record.
+        line: the number of the first line there.
+    """
     dna.check_iupac(iupac)
-    return _Reader(Path(path), iupac).records()
+    reader = _Reader(Path(path), iupac, line)
+    return reader.pieces(read_chunks(path, start=start, stop=stop))
 
 
 class _Reader:
     """The state between two chunks of a file."""
 
-    def __init__(self, path: Path, iupac: Iupac) -> None:
+    def __init__(self, path: Path, iupac: Iupac, line: int) -> None:
         self._path = path
         self._iupac = iupac
-        self._line = 1  # of the next byte
+        self._line = line  # of the next byte
         self._line_of_name: dict[str, int] = {}
         self._name: str | None = None  # of the open record
         self._description = ""
-        self._annotated = bytearray()  # its bases so far
         self._counts = SequenceCounts()
 
-    def records(self) -> Iterator[FastaRecord]:
+    def pieces(self, chunks: Iterator[bytes]) -> Iterator[FastaPiece]:
         header: bytearray | None = None  # of a header line whose end is still to come
         at_line_start = True
-        for chunk in read_chunks(self._path):
+        for chunk in chunks:
             position = 0
             while position < len(chunk):
                 if header is None:
                     stop = _next_header(chunk, position, at_line_start)
-                    self._take(chunk[position:stop])
+                    annotated = self._take(chunk[position:stop])
                     at_line_start = stop < len(chunk) or chunk.endswith(b"\n")
-                    if stop < len(chunk):
-                        if self._name is not None:
-                            yield self._finish()
+                    ends = stop < len(chunk)
+                    if self._name is not None and (annotated or ends):
+                        yield self._piece(annotated, ends)
+                    if ends:
                         header = bytearray()
                     position = stop + 1
                 else:
@@ -107,7 +155,15 @@ class _Reader:
             self._open(bytes(header))
         if self._name is None:
             raise self._error("no records; expected FASTA, with lines that begin with '>'")
-        yield self._finish()
+        yield self._piece(b"", True)
+
+    def _piece(self, annotated: bytes, ends: bool) -> FastaPiece:
+        assert self._name is not None
+        if ends and not self._counts.bases:
+            line = self._line_of_name[self._name]
+            raise self._error("the record has no bases; remove it, or give its sequence", line=line)
+        array = np.frombuffer(annotated, np.uint8)
+        return FastaPiece(self._name, self._description, array, ends, self._counts)
 
     def _open(self, header: bytes) -> None:
         header = header.removesuffix(b"\r")
@@ -131,13 +187,13 @@ class _Reader:
                 f"the name {name!r} stands on line {first} already; rename one of the records"
             )
         self._name, self._description = name, words[1].rstrip() if len(words) > 1 else ""
-        self._annotated, self._counts = bytearray(), SequenceCounts()
+        self._counts = SequenceCounts()
         self._line += 1
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, body: bytes) -> bytes:
         if self._name is None:
             self._skip_blank(body)
-            return
+            return b""
         annotated = dna.encode_annotated(body, iupac=self._iupac, delete=_LINE_ENDS)
         if dna.REFUSED in annotated:
             refused = dna.first_refused(body, iupac=self._iupac, delete=_LINE_ENDS)
@@ -145,9 +201,9 @@ class _Reader:
             raise self._error(refused.reason)
         # What was deleted are line ends; carriage returns are mostly absent and so found fast.
         self._line += len(body) - len(annotated) - body.count(b"\r")
-        self._annotated += annotated
-        # A chunk at a time: it still is in the cache, and a whole record needs no copies.
+        # A chunk at a time: it still is in the cache.
         self._counts += dna.count(np.frombuffer(annotated, dtype=np.uint8))
+        return annotated
 
     def _skip_blank(self, body: bytes) -> None:
         text = body.lstrip()
@@ -159,19 +215,6 @@ class _Reader:
             )
             shown = text[:20].splitlines()[0].decode("latin-1")
             raise self._error(f"expected '>' at the start, found {shown!r}; {hint}")
-
-    def _finish(self) -> FastaRecord:
-        assert self._name is not None
-        if not self._annotated:
-            line = self._line_of_name[self._name]
-            raise self._error("the record has no bases; remove it, or give its sequence", line=line)
-        # The array owns the bytearray's memory, and becomes the tokens in place.
-        annotated = np.frombuffer(self._annotated, dtype=np.uint8)
-        soft_mask = annotated >= dna.SOFT_MASK_BIT
-        annotated &= dna.TOKEN_BITS
-        record = FastaRecord(self._name, self._description, annotated, soft_mask, self._counts)
-        self._name, self._annotated = None, bytearray()
-        return record
 
     def _error(self, message: str, *, line: int | None = None) -> InputError:
         where = f"line {self._line if line is None else line}"

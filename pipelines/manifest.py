@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
+import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
+
+import numpy as np
 
 from modalities import MODALITIES
 from modalities.errors import InputError
 from pipelines.files import replaced_file
+from pipelines.json_records import Column, as_json, parse_record
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 # Part of every fingerprint; raised whenever the same shards would give other batches.
-ORDER_VERSION = 1
+ORDER_VERSION = 2
 SPLITS = ("train", "validation")
+_CHECKSUM = "checksum"
 
 
 @dataclass(frozen=True)
@@ -30,29 +33,47 @@ class Source:
     bytes: int
 
 
-@dataclass(frozen=True)
-class Block:
-    """One WebDataset sample: ``<key>.bin`` (tokens) and ``<key>.json`` (its document spans).
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The samples of a shard column by column, each (n,) int64.
 
-    Offsets and ``spans_bytes`` are in bytes of the tar. A block is a part of one long document,
-    or holds ``documents`` whole ones.
+    A block is a part of one long document, or holds whole ones of one label.
+
+    Attributes:
+        offset, tokens, crc32: of ``<key>.bin``, one byte a token; the offset in bytes of the tar.
+        spans_offset, spans_bytes, spans_crc32: of ``<key>.json``, which names the documents.
+        documents: how many there are.
+        position: where the block starts in its document; 0 for a block of whole documents.
+        document_tokens: length of the document it is a part of; for a block of whole documents,
+            its own tokens.
+        label: number of the block's label among the shard's.
     """
 
-    key: str
-    offset: int
-    tokens: int
-    spans_offset: int
-    spans_bytes: int
-    documents: int
-    # Where the block starts in its document (tokens); 0 for a block of whole documents.
-    position: int
-    # Length of the document it is a part of; for a block of whole documents, its own tokens.
-    document_tokens: int
+    offset: Column
+    tokens: Column
+    crc32: Column
+    spans_offset: Column
+    spans_bytes: Column
+    spans_crc32: Column
+    documents: Column
+    position: Column
+    document_tokens: Column
+    label: Column
+
+    def __len__(self) -> int:
+        return len(self.offset)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shard:
-    """One tar file. ``documents`` counts those that begin in it."""
+    """One tar file.
+
+    Attributes:
+        documents: those that begin in it.
+        key: what the keys of its samples begin with; the number of a sample follows.
+        first: number of its first sample.
+        labels: of its blocks.
+    """
 
     name: str
     split: str
@@ -60,14 +81,23 @@ class Shard:
     sha256: str
     tokens: int
     documents: int
-    blocks: list[Block]
+    key: str
+    first: int
+    labels: list[str]
+    blocks: Blocks
+
+    def block_key(self, index: int) -> str:
+        """Key of the sample that holds a block of this shard."""
+        return f"{self.key}-{self.first + index:07d}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifest:
     """Contents of a shard folder.
 
-    ``statistics`` is what ``hnet-seq shard`` prints: counts by name, in bases or tokens.
+    Attributes:
+        options: what the documents were made with, by the option's name.
+        statistics: what ``hnet-seq shard`` prints: counts by name, in bases or bytes.
     """
 
     modality: str
@@ -76,8 +106,7 @@ class Manifest:
     block_size: int
     soft_mask: bool
     validation: str | None
-    guard: int
-    unknown_run: int
+    options: dict[str, Any]
     sources: list[Source]
     shards: list[Shard]
     statistics: dict[str, int] = field(default_factory=dict)
@@ -86,38 +115,60 @@ class Manifest:
 
     @classmethod
     def load(cls, shard_dir: str | Path) -> Manifest:
-        """Read and check ``manifest.json`` of a folder.
+        """Read and check ``manifest.json`` of a local folder.
 
         Raises:
-            InputError: there is none, it is not JSON, a key is missing, unknown or of the wrong
-                type, the vocabulary is not the one of this version, or numbers contradict each
-                other.
+            InputError: there is none, or as :meth:`parse`.
         """
         path = Path(shard_dir) / MANIFEST
         try:
-            data = json.loads(path.read_bytes())
+            return cls.parse(path, path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 path, "not found: not a folder of shards; `hnet-seq shard` makes one"
             ) from None
         except OSError as error:
             raise InputError(path, f"cannot be read ({error.strerror})") from None
+
+    @classmethod
+    def parse(cls, path: str | Path, text: bytes) -> Manifest:
+        """A manifest from the bytes of its file.
+
+        Args:
+            path: for errors.
+
+        Raises:
+            InputError: it is not JSON, a key is missing, unknown or of the wrong type, it was
+                changed since it was written, the vocabulary is not the one of this version, or
+                numbers contradict each other.
+        """
+        try:
+            data = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InputError(path, f"not JSON ({error}); make the shards again") from None
-        if isinstance(data, dict) and data.get("format", FORMAT) != FORMAT:
-            raise InputError(
-                path,
-                f"is {data['format']!r}, this version reads {FORMAT}; make the shards again",
-                where="format",
-            )
-        manifest: Manifest = _parse(path, "", data, cls)
+        if isinstance(data, dict):
+            if data.get("format", FORMAT) != FORMAT:
+                raise InputError(
+                    path,
+                    f"is {data['format']!r}, this version reads {FORMAT}; make the shards again",
+                    where="format",
+                )
+            stated = data.pop(_CHECKSUM, None)
+            if stated is not None and stated != _checksum(data):
+                raise InputError(
+                    path, "was changed since it was written; copy or make the shards again"
+                )
+        manifest: Manifest = parse_record(path, "", data, cls)
         manifest._check(path)
+        if stated is None:
+            raise InputError(path, "missing key; make the shards again", where=_CHECKSUM)
         return manifest
 
     def save(self, shard_dir: str | Path) -> None:
         """Write ``manifest.json``: complete or not at all."""
+        data = as_json(self)
         with replaced_file(Path(shard_dir) / MANIFEST) as file:
-            json.dump(dataclasses.asdict(self), file, indent=1, sort_keys=True)
+            json.dump(data | {_CHECKSUM: _checksum(data)}, file, sort_keys=True)
             file.write("\n")
 
     def of(self, split: str) -> list[Shard]:
@@ -132,48 +183,24 @@ class Manifest:
         """Documents of one split."""
         return sum(shard.documents for shard in self.of(split))
 
-    def _check(self, path: Path) -> None:
-        if not 0 < self.vocab_size <= 256:
-            raise InputError(path, f"is {self.vocab_size}, not in 1..256", where="vocab_size")
+    def label_tokens(self, split: str) -> dict[str, int]:
+        """Tokens of each label in a split, by name."""
+        counts: Counter[str] = Counter()
+        for shard in self.of(split):
+            for number, label in enumerate(shard.labels):
+                counts[label] += int(shard.blocks.tokens[shard.blocks.label == number].sum())
+        return {label: counts[label] for label in sorted(counts)}
+
+    def _check(self, path: str | Path) -> None:
         self._check_vocabulary(path)
         for number, shard in enumerate(self.shards):
-            where = f"shards[{number}]"
-            if shard.split not in SPLITS:
-                raise InputError(
-                    path,
-                    f"is {shard.split!r}, expected one of {', '.join(SPLITS)}",
-                    where=f"{where}.split",
-                )
-            if Path(shard.name).name != shard.name:
-                raise InputError(
-                    path, f"is {shard.name!r}, expected a file name", where=f"{where}.name"
-                )
-            total = sum(block.tokens for block in shard.blocks)
-            if total != shard.tokens:
-                raise InputError(
-                    path,
-                    f"is {shard.tokens}, its blocks hold {total}; make the shards again",
-                    where=f"{where}.tokens",
-                )
-            for index, block in enumerate(shard.blocks):
-                inside = (
-                    0 <= block.offset <= block.offset + block.tokens <= shard.bytes
-                    and 0 <= block.spans_offset <= block.spans_offset + block.spans_bytes
-                    and block.spans_offset + block.spans_bytes <= shard.bytes
-                    and block.tokens > 0
-                    and 0 <= block.position <= block.document_tokens - block.tokens
-                )
-                if not inside:
-                    raise InputError(
-                        path,
-                        f"lies outside {shard.name} ({shard.bytes} bytes) or its document; "
-                        "make the shards again",
-                        where=f"{where}.blocks[{index}]",
-                    )
+            _check_shard(path, f"shards[{number}]", shard)
         for split in SPLITS:
             self._check_continuation(path, split)
 
-    def _check_vocabulary(self, path: Path) -> None:
+    def _check_vocabulary(self, path: str | Path) -> None:
+        if not 0 < self.vocab_size <= 256:
+            raise InputError(path, f"is {self.vocab_size}, not in 1..256", where="vocab_size")
         modality = MODALITIES.get(self.modality)
         if modality is None:
             raise InputError(
@@ -192,69 +219,79 @@ class Manifest:
                 where="vocab_size",
             )
 
-    def _check_continuation(self, path: Path, split: str) -> None:
-        left = 0  # tokens of the current document still to come
-        for shard in self.of(split):
-            for block in shard.blocks:
-                if left and block.position != block.document_tokens - left:
-                    break
-                if not left and block.position:
-                    break
-                left = block.document_tokens - block.position - block.tokens
-            else:
-                continue
+    def _check_continuation(self, path: str | Path, split: str) -> None:
+        """Each block goes on where the one before it stopped, or begins a document."""
+        shards = self.of(split)
+        if not shards:
+            return
+        position, tokens, length = (
+            np.concatenate([getattr(shard.blocks, name) for shard in shards])
+            for name in ("position", "tokens", "document_tokens")
+        )
+        left = length - position - tokens  # still to come after each block
+        open_before = np.append(0, left[:-1])
+        expected = np.where(open_before > 0, length - open_before, 0)
+        wrong = np.flatnonzero(position != expected)
+        if wrong.size:
+            keys = (shard.block_key(i) for shard in shards for i in range(len(shard.blocks)))
+            key = next(key for number, key in enumerate(keys) if number == wrong[0])
             raise InputError(
                 path,
                 f"does not follow the block before it; {split} blocks are missing or out of order",
-                where=f"shard {shard.name}, block {block.key}",
+                where=f"block {key}",
             )
-        if left:
-            raise InputError(path, f"the last {split} document lacks {left} tokens", where="shards")
+        if left.size and left[-1]:
+            raise InputError(
+                path, f"the last {split} document lacks {left[-1]} tokens", where="shards"
+            )
 
 
-def _parse(path: Path, where: str, value: Any, expected: Any) -> Any:
-    """``value`` from JSON as ``expected``: a dataclass, list, dict or plain type."""
-    if dataclasses.is_dataclass(expected) and isinstance(expected, type):
-        if not isinstance(value, dict):
-            raise InputError(path, f"{_kind(value)} where an object belongs", where=where or None)
-        types = _types(expected)
-        fields = dataclasses.fields(expected)
-        for key in value:
-            if key not in types:
-                raise InputError(path, "unknown key", where=_join(where, key))
-        arguments = {}
-        for item in fields:
-            if item.name in value:
-                place = _join(where, item.name)
-                arguments[item.name] = _parse(path, place, value[item.name], types[item.name])
-            else:
-                raise InputError(path, "missing key", where=_join(where, item.name))
-        return expected(**arguments)
-    origin = get_origin(expected)
-    if origin is list and isinstance(value, list):
-        (inner,) = get_args(expected)
-        return [_parse(path, f"{where}[{i}]", item, inner) for i, item in enumerate(value)]
-    if origin is dict and isinstance(value, dict):
-        _, inner = get_args(expected)
-        return {key: _parse(path, _join(where, key), item, inner) for key, item in value.items()}
-    options = get_args(expected) if isinstance(expected, UnionType) else (expected,)
-    # bool is an int to Python, and never meant as one here.
-    if origin is None and any(type(value) is option for option in options):
-        return value
-    if isinstance(expected, UnionType) and any(type(value) is option for option in options):
-        return value
-    names = " or ".join(getattr(option, "__name__", str(option)) for option in options)
-    raise InputError(path, f"{_kind(value)}, expected {names}", where=where)
+def _check_shard(path: str | Path, where: str, shard: Shard) -> None:
+    blocks = shard.blocks
+    if shard.split not in SPLITS:
+        raise InputError(
+            path,
+            f"is {shard.split!r}, expected one of {', '.join(SPLITS)}",
+            where=f"{where}.split",
+        )
+    if Path(shard.name).name != shard.name:
+        raise InputError(path, f"is {shard.name!r}, expected a file name", where=f"{where}.name")
+    columns: dict[str, Column] = vars(blocks)
+    for name, column in columns.items():
+        if len(column) != len(blocks):
+            raise InputError(
+                path,
+                f"has {len(column)} entries, the shard {len(blocks)} blocks; make the shards again",
+                where=f"{where}.blocks.{name}",
+            )
+    total = int(blocks.tokens.sum())
+    if total != shard.tokens:
+        raise InputError(
+            path,
+            f"is {shard.tokens}, its blocks hold {total}; make the shards again",
+            where=f"{where}.tokens",
+        )
+    inside = (
+        (blocks.offset >= 0)
+        & (blocks.tokens > 0)
+        & (blocks.offset <= shard.bytes - blocks.tokens)
+        & (blocks.spans_offset >= 0)
+        & (blocks.spans_bytes >= 0)
+        & (blocks.spans_offset <= shard.bytes - blocks.spans_bytes)
+        & (blocks.position >= 0)
+        & (blocks.position <= blocks.document_tokens - blocks.tokens)
+        & (blocks.documents > 0)
+        & (blocks.label >= 0)
+        & (blocks.label < len(shard.labels))
+    )
+    if not inside.all():
+        raise InputError(
+            path,
+            f"lies outside {shard.name} ({shard.bytes} bytes) or its document; "
+            "make the shards again",
+            where=f"{where}.blocks[{int(np.argmin(inside))}]",
+        )
 
 
-@functools.cache
-def _types(record: type) -> dict[str, Any]:
-    return get_type_hints(record)
-
-
-def _kind(value: Any) -> str:
-    return f"is {type(value).__name__} {str(value)[:40]!r}"
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+def _checksum(data: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

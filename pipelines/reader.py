@@ -5,166 +5,284 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from modalities.errors import InputError
-from pipelines.manifest import Block, Manifest
+from modalities.errors import InputError, UsageError
+from pipelines.manifest import MANIFEST, Blocks, Manifest, Shard
 from pipelines.order import Pieces
-from pipelines.shards import SOFT_MASK_BIT, Span, read_spans
+from pipelines.shards import Spans
+from pipelines.storage import ShardStore
 
 _TAR_HEADER = 512  # bytes
 _TAR_NAME = 100  # bytes
+_MAPPED = 64  # shards at once
 
 
 class BlockReader:
     """Blocks of one split, numbered through all its shards.
 
+    A block's name and crc32 are compared with the manifest when a process first reads it.
+
+    Args:
+        labels: only blocks with one of these labels; None for all.
+        skip_damaged: read all shards now, and leave out the documents of those that are missing
+            or not what the manifest says.
+
+    Attributes:
+        blocks: what the manifest says of them, in the order of their numbers.
+        skipped: name of each shard that was left out, and why.
+        skipped_tokens: what its documents have, in this shard and others.
+
     Raises:
-        InputError: a shard is missing or not of the size that the manifest states.
+        InputError: a local shard is missing or not of the size that the manifest states.
+        UsageError: there is no such label.
     """
 
-    def __init__(self, shard_dir: str | Path, manifest: Manifest, split: str) -> None:
-        folder = Path(shard_dir)
-        self.blocks: list[Block] = []
-        self._paths: list[Path] = []
-        self._shard_of: list[int] = []
-        for number, shard in enumerate(manifest.of(split)):
-            path = folder / shard.name
-            if not path.is_file():
-                raise InputError(path, "is in the manifest but not in the folder; copy it again")
-            size = path.stat().st_size
-            if size != shard.bytes:
-                raise InputError(
-                    path, f"has {size} bytes, the manifest says {shard.bytes}; copy it again"
-                )
-            self._paths.append(path)
-            self.blocks += shard.blocks
-            self._shard_of += [number] * len(shard.blocks)
-        self._maps: dict[int, np.ndarray] = {}
-        self._checked: set[int] = set()
+    def __init__(
+        self,
+        store: ShardStore,
+        manifest: Manifest,
+        split: str,
+        labels: Sequence[str] | None = None,
+        skip_damaged: bool = False,
+    ) -> None:
+        self._store = store
+        self._shards = manifest.of(split)
+        self.skipped: dict[str, str] = {}
+        self.skipped_tokens = 0
+        if labels is not None:
+            _check_labels(store, manifest, labels)
+        chosen = [_chosen(shard, labels) for shard in self._shards]
+        if skip_damaged:
+            chosen = self._without_damaged(chosen)
+        elif store.is_local:
+            for shard in self._shards:
+                _check_size(store, shard)
+        parts = list(zip(self._shards, chosen, strict=True))
+        # Of each block its shard, and its number there.
+        self._shard = np.repeat(np.arange(len(parts)), [len(rows) for _, rows in parts])
+        self._row = _joined([rows for _, rows in parts])
+        self.blocks = Blocks(
+            **{
+                name: _joined([getattr(shard.blocks, name)[rows] for shard, rows in parts])
+                for name in Blocks.__annotations__
+            }
+        )
+        self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._checked = np.zeros(len(self.blocks), bool)
+
+    def _without_damaged(self, chosen: list[np.ndarray]) -> list[np.ndarray]:
+        """The rows of every shard that belong to documents of sound shards only."""
+        for shard in self._shards:
+            try:
+                _check_shard(self._store, shard)
+            except InputError as error:
+                self.skipped[shard.name] = str(error)
+        if not self.skipped:
+            return chosen
+        damaged = np.repeat(
+            [shard.name in self.skipped for shard in self._shards],
+            [len(shard.blocks) for shard in self._shards],
+        )
+        document = np.cumsum(_joined([shard.blocks.position for shard in self._shards]) == 0)
+        lost = np.isin(document, document[damaged])
+        ends = np.cumsum([len(shard.blocks) for shard in self._shards])
+        kept = []
+        for shard, rows, end in zip(self._shards, chosen, ends, strict=True):
+            gone = lost[end - len(shard.blocks) : end][rows]
+            self.skipped_tokens += int(shard.blocks.tokens[rows[gone]].sum())
+            kept.append(rows[~gone])
+        return kept
 
     def __getstate__(self) -> dict[str, Any]:
         # Each process maps the files for itself.
-        return self.__dict__ | {"_maps": {}, "_checked": set()}
+        return self.__dict__ | {
+            "_maps": OrderedDict(),
+            "_checked": np.zeros(len(self.blocks), bool),
+        }
 
     def read(self, block: int, offset: int, count: int) -> np.ndarray:
         """(count,) stored uint8 from ``offset`` of a block on, into the blocks after it."""
-        found = self.blocks[block]
-        data = self._map(block)
-        if offset + count <= found.tokens:
-            return data[found.offset + offset : found.offset + offset + count]
+        tokens = int(self.blocks.tokens[block])
+        if offset + count <= tokens:
+            return self._data(block)[offset : offset + count]
         parts = []
         while count > 0:
-            found = self.blocks[block]
-            start = found.offset + offset
-            part = self._map(block)[start : start + min(count, found.tokens - offset)]
+            part = self._data(block)[offset : offset + count]
             parts.append(part)
             count -= len(part)
             block, offset = block + 1, 0
         return np.concatenate(parts)
 
-    def spans(self, block: int) -> list[Span]:
+    def spans(self, block: int) -> Spans:
         """Documents of a block."""
-        found = self.blocks[block]
-        data = self._map(block)[found.spans_offset : found.spans_offset + found.spans_bytes]
-        try:
-            return read_spans(data.tobytes())
-        except (ValueError, KeyError, TypeError):
-            raise InputError(
-                self._paths[self._shard_of[block]],
-                "its document spans are unreadable; copy or make the shards again",
-                where=f"{found.key}.json",
-            ) from None
+        self._data(block)
+        blocks = self.blocks
+        start = int(blocks.spans_offset[block])
+        data = self._map(block)[start : start + int(blocks.spans_bytes[block])].tobytes()
+        if zlib.crc32(data) != blocks.spans_crc32[block]:
+            raise self._damaged(block, "json")
+        return Spans.from_json(data)
 
     def pieces(self) -> Pieces:
         """All blocks, as the manifest describes them."""
+        blocks = self.blocks
+        count = len(blocks)
         return Pieces(
-            np.arange(len(self.blocks)),
-            np.zeros(len(self.blocks), np.int64),
-            np.array([block.position for block in self.blocks], np.int64),
-            np.array([block.tokens for block in self.blocks], np.int64),
-            np.array([block.document_tokens for block in self.blocks], np.int64),
+            np.arange(count),
+            np.zeros(count, np.int64),
+            blocks.position,
+            blocks.tokens,
+            blocks.document_tokens,
         )
 
     def pieces_of(self, block: int) -> Pieces:
         """The documents of one block apart."""
-        found = self.blocks[block]
-        if found.documents == 1:
-            rows = [(block, 0, found.position, found.tokens, found.document_tokens)]
-        else:
-            rows = [
-                (block, span.offset, span.position, span.tokens, span.document_tokens)
-                for span in self.spans(block)
-            ]
-        return Pieces(*np.array(rows, np.int64).T)
+        blocks = self.blocks
+        if blocks.documents[block] == 1:
+            row = (block, 0, blocks.position[block], blocks.tokens[block])
+            return Pieces(
+                *np.array([[*row, blocks.document_tokens[block]]], np.int64).T,
+            )
+        tokens = np.array(self.spans(block).tokens, np.int64)
+        zeros = np.zeros(len(tokens), np.int64)
+        return Pieces(zeros + block, np.cumsum(tokens) - tokens, zeros, tokens, tokens)
+
+    def verify(self) -> None:
+        """Read every block once and compare it with the manifest.
+
+        Raises:
+            InputError: a shard cannot be had, or a block is damaged.
+        """
+        for block in range(len(self.blocks)):
+            self.spans(block)
+
+    def _data(self, block: int) -> np.ndarray:
+        """Stored tokens of a block, (tokens,) uint8."""
+        blocks = self.blocks
+        start = int(blocks.offset[block])
+        tokens = self._map(block)[start : start + int(blocks.tokens[block])]
+        if not self._checked[block]:
+            header = start - _TAR_HEADER
+            name = self._map(block)[max(0, header) : max(0, header) + _TAR_NAME].tobytes()
+            if name.rstrip(b"\0") != f"{self._key(block)}.bin".encode():
+                raise InputError(
+                    self._path(block),
+                    f"no {self._key(block)}.bin at byte {start}; copy or make the shards again",
+                )
+            if zlib.crc32(tokens.data) != blocks.crc32[block]:
+                raise self._damaged(block, "bin")
+            self._checked[block] = True
+        return tokens
 
     def _map(self, block: int) -> np.ndarray:
-        """The shard of a block as bytes; a block's tar header is checked when first needed."""
-        number = self._shard_of[block]
+        """The shard of a block as bytes."""
+        number = int(self._shard[block])
         if number not in self._maps:
-            # Closing the descriptor leaves the mapping, and memory to the page cache.
-            descriptor = os.open(self._paths[number], os.O_RDONLY)
-            try:
-                mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-            finally:
-                os.close(descriptor)
+            shard = self._shards[number]
+            # Closing the file leaves the mapping, and memory to the page cache.
+            with self._store.open(shard.name, size=shard.bytes, sha256=shard.sha256) as file:
+                if os.fstat(file.fileno()).st_size != shard.bytes:
+                    raise InputError(
+                        self._path(block), "has changed its size; copy or make the shards again"
+                    )
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._maps[number] = np.frombuffer(mapped, np.uint8)
-        data = self._maps[number]
-        if block not in self._checked:
-            found = self.blocks[block]
-            start = found.offset - _TAR_HEADER
-            name = data[max(0, start) : max(0, start) + _TAR_NAME].tobytes().rstrip(b"\0")
-            if name != f"{found.key}.bin".encode():
-                raise InputError(
-                    self._paths[number],
-                    f"no {found.key}.bin at byte {found.offset}; copy or make the shards again",
-                )
-            self._checked.add(block)
-        return data
+            if len(self._maps) > _MAPPED:
+                # A file that the cache has given up takes room on the disk while it is mapped.
+                self._maps.popitem(last=False)
+        return self._maps[number]
+
+    def _key(self, block: int) -> str:
+        return self._shards[self._shard[block]].block_key(int(self._row[block]))
+
+    def _path(self, block: int) -> str:
+        return self._store.address(self._shards[self._shard[block]].name)
+
+    def _damaged(self, block: int, extension: str) -> InputError:
+        return InputError(
+            self._path(block),
+            "is damaged: it is not what the manifest says; copy or make the shards again",
+            where=f"{self._key(block)}.{extension}",
+        )
 
 
-def check_hashes(shard_dir: str | Path, manifest: Manifest) -> None:
-    """Read every shard once, and compare its sha256 with the manifest's: a second for 1.4 GB.
+def open_shards(location: str | Path, **options: Any) -> tuple[ShardStore, Manifest]:
+    """A folder of shards anywhere, and its manifest.
+
+    Args:
+        options: of :class:`pipelines.storage.ShardStore`.
+
+    Raises:
+        InputError: there is no manifest, or a wrong one.
+    """
+    store = ShardStore(location, **options)
+    if store.is_local:
+        return store, Manifest.load(store.location)
+    return store, Manifest.parse(store.address(MANIFEST), store.read_bytes(MANIFEST))
+
+
+def check_hashes(
+    store: ShardStore, manifest: Manifest, progress: Callable[[int], object] | None = None
+) -> None:
+    """Read every shard, and compare its sha256: a second for 1.4 GB of local ones.
+
+    Args:
+        progress: told the number of bytes read.
 
     Raises:
         InputError: a shard is missing, or not what was written.
     """
     for shard in manifest.shards:
-        path = Path(shard_dir) / shard.name
-        try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            raise InputError(
-                path, "is in the manifest but not in the folder; copy it again"
-            ) from None
-        if found != shard.sha256:
-            raise InputError(
-                path,
-                f"has sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}...; "
-                "copy it again, or make the shards again",
+        _check_shard(store, shard)
+        if progress is not None:
+            progress(shard.bytes)
+
+
+def _check_shard(store: ShardStore, shard: Shard) -> None:
+    if not store.is_local:
+        store.local_path(shard.name, size=shard.bytes, sha256=shard.sha256)
+        return
+    _check_size(store, shard)
+    with open(store.address(shard.name), "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != shard.sha256:
+        raise InputError(
+            store.address(shard.name),
+            f"has sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}...; "
+            "copy it again, or make the shards again",
+        )
+
+
+def _chosen(shard: Shard, labels: Sequence[str] | None) -> np.ndarray:
+    if labels is None:
+        return np.arange(len(shard.blocks))
+    numbers = [number for number, label in enumerate(shard.labels) if label in labels]
+    return np.flatnonzero(np.isin(shard.blocks.label, numbers))
+
+
+def _joined(columns: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.int64), *columns])
+
+
+def _check_labels(store: ShardStore, manifest: Manifest, labels: Sequence[str]) -> None:
+    known = sorted({label for shard in manifest.shards for label in shard.labels})
+    for label in labels:
+        if label not in known:
+            raise UsageError(
+                store.location, f"has no label {label!r}; there are: {', '.join(known)}"
             )
 
 
-def read_documents(shard_dir: str | Path, split: str) -> list[tuple[str, np.ndarray]]:
-    """Whole documents of a split in order: the record's name, and its tokens (n,) uint8.
-
-    A record of which parts were cut out gives several. Soft masks are stripped.
-
-    Raises:
-        InputError: the manifest is wrong, or a shard missing or damaged.
-    """
-    manifest = Manifest.load(shard_dir)
-    reader = BlockReader(shard_dir, manifest, split)
-    documents = []
-    for block in range(len(reader.blocks)):
-        for span in reader.spans(block):
-            if span.position == 0:
-                tokens = reader.read(block, span.offset, span.document_tokens)
-                if manifest.soft_mask:
-                    tokens = tokens & np.uint8(0xFF ^ SOFT_MASK_BIT)
-                documents.append((span.name, tokens))
-    return documents
+def _check_size(store: ShardStore, shard: Shard) -> None:
+    where, size = store.address(shard.name), store.size(shard.name)
+    if size is None:
+        raise InputError(where, "is in the manifest but not in the folder; copy it again")
+    if size != shard.bytes:
+        raise InputError(where, f"has {size} bytes, the manifest says {shard.bytes}; copy it again")

@@ -2,71 +2,113 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import os
-import re
-import shutil
-import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 
+from modalities.base import Tokens
 from modalities.errors import UsageError
-from pipelines.files import check_folder
-from pipelines.manifest import MANIFEST, SPLITS, Block, Shard
+from pipelines.manifest import SPLITS, Blocks, Shard
+from pipelines.tar_file import TarFile
 
 BLOCK_SIZE = 256 * 1024  # tokens
 SHARD_SIZE = 256 * 1024 * 1024  # tokens
 # Bit 7 of a stored token: soft-masked. Only in shards whose manifest says ``soft_mask``.
 SOFT_MASK_BIT = 0x80
-_TAR_UNIT = 512
-_WRITTEN_HERE = re.compile(rf"({'|'.join(SPLITS)})-\d+\.tar|{re.escape(MANIFEST)}")
+# One token has no predecessor in its document, so nothing to be predicted from.
+SHORTEST_DOCUMENT = 2
+_WAITING_BLOCKS = 64  # blocks of short documents, over all labels, that wait to be full
 
 
 @dataclass(frozen=True)
-class Document:
-    """A stretch of a record without long runs of unknown bases.
+class Spans:
+    """The documents of a block: the sample's JSON.
 
-    Args:
-        name: the record.
-        start: where the document starts in the record (0-based, tokens).
-        tokens: (n,) uint8, with ``SOFT_MASK_BIT`` where the shards keep it.
+    Attributes:
+        label: of all of them.
+        names, starts: for each its record, and where it starts in that (0-based, tokens).
+        tokens: how many of each lie in the block, in this order.
+        position: of the first in its document; above 0 only where a document goes on.
+        ends: whether the last one ends with the block.
     """
+
+    label: str
+    names: list[str]
+    starts: list[int]
+    tokens: list[int]
+    position: int = 0
+    ends: bool = True
+
+    def to_json(self) -> bytes:
+        """As stored."""
+        return json.dumps(vars(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Spans:
+        """As stored; ValueError or TypeError if it is not."""
+        return cls(**json.loads(data))
+
+
+@dataclass
+class _Open:
+    """The document that is being written."""
 
     name: str
     start: int
-    tokens: np.ndarray
+    label: str
+    parts: list[Tokens] = field(default_factory=list)
+    held: int = 0  # tokens in ``parts``
+    written: int = 0  # tokens in blocks already
+    rows: list[tuple[_Columns, int]] = field(default_factory=list)  # those blocks
 
 
-@dataclass(frozen=True)
-class Span:
-    """The part of a document that lies in a block: an entry of the sample's JSON.
+@dataclass
+class _Waiting:
+    """Short documents of one label that will share a block."""
 
-    ``offset`` and ``tokens`` place it in the block; ``position`` of ``document_tokens`` in its
-    document; ``start`` is where that document starts in record ``name``.
-    """
+    spans: Spans
+    parts: list[Tokens] = field(default_factory=list)
+    tokens: int = 0
 
-    name: str
-    start: int
-    position: int
-    document_tokens: int
-    offset: int
-    tokens: int
+
+class _Columns:
+    """Blocks of a tar as they are written; see :class:`pipelines.manifest.Blocks`."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[int]] = {name: [] for name in Blocks.__annotations__}
+        self.labels: dict[str, int] = {}
+
+    def blocks(self) -> Blocks:
+        return Blocks(**{name: np.array(v, np.int64) for name, v in self.values.items()})
+
+
+class DocumentWriter(Protocol):
+    """What documents are given to: a :class:`ShardWriter`, or what stands before one."""
+
+    def begin(self, name: str, *, start: int = 0, label: str = "") -> None:
+        """A document follows."""
+
+    def append(self, tokens: Tokens) -> None:
+        """Its next tokens, (n,) uint8."""
+
+    def end(self) -> None:
+        """It is complete."""
 
 
 class ShardWriter:
-    """Tars of one split: documents in, ``shards`` out.
+    """Tars of one split: documents in, ``shards`` out once it is closed.
 
-    A document longer than a block becomes consecutive blocks of its own; shorter ones share a
-    block and never cross its end.
+    A document longer than a block becomes consecutive blocks of its own, written as it comes, so
+    that its length need not be known. Shorter ones share a block with others of their label, and
+    never cross its end.
 
     Args:
+        unit: number of the stretch of input that the documents come from; part of every name.
         block_size: tokens of a block at most.
         shard_size: tokens of a tar at most; at least a block.
     """
@@ -75,29 +117,26 @@ class ShardWriter:
         self,
         folder: Path,
         split: str,
+        unit: int = 0,
         *,
         block_size: int = BLOCK_SIZE,
         shard_size: int = SHARD_SIZE,
     ) -> None:
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
-        if block_size < 1:
-            raise UsageError("--block-size", f"is {block_size}, expected at least 1 token")
-        if shard_size < block_size:
-            raise UsageError(
-                "--shard-size", f"is {shard_size}, less than a block of {block_size} tokens"
-            )
-        self.shards: list[Shard] = []
+        check_sizes(block_size, shard_size)
+        self.dropped_short = 0  # tokens of documents too short to be predicted
         self._folder = folder
         self._split = split
+        self._key = f"{split}-{unit:05d}"
         self._block_size = block_size
         self._shard_size = shard_size
-        self._pending: list[Document] = []
-        self._pending_tokens = 0
+        self._open: _Open | None = None
+        self._waiting: dict[str, _Waiting] = {}
         self._blocks_written = 0
-        self._tar: _Tar | None = None
-        self._blocks: list[Block] = []  # of the open tar
-        self._shard_tokens = 0
+        self._tar: TarFile | None = None
+        self._columns = _Columns()
+        self._finished: list[tuple[TarFile, _Columns, int, str]] = []
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -109,204 +148,153 @@ class ShardWriter:
         traceback: TracebackType | None,
     ) -> None:
         if kind is None:
-            self._flush()
-            self._close_shard()
+            assert self._open is None
+            for label in list(self._waiting):
+                self._flush(label)
+            self._close_tar()
         elif self._tar is not None:
             self._tar.abandon()
 
-    def add(self, document: Document) -> None:
-        """Append a document of at least one token."""
-        length = len(document.tokens)
-        if length == 0:
-            raise ValueError(f"document {document.name!r} is empty")
-        if self._pending_tokens + length > self._block_size:
-            self._flush()
-        if length <= self._block_size:
-            # A copy: a view would keep the whole record in memory until the block is full.
-            self._pending.append(Document(document.name, document.start, document.tokens.copy()))
-            self._pending_tokens += length
-            return
-        for position in range(0, length, self._block_size):
-            part = document.tokens[position : position + self._block_size]
-            span = Span(document.name, document.start, position, length, 0, len(part))
-            self._write([span], part, position, length)
-
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        spans, offset = [], 0
-        for document in self._pending:
-            length = len(document.tokens)
-            spans.append(Span(document.name, document.start, 0, length, offset, length))
-            offset += length
-        tokens = np.concatenate([document.tokens for document in self._pending])
-        self._pending, self._pending_tokens = [], 0
-        self._write(spans, tokens, 0, offset)
-
-    def _write(
-        self, spans: list[Span], tokens: np.ndarray, position: int, document_tokens: int
-    ) -> None:
-        if self._shard_tokens + len(tokens) > self._shard_size:
-            self._close_shard()
-        if self._tar is None:
-            name = f"{self._split}-{len(self.shards):06d}.tar"
-            self._tar = _Tar(self._folder / name)
-        key = f"{self._split}-{self._blocks_written:09d}"
-        text = json.dumps({"documents": [asdict(span) for span in spans]}, separators=(",", ":"))
-        described = text.encode()
-        self._blocks.append(
-            Block(
-                key=key,
-                offset=self._tar.add(key, "bin", tokens.tobytes()),
-                tokens=len(tokens),
-                spans_offset=self._tar.add(key, "json", described),
-                spans_bytes=len(described),
-                documents=len(spans),
-                position=position,
-                document_tokens=document_tokens,
+    @property
+    def shards(self) -> list[Shard]:
+        """What was written."""
+        shards, first = [], 0
+        for tar, columns, documents, digest in self._finished:
+            blocks = columns.blocks()
+            shards.append(
+                Shard(
+                    name=tar.path.name,
+                    split=self._split,
+                    bytes=tar.size,
+                    sha256=digest,
+                    tokens=int(blocks.tokens.sum()),
+                    documents=documents,
+                    key=self._key,
+                    first=first,
+                    labels=list(columns.labels),
+                    blocks=blocks,
+                )
             )
-        )
-        self._blocks_written += 1
-        self._shard_tokens += len(tokens)
+            first += len(blocks)
+        return shards
 
-    def _close_shard(self) -> None:
-        if self._tar is None:
+    def add(self, name: str, tokens: Tokens, *, start: int = 0, label: str = "") -> None:
+        """Append a whole document (L,) uint8."""
+        self.begin(name, start=start, label=label)
+        self.append(tokens)
+        self.end()
+
+    def begin(self, name: str, *, start: int = 0, label: str = "") -> None:
+        """A document follows: a stretch of record ``name`` from ``start`` on."""
+        assert self._open is None
+        self._open = _Open(name, start, label)
+
+    def append(self, tokens: Tokens) -> None:
+        """Tokens (n,) uint8 of the document; kept as they are until they are written."""
+        document = self._open
+        assert document is not None
+        document.parts.append(tokens)
+        document.held += len(tokens)
+        if document.held <= self._block_size:
             return
-        size, digest = self._tar.close()
-        self.shards.append(
-            Shard(
-                name=self._tar.path.name,
-                split=self._split,
-                bytes=size,
-                sha256=digest,
-                tokens=self._shard_tokens,
-                documents=sum(b.documents for b in self._blocks if b.position == 0),
-                blocks=self._blocks,
-            )
-        )
-        self._tar, self._blocks, self._shard_tokens = None, [], 0
+        held = np.concatenate(document.parts)
+        done = 0
+        # The last block of a document says so: more than a block must be there to write one.
+        while document.held - done > self._block_size:
+            self._write_part(document, held[done : done + self._block_size], ends=False)
+            done += self._block_size
+        # A copy: a view would keep all of it in memory.
+        document.parts = [held[done:].copy()]
+        document.held -= done
 
-
-class _Tar:
-    """A tar written front to back: no times, no owners, and a sha256 as it goes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = open(path, "xb")  # noqa: SIM115  closed by close() or abandon()
-        self._size = 0
-        self._hash = hashlib.sha256()
-
-    def add(self, key: str, extension: str, data: bytes) -> int:
-        """Append ``<key>.<extension>``; returns where its data begins, in bytes.
-
-        Raises:
-            ValueError: a dot in the key. WebDataset splits names at the first one, and would
-                merge different samples without a word.
-        """
-        if "." in key or "/" in key:
-            raise ValueError(f"sample key {key!r} has a dot or a slash")
-        # TarInfo's defaults are mtime 0, uid 0, gid 0, no user names, mode 0644.
-        header = tarfile.TarInfo(f"{key}.{extension}")
-        header.size = len(data)
-        self._write(header.tobuf(tarfile.USTAR_FORMAT))
-        offset = self._size
-        self._write(data)
-        self._write(bytes(-len(data) % _TAR_UNIT))
-        return offset
-
-    def close(self) -> tuple[int, str]:
-        """End the archive; returns its size in bytes and its sha256."""
-        self._write(bytes(2 * _TAR_UNIT))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return self._size, self._hash.hexdigest()
-
-    def abandon(self) -> None:
-        self._file.close()
-
-    def _write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._hash.update(data)
-        self._size += len(data)
-
-
-def read_spans(data: bytes) -> list[Span]:
-    """Document spans from a sample's JSON."""
-    return [Span(**entry) for entry in json.load(io.BytesIO(data))["documents"]]
-
-
-@contextmanager
-def new_folder(out: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary folder beside ``out`` that takes its name when the block ends well.
-
-    After a failure or an interrupt nothing new is left, and an old ``out`` is as it was.
-
-    Raises:
-        UsageError: ``out`` exists without ``overwrite``, is no folder, or holds other things than
-            shards.
-    """
-    out = check_folder(out)
-    # A link stays one, and what it points to is replaced.
-    out = out.resolve() if out.is_symlink() else out
-    if out.exists():
-        if not overwrite:
-            raise UsageError(out, "exists already; choose another --out, or give --overwrite")
-        foreign = sorted(
-            path.name for path in out.iterdir() if not _WRITTEN_HERE.fullmatch(path.name)
-        )
-        if foreign:
-            raise UsageError(out, f"holds {foreign[0]}: not only shards, so not overwritten")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        yield temporary
-        if out.exists():
-            old = out.with_name(f".{out.name}.{os.getpid()}.old")
-            out.rename(old)
-            temporary.rename(out)
-            shutil.rmtree(old)
+    def end(self) -> None:
+        """The document is complete."""
+        document, self._open = self._open, None
+        assert document is not None
+        if document.written:
+            self._write_part(document, np.concatenate(document.parts), ends=True)
+            for columns, row in document.rows:
+                columns.values["document_tokens"][row] = document.written
+        elif document.held < SHORTEST_DOCUMENT:
+            self.dropped_short += document.held
         else:
-            temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            self._wait(document)
+
+    def _wait(self, document: _Open) -> None:
+        waiting = self._waiting.get(document.label)
+        if waiting and waiting.tokens + document.held > self._block_size:
+            self._flush(document.label)
+            waiting = None
+        if not waiting:
+            if sum(w.tokens for w in self._waiting.values()) > _WAITING_BLOCKS * self._block_size:
+                self._flush(max(self._waiting, key=lambda label: self._waiting[label].tokens))
+            waiting = self._waiting[document.label] = _Waiting(Spans(document.label, [], [], []))
+        waiting.spans.names.append(document.name)
+        waiting.spans.starts.append(document.start)
+        waiting.spans.tokens.append(document.held)
+        # Copies: a view of a long record would keep all of it until the block is full.
+        waiting.parts += [part.copy() for part in document.parts]
+        waiting.tokens += document.held
+
+    def _flush(self, label: str) -> None:
+        waiting = self._waiting.pop(label)
+        self._write(waiting.spans, np.concatenate(waiting.parts), waiting.tokens)
+
+    def _write_part(self, document: _Open, tokens: Tokens, *, ends: bool) -> None:
+        spans = Spans(
+            document.label,
+            [document.name],
+            [document.start],
+            [len(tokens)],
+            position=document.written,
+            ends=ends,
+        )
+        document.written += len(tokens)
+        document.rows.append(self._write(spans, tokens, document.written))
+
+    def _write(self, spans: Spans, tokens: Tokens, document_tokens: int) -> tuple[_Columns, int]:
+        if self._tar and self._tar.tokens + len(tokens) > self._shard_size:
+            self._close_tar()
+        if self._tar is None:
+            name = f"{self._key}-{len(self._finished):04d}.tar"
+            self._tar = TarFile(self._folder / name)
+            self._columns = _Columns()
+        key = f"{self._key}-{self._blocks_written:07d}"
+        columns, data, described = self._columns, tokens.tobytes(), spans.to_json()
+        row = {
+            "offset": self._tar.add(key, "bin", data),
+            "tokens": len(tokens),
+            "crc32": zlib.crc32(data),
+            "spans_offset": self._tar.add(key, "json", described),
+            "spans_bytes": len(described),
+            "spans_crc32": zlib.crc32(described),
+            "documents": len(spans.names),
+            "position": spans.position,
+            "document_tokens": document_tokens,
+            "label": columns.labels.setdefault(spans.label, len(columns.labels)),
+        }
+        for name, value in row.items():
+            columns.values[name].append(value)
+        self._blocks_written += 1
+        self._tar.tokens += len(tokens)
+        self._tar.documents += 0 if spans.position else len(spans.names)
+        return columns, len(columns.values["offset"]) - 1
+
+    def _close_tar(self) -> None:
+        if self._tar is None:
+            return
+        digest = self._tar.close()
+        self._finished.append((self._tar, self._columns, self._tar.documents, digest))
+        self._tar = None
 
 
-def cut_unknown(tokens: np.ndarray, unknown: int, run: int) -> tuple[list[tuple[int, int]], int]:
-    """Cut long runs of unknown tokens out of a sequence.
-
-    Args:
-        tokens: (n,) uint8.
-        unknown: the unknown token.
-        run: runs of at least this many are cut out, as are shorter ones at either end of what is
-            left: they would never be predicted nor tell anything.
-
-    Returns:
-        ``[(start, end), ...]`` of what is left, each with a known token; and tokens cut out.
-    """
-    if run < 1:
-        raise UsageError("--unknown-run", f"is {run}, expected at least 1 token")
-    is_unknown = tokens == unknown
-    edges = np.flatnonzero(is_unknown[1:] != is_unknown[:-1]) + 1
-    bounds = np.concatenate(([0], edges, [len(tokens)]))
-    starts, ends = bounds[:-1], bounds[1:]
-    runs = is_unknown[starts] if len(tokens) else np.zeros(0, bool)
-    long = runs & (ends - starts >= run)
-    pieces: list[tuple[int, int]] = []
-    first: int | None = None  # start of the piece, at its first known run
-    last = 0  # end of its last known run
-    for start, end, unknown_here, cut in zip(
-        starts.tolist(), ends.tolist(), runs.tolist(), long.tolist(), strict=False
-    ):
-        if cut:
-            if first is not None:
-                pieces.append((first, last))
-            first = None
-        elif not unknown_here:
-            first = start if first is None else first
-            last = end
-    if first is not None:
-        pieces.append((first, last))
-    return pieces, len(tokens) - sum(end - start for start, end in pieces)
+def check_sizes(block_size: int, shard_size: int) -> None:
+    """Raise UsageError unless a tar has room for a block, and a block for a token."""
+    if block_size < SHORTEST_DOCUMENT:
+        raise UsageError(
+            "--block-size", f"is {block_size}, expected at least {SHORTEST_DOCUMENT} tokens"
+        )
+    if shard_size < block_size:
+        raise UsageError(
+            "--shard-size", f"is {shard_size}, less than a block of {block_size} tokens"
+        )

@@ -13,11 +13,12 @@ FORMS = "records:NAME,...  region:NAME:START-END (1-based, inclusive)  last:FRAC
 
 @dataclass(frozen=True)
 class Region:
-    """Bases ``start`` to ``end`` (0-based, end exclusive) of a record, and their split."""
+    """Bases ``start`` to ``end`` (0-based, end exclusive) of a record, their split and label."""
 
     start: int
     end: int
     split: str
+    label: str = ""
 
 
 def plan_split(

@@ -1,23 +1,29 @@
-"""Score order-k Markov models (k = 0..12) on the validation split of DNA shards.
+"""Score order-k models on the validation split of shards, beside which a trained model stands.
 
-They are counted on the training split and scored on exactly the bases that ``pretrain`` validates
-on, so their bits per base stand beside a model's.
+They are counted on the training split and scored on exactly the tokens that ``pretrain`` validates
+on. DNA: Markov models of the orders 0 to 12 on both strands. Text, code and other bytes: the orders
+0 to 6 with Witten-Bell back-off; several folders are counted together and scored apart, as are the
+labels (languages) of their documents.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from hnet_seq.baselines import byte_markov
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
+from hnet_seq.tasks import markov_bytes
+from hnet_seq.tasks.byte_documents import is_byte_modality
 from modalities.errors import InputError, UsageError
-from pipelines.batches import read_documents
 from pipelines.files import check_file, replaced_file
-from pipelines.manifest import Manifest
-from pipelines.reader import check_hashes
+from pipelines.reader import check_hashes, open_shards
+from pipelines.shard_documents import read_documents
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
 
@@ -33,12 +39,14 @@ def markov(
     """
     if not 0 <= max_order <= MAX_ORDER:
         raise UsageError("--max-order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
-    manifest = Manifest.load(shards)
+    store, manifest = open_shards(shards)
     if manifest.modality != "dna":
         raise InputError(
-            shards, f"holds {manifest.modality}; these Markov models count A, C, G, T: give DNA"
+            shards,
+            f"holds {manifest.modality}; these Markov models count A, C, G, T: give DNA, or bytes "
+            "to markov_bytes",
         )
-    check_hashes(shards, manifest)
+    check_hashes(store, manifest)
     validation = _documents(shards, "validation")
     if not any(int(np.count_nonzero(document[1:] < 4)) for document in validation):
         raise InputError(
@@ -53,7 +61,7 @@ def markov(
 
 
 def _documents(shards: str | Path, split: str) -> list[np.ndarray]:
-    return [tokens for _, tokens in read_documents(shards, split)]
+    return [document.tokens for document in read_documents(shards, split)]
 
 
 def table(scores: MarkovScores) -> str:
@@ -72,21 +80,46 @@ def table(scores: MarkovScores) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq markov``."""
-    parser.add_argument("shards", metavar="SHARDS", help="folder made by hnet-seq shard")
-    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON, e.g. markov.json")
-    parser.add_argument("--max-order", type=int, default=MAX_ORDER, help="default %(default)s")
     parser.add_argument(
-        "--one-strand", action="store_true", help="count the forward strand of the records only"
+        "shards", nargs="+", metavar="SHARDS", help="folder made by hnet-seq shard; bytes: several"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON, e.g. markov.json")
+    parser.add_argument(
+        "--max-order",
+        type=int,
+        help=f"default {MAX_ORDER} for DNA, {markov_bytes.DEFAULT_ORDER} for bytes (at most "
+        f"{byte_markov.MAX_ORDER})",
+    )
+    parser.add_argument(
+        "--one-strand", action="store_true", help="DNA: count the records' forward strand only"
     )
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out) if args.out else None
-    scores = markov(args.shards, max_order=args.max_order, both_strands=not args.one_strand)
+    scores, lines = _scored(args)
     if out:
         with replaced_file(out) as stream:
             json.dump(scores, stream, indent=2)
             stream.write("\n")
-    print(table(scores))
+    print(lines)
     return 0
+
+
+def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
+    """What goes into the file, and what is printed."""
+    found = [open_shards(folder)[1].modality for folder in args.shards]
+    if all(map(is_byte_modality, found)):
+        if args.one_strand:
+            raise UsageError("--one-strand", f"is for shards of DNA; these hold {found[0]}")
+        order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
+        of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)
+        return of_bytes, markov_bytes.table(of_bytes)
+    if len(found) > 1:
+        raise UsageError(
+            "shards", f"hold {', '.join(found)}; only shards of bytes are counted together"
+        )
+    order = MAX_ORDER if args.max_order is None else args.max_order
+    scores = markov(args.shards[0], max_order=order, both_strands=not args.one_strand)
+    return scores, table(scores)

@@ -5,28 +5,31 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from hnet_seq import WAIT_POLICY
-from hnet_seq.config import ExperimentConfig, SourceConfig
+from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.arguments import add_device_argument
+from hnet_seq.tasks.pretrain_data import (
+    assign_data,
+    check_local_shards,
+    report_sources,
+    training_batches,
+    validation_sources,
+)
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
 from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
-from pipelines.batches import TokenBatches
 from pipelines.files import check_folder
-from pipelines.reader import check_hashes
 
 EXAMPLE = (
     "hnet-seq shard genome.fna.gz --out shards --validation last:0.1 && "
@@ -59,17 +62,15 @@ def pretrain(
             data.
     """
     folder = RunFolder(check_folder(out))
-    if not config.data.sources or not config.data.sources[0].path:
-        raise UsageError("data.sources", "no shards given; --data FOLDER or data.sources in YAML")
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     keep_freed_memory()
-    train, validation = _sources(config)
-    if not resume:
-        check_hashes(config.data.sources[0].path, train.manifest)
-    per_step = config.data.batch_tokens // (
-        config.data.micro_batch_tokens or config.data.batch_tokens
-    )
+    train = training_batches(config)
+    report_sources(config, train)
+    validation = validation_sources(config, train)
+    if not resume and config.data.damaged_shards == "error":
+        check_local_shards(config)
+    per_step = config.data.batch_tokens // train.batch_tokens
     feed = Feed(train, per_step, config.data.workers)
     vocabulary, mask = train.manifest.vocab_size, ""
     if isinstance(train, MaskedBatches):
@@ -102,34 +103,6 @@ def pretrain(
     return trainer.run()
 
 
-def _sources(config: ExperimentConfig) -> tuple[TokenBatches, TokenBatches | None]:
-    data = config.data
-    path = data.sources[0].path
-    batches: Callable[..., TokenBatches] = TokenBatches
-    if config.train.objective == "masked":
-        batches = partial(MaskedBatches, mask_rate=config.train.mask_rate)
-    train = batches(
-        path,
-        split="train",
-        context=data.context,
-        batch_tokens=data.micro_batch_tokens or data.batch_tokens,
-        seed=config.seed,
-        reverse_complement=data.strands == "augment",
-        soft_mask_weight=data.soft_mask_weight,
-    )
-    if not train.manifest.tokens("validation"):
-        return train, None
-    context = data.validation_context or data.context
-    validation = batches(
-        path,
-        split="validation",
-        context=context,
-        batch_tokens=max(context, data.micro_batch_tokens or data.batch_tokens),
-        shuffle=False,
-    )
-    return train, validation
-
-
 def _provenance(config: ExperimentConfig, device: str) -> dict[str, Any]:
     return {
         "command": ["hnet-seq", *sys.argv[1:]],
@@ -148,7 +121,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq pretrain``."""
     parser.add_argument("config", nargs="?", help="experiment by name, or a .yaml file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change configuration")
-    parser.add_argument("--data", metavar="FOLDER", help="shards; sets data.sources")
+    parser.add_argument(
+        "--data",
+        metavar="[NAME=]FOLDER",
+        action="append",
+        help="shards, or their URL; once for each source of the experiment",
+    )
     parser.add_argument("--out", metavar="RUN", help="run folder to create")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
     add_device_argument(parser)
@@ -168,7 +146,7 @@ def main(args: argparse.Namespace) -> int:
             raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
         config, out = load_experiment(args.config, args.overrides), args.out
         if args.data:
-            config.data.sources = [SourceConfig(args.data)]
+            assign_data(config, args.data)
     if pretrain(config, out, resume=bool(args.resume), device=args.device):
         print(f"finished: {out}")
         return 0

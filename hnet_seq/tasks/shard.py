@@ -1,80 +1,127 @@
-"""Turn sequence files into WebDataset shards with a manifest, split into train and validation."""
+"""Turn genomes, text or code into WebDataset shards with a manifest, for training and validation.
+
+DNA is read from FASTA; text and code from files, folders, JSON lines, parquet and tars of others.
+`hnet-seq shard check DIR` verifies a folder of shards, `hnet-seq shard peek DIR` shows what is in
+it (docs/shards.md).
+"""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-
-import numpy as np
-from tqdm import tqdm
+from typing import Any
 
 import modalities
-from modalities.base import Modality, Tokens
-from modalities.dna import UNKNOWN, Iupac, check_iupac
+from hnet_seq.tasks.shard_arguments import add_arguments, options_from
+from hnet_seq.tasks.shard_check import check, peek
+from hnet_seq.tasks.shard_summary import summary
+from modalities.dna import check_iupac
 from modalities.errors import InputError, UsageError
-from pipelines.compression import read_chunks
-from pipelines.fasta import read_fasta
-from pipelines.manifest import SPLITS, Manifest, Source
-from pipelines.shards import (
-    BLOCK_SIZE,
-    SHARD_SIZE,
-    SOFT_MASK_BIT,
-    Document,
-    ShardWriter,
-    cut_unknown,
-    new_folder,
+from pipelines.dna_shards import DnaOptions, dna_jobs, survey
+from pipelines.document_shards import ByteOptions, Tail, document_jobs, find_tail
+from pipelines.document_split import DocumentSplit
+from pipelines.documents import (
+    DocumentOptions,
+    Signatures,
+    Unit,
+    find_duplicates,
+    plan_units,
+    signatures,
 )
-from pipelines.split import FORMS, Region, plan_split
+from pipelines.known_stretches import UNKNOWN_RUN, check_run
+from pipelines.manifest import FORMAT, Manifest, Source
+from pipelines.shard_folder import staged_folder
+from pipelines.sharding import Job, added, progress_bar, run_jobs
+from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, check_sizes
+from pipelines.split import plan_split
+
+__all__ = ["add_arguments", "main", "shard", "summary"]
 
 EXAMPLE = "hnet-seq shard examples/data/ecoli_536/genome.fna.gz --out shards --validation last:0.1"
 
 GUARD = 1000  # bases
-UNKNOWN_RUN = 1000  # bases
-# One token has no predecessor in its document, so nothing to be predicted from.
-_SHORTEST_DOCUMENT = 2
+_ACTIONS = {"check": check, "peek": peek}
 
 
 @dataclass(frozen=True)
-class _Record:
-    name: str
-    tokens: Tokens  # (n,) with SOFT_MASK_BIT for lower case, if that is kept
-    counts: dict[str, int]
+class ShardOptions:
+    """What becomes of the inputs.
+
+    Attributes:
+        modality: ``dna``; ``dna_bytes``, its letters in the vocabulary of text; ``text``; ``code``.
+        validation: what to hold out: see `pipelines.split.plan_split` for DNA and
+            `pipelines.document_split.DocumentSplit` for the others; None holds out nothing.
+        guard: bases dropped between training and validation of one record.
+        iupac: what becomes of ambiguity codes other than N: "unknown" or "error".
+        unknown_run: runs of this many unknown bases or more are cut out, and so are shorter ones
+            at the ends of what is left.
+        keep_soft_mask: keep lower case as bit 7 of each stored token of ``dna``.
+        documents: how text and code are read and chosen.
+        block_size: tokens of a WebDataset sample at most.
+        shard_size: tokens of a tar at most.
+    """
+
+    modality: str = "dna"
+    validation: str | None = None
+    guard: int = GUARD
+    iupac: Any = "unknown"
+    unknown_run: int = UNKNOWN_RUN
+    keep_soft_mask: bool = False
+    documents: DocumentOptions = field(default_factory=DocumentOptions)
+    block_size: int = BLOCK_SIZE
+    shard_size: int = SHARD_SIZE
+
+    @property
+    def is_dna(self) -> bool:
+        """Whether inputs are read as bases."""
+        return self.modality in ("dna", "dna_bytes")
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot be meant."""
+        modalities.get(self.modality)
+        check_iupac(self.iupac)
+        check_run(self.unknown_run)
+        check_sizes(self.block_size, self.shard_size)
+        if self.keep_soft_mask and self.modality != "dna":
+            raise UsageError("--keep-soft-mask", f"{self.modality} has no soft-masked letters")
+
+    def recorded(self) -> dict[str, Any]:
+        """What the manifest says of them."""
+        values = asdict(self)
+        documents = values.pop("documents")
+        if self.is_dna:
+            return values
+        for key in ("guard", "iupac", "unknown_run", "keep_soft_mask"):
+            del values[key]
+        return values | {"documents": documents}
 
 
 def shard(
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
-    modality: str = "dna",
-    validation: str | None = None,
-    guard: int = GUARD,
-    iupac: Iupac = "unknown",
-    unknown_run: int = UNKNOWN_RUN,
-    keep_soft_mask: bool = False,
-    block_size: int = BLOCK_SIZE,
-    shard_size: int = SHARD_SIZE,
+    workers: int = 1,
     overwrite: bool = False,
     progress: bool = True,
+    **options: Any,
 ) -> Manifest:
     """Write a folder of shards: complete, or not at all.
 
+    Memory does not grow with the length of a record. A call that was killed is gone on with by the
+    same call: units that were complete are not made again.
+
     Args:
-        inputs: FASTA files (dna), or UTF-8 files of one document each (text); plain, gzip, bgzip.
+        inputs: FASTA files (dna), or files and folders (text, code).
         out: the folder to make.
-        validation: what to hold out, see `pipelines.split.plan_split`; None holds out nothing.
-        guard: bases dropped between training and validation of one record.
-        iupac: what becomes of ambiguity codes other than N: "unknown" or "error".
-        unknown_run: runs of this many unknown bases or more are cut out, and so are shorter ones
-            at the ends of what is left.
-        keep_soft_mask: keep lower case as bit 7 of each stored token.
-        block_size: tokens of a WebDataset sample at most.
-        shard_size: tokens of a tar at most.
+        workers: processes; the shards are the same for any number.
         overwrite: replace a folder of shards.
+        options: of :class:`ShardOptions`.
 
     Returns:
         The manifest, with what was counted as ``statistics``.
@@ -83,113 +130,125 @@ def shard(
         InputError: an input that is not what it should be, or of which nothing is left.
         UsageError: options out of range, an unknown record in ``validation``, or ``out`` exists.
     """
-    kind = modalities.get(modality)
-    check_iupac(iupac)
+    chosen = ShardOptions(**options)
+    chosen.check()
     if not inputs:
         raise UsageError("inputs", "no files given")
-    if keep_soft_mask and modality != "dna":
-        raise UsageError("--keep-soft-mask", f"{modality} has no soft-masked letters")
     paths = [Path(path) for path in inputs]
-    with new_folder(out, overwrite=overwrite) as folder:
-        # Two passes: where validation lies is known only from the lengths of all records.
-        lengths = _lengths(paths, kind, iupac, progress)
-        plan = plan_split(lengths, validation, guard=guard)
-        statistics: Counter[str] = Counter()
-        with ExitStack() as stack:
-            writers = {
-                split: stack.enter_context(
-                    ShardWriter(folder, split, block_size=block_size, shard_size=shard_size)
-                )
-                for split in SPLITS
-            }
-            bar = stack.enter_context(
-                _bar("writing", sum(lengths.values()), "B", progress=progress)
-            )
-            for path in paths:
-                for record in _records(path, kind, iupac, keep_soft_mask):
-                    statistics.update(record.counts)
-                    regions = plan[record.name]
-                    kept = sum(region.end - region.start for region in regions)
-                    statistics["dropped_guard"] += len(record.tokens) - kept
-                    unknown = UNKNOWN if modality == "dna" else None
-                    for region in regions:
-                        statistics.update(
-                            _write(record, region, writers[region.split], unknown, unknown_run)
-                        )
-                    bar.update(len(record.tokens))
+    plan = {
+        "format": FORMAT,
+        "inputs": [_state(path) for path in paths],
+        "options": {**chosen.recorded(), "modality": chosen.modality},
+    }
+    with staged_folder(out, plan, overwrite=overwrite) as staging:
+        if chosen.is_dna:
+            jobs, files = _dna(paths, chosen, progress=progress)
+        else:
+            jobs, files = _documents(paths, chosen, workers, progress=progress)
+        results = run_jobs(jobs, staging, workers, progress=progress)
+        statistics = added(results)
+        kind = modalities.get(chosen.modality)
         manifest = Manifest(
-            modality=modality,
+            modality=chosen.modality,
             vocab_size=kind.vocab_size,
             vocabulary_fingerprint=kind.fingerprint,
-            block_size=block_size,
-            soft_mask=keep_soft_mask,
-            validation=validation,
-            guard=guard,
-            unknown_run=unknown_run,
-            sources=[_source(path) for path in paths],
-            shards=[shard for split in SPLITS for shard in writers[split].shards],
+            block_size=chosen.block_size,
+            soft_mask=chosen.keep_soft_mask,
+            validation=chosen.validation,
+            options=chosen.recorded(),
+            sources=[_source(path) for path in files],
+            shards=[shard for result in results for shard in result.shards],
             statistics=dict(sorted(statistics.items())),
         )
-        for split in ("train", "validation") if validation else ("train",):
-            if not manifest.tokens(split):
-                raise InputError(
-                    ", ".join(map(str, paths)),
-                    f"nothing is left for {split}: {statistics['bases']} bases in "
-                    f"{statistics['records']} records, all unknown, guard or too short",
-                )
-        manifest.save(folder)
+        _check_left(manifest, paths)
+        manifest.save(staging.folder)
     return manifest
 
 
-def _lengths(paths: list[Path], kind: Modality, iupac: Iupac, progress: bool) -> dict[str, int]:
-    lengths: dict[str, int] = {}
-    first: dict[str, Path] = {}
-    with _bar("reading", None, "B", progress=progress) as bar:
-        for path in paths:
-            for record in _records(path, kind, iupac, keep_soft_mask=False):
-                if record.name in first:
-                    raise InputError(
-                        path,
-                        f"also stands in {first[record.name]}; give each record its own name",
-                        where=f"record {record.name}",
-                    )
-                first[record.name] = path
-                lengths[record.name] = len(record.tokens)
-                bar.update(len(record.tokens))
-    return lengths
+def _dna(
+    paths: list[Path], options: ShardOptions, *, progress: bool
+) -> tuple[list[Job], list[Path]]:
+    with progress_bar("reading", None, progress=progress) as bar:
+        places = survey(paths, bar.update)
+    lengths = {name: place.bases for name, (_, place) in places.items()}
+    if not lengths:
+        options = ShardOptions(**{**vars(options), "validation": None})
+    plan = plan_split(lengths, options.validation, guard=options.guard)
+    stored = DnaOptions(
+        iupac=options.iupac,
+        unknown_run=options.unknown_run,
+        keep_soft_mask=options.keep_soft_mask,
+        letters=options.modality == "dna_bytes",
+        block_size=options.block_size,
+        shard_size=options.shard_size,
+    )
+    return dna_jobs(places, paths, plan, stored), paths
 
 
-def _records(path: Path, kind: Modality, iupac: Iupac, keep_soft_mask: bool) -> Iterator[_Record]:
-    if kind.name == "dna":
-        for record in read_fasta(path, iupac=iupac):
-            tokens = record.tokens
-            if keep_soft_mask:
-                tokens = tokens | record.soft_mask * np.uint8(SOFT_MASK_BIT)
-            yield _Record(record.name, tokens, {"records": 1, **asdict(record.counts)})
-    else:
-        try:
-            tokens = kind.encode(b"".join(read_chunks(path)))
-        except InputError as error:
-            raise InputError(path, str(error)) if error.path is None else error from None
-        yield _Record(path.name, tokens, {"records": 1, "bases": len(tokens)})
+def _documents(
+    paths: list[Path], options: ShardOptions, workers: int, *, progress: bool
+) -> tuple[list[Job], list[Path]]:
+    documents = options.documents
+    units = plan_units(paths)
+    stored = ByteOptions(
+        documents,
+        DocumentSplit.parse(options.validation),
+        block_size=options.block_size,
+        shard_size=options.shard_size,
+    )
+    duplicates = {}
+    if documents.duplicates != "keep":
+        found = _signatures(units, documents, workers, progress=progress)
+        duplicates = find_duplicates(found, documents)
+    tail: Tail | None = None
+    if stored.split.form == "last":
+        tail = find_tail(units, stored, duplicates)
+    files = list(dict.fromkeys(Path(path) for unit in units for path in unit.paths))
+    return document_jobs(units, stored, duplicates, tail), files
 
 
-def _write(
-    record: _Record, region: Region, writer: ShardWriter, unknown: int | None, unknown_run: int
-) -> dict[str, int]:
-    """Documents of a region to its writer; returns what was dropped of it, in tokens."""
-    tokens = record.tokens[region.start : region.end]
-    pieces, dropped = [(0, len(tokens))], 0
-    if unknown is not None:
-        # A soft-masked n is as unknown as an N.
-        pieces, dropped = cut_unknown(tokens & ~np.uint8(SOFT_MASK_BIT), unknown, unknown_run)
-    short = 0
-    for start, end in pieces:
-        if end - start < _SHORTEST_DOCUMENT:
-            short += end - start
-        else:
-            writer.add(Document(record.name, region.start + start, tokens[start:end]))
-    return {"dropped_unknown": dropped, "dropped_short": short}
+def _signatures(
+    units: Sequence[Unit], options: DocumentOptions, workers: int, *, progress: bool
+) -> list[Signatures]:
+    found = []
+    with progress_bar("comparing", sum(u.bytes for u in units), progress=progress) as bar:
+        if workers == 1 or len(units) <= 1:
+            for unit in units:
+                found.append(signatures(unit, options))
+                bar.update(unit.bytes)
+            return found
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            results = pool.map(signatures, units, [options] * len(units))
+            for unit, result in zip(units, results, strict=True):
+                found.append(result)
+                bar.update(unit.bytes)
+    return found
+
+
+def _check_left(manifest: Manifest, paths: Sequence[Path]) -> None:
+    for split in ("train", "validation") if manifest.validation else ("train",):
+        if not manifest.tokens(split):
+            counts = ", ".join(f"{count:,} {name}" for name, count in manifest.statistics.items())
+            raise InputError(
+                ", ".join(map(str, paths)), f"nothing is left for {split}: {counts or 'no input'}"
+            )
+
+
+def _state(path: Path) -> list[Any]:
+    """What tells whether an input has changed between two calls: of a folder, all that is in it."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for folder, _, names in sorted(os.walk(path)):
+            for name in sorted(names):
+                file = Path(folder, name)
+                if file.is_file():
+                    stat = file.stat()
+                    digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        return [str(path.absolute()), digest.hexdigest()]
+    if not path.exists():
+        return [str(path.absolute())]
+    stat = path.stat()
+    return [str(path.absolute()), stat.st_size, stat.st_mtime_ns]
 
 
 def _source(path: Path) -> Source:
@@ -198,115 +257,21 @@ def _source(path: Path) -> Source:
     return Source(path.name, digest, path.stat().st_size)
 
 
-def _bar(label: str, total: int | None, unit: str, *, progress: bool) -> tqdm:
-    # disable=None: no bar where standard error is not a terminal.
-    return tqdm(
-        total=total,
-        desc=label,
-        unit=unit,
-        unit_scale=True,
-        disable=None if progress else True,
-        leave=False,
-    )
-
-
-def summary(manifest: Manifest) -> str:
-    """What was read, dropped and written, as a table."""
-    counts = Counter(manifest.statistics)
-    unit = "bases" if manifest.modality == "dna" else "bytes"
-    total = max(1, counts["bases"])
-    rows = [("records", f"{counts['records']:,}", "")]
-    rows.append((unit, f"{counts['bases']:,}", ""))
-    if manifest.modality == "dna":
-        known = max(1, counts["bases"] - counts["unknown"] - counts["iupac"])
-        rows.append(("  G + C", f"{counts['gc']:,}", f"{counts['gc'] / known:.2%} of known"))
-        for name, key in (
-            ("N", "unknown"),
-            ("other ambiguity codes", "iupac"),
-            ("lower case", "soft_masked"),
-        ):
-            rows.append((f"  {name}", f"{counts[key]:,}", f"{counts[key] / total:.2%}"))
-    for name, key in (
-        ("in runs of unknown", "dropped_unknown"),
-        ("guard", "dropped_guard"),
-        ("too short", "dropped_short"),
-    ):
-        if counts[key]:
-            rows.append((f"dropped: {name}", f"{counts[key]:,}", f"{counts[key] / total:.2%}"))
-    for split in SPLITS:
-        if manifest.tokens(split):
-            shards = manifest.of(split)
-            blocks = sum(len(shard.blocks) for shard in shards)
-            detail = f"{manifest.documents(split):,} documents, {blocks:,} blocks, "
-            detail += f"{len(shards):,} shards"
-            rows.append((f"{split}: tokens", f"{manifest.tokens(split):,}", detail))
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    return "\n".join(
-        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {detail}".rstrip()
-        for name, value, detail in rows
-    )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq shard``."""
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="FASTA, plain, gzip or bgzip")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to make")
-    parser.add_argument("--modality", choices=sorted(modalities.MODALITIES), default="dna")
-    parser.add_argument("--validation", metavar="SPEC", help=f"what to hold out: {FORMS}")
-    parser.add_argument(
-        "--guard",
-        type=int,
-        default=GUARD,
-        metavar="BASES",
-        help="dropped between training and validation (%(default)s)",
-    )
-    parser.add_argument(
-        "--iupac",
-        choices=("unknown", "error"),
-        default="unknown",
-        help="what becomes of ambiguity codes other than N (%(default)s)",
-    )
-    parser.add_argument(
-        "--unknown-run",
-        type=int,
-        default=UNKNOWN_RUN,
-        metavar="BASES",
-        help="runs of unknown bases at least this long are cut out (%(default)s)",
-    )
-    parser.add_argument(
-        "--keep-soft-mask", action="store_true", help="keep lower case, to weight the loss by it"
-    )
-    parser.add_argument(
-        "--block-size",
-        type=int,
-        default=BLOCK_SIZE,
-        metavar="TOKENS",
-        help="a WebDataset sample at most (%(default)s)",
-    )
-    parser.add_argument(
-        "--shard-size",
-        type=int,
-        default=SHARD_SIZE,
-        metavar="TOKENS",
-        help="a tar at most (%(default)s)",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace shards at --out")
-
-
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
+    action = _ACTIONS.get(args.inputs[0]) if not args.out else None
+    if action is not None:
+        if len(args.inputs) != 2:
+            raise UsageError(f"shard {args.inputs[0]}", "give one folder of shards, or its URL")
+        return action(args.inputs[1], args)
+    if not args.out:
+        raise UsageError("--out", "is missing: name a folder to make")
     manifest = shard(
         args.inputs,
         args.out,
-        modality=args.modality,
-        validation=args.validation,
-        guard=args.guard,
-        iupac=args.iupac,
-        unknown_run=args.unknown_run,
-        keep_soft_mask=args.keep_soft_mask,
-        block_size=args.block_size,
-        shard_size=args.shard_size,
+        workers=args.workers,
         overwrite=args.overwrite,
+        **options_from(args),
     )
     print(summary(manifest))
     return 0

@@ -3,40 +3,86 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.train.statistics import BoundaryStatistics
+from hnet_seq.train.tensors import on_device
 from pipelines.batches import TokenBatches
 
 
+@dataclass(frozen=True)
+class ValidationSource:
+    """Documents that are scored apart: those of one source with one label.
+
+    Attributes:
+        source: its name.
+        label: a language, or "".
+        batches: of the split "validation".
+    """
+
+    source: str
+    label: str
+    batches: TokenBatches
+
+
 @torch.inference_mode()
-def evaluate(model: HNetLanguageModel, source: TokenBatches) -> dict[str, Any]:
-    """Score a finite source once, in order.
+def evaluate(
+    model: HNetLanguageModel, sources: Sequence[ValidationSource], targets: Sequence[float]
+) -> dict[str, Any]:
+    """Score every source once, in order.
+
+    Args:
+        targets: tokens per chunk that each stage is trained to.
 
     Returns:
-        ``bits_per_token``, ``scored_tokens`` and ``stages``.
+        ``bits_per_token``, ``scored_tokens`` and ``stages`` over all tokens; where there are
+        several sources, ``sources`` has the same of each.
     """
-    device = model.embeddings.weight.device
     training = model.training
     model.eval()
-    nats, scored = 0.0, 0
-    statistics = BoundaryStatistics.of_stages(model.num_stages)
-    for k in range(source.batches_per_epoch):
-        batch = source[k]
-        ids, goals, cu_seqlens = (
-            torch.from_numpy(array).to(device)
-            for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
-        )
-        out = model(ids, cu_seqlens)
-        nats += float(cross_entropy(out.logits, goals))
-        scored += int((goals >= 0).sum())
-        statistics.update(out.boundaries)
+    whole = _Sums(BoundaryStatistics.of_stages(model.num_stages))
+    apart = []
+    for source in sources:
+        sums = _Sums(BoundaryStatistics.of_stages(model.num_stages))
+        for k in range(source.batches.batches_per_epoch):
+            _score(model, source.batches, k, [whole, sums])
+        named = {"source": source.source, "label": source.label}
+        apart.append(named | sums.summary(targets))
     model.train(training)
-    return {
-        "bits_per_token": nats / math.log(2) / max(1, scored),
-        "scored_tokens": scored,
-        "stages": statistics.summary(),
-    }
+    return whole.summary(targets) | ({"sources": apart} if len(apart) > 1 else {})
+
+
+@dataclass
+class _Sums:
+    boundaries: BoundaryStatistics
+    nats: float = 0.0
+    scored: int = 0
+
+    def summary(self, targets: Sequence[float]) -> dict[str, Any]:
+        return {
+            "bits_per_token": self.nats / math.log(2) / max(1, self.scored),
+            "scored_tokens": self.scored,
+            "stages": [
+                {"target": target, **stage}
+                for target, stage in zip(targets, self.boundaries.summary(), strict=True)
+            ],
+        }
+
+
+def _score(model: HNetLanguageModel, batches: TokenBatches, k: int, sums: Sequence[_Sums]) -> None:
+    batch = batches[k]
+    device = model.embeddings.weight.device
+    ids, goals, cu_seqlens = (
+        on_device(array, device) for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
+    )
+    out = model(ids, cu_seqlens)
+    nats, scored = float(cross_entropy(out.logits, goals)), int((goals >= 0).sum())
+    for each in sums:
+        each.nats += nats
+        each.scored += scored
+        each.boundaries.update(out.boundaries)

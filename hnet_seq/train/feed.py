@@ -28,12 +28,31 @@ class Feed:
         source: batch k holds one micro-batch.
         per_step: micro-batches of one step.
         workers: processes; 0 makes batches in this one.
+        rank, ranks: which of the processes of a run this is: each takes every ``ranks``-th
+            micro-batch of a step, so the step is the same for any number of them.
+
+    Raises:
+        ValueError: the micro-batches of a step cannot be dealt out evenly.
     """
 
-    def __init__(self, source: TokenBatches, per_step: int = 1, workers: int = 0) -> None:
+    def __init__(
+        self,
+        source: TokenBatches,
+        per_step: int = 1,
+        workers: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if per_step % ranks or not 0 <= rank < ranks:
+            raise ValueError(
+                f"{per_step} micro-batches a step cannot be dealt out to {ranks} processes; "
+                "set data.micro_batch_tokens so that they can"
+            )
         self.source = source
         self.per_step = per_step
         self.workers = workers
+        self.rank = rank
+        self.ranks = ranks
 
     @property
     def fingerprint(self) -> str:
@@ -41,8 +60,8 @@ class Feed:
         return f"{self.source.fingerprint}/{self.per_step}"
 
     def steps(self, start: int, stop: int) -> Iterator[list[Any]]:
-        """The micro-batches of steps ``start`` to ``stop`` - 1, a list for each step."""
-        indices = range(start * self.per_step, stop * self.per_step)
+        """This rank's micro-batches of steps ``start`` to ``stop`` - 1, a list for each step."""
+        indices = range(start * self.per_step + self.rank, stop * self.per_step, self.ranks)
         loader: DataLoader[Any] = DataLoader(
             _Batches(self.source),
             sampler=indices,
@@ -54,7 +73,7 @@ class Feed:
         step: list[Any] = []
         for batch in loader:
             step.append(batch)
-            if len(step) == self.per_step:
+            if len(step) == self.per_step // self.ranks:
                 yield step
                 step = []
 

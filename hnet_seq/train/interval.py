@@ -21,7 +21,7 @@ class Interval:
             are sums over them.
         splits: micro-batches that were computed in pieces.
         over_budget: sequences with more chunks than ``train.max_chunks``, computed whole.
-        grad_norm, learning_rate, epoch: of the last step.
+        grad_norm, learning_rate: of the last step.
     """
 
     boundaries: BoundaryStatistics
@@ -36,7 +36,6 @@ class Interval:
     over_budget: int = 0
     grad_norm: float = 0.0
     learning_rate: float = 0.0
-    epoch: int = 0
 
     @classmethod
     def of_stages(cls, stages: int) -> Interval:
@@ -71,7 +70,6 @@ class Interval:
             for s, (goal, summary) in enumerate(zip(goals, self.boundaries.summary(), strict=True))
         ]
         return {
-            "epoch": self.epoch,
             "loss": cross_entropy + self.penalty / self.steps,
             "cross_entropy": cross_entropy,
             "bits_per_token": cross_entropy / math.log(2),

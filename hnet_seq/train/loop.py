@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.train.evaluation import evaluate
+from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Extent, Objective
@@ -32,7 +33,7 @@ class Trainer:
 
     Args:
         train: where training batches come from.
-        validation: a finite source, or None.
+        validation: what to validate on, maybe nothing.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Trainer:
         config: ExperimentConfig,
         model: HNetLanguageModel,
         train: Feed,
-        validation: Any,
+        validation: Sequence[ValidationSource],
         folder: RunFolder,
     ) -> None:
         self.config = config
@@ -146,7 +147,6 @@ class Trainer:
         interval.steps += 1
         interval.grad_norm = float(norm)
         interval.learning_rate = config.optimizer.learning_rate * factor
-        interval.epoch = batches[-1].epoch
         interval.seconds += time.perf_counter() - started
 
     # Logging -----------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Trainer:
         interval, self._interval = self._interval, Interval.of_stages(self.model.num_stages)
         goals = self.config.train.ratio_loss.targets
         record: dict[str, Any] = {"event": "train", "step": self.step, "tokens": self.tokens}
-        record |= self._scored | interval.record(goals, self._ratio)
+        record |= self._epochs() | self._scored | interval.record(goals, self._ratio)
         self.folder.log(record)
         chunks = "/".join(f"{stage['tokens_per_chunk']:.2f}" for stage in record["stages"])
         bar.set_postfix_str(
@@ -168,15 +168,19 @@ class Trainer:
                 "train.max_chunks and were computed whole; lower data.context or raise the bound",
             )
 
+    def _epochs(self) -> dict[str, Any]:
+        """How often the data has been read: the sources apart, where there are several."""
+        epochs = self.train_feed.source.epochs(self.step)
+        values: dict[str, Any] = {"epoch": int(max(epochs.values()))}
+        if len(epochs) > 1:
+            values["epochs"] = {name: round(value, 4) for name, value in epochs.items()}
+        return values
+
     def _log_validation(self, bar: tqdm[Any]) -> None:
-        if self.validation is None:
+        if not self.validation:
             return
         started = time.perf_counter()
-        result = evaluate(self.model, self.validation)
-        goals = self.config.train.ratio_loss.targets
-        result["stages"] = [
-            {"target": goal, **stage} for goal, stage in zip(goals, result["stages"], strict=True)
-        ]
+        result = evaluate(self.model, self.validation, self.config.train.ratio_loss.targets)
         result = {
             "event": "validation",
             "step": self.step,
@@ -191,6 +195,13 @@ class Trainer:
             f"step {self.step}: validation {result['bits_per_token']:.4f} bits per "
             f"{'masked ' if self._scored else ''}token over {result['scored_tokens']:,} tokens",
         )
+        for source in result.get("sources", []):
+            label = f", {source['label']}" if source["label"] else ""
+            _say(
+                bar,
+                f"  {source['source']}{label}: {source['bits_per_token']:.4f} bits over "
+                f"{source['scored_tokens']:,} tokens",
+            )
         for warning in ratio_warnings(result["stages"], self._ratio.targets):
             _say(bar, f"warning: {warning}")
 

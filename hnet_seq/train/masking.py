@@ -19,7 +19,7 @@ import numpy as np
 
 import modalities
 from modalities.base import Modality
-from pipelines.batches import IGNORED, PackedBatch, TokenBatches
+from pipelines.batches import IGNORED, MixedSource, PackedBatch, TokenBatches
 
 MASK = "<mask>"
 TRAINING = (0.8, 0.1)  # shares of the chosen tokens that are masked and replaced; the rest stay
@@ -76,14 +76,19 @@ class MaskedBatches(TokenBatches):
     """Batches whose targets are hidden tokens of the sequence itself.
 
     Args:
-        shard_dir, seed, options: as for :class:`pipelines.batches.TokenBatches`.
+        sources, seed, options: as for :class:`pipelines.batches.TokenBatches`.
         mask_rate: share of the scored tokens that are asked for.
     """
 
     def __init__(
-        self, shard_dir: str | Path, *, mask_rate: float, seed: int = 0, **options: Any
+        self,
+        sources: str | Path | Sequence[MixedSource],
+        *,
+        mask_rate: float,
+        seed: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__(shard_dir, seed=seed, **options)
+        super().__init__(sources, seed=seed, **options)
         modality = modalities.get(self.manifest.modality)
         self.seed = seed
         self.mask_rate = mask_rate
@@ -107,7 +112,7 @@ class MaskedBatches(TokenBatches):
         """
         batch = super().__getitem__(k)
         ids, targets = mask_tokens(
-            batch.input_ids,
+            batch.input_ids.astype(np.int64),
             seed=self.seed,
             first=k * self.batch_tokens,
             rate=self.mask_rate,

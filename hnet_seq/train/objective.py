@@ -20,6 +20,7 @@ from hnet_seq.train.interval import Interval
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.statistics import ratio_counts
+from hnet_seq.train.tensors import on_device
 from pipelines.batches import PackedBatch
 
 
@@ -153,4 +154,4 @@ class Objective:
         return part * ratio_loss(prob, mask, target, selected=boundaries / positions)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(array).to(self.model.embeddings.weight.device)
+        return on_device(array, self.model.embeddings.weight.device)

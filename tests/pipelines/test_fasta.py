@@ -142,7 +142,9 @@ def test_records_do_not_depend_on_where_chunks_of_the_file_end(
     path = tmp_path / "a.fa"
     path.write_bytes(text.encode())
     monkeypatch.setattr(
-        fasta, "read_chunks", lambda path: compression.read_chunks(path, chunk=chunk)
+        fasta,
+        "read_chunks",
+        lambda path, **place: compression.read_chunks(path, chunk=chunk, **place),
     )
     assert list(read_letters(path).items()) == list(sequences.items())
 
@@ -155,7 +157,9 @@ def test_the_line_of_an_error_does_not_depend_on_chunks(
     path = tmp_path / "a.fa"
     path.write_bytes(line_end.join([b"", b">a", b"ACGT", b"", b"AC", b">b", b"GG", b"GXG", b""]))
     monkeypatch.setattr(
-        fasta, "read_chunks", lambda path: compression.read_chunks(path, chunk=chunk)
+        fasta,
+        "read_chunks",
+        lambda path, **place: compression.read_chunks(path, chunk=chunk, **place),
     )
     with pytest.raises(InputError, match="record b, line 8: 'X'"):
         list(read_fasta(path))

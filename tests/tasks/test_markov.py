@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hnet_seq.baselines.markov import score_markov_orders
 from hnet_seq.cli import main
 from hnet_seq.tasks import markov as markov_task
 from modalities import dna
+from modalities.errors import InputError
 
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 3000)) + "ACGGT" * 600
 
@@ -35,36 +35,36 @@ def test_scores_of_shards_are_those_of_their_records(
     assert lines[-1].startswith("6,000 bases counted on both strands, 1,999 scored")
 
 
-@pytest.fixture
-def shards(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple[str, np.ndarray]]]:
-    """Documents by split, in the place of a shard folder."""
-    documents = {
-        "train": [("a", dna.encode(LETTERS))],
-        "validation": [("b", dna.encode("ACGT" * 9))],
-    }
-    manifest = SimpleNamespace(modality="dna", shards=[])
-    monkeypatch.setattr(markov_task, "Manifest", SimpleNamespace(load=lambda path: manifest))
-    monkeypatch.setattr(markov_task, "read_documents", lambda path, split: documents[split])
-    documents["manifest"] = manifest  # type: ignore[assignment]
-    return documents
+def sharded(folder: Path, letters: str, held_out: str) -> Path:
+    """Shards of two records, the second for validation."""
+    fasta, out = folder / "g.fa", folder / "shards"
+    fasta.write_text(f">a\n{letters}\n>b\n{held_out}\n")
+    command = ["shard", str(fasta), "--out", str(out), "--validation", "records:b"]
+    assert main(command) == 0
+    return out
 
 
-def test_one_strand_is_an_option(shards: dict[str, list[tuple[str, np.ndarray]]]) -> None:
-    one = markov_task.markov("shards", max_order=2, both_strands=False)
-    both = markov_task.markov("shards", max_order=2)
+def test_one_strand_is_an_option(tmp_path: Path) -> None:
+    shards = sharded(tmp_path, LETTERS, "ACGT" * 9)
+    one = markov_task.markov(shards, max_order=2, both_strands=False)
+    both = markov_task.markov(shards, max_order=2)
     assert one["train_bases"] == both["train_bases"] == 6000
     assert one["orders"] != both["orders"]
     assert not one["both_strands"]
 
 
 def test_shards_that_cannot_be_scored_say_why(
-    shards: dict[str, list[tuple[str, np.ndarray]]], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["markov", "shards", "--max-order", "13"]) == 2
+    shards = sharded(tmp_path, LETTERS, "ACGT")
+    assert main(["markov", str(shards), "--max-order", "13"]) == 2
     assert "the orders are 0..12" in capsys.readouterr().err
-    shards["validation"] = [("b", dna.encode("A"))]
-    assert main(["markov", "shards"]) == 1
-    assert "shards: no validation bases to score" in capsys.readouterr().err
-    shards["manifest"].modality = "text"  # type: ignore[attr-defined]
-    assert main(["markov", "shards"]) == 1
-    assert "shards: holds text" in capsys.readouterr().err
+    fasta, whole = tmp_path / "g.fa", tmp_path / "whole"
+    assert main(["shard", str(fasta), "--out", str(whole)]) == 0
+    assert main(["markov", str(whole)]) == 1
+    assert f"{whole}: no validation bases to score" in capsys.readouterr().err
+    text, of_text = tmp_path / "a.txt", tmp_path / "text"
+    text.write_text("no bases\n")
+    assert main(["shard", str(text), "--modality", "text", "--out", str(of_text)]) == 0
+    with pytest.raises(InputError, match="holds text; these Markov models count A, C, G, T"):
+        markov_task.markov(of_text)

@@ -1,0 +1,75 @@
+"""What was read, dropped and written, as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pipelines.documents import REASONS
+from pipelines.manifest import SPLITS, Manifest
+
+Row = tuple[str, str, str]
+
+
+def summary(manifest: Manifest) -> str:
+    """Of the whole folder."""
+    counts = Counter(manifest.statistics)
+    if manifest.modality in ("dna", "dna_bytes"):
+        rows = _dna(counts, manifest.modality == "dna")
+    else:
+        rows = _documents(counts)
+    for split in SPLITS:
+        rows += _split(manifest, split)
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {detail}".rstrip()
+        for name, value, detail in rows
+    )
+
+
+def _dna(counts: Counter[str], has_soft_mask: bool) -> list[Row]:
+    total = max(1, counts["bases"])
+    known = max(1, counts["bases"] - counts["unknown"] - counts["iupac"])
+    rows = [
+        ("records", f"{counts['records']:,}", ""),
+        ("bases", f"{counts['bases']:,}", ""),
+        ("  G + C", f"{counts['gc']:,}", f"{counts['gc'] / known:.2%} of known"),
+    ]
+    for name, key in (
+        ("  N", "unknown"),
+        ("  other ambiguity codes", "iupac"),
+        ("  lower case", "soft_masked"),
+    ):
+        rows.append((name, f"{counts[key]:,}", f"{counts[key] / total:.2%}"))
+    for name, key in (
+        ("in runs of unknown", "dropped_unknown"),
+        ("guard", "dropped_guard"),
+        ("too short", "dropped_short"),
+    ):
+        if counts[key]:
+            rows.append((f"dropped: {name}", f"{counts[key]:,}", f"{counts[key] / total:.2%}"))
+    return rows
+
+
+def _documents(counts: Counter[str]) -> list[Row]:
+    rows = [
+        ("documents read", f"{counts['records']:,}", ""),
+        ("bytes kept", f"{counts['bytes']:,}", ""),
+    ]
+    for reason, meaning in REASONS.items():
+        if counts[f"dropped_{reason}"]:
+            name = f"dropped: {reason.replace('_', ' ')}"
+            rows.append((name, f"{counts[f'dropped_{reason}']:,}", meaning))
+    return rows
+
+
+def _split(manifest: Manifest, split: str) -> list[Row]:
+    shards = manifest.of(split)
+    if not shards:
+        return []
+    blocks = sum(len(shard.blocks) for shard in shards)
+    detail = f"{manifest.documents(split):,} documents, {blocks:,} blocks, {len(shards):,} shards"
+    rows = [(f"{split}: tokens", f"{manifest.tokens(split):,}", detail)]
+    labels = manifest.label_tokens(split)
+    if set(labels) != {""}:
+        rows += [(f"  {label or 'no label'}", f"{count:,}", "") for label, count in labels.items()]
+    return rows

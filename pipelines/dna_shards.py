@@ -1,0 +1,230 @@
+"""Genomes to shards: which records make a unit, and what of them goes to which split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from modalities.base import Tokens
+from modalities.dna import TOKEN_BITS, Iupac
+from modalities.errors import InputError
+from pipelines.compression import sniff
+from pipelines.fasta import read_fasta_pieces
+from pipelines.fasta_survey import RecordPlace, survey_fasta
+from pipelines.known_stretches import UNKNOWN_RUN, KnownStretches
+from pipelines.letters import LetterWriter
+from pipelines.manifest import SPLITS
+from pipelines.shard_folder import UnitResult
+from pipelines.sharding import Job
+from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, SOFT_MASK_BIT, DocumentWriter, ShardWriter
+from pipelines.split import Region
+
+UNIT_BYTES = 64 * 1024 * 1024  # of input; a longer record is a unit all the same
+
+Plan = Mapping[str, Sequence[Region]]
+"""Regions of every record; what lies in none of them is dropped."""
+
+
+@dataclass(frozen=True)
+class DnaOptions:
+    """How bases are stored; see :func:`hnet_seq.tasks.shard.shard`.
+
+    Attributes:
+        letters: as bytes between the markers of a byte model, not as the tokens of ``dna``.
+    """
+
+    iupac: Iupac = "unknown"
+    unknown_run: int = UNKNOWN_RUN
+    keep_soft_mask: bool = False
+    letters: bool = False
+    block_size: int = BLOCK_SIZE
+    shard_size: int = SHARD_SIZE
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Records of one file that follow each other; ``stop`` None: all that are left."""
+
+    path: Path
+    start: int
+    stop: int | None
+    line: int
+    names: list[str]
+    bytes: int
+
+
+def survey(
+    paths: Sequence[Path], progress: Callable[[int], object]
+) -> dict[str, tuple[Path, RecordPlace]]:
+    """Where every record is, by name.
+
+    Raises:
+        InputError: a file cannot be read, or two have a record of one name.
+    """
+    found: dict[str, tuple[Path, RecordPlace]] = {}
+    for path in paths:
+        for place in survey_fasta(path, progress):
+            other = found.get(place.name)
+            # Twice in one file is for the reader to say, with both lines.
+            if other and other[0] != path:
+                raise InputError(
+                    path,
+                    f"also stands in {other[0]}; give each record its own name",
+                    where=f"record {place.name}",
+                )
+            found[place.name] = (path, place)
+    return found
+
+
+def dna_jobs(
+    places: Mapping[str, tuple[Path, RecordPlace]],
+    paths: Sequence[Path],
+    plan: Plan,
+    options: DnaOptions,
+) -> list[Job]:
+    """Units of about 64 MB: whole records of plain files, whole compressed files."""
+    stretches: list[_Stretch] = []
+    for path in paths:
+        records = [place for owner, place in places.values() if owner == path]
+        stretches += _cut(path, sorted(records, key=lambda place: place.start))
+    jobs: list[Job] = []
+    unit: list[_Stretch] = []
+    for number, stretch in enumerate(stretches):
+        unit.append(stretch)
+        size = sum(part.bytes for part in unit)
+        if size >= UNIT_BYTES or number == len(stretches) - 1:
+            regions = {name: list(plan[name]) for part in unit for name in part.names}
+            jobs.append(Job(size, partial(_write, unit, regions, options)))
+            unit = []
+    return jobs
+
+
+def _cut(path: Path, records: Sequence[RecordPlace]) -> Iterator[_Stretch]:
+    whole = [place.name for place in records]
+    if sniff(path) != "plain" or not records:
+        yield _Stretch(path, 0, None, 1, whole, sum(place.bases for place in records))
+        return
+    first = 0
+    for index, place in enumerate(records):
+        # What stands before the first record belongs to it: the reader shall see it.
+        start = records[first].start if first else 0
+        if place.stop - start >= UNIT_BYTES or index == len(records) - 1:
+            line = records[first].line if first else 1
+            names = whole[first : index + 1]
+            yield _Stretch(path, start, place.stop, line, names, place.stop - start)
+            first = index + 1
+
+
+def _write(
+    unit: Sequence[_Stretch],
+    plan: Plan,
+    options: DnaOptions,
+    folder: Path,
+    number: int,
+) -> UnitResult:
+    statistics: Counter[str] = Counter()
+    with ExitStack() as stack:
+        writers = {
+            split: stack.enter_context(
+                ShardWriter(
+                    folder,
+                    split,
+                    number,
+                    block_size=options.block_size,
+                    shard_size=options.shard_size,
+                )
+            )
+            for split in SPLITS
+        }
+        for stretch in unit:
+            statistics.update(_write_stretch(stretch, plan, options, writers))
+    statistics["dropped_short"] = sum(writer.dropped_short for writer in writers.values())
+    shards = [shard for split in SPLITS for shard in writers[split].shards]
+    return UnitResult(shards, dict(sorted(statistics.items())))
+
+
+def _write_stretch(
+    stretch: _Stretch, plan: Plan, options: DnaOptions, writers: Mapping[str, ShardWriter]
+) -> Counter[str]:
+    statistics: Counter[str] = Counter()
+    kept_bits = np.uint8(TOKEN_BITS | (SOFT_MASK_BIT if options.keep_soft_mask else 0))
+    record: _RecordWriter | None = None
+    pieces = read_fasta_pieces(
+        stretch.path,
+        iupac=options.iupac,
+        start=stretch.start,
+        stop=stretch.stop,
+        line=stretch.line,
+    )
+    for piece in pieces:
+        if record is None:
+            record = _RecordWriter(piece.name, plan[piece.name], writers, options)
+        record.take(piece.annotated & kept_bits)
+        if piece.ends:
+            statistics.update(record.close())
+            statistics.update({"records": 1, **asdict(piece.counts)})
+            record = None
+    return statistics
+
+
+class _RecordWriter:
+    """One record: its regions, in order, to the writers of their splits."""
+
+    def __init__(
+        self,
+        name: str,
+        regions: Sequence[Region],
+        writers: Mapping[str, ShardWriter],
+        options: DnaOptions,
+    ) -> None:
+        self._name = name
+        self._left = sorted(regions, key=lambda region: region.start, reverse=True)
+        self._writers = writers
+        self._options = options
+        self._position = 0
+        self._open: KnownStretches | None = None
+        self._dropped: Counter[str] = Counter()
+
+    def take(self, tokens: Tokens) -> None:
+        """The next stored tokens of the record."""
+        done = 0
+        while done < len(tokens):
+            region = self._left[-1] if self._left else None
+            at = self._position + done
+            if region is None or at < region.start:
+                stop = len(tokens) if region is None else region.start - self._position
+                count = min(stop, len(tokens)) - done
+                self._dropped["dropped_guard"] += count
+            else:
+                count = min(region.end - at, len(tokens) - done)
+                if self._open is None:
+                    writer: DocumentWriter = self._writers[region.split]
+                    if self._options.letters:
+                        writer = LetterWriter(writer)
+                    self._open = KnownStretches(
+                        writer, self._name, region.start, region.label, self._options.unknown_run
+                    )
+                self._open.feed(tokens[done : done + count])
+                if at + count == region.end:
+                    self._close_region()
+            done += count
+        self._position += len(tokens)
+
+    def close(self) -> Counter[str]:
+        """The record is complete; what was dropped of it, in bases."""
+        if self._open is not None:
+            self._close_region()
+        return self._dropped
+
+    def _close_region(self) -> None:
+        assert self._open is not None
+        self._open.close()
+        self._dropped["dropped_unknown"] += self._open.dropped
+        self._open = None
+        self._left.pop()

@@ -1,0 +1,134 @@
+"""Units of input become shards, in this process or in several: the same bytes either way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from modalities.errors import UsageError
+from pipelines.shard_folder import Staging, UnitResult
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit: what makes its shards in a folder, and the bytes of input that it reads.
+
+    ``make`` goes to another process, and gets the folder and the unit's number.
+    """
+
+    bytes: int
+    make: Callable[[Path, int], UnitResult]
+
+
+def run_jobs(
+    jobs: Sequence[Job], staging: Staging, workers: int, *, progress: bool = True
+) -> list[UnitResult]:
+    """The results of all units, in order; those that are complete already are not made again.
+
+    Raises:
+        InputError: of the first unit, in order, whose input is bad.
+        UsageError: ``workers`` is below 1.
+    """
+    if workers < 1:
+        raise UsageError("--workers", f"is {workers}, expected at least 1 process")
+    done = {number: result for number in range(len(jobs)) if (result := staging.load(number))}
+    left = [number for number in range(len(jobs)) if number not in done]
+    with progress_bar("writing", sum(job.bytes for job in jobs), progress=progress) as bar:
+        bar.update(sum(jobs[number].bytes for number in done))
+        if workers == 1 or len(left) <= 1:
+            for number in left:
+                done[number] = _make(jobs[number], staging, number)
+                bar.update(jobs[number].bytes)
+        else:
+            _run_apart(jobs, left, staging, min(workers, len(left)), done, bar)
+    return [done[number] for number in range(len(jobs))]
+
+
+def added(results: Sequence[UnitResult]) -> Counter[str]:
+    """Their statistics together."""
+    total: Counter[str] = Counter()
+    for result in results:
+        total.update(result.statistics)
+    return total
+
+
+def progress_bar(label: str, total: int | None, *, progress: bool) -> tqdm[None]:
+    """Bytes with a rate and the time left; none where standard error is not a terminal."""
+    return tqdm(
+        total=total,
+        desc=label,
+        unit="B",
+        unit_scale=True,
+        disable=None if progress else True,
+        leave=False,
+    )
+
+
+def _make(job: Job, staging: Staging, number: int) -> UnitResult:
+    result = job.make(staging.folder, number)
+    staging.save(number, result)
+    return result
+
+
+def _run_apart(
+    jobs: Sequence[Job],
+    left: Sequence[int],
+    staging: Staging,
+    workers: int,
+    done: dict[int, UnitResult],
+    bar: tqdm[None],
+) -> None:
+    # Not forked: a fork copies the locks that other threads hold.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_watch_parent)
+    try:
+        running: dict[Future[UnitResult], int] = {
+            pool.submit(_make, jobs[number], staging, number): number for number in left
+        }
+        failed: dict[int, BaseException] = {}
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                number = running.pop(future)
+                error = future.exception()
+                if error is not None:
+                    failed[number] = error
+                else:
+                    done[number] = future.result()
+                    bar.update(jobs[number].bytes)
+            if failed:
+                # Units before the failed one may fail too, and theirs is the error to tell.
+                for future, number in list(running.items()):
+                    if number > min(failed) and future.cancel():
+                        del running[future]
+        if failed:
+            raise failed[min(failed)]
+    except BrokenProcessPool:
+        raise OSError(
+            "a worker process was killed, maybe for want of memory; what is complete is kept: run "
+            "the same command again, with fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _watch_parent() -> None:
+    """End this process when the one that started it is gone: a kill -9 leaves no orphans."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,173 @@
+"""The stream of one source: any stretch of it, without those before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import modalities
+from modalities.errors import InputError, UsageError
+from pipelines.manifest import MANIFEST, ORDER_VERSION, SPLITS
+from pipelines.order import Order, Slice
+from pipelines.reader import BlockReader, open_shards
+from pipelines.shards import SOFT_MASK_BIT
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """n tokens that follow each other in a stream.
+
+    Attributes:
+        input_ids: (n,) uint8.
+        targets: (n,) int16, the next token of the same document; -100 where none is scored.
+        ends: where its sequences end, running from 1 to n.
+        soft_masked: (n,) bool, of the targets; None where the shards do not tell.
+    """
+
+    input_ids: np.ndarray
+    targets: np.ndarray
+    ends: list[int]
+    soft_masked: np.ndarray | None
+
+
+class TokenStream:
+    """The windows of one source, epoch after epoch, as one stream of tokens.
+
+    Picklable, and cheap to give to worker processes: files are opened where they are read.
+    Windows read one token further than their inputs, so each token of a document but its first is
+    a target once an epoch (a window that is read on the other strand has as many targets, but
+    shifted by one base).
+
+    Args:
+        location: what ``hnet-seq shard`` wrote: a folder, or its URL.
+        split: "train" or "validation".
+        context: tokens of a window.
+        reverse_complement: read each window on the other strand with probability one half, where
+            the modality has ``two_strands``.
+        shuffle: permute blocks and windows by (seed, epoch).
+        labels: only documents with one of these; None for all.
+        skip_damaged: leave out documents of shards that are missing or damaged, and say which in
+            ``skipped``; otherwise they are an error.
+        store: options of :class:`pipelines.storage.ShardStore`.
+
+    Raises:
+        UsageError: an option out of range, or that these shards do not allow.
+        InputError: the manifest is wrong, a shard is missing or truncated, or the split empty.
+    """
+
+    def __init__(
+        self,
+        location: str | Path,
+        split: str,
+        *,
+        context: int,
+        seed: int,
+        shuffle: bool,
+        reverse_complement: bool = False,
+        labels: Sequence[str] | None = None,
+        skip_damaged: bool = False,
+        store: dict[str, Any] | None = None,
+    ) -> None:
+        if split not in SPLITS:
+            raise UsageError("split", f"is {split!r}, expected one of {', '.join(SPLITS)}")
+        if context < 1:
+            raise UsageError("context", f"is {context}, expected at least 1 token")
+        opened, self.manifest = open_shards(location, **(store or {}))
+        modality = modalities.get(self.manifest.modality)
+        self.two_strands = modality.complement_table is not None
+        reverse_complement = reverse_complement and self.two_strands
+        self.location = opened.location
+        self._reader = BlockReader(opened, self.manifest, split, labels, skip_damaged)
+        if not len(self._reader.blocks):
+            with_label = f" with label {' or '.join(labels)}" if labels else ""
+            raise InputError(
+                opened.address(MANIFEST),
+                f"there are no {split} documents{with_label}; see --validation of `hnet-seq shard`",
+            )
+        self.skipped = self._reader.skipped
+        self.skipped_tokens = self._reader.skipped_tokens
+        self._order = Order(
+            self._reader.pieces(),
+            self._reader.pieces_of,
+            context=context,
+            seed=seed,
+            shuffle=shuffle,
+            reverse_complement=reverse_complement,
+        )
+        table = np.full(256, IGNORED, np.int16)
+        for token in modality.scored_tokens:
+            table[token] = token
+            if self.manifest.soft_mask:
+                table[token | SOFT_MASK_BIT] = token
+        self._targets = table
+        # A table for bytes.translate, several times faster here than indexing an array.
+        self._complement = modality.complement().tobytes() if reverse_complement else b""
+        self.fingerprint = _fingerprint(
+            {
+                # That of this code: old shards give other batches when the rules have changed.
+                "order_version": ORDER_VERSION,
+                "vocabulary": self.manifest.vocabulary_fingerprint,
+                "soft_mask": self.manifest.soft_mask,
+                "shards": [
+                    shard.sha256
+                    for shard in self.manifest.of(split)
+                    if shard.name not in self.skipped
+                ],
+                "labels": sorted(labels) if labels else None,
+                "split": split,
+                "context": context,
+                "seed": seed if shuffle or reverse_complement else None,
+                "reverse_complement": reverse_complement,
+                "shuffle": shuffle,
+            }
+        )
+
+    @property
+    def tokens_per_epoch(self) -> int:
+        """Input tokens of an epoch: all of the split's."""
+        return self._order.tokens_per_epoch
+
+    def read(self, start: int, stop: int) -> Stretch:
+        """Tokens ``start`` to ``stop`` of the stream; windows at the edges are cut in two."""
+        stored = np.empty(stop - start, np.uint8)
+        following = np.empty(stop - start, np.uint8)
+        ends, without_next, done = [], [], 0
+        for part in self._order.slices(start, stop):
+            window = self._window(part)
+            size = part.end - part.begin
+            stored[done : done + size] = window[part.begin : part.end]
+            next_tokens = window[part.begin + 1 : part.end + 1]
+            following[done : done + len(next_tokens)] = next_tokens
+            done += size
+            if len(next_tokens) < size:
+                following[done - 1] = 0
+                without_next.append(done - 1)
+            ends.append(done)
+        soft_masked = None
+        if self.manifest.soft_mask:
+            soft_masked = following >= SOFT_MASK_BIT
+            stored &= 0xFF ^ SOFT_MASK_BIT
+        targets = self._targets[following]
+        targets[without_next] = IGNORED
+        return Stretch(stored, targets, ends, soft_masked)
+
+    def _window(self, part: Slice) -> np.ndarray:
+        """Stored tokens of a window, and the one after it if there is one."""
+        window = self._reader.read(part.block, part.offset, part.window_tokens + part.has_next)
+        if part.flip:
+            other = window.tobytes().translate(self._complement)
+            window = np.frombuffer(other, np.uint8)[::-1]
+        return window
+
+
+def _fingerprint(content: dict[str, Any]) -> str:
+    """sha256 over all that a stream depends on, in content or order."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
