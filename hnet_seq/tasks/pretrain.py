@@ -29,6 +29,7 @@ from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
+from pipelines.batches import TokenBatches
 from pipelines.files import check_folder
 
 EXAMPLE = (
@@ -91,7 +92,7 @@ def pretrain(
         ).to(device)
         folder.create()
         save_experiment(config, folder.config)
-        folder.write_json("run.json", _provenance(config, device))
+        folder.write_json("run.json", _provenance(config, device, train))
     model.metadata |= {
         "modality": train.manifest.modality,
         "vocabulary": train.manifest.vocabulary_fingerprint,
@@ -103,8 +104,11 @@ def pretrain(
     return trainer.run()
 
 
-def _provenance(config: ExperimentConfig, device: str) -> dict[str, Any]:
+def _provenance(config: ExperimentConfig, device: str, train: TokenBatches) -> dict[str, Any]:
     return {
+        # What a token is, for whoever words the results.
+        "unit": "base" if train.manifest.modality == "dna" else "byte",
+        "modalities": sorted({stream.manifest.modality for stream in train.streams}),
         "command": ["hnet-seq", *sys.argv[1:]],
         "seed": config.seed,
         "device": device,
