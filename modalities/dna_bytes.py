@@ -24,11 +24,13 @@ UNKNOWN = ord("N")
 def _build_complement() -> Tokens:
     table = np.arange(256, dtype=np.uint8)
     table[_LETTERS[:4]] = _LETTERS[3::-1]
+    # Read from its end, a document begins with its end marker: it is the begin marker there.
+    table[[text.BEGIN, text.END]] = text.END, text.BEGIN
     table.flags.writeable = False
     return table
 
 
-#: (256,) A with T and C with G; every other byte, N and the markers among them, is its own.
+#: (256,) A with T, C with G, and the markers with each other; every other byte is its own.
 COMPLEMENT = _build_complement()
 
 

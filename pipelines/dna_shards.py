@@ -15,11 +15,12 @@ from modalities.base import Tokens
 from modalities.dna import TOKEN_BITS, Iupac
 from modalities.errors import InputError
 from pipelines.compression import sniff
-from pipelines.fasta import read_fasta_pieces
+from pipelines.fasta import FastaPiece, read_fasta_pieces
 from pipelines.fasta_survey import RecordPlace, survey_fasta
 from pipelines.known_stretches import UNKNOWN_RUN, KnownStretches
 from pipelines.letters import LetterWriter
 from pipelines.manifest import SPLITS
+from pipelines.sequence_files import read_records, sequence_format
 from pipelines.shard_folder import UnitResult
 from pipelines.sharding import Job
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, SOFT_MASK_BIT, DocumentWriter, ShardWriter
@@ -69,17 +70,30 @@ def survey(
     """
     found: dict[str, tuple[Path, RecordPlace]] = {}
     for path in paths:
-        for place in survey_fasta(path, progress):
-            other = found.get(place.name)
-            # Twice in one file is for the reader to say, with both lines.
-            if other and other[0] != path:
+        for place in _places(path, progress):
+            other = found.setdefault(place.name, (path, place))
+            if other[1] is place or not place.name:  # a '>' without a name is for the reader
+                continue
+            if other[0] == path:
                 raise InputError(
                     path,
-                    f"also stands in {other[0]}; give each record its own name",
-                    where=f"record {place.name}",
+                    f"the name stands on line {other[1].line} already; rename one of the records",
+                    where=f"record {place.name}, line {place.line}",
                 )
-            found[place.name] = (path, place)
+            raise InputError(
+                path,
+                f"also stands in {other[0]}; give each record its own name",
+                where=f"record {place.name}",
+            )
     return found
+
+
+def _places(path: Path, progress: Callable[[int], object]) -> list[RecordPlace]:
+    if sequence_format(path) == "fasta":
+        return survey_fasta(path, progress)
+    lengths = [(record.name, len(record.tokens)) for record in read_records(path)]
+    progress(path.stat().st_size)
+    return [RecordPlace(name, 0, 0, 1, bases) for name, bases in lengths]
 
 
 def dna_jobs(
@@ -89,10 +103,10 @@ def dna_jobs(
     options: DnaOptions,
 ) -> list[Job]:
     """Units of about 64 MB: whole records of plain files, whole compressed files."""
-    stretches: list[_Stretch] = []
-    for path in paths:
-        records = [place for owner, place in places.values() if owner == path]
-        stretches += _cut(path, sorted(records, key=lambda place: place.start))
+    records: dict[Path, list[RecordPlace]] = {path: [] for path in paths}
+    for path, place in places.values():
+        records[path].append(place)
+    stretches = [part for path, found in records.items() for part in _cut(path, found)]
     jobs: list[Job] = []
     unit: list[_Stretch] = []
     for number, stretch in enumerate(stretches):
@@ -107,7 +121,7 @@ def dna_jobs(
 
 def _cut(path: Path, records: Sequence[RecordPlace]) -> Iterator[_Stretch]:
     whole = [place.name for place in records]
-    if sniff(path) != "plain" or not records:
+    if not records or sniff(path) != "plain" or sequence_format(path) != "fasta":
         yield _Stretch(path, 0, None, 1, whole, sum(place.bases for place in records))
         return
     first = 0
@@ -155,14 +169,7 @@ def _write_stretch(
     statistics: Counter[str] = Counter()
     kept_bits = np.uint8(TOKEN_BITS | (SOFT_MASK_BIT if options.keep_soft_mask else 0))
     record: _RecordWriter | None = None
-    pieces = read_fasta_pieces(
-        stretch.path,
-        iupac=options.iupac,
-        start=stretch.start,
-        stop=stretch.stop,
-        line=stretch.line,
-    )
-    for piece in pieces:
+    for piece in _pieces(stretch, options.iupac):
         if record is None:
             record = _RecordWriter(piece.name, plan[piece.name], writers, options)
         record.take(piece.annotated & kept_bits)
@@ -171,6 +178,17 @@ def _write_stretch(
             statistics.update({"records": 1, **asdict(piece.counts)})
             record = None
     return statistics
+
+
+def _pieces(stretch: _Stretch, iupac: Iupac) -> Iterator[FastaPiece]:
+    if sequence_format(stretch.path) == "fasta":
+        yield from read_fasta_pieces(
+            stretch.path, iupac=iupac, start=stretch.start, stop=stretch.stop, line=stretch.line
+        )
+        return
+    for record in read_records(stretch.path, iupac=iupac):
+        annotated = record.tokens | record.soft_mask * np.uint8(SOFT_MASK_BIT)
+        yield FastaPiece(record.name, record.description, annotated, True, record.counts)
 
 
 class _RecordWriter:

@@ -94,8 +94,9 @@ class _Survey:
 
     def _name_record(self) -> None:
         assert self._header is not None
-        words = self._header.split(maxsplit=1)
-        self._name = words[0].decode(errors="replace") if words else ""
+        # As the reader splits it, which also knows the blanks of Unicode.
+        words = self._header.decode(errors="replace").split(maxsplit=1)
+        self._name = words[0] if words else ""
         self._header = None
 
     def _next_header(self, chunk: bytes, position: int) -> int:

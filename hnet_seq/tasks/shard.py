@@ -1,6 +1,7 @@
 """Turn genomes, text or code into WebDataset shards with a manifest, for training and validation.
 
-DNA is read from FASTA; text and code from files, folders, JSON lines, parquet and tars of others.
+DNA is read from FASTA, GenBank or 2bit; text and code from files, folders, JSON lines, parquet and
+tars of others.
 `hnet-seq shard check DIR` verifies a folder of shards, `hnet-seq shard peek DIR` shows what is in
 it (docs/shards.md).
 """
@@ -34,8 +35,10 @@ from pipelines.documents import (
     plan_units,
     signatures,
 )
+from pipelines.intervals import read_intervals
 from pipelines.known_stretches import UNKNOWN_RUN, check_run
 from pipelines.manifest import FORMAT, Manifest, Source
+from pipelines.region_labels import keep_intervals, label_intervals
 from pipelines.shard_folder import staged_folder
 from pipelines.sharding import Job, added, progress_bar, run_jobs
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, check_sizes
@@ -47,6 +50,11 @@ EXAMPLE = "hnet-seq shard examples/data/ecoli_536/genome.fna.gz --out shards --v
 
 GUARD = 1000  # bases
 _ACTIONS = {"check": check, "peek": peek}
+# Options that say nothing of text and code.
+_OF_DNA = (
+    *("guard", "iupac", "unknown_run", "keep_soft_mask"),
+    *("regions", "features", "flank", "label_regions"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,10 @@ class ShardOptions:
         iupac: what becomes of ambiguity codes other than N: "unknown" or "error".
         unknown_run: runs of this many unknown bases or more are cut out, and so are shorter ones
             at the ends of what is left.
+        regions: BED, GFF or GTF; only what lies in its intervals is kept.
+        features: types of a GFF or GTF's features; empty: all but those of whole records.
+        flank: bases kept on both sides of an interval.
+        label_regions: keep everything, with the label ``inside`` or ``outside``.
         keep_soft_mask: keep lower case as bit 7 of each stored token of ``dna``.
         documents: how text and code are read and chosen.
         block_size: tokens of a WebDataset sample at most.
@@ -72,6 +84,10 @@ class ShardOptions:
     guard: int = GUARD
     iupac: Any = "unknown"
     unknown_run: int = UNKNOWN_RUN
+    regions: str | Path | None = None
+    features: tuple[str, ...] = ()
+    flank: int = 0
+    label_regions: bool = False
     keep_soft_mask: bool = False
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_size: int = BLOCK_SIZE
@@ -88,6 +104,10 @@ class ShardOptions:
         check_iupac(self.iupac)
         check_run(self.unknown_run)
         check_sizes(self.block_size, self.shard_size)
+        if self.regions is None and (self.features or self.flank or self.label_regions):
+            raise UsageError("--regions", "is missing: BED, GFF or GTF, for the other options")
+        if self.regions is not None and not self.is_dna:
+            raise UsageError("--regions", f"are of a genome; {self.modality} has none")
         if self.keep_soft_mask and self.modality != "dna":
             raise UsageError("--keep-soft-mask", f"{self.modality} has no soft-masked letters")
 
@@ -96,8 +116,9 @@ class ShardOptions:
         values = asdict(self)
         documents = values.pop("documents")
         if self.is_dna:
+            values["regions"] = None if self.regions is None else str(Path(self.regions).name)
             return values
-        for key in ("guard", "iupac", "unknown_run", "keep_soft_mask"):
+        for key in _OF_DNA:
             del values[key]
         return values | {"documents": documents}
 
@@ -117,7 +138,7 @@ def shard(
     same call: units that were complete are not made again.
 
     Args:
-        inputs: FASTA files (dna), or files and folders (text, code).
+        inputs: FASTA, GenBank or 2bit files (DNA), or files and folders (text, code).
         out: the folder to make.
         workers: processes; the shards are the same for any number.
         overwrite: replace a folder of shards.
@@ -138,6 +159,7 @@ def shard(
     plan = {
         "format": FORMAT,
         "inputs": [_state(path) for path in paths],
+        "regions": None if chosen.regions is None else _state(Path(chosen.regions)),
         "options": {**chosen.recorded(), "modality": chosen.modality},
     }
     with staged_folder(out, plan, overwrite=overwrite) as staging:
@@ -174,6 +196,14 @@ def _dna(
     if not lengths:
         options = ShardOptions(**{**vars(options), "validation": None})
     plan = plan_split(lengths, options.validation, guard=options.guard)
+    if options.regions is not None:
+        intervals = read_intervals(
+            options.regions, options.features or None, options.flank, lengths=lengths
+        )
+        if options.label_regions:
+            plan = label_intervals(plan, intervals, lengths)
+        else:
+            plan = keep_intervals(plan, intervals)
     stored = DnaOptions(
         iupac=options.iupac,
         unknown_run=options.unknown_run,

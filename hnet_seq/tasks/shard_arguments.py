@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="FASTA, plain, gzip or bgzip; text: files, folders, .jsonl, .parquet, .tar; or "
+        help="FASTA, GenBank or 2bit, plain, gzip or bgzip; text: files, folders, .jsonl, .parquet, "
+        ".tar; or "
         "`check DIR`, `peek DIR`",
     )
     parser.add_argument("--out", metavar="DIR", help="folder to make")
@@ -82,6 +83,20 @@ def _add_dna(group: Any) -> None:
         help="runs of unknown bases at least this long are cut out (%(default)s)",
     )
     group.add_argument(
+        "--regions", metavar="FILE", help="BED, GFF or GTF: keep what lies in its intervals"
+    )
+    group.add_argument(
+        "--features", metavar="TYPE,...", default="", help="of a GFF or GTF: gene, CDS, ..."
+    )
+    group.add_argument(
+        "--flank", type=int, default=0, metavar="BASES", help="kept beside each interval"
+    )
+    group.add_argument(
+        "--label-regions",
+        action="store_true",
+        help="keep everything, labelled inside or outside, for a mixture to weigh",
+    )
+    group.add_argument(
         "--keep-soft-mask", action="store_true", help="keep lower case, to weight the loss by it"
     )
 
@@ -130,8 +145,12 @@ def _add_documents(group: Any) -> None:
 
 def options_from(args: argparse.Namespace) -> dict[str, Any]:
     """Options of :class:`hnet_seq.tasks.shard.ShardOptions` out of the arguments."""
-    names = ("modality", "validation", "guard", "iupac", "unknown_run", "keep_soft_mask")
-    chosen = {name: getattr(args, name) for name in (*names, "block_size", "shard_size")}
+    names = (
+        *("modality", "validation", "guard", "iupac", "unknown_run", "keep_soft_mask"),
+        *("regions", "flank", "label_regions", "block_size", "shard_size"),
+    )
+    chosen = {name: getattr(args, name) for name in names}
+    chosen["features"] = tuple(filter(None, args.features.split(",")))
     if args.modality in ("text", "code"):
         values: dict[str, Any] = {
             name: tuple(filter(None, getattr(args, name).split(",")))

@@ -37,10 +37,10 @@ def test_the_other_strand_is_that_of_the_tokens(letters: str) -> None:
     assert np.array_equal(other, dna_bytes.from_dna(dna.reverse_complement(dna.encode(letters))))
 
 
-def test_the_complement_leaves_all_but_four_letters_as_they_are() -> None:
+def test_the_complement_turns_four_letters_and_the_markers() -> None:
     table = modalities.get("dna_bytes").complement()
     changed = {chr(byte): chr(table[byte]) for byte in range(256) if table[byte] != byte}
-    assert changed == {"A": "T", "C": "G", "G": "C", "T": "A"}
+    assert changed == {**dict(zip("ACGT", "TGCA", strict=True)), "\xfe": "\xff", "\xff": "\xfe"}
     assert np.array_equal(table[table], np.arange(256))
 
 
