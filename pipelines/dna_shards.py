@@ -141,6 +141,7 @@ def _write(
     options: DnaOptions,
     folder: Path,
     number: int,
+    tell: Callable[[int], object],
 ) -> UnitResult:
     statistics: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -157,14 +158,18 @@ def _write(
             for split in SPLITS
         }
         for stretch in unit:
-            statistics.update(_write_stretch(stretch, plan, options, writers))
+            statistics.update(_write_stretch(stretch, plan, options, writers, tell))
     statistics["dropped_short"] = sum(writer.dropped_short for writer in writers.values())
     shards = [shard for split in SPLITS for shard in writers[split].shards]
     return UnitResult(shards, dict(sorted(statistics.items())))
 
 
 def _write_stretch(
-    stretch: _Stretch, plan: Plan, options: DnaOptions, writers: Mapping[str, ShardWriter]
+    stretch: _Stretch,
+    plan: Plan,
+    options: DnaOptions,
+    writers: Mapping[str, ShardWriter],
+    tell: Callable[[int], object],
 ) -> Counter[str]:
     statistics: Counter[str] = Counter()
     kept_bits = np.uint8(TOKEN_BITS | (SOFT_MASK_BIT if options.keep_soft_mask else 0))
@@ -173,6 +178,7 @@ def _write_stretch(
         if record is None:
             record = _RecordWriter(piece.name, plan[piece.name], writers, options)
         record.take(piece.annotated & kept_bits)
+        tell(len(piece.annotated))
         if piece.ends:
             statistics.update(record.close())
             statistics.update({"records": 1, **asdict(piece.counts)})

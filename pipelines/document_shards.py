@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -99,6 +99,7 @@ def _write(
     tail: Tail | None,
     folder: Path,
     number: int,
+    tell: Callable[[int], object],
 ) -> UnitResult:
     statistics: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -120,6 +121,7 @@ def _write(
                 statistics[f"dropped_{document.reason}"] += 1
                 continue
             data = document.data
+            tell(len(data))
             statistics["bytes"] += len(data)
             if tail and tail.index == index:
                 parts = [("train", 0, tail.start), ("validation", tail.start, len(data))]

@@ -23,11 +23,12 @@ from pipelines.shard_folder import Staging, UnitResult
 class Job:
     """One unit: what makes its shards in a folder, and the bytes of input that it reads.
 
-    ``make`` goes to another process, and gets the folder and the unit's number.
+    ``make`` may go to another process; it gets the folder, the unit's number, and what to tell the
+    number of bytes read to.
     """
 
     bytes: int
-    make: Callable[[Path, int], UnitResult]
+    make: Callable[[Path, int, Callable[[int], object]], UnitResult]
 
 
 def run_jobs(
@@ -47,8 +48,9 @@ def run_jobs(
         bar.update(sum(jobs[number].bytes for number in done))
         if workers == 1 or len(left) <= 1:
             for number in left:
-                done[number] = _make(jobs[number], staging, number)
-                bar.update(jobs[number].bytes)
+                before = bar.n
+                done[number] = _make(jobs[number], staging, number, bar.update)
+                bar.update(before + jobs[number].bytes - bar.n)
         else:
             _run_apart(jobs, left, staging, min(workers, len(left)), done, bar)
     return [done[number] for number in range(len(jobs))]
@@ -74,8 +76,10 @@ def progress_bar(label: str, total: int | None, *, progress: bool) -> tqdm[None]
     )
 
 
-def _make(job: Job, staging: Staging, number: int) -> UnitResult:
-    result = job.make(staging.folder, number)
+def _make(
+    job: Job, staging: Staging, number: int, tell: Callable[[int], object] = int
+) -> UnitResult:
+    result = job.make(staging.folder, number, tell)
     staging.save(number, result)
     return result
 
@@ -118,6 +122,11 @@ def _run_apart(
             "a worker process was killed, maybe for want of memory; what is complete is kept: run "
             "the same command again, with fewer --workers"
         ) from None
+    except KeyboardInterrupt:
+        # A unit may take minutes, and is made again as a whole.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

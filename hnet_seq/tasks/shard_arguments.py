@@ -21,9 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="FASTA, GenBank or 2bit, plain, gzip or bgzip; text: files, folders, .jsonl, .parquet, "
-        ".tar; or "
-        "`check DIR`, `peek DIR`",
+        help="FASTA, GenBank or 2bit, plain, gzip or bgzip; text: files, folders, .jsonl, "
+        ".parquet, .tar; or `check DIR`, `peek DIR`",
     )
     parser.add_argument("--out", metavar="DIR", help="folder to make")
     parser.add_argument("--modality", choices=sorted(modalities.MODALITIES), default="dna")
