@@ -25,8 +25,9 @@ from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
 from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.sequences import read_fasta_sequences
-from modalities import text
+from modalities import code, text
 from modalities.base import Modality, Tokens
+from modalities.dna_bytes import from_dna
 from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks
 from pipelines.files import check_file, replaced_file
@@ -50,7 +51,7 @@ class Writer:
     def letters(self, token: Token) -> str:
         """What the token adds."""
         bars = BAR * token.depth if self._show_chunks else ""
-        if self._modality is text.TEXT:
+        if _is_text(self._modality):
             if token.token >= text.BEGIN:
                 return ""
             byte = bytes([token.token])
@@ -81,7 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-p", type=float, default=0.0, help="share of the likeliest (0)")
     parser.add_argument("--seed", type=int, default=0, help="of the first sequence (%(default)s)")
     parser.add_argument("--show-chunks", action="store_true", help="bars where chunks begin")
-    parser.add_argument("--modality", choices=("dna", "text"), help="if the checkpoint lacks it")
+    parser.add_argument(
+        "--modality", choices=sorted(modalities.MODALITIES), help="if the checkpoint lacks it"
+    )
     add_device_argument(parser)
 
 
@@ -116,15 +119,20 @@ def main(args: argparse.Namespace) -> int:
                 ids,
                 args.max_new_tokens,
                 sampling=sampling,
-                stop_tokens=(text.END,) if modality is text.TEXT else (),
+                stop_tokens=(text.END,) if text.END in allowed else (),
                 seeds=args.seed + first,
             )
             names = [name for name, _ in batch]
-            if len(prompts) == 1 and modality is text.TEXT:
+            if len(prompts) == 1 and _is_text(modality):
                 _write_stream(file, tokens, Writer(modality, args.show_chunks))
             else:
                 _write_records(file, names, tokens, modality, args.show_chunks)
     return 0
+
+
+def _is_text(modality: Modality) -> bool:
+    """Whether its sequences are UTF-8, not letters of DNA."""
+    return modality in (text.TEXT, code.CODE)
 
 
 def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
@@ -133,9 +141,7 @@ def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Mod
         raise UsageError("--modality", f"{checkpoint} was trained on {stated}, not {asked}")
     name = asked or stated
     if name is None:
-        raise InputError(
-            checkpoint, "does not say what it was trained on; give --modality dna or text"
-        )
+        raise InputError(checkpoint, "does not say what it was trained on; give --modality")
     modality = modalities.get(name)
     if modality.vocab_size > model.config.vocab_size:
         raise InputError(
@@ -146,10 +152,10 @@ def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Mod
 
 
 def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, Tokens]]:
-    """Names and tokens of the prompts; those of text begin with the marker of a document."""
-    if modality is text.TEXT:
+    """Names and tokens of the prompts; those of bytes begin with the marker of a document."""
+    begin = np.array([text.BEGIN] if modality.vocabulary == text.VOCABULARY else [], np.uint8)
+    if _is_text(modality):
         lines = args.prompt or _lines(args.prompts)
-        begin = np.array([text.BEGIN], np.uint8)
         found = [
             (f"prompt {number}", np.concatenate([begin, text.encode(line)]))
             for number, line in enumerate(lines, 1)
@@ -163,9 +169,12 @@ def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, To
                 raise UsageError("--prompt", f"prompt {number}, {error}") from None
             if not len(tokens):
                 raise UsageError("--prompt", f"prompt {number} is empty; give a base at least")
-            found.append((f"prompt_{number}", tokens))
+            found.append((f"prompt_{number}", np.concatenate([begin, tokens])))
     else:
-        found = list(read_fasta_sequences(args.prompts))
+        found = [
+            (name, np.concatenate([begin, from_dna(tokens) if len(begin) else tokens]))
+            for name, tokens in read_fasta_sequences(args.prompts)
+        ]
     if not found:
         raise InputError(args.prompts, "has no prompts")
     return found
@@ -208,7 +217,7 @@ def _write_records(
     letters: list[list[str]] = [[] for _ in names]
     for token in tokens:
         letters[token.sequence].append(writers[token.sequence].letters(token))
-    record = _json_line if modality is text.TEXT else _fasta_record
+    record = _json_line if _is_text(modality) else _fasta_record
     for name, parts, writer in zip(names, letters, writers, strict=True):
         file.write(record(name, "".join(parts) + writer.close()))
     file.flush()

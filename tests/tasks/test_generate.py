@@ -161,3 +161,21 @@ def test_a_checkpoint_of_unknown_origin_needs_a_modality(
     assert run(folder, "--prompt", "A", "--modality", "dna", "--max-new-tokens", 3) == 0
     assert run(folder, "--prompt", "A", "--modality", "text") == 1
     assert "needs 256" in capsys.readouterr().err
+
+
+def test_code_is_written_as_text_and_dna_of_a_byte_model_as_fasta(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = _saved(tmp_path / "code", "code", 256)
+    assert run(code, "--prompt", "def f(", "--max-new-tokens", 5) == 0
+    assert capsys.readouterr().out.startswith("def f(")
+    letters = _saved(tmp_path / "letters", "dna_bytes", 256)
+    prompts = tmp_path / "prompts.fa"
+    prompts.write_text(">a\nacgun\n>b\nGG\n")
+    assert run(letters, "--prompts", prompts, "--max-new-tokens", 50) == 0
+    found = records(capsys.readouterr().out)
+    assert [found["a"][:5], found["b"][:2]] == ["ACGTN", "GG"]
+    assert {len(found["a"]), len(found["b"])} == {55, 52}
+    assert set(found["a"][5:] + found["b"]) <= set("ACGT")
+    assert run(letters, "--prompt", "acgt", "--max-new-tokens", 4) == 0
+    assert records(capsys.readouterr().out)["prompt_1"].startswith("ACGT")
