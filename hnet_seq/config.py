@@ -37,6 +37,8 @@ class DataConfig:
         batch_tokens: tokens of one optimiser step.
         micro_batch_tokens: tokens computed at once; gradients are accumulated up to
             ``batch_tokens``. 0 means all at once.
+        carry_over: tokens of its document that each sequence reads again before its own, unscored
+            and on top of ``batch_tokens``; 0 starts each sequence afresh.
         strands: ``none``, or ``augment`` to read half of the training windows from the other one.
         soft_mask_weight: loss weight of soft-masked positions, kept by ``shard``.
         validation_context: tokens of a validation sequence; 0 means ``context``.
@@ -50,6 +52,7 @@ class DataConfig:
     context: int = 8192
     batch_tokens: int = 16384
     micro_batch_tokens: int = 0
+    carry_over: int = 0
     strands: str = "none"
     soft_mask_weight: float = 1.0
     validation_context: int = 0
@@ -178,6 +181,7 @@ class ExperimentConfig:
             ("data.batch_tokens", data.batch_tokens, 1),
             ("data.micro_batch_tokens", data.micro_batch_tokens, 0),
             ("data.validation_context", data.validation_context, 0),
+            ("data.carry_over", data.carry_over, 0),
             ("data.workers", data.workers, 0),
             ("data.soft_mask_weight", data.soft_mask_weight, 0),
             ("train.steps", train.steps, 1),
@@ -217,6 +221,11 @@ class ExperimentConfig:
             )
         if not 0 < rate <= 1:
             raise ValueError(f"train.mask_rate: expected above 0 and at most 1; got {rate}")
+        if objective == "masked" and self.data.carry_over:
+            raise ValueError(
+                "data.carry_over: is for a causal objective; a masked one sees both sides of a "
+                "token, and has no use for it: leave it at 0"
+            )
         if objective == "masked" and self.data.soft_mask_weight != 1:
             raise ValueError(
                 "data.soft_mask_weight: weighs the next token, and a masked objective has none; "

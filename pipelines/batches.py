@@ -64,6 +64,8 @@ class TokenBatches:
         reverse_complement: read each window of the sources that have two strands on the other one
             with probability one half.
         shuffle: as a rule for training and not for validation.
+        carry_over: tokens of its document that each sequence reads again before its own, unscored
+            and on top of ``batch_tokens``; 0 starts each sequence afresh.
         soft_mask_weight: factor of the loss of soft-masked targets; 1 gives ``weights`` None.
         skip_damaged, store: as :class:`pipelines.token_stream.TokenStream`.
 
@@ -83,6 +85,7 @@ class TokenBatches:
         shuffle: bool | None = None,
         soft_mask_weight: float = 1.0,
         step_tokens: int | None = None,
+        carry_over: int = 0,
         skip_damaged: bool = False,
         store: dict[str, Any] | None = None,
     ) -> None:
@@ -106,6 +109,7 @@ class TokenBatches:
                 shuffle=shuffle,
                 reverse_complement=reverse_complement,
                 labels=source.labels,
+                carry_over=carry_over,
                 skip_damaged=skip_damaged,
                 store=store,
             )

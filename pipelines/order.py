@@ -47,15 +47,16 @@ class Pieces:
 class Slice(NamedTuple):
     """Tokens ``begin`` to ``end`` of a window's inputs, which start at ``offset`` of ``block``.
 
-    ``window_tokens`` counts the whole window's inputs, ``has_next`` says whether its document
-    goes on after it, ``flip`` that it is read on the other strand.
+    ``window_tokens`` counts the whole window's inputs, ``before`` and ``after`` the tokens of its
+    document on either side, ``flip`` says that it is read on the other strand.
     """
 
     epoch: int
     block: int
     offset: int
     window_tokens: int
-    has_next: bool
+    before: int
+    after: int
     flip: bool
     begin: int
     end: int
@@ -72,7 +73,8 @@ class _Group(NamedTuple):
     block: list[int]
     offset: list[int]
     tokens: list[int]
-    has_next: list[bool]
+    before: list[int]
+    after: list[int]
     flip: list[bool]
     ends: list[int]  # running total of tokens
 
@@ -133,7 +135,8 @@ class Order:
                     group.block[window],
                     group.offset[window],
                     tokens,
-                    group.has_next[window],
+                    group.before[window],
+                    group.after[window],
                     group.flip[window],
                     start - begin,
                     until - begin,
@@ -199,7 +202,8 @@ class Order:
             block=block[order].tolist(),
             offset=offset[order].tolist(),
             tokens=tokens[order].tolist(),
-            has_next=(end < length)[order].tolist(),
+            before=start[order].tolist(),
+            after=(length - end)[order].tolist(),
             flip=flip[order].tolist(),
             ends=np.cumsum(tokens[order]).tolist(),
         )

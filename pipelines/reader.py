@@ -108,8 +108,16 @@ class BlockReader:
         }
 
     def read(self, block: int, offset: int, count: int) -> np.ndarray:
-        """(count,) stored uint8 from ``offset`` of a block on, into the blocks after it."""
-        tokens = int(self.blocks.tokens[block])
+        """(count,) stored uint8 from ``offset`` of a block on, into the blocks after it.
+
+        The offset may lie in the blocks before or after it.
+        """
+        while offset < 0:
+            block -= 1
+            offset += int(self.blocks.tokens[block])
+        while offset >= (tokens := int(self.blocks.tokens[block])):
+            offset -= tokens
+            block += 1
         if offset + count <= tokens:
             return self._data(block)[offset : offset + count]
         parts = []

@@ -76,8 +76,12 @@ def progress_bar(label: str, total: int | None, *, progress: bool) -> tqdm[None]
     )
 
 
+def _ignore(_count: int) -> None:
+    """Another process has no bar."""
+
+
 def _make(
-    job: Job, staging: Staging, number: int, tell: Callable[[int], object] = int
+    job: Job, staging: Staging, number: int, tell: Callable[[int], object] = _ignore
 ) -> UnitResult:
     result = job.make(staging.folder, number, tell)
     staging.save(number, result)

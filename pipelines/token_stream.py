@@ -23,7 +23,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Stretch:
-    """n tokens that follow each other in a stream.
+    """n tokens that follow each other in a stream, and those carried over.
 
     Attributes:
         input_ids: (n,) uint8.
@@ -54,6 +54,8 @@ class TokenStream:
             the modality has ``two_strands``.
         shuffle: permute blocks and windows by (seed, epoch).
         labels: only documents with one of these; None for all.
+        carry_over: tokens of its document that a sequence reads again before its own, as far as
+            there are any; they are not scored again, and come on top of the tokens asked for.
         skip_damaged: leave out documents of shards that are missing or damaged, and say which in
             ``skipped``; otherwise they are an error.
         store: options of :class:`pipelines.storage.ShardStore`.
@@ -73,6 +75,7 @@ class TokenStream:
         shuffle: bool,
         reverse_complement: bool = False,
         labels: Sequence[str] | None = None,
+        carry_over: int = 0,
         skip_damaged: bool = False,
         store: dict[str, Any] | None = None,
     ) -> None:
@@ -80,6 +83,9 @@ class TokenStream:
             raise UsageError("split", f"is {split!r}, expected one of {', '.join(SPLITS)}")
         if context < 1:
             raise UsageError("context", f"is {context}, expected at least 1 token")
+        if carry_over < 0:
+            raise UsageError("carry_over", f"is {carry_over}, expected 0 or more tokens")
+        self._carry_over = carry_over
         opened, self.manifest = open_shards(location, **(store or {}))
         modality = modalities.get(self.manifest.modality)
         self.two_strands = modality.complement_table is not None
@@ -127,6 +133,7 @@ class TokenStream:
                 "seed": seed if shuffle or reverse_complement else None,
                 "reverse_complement": reverse_complement,
                 "shuffle": shuffle,
+                "carry_over": carry_over,
             }
         )
 
@@ -137,35 +144,50 @@ class TokenStream:
 
     def read(self, start: int, stop: int) -> Stretch:
         """Tokens ``start`` to ``stop`` of the stream; windows at the edges are cut in two."""
-        stored = np.empty(stop - start, np.uint8)
-        following = np.empty(stop - start, np.uint8)
-        ends, without_next, done = [], [], 0
-        for part in self._order.slices(start, stop):
-            window = self._window(part)
-            size = part.end - part.begin
-            stored[done : done + size] = window[part.begin : part.end]
-            next_tokens = window[part.begin + 1 : part.end + 1]
+        parts = list(self._order.slices(start, stop))
+        carried = [self._carried(part) for part in parts]
+        total = stop - start + sum(carried)
+        stored, following = np.empty(total, np.uint8), np.empty(total, np.uint8)
+        ends, unscored, done = [], [], 0
+        for part, carry in zip(parts, carried, strict=True):
+            sequence = self._sequence(part, carry)
+            size = part.end - part.begin + carry
+            stored[done : done + size] = sequence[:size]
+            next_tokens = sequence[1 : size + 1]
             following[done : done + len(next_tokens)] = next_tokens
+            if carry:
+                unscored.append(slice(done, done + carry))
             done += size
             if len(next_tokens) < size:
                 following[done - 1] = 0
-                without_next.append(done - 1)
+                unscored.append(slice(done - 1, done))
             ends.append(done)
         soft_masked = None
         if self.manifest.soft_mask:
             soft_masked = following >= SOFT_MASK_BIT
             stored &= 0xFF ^ SOFT_MASK_BIT
         targets = self._targets[following]
-        targets[without_next] = IGNORED
+        for place in unscored:
+            targets[place] = IGNORED
         return Stretch(stored, targets, ends, soft_masked)
 
-    def _window(self, part: Slice) -> np.ndarray:
-        """Stored tokens of a window, and the one after it if there is one."""
-        window = self._reader.read(part.block, part.offset, part.window_tokens + part.has_next)
-        if part.flip:
-            other = window.tobytes().translate(self._complement)
-            window = np.frombuffer(other, np.uint8)[::-1]
-        return window
+    def _carried(self, part: Slice) -> int:
+        """Tokens that its sequence reads again before its own, as far as there are any."""
+        # What a flipped window is read after lies behind it, but for the token it predicts last.
+        outside = max(0, part.after - 1) if part.flip else part.before
+        return min(self._carry_over, part.begin + outside)
+
+    def _sequence(self, part: Slice, carry: int) -> np.ndarray:
+        """Stored tokens: those carried over, the part of a window, and one more if there is one."""
+        has_next = part.after > 0
+        first, last = part.begin - carry, min(part.end + 1, part.window_tokens + has_next)
+        if not part.flip:
+            return self._reader.read(part.block, part.offset + first, last - first)
+        # Read from its end, the window begins with the token after it.
+        begin = part.offset + part.window_tokens + has_next - last
+        sequence = self._reader.read(part.block, begin, last - first)
+        other = sequence.tobytes().translate(self._complement)
+        return np.frombuffer(other, np.uint8)[::-1]
 
 
 def _fingerprint(content: dict[str, Any]) -> str:

@@ -72,6 +72,7 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
         batch_tokens=data.micro_batch_tokens or data.batch_tokens,
         step_tokens=data.batch_tokens,
         seed=config.seed,
+        carry_over=data.carry_over,
         reverse_complement=data.strands == "augment",
         soft_mask_weight=data.soft_mask_weight,
         skip_damaged=data.damaged_shards == "skip",
@@ -95,6 +96,7 @@ def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[Va
                 context=context,
                 batch_tokens=max(context, train.batch_tokens),
                 shuffle=False,
+                carry_over=data.carry_over,
                 skip_damaged=data.damaged_shards == "skip",
                 store=_store(config),
             )

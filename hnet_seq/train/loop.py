@@ -107,7 +107,7 @@ class Trainer:
         with stop_requests() as stopped, self._progress() as bar:
             for batches in self.train_feed.steps(self.step, train.steps):
                 self._train_step(batches)
-                bar.update(sum(batch.input_ids.size for batch in batches))
+                bar.update(self.config.data.batch_tokens)
                 last = self.step == train.steps
                 if last or self.step % train.log_every == 0:
                     self._log_train(bar)
@@ -142,7 +142,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.control.update(self.step, torch.stack(counts).sum(0))
         self.step += 1
-        self.tokens += extent.tokens
+        self.tokens += self.config.data.batch_tokens
         interval = self._interval
         interval.steps += 1
         interval.grad_norm = float(norm)

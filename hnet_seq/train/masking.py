@@ -93,7 +93,8 @@ class MaskedBatches(TokenBatches):
         self.seed = seed
         self.mask_rate = mask_rate
         self.mask_token = mask_token(modality)
-        self.eligible = modality.scored_tokens
+        modalities_read = [modalities.get(s.manifest.modality) for s in self.streams]
+        self.eligible = tuple(sorted({t for m in modalities_read for t in m.scored_tokens}))
         self.fates = VALIDATION if self.split == "validation" else TRAINING
         drawn = (_VERSION, seed, mask_rate, self.fates, self.mask_token, self.eligible)
         text = f"{self.fingerprint}/masked/{drawn}"

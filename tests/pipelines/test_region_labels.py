@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +34,7 @@ def test_every_base_of_a_region_gets_the_label_of_where_it_lies(
         found = [(r.split, r.label) for r in labelled if r.start <= base < r.end]
         assert found == [(s, INSIDE if inside else OUTSIDE) for s in split]
         assert [r.split for r in kept if r.start <= base < r.end] == (split if inside else [])
-    assert all(a.end <= b.start for a, b in zip(labelled, labelled[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(labelled))
 
 
 def test_a_record_without_intervals_lies_outside() -> None:
