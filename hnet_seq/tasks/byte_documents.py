@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +44,25 @@ def from_shards(location: str | Path, split: str) -> Iterator[MarkedDocument]:
         yield MarkedDocument(document.name, document.label, document.tokens)
 
 
-def from_files(inputs: Sequence[str | Path], modality: str) -> Iterator[MarkedDocument]:
-    """Every document of files and folders, duplicates too; what is no document is left out.
+def from_files(
+    inputs: Sequence[str | Path], modality: str, dropped: Counter[str]
+) -> Iterator[MarkedDocument]:
+    """The documents of files and folders, duplicates and generated code too.
+
+    Args:
+        modality: ``text`` or ``code``.
+        dropped: counts by reason what is no document: empty, binary, for code of no language.
 
     Raises:
         InputError: an input that is missing, unreadable, or not UTF-8.
     """
-    options = DocumentOptions(modality=modality, duplicates="keep")
+    options = DocumentOptions(
+        modality=modality, duplicates="keep", keep_generated=True, keep_minified=True
+    )
     for unit in plan_units(inputs):
         for document in read_unit(unit, options):
-            if not isinstance(document, Dropped):
-                yield MarkedDocument(
-                    document.name, document.label, text.with_markers(document.data)
-                )
+            if isinstance(document, Dropped):
+                dropped[document.reason] += 1
+            else:
+                tokens = text.with_markers(document.data)
+                yield MarkedDocument(document.name, document.label, tokens)

@@ -1,16 +1,15 @@
-"""Where a model cuts a genome into chunks, as BED; with genes, what it cuts at.
+"""Where a model cuts a genome into chunks, as BED; with genes, what it cuts at. Or text and code.
 
 Records of any length go through in one pass, piece by piece from a running state. With
 --annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
 homopolymer and start and stop codon beside their controls, and DIR/region.json one stretch full
-of genes (docs/boundaries.md).
+of genes. A model of text or code reads files, folders or --shards DIR, and prints at what it cuts:
+spaces, starts of words, inside words, punctuation (docs/boundaries.md).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import resource
 import sys
 import time
 from collections import defaultdict
@@ -28,7 +27,10 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
+from hnet_seq.tasks import segment_text
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.byte_documents import is_byte_modality
+from hnet_seq.tasks.segment_common import check_stage, check_stages, peak_memory_mb, write_json
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
 from pipelines.files import check_file, check_folder, replaced_file
@@ -127,11 +129,7 @@ def _check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -
     if modality != "dna":
         found = f"was trained on {modality}" if modality else "does not say what it was trained on"
         raise InputError(checkpoint, f"the model {found}; segment needs one trained on DNA")
-    if not model.num_stages:
-        raise InputError(
-            checkpoint,
-            "the model is isotropic: it has no router and no boundaries; give an H-Net with stages",
-        )
+    check_stages(model, checkpoint)
 
 
 class _GenePicture:
@@ -167,11 +165,6 @@ def _read_annotation(path: str, genome: Genome) -> dict[str, RecordAnnotation]:
     return annotations
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replaced_file(path) as file:
-        file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
 def write_bed(file: IO[str], record: RecordBoundaries, stage: int) -> int:
     """Lines of the chunks that tile the record; score = 1000 * boundary probability.
 
@@ -194,7 +187,9 @@ def write_bed(file: IO[str], record: RecordBoundaries, stage: int) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq segment``."""
     parser.add_argument("checkpoint", help="checkpoint folder, or run folder for its last one")
-    parser.add_argument("genome", help="FASTA: plain, gzip or bgzip")
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT", help="FASTA, plain, gzip or bgzip; or files of text"
+    )
     parser.add_argument("--bed", metavar="FILE", help="chunks to write")
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
@@ -207,12 +202,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BASES",
         help="read before a region, not reported (%(default)s)",
     )
+    segment_text.add_arguments(parser)
     add_streaming_arguments(parser)
     add_batch_arguments(parser, BATCH_TOKENS)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    if is_byte_modality(model.metadata.get("modality")):
+        return segment_text.run(args, model)
+    if len(args.inputs) != 1 or args.shards or args.show:
+        raise UsageError("segment", f"{args.checkpoint} is no model of text; give one FASTA file")
+    args.genome = args.inputs[0]
     if bool(args.annotation) != bool(args.out):
         raise UsageError("--annotation", "goes together with --out DIR")
     if not args.bed and not args.out:
@@ -221,13 +223,8 @@ def main(args: argparse.Namespace) -> int:
         check_file(args.bed, "--bed")
     if args.out:
         check_folder(args.out)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     _check_model(model, args.checkpoint)
-    if not 0 <= args.stage < model.num_stages:
-        raise UsageError(
-            "--stage",
-            f"{args.checkpoint} has stages 0 to {model.num_stages - 1}; got {args.stage}",
-        )
+    check_stage(model, args.stage, args.checkpoint)
     genome = Genome(args.genome)
     records = segment(
         model,
@@ -285,19 +282,13 @@ def _run(
             "region": args.region or "whole genome",
             "attention_window": args.attention_window,
         }
-        _write_json(out / "boundaries.json", head | statistics.summary())
+        write_json(out / "boundaries.json", head | statistics.summary())
         if picture.content is not None:
-            _write_json(out / "region.json", picture.content)
+            write_json(out / "region.json", picture.content)
     seconds = time.monotonic() - began
     print(
         f"{bases:,} bases in {count} records, {chunks[args.stage]:,} chunks of stage {args.stage}, "
         f"{bases / max(1, chunks[args.stage]):.2f} bases a chunk, {seconds:.1f} s, "
-        f"{bases / max(seconds, 1e-9):,.0f} bases/s, peak memory {_peak_memory_mb():,.0f} MB",
+        f"{bases / max(seconds, 1e-9):,.0f} bases/s, peak memory {peak_memory_mb():,.0f} MB",
         file=sys.stderr,
     )
-
-
-def _peak_memory_mb() -> float:
-    """Peak resident memory of this process (MB); Linux counts KiB, macOS bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

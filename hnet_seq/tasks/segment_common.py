@@ -1,0 +1,42 @@
+"""What ``segment`` does whatever the model reads."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from modalities.errors import InputError, UsageError
+from pipelines.files import replaced_file
+
+
+def check_stages(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
+    """Raise InputError where a model has no boundaries."""
+    if not model.num_stages:
+        raise InputError(
+            checkpoint,
+            "the model is isotropic: it has no router and no boundaries; give an H-Net with stages",
+        )
+
+
+def check_stage(model: HNetForCausalLM, stage: int, checkpoint: str | Path) -> None:
+    """Raise UsageError where a model has no such stage."""
+    if not 0 <= stage < model.num_stages:
+        raise UsageError(
+            "--stage", f"{checkpoint} has stages 0 to {model.num_stages - 1}; got {stage}"
+        )
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file of numbers, whole or not at all."""
+    with replaced_file(path) as file:
+        file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process (MB); Linux counts KiB, macOS bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
