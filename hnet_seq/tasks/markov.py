@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from hnet_seq.baselines import byte_markov
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
+from hnet_seq.tasks.peak_memory import peak_memory_mb
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.reader import check_hashes, open_shards
@@ -114,7 +117,10 @@ def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
         if args.one_strand:
             raise UsageError("--one-strand", f"is for shards of DNA; these hold {found[0]}")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
+        began = time.monotonic()
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)
+        seconds = time.monotonic() - began
+        print(f"{seconds:.1f} s, peak memory {peak_memory_mb():,.0f} MB", file=sys.stderr)
         return of_bytes, markov_bytes.table(of_bytes)
     if len(found) > 1:
         raise UsageError(

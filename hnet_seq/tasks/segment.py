@@ -30,7 +30,8 @@ from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_win
 from hnet_seq.tasks import segment_text
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from hnet_seq.tasks.byte_documents import is_byte_modality
-from hnet_seq.tasks.segment_common import check_stage, check_stages, peak_memory_mb, write_json
+from hnet_seq.tasks.peak_memory import peak_memory_mb
+from hnet_seq.tasks.segment_common import check_stage, check_stages, write_json
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
 from pipelines.files import check_file, check_folder, replaced_file

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +32,3 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file of numbers, whole or not at all."""
     with replaced_file(path) as file:
         file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def peak_memory_mb() -> float:
-    """Peak resident memory of this process (MB); Linux counts KiB, macOS bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -26,7 +26,8 @@ from hnet_seq.tasks.byte_documents import (
     from_shards,
     is_byte_modality,
 )
-from hnet_seq.tasks.segment_common import check_stage, check_stages, peak_memory_mb, write_json
+from hnet_seq.tasks.peak_memory import peak_memory_mb
+from hnet_seq.tasks.segment_common import check_stage, check_stages, write_json
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.reader import open_shards
