@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element
 from hnet_seq.report.results import Rate
+from hnet_seq.report.units import Unit
 
 _WIDTH = 600.0
 _LEFT, _TOP, _BOTTOM = 52.0, 30.0, 52.0
@@ -29,9 +30,9 @@ def geometric_shares(mean: float, longest: int) -> dict[int, float]:
 
 
 def histogram_chart(
-    observed: Mapping[int, float], control: Mapping[int, float], *, description: str
+    observed: Mapping[int, float], control: Mapping[int, float], unit: Unit, *, description: str
 ) -> Markup:
-    """Bars, with the control as a stepped line over them; x is length in bases."""
+    """Bars, with the control as a stepped line over them; x is length in ``unit``."""
     longest = max(control)
     height, bottom = 300.0, 300.0 - _BOTTOM
     top_share = max([*observed.values(), *control.values()])
@@ -45,7 +46,7 @@ def histogram_chart(
             0.84 * step,
             bottom - y(100 * share),
             "bar",
-            f"{length} bases: {100 * share:.2f}% of chunks",
+            f"{length} {unit.many}: {100 * share:.2f}% of chunks",
         )
         for length, share in observed.items()
         if length <= longest
@@ -59,14 +60,18 @@ def histogram_chart(
         svg.y_axis(y, _LEFT, _WIDTH - 12, "share of chunks (%)"),
         *bars,
         svg.polyline(steps, "control"),
-        svg.x_axis(x, bottom, "chunk length (bases)", wanted=10),
+        svg.x_axis(x, bottom, f"chunk length ({unit.many})", wanted=10),
         _legend([("bar", "the model"), ("control", "boundaries at random")], _WIDTH - 190, 44),
         description=description,
     )
 
 
-def rate_chart(rows: Sequence[Rate], *, description: str) -> Markup:
-    """One line a label: a dot with its 95% interval, and ticks where the controls stand."""
+def rate_chart(rows: Sequence[Rate], unit: Unit, *, measure: str, description: str) -> Markup:
+    """One line a label: a dot with its 95% interval, and ticks where the controls stand.
+
+    Args:
+        measure: what the rates are, such as boundaries per base.
+    """
     left = max(svg.text_width(row.label) for row in rows) + 20
     right, pitch = _WIDTH - 14, 28.0
     bottom = _TOP + pitch * len(rows) + 8
@@ -77,7 +82,7 @@ def rate_chart(rows: Sequence[Rate], *, description: str) -> Markup:
     ticks = x.ticks(6)
     parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in ticks]
     for index, row in enumerate(rows):
-        parts += _rate_row(row, x, _TOP + pitch * (index + 0.5) + 4)
+        parts += _rate_row(row, unit, measure, x, _TOP + pitch * (index + 0.5) + 4)
     legend = [("model", "the model, 95% interval"), ("control", "at random")]
     if any(row.context_control is not None for row in rows):
         legend.append(("context", "expected from the last three bases"))
@@ -85,7 +90,7 @@ def rate_chart(rows: Sequence[Rate], *, description: str) -> Markup:
         _WIDTH,
         bottom + 46,
         *parts,
-        svg.x_axis(x, bottom, "boundaries per base"),
+        svg.x_axis(x, bottom, measure),
         _legend(legend, left, 10, across=True),
         description=description,
     )
@@ -106,15 +111,15 @@ def _values(rows: Sequence[Rate]) -> list[float]:
     ]
 
 
-def _rate_row(row: Rate, x: svg.Scale, y: float) -> list[Markup]:
+def _rate_row(row: Rate, unit: Unit, measure: str, x: svg.Scale, y: float) -> list[Markup]:
     parts = [svg.text(x.start - 10, y + 4, row.label, text_anchor="end", class_="row-name")]
     if row.control is not None:
         parts.append(svg.line(x(row.control), y - 11, x(row.control), y + 11, "control"))
     if row.rate is None:
-        return [*parts, svg.text(x.start + 8, y + 4, "no such bases", class_="tick")]
+        return [*parts, svg.text(x.start + 8, y + 4, f"no such {unit.many}", class_="tick")]
     if row.low is not None and row.high is not None:
         parts.append(svg.line(x(row.low), y, x(row.high), y, "interval"))
-    tip = f"{row.label}: {row.rate:.4f} boundaries per base, {row.bases:,} bases"
+    tip = f"{row.label}: {row.rate:.4f} {measure}, {row.tokens:,} {unit.many}"
     parts.append(svg.circle(x(row.rate), y, 5, "model dot", tip))
     if row.context_control is not None:
         parts.append(_diamond(x(row.context_control), y))

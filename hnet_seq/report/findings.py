@@ -1,4 +1,4 @@
-"""Sections about what the model learned: boundaries along a genome, and classification."""
+"""Sections about what a model of DNA learned: boundaries along a genome, and classification."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hnet_seq.report.html import Markup, element, figure, join, table
 from hnet_seq.report.results import Rate
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.scores import Classification, Score
+from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import command, interval, missing, rate, score
 
 _HOW_TO_READ = (
@@ -31,7 +32,7 @@ def region_section(run: RunData) -> Markup:
     """Genes and boundaries along a stretch of the genome."""
     heading = element("h2", "A stretch of the genome", id="region")
     region = run.region
-    if region is None and run.isotropic:
+    if region is None and (run.isotropic or run.unit is not BASE):
         return join([])
     if region is None:
         note = missing("region.json is missing: no gene region.", _segment_command(run))
@@ -65,7 +66,7 @@ def boundaries_section(run: RunData) -> Markup:
     """Boundary rates by what a base is, each beside its controls."""
     heading = element("h2", "Where chunks begin", id="boundaries")
     found = run.boundaries
-    if found is None and run.isotropic:
+    if found is None and (run.isotropic or run.unit is not BASE):
         return join([])
     if found is None:
         note = missing("boundaries.json is missing: no boundary rates.", _segment_command(run))
@@ -124,12 +125,17 @@ def _rates(title: str, caption: str, rows: list[Rate]) -> Markup:
         head.insert(4, "From last 3 bases")
     numbers = []
     for row in rows:
-        cells = [row.label, rate(row.rate), interval(row.low, row.high), rate(row.control)]
+        cells = [row.label, rate(row.rate), interval(row.low, row.high, BASE), rate(row.control)]
         if context:
             cells.append(rate(row.context_control))
-        numbers.append([*cells, f"{row.bases:,}"])
+        numbers.append([*cells, f"{row.tokens:,}"])
     return figure(
-        rate_chart(rows, description=f"{title}: boundaries per base with 95% intervals"),
+        rate_chart(
+            rows,
+            BASE,
+            measure="boundaries per base",
+            description=f"{title}: boundaries per base with 95% intervals",
+        ),
         f"{caption}{'' if begins_at_zero(rows) else ' (the axis does not begin at 0)'}.",
         table(head, numbers, numeric=range(1, len(head))),
         title=title,
@@ -140,6 +146,8 @@ def classification_section(run: RunData) -> Markup:
     """Scores of classifiers on the model's vectors beside trivial ones."""
     heading = element("h2", "Classification", id="classification")
     found = run.classification
+    if found is None and run.unit is not BASE:
+        return join([])
     if found is None:
         out = command(str(run.path))
         note = missing(

@@ -37,7 +37,7 @@ def headline_rows(run: RunData, baseline: RunData | None) -> list[Row]:
 
 
 def final_bits(run: RunData | None) -> float | None:
-    """Bits per base of the last validation."""
+    """Bits per token of the last validation."""
     if run is None or run.metrics is None or not run.metrics.validation:
         return None
     return run.metrics.validation[-1][1]
@@ -45,44 +45,47 @@ def final_bits(run: RunData | None) -> float | None:
 
 def verdict(run: RunData) -> str:
     """Whether the model beats the best Markov order, with the numbers it is judged by."""
-    final = final_bits(run)
+    final, unit = final_bits(run), run.unit
     if final is None:
-        return "The run has no validation record, so nothing can be said about unseen bases."
+        return f"The run has no validation record, so nothing can be said about unseen {unit.many}."
     if run.masked:
         return (
-            f"The model needs {bits(final)} bits per masked base of sequences it never saw; "
-            "guessing the four bases at equal odds takes 2, and lower is better. It sees both "
-            "sides of a base, so a Markov model of the bases before it is no baseline."
+            f"The model needs {bits(final)} bits per masked {unit.one} of sequences it never saw; "
+            f"{unit.guess}, and lower is better. It sees both sides of a {unit.one}, so a Markov "
+            f"model of the {unit.many} before it is no baseline."
         )
-    said = f"On bases it never saw, the model needs {bits(final)} bits per base"
+    said = f"On {unit.many} it never saw, the model needs {bits(final)} bits per {unit.one}"
     if run.markov is None:
-        return f"{said}; guessing the four bases at equal odds takes 2, and lower is better."
+        return f"{said}; {unit.guess}, and lower is better."
     gap = final - run.markov.best
     best = f"the best Markov model (order {run.markov.best_order}, {bits(run.markov.best)})"
     if abs(gap) < 0.0005:
         return f"{said}: no different from {best}."
     if gap < 0:
         return f"{said}: {bits(-gap)} below {best}. Lower is better."
-    return f"{said}: {bits(gap)} above {best}, so counting short words still predicts better."
+    return (
+        f"{said}: {bits(gap)} above {best}, so counting {unit.short_strings} still predicts better."
+    )
 
 
 def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
     rows = []
     final = final_bits(run)
-    unit = "masked base" if run.masked else "base"
+    many = run.unit.many
+    unit = f"masked {run.unit.one}" if run.masked else run.unit.one
     if run.metrics is not None and final is not None:
         rows.append(
             (
                 f"Validation, bits per {unit}",
                 bits(final),
-                f"lower is better; {run.metrics.scored_tokens or 0:,} held-out bases, after "
-                f"{run.metrics.validation[-1][0]:,.0f} training bases",
+                f"lower is better; {run.metrics.scored_tokens or 0:,} held-out {many}, after "
+                f"{run.metrics.validation[-1][0]:,.0f} training {many}",
             )
         )
         best = run.metrics.best_validation
         if best is not None and best[1] < final - 0.0005:
             rows.append(
-                (f"Best validation, bits per {unit}", bits(best[1]), f"after {best[0]:,.0f} bases")
+                (f"Best validation, bits per {unit}", bits(best[1]), f"after {best[0]:,.0f} {many}")
             )
     if run.markov is not None:
         gap = "" if final is None else f"; the model is at {difference(final - run.markov.best)}"
@@ -101,17 +104,17 @@ def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
 
 
 def _chunks(run: RunData) -> list[Row]:
-    rows = []
+    rows, many = [], run.unit.many
     for index, stage in enumerate(run.metrics.stages if run.metrics else []):
         if not stage.validated_tokens_per_chunk:
             continue
-        unit = "bases" if index == 0 else f"stage {index - 1} chunks"
-        bases = "" if index == 0 else f"; {stage.bases_per_chunk or 0:.2f} bases"
+        unit = many if index == 0 else f"stage {index - 1} chunks"
+        whole = "" if index == 0 else f"; {stage.bases_per_chunk or 0:.2f} {many}"
         rows.append(
             (
                 f"Stage {index}, {unit} per chunk",
                 f"{stage.validated_tokens_per_chunk[-1][1]:.2f}",
-                f"target {stage.target:g}{bases}; on held-out bases",
+                f"target {stage.target:g}{whole}; on held-out {many}",
             )
         )
     return rows
@@ -145,12 +148,12 @@ def _training(run: RunData) -> list[Row]:
         return []
     return [
         (
-            "Training bases",
+            f"Training {run.unit.many}",
             f"{metrics.tokens:,}",
             f"{metrics.step:,} steps, {duration(metrics.seconds)} of training",
         ),
         (
-            "Training speed, bases per second",
+            f"Training speed, {run.unit.many} per second",
             f"{median(metrics.tokens_per_second):,.0f}",
             "median over the run",
         ),

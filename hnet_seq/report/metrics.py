@@ -24,6 +24,17 @@ class StageCurves:
     chunk_lengths: dict[int, int] = field(default_factory=dict)  # at the last validation
 
 
+@dataclass(frozen=True)
+class SourceScore:
+    """The last validation of the documents of one source with one label."""
+
+    source: str
+    label: str
+    bits: float
+    scored_tokens: int
+    tokens_per_chunk: float | None  # of stage 0; None for a model without stages
+
+
 @dataclass
 class Metrics:
     """What a run logged; points are (training tokens, value)."""
@@ -37,6 +48,8 @@ class Metrics:
     seconds: float = 0.0
     stages: list[StageCurves] = field(default_factory=list)
     masked: bool = False  # bits are those of hidden tokens, seen from both sides
+    sources: list[SourceScore] = field(default_factory=list)  # empty where there is one
+    epochs: dict[str, float] = field(default_factory=dict)  # by source; empty where there is one
 
     @property
     def best_validation(self) -> Point | None:
@@ -70,9 +83,15 @@ def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> No
         if record.get("tokens_per_second") is not None:
             metrics.tokens_per_second.append(number_of(record, "tokens_per_second", path, where))
             metrics.seconds += number_of(record, "seconds", path, where)
+        if "epochs" in record:
+            epochs = fields(record, path, where, "epochs", kind=dict)["epochs"]
+            metrics.epochs = {
+                name: number_of(epochs, name, path, f"{where}, epochs") for name in epochs
+            }
     else:
         metrics.validation.append((tokens, bits))
         metrics.scored_tokens = count_of(record, "scored_tokens", path, where)
+        metrics.sources = _sources(record, path, where)
     for index, stage in enumerate(fields(record, path, where, "stages", kind=list)["stages"]):
         place = f"{where}, stage {index}"
         target = number_of(stage, "target", path, place)
@@ -81,6 +100,28 @@ def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> No
         if index == len(metrics.stages):
             metrics.stages.append(StageCurves(target))
         _add_stage(metrics.stages[index], stage, tokens, event, path, place)
+
+
+def _sources(record: dict[str, Any], path: Path, where: str) -> list[SourceScore]:
+    if "sources" not in record:
+        return []
+    found = []
+    for index, row in enumerate(fields(record, path, where, "sources", kind=list)["sources"]):
+        place = f"{where}, sources[{index}]"
+        fields(row, path, place, "source", "label", kind=str)
+        stages = fields(row, path, place, "stages", kind=list)["stages"]
+        found.append(
+            SourceScore(
+                row["source"],
+                row["label"],
+                number_of(row, "bits_per_token", path, place),
+                count_of(row, "scored_tokens", path, place),
+                number_of(stages[0], "tokens_per_chunk", path, f"{place}, stage 0")
+                if stages
+                else None,
+            )
+        )
+    return found
 
 
 def _add_stage(
@@ -100,6 +141,6 @@ def _add_stage(
     for key in counts:
         if not key.isdecimal() or int(key) < 1:
             raise InputError(
-                path, f"chunk_length_histogram: {key!r} is not a length in bases", where=where
+                path, f"chunk_length_histogram: {key!r} is not a length of chunks", where=where
             )
     curves.chunk_lengths = {int(key): count_of(counts, key, path, where) for key in counts}

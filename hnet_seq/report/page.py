@@ -11,6 +11,8 @@ from hnet_seq.report.findings import boundaries_section, classification_section,
 from hnet_seq.report.headline import headline
 from hnet_seq.report.html import Markup, element, scrollable, table
 from hnet_seq.report.run_data import RunData
+from hnet_seq.report.sources import sources_section
+from hnet_seq.report.text_section import text_section
 from hnet_seq.report.training import learning_section, stages_section
 from hnet_seq.report.wording import command, missing
 
@@ -21,9 +23,11 @@ def build_page(run: RunData, baseline: RunData | None = None) -> str:
     sections = [
         headline(run, baseline),
         learning_section(run, baseline),
+        sources_section(run),
         stages_section(run),
         region_section(run),
         boundaries_section(run),
+        text_section(run),
         classification_section(run),
         provenance_section(run),
     ]
@@ -99,6 +103,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for key, value in values.items():
         if isinstance(value, dict):
             rows += _flat(value, f"{prefix}{key}, ")
+        elif isinstance(value, list):
+            rows.append((f"{prefix}{key}", ", ".join(f"{item}" for item in value)))
         else:
             rows.append((f"{prefix}{key}", f"{value}"))
     return rows

@@ -1,4 +1,4 @@
-"""What ``markov`` and ``segment`` left in the run folder: scores, boundary rates, a gene region.
+"""What ``segment`` left in the folder of a run on DNA: boundary rates, a gene region.
 
 Each reader checks what it hands on, so that the drawing code need not.
 """
@@ -15,44 +15,12 @@ from modalities.errors import InputError
 
 
 @dataclass(frozen=True)
-class Markov:
-    """``markov.json``."""
-
-    bits_per_base: dict[int, float]  # by order
-    best_order: int
-    both_strands: bool
-    train_bases: int
-    scored_bases: int
-    smoothing: float
-
-    @property
-    def best(self) -> float:
-        return self.bits_per_base[self.best_order]
-
-
-def read_markov(path: Path) -> Markov:
-    """Raises InputError when the file is not what ``hnet-seq markov`` writes."""
-    content = fields(read_object(path), path, "top level", "orders", kind=list)
-    bits = {
-        count_of(row, "order", path, f"orders[{i}]"): number_of(
-            row, "bits_per_base", path, f"orders[{i}]"
-        )
-        for i, row in enumerate(content["orders"])
-    }
-    best = count_of(content, "best_order", path, "top level")
-    if best not in bits:
-        raise InputError(path, f"best_order {best} is not among the orders; make it again")
-    fields(content, path, "top level", "both_strands")
-    train, scored = (
-        count_of(content, key, path, "top level") for key in ("train_bases", "scored_bases")
-    )
-    smoothing = number_of(content, "smoothing", path, "top level")
-    return Markov(bits, best, bool(content["both_strands"]), train, scored, smoothing)
-
-
-@dataclass(frozen=True)
 class Rate:
-    """Boundaries per base among the bases of one label; None where too few bases can tell."""
+    """How often a chunk begins at the tokens of one kind; None where too few of them can tell.
+
+    Of bases ``rate`` is boundaries per base; of bytes (``text_boundaries.json``) how many times as
+    many boundaries there are as at random. ``control`` is what random boundaries would give.
+    """
 
     label: str
     rate: float | None
@@ -60,7 +28,7 @@ class Rate:
     high: float | None
     control: float | None
     context_control: float | None
-    bases: int
+    tokens: int
 
 
 @dataclass(frozen=True)

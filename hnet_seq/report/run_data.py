@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 from hnet_seq.report.json_files import read_object
+from hnet_seq.report.markov_scores import Markov, read_markov
 from hnet_seq.report.metrics import Metrics, read_metrics
-from hnet_seq.report.results import (
-    Boundaries,
-    Markov,
-    Region,
-    read_boundaries,
-    read_markov,
-    read_region,
-)
+from hnet_seq.report.results import Boundaries, Region, read_boundaries, read_region
 from hnet_seq.report.scores import Classification, read_classification
+from hnet_seq.report.text_boundaries import TextBoundaries, read_text_boundaries
+from hnet_seq.report.units import BASE, BYTE, Unit, unit_of
 from modalities.errors import InputError
 
 T = TypeVar("T")
-
-_SOURCE = re.compile(r"^\s*-?\s*path:\s*(?P<path>\S.*?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,13 +33,34 @@ class RunData:
     markov: Markov | None
     boundaries: Boundaries | None
     region: Region | None
+    text_boundaries: TextBoundaries | None
     classification: Classification | None
 
     @property
-    def shards(self) -> str:
+    def unit(self) -> Unit:
+        """What a token of the run is."""
+        return unit_of(self.provenance)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the run has text or code to cut into words, among bytes."""
+        return self.unit is BYTE
+
+    @cached_property
+    def folders(self) -> dict[str, str]:
+        """Where each source is, by the name that metrics give it; empty if the run does not say."""
+        try:
+            sources = yaml.safe_load(self.config or "")["data"]["sources"]
+            paths = [(source.get("name"), f"{source['path']}") for source in sources]
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+            return {}
+        return {f"{name or path.rstrip('/').split('/')[-1]}": path for name, path in paths}
+
+    @property
+    def shards(self) -> list[str]:
         """Where the run read its data, for commands to copy; a placeholder if it does not say."""
-        found = _SOURCE.search(self.config or "")
-        return found["path"].strip("'\"") if found else "SHARDS"
+        folders = list(dict.fromkeys(self.folders.values())) or ["SHARDS"]
+        return folders[:1] if self.unit is BASE else folders
 
     @property
     def isotropic(self) -> bool:
@@ -79,14 +96,24 @@ def read_run(path: Path) -> RunData:
         return reader(path / name) if (path / name).is_file() else None
 
     metrics = read("metrics.jsonl", read_metrics)
+    provenance = read("run.json", read_object)
+    markov = None if metrics and metrics.masked else read("markov.json", read_markov)
+    unit = unit_of(provenance)
+    if markov is not None and markov.unit != unit.one:
+        raise InputError(
+            path / "markov.json",
+            f"counts {markov.unit}s, and run.json says that a token of the run is a {unit.one}; "
+            "make it again from the shards of the run",
+        )
     return RunData(
         path=path,
         config=read("config.yaml", _read_text),
-        provenance=read("run.json", read_object),
+        provenance=provenance,
         metrics=metrics,
-        markov=None if metrics and metrics.masked else read("markov.json", read_markov),
+        markov=markov,
         boundaries=read("boundaries.json", read_boundaries),
         region=read("region.json", read_region),
+        text_boundaries=read("text_boundaries.json", read_text_boundaries),
         classification=read("classification.json", read_classification),
     )
 

@@ -8,15 +8,14 @@ from hnet_seq.report.headline import final_bits
 from hnet_seq.report.html import Markup, element, figure, join, table
 from hnet_seq.report.metrics import Metrics, StageCurves
 from hnet_seq.report.run_data import RunData
+from hnet_seq.report.units import Unit
 from hnet_seq.report.wording import command, missing, rate
 
-_UNIFORM = 2.0  # bits per base of four equally likely bases
-_LONGEST = 64  # bases: the last bin of metrics.jsonl holds all longer chunks
-_X_NAME = "training bases seen"
+_LONGEST = 64  # tokens: the last bin of metrics.jsonl holds all longer chunks
 
 
 def learning_section(run: RunData, baseline: RunData | None) -> Markup:
-    """Bits per base over the run, against everything there is to compare it with."""
+    """Bits per token over the run, against everything there is to compare it with."""
     parts = [element("h2", "Learning", id="learning")]
     metrics = run.metrics
     if metrics is None or not (metrics.train or metrics.validation):
@@ -32,14 +31,14 @@ def learning_section(run: RunData, baseline: RunData | None) -> Markup:
             parts.append(
                 missing(
                     "No validation record: the shards have no validation split.",
-                    "hnet-seq shard GENOME.fna.gz --out SHARDS --validation last:0.1",
+                    run.unit.unseen,
                 )
             )
     if run.markov is None and not run.masked:
         parts.append(
             missing(
                 "markov.json is missing: no Markov lines.",
-                command("hnet-seq", "markov", run.shards, "--out", str(run.path / "markov.json")),
+                command("hnet-seq", "markov", *run.shards, "--out", str(run.path / "markov.json")),
             )
         )
     if baseline is not None and final_bits(baseline) is None:
@@ -53,6 +52,7 @@ def learning_section(run: RunData, baseline: RunData | None) -> Markup:
 
 
 def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -> Markup:
+    unit = run.unit
     series = [
         Series("training", metrics.train, "train"),
         Series("validation", metrics.validation, "model", dots=True),
@@ -60,7 +60,7 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
     other = baseline.metrics.validation if baseline and baseline.metrics else []
     if other:
         series.insert(1, Series("baseline run", other, "baseline", dots=True))
-    orders = run.markov.bits_per_base if run.markov else {}
+    orders = run.markov.bits if run.markov else {}
     references = [
         Reference(
             f"Markov, order {k}" if k == run.markov.best_order else f"order {k}",
@@ -73,20 +73,23 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
     ]
     seen = [value for curve in series for _, value in curve.points]
     best = [run.markov.best] if run.markov else []
-    # The first steps stand at 3 bits (eight symbols) and would flatten all that matters.
+    # Counting letters comes close to guessing for DNA, and is bits below it for bytes. The first
+    # steps stand above either (DNA at 3 bits: eight symbols) and would flatten all that matters.
+    worst = orders.get(0, unit.uniform)
+    ceiling = worst if worst < unit.uniform - 1 else unit.uniform
     top = max(
-        _UNIFORM + 0.01,
+        ceiling + 0.01,
         *(points[-1][1] for points in (metrics.train, metrics.validation, other) if points),
     )
     compared = (
-        "; dashed lines are Markov models, the dark one the best, which predict a base from "
-        "the k (the order) before it"
+        "; dashed lines are Markov models, the dark one the best, which predict a "
+        f"{unit.one} from the k (the order) before it"
         if orders
         else ""
     )
     hidden = (
-        " Training also asks for bases that were left in sight or replaced, so its line stands "
-        "elsewhere than that of validation, which hides every base that it asks for."
+        f" Training also asks for {unit.many} that were left in sight or replaced, so its line "
+        f"stands elsewhere than that of validation, which hides every {unit.one} that it asks for."
         if run.masked
         else ""
     )
@@ -95,18 +98,18 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
         curve_chart(
             series,
             references,
-            x_name=_X_NAME,
-            y_name="bits per base (lower is better)",
-            y_range=range_around(seen, always=[_UNIFORM, *best], top=top),
-            description="Bits per base against training bases, with Markov models",
+            x_name=_x_name(unit),
+            y_name=f"bits per {unit.one} (lower is better)",
+            y_range=range_around(seen, always=[ceiling, *best], top=top),
+            description=f"Bits per {unit.one} against training {unit.many}, with Markov models",
         ),
-        f"Bits needed per base: pale blue on training windows, dark blue on held-out bases{beside}"
-        f"{compared}; lower is better, 2 is guessing at equal odds, and early values above the "
-        f"frame are cut off.{hidden}",
+        f"Bits needed per {unit.one}: pale blue on training windows, dark blue on held-out "
+        f"{unit.many}{beside}{compared}; lower is better, {unit.uniform:g} is guessing at equal "
+        f"odds, and early values above the frame are cut off.{hidden}",
         join(
             [
                 table(
-                    ("Training bases", "Validation, bits per base"),
+                    (f"Training {unit.many}", f"Validation, bits per {unit.one}"),
                     [(f"{x:,.0f}", f"{y:.4f}") for x, y in metrics.validation],
                     numeric=(0, 1),
                 ),
@@ -116,18 +119,21 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
     )
 
 
+def _x_name(unit: Unit) -> str:
+    return f"training {unit.many} seen"
+
+
 def _markov_table(run: RunData) -> Markup:
-    markov = run.markov
+    markov, unit = run.markov, run.unit
     if markov is None:
         return join([])
-    strands = "both strands" if markov.both_strands else "one strand"
     return table(
-        ("Markov order", "Bits per base"),
-        [(f"{k}", f"{value:.4f}") for k, value in markov.bits_per_base.items()],
-        caption=f"{markov.train_bases:,} training bases counted on {strands}, "
-        f"{markov.scored_bases:,} held-out bases scored, {markov.smoothing:g} added to each count",
+        ("Markov order", f"Bits per {unit.one}"),
+        [(f"{k}", f"{value:.4f}") for k, value in markov.bits.items()],
+        caption=f"{markov.train_tokens:,} training {unit.many} {markov.counted}, "
+        f"{markov.scored_tokens:,} held-out {unit.many} scored, {markov.smoothing}",
         numeric=(0, 1),
-        emphasised=[i for i, k in enumerate(markov.bits_per_base) if k == markov.best_order],
+        emphasised=[i for i, k in enumerate(markov.bits) if k == markov.best_order],
     )
 
 
@@ -143,14 +149,14 @@ def stages_section(run: RunData) -> Markup:
     return element(
         "section",
         heading,
-        _ratio_figure(stages),
-        _probability_figure(stages),
+        _ratio_figure(stages, run.unit),
+        _probability_figure(stages, run.unit),
         *(_length_figure(index, stage, run) for index, stage in enumerate(stages)),
         aria_labelledby="chunks",
     )
 
 
-def _ratio_figure(stages: list[StageCurves]) -> Markup:
+def _ratio_figure(stages: list[StageCurves], unit: Unit) -> Markup:
     series = [
         Series(f"stage {i}", s.tokens_per_chunk or s.validated_tokens_per_chunk, f"stage{i % 3}")
         for i, s in enumerate(stages)
@@ -159,27 +165,27 @@ def _ratio_figure(stages: list[StageCurves]) -> Markup:
         Reference(f"target {s.target:g}", s.target, f"target stage{i % 3}", priority=5)
         for i, s in enumerate(stages)
     ]
-    unit = "bases per chunk" if len(stages) == 1 else "inputs of the stage per chunk"
+    length = f"{unit.many} per chunk" if len(stages) == 1 else "inputs of the stage per chunk"
     return figure(
         curve_chart(
             series,
             targets,
-            x_name=_X_NAME,
-            y_name=unit,
+            x_name=_x_name(unit),
+            y_name=length,
             y_range=range_around(
                 [y for curve in series for _, y in curve.points],
                 always=[s.target for s in stages],
             ),
-            description=f"{unit} against training bases",
+            description=f"{length} against training {unit.many}",
             height=280,
         ),
-        f"Mean chunk length in {'bases' if len(stages) == 1 else 'inputs of each stage'}: the "
+        f"Mean chunk length in {unit.many if len(stages) == 1 else 'inputs of each stage'}: the "
         "solid line should settle near its dashed target, which the training loss pulls it to.",
         title="Compression",
     )
 
 
-def _probability_figure(stages: list[StageCurves]) -> Markup:
+def _probability_figure(stages: list[StageCurves], unit: Unit) -> Markup:
     series = [Series(f"stage {i}", s.boundary_prob, f"stage{i % 3}") for i, s in enumerate(stages)]
     goals = [
         Reference(f"1/target, 1/{s.target:g}", 1 / s.target, f"target stage{i % 3}", priority=5)
@@ -189,16 +195,22 @@ def _probability_figure(stages: list[StageCurves]) -> Markup:
         curve_chart(
             series,
             goals,
-            x_name=_X_NAME,
+            x_name=_x_name(unit),
             y_name="mean boundary probability",
             y_range=(0.0, 1.0),
-            description="Mean boundary probability against training bases",
+            description=f"Mean boundary probability against training {unit.many}",
             height=280,
         ),
         "How sure the router is on average that a chunk begins: dashed is one over the target; "
         "a line stuck at 0 or 1 would mean that it cuts nothing or everything.",
         table(
-            ("Stage", "Target", "Inputs per chunk", "Bases per chunk", "Mean probability"),
+            (
+                "Stage",
+                "Target",
+                "Inputs per chunk",
+                f"{unit.many.capitalize()} per chunk",
+                "Mean probability",
+            ),
             [
                 (
                     f"{i}",
@@ -218,7 +230,7 @@ def _probability_figure(stages: list[StageCurves]) -> Markup:
 
 
 def _length_figure(index: int, stage: StageCurves, run: RunData) -> Markup:
-    title = f"Chunk lengths, stage {index}"
+    title, unit = f"Chunk lengths, stage {index}", run.unit
     if not stage.chunk_lengths or not stage.bases_per_chunk:
         remedy = command("hnet-seq", "pretrain", "--resume", str(run.path))
         return missing(f"{title}: no validation record has them yet.", remedy)
@@ -229,18 +241,19 @@ def _length_figure(index: int, stage: StageCurves, run: RunData) -> Markup:
     rest = sum(share for length, share in observed.items() if length > shown)
     beyond = f" ({100 * rest:.1f}% of chunks are longer than shown)" if rest >= 0.0005 else ""
     if shown >= binned:
-        beyond = f" (the last bar holds all chunks of {binned} bases and more)"
+        beyond = f" (the last bar holds all chunks of {binned} {unit.many} and more)"
     return figure(
         histogram_chart(
             {k: v for k, v in observed.items() if k <= shown},
             {k: v for k, v in control.items() if k <= max(shown, 2)},
+            unit,
             description=f"Share of chunks by length, stage {index}",
         ),
-        f"Lengths of chunks on held-out bases, mean {stage.bases_per_chunk:.2f}: the line is what "
-        "boundaries placed at random at the same rate would give, so bars above it are lengths "
-        f"that the model prefers{beyond}.",
+        f"Lengths of chunks on held-out {unit.many}, mean {stage.bases_per_chunk:.2f}: the line is "
+        "what boundaries placed at random at the same rate would give, so bars above it are "
+        f"lengths that the model prefers{beyond}.",
         table(
-            ("Length (bases)", "Chunks", "Share (%)", "At random (%)"),
+            (f"Length ({unit.many})", "Chunks", "Share (%)", "At random (%)"),
             [
                 (
                     f"{k}",

@@ -5,20 +5,26 @@ from __future__ import annotations
 import shlex
 
 from hnet_seq.report.html import Markup, element
+from hnet_seq.report.units import Unit
 
 
 def bits(value: float) -> str:
-    """Bits per base; the third decimal is about the sampling error of half a million bases."""
+    """Bits per token; the third decimal is about the sampling error of half a million bases."""
     return f"{value:.3f}"
 
 
 def rate(value: float | None) -> str:
-    """Boundaries per base, or a probability."""
+    """Boundaries per token, a share, or a probability."""
     return "\u2013" if value is None else f"{value:.3f}"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    return "too few bases" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+def ratio(value: float | None) -> str:
+    """How many times as much as at random."""
+    return "\u2013" if value is None else f"{value:.2f}"
+
+
+def interval(low: float | None, high: float | None, unit: Unit) -> str:
+    return f"too few {unit.many}" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def score(value: float | None) -> str:
@@ -29,6 +35,11 @@ def score(value: float | None) -> str:
 def difference(value: float) -> str:
     """Signed, three decimals, with a real minus sign."""
     return f"{value:+.3f}".replace("-", "\u2212")
+
+
+def times_read(value: float) -> str:
+    """Passes over a source: two decimals, or two digits where it was hardly begun."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def duration(seconds: float) -> str:

@@ -1,8 +1,9 @@
 """One HTML page about a run: curves, chunks, boundaries along genes, classification, provenance.
 
 The page draws on what lies in the run folder (metrics.jsonl, markov.json, boundaries.json,
-region.json, classification.json, run.json, config.yaml) and says for each piece that is missing
-which command makes it. It is one file that needs no network and no JavaScript.
+region.json, text_boundaries.json, classification.json, run.json, config.yaml) and says for each
+piece that is missing which command makes it. It is worded for what the run reads: bases of DNA, or
+bytes of text and code. It is one file that needs no network and no JavaScript.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import argparse
 from pathlib import Path
 
 from hnet_seq.report.page import build_page
-from hnet_seq.report.run_data import read_run
+from hnet_seq.report.run_data import RunData, read_run
 from hnet_seq.report.summary import summary
+from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file
 
 EXAMPLE = "hnet-seq report run"
@@ -32,15 +34,28 @@ def report(
         the file written.
 
     Raises:
-        InputError: not a run folder, or one of its files is damaged; nothing is written then.
+        InputError: not a run folder, one of its files is damaged, or the two runs do not compare;
+            nothing is written then.
     """
     target = Path(run) / "report.html" if out is None else check_file(out)
-    page = build_page(
-        read_run(Path(run)), read_run(Path(baseline)) if baseline is not None else None
-    )
+    page = build_page(*_read(run, baseline))
     with replaced_file(target) as stream:
         stream.write(page)
     return target
+
+
+def _read(run: str | Path, baseline: str | Path | None) -> tuple[RunData, RunData | None]:
+    this = read_run(Path(run))
+    if baseline is None:
+        return this, None
+    other = read_run(Path(baseline))
+    if other.unit.uniform != this.unit.uniform:
+        raise InputError(
+            baseline,
+            f"predicts {other.unit.symbols}, {run} predicts {this.unit.symbols}: their bits do "
+            "not compare; give a run on the same data",
+        )
+    return this, other
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +68,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     page = report(args.run_folder, args.baseline, args.out)
-    baseline = None if args.baseline is None else read_run(Path(args.baseline))
-    print(summary(read_run(Path(args.run_folder)), baseline))
+    print(summary(*_read(args.run_folder, args.baseline)))
     print(f"\n{page}")
     return 0

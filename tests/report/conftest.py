@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.report.byte_files import BYTE_CONFIG, SOURCES, byte_markov, text_boundaries
+
 
 def write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content))
@@ -231,3 +233,43 @@ def write_run(folder: Path, targets: list[float], level: float) -> None:
     write_json(folder / "boundaries.json", boundary_rates())
     write_json(folder / "region.json", gene_region())
     write_json(folder / "classification.json", classification_scores())
+
+
+@pytest.fixture
+def make_byte_run(tmp_path: Path) -> MakeRun:
+    """Writes a complete folder of a run on ``SOURCES``; ``several=False`` tells of no sources."""
+
+    def make(
+        name: str = "run",
+        *,
+        several: bool = True,
+        unit: str = "byte",
+        modalities: tuple[str, ...] = ("code", "text"),
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.yaml").write_text(BYTE_CONFIG)
+        lines = metrics_lines([4.0], level=2.19)
+        for line in lines:
+            if line["event"] == "train":
+                line |= {"epochs": {"code": 0.0351, "chinese": 3.5}} if several else {}
+                continue
+            line["scored_tokens"] = 235_267
+            if several:
+                line["sources"] = [
+                    {
+                        "source": source,
+                        "label": label,
+                        "bits_per_token": bits,
+                        "scored_tokens": scored,
+                        "stages": [line["stages"][0] | {"tokens_per_chunk": length}],
+                    }
+                    for source, label, bits, scored, length in SOURCES
+                ]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+        write_json(folder / "run.json", {"unit": unit, "modalities": list(modalities)} | PROVENANCE)
+        write_json(folder / "markov.json", byte_markov())
+        write_json(folder / "text_boundaries.json", text_boundaries())
+        return folder
+
+    return make

@@ -1,0 +1,145 @@
+"""The section about the sources of a run: how well each is predicted, cut, and how often read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hnet_seq.report.html import Markup, element, join, table
+from hnet_seq.report.markov_scores import LOW_ORDER, MarkovBits
+from hnet_seq.report.metrics import SourceScore
+from hnet_seq.report.run_data import RunData
+from hnet_seq.report.units import BASE, BYTE
+from hnet_seq.report.wording import bits, times_read
+
+_NONE = "\u2013"
+
+
+@dataclass(frozen=True)
+class _Row:
+    score: SourceScore
+    markov: MarkovBits | None
+    epochs: float | None
+
+    @property
+    def below_markov(self) -> bool:
+        return self.markov is not None and self.score.bits < self.markov.best - 0.0005
+
+
+def sources_section(run: RunData) -> Markup:
+    """A row for each source and label, and one for all; nothing for DNA of one source."""
+    rows = _rows(run)
+    if not rows:
+        return join([])
+    columns = _columns(run, rows)
+    return element(
+        "section",
+        element("h2", "Sources", id="sources"),
+        table(
+            [name for name, _ in columns],
+            [[cell(row) for _, cell in columns] for row in rows],
+            numeric=range(2, len(columns)),
+            emphasised=[index for index, row in enumerate(rows) if row.below_markov],
+        ),
+        element("p", _how_to_read(run, rows), class_="caption"),
+        aria_labelledby="sources",
+    )
+
+
+def _rows(run: RunData) -> list[_Row]:
+    metrics = run.metrics
+    if metrics is None or not metrics.validation:
+        return []
+    if not metrics.sources and run.unit is BASE:
+        return []
+    rows = [
+        _Row(score, _markov(run, score), metrics.epochs.get(score.source))
+        for score in metrics.sources
+    ]
+    stage = next(iter(metrics.stages), None)
+    length = stage.validated_tokens_per_chunk[-1][1] if stage else None
+    name = "all" if rows else next(iter(run.folders), "all")
+    whole = SourceScore(name, "", metrics.validation[-1][1], metrics.scored_tokens or 0, length)
+    return [*rows, _Row(whole, run.markov, None)]
+
+
+def _markov(run: RunData, score: SourceScore) -> MarkovBits | None:
+    folder = run.folders.get(score.source)
+    return None if run.markov is None or folder is None else run.markov.group(folder, score.label)
+
+
+def _columns(run: RunData, rows: list[_Row]) -> list[tuple[str, Callable[[_Row], str]]]:
+    """(heading, cell) of all columns that have something to say."""
+    unit = run.unit
+    columns: list[tuple[str, Callable[[_Row], str]]] = [
+        ("Source", lambda row: row.score.source),
+        ("Label", lambda row: row.score.label or _NONE),
+        (f"{unit.many.capitalize()} scored", lambda row: f"{row.score.scored_tokens:,}"),
+        ("Model", lambda row: bits(row.score.bits)),
+    ]
+    if any(row.markov for row in rows):
+        columns += [
+            (
+                f"Markov, order \u2264 {LOW_ORDER}",
+                lambda row: _order(row.markov, lambda markov: markov.best_low_order),
+            ),
+            (
+                "Markov, any order",
+                lambda row: _order(row.markov, lambda markov: markov.best_order),
+            ),
+        ]
+    if any(row.score.tokens_per_chunk is not None for row in rows):
+        columns.append(
+            (
+                f"{unit.many.capitalize()} per chunk",
+                lambda row: (
+                    _NONE
+                    if row.score.tokens_per_chunk is None
+                    else f"{row.score.tokens_per_chunk:.2f}"
+                ),
+            )
+        )
+    if any(row.epochs is not None for row in rows):
+        columns.append(
+            ("Times read", lambda row: _NONE if row.epochs is None else times_read(row.epochs))
+        )
+    return columns
+
+
+def _order(markov: MarkovBits | None, chosen: Callable[[MarkovBits], int]) -> str:
+    if markov is None:
+        return _NONE
+    order = chosen(markov)
+    return f"{bits(markov.bits[order])} ({order})"
+
+
+def _how_to_read(run: RunData, rows: list[_Row]) -> str:
+    unit = run.unit
+    masked = "masked " if run.masked else ""
+    said = [
+        f"Bits per {masked}{unit.one} on held-out {unit.many} at the last validation: lower is "
+        f"better, {unit.uniform:g} is guessing at equal odds."
+    ]
+    if any(row.markov for row in rows):
+        said.append(
+            "The Markov models were counted on the training data of all sources together; in "
+            "brackets is the order that does best in the row, and rows are in bold where the model "
+            "is below it."
+        )
+    if any(row.score.tokens_per_chunk is not None for row in rows):
+        said.append("Chunks are those of stage 0.")
+    if any(row.epochs is not None for row in rows):
+        said.append(
+            "Times read is how often training has gone through the whole source, all of its "
+            "labels: what is read many times is learned by heart in the end."
+        )
+    scored = run.metrics.scored_tokens if run.metrics else None
+    if run.markov is not None and run.markov.scored_tokens != scored:
+        said.append(
+            f"The Markov models were scored on {run.markov.scored_tokens:,} {unit.many} in all, "
+            "which are not those that the model was: the two compare roughly."
+        )
+    modalities = (run.provenance or {}).get("modalities")
+    if unit is BYTE and isinstance(modalities, list) and "dna_bytes" in modalities:
+        said.append("Of DNA only the four letters are predicted, for which 2 is guessing.")
+    return " ".join(said)

@@ -1,0 +1,158 @@
+"""The section about a model of text and code: at what kinds of bytes its chunks begin."""
+
+from __future__ import annotations
+
+from hnet_seq.report.bars import begins_at_zero, rate_chart
+from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.results import Rate
+from hnet_seq.report.run_data import RunData
+from hnet_seq.report.text_boundaries import SECTIONS, ByteClass, LabelBoundaries, TextBoundaries
+from hnet_seq.report.units import BYTE
+from hnet_seq.report.wording import command, interval, missing, rate, ratio
+
+_MEASURE = "times as many boundaries as at random"
+_HOW_TO_READ = (
+    "In each figure the dot says how many times as many boundaries there are at such bytes as "
+    "there would be if they were placed at random, with its 95% interval. Grey, at 1, is random. "
+    "A kind of byte is notable where the interval leaves 1 out; without an interval it is too rare "
+    "to tell."
+)
+_FIGURES = {
+    "kinds": (
+        "Kinds of bytes",
+        "Every byte is of one kind; a word is a run of letters, digits and underscores, and its "
+        "first byte is its start",
+    ),
+    "places": (
+        "Places",
+        "A byte may be at several places; a continuation byte is one inside a UTF-8 character, "
+        "where no boundary should be if characters are kept whole",
+    ),
+    "multi_byte": (
+        "Inside characters of several bytes",
+        "Of the bytes of characters that take several, such as those of Chinese, the first and "
+        "the later ones, beside boundaries placed at random on these bytes alone",
+    ),
+}
+
+
+def text_section(run: RunData) -> Markup:
+    """Figures over all documents, and a table by label; nothing for a model of DNA."""
+    heading = element("h2", "Where chunks begin in text", id="text")
+    found = run.text_boundaries
+    if found is None and (run.isotropic or run.unit is not BYTE):
+        return join([])
+    if found is None:
+        out = str(run.path)
+        shards = run.shards[0]
+        return element(
+            "section",
+            heading,
+            missing(
+                "text_boundaries.json is missing: no boundaries in text.",
+                command("hnet-seq", "segment", out, "--shards", shards, "--out", out),
+            ),
+            aria_labelledby="text",
+        )
+    return element(
+        "section",
+        heading,
+        element("p", _intro(found)),
+        element("p", _HOW_TO_READ),
+        *(_section_figure(found, section) for section in SECTIONS),
+        _by_label(found),
+        aria_labelledby="text",
+    )
+
+
+def _intro(found: TextBoundaries) -> str:
+    whole = found.everything
+    split = f", the {found.split} split" if found.split else ""
+    per_chunk = f": one in {whole.tokens / whole.boundaries:.2f} bytes" if whole.boundaries else ""
+    return (
+        f"{whole.boundaries:,} boundaries of stage {found.stage} on {whole.tokens:,} bytes of "
+        f"{whole.documents:,} documents ({', '.join(found.inputs)}{split}){per_chunk}. Intervals "
+        f"are of a bootstrap over {whole.units:,} {whole.resampled}."
+    )
+
+
+def _section_figure(found: TextBoundaries, section: str) -> Markup:
+    rows = [_as_rate(row) for row in found.everything.sections[section]]
+    if not any(row.rate is not None for row in rows):
+        return join([])
+    title, caption = _FIGURES[section]
+    shown = [found.everything] if len(found.labels) < 2 else [found.everything, *found.labels]
+    return figure(
+        rate_chart(rows, BYTE, measure=_MEASURE, description=f"{title}: {_MEASURE}"),
+        f"{caption}{'' if begins_at_zero(rows) else ' (the axis does not begin at 0)'}.",
+        join([_numbers(label, label is found.everything, section) for label in shown]),
+        title=title,
+    )
+
+
+def _as_rate(row: ByteClass) -> Rate:
+    control = 1.0 if row.ratio is not None else None
+    return Rate(row.name, row.ratio, row.ratio_low, row.ratio_high, control, None, row.tokens)
+
+
+def _numbers(found: LabelBoundaries, everything: bool, section: str) -> Markup:
+    head = ("", "Of boundaries", "95% interval", "At random", "Ratio", "95% interval", "Bytes")
+    name = "all documents" if everything else _label_name(found)
+    return table(
+        head,
+        [
+            (
+                row.name,
+                rate(row.share),
+                interval(row.low, row.high, BYTE),
+                rate(row.expected),
+                ratio(row.ratio),
+                _ratio_interval(row),
+                f"{row.tokens:,}",
+            )
+            for row in found.sections[section]
+        ],
+        caption=f"{name}: {found.boundaries:,} boundaries, {found.tokens:,} bytes",
+        numeric=range(1, len(head)),
+    )
+
+
+def _ratio_interval(row: ByteClass) -> str:
+    if row.ratio_low is None or row.ratio_high is None:
+        return f"too few {BYTE.many}"
+    return f"{ratio(row.ratio_low)} to {ratio(row.ratio_high)}"
+
+
+def _by_label(found: TextBoundaries) -> Markup:
+    """The ratios side by side, where there are several labels."""
+    if len(found.labels) < 2:
+        return join([])
+    columns = [found.everything, *found.labels]
+    rows = [
+        (cells[0].name, *(ratio(cell.ratio) for cell in cells))
+        for section in SECTIONS
+        for cells in zip(*(label.sections[section] for label in columns), strict=True)
+    ]
+    rows.append(
+        (
+            "bytes per chunk",
+            *(f"{x.tokens / x.boundaries:.2f}" if x.boundaries else ratio(None) for x in columns),
+        )
+    )
+    head = ("", "All", *(_label_name(label) for label in found.labels))
+    return join(
+        [
+            element("h3", "By label"),
+            table(head, rows, numeric=range(1, len(head))),
+            element(
+                "p",
+                f"How many {_MEASURE}, in the documents of each label; the last two kinds are "
+                "counted among the bytes of characters of several bytes.",
+                class_="caption",
+            ),
+        ]
+    )
+
+
+def _label_name(found: LabelBoundaries) -> str:
+    return found.label or "no label"
