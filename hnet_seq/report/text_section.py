@@ -44,13 +44,13 @@ def text_section(run: RunData) -> Markup:
         return join([])
     if found is None:
         out = str(run.path)
-        shards = run.shards[0]
+        shards = [word for folder in run.shards for word in ("--shards", folder)]
         return element(
             "section",
             heading,
             missing(
                 "text_boundaries.json is missing: no boundaries in text.",
-                command("hnet-seq", "segment", out, "--shards", shards, "--out", out),
+                command("hnet-seq", "segment", out, *shards, "--out", out),
             ),
             aria_labelledby="text",
         )

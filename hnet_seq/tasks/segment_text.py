@@ -6,7 +6,8 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,11 @@ def segment_text(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that only models of bytes have."""
     parser.add_argument(
-        "--shards", metavar="DIR", help="text and code: the validation split of shards"
+        "--shards",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="text and code: the validation split of shards; may be repeated",
     )
     parser.add_argument(
         "--show", type=int, default=0, metavar="N", help="text and code: print N stretches, cut"
@@ -119,11 +124,11 @@ def run(args: argparse.Namespace, model: HNetForCausalLM) -> int:
         size += len(document.tokens)
     found = statistics.summary()
     if not found["all"]["bytes"]:
-        raise InputError(args.shards or ", ".join(args.inputs), "has no text to cut")
+        raise InputError(", ".join(args.shards or args.inputs), "has no text to cut")
     if args.out:
         head = {
             "stage": args.stage,
-            "inputs": [Path(path).name for path in args.inputs or [args.shards]],
+            "inputs": [Path(path).name for path in args.inputs or args.shards],
             "split": "validation" if args.shards else None,
             "attention_window": args.attention_window,
         }
@@ -150,14 +155,23 @@ def _documents(
         if modalities.get(modality).complement_table is not None:
             raise UsageError("segment", f"a model of {modality} reads shards; give --shards DIR")
         return from_files(args.inputs, modality, dropped)
-    _, manifest = open_shards(args.shards)
-    if not is_byte_modality(manifest.modality):
-        raise InputError(
-            args.shards, f"holds {manifest.modality}; {args.checkpoint} reads bytes: text or code"
-        )
-    if not manifest.tokens("validation"):
-        raise InputError(args.shards, "has no validation split; shard again with --validation")
-    return from_shards(args.shards, "validation")
+    for location in args.shards:
+        _, manifest = open_shards(location)
+        if not is_byte_modality(manifest.modality):
+            raise InputError(
+                location, f"holds {manifest.modality}; {args.checkpoint} reads bytes: text or code"
+            )
+        if not manifest.tokens("validation"):
+            raise InputError(location, "has no validation split; shard again with --validation")
+    return _of_folders(args.shards)
+
+
+def _of_folders(locations: Sequence[str]) -> Iterator[MarkedDocument]:
+    """Their validation documents; of several folders, those without a label get the folder's."""
+    for location in locations:
+        folder = location.rstrip("/").split("/")[-1] if len(locations) > 1 else ""
+        for document in from_shards(location, "validation"):
+            yield replace(document, label=document.label or folder)
 
 
 def tables(found: dict[str, Any]) -> Iterator[str]:

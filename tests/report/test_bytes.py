@@ -78,7 +78,8 @@ def test_what_is_missing_of_a_run_on_bytes_is_named_with_its_command(
     commands = {
         "metrics.jsonl": "hnet-seq pretrain --resume",
         "markov.json": "hnet-seq markov 'my shards/code' shards/zh --out",
-        "text_boundaries.json": f"hnet-seq segment {run} --shards 'my shards/code' --out {run}",
+        "text_boundaries.json": f"hnet-seq segment {run} --shards 'my shards/code' "
+        f"--shards shards/zh --out {run}",
     }
     assert len(notes) == 1
     assert piece in notes[0]

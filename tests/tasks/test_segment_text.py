@@ -15,6 +15,7 @@ from hnet_seq.analysis.text_examples import MARK
 from hnet_seq.cli import main
 from hnet_seq.tasks.byte_documents import MarkedDocument, from_shards
 from hnet_seq.tasks.segment_text import segment_text
+from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
 from modalities.text import with_markers
 
@@ -216,3 +217,19 @@ def test_a_document_beyond_the_cache_limit_is_named(model: HNetForCausalLM) -> N
         list(segment_text(model, [document], batch_tokens=64, cache_limit=10))
     ((_, found),) = segment_text(model, [document], batch_tokens=64, cache_limit=10, window=8)
     assert found.count(0) > 1
+
+
+def test_documents_of_several_folders_are_told_apart(
+    checkpoint: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("One thing after another.\n" * 40)
+    shard([notes], tmp_path / "prose", modality="text", validation="last:0.5", progress=False)
+    out = tmp_path / "out"
+    command = ["segment", f"{checkpoint}", "--shards", f"{shards}"]
+    assert main([*command, "--shards", f"{tmp_path / 'prose'}/", "--out", f"{out}"]) == 0
+    found = json.loads((out / "text_boundaries.json").read_text())
+    alone = [document.label for document in from_shards(shards, "validation")]
+    assert {label["label"] for label in found["labels"]} == {*alone, "prose"}
+    assert found["inputs"] == ["code", "prose"]
+    assert "prose: 1 documents" in capsys.readouterr().out
