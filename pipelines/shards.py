@@ -133,6 +133,7 @@ class ShardWriter:
         self._shard_size = shard_size
         self._open: _Open | None = None
         self._waiting: dict[str, _Waiting] = {}
+        self._waiting_tokens = 0
         self._blocks_written = 0
         self._tar: TarFile | None = None
         self._columns = _Columns()
@@ -226,8 +227,6 @@ class ShardWriter:
             self._flush(document.label)
             waiting = None
         if not waiting:
-            if sum(w.tokens for w in self._waiting.values()) > _WAITING_BLOCKS * self._block_size:
-                self._flush(max(self._waiting, key=lambda label: self._waiting[label].tokens))
             waiting = self._waiting[document.label] = _Waiting(Spans(document.label, [], [], []))
         waiting.spans.names.append(document.name)
         waiting.spans.starts.append(document.start)
@@ -235,9 +234,13 @@ class ShardWriter:
         # Copies: a view of a long record would keep all of it until the block is full.
         waiting.parts += [part.copy() for part in document.parts]
         waiting.tokens += document.held
+        self._waiting_tokens += document.held
+        if self._waiting_tokens > _WAITING_BLOCKS * self._block_size:
+            self._flush(max(self._waiting, key=lambda label: self._waiting[label].tokens))
 
     def _flush(self, label: str) -> None:
         waiting = self._waiting.pop(label)
+        self._waiting_tokens -= waiting.tokens
         self._write(waiting.spans, np.concatenate(waiting.parts), waiting.tokens)
 
     def _write_part(self, document: _Open, tokens: Tokens, *, ends: bool) -> None:
