@@ -101,7 +101,10 @@ OPTIONS = {
     "shard {genome} --out {tmp}/s --unknown-run 0": "--unknown-run: is 0",
     "shard {genome} --out {tmp}/s --modality rna": "invalid choice: 'rna'",
     "shard {genome} --out {tmp}/s --modality text --keep-soft-mask": "text has no soft-masked",
-    "shard {genome}": "the following arguments are required: --out",
+    "shard {genome}": "--out: is missing",
+    "shard {genome} --out {tmp}/s --workers 0": "--workers: is 0",
+    "shard check": "shard check: give one folder",
+    "shard peek {shards} {shards}": "shard peek: give one folder",
     "segment {model} {genome} --bed {tmp}/b --stage 7": "has stages 0 to 0; got 7",
     "segment {model} {genome} --bed {tmp}/b --left-context -1": "--left-context: must be 0",
     "segment {model} {genome} --bed {tmp}/b --cache-limit nan": "--cache-limit: 'nan'",
@@ -122,6 +125,8 @@ OPTIONS = {
     "classify train {model} --out {tmp}/o": "give --genome, --annotation and --test-region",
     "pretrain nothing --out {tmp}/r": "no experiment of this name",
     "pretrain ecoli_demo --out {tmp}/r": "data.sources: no shards given",
+    "pretrain code_text --data code={shards} --out {tmp}/r": "no shards given for chinese",
+    "pretrain code_text --data kod={shards} --out {tmp}/r": "no source 'kod'; there are: code, ch",
     "pretrain --resume {tmp}/r --out {tmp}/q": "the run folder knows the rest",
 }
 
@@ -135,6 +140,8 @@ def test_options(line: str, good: Good, tmp_path: Path, refused: Refused) -> Non
 MISSING = {
     "shard {none} --out {tmp}/s": "no such file",
     "shard {tmp} --out {tmp}/s": "is a folder",
+    "shard check {none}": "manifest.json: not found",
+    "shard peek {tmp}": "manifest.json: not found",
     "segment {model} {none} --bed {tmp}/b": "no such file",
     "segment {none} {genome} --bed {tmp}/b": "no model.safetensors",
     "segment {model} {genome} --region chr9 --bed {tmp}/b": "no record 'chr9'",
