@@ -22,6 +22,7 @@ FORMAT = 2
 ORDER_VERSION = 2
 SPLITS = ("train", "validation")
 _CHECKSUM = "checksum"
+_LARGEST = 1 << 60  # bytes of a shard; sums of two such numbers have room in an int64
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,8 @@ def _check_shard(path: str | Path, where: str, shard: Shard) -> None:
         )
     if Path(shard.name).name != shard.name:
         raise InputError(path, f"is {shard.name!r}, expected a file name", where=f"{where}.name")
+    if not 0 <= shard.bytes <= _LARGEST:
+        raise InputError(path, f"is {shard.bytes}, no size of a file", where=f"{where}.bytes")
     columns: dict[str, Column] = vars(blocks)
     for name, column in columns.items():
         if len(column) != len(blocks):
@@ -278,6 +281,7 @@ def _check_shard(path: str | Path, where: str, shard: Shard) -> None:
         & (blocks.spans_offset >= 0)
         & (blocks.spans_bytes >= 0)
         & (blocks.spans_offset <= shard.bytes - blocks.spans_bytes)
+        & (blocks.document_tokens > 0)
         & (blocks.position >= 0)
         & (blocks.position <= blocks.document_tokens - blocks.tokens)
         & (blocks.documents > 0)
