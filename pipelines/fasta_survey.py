@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.compression import read_chunks
 
 _NEWLINE = ord("\n")
@@ -75,7 +77,9 @@ class _Survey:
                 position = stop + 1
                 continue
             stop = self._next_header(chunk, position)
-            newlines = chunk.count(b"\n", position, stop)
+            # Compared as numbers: bytes.count is slow for what occurs on every line.
+            line_ends = np.frombuffer(chunk, np.uint8, stop - position, position) == _NEWLINE
+            newlines = int(np.count_nonzero(line_ends))
             self._bases += stop - position - newlines - chunk.count(b"\r", position, stop)
             self._line += newlines
             if stop < len(chunk):

@@ -22,6 +22,7 @@ from pipelines.storage import ShardStore
 _TAR_HEADER = 512  # bytes
 _TAR_NAME = 100  # bytes
 _MAPPED = 64  # shards at once
+_VIEWS = 256  # blocks; a group of the order has 64
 
 
 class BlockReader:
@@ -76,6 +77,7 @@ class BlockReader:
         )
         self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
         self._checked = np.zeros(len(self.blocks), bool)
+        self._views: dict[int, np.ndarray] = {}  # of blocks that were read lately
 
     def _without_damaged(self, chosen: list[np.ndarray]) -> list[np.ndarray]:
         """The rows of every shard that belong to documents of sound shards only."""
@@ -102,16 +104,17 @@ class BlockReader:
 
     def __getstate__(self) -> dict[str, Any]:
         # Each process maps the files for itself.
-        return self.__dict__ | {
-            "_maps": OrderedDict(),
-            "_checked": np.zeros(len(self.blocks), bool),
-        }
+        fresh = {"_maps": OrderedDict(), "_views": {}, "_checked": np.zeros(len(self.blocks), bool)}
+        return self.__dict__ | fresh
 
     def read(self, block: int, offset: int, count: int) -> np.ndarray:
         """(count,) stored uint8 from ``offset`` of a block on, into the blocks after it.
 
         The offset may lie in the blocks before or after it.
         """
+        data = self._views.get(block)
+        if data is not None and 0 <= offset <= len(data) - count:
+            return data[offset : offset + count]
         while offset < 0:
             block -= 1
             offset += int(self.blocks.tokens[block])
@@ -187,6 +190,9 @@ class BlockReader:
             if zlib.crc32(tokens.data) != blocks.crc32[block]:
                 raise self._damaged(block, "bin")
             self._checked[block] = True
+        if len(self._views) >= _VIEWS:
+            self._views.clear()
+        self._views[block] = tokens
         return tokens
 
     def _map(self, block: int) -> np.ndarray:

@@ -108,12 +108,12 @@ class TokenStream:
             shuffle=shuffle,
             reverse_complement=reverse_complement,
         )
-        table = np.full(256, IGNORED, np.int16)
-        for token in modality.scored_tokens:
-            table[token] = token
-            if self.manifest.soft_mask:
-                table[token | SOFT_MASK_BIT] = token
-        self._targets = table
+        scored = modality.scored_tokens
+        # Mostly these are the first of the vocabulary, and one comparison tells; else a table.
+        self._scored = len(scored)
+        self._unscored: np.ndarray | None = None
+        if scored != tuple(range(len(scored))):
+            self._unscored = ~np.isin(np.arange(256), scored)
         # A table for bytes.translate, several times faster here than indexing an array.
         self._complement = modality.complement().tobytes() if reverse_complement else b""
         self.fingerprint = _fingerprint(
@@ -166,7 +166,12 @@ class TokenStream:
         if self.manifest.soft_mask:
             soft_masked = following >= SOFT_MASK_BIT
             stored &= 0xFF ^ SOFT_MASK_BIT
-        targets = self._targets[following]
+            following &= 0xFF ^ SOFT_MASK_BIT
+        targets = following.astype(np.int16)
+        if self._unscored is not None:
+            targets[self._unscored[following]] = IGNORED
+        elif following.max() >= self._scored:
+            targets[following >= self._scored] = IGNORED
         for place in unscored:
             targets[place] = IGNORED
         return Stretch(stored, targets, ends, soft_masked)
