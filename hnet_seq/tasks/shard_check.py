@@ -77,8 +77,6 @@ def _first_of_labels(
 def _shown(manifest: Manifest, document: ShardDocument) -> str:
     text = modalities.get(manifest.modality).decode(document.tokens[:_SHOWN])
     # Control characters would move the cursor; line ends stay.
-    clean = "".join(
-        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    clean = "".join(c if c.isprintable() or c == "\n" else _UNKNOWN for c in text)
     cut = len(document.tokens) > _SHOWN
-    return clean.rstrip("\N{REPLACEMENT CHARACTER}\n") + (" ..." if cut else "")
+    return clean.rstrip(f"{_UNKNOWN}\n") + (" ..." if cut else "")

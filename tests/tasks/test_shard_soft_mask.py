@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hnet_seq.tasks.shard import shard
-from pipelines.batches import TokenBatches, read_documents
+from pipelines.batches import TokenBatches
+from pipelines.shard_documents import read_documents
 
 
 @pytest.mark.parametrize("keep", [False, True])
@@ -16,9 +17,12 @@ def test_runs_of_lower_case_n_are_cut_out_too(tmp_path: Path, keep: bool) -> Non
     (tmp_path / "g.fa").write_text(f">r\n{sequence}\n")
     manifest = shard([tmp_path / "g.fa"], tmp_path / "out", keep_soft_mask=keep, progress=False)
     assert manifest.statistics["dropped_unknown"] == 6000
-    documents = read_documents(tmp_path / "out", "train")
-    assert [len(tokens) for _, tokens in documents] == [400, 400]
-    assert all(tokens.max() < 4 for _, tokens in documents)
+    documents = list(read_documents(tmp_path / "out", "train"))
+    assert [(document.start, len(document.tokens)) for document in documents] == [
+        (0, 400),
+        (6400, 400),
+    ]
+    assert all(document.tokens.max() < 4 for document in documents)
 
 
 def test_soft_masked_targets_weigh_what_they_are_told(tmp_path: Path) -> None:
