@@ -1,0 +1,144 @@
+"""Any number of processes and workers trains on the same global batches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch.distributed
+
+from hnet_seq.tasks.shard import shard
+from hnet_seq.train.feed import Feed
+from modalities import dna
+from pipelines.batches import MixedSource, TokenBatches
+
+STEPS, PER_STEP = 500, 4
+WORKERS = (0, 1, 3)
+MICRO_BATCH, CONTEXT = 128, 64
+# Each process writes the hashes of its own micro-batches, one line a step.
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch.distributed
+from tests.train.test_world_sizes import WORKERS, feed, hashes
+
+if __name__ == "__main__":
+    torch.distributed.init_process_group("gloo")
+    rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    folder = Path(sys.argv[1])
+    for workers in WORKERS:
+        lines = [" ".join(step) for step in hashes(feed(folder, workers, rank, ranks))]
+        (folder / f"{ranks}-{workers}-{rank}.txt").write_text("\\n".join(lines))
+    torch.distributed.destroy_process_group()
+"""
+
+
+def feed(folder: Path, workers: int = 0, rank: int = 0, ranks: int = 1) -> Feed:
+    batches = TokenBatches(
+        [
+            MixedSource(folder / "genome", weight=2),
+            MixedSource(folder / "notes", weight=1),
+        ],
+        context=CONTEXT,
+        batch_tokens=MICRO_BATCH,
+        step_tokens=MICRO_BATCH * PER_STEP,
+        reverse_complement=True,
+        seed=5,
+    )
+    return Feed(batches, PER_STEP, workers, rank, ranks)
+
+
+def hashes(of: Feed) -> list[list[str]]:
+    """Of every micro-batch of every step."""
+    return [
+        [
+            hashlib.sha256(
+                b"|".join(a.tobytes() for a in (b.input_ids, b.targets, b.cu_seqlens))
+            ).hexdigest()
+            for b in step
+        ]
+        for step in of.steps(0, STEPS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("world")
+    rng = np.random.default_rng(0)
+    # dna_bytes reads its other strand too; both sources are read several times in 500 steps.
+    (path / "genome.fa").write_text(f">r\n{dna.decode(rng.integers(0, 4, 40_000, np.uint8))}\n")
+    texts = [bytes(rng.integers(97, 123, n, np.uint8)) for n in rng.integers(5, 900, 60)]
+    (path / "texts").mkdir()
+    for number, text in enumerate(texts):
+        (path / "texts" / f"{number}.txt").write_bytes(text)
+    for out, source, modality in [("genome", "genome.fa", "dna_bytes"), ("notes", "texts", "text")]:
+        shard(
+            [path / source],
+            path / out,
+            modality=modality,
+            block_size=1000,
+            shard_size=9000,
+            progress=False,
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path) -> list[list[str]]:
+    """What one process without workers trains on."""
+    return hashes(feed(folder))
+
+
+def test_no_two_steps_of_the_mixture_are_alike(folder: Path, alone: list[list[str]]) -> None:
+    assert [len(step) for step in alone] == [PER_STEP] * STEPS
+    assert len({digest for step in alone for digest in step}) == PER_STEP * STEPS
+    epochs = feed(folder).source.epochs(STEPS)
+    assert min(epochs.values()) > 2
+
+
+# Three workers on two cores are what is to be tested.
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+@pytest.mark.parametrize("workers", [1, 3])
+def test_workers_do_not_change_a_batch(folder: Path, alone: list[list[str]], workers: int) -> None:
+    assert hashes(feed(folder, workers)) == alone
+
+
+@pytest.mark.skipif(
+    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
+    reason="this build of torch has no gloo",
+)
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_processes_of_a_run_share_out_the_batches_of_one(
+    folder: Path, alone: list[list[str]], ranks: int
+) -> None:
+    (folder / "rank.py").write_text(SCRIPT)
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
+    done = subprocess.run(
+        [sys.executable, *launch, str(folder / "rank.py"), str(folder)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for workers in WORKERS:
+        told = [
+            [line.split() for line in path.read_text().splitlines()]
+            for path in (folder / f"{ranks}-{workers}-{rank}.txt" for rank in range(ranks))
+        ]
+        # Rank r has every ranks-th micro-batch of a step, from the r-th on.
+        together = [
+            [parts[i % ranks][i // ranks] for i in range(PER_STEP)]
+            for parts in zip(*told, strict=True)
+        ]
+        assert together == alone
+
+
+def test_micro_batches_that_cannot_be_dealt_out_evenly_are_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="4 micro-batches a step cannot be dealt out to 3"):
+        feed(folder, ranks=3)
