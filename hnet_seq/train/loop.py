@@ -103,6 +103,10 @@ class Trainer:
     def run(self) -> bool:
         """Train to the end; False when a signal stopped it (a checkpoint was written)."""
         train = self.config.train
+        if not self.folder.complete():
+            # A kill before the first regular one shall leave something to resume from, and a disk
+            # that cannot be written to shall be found now.
+            self.save()
         self.model.train()
         with stop_requests() as stopped, self._progress() as bar:
             for batches in self.train_feed.steps(self.step, train.steps):

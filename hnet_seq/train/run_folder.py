@@ -73,8 +73,10 @@ class RunFolder:
     def save(self, model: HNetLanguageModel, state: dict[str, Any], step: int, keep: int) -> Path:
         """Write a checkpoint completely, then give it its name, then drop the oldest."""
         target = self.checkpoints / f"step-{step:06d}"
+        # What a kill left of writing or dropping another.
+        for stale in self.checkpoints.glob(".step-*"):
+            shutil.rmtree(stale)
         partial = self.checkpoints / f".{target.name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
         model.save_pretrained(partial)
         torch.save(state, partial / _TRAINER)
         for file in partial.iterdir():
@@ -82,8 +84,10 @@ class RunFolder:
                 os.fsync(handle.fileno())
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
-        for old in self._complete()[:-keep]:
-            shutil.rmtree(old)
+        for old in self.complete()[:-keep]:
+            # Renamed first: what is half dropped must not look like a checkpoint.
+            dropped = old.rename(old.with_name(f".{old.name}.dropped"))
+            shutil.rmtree(dropped)
         return target
 
     def latest(self) -> Path:
@@ -92,9 +96,12 @@ class RunFolder:
         Raises:
             InputError: there is none.
         """
-        complete = self._complete()
+        complete = self.complete()
         if not complete:
-            raise InputError(self.checkpoints, "no complete checkpoint to resume from")
+            raise InputError(
+                self.checkpoints,
+                "no complete checkpoint to resume from; remove the run folder and begin again",
+            )
         return complete[-1]
 
     def load_state(self, checkpoint: Path) -> dict[str, Any]:
@@ -106,7 +113,8 @@ class RunFolder:
             raise InputError(checkpoint / _TRAINER, f"not a readable state: {message}") from error
         return state
 
-    def _complete(self) -> list[Path]:
+    def complete(self) -> list[Path]:
+        """The checkpoints that are whole, oldest first."""
         # Past a million steps the names no longer sort as their numbers do.
         return sorted(
             (path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}")),
