@@ -29,11 +29,11 @@ LENGTHS = [70, 30, 1, 55, 90, 44]
 def _batch(seed: int = 0) -> PackedBatch:
     random = np.random.default_rng(seed)
     total = sum(LENGTHS)
-    targets = random.integers(0, 4, total)
+    targets = random.integers(0, 4, total, np.int16)
     targets[random.random(total) < 0.1] = IGNORED
     bounds = np.cumsum([0, *LENGTHS]).astype(np.int32)
     weights = random.random(total).astype(np.float32)
-    return PackedBatch(random.integers(0, 4, total), targets, bounds, weights, 0)
+    return PackedBatch(random.integers(0, 4, total, np.uint8), targets, bounds, weights)
 
 
 @contextmanager
@@ -121,9 +121,9 @@ def test_a_batch_is_given_up_before_its_inner_network_runs() -> None:
     model.backbone.main_network.register_forward_hook(lambda *_: inner.append(1))
     batch = _batch()
     with pytest.raises(OverBudget), chunk_budget(model, [20]):
-        model(torch.from_numpy(batch.input_ids), torch.from_numpy(batch.cu_seqlens))
+        model(torch.from_numpy(batch.input_ids).long(), torch.from_numpy(batch.cu_seqlens))
     assert not inner
-    model(torch.from_numpy(batch.input_ids), torch.from_numpy(batch.cu_seqlens))
+    model(torch.from_numpy(batch.input_ids).long(), torch.from_numpy(batch.cu_seqlens))
     assert inner, "outside the block there is no bound"
 
 
@@ -141,7 +141,7 @@ def test_pieces_are_whole_sequences_in_order_and_few() -> None:
     batch = _batch()
 
     def forward(piece: PackedBatch) -> object:
-        return model(torch.from_numpy(piece.input_ids), torch.from_numpy(piece.cu_seqlens))
+        return model(torch.from_numpy(piece.input_ids).long(), torch.from_numpy(piece.cu_seqlens))
 
     pieces = fit(model, batch, [60], forward)
     lengths = [np.diff(piece.cu_seqlens).tolist() for piece, _ in pieces]
