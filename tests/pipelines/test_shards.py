@@ -184,6 +184,19 @@ def test_a_document_given_in_pieces_is_written_as_if_given_whole(
     assert blocks.tokens.max() <= block_size
 
 
+def test_a_long_document_is_written_as_it_comes(tmp_path: Path) -> None:
+    """What is held of it is a block at most, whatever its length."""
+    with ShardWriter(tmp_path, "train", block_size=100, shard_size=10_000) as writer:
+        writer.begin("x")
+        for number in range(300):
+            writer.append(np.zeros(70, np.uint8))
+            assert writer._open is not None
+            assert writer._open.held <= 100
+            assert writer._blocks_written == max(0, (70 * (number + 1) - 1) // 100)
+        writer.end()
+    assert all_blocks(writer.shards).document_tokens.tolist() == [21_000] * 210
+
+
 def test_a_block_holds_documents_of_one_label(tmp_path: Path) -> None:
     items = documents(*[10] * 60, 120, 130, labels=["de", "en", ""])
     shards = write(tmp_path, items, shard_size=10_000)

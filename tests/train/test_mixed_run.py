@@ -43,14 +43,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _config(folders: Path, *overrides: str, **labels: list[str]) -> ExperimentConfig:
+def _config(
+    folders: Path, *overrides: str, experiment: str = "ecoli_demo", **labels: list[str]
+) -> ExperimentConfig:
     sources = [
         f"{{name: {name}, path: '{folders / name}', weight: {weight}, "
         f"labels: {labels.get(name, [])}}}"
         for name, weight in WEIGHTS.items()
     ]
     data = f"data.sources=[{', '.join(sources)}]"
-    return load_experiment("ecoli_demo", [*TINY, data, *overrides])
+    return load_experiment(experiment, [*TINY, data, *overrides])
 
 
 def _validation(run: Path) -> list[dict[str, Any]]:
@@ -101,6 +103,20 @@ def test_the_log_tells_how_often_each_source_was_read(folders: Path, tmp_path: P
     assert pretrain(config, tmp_path / "one", device="cpu")
     assert all("epochs" not in record for record in metrics(tmp_path / "one"))
     assert all("epoch" in r for r in metrics(tmp_path / "one") if r["event"] == "train")
+
+
+def test_a_masked_run_mixes_too(folders: Path, tmp_path: Path) -> None:
+    config = _config(folders, experiment="ecoli_masked")
+    plain = training_batches(_config(folders, experiment="ecoli_demo"))
+    masked = training_batches(config)
+    assert masked.mixture.shares == plain.mixture.shares == [0.75, 0.25]
+    for k in range(4):
+        asked = masked[k].targets >= 0
+        assert (masked[k].targets[asked] == plain[k].input_ids[asked]).all()
+        assert (masked[k].input_ids[~asked] == plain[k].input_ids[~asked]).all()
+    assert pretrain(config, tmp_path / "run", device="cpu")
+    parts = _validation(tmp_path / "run")[-1]["sources"]
+    assert [part["label"] for part in parts] == ["exon", "intron", ""]
 
 
 def test_validation_of_all_is_that_of_the_parts_for_any_model(folders: Path) -> None:
