@@ -176,6 +176,8 @@ class TokenBatches:
 
     def _shares(self, start: int, stop: int) -> list[tuple[int, int, int]]:
         """Source and stretch of its stream, for tokens ``start`` to ``stop`` of the steps."""
+        if len(self.streams) == 1:
+            return [(0, start, stop)]
         step = start // self.step_tokens
         place = step * self.step_tokens  # where the source's share of the step begins
         before = self.mixture.counts(place)

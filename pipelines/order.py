@@ -69,13 +69,9 @@ class _Epoch(NamedTuple):
 
 
 class _Group(NamedTuple):
-    # Lists: single values are read far more often than whole columns.
-    block: list[int]
-    offset: list[int]
-    tokens: list[int]
-    before: list[int]
-    after: list[int]
-    flip: list[bool]
+    # Block, offset, tokens, before, after and flip of each window, as a Slice has them. Rows of
+    # plain values: single windows are asked for far more often than whole columns.
+    windows: list[tuple[int, int, int, int, int, bool]]
     ends: list[int]  # running total of tokens
 
 
@@ -125,22 +121,12 @@ class Order:
             number = bisect_right(group_ends, within)
             base = epoch * self.tokens_per_epoch + (group_ends[number - 1] if number else 0)
             group = self._group(epoch, number)
-            for window in range(bisect_right(group.ends, start - base), len(group.ends)):
-                tokens = group.tokens[window]
-                end = base + group.ends[window]
-                begin = end - tokens
-                until = min(stop, end)
-                yield Slice(
-                    epoch,
-                    group.block[window],
-                    group.offset[window],
-                    tokens,
-                    group.before[window],
-                    group.after[window],
-                    group.flip[window],
-                    start - begin,
-                    until - begin,
-                )
+            windows, ends = group
+            for place in range(bisect_right(ends, start - base), len(ends)):
+                window, end = windows[place], base + ends[place]
+                begin = end - window[2]
+                until = end if end < stop else stop
+                yield Slice(epoch, *window, start - begin, until - begin)
                 start = until
                 if start == stop:
                     return
@@ -198,15 +184,9 @@ class Order:
                 _random(windows, self._seed, epoch, f"windows/{number}"), kind="stable"
             )
         tokens = end - start
-        group = _Group(
-            block=block[order].tolist(),
-            offset=offset[order].tolist(),
-            tokens=tokens[order].tolist(),
-            before=start[order].tolist(),
-            after=(length - end)[order].tolist(),
-            flip=flip[order].tolist(),
-            ends=np.cumsum(tokens[order]).tolist(),
-        )
+        columns = (block, offset, tokens, start, length - end, flip)
+        rows = list(zip(*(column[order].tolist() for column in columns), strict=True))
+        group = _Group(rows, np.cumsum(tokens[order]).tolist())
         return _remember(self._groups, (epoch, number), group)
 
 

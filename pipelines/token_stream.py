@@ -145,33 +145,35 @@ class TokenStream:
     def read(self, start: int, stop: int) -> Stretch:
         """Tokens ``start`` to ``stop`` of the stream; windows at the edges are cut in two."""
         parts = list(self._order.slices(start, stop))
-        carried = [self._carried(part) for part in parts]
+        carried = [self._carried(part) for part in parts] if self._carry_over else [0] * len(parts)
         total = stop - start + sum(carried)
-        stored, following = np.empty(total, np.uint8), np.empty(total, np.uint8)
+        stored, targets = np.empty(total, np.uint8), np.empty(total, np.int16)
         ends, unscored, done = [], [], 0
         for part, carry in zip(parts, carried, strict=True):
             sequence = self._sequence(part, carry)
             size = part.end - part.begin + carry
-            stored[done : done + size] = sequence[:size]
-            next_tokens = sequence[1 : size + 1]
-            following[done : done + len(next_tokens)] = next_tokens
+            end = done + size
+            if len(sequence) > size:
+                stored[done:end] = sequence[:size]
+                targets[done:end] = sequence[1:]
+            else:
+                stored[done:end] = sequence
+                targets[done : end - 1] = sequence[1:]
+                targets[end - 1] = 0
+                unscored.append(slice(end - 1, end))
             if carry:
                 unscored.append(slice(done, done + carry))
-            done += size
-            if len(next_tokens) < size:
-                following[done - 1] = 0
-                unscored.append(slice(done - 1, done))
+            done = end
             ends.append(done)
         soft_masked = None
         if self.manifest.soft_mask:
-            soft_masked = following >= SOFT_MASK_BIT
+            soft_masked = targets >= SOFT_MASK_BIT
             stored &= 0xFF ^ SOFT_MASK_BIT
-            following &= 0xFF ^ SOFT_MASK_BIT
-        targets = following.astype(np.int16)
+            targets &= 0xFF ^ SOFT_MASK_BIT
         if self._unscored is not None:
-            targets[self._unscored[following]] = IGNORED
-        elif following.max() >= self._scored:
-            targets[following >= self._scored] = IGNORED
+            targets[self._unscored[targets]] = IGNORED
+        elif self._scored < 256 and np.maximum.reduce(targets) >= self._scored:
+            np.copyto(targets, IGNORED, where=targets >= self._scored)
         for place in unscored:
             targets[place] = IGNORED
         return Stretch(stored, targets, ends, soft_masked)
@@ -185,14 +187,17 @@ class TokenStream:
     def _sequence(self, part: Slice, carry: int) -> np.ndarray:
         """Stored tokens: those carried over, the part of a window, and one more if there is one."""
         has_next = part.after > 0
-        first, last = part.begin - carry, min(part.end + 1, part.window_tokens + has_next)
+        first, last = part.begin - carry, part.end + 1
+        if part.end == part.window_tokens and not has_next:
+            last = part.end
         if not part.flip:
             return self._reader.read(part.block, part.offset + first, last - first)
         # Read from its end, the window begins with the token after it.
         begin = part.offset + part.window_tokens + has_next - last
         sequence = self._reader.read(part.block, begin, last - first)
         other = sequence.tobytes().translate(self._complement)
-        return np.frombuffer(other, np.uint8)[::-1]
+        # Turned round once: copying backwards is several times slower, and it is copied twice.
+        return np.frombuffer(other, np.uint8)[::-1].copy()
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
