@@ -39,6 +39,7 @@ def read_parquet(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument |
             is an error.
     """
     path = unit.paths[0]
+    shown, stem = printable(path), unit.name_of(path)
     with _open(path) as file:
         columns = _columns(file.schema_arrow, path, options)
         row = sum(file.metadata.row_group(index).num_rows for index in range(unit.start))
@@ -51,9 +52,8 @@ def read_parquet(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument |
         for batch in _caught(batches, path):
             for fields in _rows(batch, options.text_field):
                 row += 1
-                name = f"{unit.name_of(path)}@{row}"
+                name = f"{stem}@{row}"
                 where = partial("row {}".format, row)
-                shown = printable(path)
                 try:
                     yield raw_document(fields, options, file=shown, name=name, where=where)
                 except Broken as error:
