@@ -135,6 +135,20 @@ def _add_documents(group: Any) -> None:
         "--min-bytes", type=int, default=default.min_bytes, help="drop shorter (%(default)s)"
     )
     group.add_argument("--max-bytes", type=int, help="drop longer")
+    group.add_argument(
+        "--mean-line",
+        type=int,
+        default=default.mean_line,
+        metavar="BYTES",
+        help="code with longer lines on average is minified (%(default)s)",
+    )
+    group.add_argument(
+        "--longest-line",
+        type=int,
+        default=default.longest_line,
+        metavar="BYTES",
+        help="code with a longer line is minified (%(default)s)",
+    )
     group.add_argument("--keep-generated", action="store_true", help="code that programs wrote")
     group.add_argument("--keep-minified", action="store_true", help="code without line breaks")
     group.add_argument(
@@ -157,7 +171,8 @@ def options_from(args: argparse.Namespace) -> dict[str, Any]:
         }
         plain = (
             *("duplicates", "invalid_utf8", "broken_lines", "line_ends", "similarity"),
-            *("text_field", "min_bytes", "max_bytes", "keep_generated", "keep_minified", "header"),
+            *("text_field", "min_bytes", "max_bytes", "mean_line", "longest_line"),
+            *("keep_generated", "keep_minified", "header"),
         )
         values |= {name: getattr(args, name) for name in plain}
         chosen["documents"] = DocumentOptions(modality=args.modality, **values)
