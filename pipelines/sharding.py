@@ -76,6 +76,17 @@ def progress_bar(label: str, total: int | None, *, progress: bool) -> tqdm[None]
     )
 
 
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that end when this one does, however it does."""
+    return ProcessPoolExecutor(
+        workers,
+        # Not forked: a fork copies the locks that other threads hold.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_watch_parent,
+        initargs=(os.getpid(),),
+    )
+
+
 def _ignore(_count: int) -> None:
     """Another process has no bar."""
 
@@ -96,9 +107,7 @@ def _run_apart(
     done: dict[int, UnitResult],
     bar: tqdm[None],
 ) -> None:
-    # Not forked: a fork copies the locks that other threads hold.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_watch_parent)
+    pool = worker_pool(workers)
     try:
         running: dict[Future[UnitResult], int] = {
             pool.submit(_make, jobs[number], staging, number): number for number in left
@@ -135,9 +144,11 @@ def _run_apart(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _watch_parent() -> None:
-    """End this process when the one that started it is gone: a kill -9 leaves no orphans."""
-    parent = os.getppid()
+def _watch_parent(parent: int) -> None:
+    """End this process when the one that started it is gone: a kill -9 leaves no orphans.
+
+    ``parent`` is told by the parent: it may be gone before this process can ask who it is.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

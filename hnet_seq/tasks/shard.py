@@ -12,9 +12,7 @@ import argparse
 import hashlib
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +38,7 @@ from pipelines.known_stretches import UNKNOWN_RUN, check_run
 from pipelines.manifest import FORMAT, Manifest, Source
 from pipelines.region_labels import keep_intervals, label_intervals
 from pipelines.shard_folder import staged_folder
-from pipelines.sharding import Job, added, progress_bar, run_jobs
+from pipelines.sharding import Job, added, progress_bar, run_jobs, worker_pool
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, check_sizes
 from pipelines.split import plan_split
 
@@ -247,7 +245,7 @@ def _signatures(
                 found.append(signatures(unit, options))
                 bar.update(unit.bytes)
             return found
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with worker_pool(workers) as pool:
             results = pool.map(signatures, units, [options] * len(units))
             for unit, result in zip(units, results, strict=True):
                 found.append(result)

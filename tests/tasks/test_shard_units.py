@@ -211,6 +211,17 @@ def test_a_killed_call_is_gone_on_with(
     assert not (tmp_path / ".s.partial").exists()
 
 
+def test_a_worker_ends_whose_parent_was_gone_before_it_looked() -> None:
+    script = (
+        "import sys, time; from pipelines.sharding import _watch_parent; "
+        "_watch_parent(int(sys.argv[1])); time.sleep(600)"
+    )
+    # This process is the parent of that one, and told it of another.
+    command = [sys.executable, "-c", script, str(os.getpid() + 1)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 @pytest.mark.parametrize("change", ["content", "time", "option", "order"])
 def test_after_a_kill_changed_inputs_or_options_start_anew(
     tmp_path: Path, genome: list[Path], monkeypatch: pytest.MonkeyPatch, change: str
