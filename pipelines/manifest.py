@@ -198,6 +198,15 @@ class Manifest:
             _check_shard(path, f"shards[{number}]", shard)
         for split in SPLITS:
             self._check_continuation(path, split)
+        for number, shard in enumerate(self.shards):
+            blocks = shard.blocks
+            parts = (blocks.documents > 1) & (blocks.document_tokens != blocks.tokens)
+            if parts.any():
+                raise InputError(
+                    path,
+                    "has several documents and is a part of one; make the shards again",
+                    where=f"shards[{number}].blocks[{int(np.argmax(parts))}]",
+                )
 
     def _check_vocabulary(self, path: str | Path) -> None:
         if not 0 < self.vocab_size <= 256:
@@ -257,6 +266,8 @@ def _check_shard(path: str | Path, where: str, shard: Shard) -> None:
         )
     if Path(shard.name).name != shard.name:
         raise InputError(path, f"is {shard.name!r}, expected a file name", where=f"{where}.name")
+    if not shard.key.isascii():
+        raise InputError(path, f"is {shard.key!r}, expected ASCII", where=f"{where}.key")
     if not 0 <= shard.bytes <= _LARGEST:
         raise InputError(path, f"is {shard.bytes}, no size of a file", where=f"{where}.bytes")
     columns: dict[str, Column] = vars(blocks)

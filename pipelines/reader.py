@@ -162,6 +162,8 @@ class BlockReader:
                 *np.array([[*row, blocks.document_tokens[block]]], np.int64).T,
             )
         tokens = np.array(self.spans(block).tokens, np.int64)
+        if len(tokens) != blocks.documents[block] or tokens.sum() != blocks.tokens[block]:
+            raise self._damaged(block, "json")
         zeros = np.zeros(len(tokens), np.int64)
         return Pieces(zeros + block, np.cumsum(tokens) - tokens, zeros, tokens, tokens)
 

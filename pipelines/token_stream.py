@@ -108,12 +108,7 @@ class TokenStream:
             shuffle=shuffle,
             reverse_complement=reverse_complement,
         )
-        scored = modality.scored_tokens
-        # Mostly these are the first of the vocabulary, and one comparison tells; else a table.
-        self._scored = len(scored)
-        self._unscored: np.ndarray | None = None
-        if scored != tuple(range(len(scored))):
-            self._unscored = ~np.isin(np.arange(256), scored)
+        self._scored = _runs(modality.scored_tokens)
         # A table for bytes.translate, several times faster here than indexing an array.
         self._complement = modality.complement().tobytes() if reverse_complement else b""
         self.fingerprint = _fingerprint(
@@ -170,13 +165,23 @@ class TokenStream:
             soft_masked = targets >= SOFT_MASK_BIT
             stored &= 0xFF ^ SOFT_MASK_BIT
             targets &= 0xFF ^ SOFT_MASK_BIT
-        if self._unscored is not None:
-            targets[self._unscored[targets]] = IGNORED
-        elif self._scored < 256 and np.maximum.reduce(targets) >= self._scored:
-            np.copyto(targets, IGNORED, where=targets >= self._scored)
+        self._ignore_unscored(targets)
         for place in unscored:
             targets[place] = IGNORED
         return Stretch(stored, targets, ends, soft_masked)
+
+    def _ignore_unscored(self, targets: np.ndarray) -> None:
+        (lowest, highest), *_ = self._scored
+        # Mostly those are the first of the vocabulary, and one pass tells that all are scored.
+        if not lowest and (highest == 255 or np.maximum.reduce(targets) <= highest):
+            return
+        tokens = targets.astype(np.uint8)
+        scored = np.zeros(len(tokens), bool)
+        for first, last in self._scored:
+            # What is below the first wraps round, and is above the last then.
+            scored |= tokens - np.uint8(first) <= last - first
+        if not scored.all():
+            np.copyto(targets, IGNORED, where=~scored)
 
     def _carried(self, part: Slice) -> int:
         """Tokens that its sequence reads again before its own, as far as there are any."""
@@ -198,6 +203,17 @@ class TokenStream:
         other = sequence.tobytes().translate(self._complement)
         # Turned round once: copying backwards is several times slower, and it is copied twice.
         return np.frombuffer(other, np.uint8)[::-1].copy()
+
+
+def _runs(tokens: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last of each run of tokens that follow each other."""
+    runs: list[tuple[int, int]] = []
+    for token in sorted(tokens):
+        if runs and token == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], token)
+        else:
+            runs.append((token, token))
+    return runs
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
