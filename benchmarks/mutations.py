@@ -1,5 +1,8 @@
 """Random damage to shards and manifests: found, or read exactly; never silently different.
 
+Half of the mutations damage the bytes of a file. The others edit a value of the manifest and make
+its checksum fit, as a program with a defect would: what the file says must still hold together.
+
     python benchmarks/mutations.py [--count 10000] [--seed 0]
 
 tests/pipelines/test_mutations.py runs some hundreds of them.
@@ -8,17 +11,20 @@ tests/pipelines/test_mutations.py runs some hundreds of them.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
 from pipelines.batches import TokenBatches
+from pipelines.manifest import _CHECKSUM, MANIFEST, _checksum
 from pipelines.shard_documents import read_documents
 
 Mutation = Callable[[bytearray, np.random.Generator], None]
@@ -72,6 +78,33 @@ MUTATIONS: tuple[Mutation, ...] = (
 )
 
 
+def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a JSON value, as keys and indices."""
+    if at:
+        yield at
+    if isinstance(value, dict | list):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places(child, (*at, key))
+
+
+def _edited(value: Any, draw: np.random.Generator) -> Any:
+    """Something else of its kind, or of another kind."""
+    others: list[Any] = [None, -1, 1 << 40, 1 << 63, 0.5, "", "../x", "\0", "\ud800", [], {}, True]
+    if type(value) is int:
+        others += 4 * [value + 1, value - 1, 2 * value, -value]
+    elif isinstance(value, str):
+        others += 4 * [value[:-1], value.upper(), value + "x"]
+    elif isinstance(value, list):
+        others += 4 * [value[:-1], value[1:], value[::-1], value + value[-1:], [*value, None]]
+    elif isinstance(value, dict):
+        keys = sorted(value)
+        others += 4 * [{key: value[key] for key in keys[1:]}, value | {"more": 1}]
+    return others[int(draw.integers(len(others)))]
+
+
+_BELIEVED = {("soft_mask",), ("shards",)}
+
+
 class Damage:
     """A small folder of shards, what it reads as, and what becomes of it when it is damaged."""
 
@@ -93,11 +126,30 @@ class Damage:
             shard_size=4000,
             progress=False,
         )
+        manifest = json.loads((self.folder / MANIFEST).read_text())
+        self._manifest = {key: manifest[key] for key in manifest if key != _CHECKSUM}
+        # Nothing else tells what bit 7 of a token means, or that there were more shards.
+        self._editable = [at for at in _places(self._manifest) if at not in _BELIEVED]
         self._before = {path: path.read_bytes() for path in self.folder.iterdir()}
         self._whole = self._read()
 
+    def try_edit(self, draw: np.random.Generator) -> str:
+        """Edit a value of the manifest, read everything, mend the file.
+
+        Returns, Raises:
+            as :meth:`try_one`.
+        """
+        manifest = json.loads(json.dumps(self._manifest))
+        *path, last = self._editable[int(draw.integers(len(self._editable)))]
+        owner = manifest
+        for key in path:
+            owner = owner[key]
+        owner[last] = _edited(owner[last], draw)
+        text = json.dumps(manifest | {_CHECKSUM: _checksum(manifest)})
+        return self._try(self.folder / MANIFEST, text.encode(), f"{(*path, last)}")
+
     def try_one(self, draw: np.random.Generator) -> str:
-        """Damage a file, read everything, mend the file.
+        """Damage the bytes of a file, read everything, mend the file.
 
         Returns:
             "detected" or "read exactly".
@@ -110,8 +162,11 @@ class Damage:
         mutation = MUTATIONS[int(draw.integers(len(MUTATIONS)))]
         data = bytearray(self._before[path])
         mutation(data, draw)
-        path.write_bytes(data)
+        return self._try(path, bytes(data), mutation.__name__)
+
+    def _try(self, path: Path, data: bytes, what: str) -> str:
         found, said = None, ""
+        path.write_bytes(data)
         try:
             found = self._read()
         except InputError as error:
@@ -119,9 +174,11 @@ class Damage:
         finally:
             path.write_bytes(self._before[path])
         if found is None:
-            assert path.name in said, f"{mutation.__name__}: {said}"
+            # A manifest may name a shard that is not there.
+            named = self.folder if path.name == MANIFEST else path
+            assert str(named) in said, f"{what}: {said}"
             return "detected"
-        assert found == self._whole, f"{mutation.__name__} of {path.name} changed what is read"
+        assert found == self._whole, f"{what} of {path.name} changed what is read"
         return "read exactly"
 
     def _read(self) -> list[bytes]:
@@ -146,10 +203,14 @@ def main() -> None:
     draw = np.random.default_rng(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         damage = Damage(Path(folder))
-        outcomes = Counter(damage.try_one(draw) for _ in range(args.count))
+        outcomes = Counter(
+            f"{kind}: {attempt(draw)}"
+            for _ in range(args.count // 2)
+            for kind, attempt in (("bytes", damage.try_one), ("values", damage.try_edit))
+        )
         shutil.rmtree(damage.folder)
     for outcome, count in outcomes.most_common():
-        print(f"{outcome:14s} {count:,}")
+        print(f"{outcome:22s} {count:,}")
 
 
 if __name__ == "__main__":

@@ -31,3 +31,14 @@ def test_damage_is_found_or_harmless(mutations: ModuleType, tmp_path: Path) -> N
     # The padding of a tar may change without harm; most of it is data.
     assert outcomes.count("detected") > 200
     assert set(outcomes) <= {"detected", "read exactly"}
+
+
+def test_a_manifest_that_contradicts_itself_or_the_shards_is_found(
+    mutations: ModuleType, tmp_path: Path
+) -> None:
+    damage = mutations.Damage(tmp_path)
+    draw = np.random.default_rng(2)
+    outcomes = [damage.try_edit(draw) for _ in range(400)]
+    # What was counted and which options there were can be anything.
+    assert outcomes.count("detected") > 200
+    assert set(outcomes) <= {"detected", "read exactly"}
