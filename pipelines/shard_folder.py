@@ -99,13 +99,19 @@ def staged_folder(
     out = check_folder(out)
     # A link stays one, and what it points to is replaced.
     out = out.resolve() if out.is_symlink() else out
-    _check_old(out, overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = out.with_name(f".{out.name}.partial")
     folder.mkdir(exist_ok=True)
     with _lock(folder, out):
-        _begin(folder, plan)
         staging = Staging(folder)
+        try:
+            # Under the lock: another process may just have finished.
+            _check_old(out, overwrite)
+        except UsageError:
+            if not staging.units:
+                shutil.rmtree(folder)
+            raise
+        _begin(folder, plan)
         try:
             yield staging
         except BaseException as error:

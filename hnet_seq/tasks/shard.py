@@ -22,10 +22,12 @@ from hnet_seq.tasks.shard_check import check, peek
 from hnet_seq.tasks.shard_summary import summary
 from modalities.dna import check_iupac
 from modalities.errors import InputError, UsageError
+from pipelines import dna_shards
 from pipelines.dna_shards import DnaOptions, dna_jobs, survey
 from pipelines.document_shards import ByteOptions, Tail, document_jobs, find_tail
 from pipelines.document_split import DocumentSplit
 from pipelines.documents import (
+    UNIT_BYTES,
     DocumentOptions,
     Signatures,
     Unit,
@@ -156,6 +158,7 @@ def shard(
     paths = [Path(path) for path in inputs]
     plan = {
         "format": FORMAT,
+        "unit_bytes": [UNIT_BYTES, dna_shards.UNIT_BYTES],
         "inputs": [_state(path) for path in paths],
         "regions": None if chosen.regions is None else _state(Path(chosen.regions)),
         "options": {**chosen.recorded(), "modality": chosen.modality},
