@@ -16,6 +16,7 @@ from yaml import YAMLError
 
 from hnet_seq.config import ExperimentConfig
 from modalities.errors import UsageError
+from pipelines.files import replaced_file
 
 _PACKAGE = Path(__file__).parent
 #: In the wheel the files lie inside the package, in a checkout beside it.
@@ -68,7 +69,8 @@ def save_experiment(config: ExperimentConfig, path: Path) -> None:
     values = dataclasses.asdict(config)
     for source in values["data"]["sources"]:
         source["path"] = source["path"].replace("${", r"\${")  # a folder's name, not a reference
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(values)))
+    with replaced_file(path) as file:
+        file.write(OmegaConf.to_yaml(OmegaConf.create(values)))
 
 
 def _find(name: str | Path) -> Path:

@@ -82,7 +82,8 @@ def pretrain(
             f"has a vocabulary of {vocabulary}{mask}; model.vocab_size is "
             f"{config.model.vocab_size}",
         )
-    if resume:
+    started = resume and bool(folder.complete())
+    if started:
         model = load_pretrained(folder.latest(), device)
     else:
         model = language_model(
@@ -90,16 +91,18 @@ def pretrain(
             seed=config.seed,
             residual_proj="identity" if config.train.residual_proj == "identity" else "zero",
         ).to(device)
-        folder.create()
-        save_experiment(config, folder.config)
+        if not resume:
+            folder.create()
         folder.write_json("run.json", _provenance(config, device, train))
+        # Last: from here on there is a run to resume, if only from its beginning.
+        save_experiment(config, folder.config)
     model.metadata |= {
         "modality": train.manifest.modality,
         "vocabulary": train.manifest.vocabulary_fingerprint,
         "data": train.fingerprint,
     }
     trainer = Trainer(config, model, feed, validation, folder)
-    if resume:
+    if started:
         trainer.restore()
     return trainer.run()
 

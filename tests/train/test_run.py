@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,17 @@ def test_a_run_that_diverges_says_what_to_lower(
     arguments = ["pretrain", "ecoli_demo", *overrides, "--data", str(shards)]
     assert main([*arguments, "--out", str(tmp_path / "run"), "--device", "cpu"]) == 1
     assert "lower train.optimizer.learning_rate" in capsys.readouterr().err
+
+
+def test_a_run_killed_before_its_first_checkpoint_resumes_from_its_beginning(
+    shards: Path, tmp_path: Path
+) -> None:
+    whole, begun = tmp_path / "whole", tmp_path / "begun"
+    for out in (whole, begun):
+        assert pretrain(tiny("ecoli_demo", shards), out, device="cpu")
+    # What is there when the process dies right after it wrote its configuration.
+    shutil.rmtree(begun / "checkpoints")
+    (begun / "metrics.jsonl").unlink()
+    assert pretrain(load_experiment(begun / "config.yaml"), begun, resume=True, device="cpu")
+    assert metrics(begun) == metrics(whole)
+    assert weights(begun) == weights(whole)
