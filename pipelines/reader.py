@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from modalities.errors import InputError, UsageError
-from pipelines.manifest import MANIFEST, Blocks, Manifest, Shard
+from pipelines.manifest import Blocks, Manifest, Shard
+from pipelines.open_shards import check_shard, check_size
 from pipelines.order import Pieces
-from pipelines.shards import Spans
+from pipelines.spans import Spans
 from pipelines.storage import ShardStore
 
 _TAR_HEADER = 512  # bytes
@@ -65,7 +64,7 @@ class BlockReader:
             chosen = self._without_damaged(chosen)
         elif store.is_local:
             for shard in self._shards:
-                _check_size(store, shard)
+                check_size(store, shard)
         parts = list(zip(self._shards, chosen, strict=True))
         # Of each block its shard, and its number there.
         self._shard = np.repeat(np.arange(len(parts)), [len(rows) for _, rows in parts])
@@ -84,7 +83,7 @@ class BlockReader:
         """The rows of every shard that belong to documents of sound shards only."""
         for shard in self._shards:
             try:
-                _check_shard(self._store, shard)
+                check_shard(self._store, shard)
             except InputError as error:
                 self.skipped[shard.name] = str(error)
         if not self.skipped:
@@ -238,53 +237,6 @@ class BlockReader:
         )
 
 
-def open_shards(location: str | Path, **options: Any) -> tuple[ShardStore, Manifest]:
-    """A folder of shards anywhere, and its manifest.
-
-    Args:
-        options: of :class:`pipelines.storage.ShardStore`.
-
-    Raises:
-        InputError: there is no manifest, or a wrong one.
-    """
-    store = ShardStore(location, **options)
-    if store.is_local:
-        return store, Manifest.load(store.location)
-    return store, Manifest.parse(store.address(MANIFEST), store.read_bytes(MANIFEST))
-
-
-def check_hashes(
-    store: ShardStore, manifest: Manifest, progress: Callable[[int], object] | None = None
-) -> None:
-    """Read every shard, and compare its sha256: a second for 1.4 GB of local ones.
-
-    Args:
-        progress: told the number of bytes read.
-
-    Raises:
-        InputError: a shard is missing, or not what was written.
-    """
-    for shard in manifest.shards:
-        _check_shard(store, shard)
-        if progress is not None:
-            progress(shard.bytes)
-
-
-def _check_shard(store: ShardStore, shard: Shard) -> None:
-    if not store.is_local:
-        store.local_path(shard.name, size=shard.bytes, sha256=shard.sha256)
-        return
-    _check_size(store, shard)
-    with open(store.address(shard.name), "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != shard.sha256:
-        raise InputError(
-            store.address(shard.name),
-            f"has sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}...; "
-            "copy it again, or make the shards again",
-        )
-
-
 def _chosen(shard: Shard, labels: Sequence[str] | None) -> np.ndarray:
     if labels is None:
         return np.arange(len(shard.blocks))
@@ -303,11 +255,3 @@ def _check_labels(store: ShardStore, manifest: Manifest, labels: Sequence[str]) 
             raise UsageError(
                 store.location, f"has no label {label!r}; there are: {', '.join(known)}"
             )
-
-
-def _check_size(store: ShardStore, shard: Shard) -> None:
-    where, size = store.address(shard.name), store.size(shard.name)
-    if size is None:
-        raise InputError(where, "is in the manifest but not in the folder; copy it again")
-    if size != shard.bytes:
-        raise InputError(where, f"has {size} bytes, the manifest says {shard.bytes}; copy it again")

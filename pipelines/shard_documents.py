@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from modalities.base import Tokens
-from pipelines.reader import BlockReader, open_shards
+from pipelines.open_shards import open_shards
+from pipelines.reader import BlockReader
 from pipelines.shards import SOFT_MASK_BIT
 
 

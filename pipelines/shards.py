@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from pipelines.manifest import SPLITS, Blocks, Shard
+from pipelines.spans import Spans
 from pipelines.tar_file import TarFile
 
 BLOCK_SIZE = 256 * 1024  # tokens
@@ -23,35 +23,6 @@ SOFT_MASK_BIT = 0x80
 # One token has no predecessor in its document, so nothing to be predicted from.
 SHORTEST_DOCUMENT = 2
 _WAITING_BLOCKS = 64  # blocks of short documents, over all labels, that wait to be full
-
-
-@dataclass(frozen=True)
-class Spans:
-    """The documents of a block: the sample's JSON.
-
-    Attributes:
-        label: of all of them.
-        names, starts: for each its record, and where it starts in that (0-based, tokens).
-        tokens: how many of each lie in the block, in this order.
-        position: of the first in its document; above 0 only where a document goes on.
-        ends: whether the last one ends with the block.
-    """
-
-    label: str
-    names: list[str]
-    starts: list[int]
-    tokens: list[int]
-    position: int = 0
-    ends: bool = True
-
-    def to_json(self) -> bytes:
-        """As stored."""
-        return json.dumps(vars(self), separators=(",", ":")).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Spans:
-        """As stored; ValueError or TypeError if it is not."""
-        return cls(**json.loads(data))
 
 
 @dataclass

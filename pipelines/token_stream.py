@@ -14,8 +14,9 @@ import numpy as np
 import modalities
 from modalities.errors import InputError, UsageError
 from pipelines.manifest import MANIFEST, ORDER_VERSION, SPLITS
+from pipelines.open_shards import open_shards
 from pipelines.order import Order, Slice
-from pipelines.reader import BlockReader, open_shards
+from pipelines.reader import BlockReader
 from pipelines.shards import SOFT_MASK_BIT
 
 IGNORED = -100

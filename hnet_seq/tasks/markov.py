@@ -25,7 +25,7 @@ from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
-from pipelines.reader import check_hashes, open_shards
+from pipelines.open_shards import check_hashes, open_shards
 from pipelines.shard_documents import read_documents
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"

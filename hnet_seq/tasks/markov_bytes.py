@@ -18,7 +18,7 @@ from hnet_seq.baselines.byte_markov import (
 )
 from hnet_seq.tasks.byte_documents import from_shards, is_byte_modality
 from modalities.errors import InputError, UsageError
-from pipelines.reader import check_hashes, open_shards
+from pipelines.open_shards import check_hashes, open_shards
 
 DEFAULT_ORDER = 6
 """Beyond it the best order of text and code seldom lies, and counting takes longer."""

@@ -12,7 +12,7 @@ from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.masking import MaskedBatches
 from modalities.errors import UsageError
 from pipelines.batches import MixedSource, TokenBatches
-from pipelines.reader import check_hashes, open_shards
+from pipelines.open_shards import check_hashes, open_shards
 
 
 def assign_data(config: ExperimentConfig, given: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.segment_common import check_stage, check_stages, write_json
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
-from pipelines.reader import open_shards
+from pipelines.open_shards import open_shards
 
 BATCH_TOKENS = 8192  # bytes
 _DNA_ONLY = ("bed", "region", "annotation")

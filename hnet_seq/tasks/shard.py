@@ -12,15 +12,14 @@ import argparse
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import modalities
 from hnet_seq.tasks.shard_arguments import add_arguments, options_from
 from hnet_seq.tasks.shard_check import check, peek
+from hnet_seq.tasks.shard_options import ShardOptions
 from hnet_seq.tasks.shard_summary import summary
-from modalities.dna import check_iupac
 from modalities.errors import InputError, UsageError
 from pipelines import dna_shards
 from pipelines.dna_shards import DnaOptions, dna_jobs, survey
@@ -36,91 +35,17 @@ from pipelines.documents import (
     signatures,
 )
 from pipelines.intervals import read_intervals
-from pipelines.known_stretches import UNKNOWN_RUN, check_run
 from pipelines.manifest import FORMAT, Manifest, Source
 from pipelines.region_labels import keep_intervals, label_intervals
 from pipelines.shard_folder import staged_folder
 from pipelines.sharding import Job, added, progress_bar, run_jobs, worker_pool
-from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, check_sizes
 from pipelines.split import plan_split
 
 __all__ = ["add_arguments", "main", "shard", "summary"]
 
 EXAMPLE = "hnet-seq shard examples/data/ecoli_536/genome.fna.gz --out shards --validation last:0.1"
 
-GUARD = 1000  # bases
 _ACTIONS = {"check": check, "peek": peek}
-# Options that say nothing of text and code.
-_OF_DNA = (
-    *("guard", "iupac", "unknown_run", "keep_soft_mask"),
-    *("regions", "features", "flank", "label_regions"),
-)
-
-
-@dataclass(frozen=True)
-class ShardOptions:
-    """What becomes of the inputs.
-
-    Attributes:
-        modality: ``dna``; ``dna_bytes``, its letters in the vocabulary of text; ``text``; ``code``.
-        validation: what to hold out: see `pipelines.split.plan_split` for DNA and
-            `pipelines.document_split.DocumentSplit` for the others; None holds out nothing.
-        guard: bases dropped between training and validation of one record.
-        iupac: what becomes of ambiguity codes other than N: "unknown" or "error".
-        unknown_run: runs of this many unknown bases or more are cut out, and so are shorter ones
-            at the ends of what is left.
-        regions: BED, GFF or GTF; only what lies in its intervals is kept.
-        features: types of a GFF or GTF's features; empty: all but those of whole records.
-        flank: bases kept on both sides of an interval.
-        label_regions: keep everything, with the label ``inside`` or ``outside``.
-        keep_soft_mask: keep lower case as bit 7 of each stored token of ``dna``.
-        documents: how text and code are read and chosen.
-        block_size: tokens of a WebDataset sample at most.
-        shard_size: tokens of a tar at most.
-    """
-
-    modality: str = "dna"
-    validation: str | None = None
-    guard: int = GUARD
-    iupac: Any = "unknown"
-    unknown_run: int = UNKNOWN_RUN
-    regions: str | Path | None = None
-    features: tuple[str, ...] = ()
-    flank: int = 0
-    label_regions: bool = False
-    keep_soft_mask: bool = False
-    documents: DocumentOptions = field(default_factory=DocumentOptions)
-    block_size: int = BLOCK_SIZE
-    shard_size: int = SHARD_SIZE
-
-    @property
-    def is_dna(self) -> bool:
-        """Whether inputs are read as bases."""
-        return self.modality in ("dna", "dna_bytes")
-
-    def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
-        modalities.get(self.modality)
-        check_iupac(self.iupac)
-        check_run(self.unknown_run)
-        check_sizes(self.block_size, self.shard_size)
-        if self.regions is None and (self.features or self.flank or self.label_regions):
-            raise UsageError("--regions", "is missing: BED, GFF or GTF, for the other options")
-        if self.regions is not None and not self.is_dna:
-            raise UsageError("--regions", f"are of a genome; {self.modality} has none")
-        if self.keep_soft_mask and self.modality != "dna":
-            raise UsageError("--keep-soft-mask", f"{self.modality} has no soft-masked letters")
-
-    def recorded(self) -> dict[str, Any]:
-        """What the manifest says of them."""
-        values = asdict(self)
-        documents = values.pop("documents")
-        if self.is_dna:
-            values["regions"] = None if self.regions is None else str(Path(self.regions).name)
-            return values
-        for key in _OF_DNA:
-            del values[key]
-        return values | {"documents": documents}
 
 
 def shard(

@@ -7,12 +7,11 @@ import os
 from typing import Any
 
 import modalities
+from hnet_seq.tasks.shard_options import GUARD
 from pipelines import document_split, split
 from pipelines.documents import DocumentOptions
 from pipelines.known_stretches import UNKNOWN_RUN
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE
-
-_GUARD = 1000  # bases
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +63,7 @@ def _add_dna(group: Any) -> None:
     group.add_argument(
         "--guard",
         type=int,
-        default=_GUARD,
+        default=GUARD,
         metavar="BASES",
         help="dropped between training and validation (%(default)s)",
     )

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import modalities
 from hnet_seq.tasks.shard_summary import summary
 from pipelines.manifest import SPLITS, Manifest
-from pipelines.reader import BlockReader, check_hashes, open_shards
+from pipelines.open_shards import check_hashes, open_shards
+from pipelines.reader import BlockReader
 from pipelines.shard_documents import ShardDocument, read_documents
 from pipelines.sharding import progress_bar
 

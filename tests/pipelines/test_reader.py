@@ -14,7 +14,8 @@ from modalities.errors import InputError, UsageError
 from pipelines import reader as reader_module
 from pipelines.batches import TokenBatches
 from pipelines.manifest import Manifest, Shard
-from pipelines.reader import BlockReader, check_hashes, open_shards
+from pipelines.open_shards import check_hashes, open_shards
+from pipelines.reader import BlockReader
 from pipelines.shard_documents import read_documents
 from pipelines.storage import ShardStore
 from tests.pipelines.made_shards import Written, flip, random_documents, write_shards

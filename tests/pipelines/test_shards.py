@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from modalities.errors import UsageError
 from pipelines.manifest import Blocks, Shard
-from pipelines.shards import ShardWriter, Spans
+from pipelines.shards import ShardWriter
+from pipelines.spans import Spans
 from pipelines.tar_file import TarFile
 
 

@@ -15,7 +15,7 @@ from hnet_seq.tasks.shard import add_arguments, shard
 from pipelines import dna_shards, shards
 from pipelines.batches import PackedBatch
 from pipelines.documents.units import UNIT_BYTES
-from pipelines.shards import Spans
+from pipelines.spans import Spans
 
 GUIDE = (Path(__file__).parents[2] / "docs/shards.md").read_text()
 
