@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +18,17 @@ from pipelines.fasta import FastaPiece, read_fasta_pieces
 from pipelines.fasta_survey import RecordPlace, survey_fasta
 from pipelines.known_stretches import UNKNOWN_RUN, KnownStretches
 from pipelines.letters import LetterWriter
-from pipelines.manifest import SPLITS
 from pipelines.sequence_files import read_records, sequence_format
 from pipelines.shard_folder import UnitResult
 from pipelines.sharding import Job
-from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, SOFT_MASK_BIT, DocumentWriter, ShardWriter
+from pipelines.shards import (
+    BLOCK_SIZE,
+    SHARD_SIZE,
+    SOFT_MASK_BIT,
+    DocumentWriter,
+    ShardWriter,
+    split_writers,
+)
 from pipelines.split import Region
 
 UNIT_BYTES = 64 * 1024 * 1024  # of input; a longer record is a unit all the same
@@ -144,23 +149,13 @@ def _write(
     tell: Callable[[int], object],
 ) -> UnitResult:
     statistics: Counter[str] = Counter()
-    with ExitStack() as stack:
-        writers = {
-            split: stack.enter_context(
-                ShardWriter(
-                    folder,
-                    split,
-                    number,
-                    block_size=options.block_size,
-                    shard_size=options.shard_size,
-                )
-            )
-            for split in SPLITS
-        }
+    with split_writers(
+        folder, number, block_size=options.block_size, shard_size=options.shard_size
+    ) as writers:
         for stretch in unit:
             statistics.update(_write_stretch(stretch, plan, options, writers, tell))
     statistics["dropped_short"] = sum(writer.dropped_short for writer in writers.values())
-    shards = [shard for split in SPLITS for shard in writers[split].shards]
+    shards = [shard for writer in writers.values() for shard in writer.shards]
     return UnitResult(shards, dict(sorted(statistics.items())))
 
 

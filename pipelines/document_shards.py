@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,9 @@ from modalities.errors import UsageError
 from modalities.text import with_markers
 from pipelines.document_split import DocumentSplit, cut_before_character
 from pipelines.documents import Document, DocumentOptions, Dropped, Unit, read_unit
-from pipelines.manifest import SPLITS
 from pipelines.shard_folder import UnitResult
 from pipelines.sharding import Job
-from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, ShardWriter
+from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, split_writers
 
 
 @dataclass(frozen=True)
@@ -102,19 +100,9 @@ def _write(
     tell: Callable[[int], object],
 ) -> UnitResult:
     statistics: Counter[str] = Counter()
-    with ExitStack() as stack:
-        writers = {
-            split: stack.enter_context(
-                ShardWriter(
-                    folder,
-                    split,
-                    number,
-                    block_size=options.block_size,
-                    shard_size=options.shard_size,
-                )
-            )
-            for split in SPLITS
-        }
+    with split_writers(
+        folder, number, block_size=options.block_size, shard_size=options.shard_size
+    ) as writers:
         for index, document in enumerate(read_unit(unit, options.documents, duplicates)):
             statistics["records"] += 1
             if isinstance(document, Dropped):
@@ -135,5 +123,5 @@ def _write(
                     start=start,
                     label=document.label,
                 )
-    shards = [shard for split in SPLITS for shard in writers[split].shards]
+    shards = [shard for writer in writers.values() for shard in writer.shards]
     return UnitResult(shards, dict(sorted(statistics.items())))

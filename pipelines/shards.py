@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -260,6 +262,20 @@ class ShardWriter:
         digest = self._tar.close()
         self._finished.append((self._tar, self._columns, self._tar.documents, digest))
         self._tar = None
+
+
+@contextmanager
+def split_writers(
+    folder: Path, unit: int, *, block_size: int, shard_size: int
+) -> Iterator[dict[str, ShardWriter]]:
+    """A writer for each split, all closed when the block ends."""
+    with ExitStack() as stack:
+        yield {
+            split: stack.enter_context(
+                ShardWriter(folder, split, unit, block_size=block_size, shard_size=shard_size)
+            )
+            for split in SPLITS
+        }
 
 
 def check_sizes(block_size: int, shard_size: int) -> None:

@@ -16,7 +16,7 @@ from hnet_seq.report.metrics import Metrics, read_metrics
 from hnet_seq.report.results import Boundaries, Region, read_boundaries, read_region
 from hnet_seq.report.scores import Classification, read_classification
 from hnet_seq.report.text_boundaries import TextBoundaries, read_text_boundaries
-from hnet_seq.report.units import BASE, BYTE, Unit, unit_of
+from hnet_seq.report.units import BASE, Unit, unit_of
 from modalities.errors import InputError
 
 T = TypeVar("T")
@@ -40,11 +40,6 @@ class RunData:
     def unit(self) -> Unit:
         """What a token of the run is."""
         return unit_of(self.provenance)
-
-    @property
-    def reads_text(self) -> bool:
-        """Whether the run has text or code to cut into words, among bytes."""
-        return self.unit is BYTE
 
     @cached_property
     def folders(self) -> dict[str, str]:

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hnet_seq.cli import main
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
+from hnet_seq.tasks.pretrain import pretrain
+from hnet_seq.train.loop import Trainer
 
 TINY = [
     "model.arch_layout=[m1,[m1],m1]",
@@ -36,6 +40,25 @@ def tiny(experiment: str, shards: Path, *overrides: str) -> ExperimentConfig:
     """An experiment of seconds on these shards."""
     data = f"data.sources=[{{path: '{shards}'}}]"
     return load_experiment(experiment, [*TINY, data, *overrides])
+
+
+def train_until_killed(config: ExperimentConfig, out: Path, step: int) -> None:
+    """Begin a run whose process dies, without a word, before it takes ``step``."""
+
+    class Killed(BaseException):
+        pass
+
+    unharmed = Trainer._train_step
+
+    def take(self: Trainer, batches: list[Any]) -> None:
+        if self.step == step:
+            raise Killed
+        unharmed(self, batches)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "_train_step", take)
+        with pytest.raises(Killed):
+            pretrain(config, out, device="cpu")
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:

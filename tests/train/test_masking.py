@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +12,11 @@ import modalities
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.masked_lm import HNetForMaskedLM
 from hnet_seq.tasks.pretrain import pretrain
-from hnet_seq.train.loop import Trainer
 from hnet_seq.train.masking import MaskedBatches, mask_token, mask_tokens
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
-from tests.train.runs import make_shards, metrics, tiny, weights
+from tests.train.runs import make_shards, metrics, tiny, train_until_killed, weights
 
 HOW = {"rate": 0.15, "mask_token": dna.MASK, "eligible": dna.BASES}
 
@@ -118,26 +116,10 @@ def test_validation_shows_no_token_that_it_asks_for(shards: Path) -> None:
 # Runs --------------------------------------------------------------------------------------------
 
 
-def test_a_killed_masked_run_resumes_bit_for_bit(
-    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_masked_run_resumes_bit_for_bit(shards: Path, tmp_path: Path) -> None:
     config = _config(shards, "train.steps=6", "data.micro_batch_tokens=256")
     assert pretrain(config, tmp_path / "whole", device="cpu")
-
-    class Killed(BaseException):
-        pass
-
-    unharmed = Trainer._train_step
-
-    def step(self: Trainer, batches: list[Any]) -> None:
-        if self.step == 4:
-            raise Killed
-        unharmed(self, batches)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_step", step)
-        with pytest.raises(Killed):
-            pretrain(config, tmp_path / "cut", device="cpu")
+    train_until_killed(config, tmp_path / "cut", 4)
     assert pretrain(config, tmp_path / "cut", resume=True, device="cpu")
     assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")

@@ -16,11 +16,10 @@ from hnet_seq.model.masked_lm import language_model
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import assign_data, training_batches, validation_sources
 from hnet_seq.train.evaluation import evaluate
-from hnet_seq.train.loop import Trainer
 from modalities.errors import InputError, UsageError
 from pipelines.manifest import Manifest
 from tests.pipelines.made_shards import Written, flip, write_shards
-from tests.train.runs import TINY, metrics, weights
+from tests.train.runs import TINY, metrics, train_until_killed, weights
 
 WEIGHTS = {"first": 3.0, "second": 1.0}
 LABELS = {"first": ("exon", "intron"), "second": ("",)}
@@ -144,26 +143,12 @@ def test_only_the_labels_that_are_asked_for_are_trained_on_and_validated(folders
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_killed_run_on_a_mixture_resumes_bit_for_bit(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+    folders: Path, tmp_path: Path, workers: int
 ) -> None:
     overrides = ["data.micro_batch_tokens=256", f"data.workers={workers}", "data.strands=augment"]
     assert pretrain(_config(folders, *overrides[::2]), tmp_path / "whole", device="cpu")
-
-    class Killed(BaseException):
-        pass
-
-    unharmed = Trainer._train_step
-
-    def step(self: Trainer, batches: list[Any]) -> None:
-        if self.step == 4:
-            raise Killed
-        unharmed(self, batches)
-
     config = _config(folders, *overrides)
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_step", step)
-        with pytest.raises(Killed):
-            pretrain(config, tmp_path / "cut", device="cpu")
+    train_until_killed(config, tmp_path / "cut", 4)
     assert main(["pretrain", "--resume", str(tmp_path / "cut"), "--device", "cpu"]) == 0
     assert metrics(tmp_path / "cut") == metrics(tmp_path / "whole")
     assert weights(tmp_path / "cut") == weights(tmp_path / "whole")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +16,12 @@ from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks import pretrain as task
 from hnet_seq.tasks.pretrain import pretrain
-from hnet_seq.train.loop import Trainer
 from hnet_seq.train.optimizer import parameter_groups, stage_multipliers
 from hnet_seq.train.schedule import learning_rate_factor
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from tests.conftest import make_model
-from tests.train.runs import TINY, make_shards, metrics, tiny, weights
+from tests.train.runs import TINY, make_shards, metrics, tiny, train_until_killed, weights
 
 
 @pytest.fixture(scope="module")
@@ -59,27 +57,12 @@ CONTROLLED = [
 def test_a_killed_run_resumes_bit_for_bit(
     shards: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     killed_after: int,
     overrides: list[str],
 ) -> None:
     config = _config(shards, "data.micro_batch_tokens=256", *overrides)
     assert pretrain(config, tmp_path / "whole", device="cpu")
-
-    class Killed(BaseException):
-        pass
-
-    unharmed = Trainer._train_step
-
-    def step(self: Trainer, batches: list[Any]) -> None:
-        if self.step == killed_after:
-            raise Killed
-        unharmed(self, batches)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_train_step", step)
-        with pytest.raises(Killed):
-            pretrain(config, tmp_path / "cut", device="cpu")
+    train_until_killed(config, tmp_path / "cut", killed_after)
     # As a kill in the middle of a line would leave it.
     with (tmp_path / "cut/metrics.jsonl").open("a") as file:
         file.write('{"event": "tr')
