@@ -1,18 +1,30 @@
-"""Accuracy, Matthews correlation, area under the ROC curve and F1, for two classes or more."""
+"""Accuracy, macro F1, Matthews correlation, areas under the ROC and precision-recall curves.
+
+For two classes or more. Everything is written for weighted sequences, many weightings at once: a
+bootstrap is such a weighting, so a score and its interval come from the same lines.
+"""
 
 from __future__ import annotations
 
 from typing import Literal, TypedDict
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 class Metrics(TypedDict):
+    """Scores of one set of predictions, see :func:`classification_metrics`."""
+
     accuracy: float
+    f1: float
     mcc: float
     auroc: float | None
-    f1: float
+    auprc: float | None
+
+
+METRICS = ("accuracy", "f1", "mcc", "auroc", "auprc")
 
 
 class ScoreRow(Metrics):
@@ -22,7 +34,9 @@ class ScoreRow(Metrics):
     kind: Literal["model", "baseline"]
 
 
-def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> Metrics:
+def classification_metrics(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
+) -> Metrics:
     """Scores of predicted probabilities.
 
     Args:
@@ -30,45 +44,91 @@ def classification_metrics(probabilities: np.ndarray, labels: np.ndarray) -> Met
         labels: (N,) class numbers 0 .. C - 1.
 
     Returns:
-        accuracy in 0..1; mcc in -1..1, 0 for a constant prediction; auroc in 0..1, of class 1 for
-        two classes, else the mean of each class against the rest over the classes that occur.
-        auroc is None where only one class occurs. f1 in 0..1, the mean of the F1 of each class that
-        occurs or is predicted.
+        accuracy in 0..1; f1 in 0..1, the mean of the F1 of each class that occurs or is predicted;
+        mcc in -1..1, 0 for a constant prediction (R_K of Gorodkin, Comput. Biol. Chem. 28, 2004,
+        which is MCC for two classes); auroc and auprc in 0..1, the mean over the classes that occur
+        of each against the rest. auprc is the average precision, which a constant prediction has at
+        the share of the class. Both are None where only one class occurs.
     """
-    predicted = probabilities.argmax(1)
-    present = np.unique(labels)
-    if len(present) < 2:
-        auroc = None
-    elif probabilities.shape[1] == 2:
-        auroc = float(roc_auc_score(labels, probabilities[:, 1]))
-    else:
-        auroc = float(np.mean([roc_auc_score(labels == c, probabilities[:, c]) for c in present]))
+    weighted = weighted_metrics(probabilities, labels, np.ones((len(labels), 1)))
+    accuracy, f1, mcc, auroc, auprc = (float(weighted[name][0]) for name in METRICS)
     return Metrics(
-        accuracy=float(np.mean(predicted == labels)),
-        mcc=_matthews_correlation(predicted, labels, probabilities.shape[1]),
-        auroc=auroc,
-        f1=_macro_f1(predicted, labels, probabilities.shape[1]),
+        accuracy=accuracy,
+        f1=f1,
+        mcc=mcc,
+        auroc=None if np.isnan(auroc) else auroc,
+        auprc=None if np.isnan(auprc) else auprc,
     )
 
 
-def _macro_f1(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
-    hits = np.bincount(labels[predicted == labels], minlength=num_classes)
-    either = np.bincount(predicted, minlength=num_classes) + np.bincount(
-        labels, minlength=num_classes
+def weighted_metrics(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], weights: Floats
+) -> dict[str, Floats]:
+    """Each metric under R weightings of the sequences, (R,) by name.
+
+    Args:
+        probabilities, labels: see :func:`classification_metrics`.
+        weights: (N, R), how often each sequence counts; every column has a sum above 0.
+
+    Returns:
+        auroc and auprc are NaN where only one class has weight.
+    """
+    classes = np.arange(probabilities.shape[1])[:, None]
+    is_true = labels == classes  # (C, N)
+    is_predicted = probabilities.argmax(1) == classes
+    total = weights.sum(0)
+    true, predicted, hits = (
+        member.astype(np.float64) @ weights
+        for member in (is_true, is_predicted, is_true & is_predicted)
     )
-    return float((2 * hits / np.maximum(either, 1))[either > 0].mean())
+    right = hits.sum(0)
+    either = true + predicted
+    f1 = (2 * hits / np.maximum(either, 1e-300)).sum(0) / (either > 0).sum(0)
+    covariance = total * right - (true * predicted).sum(0)
+    variances = (total**2 - (true**2).sum(0)) * (total**2 - (predicted**2).sum(0))
+    mcc = np.where(variances > 0, covariance / np.sqrt(np.where(variances > 0, variances, 1)), 0.0)
+    auroc, auprc = _curves(probabilities, is_true, weights, true, total)
+    return {"accuracy": right / total, "f1": f1, "mcc": mcc, "auroc": auroc, "auprc": auprc}
 
 
-def _matthews_correlation(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
-    """R_K of Gorodkin (Comput. Biol. Chem. 28, 2004), which is MCC for two classes."""
-    true_count = np.bincount(labels, minlength=num_classes).astype(np.float64)
-    predicted_count = np.bincount(predicted, minlength=num_classes).astype(np.float64)
-    count = float(len(labels))
-    covariance = count * np.count_nonzero(predicted == labels) - true_count @ predicted_count
-    variances = (count**2 - true_count @ true_count) * (
-        count**2 - predicted_count @ predicted_count
-    )
-    return float(covariance / np.sqrt(variances)) if variances > 0 else 0.0
+def _curves(
+    probabilities: NDArray[np.floating],
+    is_true: NDArray[np.bool_],
+    weights: Floats,
+    true: Floats,
+    total: Floats,
+) -> tuple[Floats, Floats]:
+    """Means of the areas under both curves over the classes that occur, (R,) each."""
+    areas = np.zeros((2, len(total)))
+    occurring = np.zeros(len(total))
+    for index, positive in enumerate(is_true):
+        if not positive.any():
+            continue
+        usable = (true[index] > 0) & (true[index] < total)
+        both = np.stack(_areas(probabilities[:, index], positive, weights))
+        areas += np.where(usable, both, 0)
+        occurring += usable
+    with np.errstate(invalid="ignore"):
+        roc, precision = np.where(occurring > 0, areas / occurring, np.nan)
+    return roc, precision
+
+
+def _areas(
+    scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: Floats
+) -> tuple[Floats, Floats]:
+    """Under the ROC curve and the average precision, of a class against the rest, (R,) each."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    last = np.append(ordered[1:] != ordered[:-1], True)  # of the sequences with one score
+    weights = weights[order]
+    found = np.cumsum(weights, 0)[last]
+    hits = np.cumsum(weights * positive[order][:, None], 0)[last]
+    misses = found - hits
+    new_hits, new_misses = (np.diff(count, axis=0, prepend=0) for count in (hits, misses))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        roc = (new_misses * (hits - new_hits / 2)).sum(0) / (hits[-1] * misses[-1])
+        precision = (new_hits * hits / np.maximum(found, 1e-300)).sum(0) / hits[-1]
+    return roc, precision
 
 
 def score_row(

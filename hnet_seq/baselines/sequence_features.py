@@ -52,6 +52,38 @@ def score_baselines(
     return rows
 
 
+def baseline_probabilities(
+    train: Sequence[np.ndarray],
+    train_labels: np.ndarray,
+    test: Sequence[np.ndarray],
+    *,
+    num_classes: int,
+    both_strands: bool = False,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Probabilities (N, C) that baselines fitted on ``train`` give ``test``, by name.
+
+    Args:
+        train, test: uint8 tokens of each sequence, A C G T = 0..3, anything above is no base.
+        train_labels: class numbers 0 .. ``num_classes`` - 1.
+        both_strands: count words and letters on both strands, as a model sees the sequences that
+            averages over them; the names say so.
+        seed: of the folds that choose each penalty.
+    """
+    share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
+    found = {"majority class": np.tile(share, (len(test), 1))}
+    strands = ", both strands" if both_strands else ""
+    frequencies = partial(word_frequencies, both_strands=both_strands)
+    for name, features in (
+        ("length", length_features),
+        (f"base composition{strands}", partial(frequencies, longest_word=1)),
+        (f"1- to {LONGEST_WORD}-mer frequencies{strands}", frequencies),
+    ):
+        model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
+        found[name] = model.predict_proba(features(test))
+    return found
+
+
 def length_features(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """(N, 2): length and its logarithm, in tokens."""
     lengths = np.array([len(sequence) for sequence in sequences], np.float64)

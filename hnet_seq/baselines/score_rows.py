@@ -1,0 +1,140 @@
+"""A line of a classification table: scores, how sure they are, and what is left without leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.bootstrap import Intervals, bootstrap_intervals
+from hnet_seq.baselines.calibration import Calibration, calibration
+from hnet_seq.baselines.metrics import METRICS, Metrics, classification_metrics
+
+
+class CleanScores(Metrics):
+    """Scores on the test sequences that do not stand in the training data."""
+
+    n: int
+    intervals: Intervals
+
+
+class ScoreRow(Metrics):
+    """One classifier on the test split.
+
+    The metrics are means over the seeds of training. ``intervals`` are 95%, of a percentile
+    bootstrap over the test sequences of these means. ``confusion`` (C, C) counts the first seed's
+    predictions, a row for each true class; ``calibration`` is of the first seed too.
+    """
+
+    name: str
+    kind: Literal["model", "baseline"]
+    n: int
+    per_seed: list[Metrics]
+    intervals: Intervals
+    without_leaked: CleanScores | None
+    confusion: list[list[int]]
+    calibration: Calibration
+
+
+def score_row(
+    name: str,
+    kind: Literal["model", "baseline"],
+    probabilities: Sequence[NDArray[np.floating]],
+    labels: NDArray[np.integer],
+    *,
+    clean: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> ScoreRow:
+    """Scores of one classifier, trained once or with several seeds.
+
+    Args:
+        probabilities: (N, C) of each seed.
+        labels: (N,) class numbers 0 .. C - 1.
+        clean: (N,) False for the sequences that leaked into training, as
+            :func:`hnet_seq.baselines.audit.audit` finds them. None, or no True: no scores without
+            leaked sequences.
+        seed: of the bootstrap; rows of one table should have the same.
+    """
+    per_seed = [classification_metrics(each, labels) for each in probabilities]
+    means = _means(per_seed)
+    intervals = bootstrap_intervals(probabilities, labels, seed=seed)
+    without_leaked = None
+    if clean is not None and clean.all():
+        without_leaked = CleanScores(n=len(labels), intervals=intervals, **means)
+    elif clean is not None and clean.any():
+        left = [each[clean] for each in probabilities]
+        without_leaked = CleanScores(
+            n=int(clean.sum()),
+            intervals=bootstrap_intervals(left, labels[clean], seed=seed),
+            **_means([classification_metrics(each, labels[clean]) for each in left]),
+        )
+    first = probabilities[0]
+    num_classes = first.shape[1]
+    cells = np.bincount(labels * num_classes + first.argmax(1), minlength=num_classes**2)
+    return ScoreRow(
+        name=name,
+        kind=kind,
+        n=len(labels),
+        per_seed=per_seed,
+        intervals=intervals,
+        without_leaked=without_leaked,
+        confusion=cells.reshape(num_classes, num_classes).tolist(),
+        calibration=calibration(first, labels),
+        **means,
+    )
+
+
+def _means(per_seed: Sequence[Metrics]) -> Metrics:
+    def mean(name: str) -> float | None:
+        values = [each[name] for each in per_seed]  # type: ignore[literal-required]
+        return None if None in values else float(np.mean(values))
+
+    return Metrics(**{name: mean(name) for name in METRICS})  # type: ignore[typeddict-item]
+
+
+def format_table(rows: Sequence[ScoreRow]) -> str:
+    """Rows as aligned text, in the order given: MCC with its interval comes first.
+
+    With several seeds the standard deviation over them stands behind MCC. ``clean MCC`` is without
+    the test sequences that leaked, where any did.
+    """
+    several = any(len(row["per_seed"]) > 1 for row in rows)
+    leaked = any((clean := row["without_leaked"]) and clean["n"] < row["n"] for row in rows)
+    head = ["classifier", "MCC", "95% interval", *["sd"] * several, *["clean MCC"] * leaked]
+    lines = [[*head, "accuracy", "F1", "AUROC", "AUPRC", ""]]
+    for row in rows:
+        clean = row["without_leaked"]
+        spread = (
+            float(np.std([each["mcc"] for each in row["per_seed"]], ddof=1))
+            if (len(row["per_seed"]) > 1)
+            else None
+        )
+        lines.append(
+            [
+                row["name"],
+                _shown(row["mcc"]),
+                _interval(row["intervals"]["mcc"]),
+                *[_shown(spread)] * several,
+                *[_shown(clean["mcc"] if clean else None)] * leaked,
+                *(_shown(row[name]) for name in ("accuracy", "f1", "auroc", "auprc")),
+                "(baseline)" if row["kind"] == "baseline" else "",
+            ]
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column in (0, len(line) - 1) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _shown(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def _interval(ends: list[float] | None) -> str:
+    return "n/a" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
