@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Literal
 
 from modalities.errors import InputError
+from pipelines.deflate import DeflateError, GzipFile
 
 Compression = Literal["plain", "gzip", "bgzip"]
 
@@ -75,7 +75,7 @@ def read_chunks(
     position = start
     try:
         with open(path, "rb") as raw:
-            stream = raw if compression == "plain" else gzip.GzipFile(fileobj=raw, mode="rb")
+            stream = raw if compression == "plain" else GzipFile(fileobj=raw, mode="rb")
             raw.seek(start)
             while data := stream.read(chunk if stop is None else min(chunk, stop - position)):
                 position += len(data)
@@ -86,7 +86,7 @@ def read_chunks(
             f"the {compression} data ends too early: the file is truncated; fetch it again",
             where=f"after byte {position} of the decompressed text",
         ) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except (BadGzipFile, DeflateError) as error:
         raise InputError(
             path,
             f"damaged {compression} data ({error}); fetch it again",

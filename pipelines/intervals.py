@@ -57,7 +57,7 @@ def read_intervals(
     path = Path(path)
     if flank < 0:
         raise UsageError("flank", f"is {flank}; give 0 or more bases")
-    kind = _kind(path)
+    kind = annotation_format(path)
     if kind == "BED":
         if features is not None:
             raise UsageError("features", f"{path} is BED, which has no types; leave them out")
@@ -130,10 +130,15 @@ def _merged(intervals: list[Interval]) -> list[Interval]:
     return merged
 
 
-def _kind(path: Path) -> str:
+def annotation_format(path: Path) -> str:
+    """``BED``, ``GFF3`` or ``GTF``, by the file's first line.
+
+    Raises:
+        InputError: the file is unreadable, or none of these.
+    """
     for number, line in feature_lines(path):
-        columns = _bed_columns(line)
-        if _is_bed_header(columns):
+        columns = bed_columns(line)
+        if is_bed_header(columns):
             continue
         if len(columns) >= 3 and INTEGER.match(columns[1]) and INTEGER.match(columns[2]):
             return "BED"
@@ -153,11 +158,12 @@ def _kind(path: Path) -> str:
     raise InputError(path, "no intervals; expected BED, GFF3 or GTF", where="whole file")
 
 
-def _bed_columns(line: str) -> list[str]:
+def bed_columns(line: str) -> list[str]:
+    """Columns of a line of BED, between tabs or else blanks."""
     return line.split("\t") if "\t" in line else line.split()
 
 
-def _is_bed_header(columns: list[str]) -> bool:
+def is_bed_header(columns: list[str]) -> bool:
     """Whether a line speaks to a genome browser; a record may have such a name as well."""
     words = columns[0].split()
     return words[0] in ("track", "browser") and not (
@@ -168,11 +174,11 @@ def _is_bed_header(columns: list[str]) -> bool:
 def _read_bed(path: Path, lengths: Mapping[str, int] | None) -> Intervals:
     found: Intervals = {}
     for number, line in feature_lines(path):
-        columns = _bed_columns(line)
-        if _is_bed_header(columns):
+        columns = bed_columns(line)
+        if is_bed_header(columns):
             continue
         try:
-            interval = _bed_interval(columns)
+            interval = bed_interval(columns)
             if lengths is not None:
                 check_record(columns[0], interval.end, lengths)
         except ValueError as error:
@@ -181,7 +187,8 @@ def _read_bed(path: Path, lengths: Mapping[str, int] | None) -> Intervals:
     return found
 
 
-def _bed_interval(columns: list[str]) -> Interval:
+def bed_interval(columns: list[str]) -> Interval:
+    """Start, end and name of a line of BED; ValueError says what is wrong with it."""
     if len(columns) < 3:
         raise ValueError(f"{len(columns)} columns, expected record, start and end (BED)")
     for name, text in (("start", columns[1]), ("end", columns[2])):

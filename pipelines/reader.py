@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from modalities.errors import InputError, UsageError
+from pipelines.deflate import crc32
 from pipelines.manifest import Blocks, Manifest, Shard
 from pipelines.open_shards import check_shard, check_size
 from pipelines.order import Pieces
@@ -140,7 +140,7 @@ class BlockReader:
         blocks = self.blocks
         start = int(blocks.spans_offset[block])
         data = self._map(block)[start : start + int(blocks.spans_bytes[block])].tobytes()
-        if zlib.crc32(data) != blocks.spans_crc32[block]:
+        if crc32(data) != blocks.spans_crc32[block]:
             raise self._damaged(block, "json")
         spans = Spans.from_json(data)
         found = (len(spans.tokens), sum(spans.tokens), spans.position)
@@ -194,7 +194,7 @@ class BlockReader:
                     self._path(block),
                     f"no {self._key(block)}.bin at byte {start}; copy or make the shards again",
                 )
-            if zlib.crc32(tokens.data) != blocks.crc32[block]:
+            if crc32(tokens.data) != blocks.crc32[block]:
                 raise self._damaged(block, "bin")
             if blocks.documents[block] == 1:
                 # Nobody else asks whether that is so.

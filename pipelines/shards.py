@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import numpy as np
 
 from modalities.base import Tokens
 from modalities.errors import UsageError
+from pipelines.deflate import crc32
 from pipelines.manifest import SPLITS, Blocks, Shard
 from pipelines.spans import Spans
 from pipelines.tar_file import TarFile
@@ -240,10 +240,10 @@ class ShardWriter:
         row = {
             "offset": self._tar.add(key, "bin", data),
             "tokens": len(tokens),
-            "crc32": zlib.crc32(data),
+            "crc32": crc32(data),
             "spans_offset": self._tar.add(key, "json", described),
             "spans_bytes": len(described),
-            "spans_crc32": zlib.crc32(described),
+            "spans_crc32": crc32(described),
             "documents": len(spans.names),
             "position": spans.position,
             "document_tokens": document_tokens,

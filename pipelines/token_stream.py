@@ -109,9 +109,11 @@ class TokenStream:
             shuffle=shuffle,
             reverse_complement=reverse_complement,
         )
-        self._scored = _runs(modality.scored_tokens)
-        # A table for bytes.translate, several times faster here than indexing an array.
-        self._complement = modality.complement().tobytes() if reverse_complement else b""
+        self._target_pairs = _target_pairs(modality.scored_tokens)
+        # Where the scored tokens are the first of the vocabulary, the highest one tells them all.
+        self._highest_scored = _last_if_first(modality.scored_tokens)
+        self._complement = modality.complement() if reverse_complement else np.arange(256)
+        self._turned_pairs = _turned_pairs(self._complement)
         self.fingerprint = _fingerprint(
             {
                 # That of this code: old shards give other batches when the rules have changed.
@@ -143,7 +145,7 @@ class TokenStream:
         parts = list(self._order.slices(start, stop))
         carried = [self._carried(part) for part in parts] if self._carry_over else [0] * len(parts)
         total = stop - start + sum(carried)
-        stored, targets = np.empty(total, np.uint8), np.empty(total, np.int16)
+        stored, following = np.empty(total, np.uint8), np.empty(total, np.uint8)
         ends, unscored, done = [], [], 0
         for part, carry in zip(parts, carried, strict=True):
             sequence = self._sequence(part, carry)
@@ -151,11 +153,11 @@ class TokenStream:
             end = done + size
             if len(sequence) > size:
                 stored[done:end] = sequence[:size]
-                targets[done:end] = sequence[1:]
+                following[done:end] = sequence[1:]
             else:
                 stored[done:end] = sequence
-                targets[done : end - 1] = sequence[1:]
-                targets[end - 1] = 0
+                following[done : end - 1] = sequence[1:]
+                following[end - 1] = 0
                 unscored.append(slice(end - 1, end))
             if carry:
                 unscored.append(slice(done, done + carry))
@@ -163,26 +165,20 @@ class TokenStream:
             ends.append(done)
         soft_masked = None
         if self.manifest.soft_mask:
-            soft_masked = targets >= SOFT_MASK_BIT
+            soft_masked = following >= SOFT_MASK_BIT
             stored &= 0xFF ^ SOFT_MASK_BIT
-            targets &= 0xFF ^ SOFT_MASK_BIT
-        self._ignore_unscored(targets)
+            following &= 0xFF ^ SOFT_MASK_BIT
+        targets = self._scored(following)
         for place in unscored:
             targets[place] = IGNORED
         return Stretch(stored, targets, ends, soft_masked)
 
-    def _ignore_unscored(self, targets: np.ndarray) -> None:
-        (lowest, highest), *_ = self._scored
-        # Mostly those are the first of the vocabulary, and one pass tells that all are scored.
-        if not lowest and (highest == 255 or np.maximum.reduce(targets) <= highest):
-            return
-        tokens = targets.astype(np.uint8)
-        scored = np.zeros(len(tokens), bool)
-        for first, last in self._scored:
-            # What is below the first wraps round, and is above the last then.
-            scored |= tokens - np.uint8(first) <= last - first
-        if not scored.all():
-            np.copyto(targets, IGNORED, where=~scored)
+    def _scored(self, following: np.ndarray) -> np.ndarray:
+        """Targets (n,) int16 of the tokens that follow (n,): those that are not scored ignored."""
+        if np.maximum.reduce(following) <= self._highest_scored:
+            return following.astype(np.int16)
+        pairs = np.append(following, np.uint8(0)) if len(following) % 2 else following
+        return self._target_pairs.take(pairs.view(np.uint16)).view(np.int16)[: len(following)]
 
     def _carried(self, part: Slice) -> int:
         """Tokens that its sequence reads again before its own, as far as there are any."""
@@ -201,20 +197,39 @@ class TokenStream:
         # Read from its end, the window begins with the token after it.
         begin = part.offset + part.window_tokens + has_next - last
         sequence = self._reader.read(part.block, begin, last - first)
-        other = sequence.tobytes().translate(self._complement)
-        # Turned round once: copying backwards is several times slower, and it is copied twice.
-        return np.frombuffer(other, np.uint8)[::-1].copy()
+        return self._other_strand(sequence)
+
+    def _other_strand(self, tokens: np.ndarray) -> np.ndarray:
+        """The complements of tokens (n,), from the last to the first."""
+        odd = len(tokens) % 2
+        other = np.empty(len(tokens), np.uint8)
+        if odd:
+            other[0] = self._complement[tokens[-1]]
+        # Two at a time: one look-up complements both and turns them round.
+        pairs = tokens[: len(tokens) - odd].view(np.uint16)[::-1]
+        other[odd:] = self._turned_pairs.take(pairs).view(np.uint8)
+        return other
 
 
-def _runs(tokens: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of each run of tokens that follow each other."""
-    runs: list[tuple[int, int]] = []
-    for token in sorted(tokens):
-        if runs and token == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], token)
-        else:
-            runs.append((token, token))
-    return runs
+_PAIRS = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+
+
+def _turned_pairs(complement: np.ndarray) -> np.ndarray:
+    """(65536,) uint16: two tokens as one number to their complements in the other order."""
+    turned = complement.astype(np.uint8)[_PAIRS[:, ::-1]]
+    return np.ascontiguousarray(turned).view(np.uint16).ravel()
+
+
+def _target_pairs(scored: Sequence[int]) -> np.ndarray:
+    """(65536,) uint32: two tokens as one number to two int16 targets, themselves or ignored."""
+    table = np.full(256, IGNORED, np.int16)
+    table[list(scored)] = scored
+    return table[_PAIRS].view(np.uint32).ravel()
+
+
+def _last_if_first(scored: Sequence[int]) -> int:
+    """The highest scored token where they are the first of the vocabulary, else -1."""
+    return max(scored) if set(scored) == set(range(len(scored))) else -1
 
 
 def _fingerprint(content: dict[str, Any]) -> str:
