@@ -1,110 +1,124 @@
-"""Tables of labelled sequences: ``sequence,label[,split]`` as CSV or TSV, plain or gzip."""
+"""Labelled sequences of one file: CSV or TSV, plain or gzip, or Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-from modalities import dna
-from modalities.base import Tokens
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hnet_seq.tasks.labelled_rows import Columns, Row, Split, rows_of
 from modalities.errors import InputError
 from pipelines.compression import read_chunks
 
-SPLITS = ("train", "test")
-_NO_LABEL = {"", "nan", "na", "n/a", "null", "<na>"}
 _FIELD_LIMIT = 1 << 28  # bytes; the csv module's own limit cuts sequences at 128 KiB
+_PARQUET = b"PAR1"
+_BATCH = 4096  # rows of a Parquet file as Python strings at a time
+
+Records = Iterator[tuple[str, list[str]]]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One sequence. ``line`` is the line of the file that it ends on, 1-based."""
+def read_table(
+    path: str | Path,
+    columns: Columns | None = None,
+    *,
+    labelled: bool = True,
+    split: Split | None = None,
+) -> list[Row]:
+    """The rows of a table with named columns; columns beyond the known ones are ignored.
 
-    line: int
-    tokens: Tokens
-    label: str | None
-    split: str | None
-
-
-def read_table(path: str | Path, *, labelled: bool = True) -> list[Row]:
-    """The rows of a table with a header line; columns beyond the three known are ignored.
-
-    The separator is a tab if the header line has one, else a comma. Letter case never reaches the
-    model or a baseline.
+    The separator of text is a tab if the header line has one, else a comma. Letter case never
+    reaches the model or a baseline.
 
     Args:
+        columns: which columns mean what; by default ``sequence`` and ``label``.
         labelled: ask for a label in each row; else labels are read where there is such a column.
+        split: of all rows, whatever a column ``split`` says.
 
     Raises:
-        InputError: an unreadable file, no header, a missing column, no rows; or a row that is
-            empty, not DNA, of the wrong number of fields, without a label, or of an unknown
-            split; with the line and the remedy.
+        InputError: an unreadable file, no rows, or what
+            :func:`hnet_seq.tasks.labelled_rows.rows_of` refuses; with the line and the remedy.
     """
     path = Path(path)
-    text = _text(path)
-    csv.field_size_limit(_FIELD_LIMIT)
-    has_tabs = "\t" in text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if has_tabs else ",")
-    try:
-        names = [" ".join(name.lower().split()) for name in next(reader, [])]
-    except csv.Error as error:
-        raise InputError(path, f"not CSV: {error}", where="line 1") from None
-    column = {name: number for number, name in enumerate(names)}
-    for name in ("sequence", "label") if labelled else ("sequence",):
-        if name not in column:
-            raise InputError(
+    columns = columns or Columns()
+    if is_parquet(path):
+        table = _parquet(path)
+        rows = list(
+            rows_of(
                 path,
-                f"no column {name!r}, but {', '.join(names) or 'nothing'}; name one so in the "
-                "header line",
-                where="line 1",
+                table.schema.names,
+                _parquet_records(path, table),
+                columns,
+                labelled=labelled,
+                split=split,
+                header_place="columns",
             )
-    if len(column) != len(names):
-        raise InputError(path, "two columns have one name; rename one", where="line 1")
-    try:
-        rows = [
-            _row(path, reader.line_num, fields, column, labelled) for fields in reader if fields
-        ]
-    except csv.Error as error:
-        raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
+        )
+    else:
+        reader = _reader(path)
+        try:
+            header = next(reader, [])
+            rows = list(
+                rows_of(
+                    path,
+                    header,
+                    ((f"line {reader.line_num}", fields) for fields in reader if fields),
+                    columns,
+                    labelled=labelled,
+                    split=split,
+                )
+            )
+        except csv.Error as error:
+            raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
     if not rows:
         raise InputError(path, "holds a header and no rows; add sequences", where="line 2")
     return rows
 
 
-def _row(path: Path, line: int, fields: list[str], column: dict[str, int], labelled: bool) -> Row:
-    where = f"line {line}"
-    if len(fields) != len(column):
-        raise InputError(
-            path,
-            f"{len(fields)} fields, but the header names {len(column)}; quote separators in text",
-            where=where,
-        )
-    letters = fields[column["sequence"]].strip()
-    if not letters:
-        raise InputError(path, "the sequence is empty; remove the row", where=where)
-    try:
-        tokens = dna.encode(letters)
-    except InputError as error:
-        raise InputError(path, f"sequence, {error}", where=where) from None
-    label = fields[column["label"]].strip() if "label" in column else None
-    if labelled and (label is None or label.lower() in _NO_LABEL):
-        raise InputError(
-            path, f"the label is {label!r}; give the row a class, or remove it", where=where
-        )
-    split = fields[column["split"]].strip().lower() if "split" in column else None
-    if labelled and split is not None and split not in SPLITS:
-        raise InputError(
-            path,
-            f"the split is {split!r}, not train or test; rename it, or remove the column "
-            "for a random split",
-            where=where,
-        )
-    return Row(line, tokens, label, split)
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does. Its name is not asked."""
+    return next(read_chunks(path, chunk=len(_PARQUET)), b"") == _PARQUET
 
 
-def _text(path: Path) -> str:
+def _reader(path: Path) -> csv.reader:  # type: ignore[valid-type]
     try:
-        return b"".join(read_chunks(path)).decode("utf-8-sig")
+        text = b"".join(read_chunks(path)).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(path, "not UTF-8 text; expected CSV or TSV, plain or gzip") from None
+        raise InputError(
+            path, "not UTF-8 text; expected CSV or TSV, plain or gzip, or Parquet"
+        ) from None
+    csv.field_size_limit(_FIELD_LIMIT)
+    has_tabs = "\t" in text.partition("\n")[0]
+    return csv.reader(io.StringIO(text, newline=""), delimiter="\t" if has_tabs else ",")
+
+
+def _parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(path, f"damaged Parquet ({reason}); fetch it again") from None
+
+
+def _parquet_records(path: Path, table: pa.Table) -> Records:
+    names = table.schema.names
+    for field in table.schema:
+        if pa.types.is_nested(field.type):
+            table = table.drop_columns([field.name])
+    kept = set(table.schema.names)
+    row = 0
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        values = {name: batch.column(name).to_pylist() for name in kept}
+        for index in range(batch.num_rows):
+            row += 1
+            fields = [_text(values[name][index]) if name in kept else "" for name in names]
+            yield f"row {row}", fields
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
