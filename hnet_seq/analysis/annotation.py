@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -115,24 +115,37 @@ def _name(row: Feature) -> str:
 
 
 def _codon_ends(rows: list[Feature]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows hold the start and the stop codon of their CDS; rows of one CDS share an ID."""
+    """Which rows hold the start and the stop codon of their CDS."""
     has_start = np.zeros(len(rows), dtype=bool)
     has_stop = np.zeros(len(rows), dtype=bool)
+    for indices in coding_parts(rows):
+        outer = [indices[0], indices[-1]]
+        first, last = outer if rows[indices[0]].strand == "+" else outer[::-1]
+        has_start[first], has_stop[last] = complete_ends([rows[index] for index in indices])
+    return has_start, has_stop
+
+
+def coding_parts(rows: Sequence[Feature]) -> list[list[int]]:
+    """Indices of the rows of each CDS: those that share an ID or, without one, a parent."""
     parts = defaultdict(list)
     for index, row in enumerate(rows):
-        parts[row.attributes.get("ID", f"row {index}")].append(index)
-    for indices in parts.values():
-        leftmost, rightmost = indices[0], indices[-1]
-        forward = rows[leftmost].strand == "+"
-        left_open, right_open = _truncated(rows[leftmost]), _truncated(rows[rightmost])
-        first, last = (leftmost, rightmost) if forward else (rightmost, leftmost)
-        start_open = left_open[0] if forward else right_open[1]
-        stop_open = right_open[1] if forward else left_open[0]
-        phase = rows[first].phase or 0
-        bases = sum(rows[index].end - rows[index].start for index in indices)
-        has_start[first] = not start_open and phase == 0
-        has_stop[last] = not stop_open and (bases - phase) % 3 == 0
-    return has_start, has_stop
+        key = row.attributes.get("ID") or row.attributes.get("Parent")
+        parts[key or f"row {index}"].append(index)
+    return list(parts.values())
+
+
+def complete_ends(parts: Sequence[Feature]) -> tuple[bool, bool]:
+    """Whether a CDS begins with a start codon, and whether it ends with a stop codon.
+
+    Args:
+        parts: its rows, sorted by start.
+    """
+    forward = parts[0].strand == "+"
+    left_open, right_open = _truncated(parts[0])[0], _truncated(parts[-1])[1]
+    start_open, stop_open = (left_open, right_open) if forward else (right_open, left_open)
+    phase = parts[0 if forward else -1].phase or 0
+    bases = sum(part.end - part.start for part in parts)
+    return not start_open and phase == 0, not stop_open and (bases - phase) % 3 == 0
 
 
 def _truncated(row: Feature) -> tuple[bool, bool]:

@@ -32,6 +32,30 @@ _CONTEXTS = UNKNOWN_CONTEXT + 1
 Counts = NDArray[np.int64]
 
 
+class ContextRates:
+    """Boundary rates of the words that end at a base: what a base's last three letters predict."""
+
+    def __init__(self) -> None:
+        self._boundaries = np.zeros(_CONTEXTS, np.int64)
+        self._bases = np.zeros(_CONTEXTS, np.int64)
+
+    def add(self, contexts: Counts, mask: NDArray[np.bool_], counted: NDArray[np.bool_]) -> None:
+        """Count the bases (n,) of a stretch: their words, boundaries, and which are counted."""
+        self._boundaries += np.bincount(contexts[counted & mask], minlength=_CONTEXTS)
+        self._bases += np.bincount(contexts[counted], minlength=_CONTEXTS)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """(65,) boundaries per base of each word; the last is that of unknown words."""
+        return self._boundaries / np.maximum(self._bases, 1)
+
+    @property
+    def rate(self) -> float | None:
+        """Boundaries per counted base; None before any base was counted."""
+        bases = int(self._bases.sum())
+        return int(self._boundaries.sum()) / bases if bases else None
+
+
 class BoundaryStatistics:
     """Sums over records of where one stage's boundaries fall."""
 
@@ -39,7 +63,7 @@ class BoundaryStatistics:
         self._bases: list[list[Counts]] = [[] for _ in TABLES]  # (blocks, labels) of each span
         self._boundaries: list[list[Counts]] = [[] for _ in TABLES]
         self._contexts = [np.zeros((len(table.rows), _CONTEXTS), np.int64) for table in TABLES]
-        self._context_totals = np.zeros((2, _CONTEXTS), np.int64)  # boundaries, bases
+        self._context_rates = ContextRates()
         self._chunk_lengths = np.zeros(LONGEST_CHUNK + 1, np.int64)
         self._chunked_bases = 0
         self.bases = 0
@@ -87,12 +111,7 @@ class BoundaryStatistics:
         contexts: NDArray[np.int64],
         counted: NDArray[np.bool_],
     ) -> None:
-        self._context_totals += np.stack(
-            [
-                np.bincount(contexts[counted & mask], minlength=_CONTEXTS),
-                np.bincount(contexts[counted], minlength=_CONTEXTS),
-            ]
-        )
+        self._context_rates.add(contexts, mask, counted)
         block = np.arange(len(mask)) // BLOCK
         blocks = int(block[-1]) + 1
         for table, here in enumerate(labels):
@@ -107,8 +126,7 @@ class BoundaryStatistics:
     @property
     def rate(self) -> float | None:
         """Boundaries per counted base; None before any base was counted."""
-        boundaries, bases = self._context_totals.sum(axis=1)
-        return float(boundaries / bases) if bases else None
+        return self._context_rates.rate
 
     def summary(self, seed: int = 0) -> dict[str, Any]:
         """Every table of ``boundaries.json`` for this stage.
@@ -117,8 +135,7 @@ class BoundaryStatistics:
             seed: of the bootstrap.
         """
         sections: dict[str, Any] = {table.section: [] for table in TABLES}
-        boundaries, bases = self._context_totals
-        context_rates = boundaries / np.maximum(bases, 1)
+        context_rates = self._context_rates.rates
         for table, counts in enumerate(self._contexts):
             empty = np.zeros((0, len(counts)), np.int64)
             rates = _rates(
@@ -167,12 +184,12 @@ def chunk_length_table(lengths: Counts, bases: int) -> dict[str, Any]:
 
 
 def block_bootstrap(
-    bases: Counts, boundaries: Counts, *, seed: int = 0, replicates: int = REPLICATES
+    bases: NDArray[Any], boundaries: NDArray[Any], *, seed: int = 0, replicates: int = REPLICATES
 ) -> NDArray[np.float64]:
     """(replicates, L) boundary rates of each label in genomes of blocks drawn with replacement.
 
     Args:
-        bases, boundaries: (blocks, L) counts.
+        bases, boundaries: (blocks, L) counts. All labels of a replicate come from the same blocks.
 
     A rate is NaN where a replicate drew no base of the label. (Efron and Tibshirani, An
     Introduction to the Bootstrap, 1993, section 8.6: blocks keep the dependence of neighbours.)
