@@ -3,52 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.base import Tokens
+from hnet_seq.baselines.audit_duplicates import Conflicts, Copies, Overlap, find_duplicates
+from hnet_seq.baselines.audit_examples import Examples, Splits
+from hnet_seq.baselines.audit_findings import Finding, SplitFacts, find
+from hnet_seq.baselines.audit_names import (
+    RepeatedIds,
+    SharedGroups,
+    repeated_ids,
+    shared_groups,
+)
+from hnet_seq.baselines.audit_shortcuts import Shortcut, find_shortcuts
 
+__all__ = ["Audit", "Examples", "audit", "describe_audit"]
 
-@dataclass(frozen=True)
-class Examples:
-    """N labelled sequences of one split.
-
-    Attributes:
-        sequences: tokens of each, A C G T = 0..3.
-        labels: (N,) class numbers.
-        names: where each comes from, for messages.
-        ids: what the table calls each; None where it does not.
-        groups: what must not be torn apart by a split, such as genes; None where unknown.
-        lower_case: (N,) share of lower-case letters, 0..1.
-        unknown: (N,) share of N.
-        ambiguous: (N,) share of the other IUPAC codes.
-    """
-
-    sequences: list[Tokens]
-    labels: NDArray[np.int64]
-    names: list[str]
-    ids: list[str] | None
-    groups: list[str] | None
-    lower_case: NDArray[np.floating]
-    unknown: NDArray[np.floating]
-    ambiguous: NDArray[np.floating]
-
-
-class Finding(TypedDict):
-    """One thing that is wrong: how bad, what was found, and what to do."""
-
-    severity: str
-    text: str
-    remedy: str
+ALL_CLEAR = (
+    "audit: nothing found: no sequence stands in two splits (exactly, as reverse complement or "
+    "nearly) or under two labels, no id or group repeats, and neither length nor letter case, N or "
+    "composition gives the label away"
+)
+_MARKS = {"high": "!!", "medium": "! ", "low": "  "}
 
 
 class Audit(TypedDict):
     """Goes to ``classification.json`` as it is; ``findings`` come worst first."""
 
     findings: list[Finding]
+    splits: dict[str, SplitFacts]
+    overlaps: list[Overlap]
+    copies: list[Copies]
+    conflicts: Conflicts
+    ids: list[RepeatedIds]
+    groups: list[SharedGroups]
+    shortcuts: list[Shortcut]
 
 
 def audit(
@@ -61,13 +52,54 @@ def audit(
 ) -> tuple[Audit, NDArray[np.bool_]]:
     """Look for leaks and shortcuts.
 
+    Args:
+        classes: names of the class numbers.
+        seed: of the folds and trees that look for shortcuts.
+
     Returns:
-        the findings; and (n_test,) False for test sequences that stand in train or validation,
-        as they are, as their reverse complement, or nearly.
+        the audit; and (n_test,) False for test sequences that stand in train or validation, as they
+        are, as their reverse complement, or nearly (see
+        :func:`hnet_seq.baselines.near_duplicates.near_duplicates`).
     """
-    return Audit(findings=[]), np.ones(len(test.labels), bool)
+    splits: Splits = {"train": train}
+    if validation is not None and len(validation.labels):
+        splits["validation"] = validation
+    splits["test"] = test
+    duplicates, leaked = find_duplicates(splits, classes)
+    facts = {name: _facts(split, classes) for name, split in splits.items()}
+    ids, groups = repeated_ids(splits), shared_groups(splits)
+    shortcuts = find_shortcuts(splits, classes, seed=seed)
+    found = Audit(
+        findings=find(facts, duplicates, ids, groups, shortcuts),
+        splits=facts,
+        overlaps=duplicates["overlaps"],
+        copies=duplicates["copies"],
+        conflicts=duplicates["conflicts"],
+        ids=ids,
+        groups=groups,
+        shortcuts=shortcuts,
+    )
+    return found, ~leaked
+
+
+def _facts(split: Examples, classes: Sequence[str]) -> SplitFacts:
+    counts = np.bincount(split.labels, minlength=len(classes)).tolist()
+    lengths = [len(sequence) for sequence in split.sequences]
+    return SplitFacts(
+        n=len(split.labels),
+        classes=dict(zip(classes, counts, strict=True)),
+        shortest=min(lengths, default=0),
+        longest=max(lengths, default=0),
+        with_unknown=int(np.count_nonzero(split.unknown)),
+        with_ambiguous=int(np.count_nonzero(split.ambiguous)),
+    )
 
 
 def describe_audit(audit: Audit) -> str:
-    """One line for each finding, the worst first, for above the scores."""
-    return "\n".join(f"{each['text']}: {each['remedy']}" for each in audit["findings"])
+    """For above the scores: one line for each finding with its remedy, the worst first."""
+    if not audit["findings"]:
+        return ALL_CLEAR
+    return "\n".join(
+        f"{_MARKS[each['severity']]} {each['kind']}: {each['text']} -> {each['remedy']}"
+        for each in audit["findings"]
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.metrics import METRICS, weighted_metrics
 
 REPLICATES = 1000
-_COUNTS = 1 << 18  # weights at a time: they and their sums stay in the cache
+_COUNTS = 1 << 17  # weights at a time: they and their sums stay in the cache
 
 Intervals = dict[str, list[float] | None]
 
@@ -48,7 +48,7 @@ def bootstrap_intervals(
     return intervals
 
 
-def _resamples(size: int, replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def _resamples(size: int, replicates: int, seed: int) -> Iterator[NDArray[np.float32]]:
     """How often each of ``size`` sequences is drawn, (``size``, replicates of a part)."""
     generator = np.random.default_rng(seed)
     at_once = max(1, _COUNTS // size)
@@ -56,4 +56,4 @@ def _resamples(size: int, replicates: int, seed: int) -> Iterator[NDArray[np.flo
         count = min(at_once, replicates - begin)
         drawn = generator.integers(size, size=(count, size)) * count + np.arange(count)[:, None]
         counted = np.bincount(drawn.ravel(), minlength=size * count)
-        yield counted.reshape(size, count).astype(np.float64)
+        yield counted.reshape(size, count).astype(np.float32)

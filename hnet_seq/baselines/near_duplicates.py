@@ -32,8 +32,16 @@ class NearDuplicate(NamedTuple):
     share: float
 
 
+def near_duplicates_within(sequences: Sequence[NDArray[np.uint8]]) -> Iterator[NearDuplicate]:
+    """Sequences that are near duplicates of another of the same list, with the closest other."""
+    yield from near_duplicates(sequences, sequences, same=True)
+
+
 def near_duplicates(
-    train: Sequence[NDArray[np.uint8]], test: Sequence[NDArray[np.uint8]]
+    train: Sequence[NDArray[np.uint8]],
+    test: Sequence[NDArray[np.uint8]],
+    *,
+    same: bool = False,
 ) -> Iterator[NearDuplicate]:
     """Test sequences with a training sequence that shares ``SHARE`` of the shorter one's words.
 
@@ -56,6 +64,9 @@ def near_duplicates(
         hit = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
         pairs, shared = _runs(np.sort(np.repeat(seekers, count) * len(train) + holders[hit]))
         one, other = np.divmod(pairs, max(1, len(train)))
+        if same:
+            apart = one != other
+            one, other, shared = one[apart], other[apart], shared[apart]
         share = np.minimum(1.0, shared / keep / np.minimum(places[1][one], places[0][other]))
         order = np.lexsort((other, -share, one))
         _, rivals = _runs(one)

@@ -1,4 +1,4 @@
-"""Classifiers that know no model: the majority class, length, base composition, short words.
+"""Classifiers that know no model: majority class, length, composition, words, letters by position.
 
 A score on a benchmark means something only beside these: some benchmarks give their labels away in
 the sequences' lengths, and 1- to 5-mer counts beat many a trained network.
@@ -15,6 +15,8 @@ from hnet_seq.baselines.logistic import fit_logistic
 from hnet_seq.baselines.metrics import ScoreRow, score_row
 
 LONGEST_WORD = 5
+MOST_POSITIONS = 1000
+"""That one-hot baselines read; 4,000 columns."""
 
 
 def score_baselines(
@@ -81,7 +83,36 @@ def baseline_probabilities(
     ):
         model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
         found[name] = model.predict_proba(features(test))
-    return found
+    name, columns = one_hot_columns([*train, *test])
+    model = fit_logistic(one_hot(train, columns), train_labels, num_classes=num_classes, seed=seed)
+    return found | {name: model.predict_proba(one_hot(test, columns))}
+
+
+def one_hot_columns(sequences: Sequence[np.ndarray]) -> tuple[str, int]:
+    """Name of the one-hot baseline for these sequences, and how many positions it reads.
+
+    All of them where they have one length (up to ``MOST_POSITIONS``). Else sequences are aligned at
+    their start, cut where the median length ends, and the shorter ones padded with zeros: a row that
+    means something where the start does, as at a splice site.
+    """
+    lengths = np.array([len(sequence) for sequence in sequences])
+    columns = min(int(np.median(lengths)), MOST_POSITIONS)
+    if np.ptp(lengths) == 0 and columns == lengths[0]:
+        return "one-hot letters by position", columns
+    return f"one-hot letters of the first {columns:,} positions", columns
+
+
+def one_hot(sequences: Sequence[np.ndarray], positions: int) -> np.ndarray:
+    """Which of A, C, G, T stands at each of the first ``positions``, (N, 4 ``positions``) fp64.
+
+    Zeros where another letter stands, or the sequence has ended.
+    """
+    found = np.zeros((len(sequences), positions, 4))
+    for row, sequence in zip(found, sequences, strict=True):
+        letters = sequence[:positions]
+        known = np.flatnonzero(letters < 4)
+        row[known, letters[known]] = 1
+    return found.reshape(len(sequences), -1)
 
 
 def length_features(sequences: Sequence[np.ndarray]) -> np.ndarray:

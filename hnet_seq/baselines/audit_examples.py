@@ -1,0 +1,43 @@
+"""Labelled sequences with what an audit needs to know of where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities.base import Tokens
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N labelled sequences of one split.
+
+    Attributes:
+        sequences: tokens of each, A C G T = 0..3.
+        labels: (N,) class numbers.
+        names: where each comes from, for messages.
+        ids: what the table calls each; None where it does not.
+        groups: what must not be torn apart by a split, such as genes; None where unknown.
+        lower_case: (N,) share of lower-case letters, 0..1.
+        unknown: (N,) share of N.
+        ambiguous: (N,) share of the other IUPAC codes.
+    """
+
+    sequences: list[Tokens]
+    labels: NDArray[np.int64]
+    names: list[str]
+    ids: list[str] | None
+    groups: list[str] | None
+    lower_case: NDArray[np.floating]
+    unknown: NDArray[np.floating]
+    ambiguous: NDArray[np.floating]
+
+    def name(self, index: int) -> str:
+        """The place of a sequence, with its id if there is one."""
+        return self.names[index] if self.ids is None else f"{self.names[index]} ({self.ids[index]})"
+
+
+Splits = dict[str, Examples]
+"""By name, in the order train, validation (if there is one), test."""
