@@ -1,4 +1,4 @@
-"""Where a model cuts a genome into chunks, as BED; with genes, what it cuts at. Or text and code.
+"""Where a model cuts a genome: BED, bigWig, tables; with genes, what it cuts at. Or text and code.
 
 Records of any length go through in one pass, piece by piece from a running state. With
 --annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
@@ -12,17 +12,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.cutting import Stretch, cut
-from hnet_seq.analysis.gene_region import REGION_BASES, describe_window, gene_richest_window
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -32,9 +30,16 @@ from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_argument
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.segment_common import check_stage, check_stages, write_json
+from hnet_seq.tasks.segment_files import (
+    Writer,
+    check_table,
+    import_bigwig,
+    open_files,
+    stage_files,
+)
+from hnet_seq.tasks.segment_genes import GenePicture, read_genes
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import read_gff
-from pipelines.files import check_file, check_folder, replaced_file
+from pipelines.files import check_folder
 from pipelines.genome import Genome
 from pipelines.regions import parse_region
 
@@ -75,7 +80,7 @@ def segment(
         InputError: an unreadable genome, an unknown record, a region outside it, a model that
             has no boundaries or was not trained on DNA, or a record over ``cache_limit``.
     """
-    _check_model(model)
+    check_model(model)
     for name, value, least in (
         ("--left-context", left_context, 0),
         ("--batch-tokens", batch_tokens, 1),
@@ -84,20 +89,55 @@ def segment(
         if value < least:
             raise UsageError(name, f"must be {least} or more; got {value}")
     source = genome if isinstance(genome, Genome) else Genome(genome)
-    spans = (
-        [parse_region(region, source.lengths, source.path)]
-        if region
-        else [(name, 0, length) for name, length in source.lengths.items()]
-    )
+    spans = region_spans(source, region)
     stretches = (_stretch(source, *span, left_context) for span in spans if span[1] < span[2])
-    bar = tqdm(
+    return segment_stretches(
+        model,
+        stretches,
+        path=source.path,
         total=sum(end - start for _, start, end in spans),
+        batch_tokens=batch_tokens,
+        window=window,
+        cache_limit=cache_limit,
+        progress=progress,
+    )
+
+
+def region_spans(genome: Genome, region: str | None) -> list[tuple[str, int, int]]:
+    """Record, start and end of a region, or of every record where there is none."""
+    if region:
+        return [parse_region(region, genome.lengths, genome.path)]
+    return [(name, 0, length) for name, length in genome.lengths.items()]
+
+
+def segment_stretches(
+    model: HNetForCausalLM,
+    stretches: Iterable[Stretch],
+    *,
+    path: str | Path,
+    total: int,
+    batch_tokens: int = BATCH_TOKENS,
+    window: int | None = None,
+    cache_limit: int = CACHE_LIMIT,
+    progress: bool = False,
+) -> Iterator[RecordBoundaries]:
+    """Cut stretches, none empty, in their order.
+
+    Args:
+        path: of the genome that they come from, for errors.
+        total: bases of all of them, for the progress bar.
+
+    Raises:
+        InputError: a stretch needs more than ``cache_limit`` bytes.
+    """
+    bar = tqdm(
+        total=total,
         unit="base",
         unit_scale=True,
         disable=None if progress else True,  # None: no bar where nobody looks on
         file=sys.stderr,
     )
-    return _segment(model, source, stretches, batch_tokens, window, cache_limit, bar)
+    return _segment(model, path, stretches, batch_tokens, window, cache_limit, bar)
 
 
 def _stretch(genome: Genome, name: str, start: int, end: int, left_context: int) -> Stretch:
@@ -107,8 +147,8 @@ def _stretch(genome: Genome, name: str, start: int, end: int, left_context: int)
 
 def _segment(
     model: HNetForCausalLM,
-    genome: Genome,
-    stretches: Iterator[Stretch],
+    path: str | Path,
+    stretches: Iterable[Stretch],
     batch_tokens: int,
     window: int | None,
     cache_limit: int,
@@ -119,70 +159,19 @@ def _segment(
             yield from cut(model, stretches, batch_tokens, cache_limit, bar.update)
         except CacheLimitError as error:
             raise InputError(
-                genome.path,
+                path,
                 f"{error} (--attention-window, --cache-limit)",
                 where=f"record {error.key}",
             ) from None
 
 
-def _check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
+def check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
+    """Raise InputError unless the model cuts DNA."""
     modality = model.metadata.get("modality")
     if modality != "dna":
         found = f"was trained on {modality}" if modality else "does not say what it was trained on"
         raise InputError(checkpoint, f"the model {found}; segment needs one trained on DNA")
     check_stages(model, checkpoint)
-
-
-class _GenePicture:
-    """The stretch with the most genes among the records seen so far."""
-
-    def __init__(self) -> None:
-        self._score = (0, 0)
-        self.content: dict[str, Any] | None = None
-
-    def consider(self, record: RecordBoundaries, annotation: RecordAnnotation, stage: int) -> None:
-        coding = annotation.coding
-        score, start = gene_richest_window(coding, record.start, record.end)
-        if self.content is None or score > self._score:
-            inside = slice(start - record.start, start - record.start + REGION_BASES)
-            self._score = score
-            self.content = describe_window(
-                record.name,
-                start,
-                record.tokens[inside],
-                record.boundary_prob[inside],
-                record.cuts(stage).positions,
-                coding,
-            )
-
-
-def _read_annotation(path: str, genome: Genome) -> dict[str, RecordAnnotation]:
-    by_record = defaultdict(list)
-    for feature in read_gff(path, lengths=genome.lengths):
-        by_record[feature.sequence].append(feature)
-    annotations = {name: from_features(features) for name, features in by_record.items()}
-    if not any(len(annotation.coding.start) for annotation in annotations.values()):
-        raise InputError(path, "no CDS with a strand; the statistics need reading frames")
-    return annotations
-
-
-def write_bed(file: IO[str], record: RecordBoundaries, stage: int) -> int:
-    """Lines of the chunks that tile the record; score = 1000 * boundary probability.
-
-    Returns:
-        the number of chunks.
-    """
-    count = 0
-    for starts, ends, probs in record.chunks(stage):
-        count += len(starts)
-        scores = np.rint(probs * 1000).astype(int)
-        file.writelines(
-            f"{record.name}\t{start}\t{end}\tstage{stage}\t{score}\t.\n"
-            for start, end, score in zip(
-                starts.tolist(), ends.tolist(), scores.tolist(), strict=True
-            )
-        )
-    return count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -191,7 +180,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", nargs="*", metavar="INPUT", help="FASTA, plain, gzip or bgzip; or files of text"
     )
-    parser.add_argument("--bed", metavar="FILE", help="chunks to write")
+    parser.add_argument("--bed", metavar="FILE", help="chunks; {stage} in the name: every stage")
+    parser.add_argument(
+        "--bigwig",
+        metavar="FILE",
+        help="boundary probability per base; {stage} in the name: every stage",
+    )
+    parser.add_argument(
+        "--chunks", metavar="TABLE", help="chunks of all stages: .parquet, .tsv or .tsv.gz"
+    )
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
     parser.add_argument("--annotation", metavar="GFF", help="genes to hold the boundaries against")
@@ -218,14 +215,22 @@ def main(args: argparse.Namespace) -> int:
     args.genome = args.inputs[0]
     if bool(args.annotation) != bool(args.out):
         raise UsageError("--annotation", "goes together with --out DIR")
-    if not args.bed and not args.out:
-        raise UsageError("segment", "nothing to write; give --bed FILE or --annotation with --out")
-    if args.bed:
-        check_file(args.bed, "--bed")
+    if not (args.bed or args.bigwig or args.chunks or args.out):
+        raise UsageError(
+            "segment",
+            "nothing to write; give --bed, --bigwig or --chunks FILE, or --annotation with --out",
+        )
     if args.out:
         check_folder(args.out)
-    _check_model(model, args.checkpoint)
+    check_model(model, args.checkpoint)
     check_stage(model, args.stage, args.checkpoint)
+    beds, bigwigs = (
+        stage_files(path, args.stage, model.num_stages, option) if path else []
+        for path, option in ((args.bed, "--bed"), (args.bigwig, "--bigwig"))
+    )
+    chunks = check_table(args.chunks) if args.chunks else None
+    if bigwigs:
+        import_bigwig()  # whether it is there is asked before the work
     genome = Genome(args.genome)
     records = segment(
         model,
@@ -237,14 +242,9 @@ def main(args: argparse.Namespace) -> int:
         cache_limit=args.cache_limit,
         progress=True,
     )
-    annotations = None
-    if args.annotation:
-        annotations = _read_annotation(args.annotation, genome)
-    if args.bed:
-        with replaced_file(Path(args.bed)) as bed:
-            _run(args, records, model.num_stages, annotations, bed)
-    else:
-        _run(args, records, model.num_stages, annotations, None)
+    annotations = read_genes(args.annotation, genome) if args.annotation else None
+    with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
+        _run(args, records, model.num_stages, annotations, writers)
     return 0
 
 
@@ -253,19 +253,19 @@ def _run(
     records: Iterator[RecordBoundaries],
     num_stages: int,
     annotations: dict[str, RecordAnnotation] | None,
-    bed: IO[str] | None,
+    writers: list[Writer],
 ) -> None:
     began = time.monotonic()
     count = bases = 0
     chunks = np.zeros(num_stages, dtype=int)
     statistics = BoundaryStatistics()
-    picture = _GenePicture()
+    picture = GenePicture()
     for record in records:
         count += 1
         bases += len(record.tokens)
         chunks += np.array([record.count(stage) for stage in range(num_stages)])
-        if bed:
-            write_bed(bed, record, args.stage)
+        for write in writers:
+            write(record)
         if annotations is not None:
             annotation = annotations.get(record.name) or from_features([])
             statistics.add(record.tokens, record.mask(args.stage), annotation, record.start)

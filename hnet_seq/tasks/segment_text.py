@@ -34,7 +34,7 @@ from pipelines.files import check_folder
 from pipelines.open_shards import open_shards
 
 BATCH_TOKENS = 8192  # bytes
-_DNA_ONLY = ("bed", "region", "annotation")
+_DNA_ONLY = ("bed", "bigwig", "chunks", "region", "annotation")
 
 
 def segment_text(

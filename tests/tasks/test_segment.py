@@ -10,6 +10,7 @@ import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.tasks import segment as task
+from hnet_seq.tasks import segment_files
 from hnet_seq.tasks.segment import segment
 from modalities.errors import InputError, UsageError
 from pipelines.regions import parse_region
@@ -317,7 +318,7 @@ def test_an_interrupt_leaves_no_half_written_bed(model, genome, tmp_path, monkey
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(task, "write_bed", stop)
+    monkeypatch.setattr(segment_files, "write_bed", stop)
     bed = tmp_path / "out.bed"
     with pytest.raises(KeyboardInterrupt):
         run(saved(model, tmp_path), genome, "--bed", bed)

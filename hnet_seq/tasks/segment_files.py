@@ -1,0 +1,201 @@
+"""What ``segment`` writes record by record: BED, bigWig and tables of chunks."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from modalities.errors import UsageError
+from pipelines.files import check_file, replaced_file, replaced_path
+
+STAGE = "{stage}"
+TABLE_SUFFIXES = (".parquet", ".tsv", ".tsv.gz")
+_SLICE = 1 << 18  # values given to a bigWig at once
+_SCHEMA = pa.schema(
+    [
+        ("record", pa.string()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("length", pa.int64()),
+        ("stage", pa.int8()),
+        ("probability", pa.float32()),
+        ("gc", pa.float32()),
+    ]
+)
+
+Writer = Callable[[RecordBoundaries], object]
+Columns = dict[str, Any]
+
+
+def stage_files(path: str, stage: int, num_stages: int, option: str) -> list[tuple[int, Path]]:
+    """The file of each stage: of all where the name holds ``{stage}``, else of ``stage`` alone.
+
+    Raises:
+        UsageError: a file cannot be written; names ``option``.
+    """
+    stages = range(num_stages) if STAGE in path else (stage,)
+    return [(s, check_file(path.replace(STAGE, str(s)), option)) for s in stages]
+
+
+def check_table(path: str) -> Path:
+    """``path``, where a table of chunks can be written; UsageError where not."""
+    if not path.endswith(TABLE_SUFFIXES):
+        raise UsageError("--chunks", f"{path} should end in {', '.join(TABLE_SUFFIXES)}")
+    return check_file(path, "--chunks")
+
+
+def import_bigwig() -> Any:
+    """pyBigWig; UsageError with the line that installs it where it is missing."""
+    try:
+        import pyBigWig
+    except ImportError:
+        raise UsageError(
+            "--bigwig", "needs pyBigWig: pip install pyBigWig (or 'hnet-seq[tracks]')"
+        ) from None
+    return pyBigWig
+
+
+@contextmanager
+def open_files(
+    lengths: Mapping[str, int],
+    *,
+    beds: list[tuple[int, Path]],
+    bigwigs: list[tuple[int, Path]],
+    chunks: Path | None,
+) -> Iterator[list[Writer]]:
+    """Writers to call with each record in its order; files appear when the block ends well.
+
+    Args:
+        lengths: bases of each record of the genome, which a bigWig lists first.
+        beds, bigwigs: stages and where to write them.
+        chunks: the table of all stages.
+    """
+    with ExitStack() as stack:
+        writers: list[Writer] = []
+        for stage, path in beds:
+            bed = stack.enter_context(replaced_file(path))
+            writers.append(lambda record, bed=bed, stage=stage: write_bed(bed, record, stage))  # type: ignore[misc]
+        for stage, path in bigwigs:
+            wig = stack.enter_context(_open_bigwig(path, lengths))
+            writers.append(lambda record, wig=wig, stage=stage: write_bigwig(wig, record, stage))  # type: ignore[misc]
+        if chunks:
+            write = stack.enter_context(_open_table(chunks))
+            writers.append(lambda record: [write(part) for part in chunk_columns(record)])
+        yield writers
+
+
+def write_bed(file: IO[str], record: RecordBoundaries, stage: int) -> int:
+    """Lines of the chunks that tile the record; score = 1000 * boundary probability.
+
+    Returns:
+        the number of chunks.
+    """
+    count = 0
+    for starts, ends, probs in record.chunks(stage):
+        count += len(starts)
+        scores = np.rint(probs * 1000).astype(int)
+        file.writelines(
+            f"{record.name}\t{start}\t{end}\tstage{stage}\t{score}\t.\n"
+            for start, end, score in zip(
+                starts.tolist(), ends.tolist(), scores.tolist(), strict=True
+            )
+        )
+    return count
+
+
+@contextmanager
+def _open_bigwig(path: Path, lengths: Mapping[str, int]) -> Iterator[Any]:
+    library = import_bigwig()
+    with replaced_path(path) as temporary:
+        file = library.open(str(temporary), "w")
+        try:
+            file.addHeader([(name, length) for name, length in lengths.items() if length])
+            yield file
+        finally:
+            file.close()
+
+
+def write_bigwig(file: Any, record: RecordBoundaries, stage: int) -> None:
+    """Boundary probability of each base that the stage looks at.
+
+    Stage 0 looks at every base; a deeper one at those where a chunk of the stage outside it
+    begins. Other bases have no value.
+    """
+    for first in range(0, len(record.tokens), _SLICE):
+        part = slice(first, first + _SLICE)
+        if stage == 0:
+            file.addEntries(
+                record.name, record.start + first, values=record.probs[0, part], span=1, step=1
+            )
+            continue
+        places = np.flatnonzero(record.depth[part] >= stage) + first
+        if len(places):
+            values = record.probs[stage, places]
+            file.addEntries(record.name, record.start + places, values=values, span=1)
+
+
+def chunk_columns(record: RecordBoundaries) -> Iterator[Columns]:
+    """Columns of the chunks of every stage, some at a time; ``gc`` is NaN where all bases are N."""
+    for stage in range(record.num_stages):
+        for starts, ends, probs in record.chunks(stage):
+            if not len(starts):
+                continue
+            gc, known = _letters(record, starts, ends)
+            yield {
+                "record": [record.name] * len(starts),
+                "start": starts,
+                "end": ends,
+                "length": ends - starts,
+                "stage": np.full(len(starts), stage, np.int8),
+                "probability": probs,
+                "gc": np.divide(gc, known, out=np.full(len(gc), np.nan), where=known > 0),
+            }
+
+
+def _letters(
+    record: RecordBoundaries, starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """G or C, and known bases of neighbouring chunks."""
+    tokens = record.tokens[starts[0] - record.start : ends[-1] - record.start]
+    begins = starts - starts[0]
+    both = (((tokens == 1) | (tokens == 2)), tokens < 4)
+    gc, known = (np.add.reduceat(found, begins, dtype=np.int64) for found in both)
+    return gc, known
+
+
+@contextmanager
+def _open_table(path: Path) -> Iterator[Callable[[Columns], object]]:
+    with replaced_path(path) as temporary:
+        if path.suffix == ".parquet":
+            with pq.ParquetWriter(temporary, _SCHEMA, compression="zstd") as writer:
+                yield lambda columns: writer.write_table(_parquet(columns))
+            return
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(temporary, "wt", encoding="utf-8", newline="\n") as stream:
+            stream.write("\t".join(_SCHEMA.names) + "\n")
+            yield lambda columns: stream.writelines(_lines(columns))
+
+
+def _parquet(columns: Columns) -> pa.Table:
+    gc = pa.array(columns["gc"], pa.float32(), from_pandas=True)
+    return pa.table(columns | {"gc": gc}, schema=_SCHEMA)
+
+
+def _lines(columns: Columns) -> Iterator[str]:
+    rows = zip(
+        columns["record"],
+        *(columns[name].tolist() for name in _SCHEMA.names[1:]),
+        strict=True,
+    )
+    for *place, probability, gc in rows:
+        share = "" if np.isnan(gc) else f"{gc:.4f}"
+        yield "\t".join([*map(str, place), f"{probability:.4f}", share]) + "\n"
