@@ -7,6 +7,7 @@ the sequences' lengths, and 1- to 5-mer counts beat many a trained network.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,9 @@ from hnet_seq.baselines.metrics import ScoreRow, score_row
 
 LONGEST_WORD = 5
 MOST_POSITIONS = 1000
-"""That one-hot baselines read; 4,000 columns."""
+"""That the one-hot baseline reads of sequences of one length; 4,000 columns."""
+MOST_OF_AN_END = 100
+"""Positions that it reads at either end of sequences of different lengths."""
 
 
 def score_baselines(
@@ -83,35 +86,61 @@ def baseline_probabilities(
     ):
         model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
         found[name] = model.predict_proba(features(test))
-    name, columns = one_hot_columns([*train, *test])
-    model = fit_logistic(one_hot(train, columns), train_labels, num_classes=num_classes, seed=seed)
-    return found | {name: model.predict_proba(one_hot(test, columns))}
+    positions = one_hot_positions(train)
+    even = len({len(sequence) for sequence in [*train, *test]}) == 1 and positions.whole
+    name = "one-hot letters by position" if even else f"one-hot letters of the {positions.said}"
+    model = fit_logistic(
+        one_hot(train, positions), train_labels, num_classes=num_classes, seed=seed
+    )
+    return found | {name: model.predict_proba(one_hot(test, positions))}
 
 
-def one_hot_columns(sequences: Sequence[np.ndarray]) -> tuple[str, int]:
-    """Name of the one-hot baseline for these sequences, and how many positions it reads.
+@dataclass(frozen=True)
+class Positions:
+    """Which letters of a sequence are read: ``first`` from its start, and ``last`` from its end.
 
-    All of them where they have one length (up to ``MOST_POSITIONS``). Else sequences are aligned at
-    their start, cut where the median length ends, and the shorter ones padded with zeros: a row that
-    means something where the start does, as at a splice site.
+    ``whole``: that is all of every training sequence.
     """
-    lengths = np.array([len(sequence) for sequence in sequences])
-    columns = min(int(np.median(lengths)), MOST_POSITIONS)
-    if np.ptp(lengths) == 0 and columns == lengths[0]:
-        return "one-hot letters by position", columns
-    return f"one-hot letters of the first {columns:,} positions", columns
+
+    first: int
+    last: int
+    whole: bool
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        both = f" and last {self.last:,}" if self.last else ""
+        return f"first {self.first:,}{both} positions"
 
 
-def one_hot(sequences: Sequence[np.ndarray], positions: int) -> np.ndarray:
-    """Which of A, C, G, T stands at each of the first ``positions``, (N, 4 ``positions``) fp64.
+def one_hot_positions(train: Sequence[np.ndarray]) -> Positions:
+    """All positions where training sequences have one length, up to ``MOST_POSITIONS``.
 
-    Zeros where another letter stands, or the sequence has ended.
+    Else both ends, half a median length of each up to ``MOST_OF_AN_END``: aligned at the start, and
+    at the end, since what is annotated by its borders, such as an intron, shows there.
     """
-    found = np.zeros((len(sequences), positions, 4))
+    lengths = np.array([len(sequence) for sequence in train])
+    if np.ptp(lengths) == 0:
+        first = min(int(lengths[0]), MOST_POSITIONS)
+        return Positions(first, 0, first == lengths[0])
+    end = max(1, min(int(np.median(lengths)) // 2, MOST_OF_AN_END))
+    return Positions(end, end, False)
+
+
+def one_hot(sequences: Sequence[np.ndarray], positions: Positions) -> np.ndarray:
+    """Which of A, C, G, T stands at each position, (N, 4 (first + last)) fp64.
+
+    Zeros where another letter stands, or the sequence is too short.
+    """
+    found = np.zeros((len(sequences), positions.first + positions.last, 4))
     for row, sequence in zip(found, sequences, strict=True):
-        letters = sequence[:positions]
+        letters = sequence[: positions.first]
         known = np.flatnonzero(letters < 4)
         row[known, letters[known]] = 1
+        if positions.last:
+            letters = sequence[-positions.last :]
+            known = np.flatnonzero(letters < 4)
+            row[known - len(letters), letters[known]] = 1
     return found.reshape(len(sequences), -1)
 
 
