@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from hnet_seq.report.bars import begins_at_zero, rate_chart
+from hnet_seq.report.classification_section import classification_section as scores_section
 from hnet_seq.report.gene_track import gene_track
-from hnet_seq.report.headline import best_score
 from hnet_seq.report.html import Markup, element, figure, join, table
 from hnet_seq.report.results import Rate
 from hnet_seq.report.run_data import RunData
-from hnet_seq.report.scores import Classification, Score
 from hnet_seq.report.units import BASE
-from hnet_seq.report.wording import command, interval, missing, rate, score
+from hnet_seq.report.wording import command, interval, missing, rate
 
 _HOW_TO_READ = (
     "In each figure the dot is the model's rate with its 95% interval. Grey is the control: the "
@@ -143,12 +142,12 @@ def _rates(title: str, caption: str, rows: list[Rate]) -> Markup:
 
 
 def classification_section(run: RunData) -> Markup:
-    """Scores of classifiers on the model's vectors beside trivial ones."""
-    heading = element("h2", "Classification", id="classification")
+    """Scores of classifiers beside trivial ones, or how to get them."""
     found = run.classification
     if found is None and run.unit is not BASE:
         return join([])
     if found is None:
+        heading = element("h2", "Classification", id="classification")
         out = command(str(run.path))
         note = missing(
             "classification.json is missing: no classification table.",
@@ -156,45 +155,4 @@ def classification_section(run: RunData) -> Markup:
             f"--test-region last:0.1 --out {out}",
         )
         return element("section", heading, note, aria_labelledby="classification")
-    models = [s for s in found.scores if not s.baseline]
-    ordered = [*models, *(s for s in found.scores if s.baseline)]
-    best = best_score(ordered)
-    return element(
-        "section",
-        heading,
-        table(
-            ("Features", "Kind", "Accuracy", "MCC", "AUROC"),
-            [_score_row(s) for s in ordered],
-            numeric=(2, 3, 4),
-            emphasised=[i for i, s in enumerate(ordered) if s is best],
-        ),
-        element(
-            "p",
-            "Test sequences only; higher is better in every column. MCC and AUROC stand at 0 and "
-            "0.5 for guessing. Baselines see only what their name says, so a model row says "
-            "something new where it is above all of them; the best MCC is in bold.",
-            class_="caption",
-        ),
-        element("p", _leaks(found)),
-        table(("Detail", "Value"), found.facts),
-        aria_labelledby="classification",
-    )
-
-
-def _leaks(found: Classification) -> str:
-    stand = (
-        f"{found.leaked:,} of the {found.test:,} test sequences stand in the training set too, on "
-        "this strand or the other"
-        if found.leaked
-        else f"None of the {found.test:,} test sequences stands in the training set too"
-    )
-    near = f", and {found.near:,} more nearly do" if found.near else ""
-    if found.near is None:
-        near = " (near duplicates were not counted)"
-    leaks = found.leaked or found.near
-    return f"{stand}{near}{': scores may be better than on new sequences' if leaks else ''}."
-
-
-def _score_row(row: Score) -> tuple[str, ...]:
-    kind = "baseline" if row.baseline else "model"
-    return row.name, kind, score(row.accuracy), score(row.mcc), score(row.auroc)
+    return scores_section(found)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
+from hnet_seq.report.classification_section import best_score, score_with_interval
 from hnet_seq.report.html import Markup, element, join, table
 from hnet_seq.report.run_data import RunData
-from hnet_seq.report.scores import Score
 from hnet_seq.report.wording import bits, difference, duration, score
 
 Row = tuple[str, str, str]
@@ -120,11 +120,6 @@ def _chunks(run: RunData) -> list[Row]:
     return rows
 
 
-def best_score(scores: list[Score]) -> Score | None:
-    """The one with the highest MCC."""
-    return max((s for s in scores if s.mcc is not None), key=lambda s: s.mcc or 0, default=None)
-
-
 def _classification(run: RunData) -> list[Row]:
     if run.classification is None:
         return []
@@ -132,12 +127,20 @@ def _classification(run: RunData) -> list[Row]:
     other = best_score([s for s in run.classification.scores if s.baseline])
     if model is None:
         return []
-    beside = f"; best baseline ({other.name}) {score(other.mcc)}" if other else ""
+    beside = f"; best baseline ({other.name}) {score_with_interval(other)}" if other else ""
+    clean = model.clean
+    leaks = (
+        f"; {score(clean.mcc)} without {model.n - clean.n:,} leaked test sequences"
+        if clean and clean.n < model.n
+        else ""
+    )
+    ends = model.interval
+    sure = f", 95% interval {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
     return [
         (
             f"Classification, MCC ({model.name})",
             score(model.mcc),
-            f"higher is better, 0 is chance{beside}",
+            f"higher is better, 0 is chance{sure}{leaks}{beside}",
         )
     ]
 

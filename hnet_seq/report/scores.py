@@ -3,72 +3,218 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.report.json_files import count_of, fields, optional_number, read_object
+from hnet_seq.report.json_files import (
+    count_of,
+    fields,
+    number_of,
+    optional_number,
+    read_object,
+)
 from modalities.errors import InputError
 
 _NAMES = {
     "n_train": "training sequences",
+    "n_validation": "validation sequences",
     "n_test": "test sequences",
     "window": "window (bases)",
     "guard": "gap between training and test (bases)",
+    "seeds": "seeds of training",
 }
+_APART = ("rows", "audit")  # that are no facts to list
+_SEVERITIES = ("high", "medium", "low")
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Clean:
+    """MCC on the ``n`` test sequences that did not leak into training, and its 95% interval."""
+
+    n: int
+    mcc: float
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Predictions of like confidence, and the share of them that is right."""
+
+    confidence: float
+    accuracy: float
+    count: int
 
 
 @dataclass(frozen=True)
 class Score:
-    """One classifier."""
+    """One classifier on ``n`` test sequences; scores are means over the seeds of training.
+
+    ``auroc`` and ``auprc`` are None where only one class occurs; ``interval`` is of MCC, 95%;
+    ``spread`` the standard deviation of MCC over seeds, None for one; ``clean`` None where nobody
+    looked. ``confusion`` counts a row for each true class.
+    """
 
     name: str
     baseline: bool
-    accuracy: float | None
-    mcc: float | None
-    auroc: float | None  # None where only one class occurs
+    n: int
+    accuracy: float
+    f1: float
+    mcc: float
+    auroc: float | None
+    auprc: float | None
+    interval: Interval | None
+    spread: float | None
+    clean: Clean | None
+    confusion: list[list[int]]
+    bins: list[Bin]
+    ece: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the audit of the splits found: how bad (high, medium, low), and what to do."""
+
+    severity: str
+    kind: str
+    text: str
+    remedy: str
 
 
 @dataclass(frozen=True)
 class Classification:
-    """All classifiers; ``leaked`` of ``test`` sequences stand in training too, on either strand.
+    """All classifiers of one task, and what may be wrong with its splits."""
 
-    ``near`` more nearly do; None where the file is too old to say.
-    """
-
+    classes: list[str]
     scores: list[Score]
-    leaked: int
-    near: int | None
-    test: int
+    findings: list[Finding]
     facts: list[tuple[str, str]]
+
+    @property
+    def leaked(self) -> int | None:
+        """Test sequences that stand in training too; None where nobody looked."""
+        return next((s.n - s.clean.n for s in self.scores if s.clean), None)
 
 
 def read_classification(path: Path) -> Classification:
-    """Raises InputError when the file is not what ``hnet-seq classify train`` writes."""
+    """Raises InputError when the file is not what ``hnet-seq classify`` writes."""
     top = "top level"
-    content = fields(read_object(path), path, top, "rows", kind=list)
-    duplicates = fields(content, path, top, "duplicates", kind=dict)["duplicates"]
-    test, exact, reverse = (
-        count_of(duplicates, key, path, "duplicates")
-        for key in ("test", "exact", "reverse_complement")
+    content = fields(read_object(path), path, top, "rows", "classes", kind=list)
+    found = fields(content, path, top, "audit", kind=dict)["audit"]
+    findings = fields(found, path, "audit", "findings", kind=list)["findings"]
+    classes = [f"{name}" for name in content["classes"]]
+    return Classification(
+        classes,
+        [
+            _score(row, len(classes), path, f"rows[{index}]")
+            for index, row in enumerate(content["rows"])
+        ],
+        [_finding(each, path, f"audit.findings[{index}]") for index, each in enumerate(findings)],
+        [
+            (_NAMES.get(key, key.replace("_", " ")), plain(value))
+            for key, value in content.items()
+            if key not in _APART and value is not None
+        ],
     )
-    facts = [
-        (_NAMES.get(key, key.replace("_", " ")), plain(value))
-        for key, value in content.items()
-        if key not in ("rows", "duplicates") and value is not None
-    ]
-    scores = [_score(row, path, f"rows[{index}]") for index, row in enumerate(content["rows"])]
-    near = count_of(duplicates, "near", path, "duplicates") if "near" in duplicates else None
-    return Classification(scores, exact + reverse, near, test, facts)
 
 
-def _score(row: Any, path: Path, where: str) -> Score:
-    fields(row, path, where, "name", "kind")
+def _finding(record: Any, path: Path, where: str) -> Finding:
+    keys = ("severity", "kind", "text", "remedy")
+    fields(record, path, where, *keys, kind=str)
+    if record["severity"] not in _SEVERITIES:
+        raise InputError(
+            path,
+            f"severity {record['severity']!r} is not {', '.join(_SEVERITIES)}; make it again",
+            where=where,
+        )
+    return Finding(*(record[key] for key in keys))
+
+
+def _score(row: Any, num_classes: int, path: Path, where: str) -> Score:
+    fields(row, path, where, "name", "kind", "without_leaked")
+    fields(row, path, where, "per_seed", "confusion", kind=list)
+    fields(row, path, where, "intervals", "calibration", kind=dict)
     if row["kind"] not in ("model", "baseline"):
         raise InputError(path, f"kind {row['kind']!r} is not model or baseline", where=where)
-    accuracy, mcc, auroc = (
-        optional_number(row, key, path, where) for key in ("accuracy", "mcc", "auroc")
+    calibration, there = row["calibration"], f"{where}.calibration"
+    bins = fields(calibration, path, there, "bins", kind=list)["bins"]
+    auroc, auprc = (optional_number(row, key, path, where) for key in ("auroc", "auprc"))
+    return Score(
+        name=f"{row['name']}",
+        baseline=row["kind"] == "baseline",
+        n=count_of(row, "n", path, where),
+        accuracy=_finite(row, "accuracy", path, where),
+        f1=_finite(row, "f1", path, where),
+        mcc=_finite(row, "mcc", path, where),
+        auroc=auroc,
+        auprc=auprc,
+        interval=_interval(row["intervals"], path, f"{where}.intervals"),
+        spread=_spread(row["per_seed"], path, f"{where}.per_seed"),
+        clean=_clean(row["without_leaked"], path, f"{where}.without_leaked"),
+        confusion=_confusion(row["confusion"], num_classes, path, f"{where}.confusion"),
+        bins=[_bin(each, path, f"{there}.bins[{index}]") for index, each in enumerate(bins)],
+        ece=_finite(calibration, "ece", path, there),
     )
-    return Score(f"{row['name']}", row["kind"] == "baseline", accuracy, mcc, auroc)
+
+
+def _interval(intervals: Any, path: Path, where: str) -> Interval | None:
+    ends = fields(intervals, path, where, "mcc")["mcc"]
+    if ends is None:
+        return None
+    if not isinstance(ends, list) or len(ends) != 2:
+        raise InputError(path, f"'mcc' is {ends!r}; expected [low, high]", where=where)
+    low, high = (_finite({"mcc": end}, "mcc", path, where) for end in ends)
+    return low, high
+
+
+def _spread(per_seed: list[Any], path: Path, where: str) -> float | None:
+    values = [number_of(each, "mcc", path, f"{where}[{i}]") for i, each in enumerate(per_seed)]
+    if len(values) < 2:
+        return None
+    mean = sum(values) / len(values)
+    return (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
+
+
+def _clean(record: Any, path: Path, where: str) -> Clean | None:
+    if record is None:
+        return None
+    intervals = fields(record, path, where, "intervals", kind=dict)["intervals"]
+    return Clean(
+        count_of(record, "n", path, where),
+        _finite(record, "mcc", path, where),
+        _interval(intervals, path, f"{where}.intervals"),
+    )
+
+
+def _confusion(rows: list[Any], num_classes: int, path: Path, where: str) -> list[list[int]]:
+    if [len(row) if isinstance(row, list) else 0 for row in rows] != [num_classes] * num_classes:
+        raise InputError(
+            path,
+            f"expected {num_classes} rows of {num_classes} counts, as there are classes; "
+            "make it again",
+            where=where,
+        )
+    return [
+        [count_of({"count": cell}, "count", path, f"{where}[{index}]") for cell in row]
+        for index, row in enumerate(rows)
+    ]
+
+
+def _bin(record: Any, path: Path, where: str) -> Bin:
+    return Bin(
+        _finite(record, "confidence", path, where),
+        _finite(record, "accuracy", path, where),
+        count_of(record, "count", path, where),
+    )
+
+
+def _finite(record: Any, key: str, path: Path, where: str) -> float:
+    value = number_of(record, key, path, where)
+    if not isfinite(value):
+        raise InputError(path, f"{key!r} is {value}; expected a finite number", where=where)
+    return value
 
 
 def plain(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hnet_seq.report.classification_section import score_with_interval
 from hnet_seq.report.headline import headline_rows, verdict
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.wording import score
@@ -16,16 +17,16 @@ def summary(run: RunData, baseline: RunData | None) -> str:
             (
                 s.name,
                 "baseline" if s.baseline else "model",
-                *map(_shown, (s.accuracy, s.mcc, s.auroc)),
+                score_with_interval(s),
+                *map(score, (s.accuracy, s.f1, s.auroc, s.auprc)),
             )
             for s in run.classification.scores
         ]
-        lines += ["", *_columns([("classifier", "kind", "accuracy", "MCC", "AUROC"), *scores])]
+        head = ("classifier", "kind", "MCC (95% interval)", "accuracy", "F1", "AUROC", "AUPRC")
+        lines += ["", *_columns([head, *scores])]
+        serious = [f for f in run.classification.findings if f.severity == "high"]
+        lines += [f"{f.kind}: {f.text} -> {f.remedy}" for f in serious]
     return "\n".join([*lines, "", verdict(run)])
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else score(value)
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:

@@ -172,17 +172,43 @@ def classification_scores() -> dict:
         "window": 150,
         "windows_found": {"train": {"coding": 24_000, "intergenic": 2_100}},
         "strands": "both",
-        "duplicates": {
-            "test": 1000,
-            "exact": 3,
-            "reverse_complement": 1,
-            "near": 2,
-            "near_example": {"test": "g:1-150", "train": "g:901-1050", "share": 0.4},
-            "conflicting_labels": 0,
+        "seeds": [0, 1],
+        "audit": {
+            "findings": [
+                {
+                    "severity": "high",
+                    "kind": "leak",
+                    "text": "6 of 1,000 test sequences stand in train",
+                    "remedy": "split by similarity",
+                }
+            ]
         },
-        "rows": [
-            {"name": n, "kind": k, "accuracy": a, "mcc": m, "auroc": u} for n, k, a, m, u in rows
-        ],
+        "rows": [classification_row(*row) for row in rows],
+    }
+
+
+def classification_row(
+    name: str, kind: str, accuracy: float, mcc: float, auroc: float | None
+) -> dict:
+    metrics = {"accuracy": accuracy, "f1": accuracy - 0.01, "mcc": mcc}
+    metrics |= {"auroc": auroc, "auprc": None if auroc is None else auroc - 0.02}
+    right = round(500 * accuracy)
+    return metrics | {
+        "name": name,
+        "kind": kind,
+        "n": 1000,
+        "per_seed": [metrics | {"mcc": mcc - 0.003}, metrics | {"mcc": mcc + 0.003}],
+        "intervals": {"mcc": [mcc - 0.02, mcc + 0.02]},
+        "without_leaked": metrics
+        | {"n": 994, "mcc": mcc - 0.004, "intervals": {"mcc": [mcc - 0.025, mcc + 0.015]}},
+        "confusion": [[right, 500 - right], [500 - right, right]],
+        "calibration": {
+            "bins": [
+                {"confidence": 0.6, "accuracy": 0.55, "count": 500},
+                {"confidence": 0.9, "accuracy": accuracy, "count": 500},
+            ],
+            "ece": 0.03,
+        },
     }
 
 

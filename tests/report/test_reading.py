@@ -76,10 +76,10 @@ def test_files_that_are_not_json_are_named(make_run, name: str) -> None:
         ("boundaries.json", {"bases": None}, "'bases' is null"),
         ("boundaries.json", {"bases": math.inf}, "'bases' is inf; expected a whole number"),
         ("markov.json", {"best_order": 1.5}, "'best_order' is 1.5; expected a whole number"),
-        ("classification.json", {"duplicates": {"test": math.nan}}, "duplicates: 'test' is nan"),
         ("region.json", {"boundary_prob": [0.5]}, "1 boundary probabilities for bases 336000-"),
         ("region.json", {"genes": [{"name": "a"}]}, "genes[0]: no 'strand'"),
         ("classification.json", {"rows": [{"name": "a"}]}, "rows[0]: no 'kind'"),
+        ("classification.json", {"audit": []}, "'audit' is []; expected an object"),
     ],
 )
 def test_wrong_content_is_named(make_run, name: str, change: dict[str, Any], said: str) -> None:
