@@ -1,0 +1,206 @@
+"""Whether motifs stay in one piece: chunks per occurrence, beside k-mers, BPE and random cuts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.analysis.enrichment import CutRecord
+from hnet_seq.analysis.resampling import interval, number, quotient
+from hnet_seq.analysis.site_counts import blocks_of
+from hnet_seq.analysis.statistics import MIN_BLOCKS, block_bootstrap
+
+# One bit a base: A 1, C 2, G 4, T 8. (Cornish-Bowden, Nucleic Acids Res. 13:3021, 1985)
+IUPAC = {
+    **{"A": 1, "C": 2, "G": 4, "T": 8, "U": 8, "R": 5, "Y": 10, "S": 6, "W": 9, "K": 12, "M": 3},
+    **{"B": 14, "D": 13, "H": 11, "V": 7, "N": 15},
+}
+KMERS = (3, 6)
+_BITS = np.array([1, 2, 4, 8, 0, 0, 0, 0], np.uint8)
+
+Tokens = NDArray[np.uint8]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """Where a motif lies in one record: ``start`` and ``end`` (K,), 0-based, half-open, sorted."""
+
+    start: Places
+    end: Places
+
+    @classmethod
+    def of(cls, spans: Sequence[tuple[int, int]]) -> Occurrences:
+        """From spans in any order; the same span counts once."""
+        found = np.array(sorted(set(spans)), np.int64).reshape(-1, 2)
+        return cls(found[:, 0], found[:, 1])
+
+
+def find_motif(tokens: Tokens, pattern: str) -> Occurrences:
+    """Where a pattern of IUPAC letters lies on either strand of a sequence (n,).
+
+    Occurrences may overlap; one that reads the same on both strands counts once. An N in the
+    pattern is any known base, and an unknown base of the sequence matches nothing.
+
+    Raises:
+        KeyError: a letter that is none.
+    """
+    wanted = np.array([IUPAC[letter] for letter in pattern.upper()], np.uint8)
+    # Complementing swaps A with T and C with G: the bits in reverse order.
+    bits = (wanted[:, None] >> np.arange(4)) & 1
+    reverse = (bits[::-1, ::-1] << np.arange(4)).sum(axis=1).astype(np.uint8)
+    letters = _BITS[np.minimum(tokens, 7)]
+    count = max(len(tokens) - len(wanted) + 1, 0)
+    found = np.zeros(count, bool)
+    for strand in (wanted, reverse):
+        here = np.ones(count, bool)
+        for offset, mask in enumerate(strand):
+            here &= (letters[offset : offset + count] & mask) > 0
+        found |= here
+    start = np.flatnonzero(found)
+    return Occurrences(start, start + len(wanted))
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """One way to cut a genome: a mask of each record, in the order of the records."""
+
+    name: str
+    masks: Sequence[NDArray[np.bool_]]
+
+
+def fragmentation(
+    records: Sequence[CutRecord],
+    motifs: Mapping[str, Mapping[str, Occurrences]],
+    cutters: Sequence[Cutter],
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """How each cutter treats each motif.
+
+    Args:
+        motifs: by name, by record, in the coordinates of the whole record; what does not lie
+            wholly in the region of a record is not counted.
+        cutters: the model first: random cuts are at its rate.
+        seed: of the bootstrap over blocks of 10 kb.
+
+    Returns:
+        ``cutters``: name and mean bases between cuts. ``motifs``: name, number of occurrences, mean
+        length, and for each cutter a row. Rows of k-mers, averaged over their phases, and of random
+        cuts are exact expectations and have no interval.
+    """
+    counted = [record.counted for record in records]
+    bases = max(sum(int(ok.sum()) for ok in counted), 1)
+    rates = {
+        cutter.name: sum(
+            int((mask & ok).sum()) for mask, ok in zip(cutter.masks, counted, strict=True)
+        )
+        / bases
+        for cutter in cutters
+    }
+    rate = rates[cutters[0].name]
+    described = []
+    for order, (name, by_record) in enumerate(motifs.items()):
+        tables: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+        lengths = []
+        for index, record in enumerate(records):
+            found = _inside(by_record.get(record.name), record)
+            if not len(found.start):
+                continue
+            lengths.append(found.end - found.start)
+            blocks = blocks_of(found.start, len(record.mask))
+            for cutter in cutters:
+                cuts = _cuts_inside(cutter.masks[index], found)
+                tables[cutter.name].append(_by_block(cuts, cuts == 0, blocks))
+            gaps = (lengths[-1] - 1).astype(np.float64)
+            for k in KMERS:
+                whole = np.maximum(k - gaps, 0) / k
+                tables[f"{k}-mers"].append(_by_block(gaps / k, whole, blocks))
+            tables["random cuts"].append(_by_block(gaps * rate, (1 - rate) ** gaps, blocks))
+        every = np.concatenate([np.zeros(0, np.int64), *lengths])
+        described.append(
+            {
+                "motif": name,
+                "occurrences": len(every),
+                "length": float(every.mean()) if len(every) else None,
+                "rows": [
+                    _row(
+                        cutter,
+                        np.concatenate(table),
+                        float((every - 1).mean()),
+                        rates,
+                        seed + order,
+                    )
+                    for cutter, table in tables.items()
+                ],
+            }
+        )
+    return {
+        "rate": rate,
+        "cutters": [
+            {"cutter": name, "bases_per_chunk": number(quotient(1.0, value))}
+            for name, value in rates.items()
+        ],
+        "motifs": described,
+    }
+
+
+def _inside(found: Occurrences | None, record: CutRecord) -> Occurrences:
+    if found is None:
+        return Occurrences.of([])
+    end = record.start + len(record.tokens)
+    ok = (found.start >= record.start) & (found.end <= end)
+    return Occurrences(found.start[ok] - record.start, found.end[ok] - record.start)
+
+
+def _cuts_inside(mask: NDArray[np.bool_], found: Occurrences) -> Places:
+    """(K,) cuts between the first and the last base of each occurrence."""
+    before = np.r_[0, np.cumsum(mask)]  # cuts at bases before each base
+    cuts: Places = before[found.end] - before[found.start + 1]
+    return cuts
+
+
+def _by_block(cuts: NDArray[Any], whole: NDArray[Any], blocks: Places) -> NDArray[np.float64]:
+    """(blocks with occurrences, 3): occurrences, cuts inside them, and those that are whole."""
+    _, begins = np.unique(blocks, return_index=True)
+    columns = np.stack([np.ones(len(blocks)), cuts, whole], axis=1)
+    summed: NDArray[np.float64] = np.add.reduceat(columns, begins, axis=0)
+    return summed
+
+
+def _row(
+    cutter: str, table: NDArray[np.float64], gaps: float, rates: Mapping[str, float], seed: int
+) -> dict[str, Any]:
+    """Chunks per occurrence, share in one chunk, and cuts against the cutter's own rate."""
+    count, cuts, whole = table.sum(axis=0)
+    row: dict[str, Any] = {
+        "cutter": cutter,
+        "chunks": number(1 + cuts / count),
+        "chunks_low": None,
+        "chunks_high": None,
+        "whole": number(whole / count),
+        "whole_low": None,
+        "whole_high": None,
+        "ratio": None,
+        "ratio_low": None,
+        "ratio_high": None,
+    }
+    if cutter not in rates:
+        return row  # an expectation, and by its making no more and no less than chance
+    expected = gaps * rates[cutter]
+    row["ratio"] = number(quotient(cuts / count, expected))
+    if len(table) >= MIN_BLOCKS:
+        drawn = block_bootstrap(np.repeat(table[:, :1], 2, axis=1), table[:, 1:], seed=seed)
+        low, high = interval(drawn[:, 0])
+        assert low is not None
+        assert high is not None
+        row |= {"chunks_low": 1 + low, "chunks_high": 1 + high}
+        if expected > 0:
+            row |= {"ratio_low": low / expected, "ratio_high": high / expected}
+        row["whole_low"], row["whole_high"] = interval(drawn[:, 1])
+    return row
