@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
+
+from hnet_seq.baselines.folds import stratified_folds
+from hnet_seq.baselines.standardise import softmax, standardise
 
 PENALTIES = tuple(10.0**exponent for exponent in range(-5, 2))
 """Inverse penalties C that are tried; features are standardised, so one grid serves all."""
 
-_FOLDS = 5
 _TOLERANCE = 1e-3  # of the gradient; probabilities move in the fourth digit
 
 
@@ -34,47 +36,44 @@ class LogisticModel:
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """(N, F) to the probabilities of the classes, (N, C) fp64."""
-        scores = (features - self.mean) / self.scale @ self.coefficients.T + self.intercepts
-        if scores.shape[1] == 1:
-            scores = np.concatenate([np.zeros_like(scores), scores], 1)
-        scores = np.exp(scores - scores.max(1, keepdims=True))
-        return scores / scores.sum(1, keepdims=True)
+        return softmax((features - self.mean) / self.scale @ self.coefficients.T + self.intercepts)
 
 
 def fit_logistic(
-    features: np.ndarray, labels: np.ndarray, *, num_classes: int, seed: int = 0
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> LogisticModel:
     """Fit on a training split; the test split has no say in anything.
 
     Args:
         features: (N, F).
         labels: (N,) class numbers; every class of 0 .. ``num_classes`` - 1 occurs.
-        seed: of the folds. The penalty with the lowest log loss over stratified folds (5, or as
-            many as the rarest class has members) wins; with a single member it is 1.
+        groups: what the folds keep together.
+        seed: of the folds. The penalty with the lowest log loss over the folds of
+            :func:`hnet_seq.baselines.folds.stratified_folds` wins; without folds it is 1.
 
     Raises:
         ValueError: fewer than two classes, one that never occurs, or a feature that is no number.
     """
-    counts = np.bincount(labels, minlength=num_classes)
-    if num_classes < 2 or counts.min() == 0:
-        raise ValueError(f"each of two or more classes must occur; their counts are {counts}")
-    if not np.isfinite(features).all():
-        raise ValueError("features hold NaN or infinity")
-    features = features.astype(np.float64)
-    mean, scale = features.mean(0), features.std(0)
-    scale[scale <= 1e-12 * np.maximum(1, np.abs(mean))] = 1
-    standardised = (features - mean) / scale
-    penalty = _choose_penalty(standardised, labels, int(counts.min()), seed)
+    standardised, mean, scale = standardise(features, labels, num_classes)
+    penalty = _choose_penalty(standardised, labels, groups, seed)
     fitted = _regression().set_params(C=penalty).fit(standardised, labels)
     return LogisticModel(mean, scale, fitted.coef_, fitted.intercept_, penalty)
 
 
-def _choose_penalty(features: np.ndarray, labels: np.ndarray, rarest: int, seed: int) -> float:
-    if rarest < 2:
+def _choose_penalty(
+    features: np.ndarray, labels: np.ndarray, groups: Sequence[str] | None, seed: int
+) -> float:
+    folds = stratified_folds(labels, groups, seed=seed)
+    if not folds:
         return 1.0
-    folds = StratifiedKFold(min(_FOLDS, rarest), shuffle=True, random_state=seed)
+    classes = np.unique(labels)
     losses = np.zeros(len(PENALTIES))
-    for fit, held_out in folds.split(features, labels):
+    for fit, held_out in folds:
         x, y = features[fit], labels[fit]
         regression = _regression().set_params(warm_start=True)
         best = np.inf
@@ -82,7 +81,8 @@ def _choose_penalty(features: np.ndarray, labels: np.ndarray, rarest: int, seed:
         # minimum along this path in practice; far beyond it the fits are slow and useless.
         for index, penalty in enumerate(PENALTIES):
             regression.set_params(C=penalty).fit(x, y)
-            loss = log_loss(labels[held_out], regression.predict_proba(features[held_out]))
+            found = regression.predict_proba(features[held_out])
+            loss = log_loss(labels[held_out], found, labels=classes)
             losses[index] += loss
             best = min(best, loss)
             if loss > 1.2 * best:

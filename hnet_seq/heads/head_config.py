@@ -12,7 +12,15 @@ import numpy as np
 Problem = Literal["single_label", "multi_label", "regression", "per_position"]
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 
-HEAD_POOLINGS = ("chunks", "chunks_weighted", "attention", "bases", "last", "attention_bases")
+HEAD_POOLINGS = (
+    "chunks",
+    "chunks_weighted",
+    "attention",
+    "bases",
+    "last",
+    "attention_bases",
+    "ends",
+)
 """See :class:`hnet_seq.heads.sequence_classification.SequenceHead`."""
 
 
@@ -29,6 +37,8 @@ class HeadConfig:
         stage: whose chunks are pooled, from the outside in; -1 is the innermost.
         mean, sd: of each number of a regression over the training targets; the head learns
             standardised targets and predicts in the units of the targets.
+        markers: each sequence is read between the modality's begin and end tokens, so that the
+            model can tell where it begins; not per position.
     """
 
     problem: Problem
@@ -37,6 +47,7 @@ class HeadConfig:
     stage: int = -1
     mean: list[float] = field(default_factory=list)
     sd: list[float] = field(default_factory=list)
+    markers: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError unless the values describe a head."""
@@ -44,6 +55,8 @@ class HeadConfig:
             raise ValueError(f"problem {self.problem!r} is not one of {', '.join(PROBLEMS)}")
         if self.pooling not in HEAD_POOLINGS:
             raise ValueError(f"pooling {self.pooling!r} is not one of {', '.join(HEAD_POOLINGS)}")
+        if self.markers and self.problem == "per_position":
+            raise ValueError("per_position: a marker is no position of the sequence; leave it out")
         if self.problem == "regression":
             if not len(self.names) == len(self.mean) == len(self.sd) > 0:
                 raise ValueError("regression: expected a name, a mean and an sd for each number")
@@ -66,6 +79,7 @@ class HeadConfig:
         pooling: str = "chunks",
         stage: int = -1,
         names: Sequence[str] | None = None,
+        markers: bool = False,
     ) -> HeadConfig:
         """The head for the labels of a training set.
 
@@ -96,12 +110,13 @@ class HeadConfig:
                 stage,
                 mean=values.mean(0).tolist(),
                 sd=sd.tolist(),
+                markers=markers,
             )
         if problem == "multi_label":
             classes = {name for label in labels for name in as_names(label)}
         else:
             classes = {str(label) for label in labels}
-        return cls(problem, sorted(classes), pooling, stage)
+        return cls(problem, sorted(classes), pooling, stage, markers=markers)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> HeadConfig:

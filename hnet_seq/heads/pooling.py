@@ -39,6 +39,15 @@ def last_pool(vectors: Tensor, cu_seqlens: Tensor) -> Tensor:
     return vectors.index_select(0, cu_seqlens[1:].long() - 1).float()
 
 
+def early_pool(vectors: Tensor, cu_seqlens: Tensor, position: int) -> Tensor:
+    """(T, D) and (S + 1,) to the vector at ``position`` of each sequence, (S, D) fp32.
+
+    Of a sequence that ends before it, the last one.
+    """
+    bounds = cu_seqlens.long()
+    return vectors.index_select(0, torch.minimum(bounds[:-1] + position, bounds[1:] - 1)).float()
+
+
 def chunk_bases(boundary_masks: Sequence[Tensor], cu_seqlens: Tensor) -> tuple[Tensor, Tensor]:
     """How many tokens of the raw sequence each chunk of a stage covers.
 

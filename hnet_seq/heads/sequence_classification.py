@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.heads.attention_pooling import AttentionPool
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.head_config import HeadConfig
-from hnet_seq.heads.pooling import POOLINGS, pool, stage_chunks
+from hnet_seq.heads.pooling import POOLINGS, early_pool, last_pool, pool, stage_chunks
 from hnet_seq.heads.problems import predictions
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import HNetOutput, StageBoundaries
 from hnet_seq.model.norm import RMSNorm
+
+_EARLY = 7  # 0-based position: a donor site or a start codon with its context fits before it
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class SequenceHead(nn.Module):
     ``chunks`` is the mean over the inner network's output at the chunks of ``stage``,
     ``chunks_weighted`` counts each chunk by its tokens, ``attention`` weighs them by learned
     queries. ``bases`` and ``attention_bases`` do the same over the final hidden states, and
-    ``last`` takes that of the last token.
+    ``last`` takes that of the last token. ``ends`` joins three: ``attention_bases``, the state of
+    the eighth token, which has seen how the sequence begins and little else, and that of the last.
     """
 
     def __init__(self, config: HNetConfig, head: HeadConfig) -> None:
@@ -68,6 +72,8 @@ class SequenceHead(nn.Module):
                 )
             width = config.d_model[head.stage % stages]
         self.attention = None if head.pooling in POOLINGS else AttentionPool(width)
+        if head.pooling == "ends":
+            width *= 3
         self.norm = RMSNorm(width)
         self.linear = nn.Linear(width, len(head.names))
 
@@ -80,6 +86,15 @@ class SequenceHead(nn.Module):
             return pool(output, cu_seqlens, self.pooling, self.stage)
         if self.pooling == "attention_bases":
             return self.attention(output.hidden, cu_seqlens)
+        if self.pooling == "ends":
+            hidden = output.hidden
+            parts = (
+                self.attention(hidden, cu_seqlens),
+                early_pool(hidden, cu_seqlens, _EARLY),
+                last_pool(hidden, cu_seqlens),
+            )
+            # A mean over many states is far shorter than a single one, and would go unheard.
+            return torch.cat([F.rms_norm(part, part.shape[1:]) for part in parts], 1)
         vectors, _, chunk_cu_seqlens = stage_chunks(output, cu_seqlens, self.stage)
         return self.attention(vectors, chunk_cu_seqlens)
 

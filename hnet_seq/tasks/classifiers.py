@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.baselines.probes import PROBES, kind_of
 from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification import MODEL_ROWS
 from hnet_seq.tasks.embed import embed
+from hnet_seq.tasks.finetune_seeds import MODEL
 from hnet_seq.tasks.probe_file import load_probe, weights_hash
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-
-MODEL = "model"  # the folder of a fine-tuned model inside --out
 
 FINETUNED_ROWS = {
     "chunks": "H-Net, fine-tuned, mean over chunks",
@@ -28,6 +28,7 @@ FINETUNED_ROWS = {
     "bases": "H-Net, fine-tuned, mean over bases",
     "last": "H-Net, fine-tuned, last position",
     "attention_bases": "H-Net, fine-tuned, attention over bases",
+    "ends": "H-Net, fine-tuned, attention over bases, and both ends",
 }
 
 
@@ -125,6 +126,7 @@ def _probe(
             device=device,
             progress=True,
         )
-        return probe.logistic.predict_proba(vectors)
+        return probe.model.predict_proba(vectors)
 
-    return Classifier("probe", MODEL_ROWS[probe.embedding.pooling], probe.classes, predict_proba)
+    name = MODEL_ROWS[probe.embedding.pooling] + PROBES[kind_of(probe.model)][2]
+    return Classifier("probe", name, probe.classes, predict_proba)

@@ -43,11 +43,13 @@ def read_labelled(path: str | Path, columns: Columns | None = None) -> list[Row]
         return read_table(path, columns)
     folders = _split_folders(path)
     if folders:
-        return [row for split, folder in folders for row in _class_rows(path, split, folder, columns)]
+        return [
+            row for split, folder in folders for row in _class_rows(path, split, folder, columns)
+        ]
     files = _split_files(path) or (_split_files(path / "data") if (path / "data").is_dir() else [])
     if not files:
         raise InputError(path, f"holds no split; {_LAYOUTS}")
-    rows: list[Row] = []
+    rows = []
     for split, file in files:
         found = read_table(file, columns, split=split)
         name = file.relative_to(path)
@@ -66,8 +68,10 @@ def _split_folders(path: Path) -> list[tuple[Split, Path]]:
         found[split] = folder
     for split in ("train", "test") if found else ():
         if split not in found:
-            raise InputError(path, f"has {', '.join(f.name for f in found.values())}/ but no "
-                             f"{split}/; {_LAYOUTS}")
+            raise InputError(
+                path,
+                f"has {', '.join(f.name for f in found.values())}/ but no {split}/; {_LAYOUTS}",
+            )
     return _in_order(found)
 
 
@@ -110,9 +114,7 @@ def _class_rows(path: Path, split: Split, folder: Path, columns: Columns) -> Ite
                 yield str(file.relative_to(path)), [_letters(file), members.name, name]
 
     named = replace(columns, sequence="sequence", label="label")
-    return rows_of(
-        path, ["sequence", "label", "id"], records(), named, labelled=True, split=split
-    )
+    return rows_of(path, ["sequence", "label", "id"], records(), named, split=split)
 
 
 def _letters(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""One row of labelled data, whatever file it comes from: letters, label, split and group checked."""
+"""One row of labelled data, whatever file it comes from: letters, label, split, group, checked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Row:
     Attributes:
         place: where it stands, for messages: ``line 3``.
         tokens: (L,) without letter case.
-        label: the class as it is written; None where none was asked for and there is none.
+        label: the class as it is written.
         split: None where none is given.
         id: of the column ``id``, else ``name``, else None.
         group: what keeps this row with others, see :class:`GroupRule`; None without a rule.
@@ -49,7 +49,7 @@ class Row:
 
     place: str
     tokens: Tokens
-    label: str | None
+    label: str
     split: Split | None
     id: str | None
     group: str | None
@@ -85,9 +85,9 @@ class GroupRule:
         try:
             pattern = re.compile(expression)
         except re.error as error:
-            raise UsageError("--group-by", f"{expression!r} is no regular expression: {error}") from (
-                None
-            )
+            raise UsageError(
+                "--group-by", f"{expression!r} is no regular expression: {error}"
+            ) from (None)
         if not pattern.groups:
             raise UsageError(
                 "--group-by",
@@ -119,7 +119,6 @@ def rows_of(
     records: Iterable[tuple[str, Sequence[str]]],
     columns: Columns,
     *,
-    labelled: bool,
     split: Split | None = None,
     header_place: str = "line 1",
 ) -> Iterator[Row]:
@@ -128,7 +127,6 @@ def rows_of(
     Args:
         header: names of the columns; those beyond the known are ignored.
         records: (place, fields) of each row.
-        labelled: ask for a label in each row; else labels are read where there is such a column.
         split: of all rows; None reads the column ``split`` where there is one.
 
     Raises:
@@ -138,11 +136,9 @@ def rows_of(
     names = [plain_name(name) for name in header]
     number = {name: index for index, name in enumerate(names)}
     sequence, label = plain_name(columns.sequence), plain_name(columns.label)
-    asked = [(sequence, "--sequence-column")]
-    if labelled:
-        asked.append((label, "--label"))
-        if columns.group is not None:
-            asked.append((columns.group.column, "--group-by"))
+    asked = [(sequence, "--sequence-column"), (label, "--label")]
+    if columns.group is not None:
+        asked.append((columns.group.column, "--group-by"))
     for name, option in asked:
         if name not in number:
             raise InputError(
@@ -162,34 +158,33 @@ def rows_of(
                 "text",
                 where=place,
             )
-        word = fields[number["split"]] if split is None and "split" in number else None
+        if split is None and "split" in number:
+            own = _split(path, place, fields[number["split"]])
+        else:
+            own = split
         group = None
-        if labelled and columns.group is not None:
+        if columns.group is not None:
             group = _group(path, place, fields[number[columns.group.column]], columns.group)
-        yield make_row(
+        yield _row(
             path,
             place,
             fields[number[sequence]],
-            fields[number[label]] if label in number else None,
-            split=split if word is None or not labelled else _split(path, place, word),
-            id=None if id_column is None else fields[id_column].strip(),
-            group=group,
-            labelled=labelled,
+            fields[number[label]].strip(),
+            own,
+            None if id_column is None else fields[id_column].strip(),
+            group,
         )
 
 
-def make_row(
+def _row(
     path: Path,
     place: str,
     letters: str,
-    label: str | None,
-    *,
+    label: str,
     split: Split | None,
     id: str | None,
     group: str | None,
-    labelled: bool,
 ) -> Row:
-    """A row of letters; raises InputError where they are none, or a label is missing."""
     letters = letters.strip()
     if not letters:
         raise InputError(path, "the sequence is empty; remove the row", where=place)
@@ -197,8 +192,7 @@ def make_row(
         tokens = dna.encode(letters)
     except InputError as error:
         raise InputError(path, f"sequence, {error}", where=place) from None
-    label = None if label is None else label.strip()
-    if labelled and (label is None or label.lower() in _NO_LABEL):
+    if label.lower() in _NO_LABEL:
         raise InputError(
             path, f"the label is {label!r}; give the row a class, or remove it", where=place
         )

@@ -25,7 +25,6 @@ def read_table(
     path: str | Path,
     columns: Columns | None = None,
     *,
-    labelled: bool = True,
     split: Split | None = None,
 ) -> list[Row]:
     """The rows of a table with named columns; columns beyond the known ones are ignored.
@@ -35,7 +34,6 @@ def read_table(
 
     Args:
         columns: which columns mean what; by default ``sequence`` and ``label``.
-        labelled: ask for a label in each row; else labels are read where there is such a column.
         split: of all rows, whatever a column ``split`` says.
 
     Raises:
@@ -52,7 +50,6 @@ def read_table(
                 table.schema.names,
                 _parquet_records(path, table),
                 columns,
-                labelled=labelled,
                 split=split,
                 header_place="columns",
             )
@@ -67,7 +64,6 @@ def read_table(
                     header,
                     ((f"line {reader.line_num}", fields) for fields in reader if fields),
                     columns,
-                    labelled=labelled,
                     split=split,
                 )
             )

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from hnet_seq.baselines.logistic import LogisticModel
+from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
 from hnet_seq.model.pretrained import WEIGHTS, find_checkpoint
 from hnet_seq.tasks.embed import Strands
 from modalities.errors import InputError
 from pipelines.files import replaced_path
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Probe:
 
     Attributes:
         classes: (C,) sorted names; class number i is ``classes[i]``.
-        logistic: the fitted regression.
+        model: what was fitted.
         embedding: what it was fitted on.
         checkpoint: where the model lay, as the user named it.
         weights: sha256 of the model's ``model.safetensors``: another model's vectors mean nothing.
     """
 
     classes: list[str]
-    logistic: LogisticModel
+    model: ProbeModel
     embedding: Embedding
     checkpoint: str
     weights: str
@@ -55,23 +55,19 @@ def weights_hash(checkpoint: str | Path) -> str:
 
 def save_probe(probe: Probe, path: Path) -> None:
     """Write ``path``: complete or not at all."""
+    values = {field.name: getattr(probe.model, field.name) for field in fields(probe.model)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     about = {
         "format": FORMAT,
+        "kind": kind_of(probe.model),
         "classes": probe.classes,
         "embedding": asdict(probe.embedding),
         "checkpoint": probe.checkpoint,
         "weights": probe.weights,
-        "inverse_penalty": probe.logistic.inverse_penalty,
+        "settings": {name: value for name, value in values.items() if name not in arrays},
     }
     with replaced_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            about=np.array(json.dumps(about)),
-            mean=probe.logistic.mean,
-            scale=probe.logistic.scale,
-            coefficients=probe.logistic.coefficients,
-            intercepts=probe.logistic.intercepts,
-        )
+        np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
 
 def load_probe(path: str | Path) -> Probe:
@@ -90,15 +86,11 @@ def load_probe(path: str | Path) -> Probe:
                 raise InputError(
                     path, f"has format {about['format']}, this version reads {FORMAT}; train again"
                 )
+            kind = PROBES[about["kind"]][0]
+            found = {name: arrays[name] for name in arrays.files if name != "about"}
             return Probe(
                 classes=list(about["classes"]),
-                logistic=LogisticModel(
-                    mean=arrays["mean"],
-                    scale=arrays["scale"],
-                    coefficients=arrays["coefficients"],
-                    intercepts=arrays["intercepts"],
-                    inverse_penalty=about["inverse_penalty"],
-                ),
+                model=kind(**found, **about["settings"]),
                 embedding=Embedding(**about["embedding"]),
                 checkpoint=about["checkpoint"],
                 weights=about["weights"],

@@ -7,13 +7,42 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.tasks.classification import Task, task_from_table, task_from_windows
+import numpy as np
+
+from hnet_seq.tasks.classification_task import Task, task_from_data, task_from_windows
+from hnet_seq.tasks.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.splits import SPLIT_RULES
 from hnet_seq.tasks.windows import GUARD, coding_and_intergenic
 from modalities.errors import UsageError
 
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
-    """A table of labelled sequences, or a genome with its annotation; and the seed."""
+    """Labelled sequences, or a genome with its annotation; and the seed."""
+    data = parser.add_argument_group("labelled sequences")
+    data.add_argument(
+        "--data",
+        "--table",
+        metavar="PATH",
+        help="CSV, TSV (or .gz) or Parquet with sequence, label and perhaps split; or a folder: "
+        "train.csv, dev.csv, test.csv; train*.parquet, test*.parquet; train/CLASS/*.txt",
+    )
+    add_column_arguments(data)
+    data.add_argument(
+        "--split",
+        choices=SPLIT_RULES,
+        help="given (where the data have one), random, or similarity: near duplicates on one side",
+    )
+    data.add_argument(
+        "--group-by",
+        metavar="COLUMN[:REGEX]",
+        help="rows of one value, or of one first (group) of the expression, stay on one side",
+    )
+    data.add_argument(
+        "--test-fraction", type=float, default=0.2, help="of a drawn split (%(default)s)"
+    )
+    data.add_argument(
+        "--limit-train", type=int, metavar="N", help="training sequences at most (all)"
+    )
     genome = parser.add_argument_group("coding against intergenic windows of a genome")
     genome.add_argument("--genome", metavar="FASTA", help="plain, gzip or bgzip")
     genome.add_argument("--annotation", metavar="GFF", help="GFF3 with CDS features")
@@ -32,36 +61,53 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     genome.add_argument(
         "--guard", type=int, default=GUARD, help="bases between train and test (%(default)s)"
     )
-    table = parser.add_argument_group("a table of labelled sequences")
-    table.add_argument("--table", metavar="CSV", help="sequence,label[,split]; CSV or TSV, or .gz")
-    table.add_argument(
-        "--test-fraction", type=float, default=0.2, help="without a split column (%(default)s)"
-    )
     parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+
+
+def add_column_arguments(parser: argparse._ActionsContainer) -> None:
+    """``--label`` and ``--sequence-column``."""
+    parser.add_argument(
+        "--label", default="label", metavar="COLUMN", help="with the class (%(default)s)"
+    )
+    parser.add_argument(
+        "--sequence-column", default="sequence", metavar="COLUMN", help="(%(default)s)"
+    )
 
 
 def task_from_arguments(args: argparse.Namespace) -> Task:
     """The task that :func:`add_task_arguments` describes.
 
     Raises:
-        UsageError: neither a table nor a genome, or both; or a number that cannot be meant.
+        UsageError: neither labelled sequences nor a genome, or both; or a number that cannot be
+            meant.
         InputError: a file or a row of it that cannot be learned from.
     """
     if not 0 <= args.seed < 1 << 32:
         raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
     genome_options = (args.genome, args.annotation, args.test_region)
-    if args.table:
+    if args.data:
         if any(genome_options):
             raise UsageError(
-                "--table", "has its own sequences; leave --genome, --annotation, --test-region out"
+                "--data", "has its own sequences; leave --genome, --annotation, --test-region out"
             )
         if not 0 < args.test_fraction < 1:
             raise UsageError("--test-fraction", f"is {args.test_fraction}; expected 0 to 1")
-        return task_from_table(args.table, test_fraction=args.test_fraction, seed=args.seed)
+        group = GroupRule.parse(args.group_by) if args.group_by else None
+        return task_from_data(
+            args.data,
+            Columns(args.sequence_column, args.label, group),
+            rule=args.split,
+            test_fraction=args.test_fraction,
+            limit_train=args.limit_train,
+            seed=args.seed,
+        )
     if not all(genome_options):
         raise UsageError(
-            f"classify {args.action}", "give --genome, --annotation and --test-region, or --table"
+            f"classify {args.action}", "give --genome, --annotation and --test-region, or --data"
         )
+    for option in ("split", "group_by", "limit_train"):
+        if getattr(args, option) is not None:
+            raise UsageError(f"--{option.replace('_', '-')}", "goes with --data; leave it out")
     windows = coding_and_intergenic(
         args.genome,
         args.annotation,
@@ -86,15 +132,32 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
 
 def task_facts(task: Task, seed: int) -> dict[str, Any]:
     """What ``classification.json`` says about the task."""
-    lengths = {len(s) for examples in (task.train, task.test) for s in examples.sequences}
+    splits = task.splits
+    lengths = {len(s) for examples in splits.values() for s in examples.sequences}
     return {
         "task": task.name,
         "classes": task.classes,
-        "n_train": len(task.train.labels),
-        "n_test": len(task.test.labels),
+        **{f"n_{name}": len(examples.labels) for name, examples in splits.items()},
+        "n_of_classes": {name: _counts(task, name) for name in splits},
         "regions": None,
         # Bases of every sequence; null where lengths differ.
         "window": lengths.pop() if len(lengths) == 1 else None,
         **task.about,
         "seed": seed,
     }
+
+
+def describe_task(task: Task) -> str:
+    """How many sequences of which class are in which split, one line for each."""
+    lines = [f"{task.name}: {', '.join(task.classes)}"]
+    if "split" in task.about:
+        lines.append(f"split: {task.about['split']}")
+    for name, examples in task.splits.items():
+        counts = (f"{count:,} {label}" for label, count in _counts(task, name).items())
+        lines.append(f"{name}: {len(examples.labels):,} sequences, {', '.join(counts)}")
+    return "\n".join(lines)
+
+
+def _counts(task: Task, split: str) -> dict[str, int]:
+    counts = np.bincount(task.splits[split].labels, minlength=len(task.classes))
+    return dict(zip(task.classes, counts.tolist(), strict=True))

@@ -6,7 +6,7 @@ seed; the same call on the same machine gives the same weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ class Finetuned:
     Attributes:
         history: one record an epoch, see :func:`finetune`.
         best_epoch: whose weights the model has now, from 1.
-        validation: indices of the held-out sequences.
+        validation: indices of the held-out sequences; those of a given validation split count on
+            from the training ones.
         ratio_targets: tokens per chunk that were held, per stage.
     """
 
@@ -50,10 +51,12 @@ def finetune(
     labels: Sequence[Any] | NDArray[Any],
     config: FinetuneConfig | None = None,
     *,
+    groups: Sequence[Hashable] | None = None,
+    validation: tuple[Sequence[str | Tokens], Sequence[Any] | NDArray[Any]] | None = None,
     folder: str | Path | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
     device: str | torch.device | None = None,
-    progress: bool = False,
+    progress: bool | str = False,
 ) -> Finetuned:
     """Train ``model`` in place; it ends with the weights of the lowest validation loss.
 
@@ -64,11 +67,15 @@ def finetune(
         sequences: letters, or uint8 tokens (L,), for training and early stopping; never those
             that the model will be tested on.
         labels: as :func:`hnet_seq.heads.problems.encode_labels` takes them.
+        groups: of each sequence; the sequences that are held out are whole groups.
+        validation: sequences and labels to stop early by; none is held out of the training ones
+            then, whatever the configuration says.
         folder: where the best weights so far are saved, complete files or none.
         on_epoch: called with each record of the history: ``epoch``, ``step``, ``loss`` and
             ``validation_loss`` (None without) in the units of
             :func:`hnet_seq.heads.problems.head_loss`, ``tokens_per_chunk`` per stage,
             ``tokens_per_second``, ``best``.
+        progress: show a bar; text is what it is called.
 
     Raises:
         InputError: a sequence or label that cannot be learned from, with its index.
@@ -81,13 +88,24 @@ def finetune(
     complement = strand_table(modality, config.strands)
     tokens = encode_sequences(sequences, modality, model.config.vocab_size)
     targets = _targets(model, tokens, labels)
-    fit, held_out = split_validation(
-        tokens,
-        stratify(model.head_config, targets),
-        modality.complement_table,
-        config.validation_fraction,
-        config.seed,
-    )
+    if groups is not None and len(groups) != len(tokens):
+        raise InputError(None, f"{len(tokens)} sequences have {len(groups)} groups")
+    if validation is None:
+        fit, held_out = split_validation(
+            tokens,
+            stratify(model.head_config, targets),
+            modality.complement_table,
+            config.validation_fraction,
+            config.seed,
+            groups,
+        )
+    else:
+        others = encode_sequences(validation[0], modality, model.config.vocab_size)
+        fit, held_out = (
+            list(range(len(tokens))),
+            list(range(len(tokens), len(tokens) + len(others))),
+        )
+        tokens, targets = tokens + others, targets + _targets(model, others, validation[1])
     names = trainable_names(model, config.part)
     with computing(model, device, training=True) as where, only_trainable(model, names):
         run = Run(model, config, tokens, targets, complement, where, fit, held_out)

@@ -26,11 +26,12 @@ from hnet_seq.train.labelled_batches import (
     batch_targets,
     cut,
     epoch_order,
+    marker_tokens,
     pack,
     reverse_complement,
 )
 from hnet_seq.train.optimizer import stage_multipliers
-from hnet_seq.train.predict import strand_logits
+from hnet_seq.train.predict import modality_of, strand_logits
 from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.trainable import build_optimizer
 from modalities.base import Tokens
@@ -67,6 +68,7 @@ class Run:
         self.tokens = tokens
         self.targets = targets
         self.complement = complement
+        self.markers = marker_tokens(model.head_config, modality_of(model))
         self.device = device
         self.fit = fit
         self.held_out = held_out
@@ -82,7 +84,7 @@ class Run:
         names: set[str],
         folder: str | Path | None,
         on_epoch: Callable[[dict[str, Any]], None] | None,
-        progress: bool,
+        progress: bool | str,
     ) -> list[dict[str, Any]]:
         """All epochs, or fewer; then the model has its best weights. Returns their records."""
         config = self.config
@@ -100,7 +102,7 @@ class Run:
             total=config.epochs * int(self.lengths[self.fit].sum()),
             unit="tok",
             unit_scale=True,
-            desc="finetune",
+            desc=progress if isinstance(progress, str) else "finetune",
             disable=None if progress else True,  # None: no bar where nobody looks on
             file=sys.stderr,
         )
@@ -158,7 +160,7 @@ class Run:
         step: int,
         sums: _Sums,
     ) -> None:
-        packed = pack([self._read(index, reverse) for index in batch], self.device)
+        packed = pack([self._read(index, reverse) for index in batch], self.device, self.markers)
         head = self.model.head_config
         targets = batch_targets(head, self.targets, batch, reverse, self.device)
         out = self.model(packed.input_ids, packed.cu_seqlens)
@@ -228,7 +230,7 @@ class Run:
             return list(self.config.ratio_targets)
         sums = _Sums(stages)
         for batch in cut(self.fit, self.lengths, self.config.batch_tokens):
-            packed = pack([self.tokens[index] for index in batch], self.device)
+            packed = pack([self.tokens[index] for index in batch], self.device, self.markers)
             out = self.model(packed.input_ids, packed.cu_seqlens)
             sums.add(0.0, 0, out.boundaries, packed.input_ids.numel())
             if sums.tokens >= _MEASURED_TOKENS:

@@ -5,7 +5,7 @@ A batch holds sequences up to a budget of tokens, laid end to end; a longer sequ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.problems import collate_targets
+from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 
@@ -110,8 +111,29 @@ def reverse_complement(tokens: Tokens, complement: Tokens) -> Tokens:
     return complement[tokens[::-1]]
 
 
-def pack(sequences: Sequence[Tokens], device: torch.device) -> Packed:
-    """Sequences of uint8 tokens as one batch on the device."""
+def marker_tokens(head: HeadConfig, modality: Modality) -> tuple[Tokens, Tokens] | None:
+    """What a head wants before and after each sequence, (1,) each; None for nothing.
+
+    Raises:
+        UsageError: it wants markers, and the modality has none.
+    """
+    if not head.markers:
+        return None
+    if not {"<begin>", "<end>"} <= set(modality.vocabulary):
+        raise UsageError("markers", f"{modality.name} has no begin and end tokens; leave them out")
+    begin, end = (modality.vocabulary.index(name) for name in ("<begin>", "<end>"))
+    return np.array([begin], np.uint8), np.array([end], np.uint8)
+
+
+def pack(
+    sequences: Sequence[Tokens],
+    device: torch.device,
+    markers: tuple[Tokens, Tokens] | None = None,
+) -> Packed:
+    """Sequences of uint8 tokens as one batch on the device, each between the markers if any."""
+    if markers is not None:
+        begin, end = markers
+        sequences = [np.concatenate([begin, sequence, end]) for sequence in sequences]
     lengths = [0, *(len(sequence) for sequence in sequences)]
     return Packed(
         torch.from_numpy(np.concatenate(sequences)).to(device).long(),
@@ -142,6 +164,7 @@ def split_validation(
     complement: Tokens | None,
     fraction: float,
     seed: int,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[list[int], list[int]]:
     """Indices for training and for validation.
 
@@ -153,38 +176,54 @@ def split_validation(
         strata: (N,) from :func:`stratify`.
         complement: the modality's table; None where there is one strand.
         fraction: of the sequences for validation, 0 to 0.5.
+        groups: N names; whole groups are held out, see
+            :func:`hnet_seq.train.grouped_draw.draw_groups`.
 
     Raises:
-        UsageError: the fraction is outside, or too small to hold out a single sequence.
+        UsageError: the fraction is outside, or too small to hold out a single sequence or group.
     """
     if not 0 <= fraction <= 0.5:
         raise UsageError("validation_fraction", f"is {fraction}; expected 0 to 0.5")
     if not fraction:
         return list(range(len(sequences))), []
+    keys = [strand_key(sequence, complement) for sequence in sequences]
+    if groups is not None:
+        return _split_groups(linked(keys, groups), strata, fraction, seed)
     copies: dict[bytes, list[int]] = {}
-    for index, sequence in enumerate(sequences):
-        key = sequence.tobytes()
-        if complement is not None:
-            key = min(key, reverse_complement(sequence, complement).tobytes())
+    for index, key in enumerate(keys):
         copies.setdefault(key, []).append(index)
-    groups = list(copies.values())
-    stratum = np.array([strata[group[0]] for group in groups])
+    unique = list(copies.values())
+    stratum = np.array([strata[same[0]] for same in unique])
     _, inverse, members = np.unique(stratum, return_inverse=True, return_counts=True)
 
     generator = np.random.default_rng([_SPLIT, seed])
-    order = generator.permutation(len(groups))
+    order = generator.permutation(len(unique))
     order = order[members[inverse[order]] > 1]
     order = order[np.argsort(stratum[order], kind="stable")]
     # Every (1 / fraction)-th of the groups sorted by stratum, from a random offset.
     steps = np.floor(np.arange(len(order) + 1) * fraction + generator.random())
-    held_out = {index for group in order[np.diff(steps) > 0] for index in groups[group]}
+    held_out = {index for place in order[np.diff(steps) > 0] for index in unique[place]}
     if not held_out:
         raise UsageError(
             "validation_fraction",
-            f"{fraction:g} of {len(groups)} different sequences holds out none; give more "
+            f"{fraction:g} of {len(unique)} different sequences holds out none; give more "
             "sequences or a larger fraction, or 0 for training without early stopping",
         )
     return [i for i in range(len(sequences)) if i not in held_out], sorted(held_out)
+
+
+def _split_groups(
+    groups: NDArray[np.int64], strata: NDArray[np.int64], fraction: float, seed: int
+) -> tuple[list[int], list[int]]:
+    held_out = draw_groups(groups, strata, fraction, seed)
+    if not held_out.any():
+        raise UsageError(
+            "validation_fraction",
+            f"{len(set(groups.tolist()))} groups are too few to hold one out, and leave every "
+            "class in training; give more groups, a validation split, or 0 for training without "
+            "early stopping",
+        )
+    return np.flatnonzero(~held_out).tolist(), np.flatnonzero(held_out).tolist()
 
 
 def stratify(head: HeadConfig, targets: Sequence[Tensor]) -> NDArray[np.int64]:

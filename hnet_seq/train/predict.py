@@ -18,7 +18,13 @@ from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
-from hnet_seq.train.labelled_batches import cut, encode_sequences, pack, reverse_complement
+from hnet_seq.train.labelled_batches import (
+    cut,
+    encode_sequences,
+    marker_tokens,
+    pack,
+    reverse_complement,
+)
 from modalities.base import Modality, Tokens
 from modalities.errors import UsageError
 
@@ -122,10 +128,11 @@ def strand_logits(
 ) -> list[Tensor]:
     """Logits of each sequence, (C,) or (L, C); the mean of both strands with a complement table."""
     per_position = model.head_config.problem == "per_position"
+    markers = marker_tokens(model.head_config, modality_of(model))
     lengths = [len(sequence) for sequence in sequences]
 
     def forward(tokens: Sequence[Tokens]) -> tuple[Tensor, ...]:
-        packed = pack(tokens, device)
+        packed = pack(tokens, device, markers)
         logits = model(packed.input_ids, packed.cu_seqlens).logits
         return logits.split(lengths) if per_position else logits.unbind()
 
