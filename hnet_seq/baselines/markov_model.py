@@ -67,9 +67,10 @@ class MarkovModel:
         What is scored there would otherwise be favoured by its own presence, once for each strand.
         """
         removed = [
-            (order, words)
+            (lower, words & (4 ** (lower + 1) - 1))
             for strand in (tokens, _other_strand(tokens))
             for order, _, words in self._by_order(strand)
+            for lower in range(order + 1)
         ]
         for order, words in removed:
             np.subtract.at(self._counts[order], words, np.uint32(1))

@@ -77,9 +77,7 @@ def _row(reference: str, matrix: Matrix, start: int, largest: float, top: float)
         x = _LEFT + index * _CELL
         place = start + index
         middle = x + _CELL / 2
-        parts.append(
-            svg.text(middle, top - 6, letter, text_anchor="middle", class_="gene-name")
-        )
+        parts.append(svg.text(middle, top - 6, letter, text_anchor="middle", class_="gene-name"))
         if place % 10 == 0:
             at = top + 4 * _HIGH
             parts.append(svg.line(middle, at, middle, at + 5, "axis"))
@@ -113,7 +111,13 @@ def _cell(x: float, y: float, share: float, tip: str) -> Markup:
 def _legend(largest: float) -> list[Markup]:
     parts: list[Markup] = []
     x = _LEFT
-    for share, name in ((-1.0, f"\u2212{largest:.2g}"), (-0.5, ""), (0.0, "0"), (0.5, ""), (1.0, f"+{largest:.2g} nats")):
+    for share, name in (
+        (-1.0, f"\u2212{largest:.2g}"),
+        (-0.5, ""),
+        (0.0, "0"),
+        (0.5, ""),
+        (1.0, f"+{largest:.2g} nats"),
+    ):
         parts.append(_cell(x, 4, share, name or f"{share * largest:+.2g}"))
         if name:
             parts.append(svg.text(x + _CELL + 4, 17, name, class_="tick"))

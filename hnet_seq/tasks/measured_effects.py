@@ -136,9 +136,7 @@ def one_hot(sequences: list[Tokens]) -> NDArray[np.float64]:
     return hot.reshape(len(stacked), -1).astype(np.float64)
 
 
-def _with_flanks(
-    sequences: list[Tokens], flanks: tuple[Tokens, Tokens] | None
-) -> list[Tokens]:
+def _with_flanks(sequences: list[Tokens], flanks: tuple[Tokens, Tokens] | None) -> list[Tokens]:
     if flanks is None:
         return sequences
     left, right = flanks

@@ -76,7 +76,9 @@ def read_measured(
     """
     path = Path(path)
     if not 0 < test_fraction < 1:
-        raise UsageError("--test-fraction", f"is {test_fraction}; expected more than 0, less than 1")
+        raise UsageError(
+            "--test-fraction", f"is {test_fraction}; expected more than 0, less than 1"
+        )
     if max_rows is not None and max_rows < 2:
         raise UsageError("--max-rows", f"is {max_rows}; expected 2 or more")
     wanted = [name for name in (measured, sequence, split, group) if name is not None]
@@ -102,7 +104,11 @@ def read_measured(
     table = _choose(table, max_rows, seed)
     for name, count in (("train", (~table.is_test).sum()), ("test", table.is_test.sum())):
         if count < 2:
-            raise InputError(path, f"has {count} {name} rows; expected 2 or more on each side")
+            raise InputError(
+                path,
+                f"has {count} {name} rows; expected 2 or more on each side "
+                "(copies of a sequence and groups are not split)",
+            )
     return table
 
 
@@ -176,7 +182,9 @@ def _number(path: Path, where: str, name: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise InputError(path, f"{name} is {text!r}, not a number; remove the row", where=where) from None
+        raise InputError(
+            path, f"{name} is {text!r}, not a number; remove the row", where=where
+        ) from None
     if not math.isfinite(value):
         raise InputError(path, f"{name} is {text}; remove the row", where=where)
     return value
@@ -215,12 +223,16 @@ def _groups(sequences: list[Tokens], keys: list[str]) -> NDArray[np.int64]:
 
 
 def _draw(groups: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Whole groups in random order, until about ``fraction`` of the rows is for testing."""
+    """Whole groups in random order, as they fit into ``fraction`` of the rows."""
     unique, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(unique))
-    before = np.cumsum(counts[order]) - counts[order]
     chosen = np.zeros(len(unique), np.bool_)
-    chosen[order[before < round(fraction * len(groups))]] = True
+    left = round(fraction * len(groups))
+    for group in order.tolist():
+        # A group that is larger than what is left trains: it could hold most of the rows.
+        if counts[group] <= left:
+            chosen[group] = True
+            left -= int(counts[group])
     picked: NDArray[np.bool_] = chosen[place]
     return picked
 

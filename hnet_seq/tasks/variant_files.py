@@ -60,9 +60,7 @@ def variant_format(path: Path) -> str:
 
 
 @contextmanager
-def open_scores(
-    path: Path, source: Path, described: dict[str, str]
-) -> Iterator[ScoreWriter]:
+def open_scores(path: Path, source: Path, described: dict[str, str]) -> Iterator[ScoreWriter]:
     """A writer; the file appears when the block ends well.
 
     Args:

@@ -157,9 +157,7 @@ def _score_part(
         values = [_difference(*pair, forward[placed.reference_key], forward[placed.key])]
         if strands == "average":
             turned = other[placed.reference_key], other[placed.key]
-            values.append(
-                _difference(*turned, reverse[placed.reference_key], reverse[placed.key])
-            )
+            values.append(_difference(*turned, reverse[placed.reference_key], reverse[placed.key]))
         yield VariantScore(
             variant,
             placed.kind,

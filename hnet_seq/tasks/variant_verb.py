@@ -101,25 +101,22 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
     form = variant_format(out)
     if form.startswith(".vcf") and variant_form(args.input) != "vcf":
         raise UsageError(
-            "--out", f"{out.name}: scores go into the VCF file they came from, and {args.input} is "
-            "a table; end it in .tsv or .parquet"
+            "--out",
+            f"{out.name}: scores go into the VCF file they came from, and {args.input} is "
+            "a table; end it in .tsv or .parquet",
         )
     if out.resolve() == Path(args.input).resolve():
         raise UsageError("--out", f"{out} is the input; name another file")
 
 
-def _check_variants(
-    args: argparse.Namespace, genome: Genome, window: int, out: Path | None
-) -> int:
+def _check_variants(args: argparse.Namespace, genome: Genome, window: int, out: Path | None) -> int:
     """All that can be wrong is found before anything is computed; the number of alleles."""
     skip = args.on_mismatch == "skip"
     total = scored = 0
     bar = tqdm(_all(args, out), unit="allele", desc="check", disable=None, file=sys.stderr)
     for variant in bar:
         total += 1
-        scored += isinstance(
-            place(genome, variant, window=window, skip_mismatches=skip), Placed
-        )
+        scored += isinstance(place(genome, variant, window=window, skip_mismatches=skip), Placed)
     print(f"{total:,} alleles, {scored:,} to score in windows of {window:,} bases", file=sys.stderr)
     return total
 
@@ -136,9 +133,7 @@ def _writer(args: argparse.Namespace, out: Path | None, about: dict[str, Any]) -
         from contextlib import nullcontext
 
         return nullcontext(TsvWriter(sys.stdout))
-    return open_scores(
-        out, Path(args.input), {key: f"{value}" for key, value in about.items()}
-    )
+    return open_scores(out, Path(args.input), {key: f"{value}" for key, value in about.items()})
 
 
 def _told(content: dict[str, Any], order: int) -> str:

@@ -159,7 +159,9 @@ def _without_letters(allele: str) -> str | None:
 def _check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> str | None:
     path, chrom = genome.path, variant.chrom
     if chrom not in genome.lengths:
-        raise InputError(path, f"no record {chrom!r}; {_known_names(genome, chrom)}", where=variant.where)
+        raise InputError(
+            path, f"no record {chrom!r}; {_known_names(genome, chrom)}", where=variant.where
+        )
     start, end = variant.pos - 1, variant.pos - 1 + len(variant.ref)
     if end > genome.lengths[chrom]:
         if skip_mismatches:

@@ -1,0 +1,264 @@
+"""The section about scores: variants by kind, measured effects, mutagenesis of a stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hnet_seq.report import svg
+from hnet_seq.report.heat_map import MOST, heat_map
+from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.score_data import (
+    Agreement,
+    KindScores,
+    Measured,
+    Mutagenesis,
+    Ranking,
+    Scores,
+    read_measured,
+    read_mutagenesis,
+    read_scores,
+)
+from hnet_seq.report.wording import difference
+
+__all__ = ["read_measured", "read_mutagenesis", "read_scores", "score_section"]
+
+_WIDTH, _PITCH, _TOP = 600.0, 30.0, 34.0
+_DASH = "\u2013"
+_LLR = "log-likelihood with the variant less that without, nats"
+
+_BASELINES = {
+    "edits": "bases that differ",
+    "length_change": "bases gained",
+    "gc_change": "G and C gained",
+    "transition": "transition or not (SNV)",
+    "markov_llr": "the same difference under a Markov model",
+}
+
+
+def score_section(
+    scores: Scores | None, measured: Measured | None, mutagenesis: Mutagenesis | None
+) -> Markup:
+    """What there is of the three; nothing where there is none."""
+    parts = [
+        *(_scores(scores) if scores else []),
+        *(_measured(measured) if measured else []),
+        *(_mutagenesis(mutagenesis) if mutagenesis else []),
+    ]
+    if not parts:
+        return join([])
+    heading = element("h2", "Scores of sequences and variants", id="scores")
+    return element("section", heading, *parts, aria_labelledby="scores")
+
+
+def _scores(found: Scores) -> list[Markup]:
+    if found.kind == "sequences":
+        bits = _DASH if found.bits_per_base is None else f"{found.bits_per_base:.3f}"
+        said = f"{bits} bits per base over {found.scored:,} scored bases."
+        return [element("p", said), _details(found.facts)]
+    skipped = ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in found.skipped.items())
+    left_out = f"; left out: {skipped}" if skipped else "; none was left out"
+    parts = [element("p", f"{found.scored:,} alleles have a score{left_out}.")]
+    if found.by_kind:
+        parts.append(
+            figure(
+                _distribution(found.by_kind),
+                f"{_LLR.capitalize()}: negative where the model finds the variant less likely. The "
+                "dot is the median, the thick line holds half of the alleles and the thin one nine "
+                "in ten. Insertions and deletions compare windows of equal length, so that their "
+                "scores contain a few bases more or less of the flank.",
+                table(
+                    ("Kind", "Alleles", "Mean", "SD", "5%", "Median", "95%"),
+                    [
+                        (
+                            row.kind,
+                            f"{row.count:,}",
+                            difference(row.mean),
+                            _DASH if row.sd is None else f"{row.sd:.3f}",
+                            *(difference(row.quantiles[k]) for k in (0, 2, 4)),
+                        )
+                        for row in found.by_kind
+                    ],
+                    numeric=range(1, 7),
+                ),
+                title="Variants by kind",
+            )
+        )
+    if found.strands:
+        parts.append(_strands(found.strands))
+    if found.baselines:
+        parts.append(
+            table(
+                ("What needs no network", "Spearman with the score"),
+                [(_BASELINES.get(name, name), _rho(rho)) for name, rho in found.baselines],
+                caption="How much of the order of the scores trivial numbers explain",
+                numeric=(1,),
+            )
+        )
+    return [*parts, _details(found.facts)]
+
+
+def _distribution(rows: Sequence[KindScores]) -> Markup:
+    left = max(svg.text_width(row.kind) for row in rows) + 20
+    bottom = _TOP + _PITCH * len(rows) + 6
+    x = _scale([value for row in rows for value in (*row.quantiles, 0.0)], left)
+    parts = _grid(x, bottom)
+    parts.append(svg.line(x(0), _TOP - 8, x(0), bottom, "control"))
+    for index, row in enumerate(rows):
+        y = _TOP + _PITCH * (index + 0.5)
+        low, quarter, middle, three_quarters, high = (x(value) for value in row.quantiles)
+        tip = f"{row.kind}: median {row.quantiles[2]:+.3f} nats, {row.count:,} alleles"
+        parts += [
+            svg.text(left - 10, y + 4, row.kind, text_anchor="end", class_="row-name"),
+            svg.line(low, y, high, y, "axis"),
+            svg.rect(quarter, y - 6, three_quarters - quarter, 12, "bar"),
+            svg.circle(middle, y, 5, "model dot", tip),
+        ]
+    return svg.drawing(
+        _WIDTH,
+        bottom + 46,
+        *parts,
+        svg.x_axis(x, bottom, "log-likelihood ratio (nats)"),
+        description=f"{_LLR}, by kind of variant",
+    )
+
+
+def _strands(found: Agreement) -> Markup:
+    size, left = 380.0, 62.0
+    values = [value for point in found.points for value in point]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    margin = 0.06 * (high - low) or 0.1
+    x = svg.Scale(low - margin, high + margin, left, size)
+    y = svg.Scale(low - margin, high + margin, size - 40, 30)
+    drawn = svg.drawing(
+        _WIDTH,
+        size + 12,
+        svg.y_axis(y, left, size, "reverse strand (nats)"),
+        svg.line(x(x.low), y(y.low), x(x.high), y(y.high), "control"),
+        *(svg.circle(x(one), y(two), 2.6, "model dot") for one, two in found.points),
+        svg.x_axis(x, size - 40, "forward strand (nats)"),
+        description="Scores of the forward and the reverse strand",
+    )
+    shown = f"{len(found.points):,} of {found.n:,}" if found.n > len(found.points) else "all"
+    return figure(
+        drawn,
+        f"Scores of the two strands, {shown} alleles: Spearman {_rho(found.rho)}. The model reads "
+        "each strand from its own left, so the two are different evidence; the score is their "
+        "mean.",
+        title="Do the strands agree?",
+    )
+
+
+def _measured(found: Measured) -> list[Markup]:
+    rows = found.rankings
+    leak = f" {found.shared:,} test rows have a copy in training." if found.shared else ""
+    return [
+        figure(
+            _rankings(rows),
+            f"Spearman's rank correlation with {found.measured} on the same {found.n_test:,} test "
+            f"rows, with 95% intervals of a bootstrap over rows (seed {found.seed}). Fitted rows "
+            f"are ridge regressions on {found.n_train:,} training rows; the others have seen no "
+            f"measurement.{leak}",
+            table(
+                ("", "Kind", "Fitted", "Spearman", "95% interval"),
+                [
+                    (
+                        row.name,
+                        "baseline" if row.baseline else "model",
+                        "yes" if row.fitted else "no",
+                        _rho(row.rho),
+                        _DASH
+                        if row.low is None or row.high is None
+                        else f"{difference(row.low)} to {difference(row.high)}",
+                    )
+                    for row in rows
+                ],
+                numeric=(3, 4),
+            ),
+            title="Measured effects",
+        ),
+        _details(found.facts),
+    ]
+
+
+def _rankings(rows: Sequence[Ranking]) -> Markup:
+    left = max((svg.text_width(row.name) for row in rows), default=0) + 16
+    bottom = _TOP + _PITCH * len(rows) + 6
+    values = [x for row in rows for x in (row.rho, row.low, row.high, 0.0) if x is not None]
+    x = _scale(values, left, max(_WIDTH - 14, left + 250))
+    parts = _grid(x, bottom)
+    parts.append(svg.line(x(0), _TOP - 8, x(0), bottom, "control"))
+    for index, row in enumerate(rows):
+        y = _TOP + _PITCH * (index + 0.5)
+        kind = "baseline" if row.baseline else "model"
+        parts.append(svg.text(left - 10, y + 4, row.name, text_anchor="end", class_="row-name"))
+        if row.rho is None:
+            parts.append(svg.text(x.start + 8, y + 4, "constant", class_="tick"))
+            continue
+        if row.low is not None and row.high is not None:
+            parts.append(svg.line(x(row.low), y, x(row.high), y, kind))
+        tip = f"{row.name}: {row.rho:+.3f}"
+        parts.append(svg.circle(x(row.rho), y, 5, f"{kind} dot", tip))
+    return svg.drawing(
+        x.stop + 14,
+        bottom + 46,
+        *parts,
+        svg.x_axis(x, bottom, "Spearman's rank correlation"),
+        description="Rank correlations with the measured effects, models and baselines",
+    )
+
+
+def _mutagenesis(found: Mutagenesis) -> list[Markup]:
+    where = f"{found.name}:{found.start:,}-{found.end:,}"
+    more = "" if len(found.reference) <= MOST else f" The first {MOST:,} positions are drawn."
+    head = ("Position", "Letter", "To A", "To C", "To G", "To T", "Mean")
+    numbers = []
+    for index, (letter, row) in enumerate(zip(found.reference, found.llr, strict=True)):
+        known = [x for k, x in enumerate(row) if x is not None and "ACGT"[k] != letter]
+        mean = difference(sum(known) / len(known)) if known else _DASH
+        cells = (_DASH if x is None else difference(x) for x in row)
+        numbers.append((f"{found.start + index:,}", letter, *cells, mean))
+    return [
+        figure(
+            heat_map(
+                found.reference,
+                found.llr,
+                found.start,
+                description=f"Effects of every single-base change of {where}",
+            ),
+            f"Every single-base change of {where} in a context of {found.window:,} bases: orange "
+            "makes the sequence less likely to the model, blue more likely, nats. A dot is the "
+            f"letter that stands there; point at a cell for its number.{more}",
+            table(head, numbers[:MOST], numeric=(0, 2, 3, 4, 5, 6)),
+            title="Mutagenesis",
+        ),
+        figure(
+            heat_map(
+                found.reference,
+                found.markov_llr,
+                found.start,
+                description=f"The same changes under a Markov model of order {found.markov_order}",
+            ),
+            f"The same changes under an order-{found.markov_order} Markov model of the genome, "
+            "counted without this context: what short words alone say. Its colours have a scale of "
+            "their own.",
+        ),
+        _details(found.facts),
+    ]
+
+
+def _scale(values: Sequence[float], left: float, right: float = _WIDTH - 14) -> svg.Scale:
+    low, high = min(values), max(values)
+    margin = 0.05 * (high - low) or 0.1
+    return svg.Scale(low - margin, high + margin, left, right)
+
+
+def _grid(x: svg.Scale, bottom: float) -> list[Markup]:
+    return [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in x.ticks(6)]
+
+
+def _rho(value: float | None) -> str:
+    return _DASH if value is None else difference(value)
+
+
+def _details(facts: Sequence[tuple[str, str]]) -> Markup:
+    return element("details", element("summary", "Details"), table(("What", "Value"), facts))

@@ -1,0 +1,43 @@
+"""Rank correlations agree with SciPy's, and their intervals hold the truth as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from hnet_seq.baselines.spearman import spearman
+
+
+@pytest.mark.parametrize("ties", [1, 20])
+def test_it_is_scipys(ties: int) -> None:
+    generator = np.random.default_rng(ties)
+    one = generator.integers(0, 1000 // ties, 200).astype(float)
+    two = one + generator.normal(0, 300 / ties, 200).round()
+    expected = spearmanr(one, two).statistic
+    assert spearman(one, two, resamples=0)["rho"] == pytest.approx(expected)
+
+
+def test_the_interval_covers() -> None:
+    generator = np.random.default_rng(0)
+    # Of a normal pair with correlation r, Spearman's is 6 / pi * arcsin(r / 2).
+    truth = 6 / np.pi * np.arcsin(0.5 / 2)
+    covered = 0
+    for seed in range(60):
+        one = generator.normal(size=120)
+        two = 0.5 * one + np.sqrt(0.75) * generator.normal(size=120)
+        found = spearman(one, two, resamples=200, seed=seed)
+        covered += found["low"] <= truth <= found["high"]
+    assert 50 <= covered <= 60
+
+
+def test_a_seed_gives_the_same_interval_and_a_constant_none() -> None:
+    one, two = np.random.default_rng(1).normal(size=(2, 50))
+    assert spearman(one, two, seed=3) == spearman(one, two, seed=3)
+    assert spearman(one, two, seed=3) != spearman(one, two, seed=4)
+    constant = spearman(np.ones(50), two)
+    assert (constant["rho"], constant["low"], constant["n"]) == (None, None, 50)
+    with pytest.raises(ValueError, match="NaN"):
+        spearman(np.array([1.0, np.nan]), np.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match="one length"):
+        spearman(one, two[:-1])

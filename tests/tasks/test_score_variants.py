@@ -1,0 +1,364 @@
+"""Variants: windows of equal length around them, and the difference that the model makes of them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from hnet_seq import HNetForCausalLM
+from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.cli import main
+from hnet_seq.tasks.variant_scores import score_variants
+from hnet_seq.tasks.variant_windows import Placed, place, windows
+from modalities import dna
+from modalities.errors import InputError, UsageError
+from pipelines.compression import sniff
+from pipelines.genome import Genome
+from pipelines.variants import Variant
+from tests.conftest import make_model
+
+CHROM = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
+CHROM = CHROM[:300] + "NNNN" + CHROM[304:]
+SHORT = "ACGTTGCATG" * 3
+OTHER = dict(zip("ACGT", "CTAG", strict=True))
+HEADER = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+
+
+@pytest.fixture(scope="module")
+def hnet() -> HNetForCausalLM:
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    return model
+
+
+@pytest.fixture(scope="module")
+def folder(hnet: HNetForCausalLM, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("variants")
+    hnet.save_pretrained(folder / "run")
+    (folder / "g.fa").write_text(f">c.1|x\n{CHROM[:200]}\n{CHROM[200:].lower()}\n>short\n{SHORT}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def genome(folder: Path) -> Genome:
+    return Genome(folder / "g.fa")
+
+
+def at(pos: int, length: int, alt: str, *, chrom: str = "c.1|x") -> Variant:
+    record = CHROM if chrom == "c.1|x" else SHORT
+    return Variant(chrom, pos, record[pos - 1 : pos - 1 + length], alt)
+
+
+def snv(pos: int) -> Variant:
+    return at(pos, 1, OTHER[CHROM[pos - 1]])
+
+
+def mutated(variant: Variant) -> str:
+    record = CHROM if variant.chrom == "c.1|x" else SHORT
+    start = variant.pos - 1
+    return record[:start] + variant.alt + record[start + len(variant.ref) :]
+
+
+VARIANTS = [
+    *map(snv, (1, 2, 150, 151, 399, 400)),
+    *(at(pos, 1, CHROM[pos - 1] + "ACCA") for pos in (1, 150, 390, 398, 400)),
+    *(at(pos, 6, CHROM[pos - 1]) for pos in (1, 150, 380, 395)),
+    at(150, 3, "GATTACA"),
+    at(200, 2, "".join(OTHER[x] for x in CHROM[199:201])),
+    *(at(pos, 1, "A" if SHORT[pos - 1] != "A" else "C", chrom="short") for pos in (1, 15, 30)),
+    at(15, 1, SHORT[14] + "GG", chrom="short"),
+    at(15, 4, SHORT[14], chrom="short"),
+]
+
+
+@pytest.mark.parametrize("window", [33, 64, 1000])
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: f"{v.chrom}:{v.pos}{v.ref}>{v.alt}")
+def test_windows_have_one_length_and_are_cut_from_the_record_and_the_mutant(
+    genome: Genome, variant: Variant, window: int
+) -> None:
+    placed = place(genome, variant, window=window)
+    assert isinstance(placed, Placed)
+    reference, changed = windows(genome, placed)
+    record = CHROM if variant.chrom == "c.1|x" else SHORT
+    assert len(reference) == len(changed) == min(window, len(record), len(mutated(variant)))
+    without, with_variant = dna.decode(reference), dna.decode(changed)
+    assert record[placed.window_start :].startswith(without)
+    assert mutated(variant)[placed.alt_start :].startswith(with_variant)
+    assert placed.window_start <= placed.start <= placed.end <= placed.window_start + len(reference)
+    # The allele is inside its window.
+    assert placed.alt_start <= placed.start
+    assert placed.start + len(placed.alt) <= placed.alt_start + len(changed)
+
+
+def test_a_variant_lies_in_the_middle_where_there_is_room(genome: Genome) -> None:
+    placed = place(genome, snv(150), window=65)
+    assert isinstance(placed, Placed)
+    assert (placed.window_start, placed.alt_start, placed.length) == (149 - 32, 149 - 32, 65)
+
+
+def test_letters_that_both_alleles_repeat_do_not_matter(genome: Genome) -> None:
+    bare = at(150, 1, CHROM[149] + "GG")
+    padded = Variant(bare.chrom, 146, CHROM[145:155], CHROM[145:150] + "GG" + CHROM[150:155])
+    found = [place(genome, variant, window=64) for variant in (bare, padded)]
+    assert isinstance(found[0], Placed)
+    assert isinstance(found[1], Placed)
+    assert found[0].key == found[1].key
+
+
+def by_hand(model: HNetForCausalLM, sequence: str) -> float:
+    tokens = torch.from_numpy(dna.encode(sequence)).long()
+    with torch.no_grad():
+        log_p = model(tokens).logits.double().log_softmax(-1)
+    return sum(float(log_p[t - 1, tokens[t]]) for t in range(1, len(tokens)) if tokens[t] < 4)
+
+
+def test_a_score_is_the_difference_of_two_log_likelihoods(
+    hnet: HNetForCausalLM, genome: Genome
+) -> None:
+    chosen = VARIANTS[::3]
+    rows = list(score_variants(hnet, genome, chosen, window=40))
+    forward_only = score_variants(hnet, genome, chosen, window=40, strands="none")
+    for row, one_strand, variant in zip(rows, forward_only, chosen, strict=True):
+        placed = place(genome, variant, window=40)
+        assert isinstance(placed, Placed)
+        pair = windows(genome, placed)
+        ref, alt = (by_hand(hnet, dna.decode(tokens)) for tokens in pair)
+        assert row.llr_forward == pytest.approx(alt - ref, abs=2e-4)
+        ref, alt = (by_hand(hnet, dna.decode(dna.reverse_complement(tokens))) for tokens in pair)
+        assert row.llr_reverse == pytest.approx(alt - ref, abs=2e-4)
+        assert row.llr == pytest.approx((row.llr_forward + row.llr_reverse) / 2)
+        assert one_strand.llr == pytest.approx(row.llr_forward, abs=1e-5)
+        assert np.isnan(one_strand.llr_reverse)
+
+
+def test_neither_batches_nor_neighbours_nor_order_matter(
+    hnet: HNetForCausalLM, genome: Genome
+) -> None:
+    chosen = VARIANTS[1::4]
+
+    def scores(variants: list[Variant], **options: int) -> list[float]:
+        return [row.llr for row in score_variants(hnet, genome, variants, window=50, **options)]
+
+    together = scores(chosen)
+    alone = [scores([variant])[0] for variant in chosen]
+    for other in (scores(chosen, batch_tokens=50), scores(chosen[::-1])[::-1], alone):
+        np.testing.assert_allclose(other, together, atol=2e-4)
+
+
+def test_a_shared_reference_window_is_computed_once(
+    hnet: HNetForCausalLM, genome: Genome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    original = hnet.encode
+
+    def spy(ids, packing, *rest):  # type: ignore[no-untyped-def]
+        seen.append(packing.num_sequences)
+        return original(ids, packing, *rest)
+
+    monkeypatch.setattr(hnet, "encode", spy)
+    three = [at(150, 1, alt) for alt in "ACGT" if alt != CHROM[149]]
+    list(score_variants(hnet, genome, [*three, three[0]], window=50, strands="none"))
+    assert sum(seen) == 4
+
+
+def test_unknown_bases_in_a_window_are_counted_and_not_scored(
+    hnet: HNetForCausalLM, genome: Genome
+) -> None:
+    (row,) = score_variants(hnet, genome, [snv(295)], window=30)
+    assert row.unknown == 4
+    assert np.isfinite(row.llr)
+
+
+def test_what_has_no_letters_is_skipped_with_its_reason(
+    hnet: HNetForCausalLM, genome: Genome
+) -> None:
+    alts = ["<DEL>", "*", ".", "]c:5]A", ".A", CHROM[9] + "N", CHROM[9], CHROM[9] + "A" * 30]
+    rows = list(score_variants(hnet, genome, [at(10, 1, alt) for alt in alts], window=40))
+    assert [row.skipped for row in rows] == [
+        "symbolic",
+        "overlapping_deletion",
+        "no_alternative",
+        "breakend",
+        "breakend",
+        "unknown_base",
+        "same_as_reference",
+        "too_long",
+    ]
+    assert all(np.isnan(row.llr) and row.kind == "" for row in rows)
+
+
+def test_the_columns_beside_a_score(hnet: HNetForCausalLM, genome: Genome) -> None:
+    rows = list(score_variants(hnet, genome, VARIANTS, window=60))
+    by_kind = {row.kind: row for row in rows}
+    assert set(by_kind) == {"SNV", "MNV", "insertion", "deletion", "indel"}
+    assert (by_kind["MNV"].edits, by_kind["MNV"].length_change) == (2, 0)
+    insertion = rows[7]
+    assert (insertion.edits, insertion.length_change, insertion.gc_change) == (4, 4, 2)
+    for pos, ref, alt, expected in ((150, "A", "G", 1), (150, "A", "T", 0), (150, "C", "T", 1)):
+        start = CHROM.index(ref, pos)
+        (row,) = score_variants(hnet, genome, [at(start + 1, 1, alt)], window=60)
+        assert row.transition == expected
+
+
+def test_the_markov_difference_is_counted_without_the_window(
+    hnet: HNetForCausalLM, genome: Genome
+) -> None:
+    markov = MarkovModel([dna.encode(CHROM)], 0)
+    variant = snv(150)
+    (row,) = score_variants(hnet, genome, [variant], window=60, markov=markov)
+    rest = CHROM[:119] + CHROM[179:]
+    # On both strands a letter occurs as often as its complement does.
+    complement = dict(zip("ACGT", "TGCA", strict=True))
+    count = {x: rest.count(x) + rest.count(complement[x]) + 0.5 for x in "ACGT"}
+    expected = np.log(count[variant.alt] / count[variant.ref])
+    assert row.markov_llr == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        (Variant("c.1|x", 5, "NNN", "A", line=7), "line 7, c.1|x:5: the reference allele is NNN"),
+        (Variant("c.1|x", 400, "AAAA", "A"), "the reference allele ends at 403, and c.1|x has 400"),
+        (Variant("c.1|y", 5, "A", "C"), "no record 'c.1|y'; the genome has 2, as c.1|x"),
+        (Variant("chrshort", 5, "A", "C"), "no record 'chrshort'; it has 'short': rename"),
+    ],
+)
+def test_what_does_not_fit_the_genome_is_named(
+    hnet: HNetForCausalLM, genome: Genome, variant: Variant, message: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        list(score_variants(hnet, genome, [variant]))
+    assert message in str(error.value)
+    if "no record" not in message:
+        (row,) = score_variants(hnet, genome, [variant], on_mismatch="skip")
+        assert row.skipped == "mismatch"
+
+
+def test_options_that_cannot_be_meant_are_refused(hnet: HNetForCausalLM, genome: Genome) -> None:
+    for options in ({"window": 1}, {"strands": "both"}, {"on_mismatch": "x"}, {"batch_tokens": 0}):
+        with pytest.raises(UsageError):
+            score_variants(hnet, genome, [snv(5)], **options)
+
+
+@pytest.fixture(scope="module")
+def vcf(folder: Path) -> Path:
+    path = folder / "v.vcf"
+    rows = [
+        f"c.1|x\t150\trs1\t{CHROM[149].lower()}\t{OTHER[CHROM[149]]},<DEL>,{CHROM[149]}TT\t.\tPASS\tAC=1,2,3\tGT\t0/1",
+        f"c.1|x\t90\t.\t{CHROM[89]}\t{OTHER[CHROM[89]]}\t.\t.\t.",
+        f"c.1|x\t91\t.\t{CHROM[90]}\t<INS>\t.\t.\tSVTYPE=INS",
+    ]
+    path.write_text(HEADER + "".join(f"{row}\n" for row in rows))
+    return path
+
+
+def run(folder: Path, vcf: Path, out: Path, *options: str) -> int:
+    command = ["score", f"{folder / 'run'}", f"{vcf}", "--genome", f"{folder / 'g.fa'}"]
+    return main([*command, "--window", "50", "--device", "cpu", "--out", f"{out}", *options])
+
+
+def test_the_three_forms_of_output_agree(
+    folder: Path, vcf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("s.tsv", "s.parquet", "s.vcf", "s.vcf.gz"):
+        assert run(folder, vcf, tmp_path / name) == 0, capsys.readouterr().err
+    assert "2 skipped: an allele in angle brackets" in capsys.readouterr().err
+    head, *lines = [line.split("\t") for line in (tmp_path / "s.tsv").read_text().splitlines()]
+    rows = [dict(zip(head, line, strict=True)) for line in lines]
+    assert [row["alt"][:1] for row in rows] == [
+        rows[0]["alt"],
+        "<",
+        CHROM[149],
+        rows[3]["alt"],
+        "<",
+    ]
+    parquet = pq.read_table(tmp_path / "s.parquet").to_pylist()
+    for text, typed in zip(rows, parquet, strict=True):
+        assert text["skipped"] == typed["skipped"]
+        if not typed["skipped"]:
+            assert float(text["llr"]) == pytest.approx(typed["llr"], abs=1e-6)
+            assert (int(text["edits"]), typed["pos"]) == (typed["edits"], int(text["pos"]))
+    written = (tmp_path / "s.vcf").read_text()
+    assert sniff(tmp_path / "s.vcf.gz") == "bgzip"
+    with gzip.open(tmp_path / "s.vcf.gz", "rt") as file:
+        assert file.read() == written
+    infos = [line.split("\t")[7] for line in written.splitlines() if not line.startswith("#")]
+    assert infos[0].startswith(f"AC=1,2,3;HNET_LLR={rows[0]['llr']},.,{rows[2]['llr']};HNET_LLR_F")
+    assert infos[1].startswith(f"HNET_LLR={rows[3]['llr']};")
+    assert infos[2] == "SVTYPE=INS"
+
+
+def test_all_but_the_fields_that_were_added_is_kept_byte_for_byte(
+    folder: Path, vcf: Path, tmp_path: Path
+) -> None:
+    assert run(folder, vcf, tmp_path / "s.vcf") == 0
+    lines = (tmp_path / "s.vcf").read_text().splitlines(keepends=True)
+    added = [line for line in lines if line.startswith(("##INFO=<ID=HNET_", "##HNET_SEQ="))]
+    assert len(added) == 7
+    assert all("Number=A" in line for line in added[:-1])
+    kept = []
+    for line in lines:
+        if line in added:
+            continue
+        fields = line.split("\t")
+        if not line.startswith("#"):
+            end = "\n" if fields[7].endswith("\n") else ""
+            own = [x for x in fields[7].rstrip("\n").split(";") if not x.startswith("HNET_")]
+            fields[7] = (";".join(own) or ".") + end
+        kept.append("\t".join(fields))
+    assert "".join(kept) == vcf.read_text()
+
+
+def test_a_summary_lies_beside_the_scores(folder: Path, vcf: Path, tmp_path: Path) -> None:
+    assert run(folder, vcf, tmp_path / "s.vcf.gz", "--markov-order", "2") == 0
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert (found["kind"], found["alleles"], found["scored"]) == ("variants", 5, 3)
+    assert found["skipped"] == {"symbolic": 2}
+    assert (found["window"], found["strands"], found["markov_order"]) == (50, "average", 2)
+    assert len(found["weights"]) == 64
+    assert [row["kind"] for row in found["by_kind"]] == ["SNV", "insertion"]
+
+
+def test_without_out_the_table_is_printed(
+    folder: Path, vcf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["score", f"{folder / 'run'}", f"{vcf}", "--genome", f"{folder / 'g.fa'}"]
+    assert main([*command, "--strands", "none", "--device", "cpu"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("chrom\tpos\tid\tref\talt\tkind\tllr\t")
+    assert len(captured.out.splitlines()) == 6
+    assert "5 alleles, 3 to score in windows of 1,024 bases" in captured.err
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_written(
+    folder: Path, vcf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "v.csv"
+    table.write_text("chrom,pos,ref,alt\nc.1|x,1,N,A\n")
+    scored = tmp_path / "scored.vcf"
+    scored.write_text(HEADER + f"c.1|x\t90\t.\t{CHROM[89]}\tG\t.\t.\tHNET_LLR=1\n")
+    run_folder, genome = f"{folder / 'run'}", f"{folder / 'g.fa'}"
+    given = ["--genome", genome]
+    for arguments, code, message in (
+        ([f"{vcf}"], 2, "--genome: variants need the genome"),
+        ([f"{vcf}", *given, "--out", f"{tmp_path / 's.csv'}"], 2, "no known format"),
+        ([f"{table}", *given, "--out", f"{tmp_path / 's.vcf'}"], 2, "is a table; end it in .tsv"),
+        ([f"{table}", *given], 1, "the reference allele is N, and the genome has"),
+        ([f"{vcf}", *given, "--out", f"{vcf}"], 2, "is the input; name another"),
+        ([f"{scored}", *given, "--out", f"{tmp_path / 't.vcf'}"], 1, "has HNET_ fields already"),
+        ([f"{vcf}", *given, "--markov-order", "13"], 2, "--markov-order: is 13; expected 0 to 12"),
+        ([f"{vcf}", *given, "--window", "1"], 2, "--window: is 1; expected 2"),
+        ([f"{vcf}", *given, "--seed", "1"], 2, "--seed: is for measured; this is variants"),
+        ([f"{genome}", "--window", "9"], 2, "--window: is for mutagenesis or variants"),
+        ([], 2, "INPUT: give sequences or variants"),
+    ):
+        assert main(["score", run_folder, *arguments, "--device", "cpu"]) == code, arguments
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert message in error
+    assert {path.name for path in tmp_path.iterdir()} == {"v.csv", "scored.vcf"}
