@@ -6,7 +6,7 @@ bootstrap is such a weighting, so a score and its interval come from the same li
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +25,6 @@ class Metrics(TypedDict):
 
 
 METRICS = ("accuracy", "f1", "mcc", "auroc", "auprc")
-
-
-class ScoreRow(Metrics):
-    """One line of a classification table."""
-
-    name: str
-    kind: Literal["model", "baseline"]
 
 
 def classification_metrics(
@@ -160,27 +153,3 @@ def _areas(
         above = (drawn * misses).sum(0, dtype=np.float64)
         roc = 1 - above / (true.astype(np.float64) * (total - true))
     return roc, precision
-
-
-def score_row(
-    name: str,
-    kind: Literal["model", "baseline"],
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-) -> ScoreRow:
-    """A named line of metrics, see :func:`classification_metrics`."""
-    return ScoreRow(name=name, kind=kind, **classification_metrics(probabilities, labels))
-
-
-def format_table(rows: list[ScoreRow]) -> str:
-    """Rows as aligned text, models above baselines in the order given."""
-    width = max(len("classifier"), *(len(row["name"]) for row in rows))
-    lines = [f"{'classifier':{width}}  accuracy    MCC  AUROC     F1"]
-    for row in rows:
-        auroc = "  n/a" if row["auroc"] is None else f"{row['auroc']:5.3f}"
-        lines.append(
-            f"{row['name']:{width}}  {row['accuracy']:8.3f}  {row['mcc']:5.3f}  {auroc}  "
-            f"{row['f1']:5.3f}"
-            f"{'  (baseline)' if row['kind'] == 'baseline' else ''}"
-        )
-    return "\n".join(lines)

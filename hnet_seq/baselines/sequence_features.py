@@ -13,48 +13,12 @@ from functools import partial
 import numpy as np
 
 from hnet_seq.baselines.logistic import fit_logistic
-from hnet_seq.baselines.metrics import ScoreRow, score_row
 
 LONGEST_WORD = 5
 MOST_POSITIONS = 1000
 """That the one-hot baseline reads of sequences of one length; 4,000 columns."""
 MOST_OF_AN_END = 100
 """Positions that it reads at either end of sequences of different lengths."""
-
-
-def score_baselines(
-    train: Sequence[np.ndarray],
-    train_labels: np.ndarray,
-    test: Sequence[np.ndarray],
-    test_labels: np.ndarray,
-    *,
-    num_classes: int,
-    both_strands: bool = False,
-    seed: int = 0,
-) -> list[ScoreRow]:
-    """Scores on ``test`` of baselines fitted on ``train``.
-
-    Args:
-        train, test: uint8 tokens of each sequence, A C G T = 0..3, anything above is no base.
-        train_labels, test_labels: class numbers 0 .. ``num_classes`` - 1.
-        both_strands: count words and letters on both strands, as a model sees the sequences that
-            averages over them; the names of the rows say so.
-        seed: of the folds that choose each penalty.
-    """
-    share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
-    rows = [
-        score_row("majority class", "baseline", np.tile(share, (len(test), 1)), test_labels),
-    ]
-    strands = ", both strands" if both_strands else ""
-    frequencies = partial(word_frequencies, both_strands=both_strands)
-    for name, features in (
-        ("length", length_features),
-        (f"base composition{strands}", partial(frequencies, longest_word=1)),
-        (f"1- to {LONGEST_WORD}-mer frequencies{strands}", frequencies),
-    ):
-        model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
-        rows.append(score_row(name, "baseline", model.predict_proba(features(test)), test_labels))
-    return rows
 
 
 def baseline_probabilities(
@@ -64,6 +28,7 @@ def baseline_probabilities(
     *,
     num_classes: int,
     both_strands: bool = False,
+    groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """Probabilities (N, C) that baselines fitted on ``train`` give ``test``, by name.
@@ -72,26 +37,27 @@ def baseline_probabilities(
         train, test: uint8 tokens of each sequence, A C G T = 0..3, anything above is no base.
         train_labels: class numbers 0 .. ``num_classes`` - 1.
         both_strands: count words and letters on both strands, as a model sees the sequences that
-            averages over them; the names say so.
+            averages over them; the names say so. Letters by position are of the strand given.
+        groups: of the training sequences; the folds keep them together.
         seed: of the folds that choose each penalty.
     """
     share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
     found = {"majority class": np.tile(share, (len(test), 1))}
     strands = ", both strands" if both_strands else ""
     frequencies = partial(word_frequencies, both_strands=both_strands)
+    fit = partial(
+        fit_logistic, labels=train_labels, num_classes=num_classes, groups=groups, seed=seed
+    )
     for name, features in (
         ("length", length_features),
         (f"base composition{strands}", partial(frequencies, longest_word=1)),
         (f"1- to {LONGEST_WORD}-mer frequencies{strands}", frequencies),
     ):
-        model = fit_logistic(features(train), train_labels, num_classes=num_classes, seed=seed)
-        found[name] = model.predict_proba(features(test))
+        found[name] = fit(features(train)).predict_proba(features(test))
     positions = one_hot_positions(train)
     even = len({len(sequence) for sequence in [*train, *test]}) == 1 and positions.whole
     name = "one-hot letters by position" if even else f"one-hot letters of the {positions.said}"
-    model = fit_logistic(
-        one_hot(train, positions), train_labels, num_classes=num_classes, seed=seed
-    )
+    model = fit(one_hot(train, positions))
     return found | {name: model.predict_proba(one_hot(test, positions))}
 
 

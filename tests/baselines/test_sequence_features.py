@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 
 from hnet_seq.baselines.logistic import fit_logistic
-from hnet_seq.baselines.metrics import classification_metrics, format_table, score_row
-from hnet_seq.baselines.sequence_features import score_baselines, word_frequencies
+from hnet_seq.baselines.sequence_features import (
+    MOST_POSITIONS,
+    Positions,
+    baseline_probabilities,
+    one_hot,
+    one_hot_positions,
+    word_frequencies,
+)
 from modalities import dna
 
 ROWS = ["majority class", "length", "base composition", "1- to 5-mer frequencies"]
+ONE_HOT = "one-hot letters by position"
 
 
 def random_sequences(count: int, seed: int, length: int = 80) -> list[np.ndarray]:
@@ -20,12 +27,11 @@ def random_sequences(count: int, seed: int, length: int = 80) -> list[np.ndarray
 
 def accuracies(sequences: list[np.ndarray], labels: np.ndarray) -> dict[str, float]:
     half = len(labels) // 2
-    rows = score_baselines(
-        sequences[:half], labels[:half], sequences[half:], labels[half:], num_classes=2
-    )
-    assert [row["name"] for row in rows] == ROWS
-    assert {row["kind"] for row in rows} == {"baseline"}
-    return {row["name"]: row["accuracy"] for row in rows}
+    found = baseline_probabilities(sequences[:half], labels[:half], sequences[half:], num_classes=2)
+    *names, one_hot = found
+    assert names == ROWS
+    assert one_hot.startswith("one-hot letters")
+    return {name: (each.argmax(1) == labels[half:]).mean() for name, each in found.items()}
 
 
 def test_word_frequencies_equal_a_count_by_hand() -> None:
@@ -95,15 +101,10 @@ def test_a_label_that_is_the_strand_is_found_on_one_strand_only() -> None:
     sequences = [np.tile(word[y], 8) for y in labels]
     scores = [
         {
-            row["name"]: row["accuracy"]
-            for row in score_baselines(
-                sequences,
-                labels,
-                sequences,
-                labels,
-                num_classes=2,
-                both_strands=both,
-            )
+            name: (found.argmax(1) == labels).mean()
+            for name, found in baseline_probabilities(
+                sequences, labels, sequences, num_classes=2, both_strands=both
+            ).items()
         }
         for both in (False, True)
     ]
@@ -154,33 +155,59 @@ def test_what_cannot_be_fitted_is_refused(
         fit_logistic(features, np.array(labels), num_classes=2)
 
 
-def test_metrics_of_known_predictions() -> None:
-    labels = np.array([0, 0, 1, 1])
-    right = np.array([[0.9, 0.1], [0.6, 0.4], [0.4, 0.6], [0.1, 0.9]])
-    constant = np.full((4, 2), 0.5)
-    for probabilities, accuracy, mcc, auroc, f1 in (
-        (right, 1, 1, 1, 1),
-        (right[:, ::-1], 0, -1, 0, 0),
-        # Class 0 is right twice of four times, class 1 never predicted: F1 of 2/3 and 0.
-        (constant, 0.5, 0, 0.5, 1 / 3),
-    ):
-        found = classification_metrics(probabilities, labels)
-        assert found == {"accuracy": accuracy, "mcc": mcc, "auroc": auroc, "f1": pytest.approx(f1)}
-    assert classification_metrics(right[:2], labels[:2])["auroc"] is None
-    three = np.eye(3)[[0, 1, 2, 2]]
-    assert classification_metrics(three, np.array([0, 1, 2, 2]))["auroc"] == 1
-    # A class that does not occur in the test split has no curve and does not count.
-    assert classification_metrics(three[:2], np.array([0, 1]))["auroc"] == 1
+def test_a_letter_at_its_place_is_found_by_position_alone() -> None:
+    labels = np.arange(300) % 2
+    sequences = random_sequences(300, 0)
+    for sequence, label in zip(sequences, labels, strict=True):
+        sequence[30], sequence[31] = (0, 3) if label else (3, 0)
+    found = accuracies(sequences, labels)
+    assert found[ONE_HOT] == 1
+    assert found["1- to 5-mer frequencies"] < 0.75
 
 
-def test_a_table_of_scores_is_aligned_and_marks_baselines() -> None:
-    labels = np.array([0, 0])
-    rows = [
-        score_row("model", "model", np.array([[1.0, 0], [1, 0]]), labels),
-        score_row("k-mers", "baseline", np.array([[1.0, 0], [0, 1]]), labels),
-    ]
-    assert format_table(rows).splitlines() == [
-        "classifier  accuracy    MCC  AUROC     F1",
-        "model          1.000  0.000    n/a  1.000",
-        "k-mers         0.500  0.000    n/a  0.333  (baseline)",
-    ]
+@pytest.mark.parametrize("end", ["start", "end"])
+def test_of_sequences_of_different_lengths_both_ends_are_read(end: str) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(300) % 2
+    sequences = [s[: generator.integers(40, 80)] for s in random_sequences(300, 1)]
+    for sequence, label in zip(sequences, labels, strict=True):
+        sequence[2 if end == "start" else -3] = 3 * label
+    found = accuracies(sequences, labels)
+    name = list(found)[-1]
+    median = int(np.median([len(s) for s in sequences[:150]]))
+    assert name == f"one-hot letters of the first {median // 2} and last {median // 2} positions"
+    assert found[name] > 0.95
+
+
+def test_one_hot_leaves_unknown_letters_and_what_is_too_short_at_zero() -> None:
+    train = [dna.encode("ACGT"), dna.encode("NCGTACGTAC"), dna.encode("TT")]
+    found = one_hot(train, Positions(3, 2, False)).reshape(3, 5, 4)
+    letters = [["".join("ACGT"[i] for i in np.flatnonzero(p)) or "-" for p in s] for s in found]
+    assert ["".join(each) for each in letters] == ["ACGGT", "-CGAC", "TT-TT"]
+
+
+def test_one_hot_columns_are_those_of_train_whatever_the_test_holds() -> None:
+    train = random_sequences(40, 0, 30)
+    labels = np.arange(40) % 2
+    long = random_sequences(4, 1, 50)
+    found = baseline_probabilities(
+        train, labels, [*long, *random_sequences(3, 2, 9)], num_classes=2
+    )
+    assert "one-hot letters of the first 30 positions" in found
+    assert one_hot_positions(random_sequences(2, 0, MOST_POSITIONS + 1)).said == (
+        f"first {MOST_POSITIONS:,} positions"
+    )
+    cut = baseline_probabilities(train, labels, [s[:30] for s in long], num_classes=2)
+    name = "one-hot letters of the first 30 positions"
+    np.testing.assert_array_equal(found[name][:4], cut[ONE_HOT])
+
+
+def test_probabilities_are_rows_that_add_up_to_one_for_three_classes() -> None:
+    labels = np.arange(90) % 3
+    found = baseline_probabilities(
+        random_sequences(90, 0), labels, random_sequences(10, 1), num_classes=3
+    )
+    for probabilities in found.values():
+        assert probabilities.shape == (10, 3)
+        np.testing.assert_allclose(probabilities.sum(1), 1)
+    np.testing.assert_allclose(found["majority class"], 1 / 3)

@@ -1,4 +1,4 @@
-"""What of a test split stands in training: exactly, on the other strand, or nearly."""
+"""What of a test split nearly stands in training, on either strand or as a part."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from hnet_seq.baselines import near_duplicates as module
-from hnet_seq.baselines.duplicates import Duplicates, count_duplicates, describe_duplicates
-from hnet_seq.baselines.near_duplicates import WORD, canonical_words, near_duplicates
+from hnet_seq.baselines.near_duplicates import (
+    WORD,
+    canonical_words,
+    near_duplicates,
+    near_duplicates_within,
+)
 from modalities import dna
 
 Sequences = list[NDArray[np.uint8]]
@@ -28,35 +32,6 @@ def changed(sequence: NDArray[np.uint8], bases: int, seed: int) -> NDArray[np.ui
     return copy
 
 
-def counted(train: Sequences, test: Sequences, train_labels: list[int] | None = None) -> Duplicates:
-    return count_duplicates(
-        train,
-        np.array(train_labels or [0] * len(train)),
-        test,
-        np.zeros(len(test), np.int64),
-        train_names=[f"train {i}" for i in range(len(train))],
-        test_names=[f"test {i}" for i in range(len(test))],
-    )
-
-
-def test_duplicates_are_counted_as_they_stand_and_on_the_other_strand() -> None:
-    train = [dna.encode(s) for s in ("AACC", "ACGT", "TTTT", "GATTACA")]
-    test = [dna.encode(s) for s in ("aacc", "GGTT", "AAAA", "ACGT", "CCCCC", "TGTAATC")]
-    found = counted(train, test, [0, 0, 1, 0])
-    # ACGT is its own reverse complement: exact. TTTT and AAAA differ in their labels.
-    assert found == {
-        "test": 6,
-        "exact": 2,
-        "reverse_complement": 3,
-        "near": 0,
-        "near_example": None,
-        "conflicting_labels": 1,
-    }
-    first, second = describe_duplicates(found).splitlines()
-    assert first.startswith("duplicates: 5 of 6 test sequences stand in train (2 exactly, 3 as")
-    assert second.startswith("near duplicates: 0 more share 25% or more of their words of 16")
-
-
 @pytest.mark.parametrize("reverse", [False, True])
 def test_copies_with_a_few_changed_bases_are_near_on_either_strand(reverse: bool) -> None:
     train = random_sequences(200, 0)
@@ -70,22 +45,12 @@ def test_copies_with_a_few_changed_bases_are_near_on_either_strand(reverse: bool
     assert max(found) < 50
 
 
-def test_only_what_is_neither_equal_nor_reverse_is_near_and_the_closest_is_the_example() -> None:
-    train = random_sequences(9, 0)
-    test = [
-        train[0],
-        dna.reverse_complement(train[1]),
-        changed(train[2], 5, 0),
-        changed(train[3], 1, 0),
-        *random_sequences(3, 1),
-    ]
-    found = counted(train, test)
-    assert (found["exact"], found["reverse_complement"], found["near"]) == (1, 1, 2)
-    example = found["near_example"]
-    assert example is not None
-    assert (example["test"], example["train"]) == ("test 3", "train 3")
-    assert 1 > example["share"] >= round(1 - WORD / (150 - WORD + 1), 3)
-    assert f"test 3 {example['share']:.0%} with train 3" in describe_duplicates(found)
+def test_inside_one_list_a_sequence_is_not_its_own_near_duplicate() -> None:
+    parents = random_sequences(30, 0)
+    assert not list(near_duplicates_within(parents))
+    children = [changed(parents[0], 3, 0), dna.reverse_complement(changed(parents[1], 3, 1))]
+    found = {pair.test: pair.train for pair in near_duplicates_within([*parents, *children])}
+    assert found == {0: 30, 1: 31, 30: 0, 31: 1}
 
 
 def test_the_share_is_that_of_the_shorter_sequence() -> None:
