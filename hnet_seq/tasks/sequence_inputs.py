@@ -174,6 +174,8 @@ def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterato
             tokens = modality.encode(row.text)
         except InputError as error:
             raise InputError(path, f"sequence, {error}", where=row.where) from None
+        if not tokens.flags.writeable:  # torch warns of arrays that it could change by mistake
+            tokens = tokens.copy()
         yield NamedSequence(row.name, tokens, row.label)
 
 

@@ -12,7 +12,7 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
-from hnet_seq.tasks import embed as embed_module
+from hnet_seq.tasks import embed_plan
 from hnet_seq.tasks.embed import embed, embed_poolings
 from modalities import dna
 from modalities.errors import InputError, UsageError
@@ -139,7 +139,7 @@ def test_what_the_model_cannot_do_is_misuse(hnet: HNetForCausalLM) -> None:
         embed(hnet, ["ACGT"], pooling="max")
     text = make_model("one stage")
     text.metadata["modality"] = "text"
-    with pytest.raises(InputError, match="the model reads text"):
+    with pytest.raises(InputError, match="the model reads text with 8 tokens; expected 256"):
         embed(text, ["ACGT"])
 
 
@@ -166,7 +166,7 @@ def test_the_verb_writes_parquet_in_the_order_of_the_file(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(embed_module, "PART_TOKENS", 130)  # more than one part
+    monkeypatch.setattr(embed_plan, "PART_TOKENS", 130)  # more than one part
     out = fasta.with_name("v.parquet")
     command = ["embed", str(checkpoint), str(fasta), "--out", str(out), "--strands", "average"]
     assert main([*command, "--device", "cpu"]) == 0
@@ -202,7 +202,7 @@ def test_a_failed_verb_leaves_nothing_behind(
         assert error.count("\n") == 1
         assert "record b, line 4" in error
     assert main(["embed", str(checkpoint), str(fasta), "--out", "v.csv"]) == 2
-    assert "end it in .parquet or .npy" in capsys.readouterr().err
+    assert "end it in .parquet, .npy, .h5ad or .zarr" in capsys.readouterr().err
     left = {path.name for path in fasta.parent.iterdir()}
     assert left == {"model", "in.fa"}
 

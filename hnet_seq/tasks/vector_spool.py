@@ -1,0 +1,252 @@
+"""Rows on their way to a file: appended to a folder, committed a part at a time.
+
+A run that was killed goes on from its last commit: what was written after it is cut off, so the
+rows are those of a run that was never stopped. The folder says what it was made from, and refuses
+to go on with anything else.
+
+The folder ``OUT.partial`` holds ``identity.json``, ``state.json`` (sequences and rows committed),
+``vectors.npy`` (a header of fixed size, then rows) and a file for each further column: numbers end
+to end, text one value a line.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities.errors import InputError, UsageError
+from pipelines.files import replaced_file
+
+VECTORS, TEXT = "vectors.npy", "text"
+_IDENTITY, _STATE, _LOCK = "identity.json", "state.json", "lock"
+_BLOCK_BYTES = 1 << 24
+
+Column: TypeAlias = "Sequence[str] | NDArray[Any]"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows: further columns by name, and vectors (R, D) float32."""
+
+    first: int
+    columns: dict[str, Column]
+    vectors: NDArray[np.float32]
+
+
+class Spool:
+    """Rows of D float32 with further columns, in a folder; see :func:`open_spool`.
+
+    Attributes:
+        sequences, rows: committed so far.
+        seconds: of computing, over all runs that wrote here.
+    """
+
+    def __init__(self, folder: Path, width: int, columns: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.width = width
+        self.columns = dict(columns)
+        self.sequences = self.rows = 0
+        self.seconds = 0.0
+        self._files: dict[str, IO[bytes]] = {}
+        self._open()
+
+    def append(self, columns: Mapping[str, Column], vectors: NDArray[np.float32]) -> None:
+        """Add R rows: a value of every column for each, and vectors (R, D)."""
+        assert columns.keys() == self.columns.keys()
+        assert vectors.shape[1] == self.width
+        self._files[VECTORS].write(np.ascontiguousarray(vectors, "<f4").data)
+        for name, values in columns.items():
+            assert len(values) == len(vectors)
+            if self.columns[name] == TEXT:
+                text = "".join(f"{value}\n" for value in values)
+                self._files[name].write(text.encode())
+            else:
+                self._files[name].write(np.ascontiguousarray(values, self.columns[name]).data)
+        self.rows += len(vectors)
+
+    def commit(self, sequences: int, seconds: float) -> None:
+        """All rows so far belong to the first ``sequences``; from here a killed run goes on."""
+        self.sequences = sequences
+        self.seconds += seconds
+        sizes = {}
+        for name, file in self._files.items():
+            file.flush()
+            os.fsync(file.fileno())
+            sizes[name] = file.tell()
+        with replaced_file(self.folder / _STATE) as stream:
+            json.dump(
+                {
+                    "sequences": sequences,
+                    "rows": self.rows,
+                    "seconds": self.seconds,
+                    "sizes": sizes,
+                },
+                stream,
+            )
+
+    def finish(self) -> None:
+        """Write the number of rows in the header; nothing is appended afterwards."""
+        self._files[VECTORS].seek(0)
+        _write_header(self._files[VECTORS], self.rows, self.width)
+        self.close()
+
+    def blocks(self) -> Iterator[Block]:
+        """All rows in order, some megabytes at a time; after :meth:`finish`."""
+        size = self.block_rows
+        files = {name: (self.folder / name).open("rb") for name in (VECTORS, *self.columns)}
+        try:
+            files[VECTORS].seek(_header_size(self.width))
+            for first in range(0, self.rows, size):
+                count = min(size, self.rows - first)
+                vectors = np.frombuffer(files[VECTORS].read(4 * count * self.width), "<f4")
+                columns: dict[str, Column] = {}
+                for name, kind in self.columns.items():
+                    if kind == TEXT:
+                        lines = [next(files[name]) for _ in range(count)]
+                        columns[name] = [line[:-1].decode() for line in lines]
+                    else:
+                        data = files[name].read(count * np.dtype(kind).itemsize)
+                        columns[name] = np.frombuffer(data, kind)
+                yield Block(first, columns, vectors.reshape(count, self.width))
+        finally:
+            for file in files.values():
+                file.close()
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of a block: a multiple of 16, so that stored chunks need not straddle two."""
+        return max(16, _BLOCK_BYTES // (4 * self.width) // 16 * 16)
+
+    def vectors_at(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """(len(rows), D) of these rows, in any order; after :meth:`finish`."""
+        found = np.empty((len(rows), self.width), np.float32)
+        with (self.folder / VECTORS).open("rb") as file:
+            for index, row in enumerate(rows):
+                file.seek(_header_size(self.width) + 4 * self.width * row)
+                found[index] = np.frombuffer(file.read(4 * self.width), "<f4")
+        return found
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+
+    def _open(self) -> None:
+        state = self.folder / _STATE
+        sizes: dict[str, int] = {}
+        if state.exists():
+            known = json.loads(state.read_bytes())
+            sizes = known["sizes"]
+            paths = {name: self.folder / name for name in sizes}
+            if all(p.exists() and p.stat().st_size >= sizes[n] for n, p in paths.items()):
+                self.sequences, self.rows = known["sequences"], known["rows"]
+                self.seconds = known["seconds"]
+            else:  # a file was taken away already: begin again
+                sizes = {}
+        for name in (VECTORS, *self.columns):
+            path = self.folder / name
+            path.touch()
+            file = path.open("r+b")
+            file.truncate(sizes.get(name, 0))
+            file.seek(0, os.SEEK_END)
+            self._files[name] = file
+        if not sizes:
+            _write_header(self._files[VECTORS], 0, self.width)
+
+
+@contextmanager
+def open_spool(
+    folder: Path, identity: Mapping[str, Any], width: int, columns: Mapping[str, str]
+) -> Iterator[Spool]:
+    """The spool of that folder: new, or where a killed run stopped.
+
+    The folder goes when the block ends well, or badly before anything was committed.
+
+    Args:
+        identity: what the rows are made from, JSON values; a folder of another one is refused.
+        width: D.
+        columns: the kind of each further column: ``text``, or a numpy type such as ``<i8``.
+
+    Raises:
+        UsageError: the folder is of another model, input or options, and the message says which
+            differ; or another process writes to it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        _check_identity(folder, dict(identity))
+        spool = Spool(folder, width, columns)
+        try:
+            yield spool
+        except BaseException:
+            if not spool.sequences:
+                shutil.rmtree(folder)
+            raise
+        finally:
+            spool.close()
+        shutil.rmtree(folder)
+
+
+def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
+    path = folder / _IDENTITY
+    if not path.exists():
+        others = [own.name for own in folder.iterdir() if own.name != _LOCK]
+        # What was killed before it wrote its identity left at most the file's temporary name.
+        if any(not name.startswith(".") for name in others):
+            raise UsageError("--out", f"{folder} is in the way and no unfinished run; move it")
+        with replaced_file(path) as stream:
+            json.dump(identity, stream, indent=2)
+        return
+    try:
+        known = json.loads(path.read_bytes())
+    except ValueError:
+        raise InputError(path, f"is damaged; delete {folder} to begin anew") from None
+    differing = [
+        f"{key} was {known.get(key)!r}, is {value!r}"
+        for key, value in identity.items()
+        if known.get(key) != value
+    ]
+    if differing:
+        raise UsageError(
+            "--out",
+            f"{folder} holds an unfinished run of something else: {'; '.join(differing)}; finish "
+            "that one, delete the folder to begin anew, or name another --out",
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    import fcntl  # absent on Windows
+
+    with (folder / _LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                "--out", f"another process is writing {folder}; wait for it, or name another --out"
+            ) from None
+        yield
+
+
+def _write_header(file: IO[bytes], rows: int, width: int) -> None:
+    before = file.tell()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
+    # numpy leaves room for the first axis to grow: the size does not depend on the rows.
+    np.lib.format.write_array_header_1_0(file, header)
+    assert file.tell() - before == _header_size(width)
+
+
+def _header_size(width: int) -> int:
+    buffer = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (0, width)}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.tell()
