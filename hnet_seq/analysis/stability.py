@@ -165,16 +165,9 @@ def stability(cuts: Sequence[EditedCuts], *, reach: int, seed: int = 0) -> dict[
         after = np.stack([cut.after[edit][: reach + 1] for cut in cuts])
         # A boundary at a deleted base went with it, which says nothing of the others.
         first = 1 if edit == "deletion" else 0
-        rows = [
-            _row("left", low, high, left, left, seed)
-            for low, high in reversed(distance_bins(reach)[1:])
-        ]
-        rows += [
-            _row("right", low, high, before, after, seed)
-            for low, high in distance_bins(reach)
-            if high >= first
-        ]
-        rows.append(_row("right", first, reach, before, after, seed))
+        ranges = [(low, high) for low, high in distance_bins(reach) if high >= first]
+        rows = _rows("left", distance_bins(reach)[:0:-1], left, left, seed)
+        rows += _rows("right", [*ranges, (first, reach)], before, after, seed)
         edits.append({"edit": edit, "rows": rows})
     return {"rate": float(before.mean()), "edits": edits}
 
@@ -187,25 +180,31 @@ def _right_aligned(mask: Mask, reach: int) -> Mask:
     return found
 
 
-def _row(side: str, low: int, high: int, before: Mask, after: Mask, seed: int) -> dict[str, Any]:
-    """Shares within one range of distances; ``before`` and ``after`` are (places, reach + 1)."""
-    inside = slice(low, high + 1)
-    old, new = before[:, inside], after[:, inside]
-    boundaries, kept = old.sum(axis=1), (old & new).sum(axis=1)
-    found, added = new.sum(axis=1), (new & ~old).sum(axis=1)
-    share = quotient(kept.sum(), boundaries.sum())
-    lowest = highest = None
-    if int((boundaries > 0).sum()) >= MIN_BLOCKS:
-        drawn = block_bootstrap(boundaries[:, None], kept[:, None], seed=seed)
-        lowest, highest = interval(drawn)
-    return {
-        "side": side,
-        "from": low,
-        "to": high,
-        "boundaries": int(boundaries.sum()),
-        "kept": int(kept.sum()),
-        "share": number(share),
-        "low": lowest,
-        "high": highest,
-        "new": number(quotient(added.sum(), found.sum())),
-    }
+def _rows(
+    side: str, ranges: Sequence[tuple[int, int]], before: Mask, after: Mask, seed: int
+) -> list[dict[str, Any]]:
+    """Shares within ranges of distances; ``before`` and ``after`` are (places, reach + 1)."""
+    boundaries, kept, found, added = (
+        np.stack([table[:, low : high + 1].sum(axis=1) for low, high in ranges], axis=1)
+        for table in (before, before & after, after, after & ~before)
+    )
+    drawn = block_bootstrap(boundaries, kept, seed=seed)
+    rows = []
+    for index, (low, high) in enumerate(ranges):
+        enough = int((boundaries[:, index] > 0).sum()) >= MIN_BLOCKS
+        lowest, highest = interval(drawn[:, index]) if enough else (None, None)
+        old, stay = int(boundaries[:, index].sum()), int(kept[:, index].sum())
+        rows.append(
+            {
+                "side": side,
+                "from": low,
+                "to": high,
+                "boundaries": old,
+                "kept": stay,
+                "share": number(quotient(stay, old)),
+                "low": lowest,
+                "high": highest,
+                "new": number(quotient(added[:, index].sum(), found[:, index].sum())),
+            }
+        )
+    return rows
