@@ -14,7 +14,7 @@ _WORDS_EACH = 100  # occurrences of an average word: one more or less moves a pr
 
 
 def order_for(bases: int) -> int:
-    """The highest order of which ``bases`` bases on two strands hold each word 100 times on average.
+    """The highest order whose words ``bases`` bases on two strands hold 100 times each on average.
 
     7 for E. coli, 6 for S. aureus: the orders that predict these genomes best, or one beside.
     """
@@ -50,7 +50,7 @@ class MarkovModel:
         self._counts = dict(tables.descending())
 
     def log_likelihoods(self, tokens: np.ndarray) -> NDArray[np.float64]:
-        """(L,) log-probability of each base, nats; 0 at the first one and where there is no base."""
+        """(L,) log-probability of each base, nats; 0 at the first and where there is no base."""
         found = np.zeros(len(tokens))
         for order, positions, words in self._by_order(tokens):
             of_context = self._counts[order].reshape(-1, 4)

@@ -1,4 +1,4 @@
-"""``scores.json``, ``measured.json`` and ``mutagenesis.json``, as ``hnet-seq score`` writes them."""
+"""``scores.json``, ``measured.json`` and ``mutagenesis.json``, as ``hnet-seq score`` writes."""
 
 from __future__ import annotations
 

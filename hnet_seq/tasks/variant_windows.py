@@ -74,9 +74,10 @@ def place(
     score does not depend on how many of them its row repeats. The reference window has ``window``
     bases with the variant in its middle; at the ends of a record it moves inwards, and a shorter
     record goes in whole. The window with the variant begins at the same base and has as many: after
-    an insertion it ends earlier on the genome, after a deletion later. Only where the record ends too
-    early for that does it begin elsewhere: earlier, to be full, or later, to hold the insertion.
-    Where a deletion leaves the record with fewer bases than a window, both have as many as it leaves.
+    an insertion it ends earlier on the genome, after a deletion later. Only where the record ends
+    too early for that does it begin elsewhere: earlier, to be full, or later, to hold the
+    insertion. Where a deletion leaves a record with fewer bases than a window, both windows have
+    as many as it leaves.
 
     Raises:
         InputError: a chromosome that the genome does not have, a position beyond its end, or

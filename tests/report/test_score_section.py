@@ -1,4 +1,4 @@
-"""The section about scores: what the files say, drawn and in tables, and what is wrong with them."""
+"""The section about scores: what the files say, drawn and in tables; and damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variants: windows of equal length around them, and the difference that the model makes of them."""
+"""Variants: windows of equal length around them, and the difference between them to a model."""
 
 from __future__ import annotations
 
