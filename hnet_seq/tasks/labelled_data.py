@@ -68,10 +68,8 @@ def _split_folders(path: Path) -> list[tuple[Split, Path]]:
         found[split] = folder
     for split in ("train", "test") if found else ():
         if split not in found:
-            raise InputError(
-                path,
-                f"has {', '.join(f.name for f in found.values())}/ but no {split}/; {_LAYOUTS}",
-            )
+            there = ", ".join(f"{folder.name}/" for folder in found.values())
+            raise InputError(path, f"has {there} but no {split}/; {_LAYOUTS}")
     return _in_order(found)
 
 
