@@ -197,9 +197,9 @@ def _of_table(path: Path) -> Iterator[Variant]:
                     "quote separators in text",
                     where=f"line {number}",
                 )
-            values = [fields[column[name]].strip() for name in COLUMNS]
+            chrom, pos, ref, alt = (fields[column[name]].strip() for name in COLUMNS)
             name = fields[column["id"]].strip() if "id" in column else ""
-            yield from _alleles(path, number, *values, name or MISSING_ALLELE)
+            yield from _alleles(path, number, chrom, pos, ref, alt, name or MISSING_ALLELE)
     except csv.Error as error:
         raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
 
@@ -226,9 +226,9 @@ def _of_parquet(path: Path) -> Iterator[Variant]:
             columns = {name: batch.column(column[name]).to_pylist() for name in column}
             for row in range(batch.num_rows):
                 number += 1
-                values = [_text(columns[name][row]) for name in COLUMNS]
+                chrom, pos, ref, alt = (_text(columns[name][row]) for name in COLUMNS)
                 name = _text(columns["id"][row]) if "id" in columns else ""
-                yield from _alleles(path, number, *values, name or MISSING_ALLELE)
+                yield from _alleles(path, number, chrom, pos, ref, alt, name or MISSING_ALLELE)
 
 
 def _parquet_names(path: Path) -> list[str]:

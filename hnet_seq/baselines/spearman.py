@@ -49,7 +49,7 @@ def spearman(
     values = [value for value in drawn if value is not None]
     if len(values) == resamples:
         low, high = np.quantile(values, [0.025, 0.975])
-        found.update(low=float(low), high=float(high))
+        found["low"], found["high"] = float(low), float(high)
     return found
 
 

@@ -15,11 +15,12 @@ from hnet_seq.baselines.spearman import Correlation, spearman
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embed import Strands, embed_poolings
 from hnet_seq.tasks.measured_table import MeasuredTable
+from hnet_seq.tasks.position_vectors import COMPONENTS, position_vectors
 from hnet_seq.tasks.score_sequences import BATCH_TOKENS, score
 from modalities import dna
 from modalities.base import Tokens
 
-_ONE_HOT_LIMIT = 1 << 13  # columns; beyond that the products take minutes
+_COLUMNS_LIMIT = 1 << 13  # beyond that the products take minutes
 _POOLINGS = {"chunks": "mean over chunks", "bases": "mean over bases"}
 
 
@@ -66,8 +67,9 @@ def measured_effects(
     Without measurements: the log-likelihood of the sequence between its flanks (of each base too,
     where lengths differ); minus the edits from the consensus of the training rows; the share of G
     and C; the length, where lengths differ. Fitted on the training rows, ridge regressions with
-    the penalty chosen inside them: on the model's embeddings, on one letter at each position where
-    lengths are equal, and on 1- to 5-mer frequencies.
+    the penalty chosen inside them: on the model's embeddings, and where lengths are equal on those
+    of each position; on one letter at each position where lengths are equal; and on 1- to 5-mer
+    frequencies.
 
     Args:
         flanks: bases on the left and on the right, which the model sees and baselines do not need.
@@ -110,7 +112,18 @@ def measured_effects(
     )
     for pooling in poolings:
         model_rows[f"ridge on embeddings, {_POOLINGS[pooling]}"] = ridge(vectors[pooling])
-    if equal and 4 * len(own[0]) <= _ONE_HOT_LIMIT:
+    if equal and COMPONENTS * len(own[0]) <= _COLUMNS_LIMIT:
+        left = 0 if flanks is None else len(flanks[0])
+        of_positions = position_vectors(
+            model,
+            whole,
+            train,
+            inside=slice(left, left + len(own[0])),
+            strands=strands,
+            batch_tokens=batch_tokens,
+        )
+        model_rows["ridge on embeddings of each position"] = ridge(of_positions)
+    if equal and 4 * len(own[0]) <= _COLUMNS_LIMIT:
         baseline_rows["ridge on one letter at each position"] = ridge(one_hot(table.sequences))
     words = word_frequencies(table.sequences, LONGEST_WORD)
     baseline_rows[f"ridge on 1- to {LONGEST_WORD}-mer frequencies"] = ridge(words)

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.tasks.measured_effects import measured_effects, one_hot
 from hnet_seq.tasks.measured_table import read_measured
+from hnet_seq.tasks.position_vectors import COMPONENTS, position_vectors
 from hnet_seq.tasks.score import score
 from modalities import dna
 from modalities.errors import InputError, UsageError
@@ -99,6 +101,7 @@ def test_every_ranking_is_of_the_same_rows(hnet: HNetForCausalLM, tmp_path: Path
         "log-likelihood",
         "ridge on embeddings, mean over chunks",
         "ridge on embeddings, mean over bases",
+        "ridge on embeddings of each position",
         "minus edits from the consensus",
         "share of G and C",
         "ridge on one letter at each position",
@@ -128,7 +131,36 @@ def test_lengths_that_differ_have_rows_of_their_own(hnet: HNetForCausalLM, tmp_p
     names = [row["name"] for row in measured_effects(hnet, read_measured(path, "y")).rows]
     assert {"length", "log-likelihood per base"} <= set(names)
     assert "minus edits from the most common sequence" in names
-    assert "ridge on one letter at each position" not in names
+    assert not [name for name in names if name.endswith("each position")]
+
+
+def test_vectors_of_positions_are_the_states_of_the_bases_between_the_flanks(
+    hnet: HNetForCausalLM,
+) -> None:
+    sequences = list(np.random.default_rng(0).integers(0, 4, (6, 20)).astype(np.uint8))
+    train = np.array([True] * 5 + [False])
+    whole = position_vectors(hnet, sequences, train, inside=slice(3, 15), strands="none")
+    assert whole.shape == (6, 12 * COMPONENTS)
+    pieces = position_vectors(
+        hnet, sequences, train, inside=slice(3, 15), strands="none", batch_tokens=16
+    )
+    # Components have no sign of their own; distances do not see it.
+    np.testing.assert_allclose(_distances(pieces), _distances(whole), rtol=1e-3)
+    with torch.no_grad():
+        states = [hnet(torch.from_numpy(x).long()).hidden[3:15].numpy() for x in sequences]
+    every = position_vectors(
+        hnet, sequences, train, inside=slice(3, 15), strands="none", components=64
+    )
+    np.testing.assert_allclose(
+        _distances(every), _distances(np.stack(states).reshape(6, -1)), rtol=1e-3
+    )
+    turned = [dna.reverse_complement(x) for x in sequences]
+    one, two = (position_vectors(hnet, x, train, inside=slice(4, 16)) for x in (sequences, turned))
+    np.testing.assert_allclose(_distances(one), _distances(two), rtol=1e-3)
+
+
+def _distances(vectors: np.ndarray) -> np.ndarray:
+    return np.array([np.linalg.norm(one - vectors[0]) for one in vectors[1:]])
 
 
 def test_one_letter_at_each_position() -> None:

@@ -77,4 +77,4 @@ def test_its_tables_name_every_column_and_row() -> None:
         assert f"`{suffix}`" in GUIDE
     rows = GUIDE.split("| row | sees |")[1].split("\n\n")[0]
     assert "log-likelihood" in f"{measured_effects.__doc__}"
-    assert len(re.findall(r"^\|", rows, re.M)) == 1 + 6
+    assert len(re.findall(r"^\|", rows, re.M)) == 1 + 7
