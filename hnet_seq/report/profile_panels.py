@@ -1,0 +1,88 @@
+"""Small multiples: rates by distance, each with the band of its control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hnet_seq.report import svg
+from hnet_seq.report.html import Markup, element, number
+
+_WIDTH, _PANEL_HEIGHT, _COLUMNS = 640.0, 190.0, 2
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 46.0, 34.0
+
+Values = Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One profile over distances; every list is as long as ``distance``."""
+
+    name: str
+    distance: Sequence[float]
+    rate: Values
+    band_low: Values
+    band_high: Values
+    context: Values
+    shuffled: Values | None = None
+
+
+def profile_panels(panels: Sequence[Panel], *, description: str) -> Markup:
+    """Panels side by side, all on one scale of rates, so that they can be compared."""
+    lines = [
+        values
+        for panel in panels
+        for values in (panel.rate, panel.band_high, panel.context, panel.shuffled or ())
+    ]
+    top = max((value for values in lines for value in values if value is not None), default=1.0)
+    rows = max(1, -(-len(panels) // _COLUMNS))
+    parts = [_panel(panel, index, (top or 1.0) * 1.05) for index, panel in enumerate(panels)]
+    return svg.drawing(_WIDTH, rows * _PANEL_HEIGHT, *parts, description=description)
+
+
+def _panel(panel: Panel, index: int, top: float) -> Markup:
+    width = _WIDTH / _COLUMNS
+    left = (index % _COLUMNS) * width
+    above = (index // _COLUMNS) * _PANEL_HEIGHT
+    low, high = min(panel.distance), max(panel.distance)
+    x = svg.Scale(low, high if high > low else low + 1, left + _LEFT, left + width - _RIGHT)
+    y = svg.Scale(0, top, above + _PANEL_HEIGHT - _BOTTOM, above + _TOP)
+    ticks = y.ticks(3)
+    parts = [svg.text(left + _LEFT, above + 24, panel.name, class_="row-name")]
+    for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
+        parts.append(svg.line(x.start, y(value), x.stop, y(value), "grid"))
+        at = y(value) + 4
+        parts.append(svg.text(x.start - 6, at, label, text_anchor="end", class_="tick"))
+    parts += [
+        _band(panel, x, y),
+        svg.line(x(0), y.start, x(0), y.stop, "grid"),
+        svg.polyline(_points(panel, panel.context, x, y), "markov best"),
+    ]
+    if panel.shuffled is not None:
+        parts.append(svg.polyline(_points(panel, panel.shuffled, x, y), "markov"))
+    parts.append(svg.polyline(_points(panel, panel.rate, x, y), "model"))
+    parts.append(svg.line(x.start, y.start, x.stop, y.start, "axis"))
+    ticks = x.ticks(4)
+    for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
+        parts.append(svg.text(x(value), y.start + 18, label, text_anchor="middle", class_="tick"))
+    return element("g", *parts)
+
+
+def _points(panel: Panel, values: Values, x: svg.Scale, y: svg.Scale) -> list[tuple[float, float]]:
+    return [
+        (x(distance), math.nan if value is None else y(value))
+        for distance, value in zip(panel.distance, values, strict=True)
+    ]
+
+
+def _band(panel: Panel, x: svg.Scale, y: svg.Scale) -> Markup:
+    bounds = [
+        (x(distance), y(low), y(high))
+        for distance, low, high in zip(panel.distance, panel.band_low, panel.band_high, strict=True)
+        if low is not None and high is not None
+    ]
+    corners = [(at, low) for at, low, _ in bounds] + [(at, high) for at, _, high in bounds[::-1]]
+    points = " ".join(f"{number(float(a))},{number(float(b))}" for a, b in corners)
+    # The page's sheet knows no band; its colours follow the sheet all the same.
+    return element("polygon", points=points, class_="band", style="fill: var(--rule); stroke: none")
