@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from hnet_seq import FinetuneConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.tasks.classification import task_from_table
+from hnet_seq.tasks import finetune_seeds
+from hnet_seq.tasks.classification_task import task_from_data
 from hnet_seq.train.predict import predict
 from tests.conftest import make_model
 
@@ -29,6 +31,7 @@ FROZEN_AND_BASELINES = [
     "length",
     "base composition, both strands",
     "1- to 5-mer frequencies, both strands",
+    "one-hot letters by position",
 ]
 
 
@@ -58,7 +61,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-QUICK = ["--epochs", "3", "--batch-tokens", "800", "--strands", "average"]
+QUICK = ["--epochs", "2", "--batch-tokens", "800", "--strands", "average", "--seeds", "2"]
+ONE = ["--epochs", "1", "--seeds", "1"]
 
 
 def run(*arguments: str | Path) -> int:
@@ -68,7 +72,7 @@ def run(*arguments: str | Path) -> int:
 @pytest.fixture(scope="module")
 def tuned(checkpoint: Path, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out")
-    assert run("finetune", checkpoint, "--table", table, "--out", out, *QUICK) == 0
+    assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK) == 0
     return out
 
 
@@ -79,32 +83,36 @@ def test_the_model_is_scored_beside_the_probe_and_the_baselines(tuned: Path) -> 
         "H-Net, fine-tuned, attention over bases",
         *FROZEN_AND_BASELINES,
     ]
-    assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 4
+    assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 5
     assert all({"accuracy", "mcc", "auroc", "f1"} < set(row) for row in rows)
     assert (results["n_train"], results["n_test"]) == (80, 40)
     assert results["classes"] == ["alpha", "zeta"]
     assert results["fine_tuned"]["validation"] == 8
-    assert results["fine_tuned"]["epochs_trained"] == 3
+    assert results["fine_tuned"]["epochs_trained"] == [2, 2]
+    assert results["seeds"] == [0, 1]
+    assert [len(row["per_seed"]) for row in rows] == [2, 1, 1, 1, 1, 1, 1]
+    assert rows[0]["mcc"] == pytest.approx(np.mean([seed["mcc"] for seed in rows[0]["per_seed"]]))
     history = [json.loads(line) for line in (tuned / "finetune.jsonl").read_text().splitlines()]
-    assert [record["epoch"] for record in history] == [1, 2, 3]
-    best = history[results["fine_tuned"]["best_epoch"] - 1]
-    assert best["validation_loss"] == min(record["validation_loss"] for record in history)
+    assert [(line["seed"], line["epoch"]) for line in history] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    for seed, epoch in enumerate(results["fine_tuned"]["best_epochs"]):
+        losses = [line["validation_loss"] for line in history if line["seed"] == seed]
+        assert losses[epoch - 1] == min(losses)
 
 
-def test_the_row_is_what_the_saved_model_scores(tuned: Path, table: Path) -> None:
+def test_the_kept_model_is_that_of_the_first_seed(tuned: Path, table: Path) -> None:
     model = HNetForSequenceClassification.from_pretrained(tuned / "model", device="cpu")
     assert model.metadata["strands"] == "average"
     assert model.metadata["modality"] == "dna"
-    test = task_from_table(table).test
+    test = task_from_data(table).test
     found = predict(model, test.sequences).argmax(1)
     row = json.loads((tuned / "classification.json").read_text())["rows"][0]
-    assert row["accuracy"] == np.mean(found == test.labels)
+    assert row["per_seed"][0]["accuracy"] == np.mean(found == test.labels)
 
 
 def test_predict_and_evaluate_read_the_folder(
     tuned: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    test = task_from_table(table).test
+    test = task_from_data(table).test
     model = HNetForSequenceClassification.from_pretrained(tuned / "model", device="cpu")
     expected = predict(model, test.sequences)
     fasta = tmp_path / "in.fa"
@@ -121,9 +129,7 @@ def test_predict_and_evaluate_read_the_folder(
     assert run("evaluate", tuned, table) == 0
     out = capsys.readouterr().out
     assert "40 test sequences: alpha, zeta" in out
-    assert (
-        f"H-Net, fine-tuned, attention over bases  {row['accuracy']:8.3f}  {row['mcc']:5.3f}" in out
-    )
+    assert f"{row['per_seed'][0]['mcc']:.3f}" in out
     other = tmp_path / "other.csv"
     other.write_text("sequence,label\nACGT,alpha\nACGT,beta\n")
     assert run("evaluate", tuned, other) == 1
@@ -135,7 +141,7 @@ def test_predict_and_evaluate_read_the_folder(
 def test_the_same_command_gives_the_same_files(
     checkpoint: Path, table: Path, tuned: Path, tmp_path: Path
 ) -> None:
-    assert run("finetune", checkpoint, "--table", table, "--out", tmp_path, *QUICK) == 0
+    assert run("finetune", checkpoint, "--data", table, "--out", tmp_path, *QUICK) == 0
     for name in ("model/model.safetensors", "model/head.json", "classification.json"):
         assert (tmp_path / name).read_bytes() == (tuned / name).read_bytes()
 
@@ -149,8 +155,8 @@ def test_a_checkpoint_in_a_run_keeps_the_rates_and_targets_of_the_run(
     save.parent.mkdir()
     save_experiment(experiment, save)
     make_model("one stage").save_pretrained(tmp_path / "run" / "checkpoints" / "step-000010")
-    command = ["finetune", tmp_path / "run", "--table", table, "--out", tmp_path / "out"]
-    assert run(*command, "--epochs", "1", "--part", "head", "--ratio-weight", "0.5") == 0
+    command = ["finetune", tmp_path / "run", "--data", table, "--out", tmp_path / "out"]
+    assert run(*command, *ONE, "--part", "head", "--ratio-weight", "0.5") == 0
     facts = json.loads((tmp_path / "out" / "classification.json").read_text())["fine_tuned"]
     assert facts["optimizer"]["stage_multipliers"] == [2.0, 1.0]
     assert facts["ratio_targets"] == [3.0]
@@ -165,13 +171,13 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
     path = tmp_path / "t.csv"
     path.write_text("\n".join([*rows, *third]) + "\n")
     out = tmp_path / "out"
-    command: Sequence[str | Path] = ["finetune", tmp_path / "model", "--table", path, "--out", out]
-    assert run(*command, "--epochs", "1", "--part", "1", "--validation-fraction", "0") == 0
+    command: Sequence[str | Path] = ["finetune", tmp_path / "model", "--data", path, "--out", out]
+    assert run(*command, *ONE, "--part", "1", "--validation-fraction", "0") == 0
     results = json.loads((out / "classification.json").read_text())
     assert results["classes"] == ["alpha", "omega", "zeta"]
     assert results["rows"][0]["name"] == "H-Net, fine-tuned, attention over bases"
     assert results["fine_tuned"]["validation"] == 0
-    assert results["duplicates"]["conflicting_labels"] > 0
+    assert results["audit"]["conflicts"]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +192,7 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
         ("", ["--stage", "3", "--pooling", "chunks"], 2, "--stage: is 3"),
         ("", ["--epochs", "0"], 2, "epochs: is 0"),
         ("", ["--seed", "-1"], 2, "--seed: is -1"),
+        ("", ["--seeds", "0"], 2, "--seeds: is 0"),
     ],
 )
 def test_what_cannot_be_learned_is_one_line(
@@ -200,7 +207,7 @@ def test_what_cannot_be_learned_is_one_line(
     path, out = tmp_path / "t.csv", tmp_path / "out"
     text = text or "ACGT,a,train\nACGA,b,train\nACGG,a,test\n"
     path.write_text(f"sequence,label,split\n{text}")
-    assert run("finetune", checkpoint, "--table", path, "--out", out, *options) == code
+    assert run("finetune", checkpoint, "--data", path, "--out", out, *options) == code
     error = capsys.readouterr().err
     assert message in error
     assert not (out / "model").exists()
@@ -216,10 +223,71 @@ def test_an_interrupt_leaves_the_best_model_so_far(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(HNetForSequenceClassification, "save_pretrained", save_then_stop)
-    assert run("finetune", checkpoint, "--table", table, "--out", tmp_path, *QUICK) == 130
+    assert run("finetune", checkpoint, "--data", table, "--out", tmp_path, *QUICK) == 130
     model = HNetForSequenceClassification.from_pretrained(tmp_path / "model", device="cpu")
     assert model.head_config.names == ["alpha", "zeta"]
     assert not (tmp_path / "classification.json").exists()
+
+
+def test_a_finished_seed_is_not_repeated(
+    checkpoint: Path, table: Path, tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(tuned, out)
+    (out / "classification.json").unlink()
+    (second,) = (out / "parts").glob("seed-1-*.npz")
+    second.write_bytes(second.read_bytes()[:100])  # as a full disk leaves it
+    seeds: list[int] = []
+    real = finetune_seeds.finetune
+
+    def counted(model: Any, *data: Any, **options: Any) -> Any:
+        seeds.append(data[2].seed)
+        return real(model, *data, **options)
+
+    monkeypatch.setattr(finetune_seeds, "finetune", counted)
+    assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK) == 0
+    assert seeds == [1]
+    for name in ("classification.json", "finetune.jsonl", "model/model.safetensors"):
+        assert (out / name).read_bytes() == (tuned / name).read_bytes()
+    # With another setting none of it counts, and the model is that of the setting.
+    assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK, *ONE) == 0
+    assert seeds == [1, 0]
+    assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK) == 0
+    assert seeds == [1, 0, 0]
+    assert (out / "model/model.safetensors").read_bytes() == (
+        tuned / "model/model.safetensors"
+    ).read_bytes()
+
+
+def test_a_given_validation_split_stops_and_groups_are_held_out_whole(
+    checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header, *rows = table.read_text().splitlines()
+    given = tmp_path / "dev.csv"
+    dev = [row.replace(",train", ",dev") if i < 20 else row for i, row in enumerate(rows)]
+    given.write_text("\n".join([header, *dev]) + "\n")
+    grouped = tmp_path / "groups.csv"
+    genes = [f"{row},gene{i // 10}.{i}" for i, row in enumerate(rows)]
+    grouped.write_text("\n".join([header + ",id", *genes]) + "\n")
+    held: list[set[int]] = []
+    real = finetune_seeds.finetune
+
+    def seen(*arguments: Any, **options: Any) -> Any:
+        found = real(*arguments, **options)
+        held.append(set(found.validation))
+        return found
+
+    monkeypatch.setattr(finetune_seeds, "finetune", seen)
+    command = ["finetune", checkpoint, "--data"]
+    assert (
+        run(*command, given, "--out", tmp_path / "a", *ONE, "--markers", "--pooling", "ends") == 0
+    )
+    assert held.pop() == set(range(60, 80))
+    options = ["--group-by", "id:^(gene[0-9]+)", "--validation-fraction", "0.25"]
+    assert run(*command, grouped, "--out", tmp_path / "b", *ONE, *options) == 0
+    tens = {index // 10 for index in held[0]}
+    assert held[0] == {index for ten in tens for index in range(10 * ten, 10 * ten + 10)}
+    assert len(held[0]) == 20
 
 
 def documented_commands() -> list[list[str]]:
@@ -238,7 +306,7 @@ def test_the_commands_of_the_guide_run(
     commands = documented_commands()
     assert {command[1] for command in commands} == {"finetune", "predict", "evaluate"}
     for command in commands:
-        short = ["--epochs", "1", "--batch-tokens", "3200"] if command[1] == "finetune" else []
+        short = [*ONE, "--batch-tokens", "3200"] if command[1] == "finetune" else []
         assert main([*command, *short]) == 0, command
 
 
