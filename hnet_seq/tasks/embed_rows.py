@@ -77,8 +77,8 @@ def sequence_rows(calls: Calls, sequences: Sequence[Tokens]) -> Iterator[Rows]:
             continue
         for index, rows in zip(batch, _short(calls, picked, batch), strict=True):
             found[index] = [rows]
-    for rows in found:
-        yield from rows
+    for own in found:
+        yield from own
 
 
 def _short(calls: Calls, picked: list[Tokens], names: list[int]) -> Iterator[Rows]:
@@ -128,8 +128,10 @@ def _long_bases_of_both_strands(
             last = first + len(vectors)
             file.seek((len(tokens) - last) * row_bytes)
             other = np.frombuffer(file.read(len(vectors) * row_bytes), np.float32)
-            vectors = (vectors + other.reshape(vectors.shape)[::-1]) / 2
-            yield _base_rows(name, vectors, first)
+            both: NDArray[np.float32] = (vectors + other.reshape(vectors.shape)[::-1]) / np.float32(
+                2
+            )
+            yield _base_rows(name, both, first)
 
 
 def _pieces(calls: Calls, tokens: Tokens) -> Iterator[tuple[int, NDArray[np.float32]]]:

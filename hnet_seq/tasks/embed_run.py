@@ -180,7 +180,8 @@ def _compute(
             bases += size
             if seen <= spool.sequences:
                 bar.update(size)
-                bar.initial += size  # the rate is that of this run
+                if not bar.disable:
+                    bar.initial += size  # the rate is that of this run
                 continue
             began = time.perf_counter()
             (_pool_part if plan.pooling else _row_part)(model, part, plan, spool)

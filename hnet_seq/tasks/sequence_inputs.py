@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +23,18 @@ from hnet_seq.tasks.sequence_tables import (
     read_parquet_table,
     read_plain_lines,
     read_text_table,
-    text_lines,
 )
 from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.compression import sniff
+from pipelines.compression import read_chunks, sniff
 from pipelines.genome import Genome
 from pipelines.sequence_files import read_records, sequence_format
 
 STDIN = "-"
 _STDIN_NAME = "standard input"
-_HEADER = 1 << 20  # characters of a first line that are looked at
+_HEADER = 1 << 16  # bytes that are looked at to tell the format
+_COMMENTS = ("#", "track ", "browser ")
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,14 @@ class SequenceSource:
         self,
         path: Path,
         read: Callable[[], Iterator[NamedSequence]],
-        spooled: tempfile.TemporaryDirectory[str] | None = None,
+        *,
+        is_stdin: bool = False,
     ) -> None:
         self.path = path
         self._read = read
-        self._spooled = spooled  # what came from standard input lives as long as the source
+        self._is_stdin = is_stdin
+        if is_stdin:  # the copy lives as long as the source
+            weakref.finalize(self, shutil.rmtree, path.parent, ignore_errors=True)
         self.count: int | None = None
         self.total_bases: int | None = None
         self.digest: str | None = None
@@ -89,7 +93,7 @@ class SequenceSource:
                 digest.update(found.tokens.data)
                 yield found
         except InputError as error:
-            if self._spooled is None:
+            if not self._is_stdin:
                 raise
             shown = str(error).replace(str(self.path), _STDIN_NAME)
             raise type(error)(None, shown) from None
@@ -118,22 +122,25 @@ def open_sequences(
         InputError: the file is missing, unreadable, or of a format that does not fit.
         UsageError: BED without ``genome``, ``genome`` without BED, or ``label`` without a table.
     """
-    spooled = None
-    if f"{source}" == STDIN:
-        spooled = tempfile.TemporaryDirectory(prefix="hnet-seq-")
-        path = Path(spooled.name) / "stdin"
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-    else:
-        path = Path(source)
+    is_stdin = f"{source}" == STDIN
+    path = _copy_of_stdin() if is_stdin else Path(source)
     try:
-        read = _reader(path, genome, label, modality, lines=spooled is not None)
+        read = _reader(path, genome, label, modality, lines=is_stdin)
     except InputError as error:
-        if spooled is None:
+        if not is_stdin:
             raise
+        shutil.rmtree(path.parent)
         shown = str(error).replace(str(path), _STDIN_NAME)
         raise type(error)(None, shown) from None
-    return SequenceSource(path, read, spooled)
+    return SequenceSource(path, read, is_stdin=is_stdin)
+
+
+def _copy_of_stdin() -> Path:
+    """A file in a folder of its own."""
+    path = Path(tempfile.mkdtemp(prefix="hnet-seq-")) / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
 
 
 def _reader(
@@ -196,19 +203,14 @@ def _kind(path: Path, *, lines: bool) -> str:
     """``records``, ``bed``, ``table``, ``parquet``, or ``lines`` where these are allowed."""
     if sniff(path) == "plain":
         with path.open("rb") as file:
-            head = file.read(4)
-        if head == b"PAR1":
+            magic = file.read(4)
+        if magic == b"PAR1":
             return "parquet"
     if sequence_format(path) != "fasta":
         return "records"
-    first = ""
-    try:
-        for line in text_lines(path):
-            first = line[:_HEADER]
-            if first.strip() and not first.startswith(("#", "track ", "browser ")):
-                break
-    except InputError:
-        return "records"  # whose reader says what is wrong with it
+    head = next(read_chunks(path), b"")[:_HEADER].decode("utf-8-sig", errors="replace")
+    lines_seen = (line for line in head.splitlines() if line.strip())
+    first = next((line for line in lines_seen if not line.startswith(_COMMENTS)), "")
     if not first.strip():
         return "lines" if lines else "records"
     if first.startswith((">", "@", ";")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks
 
 SEQUENCE, ID = "sequence", "id"
@@ -85,7 +85,7 @@ def read_text_table(path: Path, label: str | None) -> Iterator[TextRow]:
                     "in text",
                     where=where,
                 )
-            yield _row(path, where, rows, column, lambda name, own=fields: own[column[name]])
+            yield _row(path, where, rows, {name: fields[at] for name, at in column.items()})
     except csv.Error as error:
         raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
     if not rows:
@@ -112,13 +112,8 @@ def read_parquet_table(path: Path, label: str | None) -> Iterator[TextRow]:
                 values = {name: batch.column(names[name]).to_pylist() for name in column}
                 for index in range(batch.num_rows):
                     rows += 1
-                    yield _row(
-                        path,
-                        f"row {rows}",
-                        rows,
-                        column,
-                        lambda name, own=values, at=index: own[name][at],
-                    )
+                    own = {name: found[index] for name, found in values.items()}
+                    yield _row(path, f"row {rows}", rows, own)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
@@ -151,11 +146,12 @@ def text_lines(path: Path) -> Iterator[str]:
     for chunk in chain(read_chunks(path), [b""]):
         try:
             rest += decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as error:
+            line = number + error.object.count(b"\n", 0, error.start) + 1
             raise InputError(
                 path,
-                "not UTF-8 text; expected CSV or TSV, plain or gzip",
-                where=f"after line {number}",
+                f"byte 0x{error.object[error.start]:02x} is not UTF-8; convert the file's encoding",
+                where=f"line {line}",
             ) from None
         *lines, rest = rest.split("\n")
         number += len(lines)
@@ -170,6 +166,8 @@ def _columns(path: Path, names: list[str], label: str | None, where: str | None)
     """The place of each column that is wanted."""
     if len(set(names)) != len(names):
         raise InputError(path, "two columns have one name; rename one", where=where)
+    if label and _plain(label) in (SEQUENCE, ID):
+        raise UsageError("--label", f"is {label!r}; name another column")
     wanted = [SEQUENCE, *([_plain(label)] if label else [])]
     for name in wanted:
         if name not in names:
@@ -182,28 +180,26 @@ def _columns(path: Path, names: list[str], label: str | None, where: str | None)
     return {name: names.index(name) for name in dict.fromkeys([*wanted, ID]) if name in names}
 
 
-def _row(
-    path: Path, where: str, number: int, column: dict[str, int], value: Callable[[str], Any]
-) -> TextRow:
-    text = value(SEQUENCE)
+def _row(path: Path, where: str, number: int, fields: dict[str, Any]) -> TextRow:
+    """A row from its wanted fields, which are text or what Parquet has; None where it is null."""
+    text = fields.pop(SEQUENCE)
     if text is None or not text.strip():
         raise InputError(path, "the sequence is empty; remove the row", where=where)
     name = f"{number}"
-    if ID in column:
-        found = value(ID)
-        name = "" if found is None else f"{found}".strip()
+    if ID in fields:
+        name = _text(fields.pop(ID)).strip()
         if not name:
             raise InputError(
                 path, "the id is empty; give one, or leave the column out", where=where
             )
         if any(mark in name for mark in _BREAKS):
             raise InputError(path, "the id holds a tab or line end; remove it", where=where)
-    others = [other for other in column if other not in (SEQUENCE, ID)]
-    label = None
-    if others:
-        found = value(others[0])
-        label = " ".join("" if found is None else f"{found}".split())
+    label = next((" ".join(_text(value).split()) for value in fields.values()), None)
     return TextRow(where, name, text.strip(), label)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else f"{value}"
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,248 @@
+"""A run that was killed goes on where it stopped, and ends with the bytes of one that was not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hnet_seq.cli import main
+from hnet_seq.tasks import embed_plan, vector_spool
+from hnet_seq.tasks.vector_files import write_vectors
+from hnet_seq.tasks.vector_spool import TEXT, Spool, open_spool
+from modalities.errors import UsageError
+from tests.conftest import make_model
+
+ROOT = Path(__file__).parents[2]
+# Small parts, and an end without warning while the third is half written.
+SCRIPT = """
+import os, signal, sys
+from hnet_seq.cli import main
+from hnet_seq.tasks import embed_plan
+from hnet_seq.tasks.vector_spool import Spool
+
+embed_plan.PART_TOKENS, embed_plan.PART_BYTES = 200, 200 * 64 * 4
+commit, commits = Spool.commit, 0
+
+def killing(self, *arguments):
+    global commits
+    commits += 1
+    if commits == 3:
+        for file in self._files.values():
+            file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    commit(self, *arguments)
+
+Spool.commit = killing
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(tmp_path / "model")
+    letters = np.random.default_rng(0).choice(list("ACGT"), (12, 90))
+    (tmp_path / "in.fa").write_text(
+        "".join(f">r{i}\n{''.join(own)}\n" for i, own in enumerate(letters))
+    )
+    monkeypatch.setattr(embed_plan, "PART_TOKENS", 200)
+    monkeypatch.setattr(embed_plan, "PART_BYTES", 200 * 64 * 4)
+    return tmp_path
+
+
+def command(folder: Path, out: str, *options: str) -> list[str]:
+    names = [str(folder / name) for name in ("model", "in.fa")]
+    fixed = ["--out", str(folder / out), "--device", "cpu", "--batch-tokens", "100"]
+    return ["embed", *names, *fixed, *options]
+
+
+def killed(folder: Path, out: str, *options: str) -> Path:
+    """Run until the kill; the folder that it left."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *command(folder, out, *options)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert not (folder / out).exists()
+    return folder / f"{out}.partial"
+
+
+def digest(path: Path) -> str:
+    """Of a file, or of all files of a folder with their names."""
+    found = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            found.update(f"{file.relative_to(path.parent)}\n".encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "beside"),
+    [
+        ("v.parquet", ("--strands", "average"), None),
+        ("v.npy", ("--level", "chunk"), "v.rows.tsv"),
+    ],
+)
+def test_a_killed_run_ends_with_the_bytes_of_one_that_was_not(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    options: tuple[str, ...],
+    beside: str | None,
+) -> None:
+    partial = killed(folder, name, *options)
+    assert json.loads((partial / "state.json").read_text())["sequences"] == 4
+    assert main(command(folder, name, *options)) == 0
+    assert "going on after 4 sequences" in capsys.readouterr().err
+    names = [name, *([beside] if beside else [])]
+    resumed = [digest(folder / own) for own in names]
+    assert not partial.exists()
+    assert main(command(folder, name, *options)) == 0
+    assert "going on" not in capsys.readouterr().err
+    assert [digest(folder / own) for own in names] == resumed
+
+
+def half_done(folder: Path, monkeypatch: pytest.MonkeyPatch, out: str, *options: str) -> None:
+    """Leave a folder with two committed parts."""
+    commit, commits = Spool.commit, 0
+
+    def failing(self: Spool, *arguments: object) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 3:
+            raise KeyboardInterrupt
+        commit(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "commit", failing)
+        assert main(command(folder, out, *options)) == 130
+
+
+def test_an_unfinished_run_of_something_else_is_refused_by_what_differs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half_done(folder, monkeypatch, "v.npy")
+    capsys.readouterr()
+    assert main(command(folder, "v.npy", "--strands", "average")) == 2
+    error = capsys.readouterr().err
+    assert "strands was 'none', is 'average'" in error
+    assert "model was" not in error
+    (folder / "in.fa").write_text((folder / "in.fa").read_text() + ">more\nACGT\n")
+    assert main(command(folder, "v.npy")) == 2
+    assert "sequences was" in capsys.readouterr().err
+    other = make_model("one stage", seed=5)
+    other.metadata["modality"] = "dna"
+    other.save_pretrained(folder / "model")
+    assert main(command(folder, "v.npy")) == 2
+    assert "model was" in capsys.readouterr().err
+    assert not (folder / "v.npy").exists()
+
+
+def test_an_interrupted_run_goes_on_in_every_format(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("h5py")
+    pytest.importorskip("zarr")
+    for name in ("v.npy", "v.h5ad", "v.zarr"):
+        assert main(command(folder, f"whole{name[1:]}")) == 0
+        half_done(folder, monkeypatch, name)
+        assert main(command(folder, name)) == 0
+        (folder / name).rename(folder / "moved")
+        (folder / f"whole{name[1:]}").rename(folder / name)
+        (folder / name).rename(folder / "other")
+        one, other = (
+            {
+                str(p.relative_to(folder / kind)): p.read_bytes()
+                for p in [folder / kind, *(folder / kind).rglob("*")]
+                if p.is_file()
+            }
+            for kind in ("moved", "other")
+        )
+        assert one == other
+        for kind in ("moved", "other"):
+            (folder / kind).rename(folder / f"{kind}.{name}")
+
+
+def test_what_was_written_after_the_last_commit_is_cut_off(tmp_path: Path) -> None:
+    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
+    columns = {"id": TEXT, "place": "<i8"}
+
+    def append(spool: Spool, low: int, high: int) -> None:
+        rows = slice(low, high)
+        names = [f"n{i}" for i in range(low, high)]
+        spool.append({"id": names, "place": np.arange(low, high)}, vectors[rows])
+
+    def begin() -> None:
+        with open_spool(tmp_path / "p", {"a": 1}, 2, columns) as spool:
+            append(spool, 0, 2)
+            spool.commit(2, 0.5)
+            append(spool, 2, 5)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        begin()
+    with open_spool(tmp_path / "p", {"a": 1}, 2, columns) as spool:
+        assert (spool.sequences, spool.rows, spool.seconds) == (2, 2, 0.5)
+        append(spool, 2, 6)
+        spool.commit(6, 0.5)
+        spool.finish()
+        (block,) = spool.blocks()
+        assert block.columns["id"] == [f"n{i}" for i in range(6)]
+        np.testing.assert_array_equal(block.columns["place"], np.arange(6))
+        np.testing.assert_array_equal(spool.vectors_at([5, 0]), vectors[[5, 0]])
+        write_vectors(spool, tmp_path / "v.npy", {}, level="sequence")
+    np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), vectors)
+    assert not (tmp_path / "p").exists()
+
+
+def test_two_processes_do_not_write_the_same_output(tmp_path: Path) -> None:
+    with open_spool(tmp_path / "p", {}, 2, {"id": TEXT}) as spool:
+        with (
+            pytest.raises(UsageError, match="another process is writing"),
+            open_spool(tmp_path / "p", {}, 2, {"id": TEXT}),
+        ):
+            raise AssertionError("it was opened twice")
+        spool.finish()
+
+
+def test_a_folder_that_is_no_unfinished_run_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "thesis.txt").write_text("dear")
+    with (
+        pytest.raises(UsageError, match="no unfinished run; move it"),
+        open_spool(tmp_path / "p", {}, 2, {}),
+    ):
+        raise AssertionError("it was opened")
+    assert (tmp_path / "p" / "thesis.txt").read_text() == "dear"
+
+
+def test_a_disk_without_room_is_told_before_anything_is_computed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Usage:
+        free = 1000
+
+    monkeypatch.setattr("hnet_seq.tasks.embed_run.shutil.disk_usage", lambda path: Usage)
+    monkeypatch.setattr("hnet_seq.tasks.embed_run.embed", None)
+    assert main(command(folder, "v.npy")) == 2
+    assert "its disk has 0.00 GB free" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}
+
+
+def test_the_header_of_an_array_has_the_same_size_whatever_its_rows() -> None:
+    sizes = {vector_spool._header_size(width) for width in (1, 64, 4096)}
+    assert sizes == {128}
