@@ -67,7 +67,7 @@ def count_at_sites(
     """
     length = len(values)
     distances = np.arange(-width, width + 1)
-    starts = np.flatnonzero(np.r_[True, blocks[1:] != blocks[:-1]]) if len(sites) else []
+    starts = np.flatnonzero(np.diff(blocks, prepend=-1))
     totals = np.zeros((2, len(starts), len(distances)))
     size = max(1, _AT_ONCE // len(distances))
     row = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(sites)]).astype(int))

@@ -19,8 +19,7 @@ from hnet_seq.analysis.resampling import interval, number, quotient
 from hnet_seq.analysis.statistics import MIN_BLOCKS, block_bootstrap
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.chunking import chunk_depth
-from hnet_seq.model.state import HNetState, going_on
-from hnet_seq.ops import Packing
+from hnet_seq.model.state import HNetState
 
 EDITS = ("substitution", "insertion", "deletion")
 
@@ -131,8 +130,8 @@ def _go_on(
     device = model.embeddings.weight.device
     lengths = [len(tokens) for tokens in sequences]
     ids = torch.from_numpy(np.concatenate(sequences)).to(device).long()
-    packing = going_on(Packing.from_lengths(lengths, device), state, None)
-    boundaries = model.encode(ids, packing, state).boundaries
+    bounds = torch.tensor([0, *lengths], dtype=torch.int32, device=device).cumsum(0).int()
+    boundaries = model(ids, bounds, state=state).boundaries
     depth = chunk_depth([record.boundary_mask for record in boundaries], ids.numel())
     mask = (depth > stage).cpu().numpy()
     return np.split(mask, np.cumsum(lengths)[:-1])

@@ -92,7 +92,10 @@ def read_enrichment(path: Path) -> Enrichment:
 def _kind(row: Any, path: Path, where: str) -> SiteKind:
     fields(row, path, where, "kind", kind=str)
     fields(row, path, where, "observed", "controls", "profile", kind=dict)
-    observed = (optional_number(row["observed"], k, path, where) for k in ("rate", "low", "high"))
+    at_site, low, high = (
+        optional_number(row["observed"], key, path, f"{where}, observed")
+        for key in ("rate", "low", "high")
+    )
     found: dict[str, Control | None] = {}
     for name in _CONTROLS:
         control = fields(row["controls"], path, f"{where}, controls", name)[name]
@@ -105,7 +108,9 @@ def _kind(row: Any, path: Path, where: str) -> SiteKind:
     return SiteKind(
         row["kind"],
         count_of(row, "sites", path, where),
-        *observed,
+        at_site,
+        low,
+        high,
         found,
         optional_number(shifted, "p", path, f"{where}, controls, shifted"),
         _profile(row["kind"], row["profile"], path, f"{where}, profile"),
@@ -175,10 +180,10 @@ def _summary(data: Enrichment, kinds: list[SiteKind]) -> Markup:
             kind.kind,
             f"{kind.sites:,}",
             rate(kind.rate),
-            ratio(kind.controls["shifted"] and kind.controls["shifted"].ratio),
+            _ratio(kind.controls["shifted"]),
             _interval(kind.controls["shifted"]),
             rate(kind.p),
-            ratio(kind.controls["context"] and kind.controls["context"].ratio),
+            _ratio(kind.controls["context"]),
         )
         for kind in kinds
     ]
@@ -204,6 +209,10 @@ def _ratios(data: Enrichment, kinds: list[SiteKind]) -> Markup:
         if control is not None
     ]
     return table(head, rows, caption=f"Seed {data.seed}", numeric=range(2, len(head)))
+
+
+def _ratio(control: Control | None) -> str:
+    return ratio(None if control is None else control.ratio)
 
 
 def _interval(control: Control | None) -> str:
