@@ -43,7 +43,7 @@ def similarity_groups(sequences: Sequence[NDArray[np.uint8]]) -> NDArray[np.int6
     pairs, shared = np.unique(codes, return_counts=True)
     one, other = np.divmod(pairs, max(1, count))
     near = shared / keep >= SHARE * np.minimum(places[one], places[other])
-    edges = coo_array((np.ones(int(near.sum()), bool), (one[near], other[near])), (count, count))
+    edges = coo_array((np.ones(int(near.sum()), np.int8), (one[near], other[near])), (count, count))
     return connected_components(edges, directed=False)[1].astype(np.int64)
 
 

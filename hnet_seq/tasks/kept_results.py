@@ -47,4 +47,5 @@ def read_kept(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
 def write_kept(path: Path, arrays: Mapping[str, NDArray[Any]], about: dict[str, Any]) -> None:
     """Keep a finished part: complete or not at all."""
     with replaced_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        values: dict[str, Any] = {"about": np.array(json.dumps(about)), **arrays}
+        np.savez(file, **values)

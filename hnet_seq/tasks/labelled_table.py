@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,9 @@ import pyarrow.parquet as pq
 from hnet_seq.tasks.labelled_rows import Columns, Row, Split, rows_of
 from modalities.errors import InputError
 from pipelines.compression import read_chunks
+
+if TYPE_CHECKING:
+    from _csv import Reader as _Reader
 
 _FIELD_LIMIT = 1 << 28  # bytes; the csv module's own limit cuts sequences at 128 KiB
 _PARQUET = b"PAR1"
@@ -57,7 +61,7 @@ def read_table(
     else:
         reader = _reader(path)
         try:
-            header = next(reader, [])
+            header: list[str] = next(reader, [])
             rows = list(
                 rows_of(
                     path,
@@ -79,7 +83,7 @@ def is_parquet(path: Path) -> bool:
     return next(read_chunks(path, chunk=len(_PARQUET)), b"") == _PARQUET
 
 
-def _reader(path: Path) -> csv.reader:  # type: ignore[valid-type]
+def _reader(path: Path) -> _Reader:
     try:
         text = b"".join(read_chunks(path)).decode("utf-8-sig")
     except UnicodeDecodeError:

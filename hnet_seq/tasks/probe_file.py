@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,8 @@ def save_probe(probe: Probe, path: Path) -> None:
         "settings": {name: value for name, value in values.items() if name not in arrays},
     }
     with replaced_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        stored: dict[str, Any] = {"about": np.array(json.dumps(about)), **arrays}
+        np.savez(file, **stored)
 
 
 def load_probe(path: str | Path) -> Probe:

@@ -27,14 +27,15 @@ def linked(*relations: Sequence[Hashable]) -> NDArray[np.int64]:
         relations: N values each, such as genes, or sequences whose copies belong together.
     """
     count = len(relations[0])
-    items, values = [], []
+    items: list[int] = []
+    values: list[int] = []
     known = count
     for relation in relations:
         numbers: dict[Hashable, int] = {}
         values += [numbers.setdefault(value, known + len(numbers)) for value in relation]
         items += range(count)
         known += len(numbers)
-    edges = coo_array((np.ones(len(items), bool), (items, values)), (known, known))
+    edges = coo_array((np.ones(len(items), np.int8), (items, values)), (known, known))
     _, found = connected_components(edges, directed=False)
     return found[:count].astype(np.int64)
 
@@ -64,7 +65,7 @@ def draw_groups(
     # group of even, or rounding would always go one way.
     ahead = (generator.random(len(total)) - 0.5) * total / holding
     drawn = np.zeros(len(counts), bool)
-    only = (counts[:, holding == 1] > 0).any(1)
+    only: NDArray[np.bool_] = np.any(counts[:, holding == 1] > 0, axis=1)
     for index in order:
         held = counts[index]
         left, taken = ahead - fraction * held, ahead + (1 - fraction) * held
