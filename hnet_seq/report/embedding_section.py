@@ -1,0 +1,263 @@
+"""Embeddings on the page: what was embedded, a map of it, and what the map may be nothing but."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.report import svg
+from hnet_seq.report.html import Markup, element, figure, join, number, table
+from hnet_seq.report.json_files import (
+    count_of,
+    fields,
+    number_of,
+    optional_number,
+    read_object,
+)
+from hnet_seq.report.wording import duration
+from modalities.errors import InputError
+
+_WIDTH, _HEIGHT = 600.0, 440.0
+_LEFT, _TOP, _BOTTOM = 62.0, 30.0, 54.0
+# Marks differ in shape as well as in colour.
+_MARKS = (
+    ("#0b5394", "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0 -3 0Z"),
+    ("#b85c00", "M-2.8 -2.8H2.8V2.8H-2.8Z"),
+    ("#1d7a5f", "M0 -4L4 3H-4Z"),
+    ("#8a4f9e", "M0 -4L4 0L0 4L-4 0Z"),
+    ("#b3261e", "M-3.4 -1H-1V-3.4H1V-1H3.4V1H1V3.4H-1V1H-3.4Z"),
+    ("#7a828c", "M-3.6 -3H3.6L0 4Z"),
+)
+_OTHER = "other labels"
+_STRONG = 0.7  # |r| from which a component is said to follow a property
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What ``hnet-seq embed`` wrote beside the vectors of sequences.
+
+    Attributes:
+        facts: rows of a table.
+        sampled: how many sequences the map shows.
+        norms: percentile and norm.
+        variance_explained: share of each principal component.
+        correlations: of the first two components with GC share and length; None does not vary.
+        points: x, y of each sampled sequence.
+        labels: of each, or None.
+    """
+
+    facts: list[tuple[str, str]]
+    sampled: int
+    norms: list[tuple[float, float]]
+    variance_explained: list[float]
+    correlations: list[dict[str, float | None]]
+    points: list[tuple[float, float]]
+    labels: list[str] | None
+
+
+def read_embedding(path: Path) -> Embedding | None:
+    """What the file says; None for vectors of chunks or bases, which have no map.
+
+    Raises:
+        InputError: the file is not what ``hnet-seq embed`` writes.
+    """
+    content = read_object(path)
+    top = "top level"
+    fields(content, path, top, "model", "input", "options", kind=dict)
+    if fields(content, path, top, "overview")["overview"] is None:
+        return None
+    found = fields(content, path, top, "overview", kind=dict)["overview"]
+    lists = ("norm_percentiles", "variance_explained", "correlations")
+    fields(found, path, "overview", *lists, kind=list)
+    points = fields(found, path, "overview", "points", kind=dict)["points"]
+    fields(points, path, "overview.points", "x", "y", kind=list)
+    x, y = (_numbers(points[key], path, f"overview.points.{key}") for key in ("x", "y"))
+    labels = fields(points, path, "overview.points", "labels")["labels"]
+    if len(x) != len(y) or (labels is not None and len(labels) != len(x)):
+        raise InputError(path, "lists of different lengths; make it again", where="overview.points")
+    if not x:
+        raise InputError(path, "holds no points; make it again", where="overview.points")
+    return Embedding(
+        facts=_facts(content, path),
+        sampled=count_of(found, "sampled", path, "overview"),
+        norms=[
+            (
+                number_of(row, "percentile", path, f"overview.norm_percentiles[{index}]"),
+                number_of(row, "norm", path, f"overview.norm_percentiles[{index}]"),
+            )
+            for index, row in enumerate(found["norm_percentiles"])
+        ],
+        variance_explained=_numbers(
+            found["variance_explained"], path, "overview.variance_explained"
+        ),
+        correlations=[
+            {
+                key: optional_number(row, key, path, f"overview.correlations[{index}]")
+                for key in ("gc", "length")
+            }
+            for index, row in enumerate(found["correlations"])
+        ],
+        points=list(zip(x, y, strict=True)),
+        labels=None if labels is None else [f"{label or ''}" or "no label" for label in labels],
+    )
+
+
+def embedding_section(found: Embedding) -> Markup:
+    """The map, what its axes follow, the variance of each component, the norms."""
+    return element(
+        "section",
+        element("h2", "Embeddings", id="embedding"),
+        element("p", _verdict(found)),
+        figure(
+            _scatter(found),
+            f"Each mark is one of {found.sampled:,} sequences, evenly spaced over the input, at "
+            "its first two principal components. Distances on the map are those of the vectors "
+            "only as far as these two components go.",
+            join([_variance_table(found), _norm_table(found)]),
+            title="Map of sequences",
+        ),
+        _correlation_table(found),
+        table(("Detail", "Value"), found.facts),
+        aria_labelledby="embedding",
+    )
+
+
+def _numbers(values: Sequence[Any], path: Path, where: str) -> list[float]:
+    found = [number_of({"v": v}, "v", path, f"{where}[{i}]") for i, v in enumerate(values)]
+    if not all(math.isfinite(value) for value in found):
+        raise InputError(path, "holds a number that is not finite; make it again", where=where)
+    return found
+
+
+def _facts(content: dict[str, Any], path: Path) -> list[tuple[str, str]]:
+    source, model, options = (content[key] for key in ("input", "model", "options"))
+    sequences, bases = (count_of(source, key, path, "input") for key in ("sequences", "bases"))
+    seconds = number_of(content, "seconds", path, "top level")
+    width = count_of(content, "width", path, "top level")
+    chosen = [
+        (key, f"{options[key]}")
+        for key in ("pooling", "layer", "stage", "strands")
+        if options.get(key) is not None
+    ]
+    return [
+        ("sequences", f"{sequences:,} ({bases:,} tokens) of {source.get('source')}"),
+        ("model", f"{model.get('checkpoint')}, weights {model.get('sha256')!s:.12}"),
+        ("dimensions", f"{width:,}"),
+        *chosen,
+        ("time", duration(seconds)),
+    ]
+
+
+def _verdict(found: Embedding) -> str:
+    shares = found.variance_explained
+    said = f"The first two principal components hold {100 * sum(shares[:2]):.0f}% of the variance"
+    followed = [
+        f"component {index + 1} follows {_PROPERTIES[key]} (r = {_signed(r)})"
+        for index, row in enumerate(found.correlations)
+        for key, r in row.items()
+        if r is not None and abs(r) >= _STRONG
+    ]
+    if followed:
+        return f"{said}; {' and '.join(followed)}, which takes no model to see."
+    return f"{said}; neither follows the share of G and C or the length closely."
+
+
+_PROPERTIES = {"gc": "the share of G and C", "length": "the length"}
+
+
+def _signed(value: float | None) -> str:
+    return "\u2013" if value is None else f"{value:+.2f}".replace("-", "\u2212")
+
+
+def _scatter(found: Embedding) -> Markup:
+    groups = _groups(found.labels)
+    names = [name for name in groups if name]
+    right = _WIDTH - (max(map(svg.text_width, names)) + 34 if names else 12)
+    bottom = _HEIGHT - _BOTTOM
+    x = svg.Scale(*_range([point[0] for point in found.points]), _LEFT, right)
+    y = svg.Scale(*_range([point[1] for point in found.points]), bottom, _TOP)
+    place = {name: index for index, name in enumerate(groups)}
+    marks = []
+    for index, (a, b) in enumerate(found.points):
+        label = "" if found.labels is None else found.labels[index]
+        group = place.get(label, place.get(_OTHER, 0))
+        marks.append(_mark(x(a), y(b), group))
+    legend = [
+        part
+        for index, name in enumerate(names)
+        for part in (
+            _mark(right + 16, _TOP + 20 * index + 8, index),
+            svg.text(right + 26, _TOP + 20 * index + 12, name, class_="label"),
+        )
+    ]
+    shares = [*found.variance_explained, 0.0, 0.0]
+    by = f", by label: {', '.join(names)}" if names else ""
+    return svg.drawing(
+        _WIDTH,
+        _HEIGHT,
+        svg.y_axis(y, _LEFT, right, f"component 2 ({100 * shares[1]:.0f}% of the variance)"),
+        *marks,
+        svg.x_axis(x, bottom, f"component 1 ({100 * shares[0]:.0f}% of the variance)"),
+        *legend,
+        description=f"The first two principal components of {found.sampled:,} sequences{by}.",
+    )
+
+
+def _groups(labels: list[str] | None) -> list[str]:
+    """Labels with a mark of their own, the most frequent ones; the others share the last."""
+    if labels is None:
+        return [""]
+    counts = Counter(labels)
+    ordered = sorted(counts, key=lambda label: (-counts[label], label))
+    if len(ordered) <= len(_MARKS):
+        return ordered
+    return [*ordered[: len(_MARKS) - 1], _OTHER]
+
+
+def _mark(x: float, y: float, group: int) -> Markup:
+    colour, shape = _MARKS[group]
+    # The style sheet draws paths as lines: a mark is filled by its own style.
+    return element(
+        "path",
+        d=shape,
+        style=f"fill:{colour};stroke:none;fill-opacity:.6",
+        transform=f"translate({number(float(x))} {number(float(y))})",
+    )
+
+
+def _range(values: list[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    margin = 0.05 * (high - low) or 0.1 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _variance_table(found: Embedding) -> Markup:
+    rows = []
+    total = 0.0
+    for index, share in enumerate(found.variance_explained):
+        total += share
+        rows.append((f"{index + 1}", f"{100 * share:.1f}%", f"{100 * total:.1f}%"))
+    head = ("Component", "Variance", "Together")
+    return table(head, rows, caption="Variance by principal component", numeric=(1, 2))
+
+
+def _norm_table(found: Embedding) -> Markup:
+    rows = [(f"{percentile:g}", f"{norm:.3g}") for percentile, norm in found.norms]
+    return table(("Percentile", "Norm"), rows, caption="Norms of the vectors", numeric=(1,))
+
+
+def _correlation_table(found: Embedding) -> Markup:
+    rows = [
+        (f"component {index + 1}", _signed(row["gc"]), _signed(row["length"]))
+        for index, row in enumerate(found.correlations)
+    ]
+    return table(
+        ("", "Share of G and C", "Length"),
+        rows,
+        caption="Correlation (Pearson's r) with what takes no model; a dash does not vary",
+        numeric=(1, 2),
+    )
