@@ -1,0 +1,85 @@
+"""What docs/embedding.md says is what the code does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from hnet_seq.cli import main
+from hnet_seq.heads.pooling import POOLINGS
+from hnet_seq.report.embedding_section import read_embedding
+from hnet_seq.tasks.embed_layers import LAYERS, LEVELS
+from hnet_seq.tasks.embed_overview import SAMPLE
+from hnet_seq.tasks.vector_files import FORMATS
+from tests.conftest import make_model
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/embedding.md").read_text()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained("run")
+    letters = ["".join(row) for row in np.random.default_rng(0).choice(list("ACGT"), (6, 40))]
+    fasta = "".join(f">w{index}\n{own}\n" for index, own in enumerate(letters))
+    Path("windows.fa").write_text(fasta)
+    Path("genome.fa").write_text(fasta)
+    Path("peaks.bed").write_text("w1\t3\t30\tp\t0\t-\nw4\t0\t40\tq\t0\t+\n")
+    rows = "".join(f"{own},{'ab'[index % 2]}\n" for index, own in enumerate(letters))
+    Path("enhancers.csv").write_text(f"sequence,label\n{rows}")
+    return tmp_path
+
+
+def test_its_commands_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = re.findall(r"```console\n(.+?)```", GUIDE, re.S)
+    commands = [line.removeprefix("$ ").split() for line in block.splitlines()]
+    assert all(line.startswith("$ ") for line in block.splitlines())
+    for words in commands:
+        if words[0] == "cat":
+            piped = [sys.executable, "-m", "hnet_seq.cli", *words[words.index("hnet-seq") + 1 :]]
+            with Path(words[1]).open("rb") as stdin:
+                subprocess.run(piped, stdin=stdin, check=True, env=environment())
+        else:
+            assert main(words[1:]) == 0
+    assert np.load("bases.npy", mmap_mode="r").shape == (240, 64)
+    assert pq.read_table("run/embedding.parquet").column_names == [
+        "id",
+        "label",
+        "length",
+        "vector",
+    ]
+    assert read_embedding(Path("run/embedding.json")).labels == list("ababab")
+    assert Path("peaks.ids.txt").read_text() == "p\nq\n"
+    assert not list(folder.rglob("*.partial"))
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
+
+
+def test_its_tables_name_all_choices() -> None:
+    first = {
+        name
+        for line in GUIDE.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([^`]+)`", line.split("|")[1])
+    }
+    assert {*POOLINGS, *LAYERS, *LEVELS, *FORMATS} <= first
+    assert f"at most {SAMPLE:,} of them" in GUIDE
+
+
+def test_its_python_runs(folder: Path) -> None:
+    (python,) = re.findall(r"```python\n(.+?)```", GUIDE, re.S)
+    found: dict[str, object] = {}
+    exec(compile(python, "docs/embedding.md", "exec"), found)
+    assert {"chunks", "bases"} == set(found["both"])  # type: ignore[call-overload]
