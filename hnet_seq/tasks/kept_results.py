@@ -37,7 +37,8 @@ def kept_path(folder: Path, name: str, settings: dict[str, Any]) -> Path:
 def read_kept(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
     """Arrays and JSON values of a finished part; None where it is not there or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, because NumPy leaves a file open that turns out to be damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
         return found, json.loads(found.pop("about").item())
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, EOFError):

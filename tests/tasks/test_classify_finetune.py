@@ -247,7 +247,7 @@ def test_a_finished_seed_is_not_repeated(
     monkeypatch.setattr(finetune_seeds, "finetune", counted)
     assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK) == 0
     assert seeds == [1]
-    for name in ("classification.json", "finetune.jsonl", "model/model.safetensors"):
+    for name in ("classification.json", "model/model.safetensors"):
         assert (out / name).read_bytes() == (tuned / name).read_bytes()
     # With another setting none of it counts, and the model is that of the setting.
     assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK, *ONE) == 0
