@@ -13,7 +13,7 @@ from hnet_seq.baselines.ridge import fit_ridge
 from hnet_seq.baselines.sequence_features import LONGEST_WORD, word_frequencies
 from hnet_seq.baselines.spearman import Correlation, spearman
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.embed import Strands, embed_poolings
+from hnet_seq.tasks.embed_vectors import Strands, embed_poolings
 from hnet_seq.tasks.measured_table import MeasuredTable
 from hnet_seq.tasks.position_vectors import COMPONENTS, position_vectors
 from hnet_seq.tasks.score_sequences import BATCH_TOKENS, score

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.embed import check_modality
+from hnet_seq.tasks.embed_vectors import Strands, check_modality
 from hnet_seq.tasks.measured_effects import Effects, measured_effects
 from hnet_seq.tasks.measured_table import MeasuredTable, read_measured
 from hnet_seq.tasks.score_summary import described, shown, table, write_summary
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     print(_counts(rows, args.split), file=sys.stderr)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_modality(model)
-    strands = args.strands or "average"
+    strands: Strands = args.strands or "average"
     effects = measured_effects(
         model,
         rows,

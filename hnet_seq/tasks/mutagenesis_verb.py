@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.report.heat_map import standalone
-from hnet_seq.tasks.embed import Strands
+from hnet_seq.tasks.embed_vectors import Strands
 from hnet_seq.tasks.mutagenesis import (
     find_stretch,
     markov_mutagenesis,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import stream
-from hnet_seq.tasks.embed import Strands
+from hnet_seq.tasks.embed_vectors import Strands
 from hnet_seq.tasks.score_sequences import BATCH_TOKENS, scoring
 from modalities import dna
 from modalities.base import Tokens

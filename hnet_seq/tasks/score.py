@@ -23,7 +23,7 @@ from tqdm import tqdm
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
-from hnet_seq.tasks.embed import STRANDS, check_modality
+from hnet_seq.tasks.embed_vectors import STRANDS, Strands, check_modality
 from hnet_seq.tasks.score_sequences import BATCH_TOKENS, Score, score
 from hnet_seq.tasks.sequence_inputs import STDIN, open_sequences
 from hnet_seq.tasks.variant_scores import ON_MISMATCH
@@ -153,7 +153,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     # The first pass finds what is wrong with the input before anything is computed.
     for _ in source.names_and_tokens():
         pass
-    strands = args.strands or "none"
+    strands: Strands = args.strands or "none"
     bar = tqdm(
         total=source.total_bases,
         unit="base",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
-from hnet_seq.tasks.embed import STRANDS, Strands, check_modality
+from hnet_seq.tasks.embed_vectors import STRANDS, Strands, check_modality
 from hnet_seq.tasks.sequences import Named, in_parts
 from modalities import dna
 from modalities.base import Tokens

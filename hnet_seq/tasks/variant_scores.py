@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.embed import Strands
+from hnet_seq.tasks.embed_vectors import Strands
 from hnet_seq.tasks.score_sequences import (
     BATCH_TOKENS,
     base_log_likelihoods,

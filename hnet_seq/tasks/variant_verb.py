@@ -14,7 +14,7 @@ from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks import mutagenesis_verb
-from hnet_seq.tasks.embed import check_modality
+from hnet_seq.tasks.embed_vectors import Strands, check_modality
 from hnet_seq.tasks.score_summary import VariantSummary, described, shown, table, write_summary
 from hnet_seq.tasks.variant_files import (
     TsvWriter,
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     _check_order(args.markov_order)
     if out is not None:
         _check_out(args, out)
-    strands = args.strands or "average"
+    strands: Strands = args.strands or "average"
     genome = Genome(args.genome)
     if args.mutagenesis is None:
         total = _check_variants(args, genome, window, out)
