@@ -71,9 +71,9 @@ def run(
             unfinished run of something else in ``<out>.partial``.
     """
     out = Path(out)
-    kind = vector_format(out)
-    if kind != ".zarr":
+    if out.suffix != ".zarr":
         check_file(out)
+    kind = vector_format(out)
     out = out.resolve() if out.is_symlink() else out  # files beside it are on its disk
     about_path = out.with_suffix(".json")
     _check_about(about_path)

@@ -219,6 +219,7 @@ def _kind(path: Path, *, lines: bool) -> str:
         return "bed"
     if SEQUENCE in column_names(first):
         return "table"
-    if "\t" in first or "," in first:
-        return "table" if not first.startswith("LOCUS") else "records"
+    is_text = first.replace("\t", "").isprintable() and "\ufffd" not in first
+    if is_text and ("\t" in first or "," in first):
+        return "table"  # whose reader says what its header lacks
     return "lines" if lines else "records"
