@@ -15,12 +15,13 @@ VERBS = {
     "shard": "FASTA to WebDataset shards",
     "pretrain": "train an H-Net on shards",
     "markov": "order-k Markov models on the same shards, the baseline to beat",
-    "embed": "vectors of sequences, pooled over learned chunks",
-    "classify": "train, apply and evaluate a classifier on embeddings, beside baselines",
-    "segment": "learned chunk boundaries of a genome as BED",
-    "score": "log-likelihood of sequences, beside the baseline of their composition",
+    "embed": "vectors of sequences, chunks or bases",
+    "classify": "train, apply and evaluate a classifier, beside audit and baselines",
+    "segment": "learned chunk boundaries of a genome as BED, bigWig and tables",
+    "boundaries": "what boundaries follow: annotated sites, single edits, motifs, beside controls",
+    "score": "log-likelihood of sequences, effects of variants, saturation mutagenesis",
     "generate": "continue sequences, with the chunks that the model sees",
-    "report": "one HTML page about a run",
+    "report": "one HTML page about a run, or about results",
     "info": "versions, device, operations, experiments; or a checkpoint",
 }
 

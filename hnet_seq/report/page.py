@@ -5,21 +5,29 @@ from __future__ import annotations
 import re
 import shlex
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from hnet_seq.report.findings import boundaries_section, classification_section, region_section
 from hnet_seq.report.headline import headline
 from hnet_seq.report.html import Markup, element, scrollable, table
+from hnet_seq.report.result_files import result_sections
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.sources import sources_section
 from hnet_seq.report.text_section import text_section
 from hnet_seq.report.training import learning_section, stages_section
 from hnet_seq.report.wording import command, missing
+from modalities.errors import InputError
+
+# These have places of their own on the page of a run.
+_OF_RUNS = (
+    *("classification.json", "boundaries.json", "region.json", "text_boundaries.json"),
+    *("markov.json", "run.json", "manifest.json"),
+)
 
 
 def build_page(run: RunData, baseline: RunData | None = None) -> str:
-    """The report as one HTML document that needs nothing else."""
-    title = f"{run.name}: H-Net report"
+    """The report of a run as one HTML document that needs nothing else."""
     sections = [
         headline(run, baseline),
         learning_section(run, baseline),
@@ -29,16 +37,39 @@ def build_page(run: RunData, baseline: RunData | None = None) -> str:
         boundaries_section(run),
         text_section(run),
         classification_section(run),
+        *result_sections(run.path, without=_OF_RUNS),
         provenance_section(run),
     ]
+    return _document(run.name, "H-Net pretraining report", sections)
+
+
+def build_results_page(folder: Path) -> str:
+    """The report of what other verbs left in a folder, likewise.
+
+    Raises:
+        InputError: there is no such folder, nothing to show in it, or a file is damaged.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "no such folder; give the --out of a verb")
+    sections = result_sections(folder)
+    if not sections:
+        raise InputError(
+            folder,
+            "is no run folder (config.yaml, metrics.jsonl), and holds no result of classify, "
+            "boundaries, embed or score (*.json); give the --out of one of them",
+        )
+    return _document(folder.resolve().name, "H-Net results", sections)
+
+
+def _document(name: str, subtitle: str, sections: list[Markup]) -> str:
     style = files("hnet_seq.report").joinpath("style.css").read_text(encoding="utf-8")
     body = element(
         "body",
         element("a", "Skip to the results", href="#main", class_="skip"),
         element(
             "header",
-            element("h1", run.name),
-            element("p", "H-Net pretraining report", class_="subtitle"),
+            element("h1", name),
+            element("p", subtitle, class_="subtitle"),
             _contents(sections),
         ),
         element("main", *sections, id="main"),
@@ -47,7 +78,7 @@ def build_page(run: RunData, baseline: RunData | None = None) -> str:
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", title),
+        element("title", f"{name}: {subtitle}"),
         element("style", Markup(style)),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"

@@ -72,6 +72,11 @@ class RunData:
         return self.path.resolve().name
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a run."""
+    return (path / "config.yaml").is_file() or (path / "metrics.jsonl").is_file()
+
+
 def read_run(path: Path) -> RunData:
     """Read a run folder.
 
@@ -80,7 +85,7 @@ def read_run(path: Path) -> RunData:
     """
     if not path.is_dir():
         raise InputError(path, "no such folder; give the --out of hnet-seq pretrain")
-    if not (path / "config.yaml").is_file() and not (path / "metrics.jsonl").is_file():
+    if not is_run(path):
         raise InputError(
             path,
             "not a run folder: it has neither config.yaml nor metrics.jsonl; "

@@ -1,6 +1,6 @@
-"""One HTML page about a run: curves, chunks, boundaries along genes, classification, provenance.
+"""One HTML page about a run, or about what classify, boundaries, embed and score left in a folder.
 
-The page draws on what lies in the run folder (metrics.jsonl, markov.json, boundaries.json,
+The page of a run draws on what lies in its folder (metrics.jsonl, markov.json, boundaries.json,
 region.json, text_boundaries.json, classification.json, run.json, config.yaml) and says for each
 piece that is missing which command makes it. It is worded for what the run reads: bases of DNA, or
 bytes of text and code. It is one file that needs no network and no JavaScript.
@@ -11,10 +11,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hnet_seq.report.page import build_page
-from hnet_seq.report.run_data import RunData, read_run
+from hnet_seq.report.page import build_page, build_results_page
+from hnet_seq.report.run_data import RunData, is_run, read_run
 from hnet_seq.report.summary import summary
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 
 EXAMPLE = "hnet-seq report run"
@@ -23,10 +23,10 @@ EXAMPLE = "hnet-seq report run"
 def report(
     run: str | Path, baseline: str | Path | None = None, out: str | Path | None = None
 ) -> Path:
-    """Write the report of a run.
+    """Write the report of a run, or of the results in a folder.
 
     Args:
-        run: a run folder.
+        run: a run folder; or one that holds results of other verbs.
         baseline: another run folder, drawn beside it; an isotropic model on the same shards.
         out: the file to write; ``report.html`` in the run folder when None.
 
@@ -34,14 +34,22 @@ def report(
         the file written.
 
     Raises:
-        InputError: not a run folder, one of its files is damaged, or the two runs do not compare;
-            nothing is written then.
+        InputError: neither kind of folder, one of its files is damaged, or the two runs do not
+            compare; nothing is written then.
     """
     target = Path(run) / "report.html" if out is None else check_file(out)
-    page = build_page(*_read(run, baseline))
+    page = _page(Path(run), baseline)
     with replaced_file(target) as stream:
         stream.write(page)
     return target
+
+
+def _page(folder: Path, baseline: str | Path | None) -> str:
+    if is_run(folder):
+        return build_page(*_read(folder, baseline))
+    if baseline is not None:
+        raise UsageError("--baseline", f"is for runs, and {folder} is none")
+    return build_results_page(folder)
 
 
 def _read(run: str | Path, baseline: str | Path | None) -> tuple[RunData, RunData | None]:
@@ -60,7 +68,7 @@ def _read(run: str | Path, baseline: str | Path | None) -> tuple[RunData, RunDat
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq report``."""
-    parser.add_argument("run_folder", metavar="RUN", help="run folder")
+    parser.add_argument("run_folder", metavar="RUN", help="run folder, or one of results")
     parser.add_argument("--baseline", metavar="RUN", help="another run to draw beside it")
     parser.add_argument("--out", metavar="FILE", help="page to write (RUN/report.html)")
 
@@ -68,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     page = report(args.run_folder, args.baseline, args.out)
-    print(summary(*_read(args.run_folder, args.baseline)))
-    print(f"\n{page}")
+    if is_run(Path(args.run_folder)):
+        print(summary(*_read(args.run_folder, args.baseline)) + "\n")
+    print(page)
     return 0

@@ -65,7 +65,8 @@ def test_a_folder_that_is_no_run_is_one_line_and_exit_code_1(tmp_path: Path, cap
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
-    assert "not a run folder" in said.err
+    assert "is no run folder" in said.err
+    assert "no result" in said.err
     assert not list(tmp_path.iterdir())
 
 
