@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from modalities.errors import InputError
-from pipelines.deflate import DeflateError, GzipFile
+from pipelines.deflate import DEFLATE_ERRORS, GzipFile
 
 Compression = Literal["plain", "gzip", "bgzip"]
 
@@ -86,7 +86,7 @@ def read_chunks(
             f"the {compression} data ends too early: the file is truncated; fetch it again",
             where=f"after byte {position} of the decompressed text",
         ) from None
-    except (BadGzipFile, DeflateError) as error:
+    except (BadGzipFile, *DEFLATE_ERRORS) as error:
         raise InputError(
             path,
             f"damaged {compression} data ({error}); fetch it again",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-try:
-    from isal.igzip import IGzipFile as GzipFile
-    from isal.isal_zlib import IsalError as DeflateError
-    from isal.isal_zlib import crc32
-except ImportError:
-    from gzip import GzipFile
-    from zlib import crc32
-    from zlib import error as DeflateError
+import gzip
+import zlib
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["DeflateError", "GzipFile", "crc32"]
+try:
+    from isal import igzip, isal_zlib
+
+    _FAST: tuple[Any, Any] | None = igzip, isal_zlib
+except ImportError:
+    _FAST = None
+
+GzipFile: Callable[..., gzip.GzipFile] = _FAST[0].IGzipFile if _FAST else gzip.GzipFile
+crc32: Callable[[Any], int] = _FAST[1].crc32 if _FAST else zlib.crc32
+#: What damaged data raises, besides BadGzipFile and EOFError.
+DEFLATE_ERRORS: tuple[Any, ...] = (_FAST[1].error, zlib.error) if _FAST else (zlib.error,)

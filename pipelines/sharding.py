@@ -16,6 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from modalities.errors import UsageError
+from pipelines.progress import progress_bar
 from pipelines.shard_folder import Staging, UnitResult
 
 
@@ -44,7 +45,9 @@ def run_jobs(
         raise UsageError("--workers", f"is {workers}, expected at least 1 process")
     done = {number: result for number in range(len(jobs)) if (result := staging.load(number))}
     left = [number for number in range(len(jobs)) if number not in done]
-    with progress_bar("writing", sum(job.bytes for job in jobs), progress=progress) as bar:
+    with progress_bar(
+        "writing", sum(job.bytes for job in jobs), unit="B", progress=progress
+    ) as bar:
         bar.update(sum(jobs[number].bytes for number in done))
         if workers == 1 or len(left) <= 1:
             for number in left:
@@ -62,18 +65,6 @@ def added(results: Sequence[UnitResult]) -> Counter[str]:
     for result in results:
         total.update(result.statistics)
     return total
-
-
-def progress_bar(label: str, total: int | None, *, progress: bool) -> tqdm[None]:
-    """Bytes with a rate and the time left; none where standard error is not a terminal."""
-    return tqdm(
-        total=total,
-        desc=label,
-        unit="B",
-        unit_scale=True,
-        disable=None if progress else True,
-        leave=False,
-    )
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:

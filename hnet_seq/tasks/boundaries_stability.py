@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hnet_seq.analysis.stability import Place, cut_edited, stability
 from hnet_seq.model.streaming import attention_window
@@ -25,6 +23,7 @@ from hnet_seq.tasks.segment_common import write_json
 from modalities.errors import InputError
 from pipelines.files import check_folder
 from pipelines.genome import Genome
+from pipelines.progress import progress_bar
 
 RESULTS = "stability.json"
 PLACES, CONTEXT, REACH = 500, 1024, 256
@@ -98,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
         reach=args.reach,
         seed=args.seed,
     )
-    bar = tqdm(total=len(places), unit="place", disable=None, file=sys.stderr)
+    bar = progress_bar("stability", len(places), unit="place")
     with bar, attention_window(model, args.attention_window):
         cuts = cut_edited(
             model,

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from hnet_seq import __version__
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -37,6 +36,7 @@ from hnet_seq.tasks.vector_spool import Spool, open_spool
 from hnet_seq.train.predict import computing
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
+from pipelines.progress import progress_bar
 
 _RECORD_COST = 64  # bases: bounds a part of many short records by their count too
 _KIND = "hnet-seq embedding"
@@ -106,7 +106,7 @@ def run(
 
 def _check(sequences: Iterable[NamedSequence], *, unique: bool, path: Path) -> None:
     met: set[bytes] = set()
-    with _bar("check", None) as bar:
+    with progress_bar("check", None, unit="base") as bar:
         for number, found in enumerate(sequences, 1):
             bar.update(len(found.tokens))
             if not unique:
@@ -171,7 +171,7 @@ def _compute(
     """Fill the spool; sequences that it has are read past."""
     seen = bases = 0
     tokens = part_tokens(plan)
-    with _bar("embed", sequences.total_bases) as bar:
+    with progress_bar("embed", sequences.total_bases, unit="base") as bar:
         for part in in_parts_of(sequences.sequences(), tokens):
             for index, found in enumerate(part, seen):
                 sampled.see(index, found.name, found.label, found.tokens, plan.modality)
@@ -263,10 +263,6 @@ def in_parts_of(sequences: Iterable[NamedSequence], tokens: int) -> Iterator[lis
         held += size
     if part:
         yield part
-
-
-def _bar(name: str, total: int | None) -> Any:
-    return tqdm(total=total, unit="base", unit_scale=True, desc=name, disable=None, file=sys.stderr)
 
 
 def _about(

@@ -7,7 +7,6 @@ final hidden states; ``last``, the final hidden state of the last base (docs/emb
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Literal
@@ -15,7 +14,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 import modalities
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -26,6 +24,7 @@ from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
+from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 16384
 STRANDS = ("none", "average")
@@ -114,13 +113,11 @@ def embed_poolings(
     if heard is not None and heard.resolution:
         stage = heard.resolution - 1
     lengths = np.array([len(sequence) for sequence in tokens], np.int64)
-    bar = tqdm(
-        total=int(lengths.sum()),
+    bar = progress_bar(
+        "embed",
+        int(lengths.sum()),
         unit="base" if complement is not None else "token",
-        unit_scale=True,
-        desc="embed",
-        disable=None if progress else True,  # None: no bar where nobody looks on
-        file=sys.stderr,
+        progress=progress,
     )
     hearing = nullcontext(lambda output: output) if heard is None else listening(model, heard)
     with bar, computing(model, device) as where, torch.inference_mode(), hearing as placed:

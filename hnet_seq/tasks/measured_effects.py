@@ -129,6 +129,10 @@ def measured_effects(
     baseline_rows[f"ridge on 1- to {LONGEST_WORD}-mer frequencies"] = ridge(words)
 
     measured = table.values[test]
+    groups: dict[Literal["model", "baseline"], dict[str, NDArray[np.float64]]] = {
+        "model": model_rows,
+        "baseline": baseline_rows,
+    }
     rows = [
         EffectRow(
             name=name,
@@ -136,7 +140,7 @@ def measured_effects(
             fitted=name not in without,
             spearman=spearman(values, measured, seed=seed),
         )
-        for kind, group in (("model", model_rows), ("baseline", baseline_rows))
+        for kind, group in groups.items()
         for name, values in group.items()
     ]
     return Effects(rows, {**model_rows, **baseline_rows})

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -26,6 +24,7 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.genome import Genome
+from pipelines.progress import progress_bar
 from pipelines.regions import parse_region
 
 _PART_TOKENS = 1 << 20  # bases of mutants held at a time
@@ -134,13 +133,7 @@ def mutagenesis_by_strand(
         for letter in dna.BASES
         if context[place] in dna.BASES and letter != context[place]
     ]
-    bar = tqdm(
-        total=len(changes) * (1 + both),
-        unit="sequence",
-        desc="mutagenesis",
-        disable=None if progress else True,
-        file=sys.stderr,
-    )
+    bar = progress_bar("mutagenesis", len(changes) * (1 + both), unit="sequence", progress=progress)
     found = np.full((1 + both, end - start, 4), math.nan)
     with bar, scoring(model):
         for strand in range(1 + both):

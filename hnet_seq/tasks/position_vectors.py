@@ -71,7 +71,7 @@ def _states(
         found = _of_strand(model, part, batch_tokens)
         if strands == "average":
             other = [dna.reverse_complement(tokens) for tokens in part]
-            found = (found + _of_strand(model, other, batch_tokens)[:, ::-1]) / 2
+            found = (found + _of_strand(model, other, batch_tokens)[:, ::-1]) / np.float32(2)
         yield found[:, inside]
 
 

@@ -18,8 +18,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
-from tqdm import tqdm
-
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
@@ -30,6 +28,7 @@ from hnet_seq.tasks.variant_scores import ON_MISMATCH
 from hnet_seq.tasks.variant_windows import WINDOW
 from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
+from pipelines.progress import progress_bar
 from pipelines.variants import variant_form
 
 __all__ = ["Score", "score"]
@@ -154,14 +153,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     for _ in source.names_and_tokens():
         pass
     strands: Strands = args.strands or "none"
-    bar = tqdm(
-        total=source.total_bases,
-        unit="base",
-        unit_scale=True,
-        desc="score",
-        disable=None,
-        file=sys.stderr,
-    )
+    bar = progress_bar("score", source.total_bases, unit="base")
     bases = scored = 0
     nats = 0.0
     with (

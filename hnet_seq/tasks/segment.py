@@ -41,6 +41,7 @@ from hnet_seq.tasks.segment_genes import GenePicture, read_genes
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.genome import Genome
+from pipelines.progress import progress_bar
 from pipelines.regions import parse_region
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
@@ -130,13 +131,7 @@ def segment_stretches(
     Raises:
         InputError: a stretch needs more than ``cache_limit`` bytes.
     """
-    bar = tqdm(
-        total=total,
-        unit="base",
-        unit_scale=True,
-        disable=None if progress else True,  # None: no bar where nobody looks on
-        file=sys.stderr,
-    )
+    bar = progress_bar("segment", total, unit="base", progress=progress)
     return _segment(model, path, stretches, batch_tokens, window, cache_limit, bar)
 
 

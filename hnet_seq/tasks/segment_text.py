@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import modalities
 from hnet_seq.analysis.cutting import Stretch, cut
@@ -32,6 +31,7 @@ from hnet_seq.tasks.segment_common import check_stage, check_stages, write_json
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.open_shards import open_shards
+from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 8192  # bytes
 _DNA_ONLY = ("bed", "bigwig", "chunks", "region", "annotation")
@@ -66,7 +66,7 @@ def segment_text(
                 # Those from shards lie in a file and cannot be written to, which torch minds.
                 yield Stretch(str(number), 0, 0, np.array(document.tokens))
 
-    bar = tqdm(unit="B", unit_scale=True, disable=None if progress else True, file=sys.stderr)
+    bar = progress_bar("segment", None, unit="B", progress=progress)
     with bar, attention_window(model, window):
         try:
             for boundaries in cut(model, stretches(), batch_tokens, cache_limit, bar.update):

@@ -36,9 +36,10 @@ from pipelines.documents import (
 )
 from pipelines.intervals import read_intervals
 from pipelines.manifest import FORMAT, Manifest, Source
+from pipelines.progress import progress_bar
 from pipelines.region_labels import keep_intervals, label_intervals
 from pipelines.shard_folder import staged_folder
-from pipelines.sharding import Job, added, progress_bar, run_jobs, worker_pool
+from pipelines.sharding import Job, added, run_jobs, worker_pool
 from pipelines.split import plan_split
 
 __all__ = ["add_arguments", "main", "shard", "summary"]
@@ -116,7 +117,7 @@ def shard(
 def _dna(
     paths: list[Path], options: ShardOptions, *, progress: bool
 ) -> tuple[list[Job], list[Path]]:
-    with progress_bar("reading", None, progress=progress) as bar:
+    with progress_bar("reading", None, unit="B", progress=progress) as bar:
         places = survey(paths, bar.update)
     lengths = {name: place.bases for name, (_, place) in places.items()}
     if not lengths:
@@ -167,7 +168,7 @@ def _signatures(
     units: Sequence[Unit], options: DocumentOptions, workers: int, *, progress: bool
 ) -> list[Signatures]:
     found = []
-    with progress_bar("comparing", sum(u.bytes for u in units), progress=progress) as bar:
+    with progress_bar("comparing", sum(u.bytes for u in units), unit="B", progress=progress) as bar:
         if workers == 1 or len(units) <= 1:
             for unit in units:
                 found.append(signatures(unit, options))

@@ -13,9 +13,9 @@ import modalities
 from hnet_seq.tasks.shard_summary import summary
 from pipelines.manifest import SPLITS, Manifest
 from pipelines.open_shards import check_hashes, open_shards
+from pipelines.progress import progress_bar
 from pipelines.reader import BlockReader
 from pipelines.shard_documents import ShardDocument, read_documents
-from pipelines.sharding import progress_bar
 
 _SHOWN = 200  # tokens of a document
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
@@ -33,7 +33,7 @@ def check(location: str | Path, args: argparse.Namespace) -> int:
     with TemporaryDirectory() as cache:
         store, manifest = open_shards(location, cache_dir=cache)
         total = sum(shard.bytes for shard in manifest.shards)
-        with progress_bar("checking", total, progress=True) as bar:
+        with progress_bar("checking", total, unit="B") as bar:
             check_hashes(store, manifest, bar.update)
     if store.is_local:
         for split in SPLITS:

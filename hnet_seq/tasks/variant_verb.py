@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -26,6 +24,7 @@ from hnet_seq.tasks.variant_scores import score_variants
 from hnet_seq.tasks.variant_windows import REASONS, WINDOW, Placed, check_window, place
 from modalities.errors import UsageError
 from pipelines.genome import Genome
+from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants, read_vcf, variant_form
 
 
@@ -76,7 +75,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         markov=markov,
         batch_tokens=args.batch_tokens,
     )
-    bar = tqdm(total=total, unit="allele", desc="score", disable=None, file=sys.stderr)
+    bar = progress_bar("score", total, unit="allele")
     with bar, _writer(args, out, about) as writer:
         for score in scores:
             writer.write(score)
@@ -113,10 +112,12 @@ def _check_variants(args: argparse.Namespace, genome: Genome, window: int, out: 
     """All that can be wrong is found before anything is computed; the number of alleles."""
     skip = args.on_mismatch == "skip"
     total = scored = 0
-    bar = tqdm(_all(args, out), unit="allele", desc="check", disable=None, file=sys.stderr)
-    for variant in bar:
-        total += 1
-        scored += isinstance(place(genome, variant, window=window, skip_mismatches=skip), Placed)
+    with progress_bar("check", None, unit="allele") as bar:
+        for variant in _all(args, out):
+            placed = place(genome, variant, window=window, skip_mismatches=skip)
+            total += 1
+            scored += isinstance(placed, Placed)
+            bar.update()
     print(f"{total:,} alleles, {scored:,} to score in windows of {window:,} bases", file=sys.stderr)
     return total
 

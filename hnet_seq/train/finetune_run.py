@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from hnet_seq.config import ScheduleConfig
 from hnet_seq.heads.problems import count_targets, head_loss
@@ -35,6 +33,7 @@ from hnet_seq.train.predict import modality_of, strand_logits
 from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.trainable import build_optimizer
 from modalities.base import Tokens
+from pipelines.progress import progress_bar
 
 _SMALLEST_TARGET = 1.1  # tokens per chunk: the ratio loss has no meaning at 1
 _MEASURED_TOKENS = 1 << 17  # enough to know the chunk length to a percent
@@ -98,13 +97,11 @@ class Run:
         schedule = ScheduleConfig("cosine", warmup=config.warmup, decay=0.0)
         history: list[dict[str, Any]] = []
         step = 0
-        bar = tqdm(
-            total=config.epochs * int(self.lengths[self.fit].sum()),
+        bar = progress_bar(
+            progress if isinstance(progress, str) else "finetune",
+            config.epochs * int(self.lengths[self.fit].sum()),
             unit="tok",
-            unit_scale=True,
-            desc=progress if isinstance(progress, str) else "finetune",
-            disable=None if progress else True,  # None: no bar where nobody looks on
-            file=sys.stderr,
+            progress=bool(progress),
         )
         with bar:
             for epoch in range(1, config.epochs + 1):

@@ -26,6 +26,7 @@ from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.statistics import ratio_warnings
 from hnet_seq.train.stopping import stop_requests
 from modalities.errors import InputError
+from pipelines.progress import progress_bar
 
 
 class Trainer:
@@ -211,14 +212,7 @@ class Trainer:
 
     def _progress(self) -> tqdm[Any]:
         total = self.config.train.steps * self.config.data.batch_tokens
-        return tqdm(
-            total=total,
-            initial=self.tokens,
-            unit="tok",
-            unit_scale=True,
-            desc="pretrain",
-            mininterval=1,
-        )
+        return progress_bar("pretrain", total, unit="tok", initial=self.tokens)
 
 
 def _due(step: int, every: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, get_args
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 import modalities
 from hnet_seq.heads.base import HNetWithHead
@@ -27,6 +25,7 @@ from hnet_seq.train.labelled_batches import (
 )
 from modalities.base import Modality, Tokens
 from modalities.errors import UsageError
+from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 16384
 
@@ -102,14 +101,7 @@ def _predict(
     tokens = encode_sequences(sequences, modality, model.config.vocab_size, for_learning=False)
     lengths = np.array([len(sequence) for sequence in tokens], np.int64)
     found: list[Tensor] = [torch.empty(0)] * len(tokens)
-    bar = tqdm(
-        total=int(lengths.sum()),
-        unit="tok",
-        unit_scale=True,
-        desc="predict",
-        disable=None if progress else True,  # None: no bar where nobody looks on
-        file=sys.stderr,
-    )
+    bar = progress_bar("predict", int(lengths.sum()), unit="tok", progress=progress)
     with bar, computing(model, device) as where, torch.inference_mode():
         # Longest first: a batch that does not fit in memory fails at once, not in the last minute.
         for batch in cut(np.argsort(-lengths, kind="stable").tolist(), lengths, batch_tokens):

@@ -1,0 +1,51 @@
+"""A bar on a terminal, lines in a log."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from pipelines import progress
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_short_work_leaves_no_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.progress_bar("embed", 10, unit="base") as bar:
+        bar.update(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_long_work_is_told_in_lines_with_a_rate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LOG_SECONDS", 0.0)
+    with progress.progress_bar("embed", 40, unit="base", initial=10) as bar:
+        for _ in range(3):
+            bar.update(10)
+    said = capsys.readouterr().err
+    assert "\r" not in said
+    assert [line.split(":")[0] for line in said.splitlines()] == ["embed"] * said.count("\n")
+    assert "40.0/40.0" in said or "40/40" in said
+    assert "base/s" in said
+
+
+def test_a_terminal_has_a_bar_that_is_drawn_over_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress.progress_bar("embed", 10, unit="base") as bar:
+        bar.update(10)
+    assert terminal.getvalue().count("\r") >= 1
+    assert terminal.getvalue().count("\n") == 1
+
+
+def test_no_bar_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with progress.progress_bar("embed", 10, unit="base", progress=False) as bar:
+        bar.update(10)
+    assert terminal.getvalue() == ""
