@@ -37,11 +37,10 @@ _STRONG = 0.7  # |r| from which a component is said to follow a property
 
 
 @dataclass(frozen=True)
-class Embedding:
-    """What ``hnet-seq embed`` wrote beside the vectors of sequences.
+class EmbeddingMap:
+    """What a sample of the vectors looks like.
 
     Attributes:
-        facts: rows of a table.
         sampled: how many sequences the map shows.
         norms: percentile and norm.
         variance_explained: share of each principal component.
@@ -50,7 +49,6 @@ class Embedding:
         labels: of each, or None.
     """
 
-    facts: list[tuple[str, str]]
     sampled: int
     norms: list[tuple[float, float]]
     variance_explained: list[float]
@@ -59,8 +57,21 @@ class Embedding:
     labels: list[str] | None
 
 
-def read_embedding(path: Path) -> Embedding | None:
-    """What the file says; None for vectors of chunks or bases, which have no map.
+@dataclass(frozen=True)
+class Embedding:
+    """What ``hnet-seq embed`` wrote beside its vectors.
+
+    Attributes:
+        facts: rows of a table.
+        shown: the map; None for vectors of chunks or bases, which have none.
+    """
+
+    facts: list[tuple[str, str]]
+    shown: EmbeddingMap | None
+
+
+def read_embedding(path: Path) -> Embedding:
+    """What the file says.
 
     Raises:
         InputError: the file is not what ``hnet-seq embed`` writes.
@@ -68,29 +79,32 @@ def read_embedding(path: Path) -> Embedding | None:
     content = read_object(path)
     top = "top level"
     fields(content, path, top, "model", "input", "options", kind=dict)
+    facts = _facts(content, path)
     if fields(content, path, top, "overview")["overview"] is None:
-        return None
-    found = fields(content, path, top, "overview", kind=dict)["overview"]
+        return Embedding(facts, None)
+    return Embedding(facts, _read_map(content, path))
+
+
+def _read_map(content: dict[str, Any], path: Path) -> EmbeddingMap:
+    found = fields(content, path, "top level", "overview", kind=dict)["overview"]
     lists = ("norm_percentiles", "variance_explained", "correlations")
     fields(found, path, "overview", *lists, kind=list)
     points = fields(found, path, "overview", "points", kind=dict)["points"]
-    fields(points, path, "overview.points", "x", "y", kind=list)
-    x, y = (_numbers(points[key], path, f"overview.points.{key}") for key in ("x", "y"))
-    labels = fields(points, path, "overview.points", "labels")["labels"]
+    where = "overview.points"
+    fields(points, path, where, "x", "y", kind=list)
+    x, y = (_numbers(points[key], path, f"{where}.{key}") for key in ("x", "y"))
+    labels = fields(points, path, where, "labels")["labels"]
     if len(x) != len(y) or (labels is not None and len(labels) != len(x)):
-        raise InputError(path, "lists of different lengths; make it again", where="overview.points")
+        raise InputError(path, "lists of different lengths; make it again", where=where)
     if not x:
-        raise InputError(path, "holds no points; make it again", where="overview.points")
-    return Embedding(
-        facts=_facts(content, path),
+        raise InputError(path, "holds no points; make it again", where=where)
+    norms = []
+    for index, row in enumerate(found["norm_percentiles"]):
+        at = f"overview.norm_percentiles[{index}]"
+        norms.append((number_of(row, "percentile", path, at), number_of(row, "norm", path, at)))
+    return EmbeddingMap(
         sampled=count_of(found, "sampled", path, "overview"),
-        norms=[
-            (
-                number_of(row, "percentile", path, f"overview.norm_percentiles[{index}]"),
-                number_of(row, "norm", path, f"overview.norm_percentiles[{index}]"),
-            )
-            for index, row in enumerate(found["norm_percentiles"])
-        ],
+        norms=norms,
         variance_explained=_numbers(
             found["variance_explained"], path, "overview.variance_explained"
         ),
@@ -107,21 +121,26 @@ def read_embedding(path: Path) -> Embedding | None:
 
 
 def embedding_section(found: Embedding) -> Markup:
-    """The map, what its axes follow, the variance of each component, the norms."""
+    """The map, what its axes follow, the variance of each component, the norms; and the facts."""
+    heading = element("h2", "Embeddings", id="embedding")
+    facts = table(("Detail", "Value"), found.facts)
+    if found.shown is None:
+        return element("section", heading, facts, aria_labelledby="embedding")
+    shown = found.shown
     return element(
         "section",
-        element("h2", "Embeddings", id="embedding"),
-        element("p", _verdict(found)),
+        heading,
+        element("p", _verdict(shown)),
         figure(
-            _scatter(found),
-            f"Each mark is one of {found.sampled:,} sequences, evenly spaced over the input, at "
+            _scatter(shown),
+            f"Each mark is one of {shown.sampled:,} sequences, evenly spaced over the input, at "
             "its first two principal components. Distances on the map are those of the vectors "
             "only as far as these two components go.",
-            join([_variance_table(found), _norm_table(found)]),
+            join([_variance_table(shown), _norm_table(shown)]),
             title="Map of sequences",
         ),
-        _correlation_table(found),
-        table(("Detail", "Value"), found.facts),
+        _correlation_table(shown),
+        facts,
         aria_labelledby="embedding",
     )
 
@@ -140,7 +159,7 @@ def _facts(content: dict[str, Any], path: Path) -> list[tuple[str, str]]:
     width = count_of(content, "width", path, "top level")
     chosen = [
         (key, f"{options[key]}")
-        for key in ("pooling", "layer", "stage", "strands")
+        for key in ("level", "pooling", "layer", "stage", "strands")
         if options.get(key) is not None
     ]
     return [
@@ -152,7 +171,7 @@ def _facts(content: dict[str, Any], path: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _verdict(found: Embedding) -> str:
+def _verdict(found: EmbeddingMap) -> str:
     shares = found.variance_explained
     said = f"The first two principal components hold {100 * sum(shares[:2]):.0f}% of the variance"
     followed = [
@@ -173,7 +192,7 @@ def _signed(value: float | None) -> str:
     return "\u2013" if value is None else f"{value:+.2f}".replace("-", "\u2212")
 
 
-def _scatter(found: Embedding) -> Markup:
+def _scatter(found: EmbeddingMap) -> Markup:
     groups = _groups(found.labels)
     names = [name for name in groups if name]
     right = _WIDTH - (max(map(svg.text_width, names)) + 34 if names else 12)
@@ -235,7 +254,7 @@ def _range(values: list[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _variance_table(found: Embedding) -> Markup:
+def _variance_table(found: EmbeddingMap) -> Markup:
     rows = []
     total = 0.0
     for index, share in enumerate(found.variance_explained):
@@ -245,12 +264,12 @@ def _variance_table(found: Embedding) -> Markup:
     return table(head, rows, caption="Variance by principal component", numeric=(1, 2))
 
 
-def _norm_table(found: Embedding) -> Markup:
+def _norm_table(found: EmbeddingMap) -> Markup:
     rows = [(f"{percentile:g}", f"{norm:.3g}") for percentile, norm in found.norms]
     return table(("Percentile", "Norm"), rows, caption="Norms of the vectors", numeric=(1,))
 
 
-def _correlation_table(found: Embedding) -> Markup:
+def _correlation_table(found: EmbeddingMap) -> Markup:
     rows = [
         (f"component {index + 1}", _signed(row["gc"]), _signed(row["length"]))
         for index, row in enumerate(found.correlations)

@@ -88,9 +88,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_the_section_shows_all_points_and_says_what_the_map_follows(written: Path) -> None:
-    found = read_embedding(written)
-    assert found is not None
-    root = ElementTree.fromstring(embedding_section(found))
+    root = ElementTree.fromstring(embedding_section(read_embedding(written)))
     marks = [path for path in root.iter("path") if path.get("transform")]
     assert len(marks) == 60 + 6  # and a legend of five labels and the others
     words = " ".join("".join(root.itertext()).split())
@@ -104,9 +102,13 @@ def test_the_section_shows_all_points_and_says_what_the_map_follows(written: Pat
     assert "principal components of 60 sequences, by label" in (picture.get("aria-label") or "")
 
 
-def test_vectors_of_chunks_have_no_map(written: Path) -> None:
-    written.write_text(json.dumps(json.loads(written.read_text()) | {"overview": None}))
-    assert read_embedding(written) is None
+def test_vectors_of_chunks_have_no_map_but_say_what_they_are(written: Path) -> None:
+    content = json.loads(written.read_text()) | {"overview": None}
+    content["options"]["level"] = "chunk"
+    written.write_text(json.dumps(content))
+    root = ElementTree.fromstring(embedding_section(read_embedding(written)))
+    assert not list(root.iter("svg"))
+    assert "level chunk" in " ".join(" ".join(root.itertext()).split())
 
 
 @pytest.mark.parametrize(
