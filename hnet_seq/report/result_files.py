@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from hnet_seq.report.classification_section import classification_section, read_classification
-from hnet_seq.report.embedding_section import Embedding, embedding_section, read_embedding
+from hnet_seq.report.embedding_section import embedding_section, read_embedding
 from hnet_seq.report.enrichment_section import enrichment_section, read_enrichment
-from hnet_seq.report.html import Markup, escape, join
+from hnet_seq.report.html import Markup, escape
 from hnet_seq.report.json_files import read_object
 from hnet_seq.report.motifs_section import motifs_section, read_motifs
 from hnet_seq.report.score_section import (
@@ -27,17 +27,12 @@ SECTIONS: dict[str, Callable[[Path], Markup]] = {
     "enrichment": lambda path: enrichment_section(read_enrichment(path)),
     "stability": lambda path: stability_section(read_stability(path)),
     "motifs": lambda path: motifs_section(read_motifs(path)),
-    "hnet-seq embedding": lambda path: _embedding(read_embedding(path)),
+    "hnet-seq embedding": lambda path: embedding_section(read_embedding(path)),
     "sequences": lambda path: score_section(read_scores(path), None, None),
     "variants": lambda path: score_section(read_scores(path), None, None),
     "measured": lambda path: score_section(None, read_measured(path), None),
     "mutagenesis": lambda path: score_section(None, None, read_mutagenesis(path)),
 }
-
-
-def _embedding(found: Embedding | None) -> Markup:
-    # Vectors of chunks and bases have no map to draw.
-    return embedding_section(found) if found else join([])
 
 
 _HEADING = re.compile(r'<h2 id="([a-z]+)">([^<]+)</h2>')

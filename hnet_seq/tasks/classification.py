@@ -113,6 +113,7 @@ def classify(
         test.sequences,
         num_classes=num_classes,
         both_strands=strands == "average",
+        groups=train.groups,
         seed=seed,
     )
     scored += [Scored(name, "baseline", found) for name, found in baselines.items()]
