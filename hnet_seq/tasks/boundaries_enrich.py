@@ -219,4 +219,5 @@ def describe(found: dict[str, Any]) -> str:
 def _ratio(control: dict[str, Any] | None) -> str:
     if control is None:
         return f"{'-':>26s}"
-    return f"{shown(control['ratio'], 2)}  ({shown_interval(control).strip()})".rjust(26)
+    interval = shown_interval(control).strip() or "too few blocks"
+    return f"{shown(control['ratio'], 2)}  ({interval})".rjust(26)
