@@ -148,7 +148,7 @@ MISSING = {
     "segment {model} {genome} --region chr2:a:1-1001 --bed {tmp}/b": "not within 1-1000",
     "embed {model} {tmp} --out {tmp}/v.npy": "is a folder",
     "report {none}": "no such folder",
-    "report {tmp}": "not a run folder",
+    "report {tmp}": "is no run folder",
     "pretrain --resume {none}": "not a run folder",
     "classify predict {none} {genome}": "no such file",
     "classify predict {genome} {genome}": "is no probe",
