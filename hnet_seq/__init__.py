@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
     from hnet_seq.tasks.classify import classify as classify
     from hnet_seq.tasks.embed import embed as embed
-    from hnet_seq.tasks.mutagenesis import saturation_mutagenesis as saturation_mutagenesis
     from hnet_seq.tasks.pretrain import pretrain as pretrain
     from hnet_seq.tasks.score import score as score
+    from hnet_seq.tasks.scoring.mutagenesis import saturation_mutagenesis as saturation_mutagenesis
+    from hnet_seq.tasks.scoring.variant_scores import score_variants as score_variants
     from hnet_seq.tasks.segment import segment as segment
-    from hnet_seq.tasks.variant_scores import score_variants as score_variants
     from hnet_seq.train.finetune import finetune as finetune
     from hnet_seq.train.finetune_config import FinetuneConfig as FinetuneConfig
 
@@ -47,9 +47,9 @@ _HOMES = {
     "finetune": "hnet_seq.train.finetune",
     "pretrain": "hnet_seq.tasks.pretrain",
     "ratio_loss": "hnet_seq.model.ratio_loss",
-    "saturation_mutagenesis": "hnet_seq.tasks.mutagenesis",
+    "saturation_mutagenesis": "hnet_seq.tasks.scoring.mutagenesis",
     "score": "hnet_seq.tasks.score",
-    "score_variants": "hnet_seq.tasks.variant_scores",
+    "score_variants": "hnet_seq.tasks.scoring.variant_scores",
     "segment": "hnet_seq.tasks.segment",
 }
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.tasks import boundaries_enrich, boundaries_motifs, boundaries_stability
+from hnet_seq.tasks.boundary_analysis import enrich as boundaries_enrich
+from hnet_seq.tasks.boundary_analysis import motifs as boundaries_motifs
+from hnet_seq.tasks.boundary_analysis import stability as boundaries_stability
 
 EXAMPLE = "hnet-seq boundaries enrich run genome.fna.gz --features genes.gff.gz --out run"
 

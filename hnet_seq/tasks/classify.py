@@ -20,17 +20,18 @@ from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import ScoreRow, format_table
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.pretrained import load_pretrained
-from hnet_seq.tasks import classify_apply, classify_finetune
-from hnet_seq.tasks.classification import MODEL_ROWS, classify, default_poolings
-from hnet_seq.tasks.classification_task import Task
-from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
-from hnet_seq.tasks.probe_file import Embedding, Probe, save_probe, weights_hash
-from hnet_seq.tasks.task_arguments import (
+from hnet_seq.tasks.classification import apply as classify_apply
+from hnet_seq.tasks.classification import finetune as classify_finetune
+from hnet_seq.tasks.classification.arguments import (
     add_task_arguments,
     describe_task,
     task_facts,
     task_from_arguments,
 )
+from hnet_seq.tasks.classification.frozen import MODEL_ROWS, classify, default_poolings
+from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe, weights_hash
+from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
 from pipelines.files import check_folder, replaced_file
 
 __all__ = ["add_arguments", "classify", "main"]

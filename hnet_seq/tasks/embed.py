@@ -10,10 +10,10 @@ import argparse
 
 from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
-from hnet_seq.tasks.embed_layers import LAYERS, LEVELS
-from hnet_seq.tasks.embed_plan import EmbedOptions
-from hnet_seq.tasks.embed_run import run
-from hnet_seq.tasks.embed_vectors import (
+from hnet_seq.tasks.embedding.layers import LAYERS, LEVELS
+from hnet_seq.tasks.embedding.plan import EmbedOptions
+from hnet_seq.tasks.embedding.run import run
+from hnet_seq.tasks.embedding.vectors import (
     BATCH_TOKENS,
     STRANDS,
     Strands,

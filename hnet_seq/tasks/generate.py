@@ -24,7 +24,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
 from hnet_seq.tasks.arguments import add_device_argument
-from hnet_seq.tasks.sequences import read_fasta_sequences
+from hnet_seq.tasks.sequences.parts import read_fasta_sequences
 from modalities import code, text
 from modalities.base import Modality, Tokens
 from modalities.dna_bytes import from_dna

@@ -21,11 +21,11 @@ from typing import Any, TextIO
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
-from hnet_seq.tasks.embed_vectors import STRANDS, Strands, check_modality
-from hnet_seq.tasks.score_sequences import BATCH_TOKENS, Score, score
-from hnet_seq.tasks.sequence_inputs import STDIN, open_sequences
-from hnet_seq.tasks.variant_scores import ON_MISMATCH
-from hnet_seq.tasks.variant_windows import WINDOW
+from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
+from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, Score, score
+from hnet_seq.tasks.scoring.variant_scores import ON_MISMATCH
+from hnet_seq.tasks.scoring.variant_windows import WINDOW
+from hnet_seq.tasks.sequences.inputs import STDIN, open_sequences
 from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
@@ -110,10 +110,10 @@ def main(args: argparse.Namespace) -> int:
         return _sequences(args, out)
     # What only one use needs is imported for it: scikit-learn and pyarrow take a second.
     if use == "measured":
-        from hnet_seq.tasks.measured_verb import run as measured
+        from hnet_seq.tasks.scoring.measured_verb import run as measured
 
         return measured(args, out)
-    from hnet_seq.tasks.variant_verb import run as variants
+    from hnet_seq.tasks.scoring.variant_verb import run as variants
 
     return variants(args, out)
 
@@ -173,7 +173,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
             bases, scored, nats = bases + row.bases, scored + row.scored, nats + row.log_likelihood
             bar.update(row.bases)
     if out:
-        from hnet_seq.tasks.score_summary import described, write_summary
+        from hnet_seq.tasks.scoring.summary import described, write_summary
 
         found: dict[str, Any] = {
             "kind": "sequences",

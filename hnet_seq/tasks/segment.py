@@ -25,19 +25,19 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
-from hnet_seq.tasks import segment_text
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.segment_common import check_stage, check_stages, write_json
-from hnet_seq.tasks.segment_files import (
+from hnet_seq.tasks.segmentation import text as segment_text
+from hnet_seq.tasks.segmentation.common import check_stage, check_stages, write_json
+from hnet_seq.tasks.segmentation.files import (
     Writer,
     check_table,
     import_bigwig,
     open_files,
     stage_files,
 )
-from hnet_seq.tasks.segment_genes import GenePicture, read_genes
+from hnet_seq.tasks.segmentation.genes import GenePicture, read_genes
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.genome import Genome

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import modalities
-from hnet_seq.tasks.shard_arguments import add_arguments, options_from
-from hnet_seq.tasks.shard_check import check, peek
-from hnet_seq.tasks.shard_options import ShardOptions
-from hnet_seq.tasks.shard_summary import summary
+from hnet_seq.tasks.sharding.arguments import add_arguments, options_from
+from hnet_seq.tasks.sharding.check import check, peek
+from hnet_seq.tasks.sharding.options import ShardOptions
+from hnet_seq.tasks.sharding.summary import summary
 from modalities.errors import InputError, UsageError
 from pipelines import dna_shards
 from pipelines.dna_shards import DnaOptions, dna_jobs, survey

@@ -12,7 +12,7 @@ from hnet_seq.report.enrichment_section import enrichment_section, read_enrichme
 from hnet_seq.report.motifs_section import motifs_section, read_motifs
 from hnet_seq.report.stability_section import read_stability, stability_section
 from hnet_seq.tasks import boundaries as task
-from hnet_seq.tasks.boundaries_common import cut_genome, open_spans
+from hnet_seq.tasks.boundary_analysis.common import cut_genome, open_spans
 from hnet_seq.tasks.segment import segment
 from modalities.errors import InputError, UsageError
 from pipelines.genome import Genome
@@ -213,7 +213,7 @@ BAD_FEATURES = {
 def test_features_that_make_no_sense_are_named_before_the_work(
     checkpoint, genome, tmp_path, monkeypatch, name
 ):
-    monkeypatch.setattr("hnet_seq.tasks.boundaries_enrich.cut_genome", None)
+    monkeypatch.setattr("hnet_seq.tasks.boundary_analysis.enrich.cut_genome", None)
     content, says = BAD_FEATURES[name]
     path = tmp_path / "features"
     path.write_text(content)
@@ -240,7 +240,7 @@ BAD_MOTIFS = {
 def test_motifs_that_make_no_sense_are_named_before_the_work(
     checkpoint, genome, tmp_path, monkeypatch, name
 ):
-    monkeypatch.setattr("hnet_seq.tasks.boundaries_motifs.cut_genome", None)
+    monkeypatch.setattr("hnet_seq.tasks.boundary_analysis.motifs.cut_genome", None)
     content, says = BAD_MOTIFS[name]
     path = tmp_path / "motifs"
     path.write_text(content)

@@ -15,9 +15,9 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from hnet_seq.tasks.classification_task import task_from_data
-from hnet_seq.tasks.labelled_table import read_table
-from hnet_seq.tasks.probe_file import load_probe
+from hnet_seq.tasks.classification.labelled_table import read_table
+from hnet_seq.tasks.classification.probe_file import load_probe
+from hnet_seq.tasks.classification.task import task_from_data
 from modalities import dna
 from modalities.errors import InputError
 from tests.conftest import make_model
@@ -273,7 +273,7 @@ def test_nothing_is_written_where_the_table_is_bad(
 def test_what_the_csv_reader_refuses_is_named_in_the_header_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hnet_seq.tasks.labelled_table._FIELD_LIMIT", 10)
+    monkeypatch.setattr("hnet_seq.tasks.classification.labelled_table._FIELD_LIMIT", 10)
     for text, line in (("sequence,label_of_row\nAC,a\n", 1), ("sequence,label\nA,b\n", 3)):
         path = tmp_path / "t.csv"
         path.write_text(text + "ACGTACGTACGT,a\n")

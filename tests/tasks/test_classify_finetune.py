@@ -19,8 +19,8 @@ from hnet_seq import FinetuneConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.tasks import finetune_seeds
-from hnet_seq.tasks.classification_task import task_from_data
+from hnet_seq.tasks.classification import seeds as finetune_seeds
+from hnet_seq.tasks.classification.task import task_from_data
 from hnet_seq.train.predict import predict
 from tests.conftest import make_model
 

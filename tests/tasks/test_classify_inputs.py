@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hnet_seq.tasks.classification_task import Task, task_from_data
-from hnet_seq.tasks.labelled_data import read_labelled
-from hnet_seq.tasks.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.labelled_data import read_labelled
+from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.task import Task, task_from_data
 from modalities import dna
 from modalities.errors import InputError, UsageError
 

@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 
 from hnet_seq.baselines.folds import stratified_folds
 from hnet_seq.baselines.probes import PROBES, kind_of
-from hnet_seq.tasks.probe_file import Embedding, Probe, load_probe, save_probe
+from hnet_seq.tasks.classification.probe_file import Embedding, Probe, load_probe, save_probe
 
 
 def data(classes: int, count: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

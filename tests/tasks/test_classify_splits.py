@@ -10,8 +10,8 @@ import pytest
 from hnet_seq.baselines import similarity_groups as similarity
 from hnet_seq.baselines.near_duplicates import near_duplicates
 from hnet_seq.baselines.similarity_groups import similarity_groups
-from hnet_seq.tasks.classification_task import Task, task_from_data
-from hnet_seq.tasks.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.task import Task, task_from_data
 from hnet_seq.train.grouped_draw import draw_groups, linked
 from modalities import dna
 from modalities.base import Tokens

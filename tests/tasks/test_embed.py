@@ -12,8 +12,8 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
-from hnet_seq.tasks import embed_plan
 from hnet_seq.tasks.embed import embed, embed_poolings
+from hnet_seq.tasks.embedding import plan as embed_plan
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from tests.conftest import make_model

@@ -15,9 +15,9 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.report.embedding_section import read_embedding
-from hnet_seq.tasks.embed_layers import LAYERS, LEVELS
-from hnet_seq.tasks.embed_overview import SAMPLE
-from hnet_seq.tasks.vector_files import FORMATS
+from hnet_seq.tasks.embedding.files import FORMATS
+from hnet_seq.tasks.embedding.layers import LAYERS, LEVELS
+from hnet_seq.tasks.embedding.overview import SAMPLE
 from tests.conftest import make_model
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ import pytest
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.tasks.embed import embed
-from hnet_seq.tasks.sequence_inputs import open_sequences
+from hnet_seq.tasks.sequences.inputs import open_sequences
 from modalities import dna
 from modalities.errors import InputError
 from modalities.text import TEXT

@@ -12,11 +12,11 @@ import torch
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from hnet_seq.tasks import embed_plan
 from hnet_seq.tasks.embed import embed
-from hnet_seq.tasks.embed_layers import LAYERS, find_layer, listening
-from hnet_seq.tasks.embed_rows import Calls, sequence_rows
-from hnet_seq.tasks.embed_vectors import CACHE_LIMIT
+from hnet_seq.tasks.embedding import plan as embed_plan
+from hnet_seq.tasks.embedding.layers import LAYERS, find_layer, listening
+from hnet_seq.tasks.embedding.rows import Calls, sequence_rows
+from hnet_seq.tasks.embedding.vectors import CACHE_LIMIT
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError

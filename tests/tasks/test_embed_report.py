@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hnet_seq.report.embedding_section import embedding_section, read_embedding
-from hnet_seq.tasks.embed_overview import SAMPLE, overview, sample_of
+from hnet_seq.tasks.embedding.overview import SAMPLE, overview, sample_of
 from modalities import dna
 from modalities.errors import InputError
 from modalities.text import TEXT

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks import embed_plan, vector_spool
-from hnet_seq.tasks.vector_files import write_vectors
-from hnet_seq.tasks.vector_spool import TEXT, Spool, open_spool
+from hnet_seq.tasks.embedding import plan as embed_plan
+from hnet_seq.tasks.embedding import spool as vector_spool
+from hnet_seq.tasks.embedding.files import write_vectors
+from hnet_seq.tasks.embedding.spool import TEXT, Spool, open_spool
 from modalities.errors import UsageError
 from tests.conftest import make_model
 
@@ -25,8 +26,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import os, signal, sys
 from hnet_seq.cli import main
-from hnet_seq.tasks import embed_plan
-from hnet_seq.tasks.vector_spool import Spool
+from hnet_seq.tasks.embedding import plan as embed_plan
+from hnet_seq.tasks.embedding.spool import Spool
 
 embed_plan.PART_TOKENS, embed_plan.PART_BYTES = 200, 200 * 64 * 4
 commit, commits = Spool.commit, 0
@@ -236,8 +237,8 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
     class Usage:
         free = 1000
 
-    monkeypatch.setattr("hnet_seq.tasks.embed_run.shutil.disk_usage", lambda path: Usage)
-    monkeypatch.setattr("hnet_seq.tasks.embed_run.embed", None)
+    monkeypatch.setattr("hnet_seq.tasks.embedding.run.shutil.disk_usage", lambda path: Usage)
+    monkeypatch.setattr("hnet_seq.tasks.embedding.run.embed", None)
     assert main(command(folder, "v.npy")) == 2
     assert "its disk has 0.00 GB free" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}

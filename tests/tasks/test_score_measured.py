@@ -14,10 +14,10 @@ import torch
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from hnet_seq.tasks.measured_effects import measured_effects, one_hot
-from hnet_seq.tasks.measured_table import read_measured
-from hnet_seq.tasks.position_vectors import COMPONENTS, position_vectors
 from hnet_seq.tasks.score import score
+from hnet_seq.tasks.scoring.measured_effects import measured_effects, one_hot
+from hnet_seq.tasks.scoring.measured_table import read_measured
+from hnet_seq.tasks.scoring.position_vectors import COMPONENTS, position_vectors
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from tests.conftest import make_model

@@ -13,13 +13,13 @@ import pytest
 from hnet_seq import HNetForCausalLM
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.cli import main
-from hnet_seq.tasks.mutagenesis import (
+from hnet_seq.tasks.score import score
+from hnet_seq.tasks.scoring.mutagenesis import (
     find_stretch,
     markov_mutagenesis,
     mutagenesis_by_strand,
     saturation_mutagenesis,
 )
-from hnet_seq.tasks.score import score
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.genome import Genome

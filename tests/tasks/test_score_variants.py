@@ -14,8 +14,8 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.cli import main
-from hnet_seq.tasks.variant_scores import score_variants
-from hnet_seq.tasks.variant_windows import Placed, place, windows
+from hnet_seq.tasks.scoring.variant_scores import score_variants
+from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from pipelines.compression import sniff

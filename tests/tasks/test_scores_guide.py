@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks import variant_files
-from hnet_seq.tasks.measured_effects import measured_effects
-from hnet_seq.tasks.variant_windows import WINDOW
+from hnet_seq.tasks.scoring import variant_files
+from hnet_seq.tasks.scoring.measured_effects import measured_effects
+from hnet_seq.tasks.scoring.variant_windows import WINDOW
 from tests.conftest import make_model
 
 GUIDE = (Path(__file__).parents[2] / "docs/scores.md").read_text()

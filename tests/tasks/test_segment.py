@@ -10,8 +10,8 @@ import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.tasks import segment as task
-from hnet_seq.tasks import segment_files
 from hnet_seq.tasks.segment import segment
+from hnet_seq.tasks.segmentation import files as segment_files
 from modalities.errors import InputError, UsageError
 from pipelines.regions import parse_region
 

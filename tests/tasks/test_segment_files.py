@@ -13,9 +13,9 @@ import pytest
 
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks import segment as task
-from hnet_seq.tasks import segment_files
 from hnet_seq.tasks.segment import segment
-from hnet_seq.tasks.segment_files import chunk_columns
+from hnet_seq.tasks.segmentation import files as segment_files
+from hnet_seq.tasks.segmentation.files import chunk_columns
 from modalities import dna
 from modalities.errors import UsageError
 from tests.tasks.test_segment import make_model, saved

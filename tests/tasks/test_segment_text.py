@@ -14,7 +14,7 @@ from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import MARK
 from hnet_seq.cli import main
 from hnet_seq.tasks.byte_documents import MarkedDocument, from_shards
-from hnet_seq.tasks.segment_text import segment_text
+from hnet_seq.tasks.segmentation.text import segment_text
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
 from modalities.text import with_markers

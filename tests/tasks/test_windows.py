@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hnet_seq.tasks.windows import (
+from hnet_seq.tasks.classification.windows import (
     CODING,
     INTERGENIC,
     LabelledWindows,

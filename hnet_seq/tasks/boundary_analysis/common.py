@@ -1,0 +1,166 @@
+"""What every action of ``boundaries`` reads, and how it cuts a genome."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hnet_seq.analysis.cutting import Stretch
+from hnet_seq.analysis.enrichment import CutRecord
+from hnet_seq.analysis.shuffle import shuffle_record
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.segment import (
+    BATCH_TOKENS,
+    LEFT_CONTEXT,
+    check_model,
+    region_spans,
+    segment_stretches,
+)
+from hnet_seq.tasks.segmentation.common import check_stage
+from modalities.errors import InputError, UsageError
+from pipelines.genome import Genome
+
+Span = tuple[str, int, int]
+
+
+def add_common_arguments(parser: argparse.ArgumentParser, left_context: int = LEFT_CONTEXT) -> None:
+    """Model, genome, and where and how to cut it.
+
+    Args:
+        left_context: default, bases.
+    """
+    parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
+    parser.add_argument("genome", metavar="GENOME", help="FASTA, plain, gzip or bgzip")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the JSON file")
+    parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
+    parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
+    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+    parser.add_argument(
+        "--left-context",
+        type=int,
+        default=left_context,
+        metavar="BASES",
+        help="read before what is looked at, not counted (%(default)s)",
+    )
+    add_streaming_arguments(parser)
+    add_batch_arguments(parser, BATCH_TOKENS)
+
+
+def open_model(args: argparse.Namespace) -> HNetForCausalLM:
+    """The model, once it is known to have the stage and to cut DNA.
+
+    Raises:
+        UsageError: a number that cannot be meant.
+        InputError: a model without boundaries, or not of DNA.
+    """
+    if not 0 <= args.seed < 1 << 32:
+        raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
+    if args.left_context < 0:
+        raise UsageError("--left-context", f"must be 0 or more; got {args.left_context}")
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    check_model(model, args.checkpoint)
+    check_stage(model, args.stage, args.checkpoint)
+    return model
+
+
+def open_spans(genome: Genome, region: str | None) -> list[Span]:
+    """Record, start and end of what is looked at, none empty.
+
+    Raises:
+        InputError: there are no bases, or the region is none of the genome's.
+    """
+    spans = [span for span in region_spans(genome, region) if span[1] < span[2]]
+    if not spans:
+        raise InputError(genome.path, "no record has bases", where="whole file")
+    return spans
+
+
+def cut_genome(
+    model: HNetForCausalLM,
+    genome: Genome,
+    spans: list[Span],
+    args: argparse.Namespace,
+    *,
+    shuffles: int = 0,
+) -> list[CutRecord]:
+    """Every span and where the chosen stage cuts it; and its shuffled sequences.
+
+    Kept are the bases and one byte a base for each mask.
+
+    Args:
+        shuffles: how many shuffled sequences of each span the model also cuts; their left context
+            is shuffled too.
+    """
+
+    def run(shuffle: int | None) -> list[tuple[str, int, Any, Any]]:
+        if shuffles:
+            which = "the sequence" if shuffle is None else f"shuffled sequence {shuffle + 1}"
+            print(f"cutting {which}", file=sys.stderr)
+        records = segment_stretches(
+            model,
+            _stretches(genome, spans, args.left_context, args.seed, shuffle),
+            path=genome.path,
+            total=sum(end - start for _, start, end in spans),
+            batch_tokens=args.batch_tokens,
+            window=args.attention_window,
+            cache_limit=args.cache_limit,
+            progress=True,
+        )
+        return [(r.name, r.start, r.tokens, r.mask(args.stage)) for r in records]
+
+    found = run(None)
+    masks = [[mask for *_, mask in run(shuffle)] for shuffle in range(shuffles)]
+    return [
+        CutRecord(*record, shuffled=tuple(repeat[index] for repeat in masks))
+        for index, record in enumerate(found)
+    ]
+
+
+def _stretches(
+    genome: Genome, spans: Iterable[Span], left_context: int, seed: int, shuffle: int | None
+) -> Iterator[Stretch]:
+    for index, (name, start, end) in enumerate(spans):
+        origin = max(start - left_context, 0)
+        tokens = genome.fetch(name, origin, end)
+        if shuffle is not None:
+            tokens = shuffle_record(tokens, np.random.default_rng([seed, shuffle, index]))
+        yield Stretch(name, start, origin, tokens)
+
+
+def facts(args: argparse.Namespace, records: list[CutRecord]) -> dict[str, Any]:
+    """What every JSON file says first: what was measured."""
+    bases = sum(len(record.tokens) for record in records)
+    boundaries = sum(int(record.mask.sum()) for record in records)
+    return {
+        "stage": args.stage,
+        "genome": Path(args.genome).name,
+        "region": args.region or "whole genome",
+        "attention_window": args.attention_window,
+        "seed": args.seed,
+        "bases": bases,
+        "boundaries": boundaries,
+    }
+
+
+def positive(option: str, value: int, least: int = 1) -> None:
+    """Raise UsageError unless the value is ``least`` or more."""
+    if value < least:
+        raise UsageError(option, f"must be {least} or more; got {value}")
+
+
+def shown(value: float | None, digits: int = 3, width: int = 8) -> str:
+    """A number of a table, or a dash."""
+    return f"{'-':>{width}s}" if value is None else f"{value:{width}.{digits}f}"
+
+
+def shown_interval(row: dict[str, Any], digits: int = 2) -> str:
+    """``low to high``, or blanks."""
+    if row["low"] is None:
+        return " " * (10 + 2 * digits - 4)
+    return f"{row['low']:.{digits}f} to {row['high']:.{digits}f}".rjust(8 + 2 * digits)

@@ -1,0 +1,223 @@
+"""``boundaries enrich``: do chunks begin at genes, splice sites, repeats more than elsewhere?"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.analysis.enrichment import SHIFTS, enrichment
+from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
+from hnet_seq.analysis.statistics import BLOCK
+from hnet_seq.tasks.boundary_analysis.common import (
+    Span,
+    add_common_arguments,
+    cut_genome,
+    facts,
+    open_model,
+    open_spans,
+    positive,
+    shown,
+    shown_interval,
+)
+from hnet_seq.tasks.segmentation.common import write_json
+from modalities.errors import InputError, UsageError
+from pipelines.annotation import Feature, read_gff
+from pipelines.files import check_folder
+from pipelines.genome import Genome
+from pipelines.intervals import annotation_format
+from pipelines.stranded_bed import read_bed_features
+
+RESULTS = "enrichment.json"
+WIDTH, NEAR, SHUFFLES = 60, 2, 1
+
+SitesByRecord = dict[str, dict[str, Sites]]
+
+
+def read_sites(
+    sources: Sequence[str], edges: Sequence[str], lengths: Mapping[str, int]
+) -> SitesByRecord:
+    """Sites of all files, by record and kind.
+
+    A GFF3 or GTF file gives the sites of its genes, and the edges of the types in ``edges``; a BED
+    file the edges of its intervals.
+
+    Args:
+        sources: ``FILE`` or ``NAME=FILE``; the name stands before the kinds of the file, and in
+            place of a BED file's own name.
+        lengths: bases of each record of the genome.
+
+    Raises:
+        InputError: a file is malformed, of another genome, or has no sites.
+        UsageError: a type of ``edges`` that no file has, or two files with sites of one name.
+    """
+    found: SitesByRecord = defaultdict(dict)
+    types: set[str] = set()
+    owner: dict[str, str] = {}
+    for source in sources:
+        label, path = _named(source)
+        by_record, of_file = _read_file(label, path, edges, lengths)
+        types |= of_file
+        kinds = dict.fromkeys(kind for by_kind in by_record.values() for kind in by_kind)
+        for kind in kinds:
+            if kind in owner:
+                raise UsageError(
+                    "--features",
+                    f"{owner[kind]} and {path} both have {kind!r}; name one, as NAME={path}",
+                )
+            owner[kind] = str(path)
+        for record, by_kind in by_record.items():
+            found[record].update(by_kind)
+        if not kinds and not edges:
+            some = ", ".join(sorted(of_file)[:8])
+            raise InputError(
+                path, f"no genes with sites; it has {some}: give some of these to --edges"
+            )
+    for kind in edges:
+        if kind not in types:
+            raise UsageError(
+                "--edges", f"no feature is a {kind!r}; there are {', '.join(sorted(types)[:8])}"
+            )
+    return dict(found)
+
+
+def _named(source: str) -> tuple[str, Path]:
+    label, equals, path = source.partition("=")
+    if not equals or Path(source).exists():
+        return "", Path(source)
+    if not label or not path:
+        raise UsageError("--features", f"{source!r} is neither FILE nor NAME=FILE")
+    return label, Path(path)
+
+
+def _read_file(
+    label: str, path: Path, edges: Sequence[str], lengths: Mapping[str, int]
+) -> tuple[SitesByRecord, set[str]]:
+    kind = annotation_format(path)
+    if kind == "BED":
+        name = label or path.name.removesuffix(".gz").removesuffix(".bed")
+        by_record = _by_record(read_bed_features(path, lengths=lengths))
+        return {record: edge_sites(rows, (), name) for record, rows in by_record.items()}, set()
+    gtf = kind == "GTF"
+    by_record = _by_record(read_gff(path, lengths=lengths, gtf=gtf))
+    before = f"{label}: " if label else ""
+    sites = {}
+    for record, rows in by_record.items():
+        of_record = gene_sites(rows, gtf=gtf) | (edge_sites(rows, edges) if edges else {})
+        sites[record] = {f"{before}{name}": found for name, found in of_record.items()}
+    return sites, {row.type for rows in by_record.values() for row in rows}
+
+
+def _by_record(features: Sequence[Feature]) -> dict[str, list[Feature]]:
+    found: dict[str, list[Feature]] = defaultdict(list)
+    for feature in features:
+        found[feature.sequence].append(feature)
+    return found
+
+
+def _check_sites(sites: SitesByRecord, spans: list[Span], source: str) -> None:
+    """Raise InputError where none lies in what is looked at."""
+    for name, start, end in spans:
+        for found in sites.get(name, {}).values():
+            if ((found.cuts >= start) & (found.cuts < end)).any():
+                return
+    raise InputError(
+        source, f"no site lies in {', '.join(name for name, _, _ in spans[:3])}; see --region"
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq boundaries enrich``."""
+    add_common_arguments(parser)
+    parser.add_argument(
+        "--features",
+        required=True,
+        action="append",
+        metavar="[NAME=]FILE",
+        help="GFF3, GTF or BED; several times for several files",
+    )
+    parser.add_argument(
+        "--edges", metavar="TYPE,...", help="types of a GFF3 or GTF whose edges are sites as well"
+    )
+    parser.add_argument(
+        "--width", type=int, default=WIDTH, help="bases on each side of profiles (%(default)s)"
+    )
+    parser.add_argument(
+        "--near", type=int, default=NEAR, help="bases that still are at a site (%(default)s)"
+    )
+    parser.add_argument(
+        "--shifts", type=int, default=SHIFTS, help="of the sites, as control (%(default)s)"
+    )
+    parser.add_argument(
+        "--shuffles",
+        type=int,
+        default=SHUFFLES,
+        help="passes over shuffled sequence, each as long as the first pass (%(default)s)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the action."""
+    out = check_folder(args.out)
+    positive("--width", args.width)
+    positive("--near", args.near, 0)
+    positive("--shifts", args.shifts, 10)
+    positive("--shuffles", args.shuffles, 0)
+    if args.near > args.width:
+        raise UsageError("--near", f"is {args.near}, more than --width {args.width}")
+    edges = [kind for kind in (args.edges or "").split(",") if kind]
+    model = open_model(args)
+    genome = Genome(args.genome)
+    spans = open_spans(genome, args.region)
+    sites = read_sites(args.features, edges, genome.lengths)
+    _check_sites(sites, spans, args.features[0])
+    records = cut_genome(model, genome, spans, args, shuffles=args.shuffles)
+    found = facts(args, records) | {
+        "features": [Path(_named(source)[1]).name for source in args.features],
+        "width": args.width,
+        "near": args.near,
+        "block": BLOCK,
+        "shifts": args.shifts,
+        "shuffles": args.shuffles,
+        **enrichment(
+            records,
+            sites,
+            width=args.width,
+            near=args.near,
+            shifts=args.shifts,
+            seed=args.seed,
+        ),
+    }
+    write_json(out / RESULTS, found)
+    print(describe(found))
+    return 0
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The table of ratios."""
+    kinds = [kind for kind in found["kinds"] if kind["sites"]]
+    wide = max(24, *(len(kind["kind"]) for kind in kinds)) + 2
+    lines = [
+        f"{found['boundaries']:,} boundaries on {found['bases']:,} bases, {found['rate']:.4f} a "
+        f"base; at a site is within {found['near']} bases; ratios with 95% intervals",
+        f"{'':{wide}s}{'sites':>8s}{'rate':>8s}{'to shifted':>26s}{'p':>7s}{'to random':>10s}"
+        f"{'to context':>26s}{'to shuffled':>26s}",
+    ]
+    for kind in kinds:
+        controls = kind["controls"]
+        shifted, context, shuffled = (controls[n] for n in ("shifted", "context", "shuffled"))
+        lines.append(
+            f"{kind['kind']:{wide}s}{kind['sites']:8,}{shown(kind['observed']['rate'])}"
+            f"{_ratio(shifted)}{shown(shifted['p'], width=7)}"
+            f"{shown(controls['random']['ratio'], 2, 10)}{_ratio(context)}{_ratio(shuffled)}"
+        )
+    return "\n".join(lines)
+
+
+def _ratio(control: dict[str, Any] | None) -> str:
+    if control is None:
+        return f"{'-':>26s}"
+    interval = shown_interval(control).strip() or "too few blocks"
+    return f"{shown(control['ratio'], 2)}  ({interval})".rjust(26)

@@ -1,0 +1,143 @@
+"""``boundaries stability``: which boundaries stay when one base is changed, put in or taken out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hnet_seq.analysis.stability import Place, cut_edited, stability
+from hnet_seq.model.streaming import attention_window
+from hnet_seq.tasks.boundary_analysis.common import (
+    Span,
+    add_common_arguments,
+    open_model,
+    open_spans,
+    positive,
+    shown,
+    shown_interval,
+)
+from hnet_seq.tasks.segmentation.common import write_json
+from modalities.errors import InputError
+from pipelines.files import check_folder
+from pipelines.genome import Genome
+from pipelines.progress import progress_bar
+
+RESULTS = "stability.json"
+PLACES, CONTEXT, REACH = 500, 1024, 256
+_TRIES = 50  # draws for each place that is wanted, before the genome is said to have too few
+
+
+def draw_places(
+    genome: Genome, spans: list[Span], *, count: int, context: int, reach: int, seed: int
+) -> list[Place]:
+    """Random bases to edit, each base of the spans with the same chance, none twice.
+
+    Around each lie ``reach`` known bases on both sides within its record; to its left the model
+    reads up to ``context`` bases.
+
+    Raises:
+        InputError: the spans have fewer such bases.
+    """
+    generator = np.random.default_rng(seed)
+    sizes = np.array([end - start for _, start, end in spans])
+    bounds = np.cumsum(sizes)
+    seen: set[tuple[str, int]] = set()
+    places: list[Place] = []
+    for _ in range(count * _TRIES):
+        if len(places) == count:
+            break
+        drawn = int(generator.integers(bounds[-1]))
+        index = int(np.searchsorted(bounds, drawn, side="right"))
+        name, start, _ = spans[index]
+        base = start + drawn - int(bounds[index] - sizes[index])
+        substituted, inserted = int(generator.integers(1, 4)), int(generator.integers(4))
+        if base < reach or base + reach >= genome.lengths[name] or (name, base) in seen:
+            continue
+        seen.add((name, base))
+        tokens = genome.fetch(name, max(base - max(context, reach), 0), base + reach + 1)
+        left, right = tokens[: -reach - 1], tokens[-reach - 1 :]
+        if (tokens[-2 * reach - 1 :] < 4).all():
+            substitute = (int(right[0]) + substituted) % 4
+            places.append(Place(left, right, substitute, inserted))
+    if len(places) < count:
+        raise InputError(
+            genome.path,
+            f"only {len(places)} of {count} places with {reach} known bases on both sides were "
+            "found; ask for fewer (--places) or look less far (--reach)",
+        )
+    return places
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq boundaries stability``."""
+    add_common_arguments(parser, left_context=CONTEXT)
+    parser.add_argument(
+        "--places", type=int, default=PLACES, help="bases that are edited (%(default)s)"
+    )
+    parser.add_argument(
+        "--reach", type=int, default=REACH, help="bases on each side to look at (%(default)s)"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the action."""
+    out = check_folder(args.out)
+    positive("--places", args.places)
+    positive("--reach", args.reach)
+    model = open_model(args)
+    genome = Genome(args.genome)
+    places = draw_places(
+        genome,
+        open_spans(genome, args.region),
+        count=args.places,
+        context=args.left_context,
+        reach=args.reach,
+        seed=args.seed,
+    )
+    bar = progress_bar("stability", len(places), unit="place")
+    with bar, attention_window(model, args.attention_window):
+        cuts = cut_edited(
+            model,
+            places,
+            stage=args.stage,
+            batch_tokens=args.batch_tokens,
+            on_places=bar.update,
+        )
+    found = {
+        "stage": args.stage,
+        "genome": Path(args.genome).name,
+        "region": args.region or "whole genome",
+        "attention_window": args.attention_window,
+        "seed": args.seed,
+        "places": len(places),
+        "context": args.left_context,
+        "reach": args.reach,
+        **stability(cuts, reach=args.reach, seed=args.seed),
+    }
+    write_json(out / RESULTS, found)
+    print(describe(found))
+    return 0
+
+
+def describe(found: dict[str, Any]) -> str:
+    """The table of shares; that of the left side is 1 throughout and said once."""
+    lines = [
+        f"{found['places']:,} places, each edited in three ways; left of an edit nothing changes "
+        f"(the model is causal); at random {found['rate']:.3f} of the boundaries would stay",
+        f"{'right of the edit':28s}{'boundaries':>10s}{'stay':>8s}  {'95% interval':15s}"
+        f"{'new':>8s}",
+    ]
+    for edit in found["edits"]:
+        for row in edit["rows"]:
+            if row["side"] == "left":
+                continue
+            first, last = row["from"], row["to"]
+            bases = f"{first}" if first == last else f"{first} to {last}"
+            lines.append(
+                f"{edit['edit']:14s}{bases:14s}{row['boundaries']:10,}{shown(row['share'])}"
+                f"  {shown_interval(row, 3).strip():15s}{shown(row['new'])}"
+            )
+    return "\n".join(lines)

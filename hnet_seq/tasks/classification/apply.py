@@ -1,0 +1,164 @@
+"""``classify predict`` and ``classify evaluate``: a kept classifier on sequences."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.score_rows import format_table, score_row
+from hnet_seq.tasks.arguments import add_batch_arguments
+from hnet_seq.tasks.classification.arguments import add_column_arguments
+from hnet_seq.tasks.classification.classifiers import load_classifier
+from hnet_seq.tasks.classification.labelled_data import read_labelled
+from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns
+from hnet_seq.tasks.embed import BATCH_TOKENS
+from hnet_seq.tasks.sequences.inputs import open_sequences
+from hnet_seq.tasks.sequences.parts import in_parts
+from modalities.errors import InputError
+from pipelines.files import check_file, replaced_file, replaced_path
+
+_CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
+_PARQUET = ".parquet"
+_PART_TOKENS = 1 << 22  # bases read, classified and written at a time
+
+Write = Callable[[Sequence[str], NDArray[np.floating]], None]
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Run ``hnet-seq classify predict``."""
+    out = check_file(args.out) if args.out else None
+    classifier = load_classifier(
+        args.classifier,
+        checkpoint=args.checkpoint,
+        batch_tokens=args.batch_tokens,
+        device=args.device,
+    )
+    source = open_sequences(args.input, genome=args.genome)
+    for _ in source.names_and_tokens():
+        pass  # the first pass finds what is wrong, before a line of the result is written
+    with _writer(out, classifier.classes) as write:
+        for part in in_parts(source.names_and_tokens(), _PART_TOKENS):
+            write(
+                [name for name, _ in part],
+                classifier.predict_proba([tokens for _, tokens in part]),
+            )
+    return 0
+
+
+@contextmanager
+def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
+    """Writes names and probabilities (N, C) as TSV, or as Parquet where the name ends so."""
+
+    def label(row: NDArray[np.floating]) -> str:
+        return classes[int(row.argmax())]
+
+    def as_text(stream: Any) -> Write:
+        table = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        table.writerow(["id", "label", *classes])
+
+        def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
+            for name, row in zip(names, probabilities, strict=True):
+                table.writerow([name, label(row), *(f"{value:.6f}" for value in row)])
+
+        return write
+
+    if out is None:
+        yield as_text(sys.stdout)
+    elif out.suffix != _PARQUET:
+        with replaced_file(out) as stream:
+            yield as_text(stream)
+    else:
+        text = [("id", pa.string()), ("label", pa.string())]
+        schema = pa.schema([*text, *((name, pa.float32()) for name in classes)])
+        with replaced_path(out) as path, pq.ParquetWriter(path, schema) as table:
+
+            def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
+                columns = [list(names), [label(row) for row in probabilities]]
+                values = list(probabilities.astype(np.float32).T)
+                arrays = [
+                    pa.array(column, field.type)
+                    for column, field in zip([*columns, *values], schema, strict=True)
+                ]
+                table.write_batch(pa.record_batch(arrays, schema))
+
+            yield write
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Run ``hnet-seq classify evaluate``."""
+    classifier = load_classifier(
+        args.classifier,
+        checkpoint=args.checkpoint,
+        batch_tokens=args.batch_tokens,
+        device=args.device,
+    )
+    rows = read_labelled(args.data, Columns(args.sequence_column, args.label))
+    number = {name: index for index, name in enumerate(classifier.classes)}
+    for row in rows:
+        if row.label not in number:
+            raise InputError(
+                args.data,
+                f"the {classifier.kind} does not know the label {row.label!r}; it knows "
+                f"{', '.join(classifier.classes)}",
+                where=row.place,
+            )
+    # Data with a split are most likely those that the classifier was trained on.
+    split = args.split or ("test" if any(row.split for row in rows) else "all")
+    if split != "all":
+        rows = [row for row in rows if row.split == SPLITS[split]]
+        if not rows:
+            raise InputError(args.data, f"no row is in {split}; see --split", where="column split")
+    labels = np.array([number[row.label] for row in rows])
+    shares = np.bincount(labels, minlength=len(number)) / len(labels)
+    probabilities = classifier.predict_proba([row.tokens for row in rows])
+    scores = score_row(classifier.name, "model", [probabilities], labels)
+    constant = np.tile(shares, (len(rows), 1))
+    majority = score_row("majority class", "baseline", [constant], labels)
+    which = "sequences" if split == "all" else f"{split} sequences"
+    print(f"{len(rows):,} {which}: {', '.join(classifier.classes)}")
+    print(format_table([scores, majority]))
+    return 0
+
+
+def add_actions(actions: Any) -> None:
+    """``predict`` and ``evaluate`` of ``hnet-seq classify``."""
+    child = actions.add_parser("predict", help="labels and probabilities of sequences")
+    child.set_defaults(act=predict)
+    child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
+    child.add_argument(
+        "input",
+        metavar="INPUT",
+        help="FASTA, GenBank, 2bit, BED with --genome, a table with a sequence column, or -",
+    )
+    child.add_argument("--genome", metavar="FASTA", help="that the places of a BED file lie on")
+    child.add_argument(
+        "--out", metavar="FILE", help=f"TSV, or Parquet if it ends in {_PARQUET} (standard output)"
+    )
+    _add_common(child)
+
+    child = actions.add_parser("evaluate", help="scores on labelled sequences")
+    child.set_defaults(act=evaluate)
+    child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
+    child.add_argument("data", metavar="PATH", help="a table or folder as --data of train has it")
+    add_column_arguments(child)
+    child.add_argument(
+        "--split",
+        choices=("train", "validation", "test", "all"),
+        help="these rows only (test, where there is a split)",
+    )
+    _add_common(child)
+
+
+def _add_common(child: argparse.ArgumentParser) -> None:
+    child.add_argument("--checkpoint", help="where the model of a probe lies now")
+    add_batch_arguments(child, BATCH_TOKENS)

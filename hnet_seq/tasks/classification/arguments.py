@@ -1,0 +1,163 @@
+"""What a classifier is trained and tested on, as every action of ``classify`` is told it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.splits import SPLIT_RULES
+from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
+from hnet_seq.tasks.classification.windows import GUARD, coding_and_intergenic
+from modalities.errors import UsageError
+
+
+def add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Labelled sequences, or a genome with its annotation; and the seed."""
+    data = parser.add_argument_group("labelled sequences")
+    data.add_argument(
+        "--data",
+        "--table",
+        metavar="PATH",
+        help="CSV, TSV (or .gz) or Parquet with sequence, label and perhaps split; or a folder: "
+        "train.csv, dev.csv, test.csv; train*.parquet, test*.parquet; train/CLASS/*.txt",
+    )
+    add_column_arguments(data)
+    data.add_argument(
+        "--split",
+        choices=SPLIT_RULES,
+        help="given (where the data have one), random, or similarity: near duplicates on one side",
+    )
+    data.add_argument(
+        "--group-by",
+        metavar="COLUMN[:REGEX]",
+        help="rows of one value, or of one first (group) of the expression, stay on one side",
+    )
+    data.add_argument(
+        "--test-fraction", type=float, default=0.2, help="of a drawn split (%(default)s)"
+    )
+    data.add_argument(
+        "--limit-train", type=int, metavar="N", help="training sequences at most (all)"
+    )
+    genome = parser.add_argument_group("coding against intergenic windows of a genome")
+    genome.add_argument("--genome", metavar="FASTA", help="plain, gzip or bgzip")
+    genome.add_argument("--annotation", metavar="GFF", help="GFF3 with CDS features")
+    genome.add_argument(
+        "--test-region",
+        metavar="REGION",
+        help="NAME:START-END (1-based, inclusive), last:FRACTION or records:NAME,...",
+    )
+    genome.add_argument("--length", type=int, default=150, help="bases of a window (%(default)s)")
+    genome.add_argument(
+        "--max-train", type=int, default=1000, help="training windows of a class (%(default)s)"
+    )
+    genome.add_argument(
+        "--max-test", type=int, default=500, help="test windows of a class (%(default)s)"
+    )
+    genome.add_argument(
+        "--guard", type=int, default=GUARD, help="bases between train and test (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+
+
+def add_column_arguments(parser: argparse._ActionsContainer) -> None:
+    """``--label`` and ``--sequence-column``."""
+    parser.add_argument(
+        "--label", default="label", metavar="COLUMN", help="with the class (%(default)s)"
+    )
+    parser.add_argument(
+        "--sequence-column", default="sequence", metavar="COLUMN", help="(%(default)s)"
+    )
+
+
+def task_from_arguments(args: argparse.Namespace) -> Task:
+    """The task that :func:`add_task_arguments` describes.
+
+    Raises:
+        UsageError: neither labelled sequences nor a genome, or both; or a number that cannot be
+            meant.
+        InputError: a file or a row of it that cannot be learned from.
+    """
+    if not 0 <= args.seed < 1 << 32:
+        raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
+    genome_options = (args.genome, args.annotation, args.test_region)
+    if args.data:
+        if any(genome_options):
+            raise UsageError(
+                "--data", "has its own sequences; leave --genome, --annotation, --test-region out"
+            )
+        if not 0 < args.test_fraction < 1:
+            raise UsageError("--test-fraction", f"is {args.test_fraction}; expected 0 to 1")
+        group = GroupRule.parse(args.group_by) if args.group_by else None
+        return task_from_data(
+            args.data,
+            Columns(args.sequence_column, args.label, group),
+            rule=args.split,
+            test_fraction=args.test_fraction,
+            limit_train=args.limit_train,
+            seed=args.seed,
+        )
+    if not all(genome_options):
+        raise UsageError(
+            f"classify {args.action}", "give --genome, --annotation and --test-region, or --data"
+        )
+    for option in ("split", "group_by", "limit_train"):
+        if getattr(args, option) is not None:
+            raise UsageError(f"--{option.replace('_', '-')}", "goes with --data; leave it out")
+    windows = coding_and_intergenic(
+        args.genome,
+        args.annotation,
+        test_region=args.test_region,
+        length=args.length,
+        max_train=args.max_train,
+        max_test=args.max_test,
+        guard=args.guard,
+        seed=args.seed,
+    )
+    for split, found in windows.found.items():
+        counts = ", ".join(f"{count:,} {label}" for label, count in found.items())
+        print(f"{split}: {counts} windows of {args.length} bases found", file=sys.stderr)
+    about = {
+        "genome": Path(args.genome).name,
+        "annotation": Path(args.annotation).name,
+        "window": args.length,
+        "guard": args.guard,
+    }
+    return task_from_windows(windows, about)
+
+
+def task_facts(task: Task, seed: int) -> dict[str, Any]:
+    """What ``classification.json`` says about the task."""
+    splits = task.splits
+    lengths = {len(s) for examples in splits.values() for s in examples.sequences}
+    return {
+        "task": task.name,
+        "classes": task.classes,
+        **{f"n_{name}": len(examples.labels) for name, examples in splits.items()},
+        "n_of_classes": {name: _counts(task, name) for name in splits},
+        "regions": None,
+        # Bases of every sequence; null where lengths differ.
+        "window": lengths.pop() if len(lengths) == 1 else None,
+        **task.about,
+        "seed": seed,
+    }
+
+
+def describe_task(task: Task) -> str:
+    """How many sequences of which class are in which split, one line for each."""
+    lines = [f"{task.name}: {', '.join(task.classes)}"]
+    if "split" in task.about:
+        lines.append(f"split: {task.about['split']}")
+    for name, examples in task.splits.items():
+        counts = (f"{count:,} {label}" for label, count in _counts(task, name).items())
+        lines.append(f"{name}: {len(examples.labels):,} sequences, {', '.join(counts)}")
+    return "\n".join(lines)
+
+
+def _counts(task: Task, split: str) -> dict[str, int]:
+    counts = np.bincount(task.splits[split].labels, minlength=len(task.classes))
+    return dict(zip(task.classes, counts.tolist(), strict=True))

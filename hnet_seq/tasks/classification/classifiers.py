@@ -1,0 +1,132 @@
+"""A trained classifier, whichever kind: a probe on a frozen model, or a fine-tuned model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.probes import PROBES, kind_of
+from hnet_seq.heads.base import HEAD
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.model.pretrained import load_pretrained
+from hnet_seq.tasks.classification.frozen import MODEL_ROWS
+from hnet_seq.tasks.classification.probe_file import load_probe, weights_hash
+from hnet_seq.tasks.classification.seeds import MODEL
+from hnet_seq.tasks.embed import embed
+from hnet_seq.train.predict import predict
+from modalities.base import Tokens
+from modalities.errors import InputError, UsageError
+
+FINETUNED_ROWS = {
+    "chunks": "H-Net, fine-tuned, mean over chunks",
+    "chunks_weighted": "H-Net, fine-tuned, mean over chunks by bases",
+    "attention": "H-Net, fine-tuned, attention over chunks",
+    "bases": "H-Net, fine-tuned, mean over bases",
+    "last": "H-Net, fine-tuned, last position",
+    "attention_bases": "H-Net, fine-tuned, attention over bases",
+    "ends": "H-Net, fine-tuned, attention over bases, and both ends",
+}
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What can be asked for the classes of sequences.
+
+    Attributes:
+        kind: for messages.
+        name: its line in a table of scores.
+        classes: (C,) sorted names.
+        predict_proba: sequences to probabilities (N, C).
+    """
+
+    kind: str
+    name: str
+    classes: list[str]
+    predict_proba: Callable[[list[Tokens]], NDArray[np.floating]]
+
+
+def load_classifier(
+    path: str | Path,
+    *,
+    checkpoint: str | Path | None = None,
+    batch_tokens: int,
+    device: str | None = None,
+) -> Classifier:
+    """Read what ``classify train`` or ``classify finetune`` wrote.
+
+    Args:
+        path: ``probe.npz``; or the folder of a fine-tuned model, or the one above it.
+        checkpoint: where the model of a probe lies now.
+
+    Raises:
+        InputError: it is neither, is damaged, or its model is not there or another one.
+        UsageError: a checkpoint for a fine-tuned model, which is its own.
+    """
+    path = Path(path)
+    folders = [folder for folder in (path, path / MODEL) if (folder / HEAD).is_file()]
+    if folders:
+        if checkpoint is not None:
+            raise UsageError("--checkpoint", f"goes with a probe; {folders[0]} is a whole model")
+        return _finetuned(folders[0], batch_tokens, device)
+    if path.is_dir():
+        raise InputError(
+            path,
+            "is a folder; give the probe.npz in it, or a folder that `hnet-seq classify finetune` "
+            f"wrote, with {HEAD}",
+        )
+    return _probe(path, checkpoint, batch_tokens, device)
+
+
+def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifier:
+    model = HNetForSequenceClassification.from_pretrained(folder, device=device)
+    head = model.head_config
+    if head.problem != "single_label":
+        raise InputError(
+            folder,
+            f"predicts {head.problem}, not one class of several; use hnet_seq.train.predict",
+        )
+
+    def predict_proba(sequences: list[Tokens]) -> NDArray[np.floating]:
+        return predict(model, sequences, batch_tokens=batch_tokens, device=device, progress=True)
+
+    return Classifier("fine-tuned model", FINETUNED_ROWS[head.pooling], head.names, predict_proba)
+
+
+def _probe(
+    path: Path, checkpoint: str | Path | None, batch_tokens: int, device: str | None
+) -> Classifier:
+    probe = load_probe(path)
+    checkpoint = checkpoint or probe.checkpoint
+    try:
+        found = weights_hash(checkpoint)
+    except FileNotFoundError as error:
+        raise InputError(
+            path, f"its model is not there ({error}); give it with --checkpoint"
+        ) from None
+    if found != probe.weights:
+        raise InputError(
+            path,
+            f"was trained on other weights than those of {checkpoint}; give its own checkpoint "
+            "with --checkpoint, or train the probe again",
+        )
+    model = load_pretrained(checkpoint, device)
+
+    def predict_proba(sequences: list[Tokens]) -> NDArray[np.floating]:
+        vectors = embed(
+            model,
+            sequences,
+            pooling=probe.embedding.pooling,
+            stage=probe.embedding.stage,
+            strands=probe.embedding.strands,
+            batch_tokens=batch_tokens,
+            device=device,
+            progress=True,
+        )
+        return probe.model.predict_proba(vectors)
+
+    name = MODEL_ROWS[probe.embedding.pooling] + PROBES[kind_of(probe.model)][2]
+    return Classifier("probe", name, probe.classes, predict_proba)

@@ -1,0 +1,233 @@
+"""Fine-tune a model on labelled sequences, and score it beside frozen probes and baselines."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hnet_seq.baselines.audit import audit, describe_audit
+from hnet_seq.baselines.probes import PROBES
+from hnet_seq.baselines.score_rows import ScoreRow, format_table, score_row
+from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.pretrained import load_pretrained
+from hnet_seq.tasks.arguments import add_batch_arguments
+from hnet_seq.tasks.classification.arguments import (
+    add_task_arguments,
+    describe_task,
+    task_facts,
+    task_from_arguments,
+)
+from hnet_seq.tasks.classification.classifiers import FINETUNED_ROWS
+from hnet_seq.tasks.classification.frozen import Classification, Scored, classify
+from hnet_seq.tasks.classification.kept_results import kept_path, read_kept, write_kept
+from hnet_seq.tasks.classification.seeds import HISTORY, MODEL, PARTS, SeedRun, finetune_seeds
+from hnet_seq.tasks.classification.settings import add_training_arguments, finetune_config
+from hnet_seq.tasks.classification.task import Task, check_known
+from hnet_seq.tasks.embed import Strands, check_modality, check_pooling
+from hnet_seq.tasks.embedding.plan import model_hash
+from hnet_seq.train.finetune import FinetuneConfig
+from hnet_seq.train.trainable import trainable_names
+from modalities.errors import UsageError
+from pipelines.files import check_folder, replaced_file
+
+RESULTS = "classification.json"
+
+_SEEDS = 3
+# The nearest pooling of a probe.
+_FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases"}
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run ``hnet-seq classify finetune``."""
+    out = check_folder(args.out)
+    if args.seeds < 1:
+        raise UsageError("--seeds", f"is {args.seeds}; expected 1 or more")
+    model = load_pretrained(args.checkpoint, args.device)
+    check_modality(model)
+    frozen = _FROZEN.get(args.pooling, args.pooling)
+    check_pooling(model, frozen, args.stage)
+    config = finetune_config(args, model.num_stages)
+    task = task_from_arguments(args)
+    check_known(args.data or args.genome, task)
+    head = HeadConfig("single_label", task.classes, args.pooling, args.stage, markers=args.markers)
+    # A wrong part is told now, not after the probe.
+    trainable_names(HNetForSequenceClassification.from_causal_lm(model, head), config.part)
+    found, clean = audit(
+        task.train, task.test, task.classes, validation=task.validation, seed=args.seed
+    )
+    print(describe_task(task))
+    print(describe_audit(found), flush=True)
+    identity = model_hash(model)
+    outcome = _frozen_scores(model, task, frozen, config, identity, out, args)
+    seeds = list(range(args.seed, args.seed + args.seeds))
+    runs = finetune_seeds(
+        model,
+        task,
+        head,
+        config,
+        seeds,
+        out,
+        model_hash=identity,
+        batch_tokens=args.batch_tokens,
+        device=args.device,
+    )
+    tuned = score_row(
+        FINETUNED_ROWS[args.pooling],
+        "model",
+        [run.probabilities for run in runs],
+        task.test.labels,
+        clean=clean,
+        seed=args.seed,
+    )
+    rows: list[ScoreRow] = [tuned, *outcome.rows(task, clean=clean, seed=args.seed)]
+    results = {
+        **task_facts(task, args.seed),
+        "seeds": seeds,
+        "strands": config.strands,
+        "stage": args.stage,
+        "fine_tuned": _facts(config, runs, head),
+        "audit": found,
+        "rows": rows,
+    }
+    with replaced_file(out / RESULTS) as stream:
+        json.dump(results, stream, indent=2)
+        stream.write("\n")
+    for run in runs:
+        print(_describe(run))
+    print(format_table(rows))
+    which = f" of seed {seeds[0]}" if len(seeds) > 1 else ""
+    print(f"{out / RESULTS}, {out / HISTORY}; the model{which} is {out / MODEL}", file=sys.stderr)
+    return 0
+
+
+def _frozen_scores(
+    model: HNetLanguageModel,
+    task: Task,
+    pooling: str,
+    config: FinetuneConfig,
+    identity: str,
+    out: Path,
+    args: argparse.Namespace,
+) -> Classification:
+    """What the frozen model and the baselines say of the test split; kept like a seed."""
+    strands: Strands = "average" if config.strands == "average" else "none"
+    probes = list(PROBES) if args.probe == "all" else [args.probe]
+    settings = {
+        "model": identity,
+        "task": task.fingerprint(),
+        "pooling": pooling,
+        "stage": args.stage,
+        "strands": strands,
+        "probes": probes,
+        "seed": args.seed,
+    }
+    path = kept_path(out / PARTS, "frozen", settings)
+    kept = read_kept(path)
+    if kept is not None:
+        arrays, about = kept
+        scored = [
+            Scored(name, kind, arrays[f"{index}"])
+            for index, (name, kind) in enumerate(about["scored"])
+        ]
+        return Classification(scored, {})
+    outcome = classify(
+        model,
+        task,
+        poolings=[pooling],
+        probes=probes,
+        stage=args.stage,
+        strands=strands,
+        batch_tokens=args.batch_tokens,
+        device=args.device,
+        seed=args.seed,
+        progress=True,
+    )
+    scored = [
+        dataclasses.replace(each, name=each.name.replace("H-Net,", "H-Net, frozen,"))
+        for each in outcome.scored
+    ]
+    write_kept(
+        path,
+        {f"{index}": each.probabilities for index, each in enumerate(scored)},
+        {"scored": [(each.name, each.kind) for each in scored]},
+    )
+    return Classification(scored, {})
+
+
+def _facts(config: FinetuneConfig, runs: Sequence[SeedRun], head: HeadConfig) -> dict[str, Any]:
+    return {
+        "pooling": head.pooling,
+        "markers": head.markers,
+        **dataclasses.asdict(config),
+        "ratio_targets": runs[0].ratio_targets,
+        "best_epochs": [run.best_epoch for run in runs],
+        "epochs_trained": [len(run.history) for run in runs],
+        "validation": runs[0].validation,
+        "torch": torch.__version__,
+    }
+
+
+def _describe(run: SeedRun) -> str:
+    best = run.history[run.best_epoch - 1]
+    text = (
+        f"seed {run.seed}: epoch {run.best_epoch} of {len(run.history)} is kept: "
+        f"loss {best['loss']:.3f}"
+    )
+    if best["validation_loss"] is not None:
+        text += f", {best['validation_loss']:.3f} on {run.validation:,} sequences held out"
+    for stage, (chunk, target) in enumerate(
+        zip(best["tokens_per_chunk"], run.ratio_targets, strict=True)
+    ):
+        text += f"; stage {stage}: {chunk:.2f} per chunk, held at {target:.2f}"
+    return text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq classify finetune``."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    parser.add_argument(
+        "--out", required=True, metavar="FOLDER", help=f"for {MODEL}/, {RESULTS} and {HISTORY}"
+    )
+    add_task_arguments(parser)
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=_SEEDS,
+        metavar="N",
+        help="runs, with --seed and the numbers after it; scores are means (%(default)s)",
+    )
+    add_probe_argument(parser)
+    head = parser.add_argument_group("the head")
+    head.add_argument(
+        "--pooling",
+        choices=HEAD_POOLINGS,
+        default="attention_bases",
+        help="how positions become one vector (%(default)s)",
+    )
+    head.add_argument(
+        "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
+    )
+    head.add_argument(
+        "--markers", action="store_true", help="read each sequence between begin and end tokens"
+    )
+    add_training_arguments(parser)
+    add_batch_arguments(parser, FinetuneConfig().batch_tokens)
+
+
+def add_probe_argument(parser: argparse.ArgumentParser) -> None:
+    """``--probe``: what reads the frozen vectors."""
+    parser.add_argument(
+        "--probe",
+        choices=[*PROBES, "all"],
+        default="logistic",
+        help="on the frozen vectors (%(default)s)",
+    )

@@ -1,0 +1,126 @@
+"""Frozen probes on a model's vectors, beside baselines that see no model.
+
+The model is not trained: its vectors are standardised and go to a probe, whose settings are chosen
+inside the training split. What a test scores is thus the representation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.probes import PROBES, ProbeModel
+from hnet_seq.baselines.score_rows import ScoreRow, score_row
+from hnet_seq.baselines.sequence_features import baseline_probabilities
+from hnet_seq.heads.pooling import CHUNK_POOLINGS
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.embed import BATCH_TOKENS, Strands, embed_poolings
+
+MODEL_ROWS = {
+    "chunks": "H-Net, mean over chunks",
+    "chunks_weighted": "H-Net, mean over chunks by bases",
+    "bases": "H-Net, mean over bases",
+    "last": "H-Net, last position",
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One classifier's probabilities (N, C) of the test sequences, under its name."""
+
+    name: str
+    kind: str
+    probabilities: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Every probe and baseline on the test split; the probes themselves by (pooling, kind)."""
+
+    scored: list[Scored]
+    probes: dict[tuple[str, str], ProbeModel]
+
+    def rows(
+        self, task: Task, *, clean: NDArray[np.bool_] | None = None, seed: int = 0
+    ) -> list[ScoreRow]:
+        """Scores; ``clean`` and ``seed`` as :func:`hnet_seq.baselines.score_rows.score_row`."""
+        return [
+            score_row(
+                each.name,
+                "model" if each.kind == "model" else "baseline",
+                [each.probabilities],
+                task.test.labels,
+                clean=clean,
+                seed=seed,
+            )
+            for each in self.scored
+        ]
+
+
+def classify(
+    model: HNetLanguageModel,
+    task: Task,
+    *,
+    poolings: Sequence[str],
+    probes: Sequence[str] = ("logistic",),
+    stage: int = -1,
+    strands: Strands = "none",
+    batch_tokens: int = BATCH_TOKENS,
+    device: str | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Classification:
+    """Fit probes for each pooling, and every baseline, on ``task.train``; apply to ``task.test``.
+
+    The validation split has no part in this.
+
+    Args:
+        probes: kinds of :data:`hnet_seq.baselines.probes.PROBES`.
+        poolings, stage, strands, batch_tokens, device: see :func:`hnet_seq.tasks.embed.embed`.
+        seed: of the folds that choose the settings; they keep the groups of the task together.
+    """
+    train, test = task.train, task.test
+    vectors = embed_poolings(
+        model,
+        [*train.sequences, *test.sequences],
+        poolings=poolings,
+        stage=stage,
+        strands=strands,
+        batch_tokens=batch_tokens,
+        device=device,
+        progress=progress,
+    )
+    scored: list[Scored] = []
+    fitted: dict[tuple[str, str], ProbeModel] = {}
+    num_classes = len(task.classes)
+    for pooling in poolings:
+        fit, held_out = np.split(vectors[pooling], [len(train.sequences)])
+        for kind in probes:
+            _, fit_probe, suffix = PROBES[kind]
+            probe = fit_probe(
+                fit, train.labels, num_classes=num_classes, groups=train.groups, seed=seed
+            )
+            fitted[pooling, kind] = probe
+            name = MODEL_ROWS[pooling] + suffix
+            scored.append(Scored(name, "model", probe.predict_proba(held_out)))
+    baselines = baseline_probabilities(
+        train.sequences,
+        train.labels,
+        test.sequences,
+        num_classes=num_classes,
+        both_strands=strands == "average",
+        groups=train.groups,
+        seed=seed,
+    )
+    scored += [Scored(name, "baseline", found) for name, found in baselines.items()]
+    return Classification(scored, fitted)
+
+
+def default_poolings(model: HNetLanguageModel) -> list[str]:
+    """What ``classify train`` compares, the one whose probe it keeps first."""
+    poolings = ["chunks", "bases", "last"]
+    return poolings if model.num_stages else [p for p in poolings if p not in CHUNK_POOLINGS]

@@ -1,0 +1,122 @@
+"""Labelled sequences of a file or a folder, in any of the layouts that benchmarks come in.
+
+Folders:
+
+- ``train.csv``, ``dev.csv``, ``test.csv`` (GUE, DNABERT), as TSV, gzip or Parquet too;
+- ``train-00000-of-00001.parquet``, in the folder or in its ``data/`` (Nucleotide Transformer);
+- ``train/CLASS/*.txt``, ``test/CLASS/*.txt``, one sequence a file (Genomic Benchmarks).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns, Row, Split, rows_of
+from hnet_seq.tasks.classification.labelled_table import read_table
+from modalities.errors import InputError
+from pipelines.compression import read_chunks
+
+_TABLE = re.compile(r"([a-z]+)(?:[-_.].*)?\.(csv|tsv|parquet)(?:\.gz)?", re.IGNORECASE)
+_TEXT = (".txt", ".txt.gz")
+_LAYOUTS = (
+    "expected train.csv and test.csv (or TSV, Parquet), or train/CLASS/*.txt and test/CLASS/*.txt"
+)
+
+
+def read_labelled(path: str | Path, columns: Columns | None = None) -> list[Row]:
+    """The rows of a file or folder; those of a folder have the split of their file or subfolder.
+
+    Rows of a folder stand in the order of train, validation, test, and of file names in each.
+
+    Args:
+        columns: which columns mean what; a folder of classes has the columns ``sequence``,
+            ``label`` (the subfolder) and ``id`` (the file's name without its ending).
+
+    Raises:
+        InputError: nothing that can be read as one of the layouts, or a row that is wrong.
+    """
+    path, columns = Path(path), columns or Columns()
+    if not path.is_dir():
+        return read_table(path, columns)
+    folders = _split_folders(path)
+    if folders:
+        return [
+            row for split, folder in folders for row in _class_rows(path, split, folder, columns)
+        ]
+    files = _split_files(path) or (_split_files(path / "data") if (path / "data").is_dir() else [])
+    if not files:
+        raise InputError(path, f"holds no split; {_LAYOUTS}")
+    rows = []
+    for split, file in files:
+        found = read_table(file, columns, split=split)
+        name = file.relative_to(path)
+        rows += [replace(row, place=f"{name}: {row.place}") for row in found]
+    return rows
+
+
+def _split_folders(path: Path) -> list[tuple[Split, Path]]:
+    found: dict[Split, Path] = {}
+    for folder in sorted(path.iterdir()):
+        split = SPLITS.get(folder.name.lower()) if folder.is_dir() else None
+        if split is None:
+            continue
+        if split in found:
+            raise InputError(path, f"{found[split].name} and {folder.name} are both {split}")
+        found[split] = folder
+    for split in ("train", "test") if found else ():
+        if split not in found:
+            there = ", ".join(f"{folder.name}/" for folder in found.values())
+            raise InputError(path, f"has {there} but no {split}/; {_LAYOUTS}")
+    return _in_order(found)
+
+
+def _in_order(found: dict[Split, Path]) -> list[tuple[Split, Path]]:
+    order: tuple[Split, ...] = ("train", "validation", "test")
+    return [(split, found[split]) for split in order if split in found]
+
+
+def _split_files(path: Path) -> list[tuple[Split, Path]]:
+    files: dict[Split, list[Path]] = {}
+    for file in sorted(path.iterdir()):
+        match = _TABLE.fullmatch(file.name)
+        split = SPLITS.get(match[1].lower()) if match and file.is_file() else None
+        if split is not None:
+            files.setdefault(split, []).append(file)
+    for split, members in files.items():
+        # Several parts of one Parquet split are how it is stored; a CSV beside them is a copy.
+        if len(members) > 1 and {file.suffix.lower() for file in members} != {".parquet"}:
+            names = " and ".join(file.name for file in members)
+            raise InputError(path, f"{names} are both {split}; leave one, or name a file")
+    order: tuple[Split, ...] = ("train", "validation", "test")
+    for split in ("train", "test") if files else ():
+        if split not in files:
+            raise InputError(path, f"has no {split} file; {_LAYOUTS}")
+    return [(split, file) for split in order for file in files.get(split, [])]
+
+
+def _class_rows(path: Path, split: Split, folder: Path, columns: Columns) -> Iterator[Row]:
+    classes = [c for c in sorted(folder.iterdir()) if c.is_dir() and not c.name.startswith(".")]
+    if not classes:
+        raise InputError(folder, f"holds no folder of a class; {_LAYOUTS}")
+
+    def records() -> Iterator[tuple[str, list[str]]]:
+        for members in classes:
+            files = [file for file in sorted(members.iterdir()) if file.name.endswith(_TEXT)]
+            if not files:
+                raise InputError(members, "the class is empty: no .txt file with a sequence")
+            for file in files:
+                name = file.name.removesuffix(".gz").removesuffix(".txt")
+                yield str(file.relative_to(path)), [_letters(file), members.name, name]
+
+    named = replace(columns, sequence="sequence", label="label")
+    return rows_of(path, ["sequence", "label", "id"], records(), named, split=split)
+
+
+def _letters(file: Path) -> str:
+    text = b"".join(read_chunks(file)).decode("ascii", "replace").strip()
+    if text.startswith(">"):
+        raise InputError(file, "is FASTA; expected the letters of one sequence and nothing else")
+    return text

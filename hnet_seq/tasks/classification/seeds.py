@@ -1,0 +1,181 @@
+"""One task fine-tuned with several seeds; a seed that is finished is not repeated.
+
+A seed decides the head's first weights, the order of the batches, and which sequences are held out
+to stop early by where no validation split is given. The test split is the same for all of them.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.tasks.classification.kept_results import (
+    kept_path,
+    read_kept,
+    settings_hash,
+    write_kept,
+)
+from hnet_seq.tasks.classification.task import Task
+from hnet_seq.train.finetune import FinetuneConfig, finetune
+from hnet_seq.train.predict import predict
+from pipelines.files import replaced_file
+
+PARTS, MODEL, HISTORY = "parts", "model", "finetune.jsonl"
+_SETTINGS = "settings"  # in the metadata of the kept model
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """One seed.
+
+    Attributes:
+        probabilities: (N, C) of the test sequences.
+        history: see :func:`hnet_seq.train.finetune.finetune`.
+        best_epoch: whose weights predicted, from 1.
+        validation: how many sequences it was stopped by.
+        ratio_targets: tokens per chunk that were held, per stage.
+    """
+
+    seed: int
+    probabilities: NDArray[np.floating]
+    history: list[dict[str, Any]]
+    best_epoch: int
+    validation: int
+    ratio_targets: list[float]
+
+
+def finetune_seeds(
+    model: HNetLanguageModel,
+    task: Task,
+    head: HeadConfig,
+    config: FinetuneConfig,
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    model_hash: str,
+    batch_tokens: int,
+    device: str | None = None,
+) -> list[SeedRun]:
+    """Fine-tune a copy of ``model`` for every seed, and predict the test split of the task.
+
+    Args:
+        config: ``seed`` is replaced.
+        out: gets ``model/`` of the first seed, never of the best one on the test; one line an
+            epoch in ``finetune.jsonl``; and what is finished, in ``parts/``.
+        model_hash: of the weights: finished seeds of other weights, settings or sequences do not
+            count.
+    """
+    runs: list[SeedRun] = []
+    data = {"model": model_hash, "task": task.fingerprint(), "head": head.to_dict()}
+    for place, seed in enumerate(seeds):
+        own = dataclasses.replace(config, seed=seed)
+        settings = {**data, "config": dataclasses.asdict(own)}
+        path = kept_path(out / PARTS, f"seed-{seed}", settings)
+        run = _finished(path, seed)
+        if run is not None and place == 0 and not _is_kept(out / MODEL, settings):
+            run = None
+        if run is None:
+            said = f"finetune, seed {seed} ({place + 1} of {len(seeds)})"
+            with (out / HISTORY).open("w") as stream:
+                log = _logger(stream, runs, seed)
+                run = _train(
+                    model, task, head, own, out / MODEL if place == 0 else None, settings, said,
+                    log, batch_tokens, device,
+                )  # fmt: skip
+            about = {
+                name: getattr(run, name)
+                for name in ("history", "best_epoch", "validation", "ratio_targets")
+            }
+            write_kept(path, {"probabilities": run.probabilities}, about)
+        else:
+            print(f"seed {seed} is finished: {path}", file=sys.stderr)
+        runs.append(run)
+    with replaced_file(out / HISTORY) as stream:
+        _logger(stream, runs, seeds[0])
+    return runs
+
+
+def _train(
+    model: HNetLanguageModel,
+    task: Task,
+    head: HeadConfig,
+    config: FinetuneConfig,
+    folder: Path | None,
+    settings: dict[str, Any],
+    said: str,
+    on_epoch: Callable[[dict[str, Any]], None],
+    batch_tokens: int,
+    device: str | None,
+) -> SeedRun:
+    tuned = HNetForSequenceClassification.from_causal_lm(
+        copy.deepcopy(model), head, seed=config.seed
+    )
+    tuned.metadata[_SETTINGS] = settings_hash(settings)
+
+    def names(labels: NDArray[np.int64]) -> list[str]:
+        return [task.classes[number] for number in labels]
+
+    held = task.validation
+    found = finetune(
+        tuned,
+        task.train.sequences,
+        names(task.train.labels),
+        config,
+        groups=task.train.groups,
+        validation=None if held is None else (held.sequences, names(held.labels)),
+        folder=folder,
+        on_epoch=on_epoch,
+        device=device,
+        progress=said,
+    )
+    probabilities = predict(tuned, task.test.sequences, batch_tokens=batch_tokens, device=device)
+    return SeedRun(
+        config.seed,
+        probabilities,
+        found.history,
+        found.best_epoch,
+        len(found.validation),
+        found.ratio_targets,
+    )
+
+
+def _finished(path: Path, seed: int) -> SeedRun | None:
+    kept = read_kept(path)
+    return None if kept is None else SeedRun(seed, kept[0]["probabilities"], **kept[1])
+
+
+def _is_kept(folder: Path, settings: dict[str, Any]) -> bool:
+    """Whether the model in the folder is the one that these settings give."""
+    try:
+        model = HNetForSequenceClassification.from_pretrained(folder, device="cpu")
+    except (OSError, ValueError, SafetensorError):
+        return False
+    return model.metadata.get(_SETTINGS) == settings_hash(settings)
+
+
+def _logger(
+    stream: Any, finished: Sequence[SeedRun], seed: int
+) -> Callable[[dict[str, Any]], None]:
+    """Writes the epochs of the finished seeds; returns what writes those of the next one."""
+
+    def log(record: dict[str, Any], of: int = seed) -> None:
+        stream.write(json.dumps({"seed": of, **record}) + "\n")
+        stream.flush()
+
+    for run in finished:
+        for record in run.history:
+            log(record, run.seed)
+    return log

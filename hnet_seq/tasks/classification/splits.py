@@ -1,0 +1,149 @@
+"""Which rows train, which validate and which test: as given, or drawn in whole groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.similarity_groups import similarity_groups
+from hnet_seq.tasks.classification.labelled_rows import Row
+from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
+from modalities import dna
+from modalities.errors import InputError, UsageError
+
+SplitRule = Literal["given", "random", "similarity"]
+SPLIT_RULES: tuple[SplitRule, ...] = get_args(SplitRule)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The split of N rows.
+
+    Attributes:
+        split: (N,) ``train``, ``validation`` or ``test``.
+        groups: N names of what a further split must keep together; None without groups.
+        about: how it was made, in words.
+    """
+
+    split: NDArray[np.str_]
+    groups: list[str] | None
+    about: str
+
+
+def assign(
+    path: str | Path,
+    rows: Sequence[Row],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    *,
+    rule: SplitRule | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> Assignment:
+    """Split labelled rows.
+
+    A drawn split holds about ``test_fraction`` of each class for testing. Copies of a sequence, and
+    its reverse complement, stay on one side; so does each group, and with ``similarity`` whatever
+    a chain of near duplicates connects.
+
+    Args:
+        labels: (N,) numbers of ``classes``.
+        rule: None takes the split that is given, and else draws one.
+        seed: of the draw.
+
+    Raises:
+        InputError: a split is asked for that the rows do not give or only some do; or classes,
+            rows or groups are too few for one.
+    """
+    given = np.array([row.split is not None for row in rows])
+    groups = [row.group for row in rows if row.group is not None] or None
+    if rule == "given" and not given.any():
+        raise InputError(
+            path,
+            "no row says to which split it belongs; add a column split with train, dev and test, "
+            "or leave --split given out",
+        )
+    if rule == "given" or (rule is None and given.any()):
+        if not given.all():
+            row = rows[int(np.flatnonzero(~given)[0])]
+            raise InputError(
+                path,
+                "is in no split, but other rows are; name a split in every row or in none, or draw "
+                "one with --split random",
+                where=row.place,
+            )
+        split = np.array([row.split for row in rows])
+        _check_given(path, split, labels, classes)
+        return Assignment(split, groups, "given")
+    if not 0 < test_fraction < 1:
+        raise UsageError("--test-fraction", f"is {test_fraction}; expected 0 to 1")
+    copies = [strand_key(row.tokens, dna.COMPLEMENT) for row in rows]
+    kept: list[Sequence[str | bytes | int]] = [copies]
+    about = f"random, stratified, {test_fraction:g} for testing"
+    if groups is not None:
+        kept.append(groups)
+        about = f"drawn by group, {test_fraction:g} for testing"
+    if rule == "similarity":
+        kept.append(similarity_groups([row.tokens for row in rows]).tolist())
+        about = (
+            f"drawn by {'group and ' if groups else ''}similarity, {test_fraction:g} for testing"
+        )
+    together = linked(*kept)
+    is_test = draw_groups(together, labels, test_fraction, seed)
+    _check_drawn(path, together, is_test, labels, classes, test_fraction)
+    if len(kept) > 1:
+        groups = [str(number) for number in together.tolist()]
+        about += f"; {len(set(groups)):,} groups"
+    return Assignment(np.where(is_test, "test", "train"), groups, about)
+
+
+def _check_given(
+    path: str | Path, split: NDArray[np.str_], labels: NDArray[np.int64], classes: Sequence[str]
+) -> None:
+    for name in ("train", "test"):
+        if not (split == name).any():
+            raise InputError(
+                path,
+                f"no row is in {name}; add some, or draw a split with --split random",
+                where="column split",
+            )
+    trained = set(labels[split == "train"].tolist())
+    for name in ("test", "validation"):
+        missing = sorted(set(labels[split == name].tolist()) - trained)
+        if missing:
+            raise InputError(
+                path,
+                f"no training row has the label {classes[missing[0]]!r}; remove it from {name}, or "
+                "move rows of it to train",
+                where="column split",
+            )
+
+
+def _check_drawn(
+    path: str | Path,
+    together: NDArray[np.int64],
+    is_test: NDArray[np.bool_],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+    test_fraction: float,
+) -> None:
+    sides = (labels[is_test], labels[~is_test])
+    held = np.min([np.bincount(side, minlength=len(classes)) for side in sides], 0)
+    if held.min() > 0:
+        return
+    members = np.bincount(labels, minlength=len(classes))
+    holding = [len(set(together[labels == number].tolist())) for number in range(len(classes))]
+    # Where several classes are missing, the one with the fewest groups is the reason.
+    number = min(np.flatnonzero(held == 0).tolist(), key=lambda each: holding[each])
+    raise InputError(
+        path,
+        f"{len(labels):,} rows, {members[number]:,} of them {classes[number]!r} in "
+        f"{holding[number]:,} {'group' if holding[number] == 1 else 'groups'} that must stay "
+        f"together, are too few to hold out {test_fraction:g} of every class; add rows, use "
+        "smaller groups or another --test-fraction, or give a column split",
+    )

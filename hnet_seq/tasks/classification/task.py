@@ -1,0 +1,185 @@
+"""A classification task: what to learn from, what to stop by, and what to be tested on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.audit import Examples
+from hnet_seq.tasks.classification.labelled_data import read_labelled
+from hnet_seq.tasks.classification.labelled_rows import Columns, Row
+from hnet_seq.tasks.classification.splits import Assignment, SplitRule, assign
+from hnet_seq.tasks.classification.windows import LabelledWindows, Window
+from modalities import dna
+from modalities.errors import InputError, UsageError
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to learn from, and what to be tested on.
+
+    Attributes:
+        name: what ``classification.json`` calls it.
+        classes: sorted names; class number i is ``classes[i]``, on every machine.
+        validation: given to stop training early by; None where none is given.
+        about: where the sequences come from, for ``classification.json``.
+    """
+
+    name: str
+    classes: list[str]
+    train: Examples
+    test: Examples
+    validation: Examples | None
+    about: dict[str, Any]
+
+    @property
+    def splits(self) -> dict[str, Examples]:
+        """Those that there are, by name."""
+        found = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: examples for name, examples in found.items() if examples is not None}
+
+    def fingerprint(self) -> str:
+        """sha256 over everything that a classifier can learn from or be tested on."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for name, examples in self.splits.items():
+            digest.update(f"{name} {len(examples.labels)} {examples.groups}".encode())
+            digest.update(examples.labels.tobytes())
+            for sequence in examples.sequences:
+                digest.update(f"{len(sequence)}\n".encode() + sequence.tobytes())
+        return digest.hexdigest()
+
+
+def task_from_data(
+    path: str | Path,
+    columns: Columns | None = None,
+    *,
+    rule: SplitRule | None = None,
+    test_fraction: float = 0.2,
+    limit_train: int | None = None,
+    seed: int = 0,
+) -> Task:
+    """A task from labelled sequences in any layout of ``labelled_data``.
+
+    Args:
+        columns: which columns mean what, and what a split keeps together.
+        rule, test_fraction: of the split, see :func:`hnet_seq.tasks.classification.splits.assign`.
+        limit_train: training sequences at most, in the shares of the classes.
+        seed: of every draw.
+
+    Raises:
+        InputError: a row is wrong, there is one class only, a class of the test split is not in
+            train, or a split is empty.
+    """
+    rows = read_labelled(path, columns)
+    classes = sorted({row.label for row in rows})
+    if len(classes) < 2:
+        raise InputError(
+            path,
+            f"all {len(rows)} rows have the label {classes[0]!r}; a classifier needs two classes",
+            where="column label",
+        )
+    number = {name: index for index, name in enumerate(classes)}
+    labels = np.array([number[row.label] for row in rows])
+    found = assign(path, rows, labels, classes, rule=rule, test_fraction=test_fraction, seed=seed)
+    train = np.flatnonzero(found.split == "train")
+    if limit_train is not None:
+        train = train[_limited(labels[train], classes, limit_train, seed)]
+    validation = np.flatnonzero(found.split == "validation")
+    about: dict[str, Any] = {"table": Path(path).name, "split": found.about}
+    return Task(
+        Path(path).name,
+        classes,
+        _examples(rows, labels, found, train),
+        _examples(rows, labels, found, np.flatnonzero(found.split == "test")),
+        _examples(rows, labels, found, validation) if len(validation) else None,
+        about,
+    )
+
+
+def _limited(
+    labels: NDArray[np.int64], classes: Sequence[str], limit: int, seed: int
+) -> NDArray[np.int64]:
+    """Sorted places of ``limit`` items, in the shares of their classes."""
+    if limit < 1:
+        raise UsageError("--limit-train", f"is {limit}; expected 1 or more")
+    count = len(labels)
+    order = np.random.default_rng(seed).permutation(count)
+    order = order[np.argsort(labels[order], kind="stable")]
+    steps = np.arange(count + 1) * min(limit, count) // count
+    kept = np.sort(order[np.diff(steps) > 0])
+    missing = sorted(set(labels.tolist()) - set(labels[kept].tolist()))
+    if missing:
+        raise UsageError(
+            "--limit-train", f"{limit} leaves no sequence of {classes[missing[0]]!r}; raise it"
+        )
+    return kept
+
+
+def _examples(
+    rows: Sequence[Row], labels: NDArray[np.int64], found: Assignment, members: NDArray[np.int64]
+) -> Examples:
+    picked = [rows[index] for index in members]
+    ids = [row.id for row in picked if row.id is not None]
+    groups = found.groups
+    return Examples(
+        [row.tokens for row in picked],
+        labels[members],
+        [row.place for row in picked],
+        ids if len(ids) == len(picked) else None,
+        None if groups is None else [groups[index] for index in members],
+        *(
+            np.array([getattr(row, name) for row in picked])
+            for name in ("lower_case", "unknown", "ambiguous")
+        ),
+    )
+
+
+def task_from_windows(windows: LabelledWindows, about: dict[str, Any]) -> Task:
+    """Coding against intergenic windows as a task."""
+    classes = sorted({window.label for window in windows.train})
+
+    def examples(members: list[Window]) -> Examples:
+        # Windows with unknown bases are left out, and letter case is not read.
+        nothing = np.zeros(len(members))
+        return Examples(
+            [window.tokens for window in members],
+            np.array([classes.index(window.label) for window in members]),
+            [f"{window.record}:{window.start + 1}-{window.end}" for window in members],
+            None,
+            None,
+            nothing,
+            nothing,
+            nothing,
+        )
+
+    return Task(
+        "coding against intergenic windows",
+        classes,
+        examples(windows.train),
+        examples(windows.test),
+        None,
+        {
+            **about,
+            "regions": windows.regions,
+            "windows_found": windows.found,
+            "windows_with_unknown_bases_left_out": windows.with_unknown,
+        },
+    )
+
+
+def check_known(path: str | Path, task: Task) -> None:
+    """Raise InputError for a sequence of which no base is known: nothing can be learned from it."""
+    for examples in task.splits.values():
+        for sequence, name in zip(examples.sequences, examples.names, strict=True):
+            if not (sequence < dna.UNKNOWN).any():
+                raise InputError(
+                    path,
+                    f"all {len(sequence)} bases are unknown (N or another code); remove the row",
+                    where=name,
+                )

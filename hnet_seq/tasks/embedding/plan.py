@@ -1,0 +1,148 @@
+"""How vectors are made: the options, once they fit the model, and what identifies the result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.pretrained import owned_state
+from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.tasks.embedding.layers import Layer, layer_of_level, layer_of_pooling
+from hnet_seq.tasks.embedding.spool import TEXT
+from hnet_seq.tasks.embedding.vectors import (
+    BATCH_TOKENS,
+    Strands,
+    check_batch_tokens,
+    modality_of,
+    strand_complement,
+)
+from modalities.base import Modality
+from modalities.errors import UsageError
+
+PART_TOKENS = 1 << 20  # bases read, embedded and committed at a time
+PART_BYTES = 1 << 26  # of rows of chunks and bases, at most, held at a time
+
+
+@dataclass(frozen=True)
+class EmbedOptions:
+    """How vectors are made; see :func:`hnet_seq.tasks.embedding.vectors.embed`.
+
+    Attributes:
+        level: ``sequence``, ``chunk`` or ``base``.
+        pooling: of level ``sequence``; None is ``chunks``, or ``bases`` of a layer that has a
+            vector a base.
+        label: a column of a table to keep.
+    """
+
+    level: str = "sequence"
+    pooling: str | None = None
+    layer: str | None = None
+    stage: int = -1
+    strands: Strands = "none"
+    batch_tokens: int = BATCH_TOKENS
+    cache_limit: int = CACHE_LIMIT
+    attention_window: int | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Options, once they are known to fit the model."""
+
+    options: EmbedOptions
+    layer: Layer
+    pooling: str | None
+    modality: Modality
+    columns: dict[str, str]
+
+
+def plan_embedding(model: HNetLanguageModel, options: EmbedOptions) -> Plan:
+    """What the options come to for this model.
+
+    Raises:
+        UsageError: they do not fit the model or each other.
+        InputError: the model's vocabulary is too small for its modality.
+    """
+    check_batch_tokens(options.batch_tokens)
+    modality = modality_of(model)
+    columns = {"id": TEXT} | ({"label": TEXT} if options.label else {})
+    strand_complement(modality, options.strands)
+    if options.level == "sequence":
+        pooling = options.pooling or _default_pooling(model, options)
+        layer = layer_of_pooling(model, pooling, options.stage, options.layer)
+        return Plan(options, layer, pooling, modality, columns | {"length": "<i8"})
+    if options.pooling is not None:
+        raise UsageError(
+            "--pooling", f"is for --level sequence; a {options.level} has its own vector"
+        )
+    layer = layer_of_level(model, options.level, options.stage, options.layer)
+    if options.level == "base":
+        return Plan(options, layer, None, modality, columns | {"position": "<i8"})
+    if options.strands != "none":
+        raise UsageError(
+            "--strands",
+            "is average: the reverse strand is cut into other chunks, which have no counterpart; "
+            "use none, or --level sequence or base",
+        )
+    chunk = {"stage": "<i8", "start": "<i8", "end": "<i8", "boundary_prob": "<f4"}
+    return Plan(options, layer, None, modality, columns | chunk)
+
+
+def _default_pooling(model: HNetLanguageModel, options: EmbedOptions) -> str:
+    if options.layer is None:
+        return "chunks"
+    for pooling in ("chunks", "bases"):
+        try:
+            layer_of_pooling(model, pooling, options.stage, options.layer)
+        except UsageError:
+            continue
+        return pooling
+    return "chunks"  # which then says what is wrong with the layer
+
+
+def identity_of(model: HNetLanguageModel, digest: str | None, plan: Plan) -> dict[str, Any]:
+    """What the rows depend on: a killed run goes on only with the same.
+
+    Args:
+        digest: of the sequences, see :class:`hnet_seq.tasks.sequences.inputs.SequenceSource`.
+    """
+    options = asdict(plan.options)
+    options["layer"] = plan.layer.name
+    options["stage"] = plan.layer.stage
+    options["pooling"] = plan.pooling
+    return {
+        "model": model_hash(model),
+        "modality": plan.modality.name,
+        "device": model.embeddings.weight.device.type,
+        "sequences": digest,
+        **options,
+        "part": [PART_TOKENS, PART_BYTES],
+    }
+
+
+def model_hash(model: HNetLanguageModel) -> str:
+    """sha256 over names and values of all parameters, and the configuration."""
+    digest = hashlib.sha256(json.dumps(model.config.to_dict(), sort_keys=True).encode())
+    for name, value in sorted(owned_state(model).items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def part_tokens(plan: Plan) -> int:
+    """Bases of a part."""
+    if plan.pooling:
+        return PART_TOKENS
+    # No more rows than bases, whatever the level.
+    return max(plan.options.batch_tokens, min(PART_TOKENS, PART_BYTES // (4 * plan.layer.width)))
+
+
+def described(identity: dict[str, Any], plan: Plan) -> dict[str, str]:
+    """What a file says about its vectors: what their values depend on, and nothing else."""
+    keys = ("model", "modality", "level", "layer", "stage", "pooling", "strands")
+    return {key: f"{identity[key]}" for key in keys if identity[key] is not None}

@@ -1,0 +1,222 @@
+"""Vectors of sequences as functions: hidden states of a model, pooled over its learned chunks.
+
+Poolings: ``chunks``, the mean over the inner network's output at the chunks of a stage;
+``chunks_weighted``, the same with each chunk counted by its bases; ``bases``, the mean over the
+final hidden states; ``last``, the final hidden state of the last base (docs/embedding.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import modalities
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.tasks.embedding.layers import layer_of_pooling, listening
+from hnet_seq.tasks.embedding.pooled_calls import length_batches, pooled
+from hnet_seq.train.predict import computing
+from modalities import dna
+from modalities.base import Modality, Tokens
+from modalities.errors import InputError, UsageError
+from pipelines.progress import progress_bar
+
+BATCH_TOKENS = 16384
+STRANDS = ("none", "average")
+
+Strands = Literal["none", "average"]
+
+
+def embed(
+    model: HNetLanguageModel,
+    sequences: Sequence[str | Tokens],
+    *,
+    pooling: str = "chunks",
+    stage: int = -1,
+    layer: str | None = None,
+    strands: Strands = "none",
+    batch_tokens: int = BATCH_TOKENS,
+    cache_limit: int = CACHE_LIMIT,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """One vector for each sequence, in the order given: (N, D) float32.
+
+    A vector depends on its sequence alone, up to rounding: batches are packed, nothing is padded.
+    Held at a time are the tokens of all sequences, their vectors, and the activations of one
+    batch. The model's mode and device are left as they were found.
+
+    Args:
+        sequences: letters of the model's modality, or uint8 tokens (L,); none may be empty.
+        pooling: ``chunks``, ``chunks_weighted``, ``bases`` or ``last``, see
+            :func:`hnet_seq.heads.pooling.pool`.
+        stage: whose chunks, from the outside in; -1 is the innermost.
+        layer: whose vectors, see :class:`hnet_seq.tasks.embedding.layers.Layer`; None is
+            ``inner`` for a pooling over chunks, else ``final``.
+        strands: ``none``, as given; or ``average``: the mean with the vector of the reverse
+            complement, so that a sequence and its reverse complement have one vector.
+        batch_tokens: bases of one forward call; a longer sequence goes through in pieces, with
+            the vector of the whole (a bidirectional model takes it in one call).
+        cache_limit: bytes that global attention may cache over a sequence in pieces.
+        device: where to compute; None is the model's own accelerator, else a GPU if there is one,
+            else the CPU.
+
+    Raises:
+        InputError: an empty sequence or one that is not of the modality, with its index.
+        UsageError: an unknown pooling, stage, layer or strands, two strands of a modality that has
+            one, or ``batch_tokens`` below 1.
+    """
+    vectors = embed_poolings(
+        model,
+        sequences,
+        poolings=(pooling,),
+        stage=stage,
+        layer=layer,
+        strands=strands,
+        batch_tokens=batch_tokens,
+        cache_limit=cache_limit,
+        device=device,
+        progress=progress,
+    )
+    return vectors[pooling]
+
+
+def embed_poolings(
+    model: HNetLanguageModel,
+    sequences: Sequence[str | Tokens],
+    *,
+    poolings: Sequence[str],
+    stage: int = -1,
+    layer: str | None = None,
+    strands: Strands = "none",
+    batch_tokens: int = BATCH_TOKENS,
+    cache_limit: int = CACHE_LIMIT,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> dict[str, NDArray[np.float32]]:
+    """Several poolings of the same forward calls, each (N, D); see :func:`embed`."""
+    layers = {pooling: layer_of_pooling(model, pooling, stage, layer) for pooling in poolings}
+    modality = modality_of(model)
+    complement = strand_complement(modality, strands)
+    check_batch_tokens(batch_tokens)
+    tokens = [_tokens(index, own, model, modality) for index, own in enumerate(sequences)]
+    vectors = {
+        pooling: np.empty((len(tokens), found.width), np.float32)
+        for pooling, found in layers.items()
+    }
+    heard = next(iter(layers.values())) if layer is not None and layers else None
+    if heard is not None and heard.resolution:
+        stage = heard.resolution - 1
+    lengths = np.array([len(sequence) for sequence in tokens], np.int64)
+    bar = progress_bar(
+        "embed",
+        int(lengths.sum()),
+        unit="base" if complement is not None else "token",
+        progress=progress,
+    )
+    hearing = nullcontext(lambda output: output) if heard is None else listening(model, heard)
+    with bar, computing(model, device) as where, torch.inference_mode(), hearing as placed:
+
+        def call(picked: list[Tokens]) -> list[torch.Tensor]:
+            return pooled(model, picked, poolings, stage, batch_tokens, cache_limit, where, placed)
+
+        for batch in length_batches(lengths, batch_tokens):
+            picked = [tokens[index] for index in batch]
+            found = call(picked)
+            if complement is not None:
+                other = call([complement[sequence[::-1]] for sequence in picked])
+                found = [(one + two) / 2 for one, two in zip(found, other, strict=True)]
+            for pooling, rows in zip(poolings, found, strict=True):
+                vectors[pooling][batch] = rows.cpu().numpy()
+            bar.update(int(lengths[batch].sum()))
+    return vectors
+
+
+def check_pooling(model: HNetLanguageModel, pooling: str, stage: int) -> None:
+    """Raise UsageError where the model cannot be pooled like that."""
+    layer_of_pooling(model, pooling, stage)
+
+
+def check_batch_tokens(batch_tokens: int) -> None:
+    """Raise UsageError below 1."""
+    if batch_tokens < 1:
+        raise UsageError("--batch-tokens", f"is {batch_tokens}; expected 1 or more")
+
+
+def check_modality(model: HNetLanguageModel) -> None:
+    """Raise InputError for a model that was trained on anything but DNA."""
+    modality = model.metadata.get("modality", dna.DNA.name)
+    if modality != dna.DNA.name or model.config.vocab_size < dna.DNA.vocab_size:
+        raise InputError(
+            None,
+            f"the model reads {modality} with {model.config.vocab_size} tokens; "
+            "expected one trained on DNA",
+        )
+
+
+def modality_of(model: HNetLanguageModel) -> Modality:
+    """What the model reads; DNA where its checkpoint does not say.
+
+    Raises:
+        InputError: the model's vocabulary is too small for it.
+    """
+    name = model.metadata.get("modality", dna.DNA.name)
+    modality = modalities.get(name)
+    if model.config.vocab_size < modality.vocab_size:
+        raise InputError(
+            None,
+            f"the model reads {name} with {model.config.vocab_size} tokens; expected "
+            f"{modality.vocab_size} or more",
+        )
+    return modality
+
+
+def strand_complement(modality: Modality, strands: str) -> Tokens | None:
+    """The complement of each token where both strands are averaged, else None.
+
+    Raises:
+        UsageError: there is no such choice, or the modality has one strand.
+    """
+    if strands not in STRANDS:
+        raise UsageError("--strands", f"is {strands!r}; expected none or average")
+    if strands == "none":
+        return None
+    if modality.complement_table is None:
+        raise UsageError("--strands", f"is average, but {modality.name} has one strand; use none")
+    return modality.complement_table
+
+
+def vector_width(model: HNetLanguageModel, pooling: str, stage: int) -> int:
+    """D of a pooling's vectors: a stage's chunks are as wide as the stage that made them."""
+    return layer_of_pooling(model, pooling, stage).width
+
+
+def _tokens(
+    index: int, sequence: str | Tokens, model: HNetLanguageModel, modality: Modality
+) -> Tokens:
+    where = f"sequence {index}"
+    if not len(sequence):
+        raise InputError(None, "is empty: nothing to pool over; leave it out", where=where)
+    if isinstance(sequence, str):
+        try:
+            return modality.encode(sequence)
+        except InputError as error:
+            raise InputError(None, str(error), where=where) from None
+    if sequence.dtype != np.uint8 or sequence.ndim != 1:
+        raise InputError(
+            None,
+            f"is {sequence.dtype} {sequence.shape}; expected a string or uint8 tokens (L,)",
+            where=where,
+        )
+    if int(sequence.max()) >= model.config.vocab_size:
+        raise InputError(
+            None,
+            f"holds token {sequence.max()}; the model knows 0 to {model.config.vocab_size - 1}",
+            where=where,
+        )
+    return sequence

@@ -1,0 +1,119 @@
+"""``hnet-seq score --measured``: the table of rank correlations, and what each ranking says."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.embedding.vectors import Strands, check_modality
+from hnet_seq.tasks.scoring.measured_effects import Effects, measured_effects
+from hnet_seq.tasks.scoring.measured_table import MeasuredTable, read_measured
+from hnet_seq.tasks.scoring.summary import described, shown, table, write_summary
+from modalities import dna
+from modalities.base import Tokens
+from modalities.errors import InputError, UsageError
+from pipelines.files import replaced_file
+
+FORMAT = ".tsv"
+
+
+def run(args: argparse.Namespace, out: Path | None) -> int:
+    """Score the rows of ``args.input`` and compare with ``args.measured``."""
+    if out is not None and out.suffix != FORMAT:
+        raise UsageError("--out", f"{out.name}: measured effects go into a {FORMAT}")
+    seed = 0 if args.seed is None else args.seed
+    if not 0 <= seed < 1 << 32:
+        raise UsageError("--seed", f"is {seed}; expected 0 to {(1 << 32) - 1}")
+    flanks = None if args.flanks is None else _flanks(args.flanks)
+    rows = read_measured(
+        args.input,
+        args.measured,
+        sequence=args.sequence_column or "sequence",
+        split=args.split,
+        group=args.group,
+        test_fraction=0.2 if args.test_fraction is None else args.test_fraction,
+        max_rows=args.max_rows,
+        seed=seed,
+    )
+    print(_counts(rows, args.split), file=sys.stderr)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    check_modality(model)
+    strands: Strands = args.strands or "average"
+    effects = measured_effects(
+        model,
+        rows,
+        flanks=flanks,
+        strands=strands,
+        seed=seed,
+        batch_tokens=args.batch_tokens,
+        progress=True,
+    )
+    print(_told(effects, seed))
+    if out is not None:
+        _write(out, rows, effects)
+        n_test = int(rows.is_test.sum())
+        content: dict[str, Any] = {
+            "kind": "measured",
+            **described(args, strands),
+            "measured": args.measured,
+            "split": args.split or "random",
+            "group": args.group,
+            "flanks": None if args.flanks is None else [len(side) for side in args.flanks],
+            "n_train": len(rows.values) - n_test,
+            "n_test": n_test,
+            "shared_with_train": rows.shared,
+            "max_rows": args.max_rows,
+            "seed": seed,
+            "rows": effects.rows,
+        }
+        write_summary(out, content)
+    return 0
+
+
+def _flanks(letters: list[str]) -> tuple[Tokens, Tokens]:
+    sides = []
+    for side in letters:
+        try:
+            sides.append(dna.encode(side))
+        except InputError as error:
+            raise UsageError("--flanks", f"{side!r}: {error}") from None
+    return sides[0], sides[1]
+
+
+def _counts(rows: MeasuredTable, split: str | None) -> str:
+    test = int(rows.is_test.sum())
+    how = f"by column {split}" if split else "at random, copies of a sequence on one side"
+    leak = (
+        f"; {rows.shared:,} test rows have a copy or their group in training" if rows.shared else ""
+    )
+    return f"{len(rows.values) - test:,} training and {test:,} test rows ({how}){leak}"
+
+
+def _told(effects: Effects, seed: int) -> str:
+    lines = [("", "kind", "fitted", "Spearman", "95% interval")]
+    for row in effects.rows:
+        found = row["spearman"]
+        interval = f"{shown(found['low'])} to {shown(found['high'])}"
+        lines.append(
+            (
+                row["name"],
+                row["kind"],
+                "yes" if row["fitted"] else "no",
+                shown(found["rho"]),
+                interval if found["low"] is not None else "-",
+            )
+        )
+    n = effects.rows[0]["spearman"]["n"]
+    return f"{table(lines)}\nn {n:,} test rows, bootstrap over rows, seed {seed}"
+
+
+def _write(out: Path, rows: MeasuredTable, effects: Effects) -> None:
+    with replaced_file(out) as file:
+        file.write("\t".join(("line", "measured", *effects.predictions)) + "\n")
+        columns = (rows.lines[rows.is_test], rows.values[rows.is_test])
+        for line, value, *said in zip(*columns, *effects.predictions.values(), strict=True):
+            numbers = "\t".join(f"{number:.6f}" for number in said)
+            file.write(f"{line}\t{value:.6g}\t{numbers}\n")

@@ -1,0 +1,228 @@
+"""Every single-base change of a stretch, each scored in the same context window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.embedding.vectors import Strands
+from hnet_seq.tasks.scoring.sequences import (
+    BATCH_TOKENS,
+    base_log_likelihoods,
+    check_scoring,
+    scoring,
+)
+from hnet_seq.tasks.scoring.variant_windows import WINDOW, check_window
+from modalities import dna
+from modalities.base import Tokens
+from modalities.errors import InputError, UsageError
+from pipelines.genome import Genome
+from pipelines.progress import progress_bar
+from pipelines.regions import parse_region
+
+_PART_TOKENS = 1 << 20  # bases of mutants held at a time
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Where the changes are made: 0-based bounds in a record, and the context around them.
+
+    Attributes:
+        context: (W,) tokens of the record from ``context_start`` on.
+    """
+
+    name: str
+    start: int
+    end: int
+    context_start: int
+    context: Tokens
+
+    @property
+    def reference(self) -> Tokens:
+        """(L,) the bases that are changed."""
+        first = self.start - self.context_start
+        return self.context[first : first + self.end - self.start]
+
+
+def find_stretch(genome: Genome, region: str, window: int = WINDOW) -> Stretch:
+    """``NAME:START-END`` in the middle of ``window`` bases; a longer stretch is its own context.
+
+    At the ends of a record the window moves inwards, and a shorter record goes in whole.
+
+    Raises:
+        UsageError: no region, or no window.
+        InputError: no such record, or bases beyond it.
+    """
+    check_window(window)
+    try:
+        name, start, end = parse_region(region, genome.lengths, genome.path)
+    except InputError as error:
+        raise type(error)(None, str(error).replace("--region", "--mutagenesis")) from None
+    record = genome.lengths[name]
+    length = min(max(window, end - start), record)
+    first = min(max(0, (start + end) // 2 - length // 2), record - length)
+    return Stretch(name, start, end, first, genome.fetch(name, first, first + length))
+
+
+def saturation_mutagenesis(
+    model: HNetForCausalLM,
+    tokens: str | Tokens,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    strands: Strands = "average",
+    batch_tokens: int = BATCH_TOKENS,
+    progress: bool = False,
+) -> NDArray[np.float64]:
+    """(L, 4) log-likelihood of the sequence with A, C, G or T there less that without, nats.
+
+    0 at the letter that stands there; NaN where that is unknown. The 3 L sequences of W bases go
+    through the model whole, on each strand; the sequence itself does once.
+
+    Args:
+        tokens: the context, (W,) uint8 or letters.
+        start, end: 0-based bounds of what is changed; all of it by default.
+        strands: ``average``, the mean of both strands; ``none``, as given.
+        batch_tokens: bases of one forward call.
+        progress: show a bar.
+
+    Raises:
+        UsageError: bounds outside the context, unknown strands, or ``batch_tokens`` below 1.
+        InputError: a model of something else, or letters that are not DNA.
+    """
+    by_strand = mutagenesis_by_strand(
+        model,
+        tokens,
+        start=start,
+        end=end,
+        strands=strands,
+        batch_tokens=batch_tokens,
+        progress=progress,
+    )
+    found: NDArray[np.float64] = by_strand.mean(0)
+    return found
+
+
+def mutagenesis_by_strand(
+    model: HNetForCausalLM,
+    tokens: str | Tokens,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    strands: Strands = "average",
+    batch_tokens: int = BATCH_TOKENS,
+    progress: bool = False,
+) -> NDArray[np.float64]:
+    """(1 or 2, L, 4): the forward strand, then the reverse; see :func:`saturation_mutagenesis`."""
+    check_scoring(model, strands, batch_tokens)
+    context = dna.encode(tokens) if isinstance(tokens, str) else tokens
+    end = len(context) if end is None else end
+    if not 0 <= start < end <= len(context):
+        raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(context)}")
+    both = strands == "average"
+    changes = [
+        (place, letter)
+        for place in range(start, end)
+        for letter in dna.BASES
+        if context[place] in dna.BASES and letter != context[place]
+    ]
+    bar = progress_bar("mutagenesis", len(changes) * (1 + both), unit="sequence", progress=progress)
+    found = np.full((1 + both, end - start, 4), math.nan)
+    with bar, scoring(model):
+        for strand in range(1 + both):
+            own = dna.reverse_complement(context) if strand else context
+            (reference,) = base_log_likelihoods(model, [own], batch_tokens=batch_tokens)
+            step = max(1, _PART_TOKENS // len(context))
+            for first in range(0, len(changes), step):
+                part = changes[first : first + step]
+                mutants = [_changed(own, *_on_strand(change, len(own), strand)) for change in part]
+                values = base_log_likelihoods(model, mutants, batch_tokens=batch_tokens)
+                for change, value in zip(part, values, strict=True):
+                    place, _ = _on_strand(change, len(own), strand)
+                    # What lies before the change has the same probability in both.
+                    found[strand, change[0] - start, change[1]] = value[place:].sum(
+                        dtype=np.float64
+                    ) - reference[place:].sum(dtype=np.float64)
+                bar.update(len(part))
+    _fill_reference(found, context[start:end])
+    return found
+
+
+def markov_mutagenesis(
+    markov: MarkovModel, stretch: Stretch, *, strands: Strands
+) -> NDArray[np.float64]:
+    """(L, 4) the same differences of a Markov model counted without the context."""
+    context, first = stretch.context, stretch.start - stretch.context_start
+    length = stretch.end - stretch.start
+    found = np.full((1 + (strands == "average"), length, 4), math.nan)
+    with markov.without(context):
+        for strand in range(len(found)):
+            own = dna.reverse_complement(context) if strand else context
+            for index in range(length):
+                if context[first + index] not in dna.BASES:
+                    continue
+                for letter in dna.BASES:
+                    place, changed = _on_strand((first + index, letter), len(own), strand)
+                    # Only the words that hold the change differ.
+                    begin = max(0, place - markov.order)
+                    near = slice(begin, place + markov.order + 1)
+                    mutant = _changed(own, place, changed)
+                    values = [markov.log_likelihoods(x[near]) for x in (mutant, own)]
+                    begin = place - begin
+                    found[strand, index, letter] = float(
+                        values[0][begin:].sum() - values[1][begin:].sum()
+                    )
+    _fill_reference(found, stretch.reference)
+    mean: NDArray[np.float64] = found.mean(0)
+    return mean
+
+
+def _on_strand(change: tuple[int, int], length: int, strand: int) -> tuple[int, int]:
+    place, letter = change
+    return (length - 1 - place, 3 - letter) if strand else (place, letter)
+
+
+def _changed(tokens: Tokens, place: int, letter: int) -> Tokens:
+    mutant = tokens.copy()
+    mutant[place] = letter
+    return mutant
+
+
+def _fill_reference(found: NDArray[np.float64], reference: Tokens) -> None:
+    for index, letter in enumerate(reference.tolist()):
+        if letter in dna.BASES:
+            found[:, index, letter] = 0.0
+
+
+def mutagenesis_json(
+    stretch: Stretch,
+    llr: NDArray[np.float64],
+    markov_llr: NDArray[np.float64],
+    about: dict[str, Any],
+    genome: str | Path,
+) -> dict[str, Any]:
+    """What ``mutagenesis.json`` holds; positions are 1-based and inclusive."""
+    return {
+        "kind": "mutagenesis",
+        **about,
+        "genome": Path(genome).name,
+        "name": stretch.name,
+        "start": stretch.start + 1,
+        "end": stretch.end,
+        "context_start": stretch.context_start + 1,
+        "context_end": stretch.context_start + len(stretch.context),
+        "reference": dna.decode(stretch.reference),
+        "llr": _rows(llr),
+        "markov_llr": _rows(markov_llr),
+    }
+
+
+def _rows(matrix: NDArray[np.float64]) -> list[list[float | None]]:
+    return [[None if math.isnan(x) else round(x, 6) for x in row] for row in matrix.tolist()]

@@ -1,0 +1,158 @@
+"""``hnet-seq score --mutagenesis``: table, summary and drawings of one stretch."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.report.heat_map import standalone
+from hnet_seq.tasks.embedding.vectors import Strands
+from hnet_seq.tasks.scoring.mutagenesis import (
+    find_stretch,
+    markov_mutagenesis,
+    mutagenesis_by_strand,
+    mutagenesis_json,
+)
+from modalities import dna
+from modalities.errors import UsageError
+from pipelines.files import replaced_file, replaced_path
+from pipelines.genome import Genome
+
+FORMATS = (".tsv", ".parquet")
+HEADER = ("chrom", "pos", "ref", "alt", "llr", "llr_forward", "llr_reverse", "markov_llr")
+
+
+def check_out(out: Path) -> None:
+    """Raise UsageError for a table of no known format."""
+    if out.suffix not in FORMATS:
+        raise UsageError(
+            "--out", f"{out.name} has no known format; end it in {' or '.join(FORMATS)}"
+        )
+
+
+def run(
+    model: HNetForCausalLM,
+    genome: Genome,
+    markov: MarkovModel,
+    region: str,
+    *,
+    window: int,
+    strands: Strands,
+    batch_tokens: int,
+    about: dict[str, Any],
+    out: Path | None,
+) -> None:
+    """Score the region; a table to ``out`` with JSON, SVG and HTML beside it, or to stdout."""
+    stretch = find_stretch(genome, region, window)
+    length, context = stretch.end - stretch.start, len(stretch.context)
+    passes = 1 + (strands == "average")
+    print(
+        f"{3 * length:,} changes of {stretch.name}:{stretch.start + 1:,}-{stretch.end:,} in "
+        f"{context:,} bases: {3 * length * context * passes:,} bases through the model",
+        file=sys.stderr,
+    )
+    by_strand = mutagenesis_by_strand(
+        model,
+        stretch.context,
+        start=stretch.start - stretch.context_start,
+        end=stretch.end - stretch.context_start,
+        strands=strands,
+        batch_tokens=batch_tokens,
+        progress=True,
+    )
+    of_markov = markov_mutagenesis(markov, stretch, strands=strands)
+    rows = _rows(stretch.name, stretch.start, stretch.reference, by_strand, of_markov)
+    if out is None:
+        _write_tsv(sys.stdout, rows)
+        return
+    content = mutagenesis_json(stretch, by_strand.mean(0), of_markov, about, genome.path)
+    if out.suffix == ".tsv":
+        with replaced_file(out) as file:
+            _write_tsv(file, rows)
+    else:
+        with replaced_path(out) as temporary:
+            pq.write_table(pa.Table.from_pylist(rows), temporary)
+    with replaced_file(out.with_suffix(".json")) as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+    title = f"{stretch.name}:{stretch.start + 1:,}-{stretch.end:,}"
+    drawn = standalone(
+        content["reference"],
+        content["llr"],
+        stretch.start + 1,
+        description=f"Effects of every single-base change of {title}",
+    )
+    with replaced_file(out.with_suffix(".svg")) as file:
+        file.write(drawn)
+    with replaced_file(out.with_suffix(".html")) as file:
+        file.write(_page(title, drawn))
+
+
+def _rows(
+    name: str,
+    start: int,
+    reference: dna.Tokens,
+    by_strand: NDArray[np.float64],
+    of_markov: NDArray[np.float64],
+) -> list[dict[str, Any]]:
+    letters = dna.decode(reference)
+    rows = []
+    for index, own in enumerate(letters):
+        for letter in dna.BASES:
+            if letter == reference[index]:
+                continue
+            strands = by_strand[:, index, letter].tolist()
+            values = (
+                float(np.mean(strands)),
+                strands[0],
+                strands[1] if len(strands) > 1 else math.nan,
+                float(of_markov[index, letter]),
+            )
+            numbers = [None if math.isnan(value) else value for value in values]
+            cells = (name, start + index + 1, own, dna.VOCABULARY[letter], *numbers)
+            rows.append(dict(zip(HEADER, cells, strict=True)))
+    return rows
+
+
+def _write_tsv(file: TextIO, rows: list[dict[str, Any]]) -> None:
+    file.write("\t".join(HEADER) + "\n")
+    for row in rows:
+        shown = (
+            "" if value is None else f"{value:.6f}" if isinstance(value, float) else f"{value}"
+            for value in row.values()
+        )
+        file.write("\t".join(shown) + "\n")
+
+
+def _page(title: str, drawn: str) -> str:
+    from hnet_seq.report.html import Markup, element
+
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"Mutagenesis of {title}"),
+    )
+    body = element(
+        "body",
+        element("h1", f"Every single-base change of {title}"),
+        element(
+            "p",
+            "Log-likelihood with the change less that without, nats: orange less likely, blue more "
+            "likely. A dot is the letter that stands there; point at a cell for its number.",
+        ),
+        Markup(drawn),
+        style="font-family:system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem",
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"

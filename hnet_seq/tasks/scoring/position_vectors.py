@@ -1,0 +1,88 @@
+"""Hidden states of every position of sequences of one length, in few numbers each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.streaming import stream
+from hnet_seq.tasks.embedding.vectors import Strands
+from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, scoring
+from modalities import dna
+from modalities.base import Tokens
+
+COMPONENTS = 16
+_BASIS_ROWS = 1000  # sequences that the components are of
+_PART = 256  # sequences whose full states are held at a time
+
+
+def position_vectors(
+    model: HNetForCausalLM,
+    sequences: Sequence[Tokens],
+    train: NDArray[np.bool_],
+    *,
+    inside: slice,
+    strands: Strands = "average",
+    components: int = COMPONENTS,
+    batch_tokens: int = BATCH_TOKENS,
+) -> NDArray[np.float32]:
+    """(N, P K) the final hidden state at each of P positions, in its K principal components.
+
+    A mean over positions forgets where a letter stands; this does not. Components are of the
+    states of training rows, all positions together, so that K is the same everywhere. With
+    ``average`` a base has the mean of its two states: each has seen one side of it.
+
+    Args:
+        sequences: all of one length L.
+        train: (N,) rows that may decide the components.
+        inside: the positions that are kept, such as those between flanks.
+    """
+    chosen = [sequences[index] for index in np.flatnonzero(train)[:_BASIS_ROWS]]
+    with scoring(model):
+        states = [
+            state.reshape(-1, state.shape[-1])
+            for state in _states(model, chosen, inside, strands, batch_tokens)
+        ]
+        stacked = np.concatenate(states).astype(np.float64)
+        mean = stacked.mean(0)
+        _, vectors = np.linalg.eigh(np.cov(stacked, rowvar=False))
+        basis = vectors[:, ::-1][:, :components]
+        parts = [
+            ((state - mean) @ basis).reshape(len(state), -1).astype(np.float32)
+            for state in _states(model, sequences, inside, strands, batch_tokens)
+        ]
+    return np.concatenate(parts)
+
+
+def _states(
+    model: HNetForCausalLM,
+    sequences: Sequence[Tokens],
+    inside: slice,
+    strands: Strands,
+    batch_tokens: int,
+) -> Iterator[NDArray[np.float32]]:
+    """(n, P, D) a part at a time."""
+    for first in range(0, len(sequences), _PART):
+        part = sequences[first : first + _PART]
+        found = _of_strand(model, part, batch_tokens)
+        if strands == "average":
+            other = [dna.reverse_complement(tokens) for tokens in part]
+            found = (found + _of_strand(model, other, batch_tokens)[:, ::-1]) / np.float32(2)
+        yield found[:, inside]
+
+
+def _of_strand(
+    model: HNetForCausalLM, sequences: Sequence[Tokens], batch_tokens: int
+) -> NDArray[np.float32]:
+    """(n, L, D); sequences of one length, whole or in pieces, come back in their order."""
+    with torch.inference_mode():
+        calls = [
+            call.output.hidden.float().cpu().numpy()
+            for call in stream(model, enumerate(sequences), batch_tokens)
+        ]
+    hidden = np.concatenate(calls)
+    return hidden.reshape(len(sequences), -1, hidden.shape[-1])

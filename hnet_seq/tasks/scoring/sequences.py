@@ -1,0 +1,220 @@
+"""Log-likelihood of sequences of any length under a causal model, in calls of bounded size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
+from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
+from hnet_seq.tasks.sequences.parts import Named, in_parts
+from modalities import dna
+from modalities.base import Tokens
+from modalities.errors import InputError, UsageError
+
+BATCH_TOKENS = 8192
+_PART_TOKENS = 1 << 22  # bases held at a time, but for a longer sequence
+
+
+@dataclass(frozen=True)
+class Score:
+    """One sequence's score.
+
+    Attributes:
+        bases: its length.
+        scored: bases that were predicted: known ones that have a predecessor.
+        log_likelihood: the sum of their log-probabilities, nats; of two strands the mean.
+        composition_bits: per scored base, of the sequence's own letter frequencies.
+    """
+
+    name: str
+    bases: int
+    scored: int
+    log_likelihood: float
+    composition_bits: float
+
+    @property
+    def bits_per_base(self) -> float:
+        """NaN where nothing was scored."""
+        return -self.log_likelihood / math.log(2) / self.scored if self.scored else math.nan
+
+
+def score(
+    model: HNetForCausalLM,
+    sequences: Iterable[Named],
+    *,
+    strands: Strands = "none",
+    batch_tokens: int = BATCH_TOKENS,
+    cache_limit: int = CACHE_LIMIT,
+) -> Iterator[Score]:
+    """Score named DNA sequences in their order, on the model's device.
+
+    A score depends on its sequence alone. Sequences longer than a call go through in pieces, with
+    the score of the whole. The model's mode is left as it was found.
+
+    Args:
+        sequences: names and uint8 tokens (L,); none empty.
+        strands: ``none``, as given; or ``average``, with the reverse complement.
+        batch_tokens: bases of one forward call.
+        cache_limit: bytes that global attention may cache over a long sequence.
+
+    Raises:
+        UsageError: unknown ``strands``, or ``batch_tokens`` below 1.
+        InputError: a model of something else, or a sequence over ``cache_limit``.
+    """
+    check_scoring(model, strands, batch_tokens)
+    return _score(model, sequences, strands, batch_tokens, cache_limit)
+
+
+def check_scoring(model: HNetForCausalLM, strands: str, batch_tokens: int) -> None:
+    """Raise UsageError or InputError where nothing could be scored like that."""
+    if strands not in STRANDS:
+        raise UsageError("--strands", f"is {strands!r}; expected none or average")
+    if batch_tokens < 1:
+        raise UsageError("--batch-tokens", f"is {batch_tokens}; expected 1 or more")
+    check_modality(model)
+
+
+@contextmanager
+def scoring(model: HNetForCausalLM) -> Iterator[None]:
+    """Evaluation mode inside the block; a sequence that is too long becomes an InputError."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    except CacheLimitError as error:
+        raise InputError(
+            None, f"{error} (--attention-window, --cache-limit)", where=f"sequence {error.key}"
+        ) from None
+    finally:
+        model.train(was_training)
+
+
+def _score(
+    model: HNetForCausalLM,
+    sequences: Iterable[Named],
+    strands: Strands,
+    batch_tokens: int,
+    cache_limit: int,
+) -> Iterator[Score]:
+    with scoring(model):
+        for part in in_parts(sequences, _PART_TOKENS):
+            names, tokens = [name for name, _ in part], [own for _, own in part]
+            sums = _sums(model, names, tokens, batch_tokens, cache_limit)
+            counts = [_scored(own) for own in tokens]
+            if strands == "average":
+                reverse = [dna.reverse_complement(own) for own in tokens]
+                other = _sums(model, names, reverse, batch_tokens, cache_limit)
+                # The strands leave out different bases, the first of each: means are averaged.
+                other_counts = [_scored(own) for own in reverse]
+                sums = [
+                    (one + two * n / max(m, 1)) / 2
+                    for one, two, n, m in zip(sums, other, counts, other_counts, strict=True)
+                ]
+            for name, own, total, count in zip(names, tokens, sums, counts, strict=True):
+                yield Score(name, len(own), count, total, _composition_bits(own))
+
+
+def base_log_likelihoods(
+    model: HNetForCausalLM,
+    sequences: Sequence[Tokens],
+    *,
+    batch_tokens: int = BATCH_TOKENS,
+    names: Sequence[str] | None = None,
+) -> list[NDArray[np.float32]]:
+    """The log-probability of each base given those before it, nats: (L,) for each sequence.
+
+    Zero where there is none: at the first base, and at unknown ones. The caller sees to the
+    model's mode (:func:`scoring`).
+    """
+    found = [np.zeros(len(tokens), np.float32) for tokens in sequences]
+    named = list(names) if names is not None else [f"{index}" for index in range(len(sequences))]
+    for index, start, values in _pieces(model, named, sequences, batch_tokens, CACHE_LIMIT):
+        # The last value of a sequence would be of the base after its end.
+        place = found[index][start + 1 : start + 1 + len(values)]
+        place[:] = values[: len(place)]
+    return found
+
+
+def _known(tokens: Tokens) -> Tokens:
+    return tokens[np.isin(tokens, dna.DNA.scored_tokens)]
+
+
+def _scored(tokens: Tokens) -> int:
+    return len(_known(tokens[1:]))
+
+
+def _composition_bits(tokens: Tokens) -> float:
+    """Entropy of the letters that are scored, bits."""
+    counts = np.bincount(_known(tokens[1:])).astype(float)
+    shares = counts[counts > 0] / max(counts.sum(), 1)
+    return float(-(shares * np.log2(shares)).sum()) if counts.sum() else math.nan
+
+
+def _sums(
+    model: HNetForCausalLM,
+    names: Sequence[str],
+    sequences: Sequence[Tokens],
+    batch_tokens: int,
+    cache_limit: int,
+) -> list[float]:
+    totals = [0.0] * len(sequences)
+    for index, _, values in _pieces(model, names, sequences, batch_tokens, cache_limit):
+        totals[index] += float(values.sum(dtype=np.float64))
+    return totals
+
+
+@dataclass(frozen=True)
+class _Place:
+    name: str
+    index: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _pieces(
+    model: HNetForCausalLM,
+    names: Sequence[str],
+    sequences: Sequence[Tokens],
+    batch_tokens: int,
+    cache_limit: int,
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Index of a sequence, a place in it, and the log-probabilities of the bases after these."""
+    # Names may repeat; the places do not. The name is what an error shows.
+    keys = [_Place(name, index) for index, name in enumerate(names)]
+    with torch.inference_mode():
+        for call in stream(
+            model, zip(keys, sequences, strict=True), batch_tokens, cache_limit=cache_limit
+        ):
+            values = _log_probabilities(call, model, sequences)
+            first = 0
+            for piece in call.pieces:
+                after = first + piece.end - piece.start
+                yield piece.key.index, piece.start, values[first:after]
+                first = after
+
+
+def _log_probabilities(
+    call: Call[_Place], model: HNetForCausalLM, sequences: Sequence[Tokens]
+) -> NDArray[np.float32]:
+    targets = np.full(call.packing.total, -100, np.int64)
+    first = 0
+    for piece in call.pieces:
+        following = sequences[piece.key.index][piece.start + 1 : piece.end + 1].astype(np.int64)
+        known = np.isin(following, dna.DNA.scored_tokens)
+        targets[first : first + len(following)] = np.where(known, following, -100)
+        first += piece.end - piece.start
+    logits = model.lm_head(call.output.hidden).float()
+    goals = torch.from_numpy(targets).to(logits.device)
+    losses = F.cross_entropy(logits, goals, ignore_index=-100, reduction="none")
+    found: NDArray[np.float32] = -losses.cpu().numpy()
+    return found

@@ -1,0 +1,137 @@
+"""The JSON beside a file of scores: what was scored, with which model, and what came out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hnet_seq.baselines.spearman import spearman
+from hnet_seq.tasks.classification.probe_file import weights_hash
+from hnet_seq.tasks.scoring.variant_scores import VariantScore
+from hnet_seq.tasks.scoring.variant_windows import KINDS
+from pipelines.files import replaced_file
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BASELINES = ("edits", "length_change", "gc_change", "transition", "markov_llr")
+_POINTS = 400  # pairs of strands that are drawn
+
+
+def described(args: argparse.Namespace, strands: str) -> dict[str, Any]:
+    """Model, input and options, as every kind of scores keeps them."""
+    return {
+        "checkpoint": f"{args.checkpoint}",
+        "weights": weights_hash(args.checkpoint),
+        "input": None if args.input is None else Path(args.input).name,
+        "genome": None if args.genome is None else Path(args.genome).name,
+        "strands": strands,
+    }
+
+
+def summary_path(out: Path) -> Path:
+    """``scores.tsv`` and ``scores.vcf.gz`` to ``scores.json`` beside them."""
+    name = out.name.removesuffix(".gz")
+    return out.with_name(Path(name).with_suffix(".json").name)
+
+
+def write_summary(out: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` beside ``out``: whole or not at all."""
+    with replaced_file(summary_path(out)) as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+
+
+class VariantSummary:
+    """Takes scores as they are written, and keeps their numbers."""
+
+    def __init__(self) -> None:
+        self._kinds: list[str] = []
+        self._skipped: Counter[str] = Counter()
+        self._values: dict[str, list[float]] = {
+            name: [] for name in ("llr", "llr_forward", "llr_reverse", *BASELINES)
+        }
+
+    def add(self, score: VariantScore) -> None:
+        """One more."""
+        if score.skipped:
+            self._skipped[score.skipped] += 1
+            return
+        self._kinds.append(score.kind)
+        for name, values in self._values.items():
+            values.append(getattr(score, name))
+
+    @property
+    def scored(self) -> int:
+        """Alleles that have a score."""
+        return len(self._kinds)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Alleles without one, by reason."""
+        return dict(sorted(self._skipped.items()))
+
+    def content(self) -> dict[str, Any]:
+        """Counts, distribution by kind, agreement of strands, correlation with the baselines."""
+        values = {name: np.array(column) for name, column in self._values.items()}
+        kinds = np.array(self._kinds)
+        return {
+            "alleles": self.scored + sum(self._skipped.values()),
+            "scored": self.scored,
+            "skipped": self.skipped,
+            "by_kind": [
+                _distribution(kind, values["llr"][kinds == kind])
+                for kind in KINDS
+                if (kinds == kind).any()
+            ],
+            "strand_agreement": _agreement(values["llr_forward"], values["llr_reverse"]),
+            "baselines": [
+                {"name": name, **_correlation(values[name], values["llr"])} for name in BASELINES
+            ],
+        }
+
+
+def _distribution(kind: str, values: np.ndarray) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "count": len(values),
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
+        "quantiles": np.quantile(values, QUANTILES).tolist(),
+    }
+
+
+def _agreement(forward: np.ndarray, reverse: np.ndarray) -> dict[str, Any] | None:
+    if not len(forward) or np.isnan(reverse).all():
+        return None
+    chosen = np.linspace(0, len(forward) - 1, min(_POINTS, len(forward))).round().astype(int)
+    points = np.stack([forward[chosen], reverse[chosen]], 1).round(4).tolist()
+    return {**_correlation(forward, reverse), "points": points}
+
+
+def _correlation(one: np.ndarray, two: np.ndarray) -> dict[str, Any]:
+    known = ~np.isnan(one) & ~np.isnan(two)
+    found = spearman(one[known], two[known], resamples=0)
+    return {"rho": found["rho"], "n": found["n"]}
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Lines of text in columns; the first is set flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def shown(value: float | None, digits: int = 3) -> str:
+    """A number, or a dash for none."""
+    return "-" if value is None or math.isnan(value) else f"{value:+.{digits}f}"

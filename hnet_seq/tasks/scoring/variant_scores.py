@@ -1,0 +1,230 @@
+"""Effects of variants: the log-likelihood of a window with the variant less that without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.embedding.vectors import Strands
+from hnet_seq.tasks.scoring.sequences import (
+    BATCH_TOKENS,
+    base_log_likelihoods,
+    check_scoring,
+    scoring,
+)
+from hnet_seq.tasks.scoring.variant_windows import (
+    WINDOW,
+    Placed,
+    check_window,
+    place,
+    windows,
+)
+from modalities import dna
+from modalities.base import Tokens
+from modalities.errors import UsageError
+from pipelines.genome import Genome
+from pipelines.variants import Variant, read_variants
+
+ON_MISMATCH = ("error", "skip")
+_PART_TOKENS = 1 << 20  # bases of windows held at a time
+_ROW_COST = 64  # bases: bounds a part of many skipped rows
+
+
+@dataclass(frozen=True)
+class VariantScore:
+    """One allele's score; numbers are NaN where it has none.
+
+    Attributes:
+        kind: SNV, MNV, insertion, deletion or indel, after trimming; empty where it is skipped.
+        skipped: why it has no score, one of ``variant_windows.REASONS``; empty where it has one.
+        llr: log-likelihood of the window with the variant less that without it, nats; negative
+            where the model finds the variant less likely. The mean over strands if both were asked.
+        llr_forward, llr_reverse: of each strand; ``llr_reverse`` is NaN where one was asked.
+        unknown: bases of the two windows that are not known, which have no likelihood.
+        edits: bases that differ, or of the longer allele where the lengths do.
+        length_change: bases gained, negative for lost.
+        gc_change: G and C gained by the alleles, negative for lost.
+        transition: 1 for A<->G and C<->T, 0 for other SNVs, NaN for other kinds.
+        markov_llr: as ``llr``, of the order-k Markov model.
+    """
+
+    variant: Variant
+    kind: str
+    skipped: str
+    llr: float = math.nan
+    llr_forward: float = math.nan
+    llr_reverse: float = math.nan
+    unknown: float = math.nan
+    edits: float = math.nan
+    length_change: float = math.nan
+    gc_change: float = math.nan
+    transition: float = math.nan
+    markov_llr: float = math.nan
+
+
+def score_variants(
+    model: HNetForCausalLM,
+    genome: Genome | str | Path,
+    variants: Iterable[Variant] | str | Path,
+    *,
+    window: int = WINDOW,
+    strands: Strands = "average",
+    on_mismatch: str = "error",
+    markov: MarkovModel | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+) -> Iterator[VariantScore]:
+    """Score variants in their order, on the model's device.
+
+    A score depends on its variant, the genome and ``window`` alone, up to rounding; see
+    :func:`hnet_seq.tasks.scoring.variant_windows.place` for the windows. Reference windows that
+    variants of a part (a million bases) share are computed once. Bases before the first one that
+    differs have the same probability in both windows and are left out of the difference.
+
+    Args:
+        genome: FASTA, or an open one.
+        variants: a VCF, CSV, TSV or Parquet file, or variants.
+        window: bases of each window.
+        strands: ``average``, the mean of both strands; ``none``, the forward strand alone.
+        on_mismatch: ``error`` or ``skip``, for a reference allele that the genome does not have.
+        markov: what ``markov_llr`` is of; the reference window is left out of its counts.
+        batch_tokens: bases of one forward call.
+
+    Raises:
+        UsageError: an option that cannot be meant.
+        InputError: a model of something else; a variant that is none, or does not fit the genome.
+    """
+    check_scoring(model, strands, batch_tokens)
+    if on_mismatch not in ON_MISMATCH:
+        raise UsageError("--on-mismatch", f"is {on_mismatch!r}; expected error or skip")
+    check_window(window)
+    opened = genome if isinstance(genome, Genome) else Genome(genome)
+    rows = read_variants(variants) if isinstance(variants, str | Path) else variants
+    placed = (
+        (row, place(opened, row, window=window, skip_mismatches=on_mismatch == "skip"))
+        for row in rows
+    )
+    return _score(model, opened, placed, strands, markov, batch_tokens)
+
+
+def _score(
+    model: HNetForCausalLM,
+    genome: Genome,
+    rows: Iterable[tuple[Variant, Placed | str]],
+    strands: Strands,
+    markov: MarkovModel | None,
+    batch_tokens: int,
+) -> Iterator[VariantScore]:
+    part: list[tuple[Variant, Placed | str]] = []
+    held = 0
+    for row in rows:
+        part.append(row)
+        held += 2 * row[1].length if isinstance(row[1], Placed) else _ROW_COST
+        if held >= _PART_TOKENS:
+            yield from _score_part(model, genome, part, strands, markov, batch_tokens)
+            part, held = [], 0
+    yield from _score_part(model, genome, part, strands, markov, batch_tokens)
+
+
+def _score_part(
+    model: HNetForCausalLM,
+    genome: Genome,
+    part: list[tuple[Variant, Placed | str]],
+    strands: Strands,
+    markov: MarkovModel | None,
+    batch_tokens: int,
+) -> Iterator[VariantScore]:
+    # A variant that comes twice, and a reference window of several, go through the model once.
+    sequences: dict[Hashable, Tokens] = {}
+    for _, placed in part:
+        if isinstance(placed, Placed) and placed.key not in sequences:
+            sequences[placed.reference_key], sequences[placed.key] = windows(genome, placed)
+    forward = _by_key(model, sequences, batch_tokens)
+    if strands == "average":
+        other = {key: dna.reverse_complement(tokens) for key, tokens in sequences.items()}
+        reverse = _by_key(model, other, batch_tokens)
+    for variant, placed in part:
+        if isinstance(placed, str):
+            yield VariantScore(variant, "", placed)
+            continue
+        pair = sequences[placed.reference_key], sequences[placed.key]
+        values = [_difference(*pair, forward[placed.reference_key], forward[placed.key])]
+        if strands == "average":
+            turned = other[placed.reference_key], other[placed.key]
+            values.append(_difference(*turned, reverse[placed.reference_key], reverse[placed.key]))
+        yield VariantScore(
+            variant,
+            placed.kind,
+            "",
+            llr=float(np.mean(values)),
+            llr_forward=values[0],
+            llr_reverse=values[1] if len(values) > 1 else math.nan,
+            unknown=max(int(np.count_nonzero(tokens >= dna.UNKNOWN)) for tokens in pair),
+            markov_llr=_markov(markov, *pair, strands) if markov is not None else math.nan,
+            **_counts(genome, placed),
+        )
+
+
+def _by_key(
+    model: HNetForCausalLM, sequences: dict[Hashable, Tokens], batch_tokens: int
+) -> dict[Hashable, NDArray[np.float32]]:
+    names = [str(key[:2]) if isinstance(key, tuple) else str(key) for key in sequences]
+    with scoring(model):
+        found = base_log_likelihoods(
+            model, list(sequences.values()), batch_tokens=batch_tokens, names=names
+        )
+    return dict(zip(sequences, found, strict=True))
+
+
+def _difference(
+    reference: Tokens, changed: Tokens, of_reference: np.ndarray, of_changed: np.ndarray
+) -> float:
+    """Nats from the first base that differs on."""
+    first = first_difference(reference, changed)
+    return float(
+        of_changed[first:].sum(dtype=np.float64) - of_reference[first:].sum(dtype=np.float64)
+    )
+
+
+def first_difference(one: Tokens, two: Tokens) -> int:
+    """Index of the first base that differs; the length where none does."""
+    differ = np.flatnonzero(one != two)
+    return int(differ[0]) if len(differ) else len(one)
+
+
+def _markov(model: MarkovModel, reference: Tokens, changed: Tokens, strands: Strands) -> float:
+    pairs = [(reference, changed)]
+    if strands == "average":
+        pairs.append((dna.reverse_complement(reference), dna.reverse_complement(changed)))
+    with model.without(reference):
+        values = [
+            _difference(one, two, model.log_likelihoods(one), model.log_likelihoods(two))
+            for one, two in pairs
+        ]
+    return float(np.mean(values))
+
+
+def _counts(genome: Genome, placed: Placed) -> dict[str, float]:
+    """What can be said of a variant without any model."""
+    ref = genome.fetch(placed.variant.chrom, placed.start, placed.end)
+    alt = placed.alt
+    same_length = len(ref) == len(alt)
+    edits = int(np.count_nonzero(ref != alt)) if same_length else max(len(ref), len(alt))
+    # A and G are the tokens 0 and 2, C and T 1 and 3.
+    transition = float(ref[0] % 2 == alt[0] % 2) if placed.kind == "SNV" else math.nan
+    return {
+        "edits": float(edits),
+        "length_change": float(len(alt) - len(ref)),
+        "gc_change": float(_gc(alt) - _gc(ref)),
+        "transition": transition,
+    }
+
+
+def _gc(tokens: Tokens) -> int:
+    return int(np.count_nonzero((tokens == 1) | (tokens == 2)))

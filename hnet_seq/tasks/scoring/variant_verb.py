@@ -1,0 +1,161 @@
+"""``hnet-seq score`` with variants, or with a stretch to mutate."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.baselines.markov import MAX_ORDER
+from hnet_seq.baselines.markov_model import MarkovModel, order_for
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.embedding.vectors import Strands, check_modality
+from hnet_seq.tasks.scoring import mutagenesis_verb
+from hnet_seq.tasks.scoring.summary import VariantSummary, described, shown, table, write_summary
+from hnet_seq.tasks.scoring.variant_files import (
+    TsvWriter,
+    check_fields,
+    open_scores,
+    variant_format,
+)
+from hnet_seq.tasks.scoring.variant_scores import score_variants
+from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window, place
+from modalities.errors import UsageError
+from pipelines.genome import Genome
+from pipelines.progress import progress_bar
+from pipelines.variants import Variant, read_variants, read_vcf, variant_form
+
+
+def run(args: argparse.Namespace, out: Path | None) -> int:
+    """Score the variants of ``args.input``, or the region ``args.mutagenesis``."""
+    window = WINDOW if args.window is None else args.window
+    check_window(window)
+    _check_order(args.markov_order)
+    if out is not None:
+        _check_out(args, out)
+    strands: Strands = args.strands or "average"
+    genome = Genome(args.genome)
+    if args.mutagenesis is None:
+        total = _check_variants(args, genome, window, out)
+    else:
+        mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    check_modality(model)
+    order = args.markov_order
+    if order is None:
+        order = order_for(sum(genome.lengths.values()))
+    markov = MarkovModel(
+        (genome.fetch(name, 0, length) for name, length in genome.lengths.items()), order
+    )
+    about = {**described(args, strands), "window": window, "markov_order": order}
+    if args.mutagenesis is not None:
+        mutagenesis_verb.run(
+            model,
+            genome,
+            markov,
+            args.mutagenesis,
+            window=window,
+            strands=strands,
+            batch_tokens=args.batch_tokens,
+            about=about,
+            out=out,
+        )
+        return 0
+    about["on_mismatch"] = args.on_mismatch or "error"
+    summary = VariantSummary()
+    scores = score_variants(
+        model,
+        genome,
+        args.input,
+        window=window,
+        strands=strands,
+        on_mismatch=about["on_mismatch"],
+        markov=markov,
+        batch_tokens=args.batch_tokens,
+    )
+    bar = progress_bar("score", total, unit="allele")
+    with bar, _writer(args, out, about) as writer:
+        for score in scores:
+            writer.write(score)
+            summary.add(score)
+            bar.update()
+    content = summary.content()
+    if out is not None:
+        write_summary(out, {"kind": "variants", **about, **content})
+    print(_told(content, order), file=sys.stderr)
+    return 0
+
+
+def _check_order(order: int | None) -> None:
+    if order is not None and not 0 <= order <= MAX_ORDER:
+        raise UsageError("--markov-order", f"is {order}; expected 0 to {MAX_ORDER}")
+
+
+def _check_out(args: argparse.Namespace, out: Path) -> None:
+    if args.mutagenesis is not None:
+        mutagenesis_verb.check_out(out)
+        return
+    form = variant_format(out)
+    if form.startswith(".vcf") and variant_form(args.input) != "vcf":
+        raise UsageError(
+            "--out",
+            f"{out.name}: scores go into the VCF file they came from, and {args.input} is "
+            "a table; end it in .tsv or .parquet",
+        )
+    if out.resolve() == Path(args.input).resolve():
+        raise UsageError("--out", f"{out} is the input; name another file")
+
+
+def _check_variants(args: argparse.Namespace, genome: Genome, window: int, out: Path | None) -> int:
+    """All that can be wrong is found before anything is computed; the number of alleles."""
+    skip = args.on_mismatch == "skip"
+    total = scored = 0
+    with progress_bar("check", None, unit="allele") as bar:
+        for variant in _all(args, out):
+            placed = place(genome, variant, window=window, skip_mismatches=skip)
+            total += 1
+            scored += isinstance(placed, Placed)
+            bar.update()
+    print(f"{total:,} alleles, {scored:,} to score in windows of {window:,} bases", file=sys.stderr)
+    return total
+
+
+def _all(args: argparse.Namespace, out: Path | None) -> Iterator[Variant]:
+    if out is not None and variant_format(out).startswith(".vcf"):
+        for line in read_vcf(args.input):
+            check_fields(line, args.input)
+    yield from read_variants(args.input)
+
+
+def _writer(args: argparse.Namespace, out: Path | None, about: dict[str, Any]) -> Any:
+    if out is None:
+        from contextlib import nullcontext
+
+        return nullcontext(TsvWriter(sys.stdout))
+    return open_scores(out, Path(args.input), {key: f"{value}" for key, value in about.items()})
+
+
+def _told(content: dict[str, Any], order: int) -> str:
+    rows = [("kind", "alleles", "mean LLR", "5%", "median", "95%")]
+    for row in content["by_kind"]:
+        low, _, middle, _, high = row["quantiles"]
+        numbers = (row["mean"], low, middle, high)
+        rows.append((row["kind"], f"{row['count']:,}", *(shown(x) for x in numbers)))
+    lines = [table(rows)] if content["by_kind"] else []
+    if content["strand_agreement"]:
+        agreement = content["strand_agreement"]
+        lines.append(f"strands agree: Spearman {shown(agreement['rho'])} (n {agreement['n']:,})")
+    lines.append(
+        "Spearman of LLR with what needs no model: "
+        + ", ".join(
+            f"{'order-' + str(order) + ' Markov' if row['name'] == 'markov_llr' else row['name']} "
+            f"{shown(row['rho'])}"
+            for row in content["baselines"]
+        )
+    )
+    lines += [
+        f"{count:,} skipped: {REASONS[reason]}" for reason, count in content["skipped"].items()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,225 @@
+"""Named sequences from whatever holds them: one way in for the verbs that read sequences.
+
+FASTA, GenBank, 2bit; BED with its genome; CSV, TSV and Parquet with a column ``sequence``; standard
+input. The content of a file tells its format, not its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hnet_seq.tasks.sequences.bed import looks_like_bed, read_bed
+from hnet_seq.tasks.sequences.tables import (
+    SEQUENCE,
+    TextRow,
+    column_names,
+    read_parquet_table,
+    read_plain_lines,
+    read_text_table,
+)
+from modalities import dna, dna_bytes
+from modalities.base import Modality, Tokens
+from modalities.errors import InputError, UsageError
+from pipelines.compression import read_chunks, sniff
+from pipelines.genome import Genome
+from pipelines.sequence_files import read_records, sequence_format
+
+STDIN = "-"
+_STDIN_NAME = "standard input"
+_HEADER = 1 << 16  # bytes that are looked at to tell the format
+_COMMENTS = ("#", "track ", "browser ")
+
+
+@dataclass(frozen=True)
+class NamedSequence:
+    """One sequence.
+
+    Attributes:
+        name: of the record, row or place.
+        tokens: (L,) uint8, L > 0.
+        label: of the column asked for; None without one.
+    """
+
+    name: str
+    tokens: Tokens
+    label: str | None = None
+
+
+class SequenceSource:
+    """Sequences that can be read again, in the same order.
+
+    Attributes:
+        count, total_bases: of the last pass that came to the end; None before.
+        digest: sha256 over names and tokens, of the same pass: equal for equal sequences.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[], Iterator[NamedSequence]],
+        *,
+        is_stdin: bool = False,
+    ) -> None:
+        self.path = path
+        self._read = read
+        self._is_stdin = is_stdin
+        if is_stdin:  # the copy lives as long as the source
+            weakref.finalize(self, shutil.rmtree, path.parent, ignore_errors=True)
+        self.count: int | None = None
+        self.total_bases: int | None = None
+        self.digest: str | None = None
+
+    def names_and_tokens(self) -> Iterator[tuple[str, Tokens]]:
+        """(name, tokens (L,)) of each sequence; errors name file and record, line or row."""
+        for found in self.sequences():
+            yield found.name, found.tokens
+
+    def sequences(self) -> Iterator[NamedSequence]:
+        """As :meth:`names_and_tokens`, with labels."""
+        digest = hashlib.sha256()
+        count = bases = 0
+        try:
+            for found in self._read():
+                count += 1
+                bases += len(found.tokens)
+                digest.update(f"{found.name}\n{len(found.tokens)}\n{found.label}\n".encode())
+                digest.update(found.tokens.data)
+                yield found
+        except InputError as error:
+            if not self._is_stdin:
+                raise
+            shown = str(error).replace(str(self.path), _STDIN_NAME)
+            raise type(error)(None, shown) from None
+        self.count, self.total_bases, self.digest = count, bases, digest.hexdigest()
+
+
+def open_sequences(
+    source: str | Path,
+    *,
+    genome: str | Path | None = None,
+    label: str | None = None,
+    modality: Modality = dna.DNA,
+) -> SequenceSource:
+    """Look at ``source`` and choose its reader; sequences are read as they are asked for.
+
+    Args:
+        source: FASTA (plain, gzip, bgzip), GenBank or 2bit; with ``genome``, BED, whose strand is
+            respected; CSV, TSV (plain or gzip) or Parquet with a column ``sequence``, named by
+            ``id`` or else by the row's number; ``-`` for standard input: any of these but Parquet
+            and 2bit, or one sequence a line. Standard input is copied to a temporary file.
+        genome: FASTA that the places of a BED file lie on.
+        label: a column of a table that becomes the label.
+        modality: what the letters are; text and code come from tables and lines only.
+
+    Raises:
+        InputError: the file is missing, unreadable, or of a format that does not fit.
+        UsageError: BED without ``genome``, ``genome`` without BED, or ``label`` without a table.
+    """
+    is_stdin = f"{source}" == STDIN
+    path = _copy_of_stdin() if is_stdin else Path(source)
+    try:
+        read = _reader(path, genome, label, modality, lines=is_stdin)
+    except InputError as error:
+        if not is_stdin:
+            raise
+        shutil.rmtree(path.parent)
+        shown = str(error).replace(str(path), _STDIN_NAME)
+        raise type(error)(None, shown) from None
+    return SequenceSource(path, read, is_stdin=is_stdin)
+
+
+def _copy_of_stdin() -> Path:
+    """A file in a folder of its own."""
+    path = Path(tempfile.mkdtemp(prefix="hnet-seq-")) / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
+
+
+def _reader(
+    path: Path, genome: str | Path | None, label: str | None, modality: Modality, *, lines: bool
+) -> Callable[[], Iterator[NamedSequence]]:
+    kind = _kind(path, lines=lines)
+    if genome is not None and kind != "bed":
+        raise UsageError("--genome", f"is for BED, and {path} is {_SAID[kind]}; leave it out")
+    if label is not None and kind not in ("table", "parquet"):
+        raise UsageError("--label", f"is a column of a table, and {path} is {_SAID[kind]}")
+    if kind in ("table", "parquet", "lines"):
+        rows: dict[str, Callable[[], Iterator[TextRow]]] = {
+            "table": lambda: read_text_table(path, label),
+            "parquet": lambda: read_parquet_table(path, label),
+            "lines": lambda: read_plain_lines(path),
+        }
+        return lambda: _encoded(path, rows[kind](), modality)
+    if modality not in (dna.DNA, dna_bytes.DNA_BYTES):
+        raise InputError(
+            path,
+            f"is {_SAID[kind]}, and the model reads {modality.name}; give a table with a column "
+            "'sequence'",
+        )
+    convert = dna_bytes.from_dna if modality is dna_bytes.DNA_BYTES else _as_it_is
+    if kind == "records":
+        return lambda: (
+            NamedSequence(record.name, convert(record.tokens)) for record in read_records(path)
+        )
+    if genome is None:
+        raise UsageError("--genome", f"{path} is BED, places without letters; give their genome")
+    opened = Genome(genome)
+    return lambda: (NamedSequence(name, convert(own)) for name, own in read_bed(path, opened))
+
+
+def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterator[NamedSequence]:
+    for row in rows:
+        try:
+            tokens = modality.encode(row.text)
+        except InputError as error:
+            raise InputError(path, f"sequence, {error}", where=row.where) from None
+        if not tokens.flags.writeable:  # torch warns of arrays that it could change by mistake
+            tokens = tokens.copy()
+        yield NamedSequence(row.name, tokens, row.label)
+
+
+def _as_it_is(tokens: Tokens) -> Tokens:
+    return tokens
+
+
+_SAID = {
+    "records": "FASTA, GenBank or 2bit",
+    "bed": "BED",
+    "table": "a table",
+    "parquet": "Parquet",
+    "lines": "plain lines",
+}
+
+
+def _kind(path: Path, *, lines: bool) -> str:
+    """``records``, ``bed``, ``table``, ``parquet``, or ``lines`` where these are allowed."""
+    if sniff(path) == "plain":
+        with path.open("rb") as file:
+            magic = file.read(4)
+        if magic == b"PAR1":
+            return "parquet"
+    if sequence_format(path) != "fasta":
+        return "records"
+    head = next(read_chunks(path), b"")[:_HEADER].decode("utf-8-sig", errors="replace")
+    lines_seen = (line for line in head.splitlines() if line.strip())
+    first = next((line for line in lines_seen if not line.startswith(_COMMENTS)), "")
+    if not first.strip():
+        return "lines" if lines else "records"
+    if first.startswith((">", "@", ";")):
+        return "records"
+    if looks_like_bed(first):
+        return "bed"
+    if SEQUENCE in column_names(first):
+        return "table"
+    is_text = first.replace("\t", "").isprintable() and "\ufffd" not in first
+    if is_text and ("\t" in first or "," in first):
+        return "table"  # whose reader says what its header lacks
+    return "lines" if lines else "records"
