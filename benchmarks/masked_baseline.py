@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipelines.batches import read_documents
+from pipelines.shard_documents import read_documents
 
 
 def contexts(documents: Iterable[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--sides", type=int, default=6, metavar="K", help="most bases a side")
     args = parser.parse_args()
     train, validation = (
-        [tokens for _, tokens in read_documents(args.shards, split)]
+        [document.tokens for document in read_documents(args.shards, split)]
         for split in ("train", "validation")
     )
     print("bases a side   bits per base   both directions alike")
