@@ -166,8 +166,10 @@ def bed_columns(line: str) -> list[str]:
 def is_bed_header(columns: list[str]) -> bool:
     """Whether a line speaks to a genome browser; a record may have such a name as well."""
     words = columns[0].split()
-    return words[0] in ("track", "browser") and not (
-        len(columns) >= 3 and INTEGER.match(columns[1])
+    return (
+        bool(words)
+        and words[0] in ("track", "browser")
+        and not (len(columns) >= 3 and INTEGER.match(columns[1]))
     )
 
 

@@ -20,13 +20,22 @@ class Correlation(TypedDict):
 
 
 def spearman(
-    one: np.ndarray, two: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
+    one: np.ndarray,
+    two: np.ndarray,
+    *,
+    groups: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Correlation:
     """Spearman's rank correlation of two (N,) arrays, ties at their mean rank.
 
     The interval is the percentile bootstrap over rows, with ranks taken anew in each resample; the
-    same ``seed`` and N draw the same rows, so that correlations on the same rows are compared on
-    the same resamples. ``resamples`` 0 leaves the interval out.
+    same ``seed`` and groups draw the same rows, so that correlations on the same rows are compared
+    on the same resamples. ``resamples`` 0 leaves the interval out.
+
+    Args:
+        groups: (N,) of the rows; whole groups are drawn, since rows that resemble each other tell
+            less than as many others. None: each row is one.
 
     Raises:
         ValueError: the arrays differ in length or hold NaN.
@@ -42,10 +51,12 @@ def spearman(
     if rho is None or not resamples:
         return found
     generator = np.random.default_rng(seed)
-    drawn = [
-        _rho(places, np.bincount(generator.integers(0, n, n), minlength=n).astype(np.float64))
-        for _ in range(resamples)
-    ]
+    group = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    count = int(group.max()) + 1
+    drawn = []
+    for _ in range(resamples):
+        times = np.bincount(generator.integers(0, count, count), minlength=count)
+        drawn.append(_rho(places, times[group].astype(np.float64)))
     values = [value for value in drawn if value is not None]
     if len(values) == resamples:
         low, high = np.quantile(values, [0.025, 0.975])

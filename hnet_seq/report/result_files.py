@@ -67,6 +67,8 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
 
 
 def _kind(path: Path) -> str:
+    if path.stem not in SECTIONS and path.read_bytes().lstrip()[:1] == b"[":
+        return ""  # of something else: every result is an object
     kind = read_object(path).get("kind")
     return kind if isinstance(kind, str) and kind in SECTIONS else path.stem
 

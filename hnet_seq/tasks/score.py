@@ -106,6 +106,10 @@ def main(args: argparse.Namespace) -> int:
     use = _use(args)
     _check_options(args, use)
     out = check_file(args.out) if args.out else None
+    if out is not None:
+        from hnet_seq.tasks.scoring.summary import check_places
+
+        check_places(out, args.input)
     if use == "sequences":
         return _sequences(args, out)
     # What only one use needs is imported for it: scikit-learn and pyarrow take a second.

@@ -41,3 +41,15 @@ def test_a_seed_gives_the_same_interval_and_a_constant_none() -> None:
         spearman(np.array([1.0, np.nan]), np.array([1.0, 2.0]))
     with pytest.raises(ValueError, match="one length"):
         spearman(one, two[:-1])
+
+
+def test_rows_that_repeat_each_other_do_not_narrow_the_interval() -> None:
+    generator = np.random.default_rng(0)
+    held = 0
+    for seed in range(40):
+        one, two = generator.normal(size=(2, 40)).repeat(8, axis=1)
+        found = spearman(one, two, groups=np.arange(40).repeat(8), resamples=200, seed=seed)
+        assert found["low"] is not None
+        assert found["high"] is not None
+        held += found["low"] <= 0 <= found["high"]
+    assert held >= 34

@@ -138,7 +138,7 @@ def measured_effects(
             name=name,
             kind=kind,
             fitted=name not in without,
-            spearman=spearman(values, measured, seed=seed),
+            spearman=spearman(values, measured, groups=table.groups[test], seed=seed),
         )
         for kind, group in groups.items()
         for name, values in group.items()

@@ -95,6 +95,10 @@ def read_measured(
         if split is not None:
             splits.append(_side(path, where, split, row[split]))
         if group is not None:
+            if not row[group].strip():
+                raise InputError(
+                    path, f"the column {group} is empty; give the row a group", where=where
+                )
             keys.append(row[group])
     if not lines:
         raise InputError(path, "holds a header and no rows; check how it was made")

@@ -107,7 +107,7 @@ def _told(effects: Effects, seed: int) -> str:
             )
         )
     n = effects.rows[0]["spearman"]["n"]
-    return f"{table(lines)}\nn {n:,} test rows, bootstrap over rows, seed {seed}"
+    return f"{table(lines)}\nn {n:,} test rows, bootstrap over groups of rows, seed {seed}"
 
 
 def _write(out: Path, rows: MeasuredTable, effects: Effects) -> None:

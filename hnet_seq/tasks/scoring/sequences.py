@@ -116,7 +116,7 @@ def _score(
                 # The strands leave out different bases, the first of each: means are averaged.
                 other_counts = [_scored(own) for own in reverse]
                 sums = [
-                    (one + two * n / max(m, 1)) / 2
+                    (one + two * n / m) / 2 if m else one
                     for one, two, n, m in zip(sums, other, counts, other_counts, strict=True)
                 ]
             for name, own, total, count in zip(names, tokens, sums, counts, strict=True):

@@ -16,6 +16,7 @@ from hnet_seq.baselines.spearman import spearman
 from hnet_seq.tasks.classification.probe_file import weights_hash
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
+from modalities.errors import UsageError
 from pipelines.files import replaced_file
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -38,6 +39,18 @@ def summary_path(out: Path) -> Path:
     """``scores.tsv`` and ``scores.vcf.gz`` to ``scores.json`` beside them."""
     name = out.name.removesuffix(".gz")
     return out.with_name(Path(name).with_suffix(".json").name)
+
+
+def check_places(out: Path, source: str | None) -> None:
+    """Raise UsageError where scores or their summary would replace the input or each other."""
+    summary = summary_path(out)
+    if summary.resolve() == out.resolve():
+        raise UsageError("--out", f"{out.name} is where the summary goes; end it in .tsv")
+    if source is None or source == "-":
+        return
+    for path in (out, summary):
+        if path.resolve() == Path(source).resolve():
+            raise UsageError("--out", f"{path} is the input; name another file")
 
 
 def write_summary(out: Path, content: dict[str, Any]) -> None:
