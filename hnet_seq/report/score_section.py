@@ -155,9 +155,9 @@ def _measured(found: Measured) -> list[Markup]:
         figure(
             _rankings(rows),
             f"Spearman's rank correlation with {found.measured} on the same {found.n_test:,} test "
-            f"rows, with 95% intervals of a bootstrap over groups of rows (seed {found.seed}). Fitted "
-            f"rows are ridge regressions on {found.n_train:,} training rows; the others have seen no "
-            f"measurement.{leak}",
+            "rows, with 95% intervals of a bootstrap over groups of rows "
+            f"(seed {found.seed}). Fitted rows are ridge regressions on {found.n_train:,} training "
+            f"rows; the others have seen no measurement.{leak}",
             table(
                 ("", "Kind", "Fitted", "Spearman", "95% interval"),
                 [
