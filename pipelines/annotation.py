@@ -76,7 +76,7 @@ def read_gff(
     path = Path(path)
     features: list[Feature] = []
     met: dict[str, None] = {}
-    for number, line in feature_lines(path):
+    for number, line in feature_lines(path, until_fasta=True):
         try:
             columns = _split(line)
             _check_place(columns, lengths)
@@ -92,8 +92,11 @@ def read_gff(
     return features
 
 
-def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a GFF, GTF or BED file that are not blank or comments, and their 1-based numbers.
+def feature_lines(path: Path, *, until_fasta: bool = False) -> Iterator[tuple[int, str]]:
+    """Lines of a file that are not blank or comments, and their 1-based numbers.
+
+    Args:
+        until_fasta: end at ``##FASTA`` or a line that begins with ``>``, where GFF has sequence.
 
     Raises:
         InputError: the file is unreadable, not text, or has no line ends.
@@ -110,7 +113,7 @@ def feature_lines(path: Path) -> Iterator[tuple[int, str]]:
             )
         for raw in lines:
             number += 1
-            if raw.startswith((b"##FASTA", b">")):
+            if until_fasta and raw.startswith((b"##FASTA", b">")):
                 return
             if raw.startswith(b"#") or not raw.strip():
                 continue

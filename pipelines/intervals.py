@@ -136,7 +136,7 @@ def annotation_format(path: Path) -> str:
     Raises:
         InputError: the file is unreadable, or none of these.
     """
-    for number, line in feature_lines(path):
+    for number, line in feature_lines(path, until_fasta=True):
         columns = bed_columns(line)
         if is_bed_header(columns):
             continue
@@ -193,6 +193,8 @@ def bed_interval(columns: list[str]) -> Interval:
     """Start, end and name of a line of BED; ValueError says what is wrong with it."""
     if len(columns) < 3:
         raise ValueError(f"{len(columns)} columns, expected record, start and end (BED)")
+    if not columns[0].strip():
+        raise ValueError("the line begins with a tab; expected the name of a record")
     for name, text in (("start", columns[1]), ("end", columns[2])):
         if not INTEGER.match(text):
             raise ValueError(f"the {name} is {text!r}, expected a whole number of bases")

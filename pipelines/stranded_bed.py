@@ -12,6 +12,14 @@ from pipelines.intervals import bed_columns, bed_interval, is_bed_header
 _STRANDS = ("+", "-", ".")
 
 
+def bed_strand(columns: list[str]) -> str:
+    """Column 6 of a line of BED, ``.`` where there is none; ValueError for one that is none."""
+    strand = columns[5].strip() if len(columns) > 5 else "."
+    if strand not in _STRANDS:
+        raise ValueError(f"the strand is {strand!r}, expected {', '.join(_STRANDS)}")
+    return strand
+
+
 def read_bed_features(
     path: str | Path, *, lengths: Mapping[str, int] | None = None
 ) -> list[Feature]:
@@ -35,9 +43,7 @@ def read_bed_features(
             continue
         try:
             interval = bed_interval(columns)
-            strand = columns[5] if len(columns) > 5 else "."
-            if strand not in _STRANDS:
-                raise ValueError(f"the strand is {strand!r}, expected {', '.join(_STRANDS)}")
+            strand = bed_strand(columns)
             if lengths is not None:
                 check_record(columns[0], interval.end, lengths)
         except ValueError as error:

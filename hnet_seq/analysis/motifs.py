@@ -114,14 +114,14 @@ def fragmentation(
                 continue
             lengths.append(found.end - found.start)
             blocks = blocks_of(found.start, len(record.mask))
+            gaps = (lengths[-1] - 1).astype(np.float64)
             for cutter in cutters:
                 cuts = _cuts_inside(cutter.masks[index], found)
-                tables[cutter.name].append(_by_block(cuts, cuts == 0, blocks))
-            gaps = (lengths[-1] - 1).astype(np.float64)
+                tables[cutter.name].append(_by_block(gaps, cuts, cuts == 0, blocks))
             for k in KMERS:
                 whole = np.maximum(k - gaps, 0) / k
-                tables[f"{k}-mers"].append(_by_block(gaps / k, whole, blocks))
-            tables["random cuts"].append(_by_block(gaps * rate, (1 - rate) ** gaps, blocks))
+                tables[f"{k}-mers"].append(_by_block(gaps, gaps / k, whole, blocks))
+            tables["random cuts"].append(_by_block(gaps, gaps * rate, (1 - rate) ** gaps, blocks))
         every = np.concatenate([np.zeros(0, np.int64), *lengths])
         described.append(
             {
@@ -129,13 +129,7 @@ def fragmentation(
                 "occurrences": len(every),
                 "length": float(every.mean()) if len(every) else None,
                 "rows": [
-                    _row(
-                        cutter,
-                        np.concatenate(table),
-                        float((every - 1).mean()),
-                        rates,
-                        seed + order,
-                    )
+                    _row(cutter, np.concatenate(table), rates, seed + order)
                     for cutter, table in tables.items()
                 ],
             }
@@ -165,19 +159,22 @@ def _cuts_inside(mask: NDArray[np.bool_], found: Occurrences) -> Places:
     return cuts
 
 
-def _by_block(cuts: NDArray[Any], whole: NDArray[Any], blocks: Places) -> NDArray[np.float64]:
-    """(blocks with occurrences, 3): occurrences, cuts inside them, and those that are whole."""
+def _by_block(
+    gaps: NDArray[Any], cuts: NDArray[Any], whole: NDArray[Any], blocks: Places
+) -> NDArray[np.float64]:
+    """(blocks with occurrences, 4): occurrences, places inside them where a cut may fall, cuts
+    there, and occurrences that are whole."""
     _, begins = np.unique(blocks, return_index=True)
-    columns = np.stack([np.ones(len(blocks)), cuts, whole], axis=1)
+    columns = np.stack([np.ones(len(blocks)), gaps, cuts, whole], axis=1)
     summed: NDArray[np.float64] = np.add.reduceat(columns, begins, axis=0)
     return summed
 
 
 def _row(
-    cutter: str, table: NDArray[np.float64], gaps: float, rates: Mapping[str, float], seed: int
+    cutter: str, table: NDArray[np.float64], rates: Mapping[str, float], seed: int
 ) -> dict[str, Any]:
     """Chunks per occurrence, share in one chunk, and cuts against the cutter's own rate."""
-    count, cuts, whole = table.sum(axis=0)
+    count, gaps, cuts, whole = table.sum(axis=0)
     row: dict[str, Any] = {
         "cutter": cutter,
         "chunks": number(1 + cuts / count),
@@ -192,15 +189,16 @@ def _row(
     }
     if cutter not in rates:
         return row  # an expectation, and by its making no more and no less than chance
-    expected = gaps * rates[cutter]
-    row["ratio"] = number(quotient(cuts / count, expected))
+    rate = rates[cutter]
+    row["ratio"] = number(quotient(cuts / gaps, rate))
     if len(table) >= MIN_BLOCKS:
-        drawn = block_bootstrap(np.repeat(table[:, :1], 2, axis=1), table[:, 1:], seed=seed)
+        # Cuts an occurrence, whole ones an occurrence, and cuts a place, which lengths do not move.
+        drawn = block_bootstrap(table[:, [0, 0, 1]], table[:, [2, 3, 2]], seed=seed)
         low, high = interval(drawn[:, 0])
         assert low is not None
         assert high is not None
         row |= {"chunks_low": 1 + low, "chunks_high": 1 + high}
-        if expected > 0:
-            row |= {"ratio_low": low / expected, "ratio_high": high / expected}
         row["whole_low"], row["whole_high"] = interval(drawn[:, 1])
+        if rate > 0:
+            row["ratio_low"], row["ratio_high"] = interval(drawn[:, 2] / rate)
     return row

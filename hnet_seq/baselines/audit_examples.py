@@ -19,10 +19,12 @@ class Examples:
         labels: (N,) class numbers.
         names: where each comes from, for messages.
         ids: what the table calls each; None where it does not.
-        groups: what must not be torn apart by a split, such as genes; None where unknown.
+        groups: where each comes from, such as its gene, if the user says so; None where unknown.
         lower_case: (N,) share of lower-case letters, 0..1.
         unknown: (N,) share of N.
         ambiguous: (N,) share of the other IUPAC codes.
+        together: what a further split must keep together: copies, groups, near duplicates where
+            the split went by them; None where nothing is known.
     """
 
     sequences: list[Tokens]
@@ -33,6 +35,7 @@ class Examples:
     lower_case: NDArray[np.floating]
     unknown: NDArray[np.floating]
     ambiguous: NDArray[np.floating]
+    together: list[str] | None = None
 
     def name(self, index: int) -> str:
         """The place of a sequence, with its id if there is one."""

@@ -119,7 +119,7 @@ def _shortcuts(
         composition = name == "base composition"
         least = max(_COMPOSITION_MCC if composition else _MCC, chance)
         changes = abs(inside - test_mcc) >= max(_CHANGE, chance)
-        if max(inside, test_mcc) < least:
+        if max(inside, test_mcc) < least and not changes:
             continue
         seen = name in ("length", "share of N")
         if composition:

@@ -69,9 +69,11 @@ def fit_linear_svm(
     lowest = np.inf
     for candidate in PENALTIES if folds else ():
         margins, held_out = _held_out_margins(standardised, labels, folds, candidate)
+        if len(np.unique(labels[held_out])) < num_classes:
+            continue  # folds were left out: what remains cannot be calibrated
         platt = LogisticRegression(C=_PLATT, max_iter=1000).fit(margins, labels[held_out])
         loss = log_loss(labels[held_out], platt.predict_proba(margins))
-        if loss < lowest and len(platt.classes_) == num_classes:
+        if loss < lowest:
             lowest, penalty = loss, candidate
             calibration, offsets = platt.coef_, platt.intercept_
     fitted = _machine(penalty).fit(standardised, labels)

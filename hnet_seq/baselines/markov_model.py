@@ -24,6 +24,9 @@ def order_for(bases: int) -> int:
     return order
 
 
+_WRAPPED = 1 << 31  # more than any word is counted
+
+
 class MarkovModel:
     """P(x | the k bases before) = (n(context x) + a) / (n(context) + 4 a), both strands counted.
 
@@ -65,6 +68,9 @@ class MarkovModel:
         """Inside the block the words of one stretch of the counted documents are not counted.
 
         What is scored there would otherwise be favoured by its own presence, once for each strand.
+
+        Raises:
+            ValueError: the stretch was never counted: it is of something else.
         """
         removed = [
             (lower, words & (4 ** (lower + 1) - 1))
@@ -75,6 +81,12 @@ class MarkovModel:
         for order, words in removed:
             np.subtract.at(self._counts[order], words, np.uint32(1))
         try:
+            # What falls below zero wraps round.
+            if any((self._counts[order][words] > _WRAPPED).any() for order, words in removed):
+                raise ValueError(
+                    "the Markov model was not counted on this genome: it lacks words of a window; "
+                    "count it there"
+                )
             yield
         finally:
             for order, words in removed:

@@ -226,7 +226,10 @@ class Run:
         if self.config.ratio_targets or not stages:
             return list(self.config.ratio_targets)
         sums = _Sums(stages)
-        for batch in cut(self.fit, self.lengths, self.config.batch_tokens):
+        # Not in the order of the file, where classes often follow each other.
+        order, _ = epoch_order(len(self.fit), self.config.seed, 0)
+        shuffled = [int(self.fit[place]) for place in order]
+        for batch in cut(shuffled, self.lengths, self.config.batch_tokens):
             packed = pack([self.tokens[index] for index in batch], self.device, self.markers)
             out = self.model(packed.input_ids, packed.cu_seqlens)
             sums.add(0.0, 0, out.boundaries, packed.input_ids.numel())

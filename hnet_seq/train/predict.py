@@ -17,8 +17,8 @@ from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
 from hnet_seq.train.labelled_batches import (
-    cut,
     encode_sequences,
+    longest_first,
     marker_tokens,
     pack,
     reverse_complement,
@@ -103,8 +103,7 @@ def _predict(
     found: list[Tensor] = [torch.empty(0)] * len(tokens)
     bar = progress_bar("predict", int(lengths.sum()), unit="tok", progress=progress)
     with bar, computing(model, device) as where, torch.inference_mode():
-        # Longest first: a batch that does not fit in memory fails at once, not in the last minute.
-        for batch in cut(np.argsort(-lengths, kind="stable").tolist(), lengths, batch_tokens):
+        for batch in longest_first(lengths, batch_tokens):
             logits = strand_logits(model, [tokens[index] for index in batch], complement, where)
             for index, rows in zip(batch, logits, strict=True):
                 found[index] = predictions(model.head_config, rows).cpu()
@@ -143,18 +142,21 @@ def modality_of(model: HNetWithHead) -> Modality:
     return modalities.get(model.metadata.get("modality", "dna"))
 
 
-def strand_table(modality: Modality, strands: str) -> Tokens | None:
+def strand_table(
+    modality: Modality, strands: str, choices: Sequence[str] = STRANDS
+) -> Tokens | None:
     """The complement table that the choice of strands needs, None for ``none``.
 
     Raises:
         UsageError: there is no such choice, or the modality has one strand.
     """
-    if strands not in STRANDS:
-        raise UsageError("strands", f"is {strands!r}; expected {', '.join(STRANDS)}")
+    if strands not in choices:
+        names = f"{', '.join(choices[:-1])} or {choices[-1]}"
+        raise UsageError("--strands", f"is {strands!r}; expected {names}")
     if strands == "none":
         return None
     if modality.complement_table is None:
-        raise UsageError("strands", f"is {strands}, but {modality.name} has one strand; use none")
+        raise UsageError("--strands", f"is {strands}, but {modality.name} has one strand; use none")
     return modality.complement_table
 
 

@@ -143,3 +143,14 @@ def test_byte_pairs_need_something_to_learn_from():
 
     with pytest.raises(ValueError, match="to train"):
         BytePairs([np.full(10, 4, np.uint8)], 3)
+
+
+def test_intervals_of_random_cuts_do_not_widen_with_lengths_that_differ(tokens):
+    generator = np.random.default_rng(3)
+    mask = generator.random(LENGTH) < 0.3
+    length = np.where(np.arange(200) % 7 == 0, 2000, 100)
+    start = np.sort(generator.integers(0, LENGTH - 2000, 200))
+    found = described(tokens, mask, {"mixed": {"r": Occurrences(start, start + length)}})
+    row = rows_of(found)["the model"]
+    assert row["ratio_low"] < 1 < row["ratio_high"]
+    assert row["ratio_high"] - row["ratio_low"] < 0.1

@@ -47,3 +47,13 @@ def test_the_order_grows_with_the_genome() -> None:
     assert [order_for(n) for n in (10, 48_502, 2_814_816, 4_641_652)] == [0, 3, 6, 7]
     with pytest.raises(ValueError, match=r"0\.\.12"):
         MarkovModel([letters(10)], 13)
+
+
+def test_a_stretch_that_was_never_counted_is_refused_and_changes_nothing() -> None:
+    generator = np.random.default_rng(0)
+    known, foreign = generator.integers(0, 4, (2, 2000)).astype(np.uint8)
+    model = MarkovModel([known], order=7)
+    before = model.log_likelihoods(known)
+    with pytest.raises(ValueError, match="was not counted on this genome"), model.without(foreign):
+        pass
+    np.testing.assert_array_equal(model.log_likelihoods(known), before)

@@ -177,7 +177,7 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
     assert results["classes"] == ["alpha", "omega", "zeta"]
     assert results["rows"][0]["name"] == "H-Net, fine-tuned, attention over bases"
     assert results["fine_tuned"]["validation"] == 0
-    assert results["audit"]["conflicts"]
+    assert results["audit"]["conflicts"]["sequences"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,12 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
         ("ACGT,a,train\nNNN,b,train\nACG,a,test\n", [], 1, "line 3: all 3 bases are unknown"),
         ("ACGT,a,train\nACC,b,train\nnn,a,test\n", [], 1, "line 4: all 2 bases are unknown"),
         ("ACGT,a,train\n,b,train\nACG,a,test\n", [], 1, "line 3: the sequence is empty"),
-        ("ACGT,a,train\nACC,b,train\nAC,a,test\n", [], 2, "validation_fraction: 0.1 of 2"),
+        (
+            "ACGT,a,train\nACC,b,train\nAC,a,test\n",
+            [],
+            2,
+            "validation_fraction: 2 groups",
+        ),
         ("", ["--part", "outer"], 2, "part: is 'outer'; expected all, head, inner, or 1 to 2"),
         ("", ["--stage", "3", "--pooling", "chunks"], 2, "--stage: is 3"),
         ("", ["--epochs", "0"], 2, "epochs: is 0"),
@@ -301,7 +306,8 @@ def test_the_commands_of_the_guide_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").symlink_to(checkpoint)
-    (tmp_path / "enhancers.csv").write_text(table.read_text())
+    for name in ("enhancers.csv", "held_out.csv"):
+        (tmp_path / name).write_text(table.read_text())
     (tmp_path / "new.fa").write_text(">one\nGATTACAGATTACA\n")
     commands = documented_commands()
     assert {command[1] for command in commands} == {"finetune", "predict", "evaluate"}
@@ -338,3 +344,37 @@ def test_the_guide_states_the_defaults() -> None:
     ):
         assert float(stated[option]) == value, option
     assert stated["--strands"] == config.strands
+
+
+def test_a_killed_return_to_old_settings_does_not_pass_for_finished(
+    checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    command = ["finetune", checkpoint, "--data", table, "--out", out, *ONE]
+    assert run(*command) == 0
+    first = next((out / "parts").glob("seed-0-*"))
+    assert run(*command, "--head-rate", "0.001") == 0
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(finetune_seeds, "finetune", killed)
+        assert run(*command) == 130
+    # The folder's weights are not those of the first settings: their probabilities do not count.
+    assert not first.exists()
+    assert run(*command) == 0
+    assert first.exists()
+
+
+def test_evaluate_says_where_it_may_score_what_was_trained_on(
+    tuned: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = tmp_path / "plain.csv"
+    lines = [",".join(line.split(",")[:2]) for line in table.read_text().splitlines()]
+    plain.write_text("\n".join(lines) + "\n")
+    capsys.readouterr()
+    assert run("evaluate", tuned, plain) == 0
+    assert "those that the classifier was trained on" in capsys.readouterr().err
+    assert run("evaluate", tuned, table) == 0
+    assert "trained on" not in capsys.readouterr().err

@@ -34,7 +34,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model.metadata["modality"] = "dna"
     model.save_pretrained("run")
     rows = [f"{letters(generator, 30)},{'ab'[index % 2]}" for index in range(50)]
-    Path("enhancers.csv").write_text("\n".join(["sequence,label", *rows]) + "\n")
+    for name in ("enhancers.csv", "held_out.csv"):
+        Path(name).write_text("\n".join(["sequence,label", *rows]) + "\n")
     Path("new.fa").write_text(">one\nGATTACAGATTACA\n")
     exons = [
         f"K{index // 3}.1a.1#e{index}\t{'ei'[index % 2]}\t{letters(generator, 20 + index)}"

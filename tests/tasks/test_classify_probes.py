@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import log_loss
 
 from hnet_seq.baselines.folds import stratified_folds
+from hnet_seq.baselines.linear_svm import fit_linear_svm
 from hnet_seq.baselines.probes import PROBES, kind_of
 from hnet_seq.tasks.classification.probe_file import Embedding, Probe, load_probe, save_probe
 
@@ -83,3 +84,11 @@ def test_members_of_a_group_do_not_vouch_for_each_other() -> None:
     torn = fit(features, labels, num_classes=2)
     whole = fit(features, labels, num_classes=2, groups=[f"{i // 5}" for i in range(200)])
     assert torn.neighbours < whole.neighbours
+
+
+def test_folds_that_leave_a_class_unseen_are_no_reason_to_fail() -> None:
+    labels = np.array([1, 1, 1, 0, 0, 1, 0, 1, 0])
+    groups = [str(number) for number in (0, 0, 2, 1, 2, 2, 2, 0, 1)]
+    features = np.random.default_rng(0).normal(size=(9, 3))
+    probe = fit_linear_svm(features, labels, num_classes=2, groups=groups)
+    assert probe.predict_proba(features).shape == (9, 2)

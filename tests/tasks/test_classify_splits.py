@@ -164,3 +164,19 @@ def test_large_groups_go_to_both_sides_in_their_shares() -> None:
 
 def test_items_are_linked_through_either_relation() -> None:
     assert linked(["a", "b", "b", "c"], [1, 1, 2, 3]).tolist() == [0, 0, 0, 1]
+
+
+def test_folds_keep_copies_together_and_the_audit_sees_only_groups_that_were_named(
+    table: Path,
+) -> None:
+    task = task_from_data(table, rule="similarity")
+    train = task.train
+    assert train.groups is None
+    assert train.together is not None
+    keys_of = [min(s.tobytes(), dna.reverse_complement(s).tobytes()) for s in train.sequences]
+    assert len(set(keys_of)) < len(keys_of)
+    together: dict[bytes, set[str]] = {}
+    for key, name in zip(keys_of, train.together, strict=True):
+        together.setdefault(key, set()).add(name)
+    assert {len(names) for names in together.values()} == {1}
+    assert task_from_data(table, Columns(group=GENES)).train.groups is not None

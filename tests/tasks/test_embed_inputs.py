@@ -144,8 +144,9 @@ MALFORMED = {
     "a repeated name": ("t.fa", ">a\nAC\n>a\nGT\n", "the name 'a' stands on line 1 already"),
     "an unknown chromosome": ("t.bed", "chr1\t0\t4\nchr9\t0\t4\n", "line 2: no record 'chr9'"),
     "a place beyond the end": ("t.bed", "chr2\t0\t7\n", "line 1: the end, 7, lies beyond chr2"),
-    "a place without bases": ("t.bed", "chr2\t3\t3\n", "line 1: the start is 3 and the end 3"),
+    "a place without bases": ("t.bed", "chr2\t3\t3\n", "line 1: the start and the end are both 3"),
     "no number": ("t.bed", "chr2\t0\t3\nchr2\tx\t3\n", "line 2: the start is 'x'"),
+    "no record": ("t.bed", "chr2\t0\t3\n\t0\t3\n", "line 2: the line begins with a tab"),
     "a strand that is none": ("t.bed", "chr2\t0\t3\ta\t0\tplus\n", "line 1: the strand is 'plus'"),
 }
 

@@ -20,14 +20,6 @@ from hnet_seq.tasks.scoring.measured_table import read_measured
 from hnet_seq.tasks.scoring.position_vectors import COMPONENTS, position_vectors
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from tests.conftest import make_model
-
-
-@pytest.fixture(scope="module")
-def hnet() -> HNetForCausalLM:
-    model = make_model("one stage")
-    model.metadata["modality"] = "dna"
-    return model
 
 
 def table(path: Path, *, count: int = 120, split: bool = True, seed: int = 0) -> Path:

@@ -23,17 +23,9 @@ from hnet_seq.tasks.scoring.mutagenesis import (
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.genome import Genome
-from tests.conftest import make_model
 
 RECORD = "".join(np.random.default_rng(5).choice(list("ACGT"), 120))
 RECORD = RECORD[:62] + "N" + RECORD[63:]
-
-
-@pytest.fixture(scope="module")
-def hnet() -> HNetForCausalLM:
-    model = make_model("one stage")
-    model.metadata["modality"] = "dna"
-    return model
 
 
 @pytest.fixture(scope="module")

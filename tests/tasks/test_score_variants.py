@@ -21,20 +21,12 @@ from modalities.errors import InputError, UsageError
 from pipelines.compression import sniff
 from pipelines.genome import Genome
 from pipelines.variants import Variant
-from tests.conftest import make_model
 
 CHROM = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
 CHROM = CHROM[:300] + "NNNN" + CHROM[304:]
 SHORT = "ACGTTGCATG" * 3
 OTHER = dict(zip("ACGT", "CTAG", strict=True))
 HEADER = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
-
-
-@pytest.fixture(scope="module")
-def hnet() -> HNetForCausalLM:
-    model = make_model("one stage")
-    model.metadata["modality"] = "dna"
-    return model
 
 
 @pytest.fixture(scope="module")

@@ -280,7 +280,7 @@ def test_text_has_one_strand(sequences: list[Tokens]) -> None:
     model.metadata["modality"] = "text"
     with pytest.raises(UsageError, match="text has one strand; use none"):
         finetune(model, sequences, LABELS, dataclasses.replace(SHORT, strands="augment"))
-    with pytest.raises(UsageError, match="expected none, augment, average"):
+    with pytest.raises(UsageError, match="expected none, augment or average"):
         predict(model, sequences, strands="both")  # type: ignore[arg-type]
     finetune(model, sequences, LABELS, SHORT)
 

@@ -113,7 +113,7 @@ def main(args: argparse.Namespace) -> int:
         "attention_window": args.attention_window,
         "seed": args.seed,
         "places": len(places),
-        "context": args.left_context,
+        "context": max(args.left_context, args.reach),
         "reach": args.reach,
         **stability(cuts, reach=args.reach, seed=args.seed),
     }

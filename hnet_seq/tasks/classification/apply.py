@@ -23,7 +23,7 @@ from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns
 from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
-from hnet_seq.tasks.sequences.parts import in_parts
+from hnet_seq.tasks.sequences.parts import in_parts, named_length
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file, replaced_path
 
@@ -47,7 +47,7 @@ def predict(args: argparse.Namespace) -> int:
     for _ in source.names_and_tokens():
         pass  # the first pass finds what is wrong, before a line of the result is written
     with _writer(out, classifier.classes) as write:
-        for part in in_parts(source.names_and_tokens(), _PART_TOKENS):
+        for part in in_parts(source.names_and_tokens(), _PART_TOKENS, named_length):
             write(
                 [name for name, _ in part],
                 classifier.predict_proba([tokens for _, tokens in part]),
@@ -64,7 +64,7 @@ def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
 
     def as_text(stream: Any) -> Write:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(["id", "label", *classes])
+        table.writerow(_header(classes))
 
         def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
             for name, row in zip(names, probabilities, strict=True):
@@ -78,8 +78,10 @@ def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
         with replaced_file(out) as stream:
             yield as_text(stream)
     else:
-        text = [("id", pa.string()), ("label", pa.string())]
-        schema = pa.schema([*text, *((name, pa.float32()) for name in classes)])
+        text, values = _header(classes)[:2], _header(classes)[2:]
+        schema = pa.schema(
+            [*((name, pa.string()) for name in text), *((name, pa.float32()) for name in values)]
+        )
         with replaced_path(out) as path, pq.ParquetWriter(path, schema) as table:
 
             def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
@@ -92,6 +94,12 @@ def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
                 table.write_batch(pa.record_batch(arrays, schema))
 
             yield write
+
+
+def _header(classes: list[str]) -> list[str]:
+    """``id``, ``label`` and a column a class, by its name unless that is taken."""
+    taken = ("id", "label")
+    return [*taken, *(f"class {name}" if name in taken else name for name in classes)]
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -114,6 +122,12 @@ def evaluate(args: argparse.Namespace) -> int:
             )
     # Data with a split are most likely those that the classifier was trained on.
     split = args.split or ("test" if any(row.split for row in rows) else "all")
+    if split == "all":
+        print(
+            f"note: all rows of {args.data} are scored; those that the classifier was trained on "
+            "make its score too good",
+            file=sys.stderr,
+        )
     if split != "all":
         rows = [row for row in rows if row.split == SPLITS[split]]
         if not rows:

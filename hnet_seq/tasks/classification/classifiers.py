@@ -16,7 +16,7 @@ from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
 from hnet_seq.tasks.classification.probe_file import load_probe, weights_hash
 from hnet_seq.tasks.classification.seeds import MODEL
-from hnet_seq.tasks.embed import embed
+from hnet_seq.tasks.embed import check_modality, embed
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -83,6 +83,7 @@ def load_classifier(
 
 def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifier:
     model = HNetForSequenceClassification.from_pretrained(folder, device=device)
+    check_modality(model)
     head = model.head_config
     if head.problem != "single_label":
         raise InputError(

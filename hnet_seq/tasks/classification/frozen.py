@@ -102,7 +102,7 @@ def classify(
         for kind in probes:
             _, fit_probe, suffix = PROBES[kind]
             probe = fit_probe(
-                fit, train.labels, num_classes=num_classes, groups=train.groups, seed=seed
+                fit, train.labels, num_classes=num_classes, groups=train.together, seed=seed
             )
             fitted[pooling, kind] = probe
             name = MODEL_ROWS[pooling] + suffix
@@ -113,7 +113,7 @@ def classify(
         test.sequences,
         num_classes=num_classes,
         both_strands=strands == "average",
-        groups=train.groups,
+        groups=train.together,
         seed=seed,
     )
     scored += [Scored(name, "baseline", found) for name, found in baselines.items()]

@@ -87,6 +87,8 @@ def finetune_seeds(
         run = _finished(path, seed)
         if run is not None and place == 0 and not _is_kept(out / MODEL, settings):
             run = None
+            # Its weights are gone: until they are trained again, nothing of it counts.
+            path.unlink()
         if run is None:
             said = f"finetune, seed {seed} ({place + 1} of {len(seeds)})"
             with (out / HISTORY).open("w") as stream:
@@ -134,7 +136,7 @@ def _train(
         task.train.sequences,
         names(task.train.labels),
         config,
-        groups=task.train.groups,
+        groups=task.train.together,
         validation=None if held is None else (held.sequences, names(held.labels)),
         folder=folder,
         on_epoch=on_epoch,

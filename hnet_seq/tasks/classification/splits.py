@@ -26,12 +26,13 @@ class Assignment:
 
     Attributes:
         split: (N,) ``train``, ``validation`` or ``test``.
-        groups: N names of what a further split must keep together; None without groups.
+        together: N names of what a further split must keep together: copies of a sequence, groups
+            and, where the split goes by similarity, near duplicates.
         about: how it was made, in words.
     """
 
     split: NDArray[np.str_]
-    groups: list[str] | None
+    together: list[str]
     about: str
 
 
@@ -61,7 +62,11 @@ def assign(
             rows or groups are too few for one.
     """
     given = np.array([row.split is not None for row in rows])
-    groups = [row.group for row in rows if row.group is not None] or None
+    groups = [row.group for row in rows if row.group is not None]
+    kept: list[Sequence[str | bytes | int]] = [
+        [strand_key(row.tokens, dna.COMPLEMENT) for row in rows],
+        *([groups] if groups else []),
+    ]
     if rule == "given" and not given.any():
         raise InputError(
             path,
@@ -79,14 +84,11 @@ def assign(
             )
         split = np.array([row.split for row in rows])
         _check_given(path, split, labels, classes)
-        return Assignment(split, groups, "given")
+        return Assignment(split, _names(linked(*kept)), "given")
     if not 0 < test_fraction < 1:
         raise UsageError("--test-fraction", f"is {test_fraction}; expected 0 to 1")
-    copies = [strand_key(row.tokens, dna.COMPLEMENT) for row in rows]
-    kept: list[Sequence[str | bytes | int]] = [copies]
     about = f"random, stratified, {test_fraction:g} for testing"
-    if groups is not None:
-        kept.append(groups)
+    if groups:
         about = f"drawn by group, {test_fraction:g} for testing"
     if rule == "similarity":
         kept.append(similarity_groups([row.tokens for row in rows]).tolist())
@@ -97,9 +99,12 @@ def assign(
     is_test = draw_groups(together, labels, test_fraction, seed)
     _check_drawn(path, together, is_test, labels, classes, test_fraction)
     if len(kept) > 1:
-        groups = [str(number) for number in together.tolist()]
-        about += f"; {len(set(groups)):,} groups"
-    return Assignment(np.where(is_test, "test", "train"), groups, about)
+        about += f"; {len(np.unique(together)):,} groups"
+    return Assignment(np.where(is_test, "test", "train"), _names(together), about)
+
+
+def _names(together: NDArray[np.int64]) -> list[str]:
+    return [str(number) for number in together.tolist()]
 
 
 def _check_given(

@@ -48,7 +48,7 @@ class Task:
         """sha256 over everything that a classifier can learn from or be tested on."""
         digest = hashlib.sha256(repr(self.classes).encode())
         for name, examples in self.splits.items():
-            digest.update(f"{name} {len(examples.labels)} {examples.groups}".encode())
+            digest.update(f"{name} {len(examples.labels)} {examples.together}".encode())
             digest.update(examples.labels.tobytes())
             for sequence in examples.sequences:
                 digest.update(f"{len(sequence)}\n".encode() + sequence.tobytes())
@@ -126,17 +126,17 @@ def _examples(
 ) -> Examples:
     picked = [rows[index] for index in members]
     ids = [row.id for row in picked if row.id is not None]
-    groups = found.groups
+    groups = [row.group for row in picked if row.group is not None]
     return Examples(
         [row.tokens for row in picked],
         labels[members],
         [row.place for row in picked],
         ids if len(ids) == len(picked) else None,
-        None if groups is None else [groups[index] for index in members],
-        *(
-            np.array([getattr(row, name) for row in picked])
-            for name in ("lower_case", "unknown", "ambiguous")
-        ),
+        groups if len(groups) == len(picked) else None,
+        lower_case=np.array([row.lower_case for row in picked]),
+        unknown=np.array([row.unknown for row in picked]),
+        ambiguous=np.array([row.ambiguous for row in picked]),
+        together=[found.together[index] for index in members],
     )
 
 

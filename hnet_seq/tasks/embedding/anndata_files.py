@@ -8,6 +8,7 @@ anndata itself would hold all of ``X`` in memory to write it.
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,7 @@ def _index(block: Block, level: str) -> Sequence[str]:
     ]
 
 
-class _Store:
+class _Store(ABC):
     """What HDF5 and Zarr do alike: groups, arrays and attributes by path."""
 
     def __init__(self, root: Any) -> None:
@@ -108,17 +109,21 @@ class _Store:
         self._root[name].attrs["_index"] = "_index"
         self._set_order(name, columns)
 
-    def _set_order(self, name: str, columns: list[str]) -> None:
-        raise NotImplementedError
-
+    @abstractmethod
     def array(self, name: str, shape: tuple[int, ...], kind: str, chunks: tuple[int, ...]) -> Any:
-        raise NotImplementedError
+        """A numeric array, to be filled."""
 
+    @abstractmethod
     def strings(self, name: str, count: int, chunk: int) -> Any:
-        raise NotImplementedError
+        """An array of text, to be filled."""
 
+    @abstractmethod
     def scalar(self, name: str, value: str) -> None:
-        raise NotImplementedError
+        """A text."""
+
+    @abstractmethod
+    def _set_order(self, name: str, columns: list[str]) -> None:
+        """The columns of a data frame."""
 
 
 class _Hdf5(_Store):

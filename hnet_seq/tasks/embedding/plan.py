@@ -16,11 +16,12 @@ from hnet_seq.tasks.embedding.layers import Layer, layer_of_level, layer_of_pool
 from hnet_seq.tasks.embedding.spool import TEXT
 from hnet_seq.tasks.embedding.vectors import (
     BATCH_TOKENS,
+    STRANDS,
     Strands,
     check_batch_tokens,
     modality_of,
-    strand_complement,
 )
+from hnet_seq.train.predict import strand_table
 from modalities.base import Modality
 from modalities.errors import UsageError
 
@@ -71,7 +72,7 @@ def plan_embedding(model: HNetLanguageModel, options: EmbedOptions) -> Plan:
     check_batch_tokens(options.batch_tokens)
     modality = modality_of(model)
     columns = {"id": TEXT} | ({"label": TEXT} if options.label else {})
-    strand_complement(modality, options.strands)
+    strand_table(modality, options.strands, STRANDS)
     if options.level == "sequence":
         pooling = options.pooling or _default_pooling(model, options)
         layer = layer_of_pooling(model, pooling, options.stage, options.layer)
@@ -95,7 +96,7 @@ def plan_embedding(model: HNetLanguageModel, options: EmbedOptions) -> Plan:
 
 def _default_pooling(model: HNetLanguageModel, options: EmbedOptions) -> str:
     if options.layer is None:
-        return "chunks"
+        return "chunks" if model.num_stages else "bases"
     for pooling in ("chunks", "bases"):
         try:
             layer_of_pooling(model, pooling, options.stage, options.layer)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from hnet_seq.heads.pieces import PooledPieces
 from hnet_seq.heads.pooling import pool
@@ -17,22 +16,6 @@ from hnet_seq.model.streaming import stream
 from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.embedding.layers import Placed
 from modalities.base import Tokens
-
-
-def length_batches(lengths: NDArray[np.int64], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices of each batch; similar lengths together, as packed attention likes them."""
-    batch: list[int] = []
-    held = 0
-    # Longest first: a batch that does not fit in memory fails at once, not in the last minute.
-    order = np.argsort(-lengths, kind="stable")
-    for index, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
-        if batch and held + length > batch_tokens:
-            yield batch
-            batch, held = [], 0
-        batch.append(index)
-        held += length
-    if batch:
-        yield batch
 
 
 def pooled(

@@ -21,7 +21,8 @@ from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import stream
 from hnet_seq.tasks.embedding.layers import Layer, Placed
-from hnet_seq.tasks.embedding.pooled_calls import goes_in_pieces, length_batches, one_call
+from hnet_seq.tasks.embedding.pooled_calls import goes_in_pieces, one_call
+from hnet_seq.train.labelled_batches import longest_first
 from modalities.base import Tokens
 
 
@@ -70,7 +71,7 @@ def sequence_rows(calls: Calls, sequences: Sequence[Tokens]) -> Iterator[Rows]:
         return
     lengths = np.array([len(tokens) for tokens in sequences], np.int64)
     found: list[list[Rows]] = [[] for _ in sequences]
-    for batch in length_batches(lengths, calls.batch_tokens):
+    for batch in longest_first(lengths, calls.batch_tokens):
         picked = [sequences[index] for index in batch]
         if goes_in_pieces(calls.model, picked, calls.batch_tokens):
             found[batch[0]] = list(_long(calls, picked[0], batch[0]))

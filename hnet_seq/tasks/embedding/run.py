@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,14 @@ from hnet_seq.tasks.embedding.plan import (
 )
 from hnet_seq.tasks.embedding.rows import Calls, sequence_rows
 from hnet_seq.tasks.embedding.spool import Spool, open_spool
-from hnet_seq.tasks.embedding.vectors import embed, strand_complement
+from hnet_seq.tasks.embedding.vectors import STRANDS, embed
 from hnet_seq.tasks.sequences.inputs import NamedSequence, SequenceSource, open_sequences
-from hnet_seq.train.predict import computing
+from hnet_seq.tasks.sequences.parts import in_parts
+from hnet_seq.train.predict import computing, strand_table
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
 
-_RECORD_COST = 64  # bases: bounds a part of many short records by their count too
 _KIND = "hnet-seq embedding"
 _OPTIONS = (
     "level",
@@ -172,7 +172,7 @@ def _compute(
     seen = bases = 0
     tokens = part_tokens(plan)
     with progress_bar("embed", sequences.total_bases, unit="base") as bar:
-        for part in in_parts_of(sequences.sequences(), tokens):
+        for part in in_parts(sequences.sequences(), tokens, lambda found: len(found.tokens)):
             for index, found in enumerate(part, seen):
                 sampled.see(index, found.name, found.label, found.tokens, plan.modality)
             seen += len(part)
@@ -214,7 +214,7 @@ def _row_part(
     model: HNetLanguageModel, part: list[NamedSequence], plan: Plan, spool: Spool
 ) -> None:
     options = plan.options
-    complement = strand_complement(plan.modality, options.strands)
+    complement = strand_table(plan.modality, options.strands, STRANDS)
     device = model.embeddings.weight.device
     with (
         computing(model, device) as where,
@@ -248,21 +248,6 @@ def _names(part: list[NamedSequence], plan: Plan, repeat: int | None) -> dict[st
     if plan.options.label:
         columns["label"] = [found.label or "" for found in part] * times
     return columns
-
-
-def in_parts_of(sequences: Iterable[NamedSequence], tokens: int) -> Iterator[list[NamedSequence]]:
-    """Consecutive sequences in lists of about ``tokens`` tokens; a longer one is a list alone."""
-    part: list[NamedSequence] = []
-    held = 0
-    for found in sequences:
-        size = max(len(found.tokens), _RECORD_COST)
-        if part and held + size > tokens:
-            yield part
-            part, held = [], 0
-        part.append(found)
-        held += size
-    if part:
-        yield part
 
 
 def _about(

@@ -16,11 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 import modalities
+from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.tasks.embedding.layers import layer_of_pooling, listening
-from hnet_seq.tasks.embedding.pooled_calls import length_batches, pooled
-from hnet_seq.train.predict import computing
+from hnet_seq.tasks.embedding.pooled_calls import pooled
+from hnet_seq.train.labelled_batches import longest_first
+from hnet_seq.train.predict import computing, strand_table
 from modalities import dna
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
@@ -102,7 +104,7 @@ def embed_poolings(
     """Several poolings of the same forward calls, each (N, D); see :func:`embed`."""
     layers = {pooling: layer_of_pooling(model, pooling, stage, layer) for pooling in poolings}
     modality = modality_of(model)
-    complement = strand_complement(modality, strands)
+    complement = strand_table(modality, strands, STRANDS)
     check_batch_tokens(batch_tokens)
     tokens = [_tokens(index, own, model, modality) for index, own in enumerate(sequences)]
     vectors = {
@@ -125,7 +127,7 @@ def embed_poolings(
         def call(picked: list[Tokens]) -> list[torch.Tensor]:
             return pooled(model, picked, poolings, stage, batch_tokens, cache_limit, where, placed)
 
-        for batch in length_batches(lengths, batch_tokens):
+        for batch in longest_first(lengths, batch_tokens):
             picked = [tokens[index] for index in batch]
             found = call(picked)
             if complement is not None:
@@ -148,7 +150,7 @@ def check_batch_tokens(batch_tokens: int) -> None:
         raise UsageError("--batch-tokens", f"is {batch_tokens}; expected 1 or more")
 
 
-def check_modality(model: HNetLanguageModel) -> None:
+def check_modality(model: HNetLanguageModel | HNetWithHead) -> None:
     """Raise InputError for a model that was trained on anything but DNA."""
     modality = model.metadata.get("modality", dna.DNA.name)
     if modality != dna.DNA.name or model.config.vocab_size < dna.DNA.vocab_size:
@@ -174,21 +176,6 @@ def modality_of(model: HNetLanguageModel) -> Modality:
             f"{modality.vocab_size} or more",
         )
     return modality
-
-
-def strand_complement(modality: Modality, strands: str) -> Tokens | None:
-    """The complement of each token where both strands are averaged, else None.
-
-    Raises:
-        UsageError: there is no such choice, or the modality has one strand.
-    """
-    if strands not in STRANDS:
-        raise UsageError("--strands", f"is {strands!r}; expected none or average")
-    if strands == "none":
-        return None
-    if modality.complement_table is None:
-        raise UsageError("--strands", f"is average, but {modality.name} has one strand; use none")
-    return modality.complement_table
 
 
 def vector_width(model: HNetLanguageModel, pooling: str, stage: int) -> int:

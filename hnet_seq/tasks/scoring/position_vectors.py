@@ -41,15 +41,20 @@ def position_vectors(
         train: (N,) rows that may decide the components.
         inside: the positions that are kept, such as those between flanks.
     """
-    chosen = [sequences[index] for index in np.flatnonzero(train)[:_BASIS_ROWS]]
+    rows = np.flatnonzero(train)
+    # Evenly spaced: a table may be sorted.
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _BASIS_ROWS)).astype(int)]
+    chosen = [sequences[index] for index in rows]
     with scoring(model):
-        states = [
-            state.reshape(-1, state.shape[-1])
-            for state in _states(model, chosen, inside, strands, batch_tokens)
-        ]
-        stacked = np.concatenate(states).astype(np.float64)
-        mean = stacked.mean(0)
-        _, vectors = np.linalg.eigh(np.cov(stacked, rowvar=False))
+        width = model.config.d_model[0]
+        count, total, squares = 0, np.zeros(width), np.zeros((width, width))
+        for part in _states(model, chosen, inside, strands, batch_tokens):
+            states = part.reshape(-1, part.shape[-1]).astype(np.float64)
+            count += len(states)
+            total += states.sum(0)
+            squares += states.T @ states
+        mean = total / count
+        _, vectors = np.linalg.eigh(squares / count - np.outer(mean, mean))
         basis = vectors[:, ::-1][:, :components]
         parts = [
             ((state - mean) @ basis).reshape(len(state), -1).astype(np.float32)

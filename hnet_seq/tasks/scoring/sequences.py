@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
-from hnet_seq.tasks.sequences.parts import Named, in_parts
+from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -106,7 +106,7 @@ def _score(
     cache_limit: int,
 ) -> Iterator[Score]:
     with scoring(model):
-        for part in in_parts(sequences, _PART_TOKENS):
+        for part in in_parts(sequences, _PART_TOKENS, named_length):
             names, tokens = [name for name, _ in part], [own for _, own in part]
             sums = _sums(model, names, tokens, batch_tokens, cache_limit)
             counts = [_scored(own) for own in tokens]

@@ -12,8 +12,8 @@ from modalities.base import Tokens
 from modalities.errors import InputError
 from pipelines.annotation import INTEGER, check_record, feature_lines
 from pipelines.genome import Genome
-
-_STRANDS = ("+", "-", ".")
+from pipelines.intervals import bed_columns, bed_interval, is_bed_header
+from pipelines.stranded_bed import bed_strand
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Place:
 
 def looks_like_bed(line: str) -> bool:
     """Whether a line has the three columns of BED."""
-    columns = _split(line.rstrip("\r\n"))
+    columns = bed_columns(line.rstrip("\r\n"))
     return len(columns) >= 3 and all(INTEGER.match(text) for text in columns[1:3])
 
 
@@ -51,8 +51,8 @@ def read_places(path: Path, lengths: dict[str, int]) -> Iterator[Place]:
     """
     found = False
     for number, line in feature_lines(path):
-        columns = _split(line)
-        if columns[0].split()[0] in ("track", "browser") and not looks_like_bed(line):
+        columns = bed_columns(line)
+        if is_bed_header(columns):
             continue
         try:
             place = _place(columns, number)
@@ -94,24 +94,7 @@ def _names_are_unique(path: Path, lengths: dict[str, int]) -> bool:
     return True
 
 
-def _split(line: str) -> list[str]:
-    return line.split("\t") if "\t" in line else line.split()
-
-
 def _place(columns: list[str], line: int) -> Place:
-    if len(columns) < 3:
-        raise ValueError(f"{len(columns)} columns, expected record, start and end (BED)")
-    for name, text in (("start", columns[1]), ("end", columns[2])):
-        if not INTEGER.match(text):
-            raise ValueError(f"the {name} is {text!r}, expected a whole number of bases")
-    start, end = int(columns[1]), int(columns[2])
-    if start >= end:
-        raise ValueError(
-            f"the start is {start} and the end {end}, so it has no bases: BED counts from 0 and "
-            "ends before its end; correct or remove it"
-        )
-    strand = columns[5].strip() if len(columns) > 5 else "."
-    if strand not in _STRANDS:
-        raise ValueError(f"the strand is {strand!r}, expected {', '.join(_STRANDS)}")
-    name = " ".join(columns[3].split()) if len(columns) > 3 else ""
-    return Place(columns[0], start, end, strand, name, line)
+    interval = bed_interval(columns)
+    name = " ".join(interval.name.split())
+    return Place(columns[0], interval.start, interval.end, bed_strand(columns), name, line)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from modalities.base import Tokens
 from pipelines.fasta import read_fasta
 
 Named = tuple[str, Tokens]
+Item = TypeVar("Item")
 
 _RECORD_COST = 64  # bases: bounds a part of many short records by their count too
 
@@ -19,16 +21,27 @@ def read_fasta_sequences(path: str | Path) -> Iterator[Named]:
         yield record.name, record.tokens
 
 
-def in_parts(sequences: Iterable[Named], tokens: int) -> Iterator[list[Named]]:
-    """Consecutive sequences in lists of about ``tokens`` tokens; a longer one is a list alone."""
-    part: list[Named] = []
+def in_parts(
+    items: Iterable[Item], tokens: int, length: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Consecutive items in lists of about ``tokens`` tokens; a longer one is a list alone.
+
+    Args:
+        length: tokens of an item.
+    """
+    part: list[Item] = []
     held = 0
-    for name, sequence in sequences:
-        size = max(len(sequence), _RECORD_COST)
+    for item in items:
+        size = max(length(item), _RECORD_COST)
         if part and held + size > tokens:
             yield part
             part, held = [], 0
-        part.append((name, sequence))
+        part.append(item)
         held += size
     if part:
         yield part
+
+
+def named_length(item: Named) -> int:
+    """Tokens of a named sequence."""
+    return len(item[1])
