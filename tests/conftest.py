@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,8 @@ from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's t
 
 import torch  # isort: skip
 
-torch.set_num_threads(2)
+# Two processes of two threads each on two cores wait for each other.
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
