@@ -93,7 +93,7 @@ def test_groups_are_held_out_whole_and_given_validation_is_used() -> None:
     fit, held_out = split_validation(sequences, strata, dna.COMPLEMENT, 0.2, 0, groups)
     assert sorted(fit + held_out) == list(range(60))
     assert not {groups[i] for i in fit} & {groups[i] for i in held_out}
-    with pytest.raises(UsageError, match="1 groups .* are too few"):
+    with pytest.raises(UsageError, match=r"1 groups .* are too few"):
         split_validation(sequences, strata, dna.COMPLEMENT, 0.2, 0, [0] * 60)
 
     labels = ["ab"[index % 2] for index in range(60)]
