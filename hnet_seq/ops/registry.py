@@ -1,13 +1,22 @@
 """Which implementation each hot operation uses, and why.
 
-Every operation has ``naive`` (the definition) and ``torch`` (the default, CPU and GPU).
+Every operation has ``naive`` (the definition) and ``torch`` (plain PyTorch, any device and type).
+The others are faster where they can be had; each says why it cannot. The first of ``PREFERRED``
+that has no objection to a device and type is taken, once, for all calls with those. A user who
+wants another one names it in HNET_SEQ_BACKEND (``torch`` for all operations, or
+``ssd=torch,attention=naive``); one that cannot be had is then an error.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from hnet_seq.ops.attention import grouped as _attention
 from hnet_seq.ops.attention import naive as _attention_naive
@@ -20,31 +29,97 @@ from hnet_seq.ops.smoothing import naive as _smooth_naive
 from hnet_seq.ops.ssd import blocked as _ssd
 from hnet_seq.ops.ssd import naive as _ssd_naive
 
-DEFAULT = "torch"
+Objection = Callable[[torch.device, torch.dtype], "str | None"]
 
-IMPLEMENTATIONS: dict[str, dict[str, Callable[..., Any]]] = {
-    "ssd": {"torch": _ssd.ssd, "naive": _ssd_naive.ssd},
-    "causal_conv": {"torch": _conv.causal_conv, "naive": _conv_naive.causal_conv},
-    "attention": {"torch": _attention.attention, "naive": _attention_naive.attention},
-    "smooth": {"torch": _smooth.smooth, "naive": _smooth_naive.smooth},
-    "rms_norm": {"torch": _norm.rms_norm, "naive": _norm_naive.rms_norm},
-    "gated_rms_norm": {"torch": _norm.gated_rms_norm, "naive": _norm_naive.gated_rms_norm},
+VARIABLE = "HNET_SEQ_BACKEND"
+
+
+def _none(device: torch.device, dtype: torch.dtype) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One way to compute an operation.
+
+    Attributes:
+        function: takes what the naive definition takes.
+        objection: why it cannot be used for tensors of a device and type, with the remedy; None
+            where it can.
+    """
+
+    function: Callable[..., Any]
+    objection: Objection = _none
+
+
+IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
+    "ssd": {"torch": Implementation(_ssd.ssd), "naive": Implementation(_ssd_naive.ssd)},
+    "causal_conv": {
+        "torch": Implementation(_conv.causal_conv),
+        "naive": Implementation(_conv_naive.causal_conv),
+    },
+    "attention": {
+        "torch": Implementation(_attention.attention),
+        "naive": Implementation(_attention_naive.attention),
+    },
+    "smooth": {
+        "torch": Implementation(_smooth.smooth),
+        "naive": Implementation(_smooth_naive.smooth),
+    },
+    "rms_norm": {
+        "torch": Implementation(_norm.rms_norm),
+        "naive": Implementation(_norm_naive.rms_norm),
+    },
+    "gated_rms_norm": {
+        "torch": Implementation(_norm.gated_rms_norm),
+        "naive": Implementation(_norm_naive.gated_rms_norm),
+    },
 }
 
-_chosen: dict[str, str] = dict.fromkeys(IMPLEMENTATIONS, DEFAULT)
+# Fastest first; what an operation does not have is passed over.
+PREFERRED = ("torch",)
+
+_forced: dict[str, str] = {}
+_taken: dict[tuple[str, torch.device, torch.dtype], Callable[..., Any]] = {}
 
 
 def run(operation: str, *args: Any) -> Any:
-    """Call the chosen implementation."""
-    return IMPLEMENTATIONS[operation][_chosen[operation]](*args)
+    """Call the chosen implementation; the first argument's device and type decide."""
+    first: Tensor = args[0]
+    key = (operation, first.device, first.dtype)
+    function = _taken.get(key)
+    if function is None:
+        name, _ = choose(operation, first.device, first.dtype)
+        function = _taken[key] = IMPLEMENTATIONS[operation][name].function
+    return function(*args)
 
 
-def choices() -> dict[str, tuple[str, str]]:
-    """For each operation the backend in use and the reason."""
-    return {
-        operation: (backend, "default" if backend == DEFAULT else "requested")
-        for operation, backend in _chosen.items()
-    }
+def choose(operation: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
+    """The implementation for tensors of a device and type, and the reason.
+
+    Raises:
+        ValueError: the one that was asked for does not exist or cannot be had.
+    """
+    known = IMPLEMENTATIONS[operation]
+    asked = _forced.get(operation) or _from_environment(operation)
+    if asked is not None:
+        objection = known[asked].objection(device, dtype)
+        if objection is not None:
+            raise ValueError(f"{operation}: backend {asked!r} was asked for, but {objection}")
+        return asked, "requested"
+    passed = []
+    for name in PREFERRED:
+        if name in known:
+            objection = known[name].objection(device, dtype)
+            if objection is None:
+                return name, "; ".join(passed) or "fastest"
+            passed.append(f"not {name}: {objection}")
+    raise AssertionError(f"{operation} has no implementation that always works")
+
+
+def choices(device: torch.device, dtype: torch.dtype = torch.float32) -> dict[str, tuple[str, str]]:
+    """For each operation the implementation in use and the reason."""
+    return {operation: choose(operation, device, dtype) for operation in IMPLEMENTATIONS}
 
 
 @contextmanager
@@ -56,12 +131,42 @@ def backend(name: str, *operations: str) -> Iterator[None]:
     """
     operations = operations or tuple(IMPLEMENTATIONS)
     for operation in operations:
-        if name not in IMPLEMENTATIONS[operation]:
-            known = ", ".join(IMPLEMENTATIONS[operation])
-            raise ValueError(f"{operation} has no backend {name!r}; available: {known}")
-    before = {operation: _chosen[operation] for operation in operations}
-    _chosen.update(dict.fromkeys(operations, name))
+        _check(operation, name)
+    before = dict(_forced)
+    _forced.update(dict.fromkeys(operations, name))
+    _taken.clear()
     try:
         yield
     finally:
-        _chosen.update(before)
+        _forced.clear()
+        _forced.update(before)
+        _taken.clear()
+
+
+def _check(operation: str, name: str) -> None:
+    if operation not in IMPLEMENTATIONS:
+        raise ValueError(f"no operation {operation!r}; there are {', '.join(IMPLEMENTATIONS)}")
+    if name not in IMPLEMENTATIONS[operation]:
+        known = ", ".join(IMPLEMENTATIONS[operation])
+        raise ValueError(f"{operation} has no backend {name!r}; available: {known}")
+
+
+def _from_environment(operation: str) -> str | None:
+    """What HNET_SEQ_BACKEND says of an operation.
+
+    One name for all means all that have it; a name given to an operation must exist.
+    """
+    parts = [part.strip() for part in os.environ.get(VARIABLE, "").split(",") if part.strip()]
+    named = dict(part.split("=", 1) for part in parts if "=" in part)
+    for other, name in named.items():
+        _check(other, name)
+    if operation in named:
+        return named[operation]
+    for name in parts:
+        if "=" in name:
+            continue
+        if not any(name in known for known in IMPLEMENTATIONS.values()):
+            raise ValueError(f"{VARIABLE}: no operation has a backend {name!r}")
+        if name in IMPLEMENTATIONS[operation]:
+            return name
+    return None

@@ -47,15 +47,16 @@ _HEAD = "head.json"
 
 def environment() -> dict[str, Any]:
     """This installation: versions, device, operations, experiments."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    cuda = torch.cuda.is_available()
+    chosen = choices(torch.device("cuda:0" if cuda else "cpu"))
     return {
         "version": hnet_seq.__version__,
         "python": platform.python_version(),
         "libraries": {name: metadata.version(name) for name in _LIBRARIES},
-        "device": device,
+        "device": torch.cuda.get_device_name() if cuda else "CPU",
         "threads": torch.get_num_threads(),
         "threads_wait": hnet_seq.WAIT_POLICY,
-        "operations": {name: {"used": used, "why": why} for name, (used, why) in choices().items()},
+        "operations": {name: {"used": used, "why": why} for name, (used, why) in chosen.items()},
         "experiments": shipped(),
         "released": released_names(),
     }

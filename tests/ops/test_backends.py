@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnet_seq.ops import registry
 from hnet_seq.ops.packing import Packing
-from hnet_seq.ops.registry import IMPLEMENTATIONS, backend, choices
+from hnet_seq.ops.registry import IMPLEMENTATIONS, Implementation, backend, choices, choose
 
 # Lengths around the block sizes, shorter than the convolution, and equal ones to be grouped.
 LENGTHS = [1, 2, 64, 3, 200, 63, 65, 200, 1]
@@ -54,7 +55,7 @@ def _run(
     dtype: torch.dtype = torch.float32,
 ) -> list[Tensor]:
     leaves = [x.detach().to(dtype).requires_grad_() for x in inputs]
-    out = IMPLEMENTATIONS[operation][name](*leaves, packing, *extra)
+    out = IMPLEMENTATIONS[operation][name].function(*leaves, packing, *extra)
     generator = torch.Generator().manual_seed(9)
     weight = torch.randn(out.shape, generator=generator).to(out)
     return [out.detach(), *torch.autograd.grad((out * weight).sum(), leaves)]
@@ -82,7 +83,7 @@ def test_norms_agree_with_the_formula(operation: str) -> None:
     results = []
     for implementation in IMPLEMENTATIONS[operation].values():
         leaves = [x.clone().requires_grad_() for x in inputs]
-        out = implementation(*leaves, 1e-5)
+        out = implementation.function(*leaves, 1e-5)
         results.append([out.detach(), *torch.autograd.grad((out**3).sum(), leaves)])
     for got, want in zip(*results, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
@@ -93,15 +94,15 @@ def test_smoothing_survives_probabilities_at_their_clamp() -> None:
     packing = Packing.from_lengths([9000])
     z = torch.randn(packing.total, 4, generator=torch.Generator().manual_seed(0))
     p = torch.full((packing.total,), 1 - 1e-4)
-    got = IMPLEMENTATIONS["smooth"]["torch"](z, p, packing)
-    torch.testing.assert_close(got, IMPLEMENTATIONS["smooth"]["naive"](z, p, packing))
+    got = IMPLEMENTATIONS["smooth"]["torch"].function(z, p, packing)
+    torch.testing.assert_close(got, IMPLEMENTATIONS["smooth"]["naive"].function(z, p, packing))
 
 
 def test_strong_decay_keeps_the_scan_finite() -> None:
     packing = Packing.from_lengths([300])
     x, B, C = (torch.randn(300, *s) for s in ((1, 64), (16,), (16,)))
     dt, A, D = torch.full((300, 1), 50.0), torch.tensor([-16.0]), torch.ones(1)
-    assert IMPLEMENTATIONS["ssd"]["torch"](x, dt, A, B, C, D, packing).isfinite().all()
+    assert IMPLEMENTATIONS["ssd"]["torch"].function(x, dt, A, B, C, D, packing).isfinite().all()
 
 
 def test_scan_does_not_read_uninitialised_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +121,38 @@ def test_scan_does_not_read_uninitialised_memory(monkeypatch: pytest.MonkeyPatch
             assert result.isfinite().all(), case
 
 
+CPU, FP32 = torch.device("cpu"), torch.float32
+
+
 def test_backend_is_chosen_inside_the_block_only_and_must_exist() -> None:
+    before = choices(CPU)["ssd"]
     with backend("naive", "ssd"):
-        assert choices()["ssd"] == ("naive", "requested")
-    assert choices()["ssd"] == ("torch", "default")
-    with pytest.raises(ValueError, match="no backend 'cuda'"), backend("cuda", "ssd"):
+        assert choices(CPU)["ssd"] == ("naive", "requested")
+    assert choices(CPU)["ssd"] == before
+    with pytest.raises(ValueError, match="no backend 'abacus'"), backend("abacus", "ssd"):
         pass
+
+
+def test_the_environment_names_backends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HNET_SEQ_BACKEND", "torch, attention=naive")
+    assert choices(CPU)["ssd"] == ("torch", "requested")
+    assert choices(CPU)["attention"] == ("naive", "requested")
+    for value, message in (
+        ("abacus", "no operation has a backend 'abacus'"),
+        ("ssd=abacus", "ssd has no backend 'abacus'; available:"),
+        ("abacus=torch", "no operation 'abacus'"),
+    ):
+        monkeypatch.setenv("HNET_SEQ_BACKEND", value)
+        with pytest.raises(ValueError, match=message):
+            choose("ssd", CPU, FP32)
+
+
+def test_a_backend_that_was_asked_for_and_cannot_be_had_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    never = Implementation(IMPLEMENTATIONS["ssd"]["torch"].function, lambda *_: "it rains; wait")
+    monkeypatch.setitem(IMPLEMENTATIONS["ssd"], "sundial", never)
+    monkeypatch.setattr(registry, "PREFERRED", ("sundial", "torch"))
+    assert choose("ssd", CPU, FP32) == ("torch", "not sundial: it rains; wait")
+    with backend("sundial", "ssd"), pytest.raises(ValueError, match="it rains; wait"):
+        choose("ssd", CPU, FP32)

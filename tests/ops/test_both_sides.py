@@ -26,7 +26,7 @@ def test_attention_to_both_sides_agrees_with_the_definition(window: int, device:
     results = []
     for name in ("naive", "torch"):
         leaves = [x.clone().to(device).requires_grad_() for x in inputs]
-        out = IMPLEMENTATIONS["attention"][name](*leaves, packing, window, False)
+        out = IMPLEMENTATIONS["attention"][name].function(*leaves, packing, window, False)
         results.append([out.detach(), *torch.autograd.grad((out * weight).sum(), leaves)])
     for got, want in zip(*reversed(results), strict=True):
         error = (got - want).norm() / want.norm().clamp(min=1)
@@ -38,7 +38,7 @@ def test_attention_sees_as_far_to_the_right_as_to_the_left(window: int) -> None:
     packing = Packing.from_lengths([30, 20])
     q, k, v = _random(3, 50, 1, 8)
     v = v.requires_grad_()
-    out = IMPLEMENTATIONS["attention"]["torch"](q, k, v, packing, window, False)
+    out = IMPLEMENTATIONS["attention"]["torch"].function(q, k, v, packing, window, False)
     (seen,) = torch.autograd.grad(out[12].sum(), v)
     expected = range(30) if window < 0 else range(7, 18)
     assert seen.abs().sum((1, 2)).nonzero().flatten().tolist() == list(expected)
@@ -63,7 +63,7 @@ def test_what_runs_both_ways_turns_with_its_inputs_to_the_last_bit() -> None:
     p, z = torch.sigmoid(_random(packing.total)), _random(packing.total, 4)
 
     def smooth(z: Tensor, p: Tensor) -> Tensor:
-        return IMPLEMENTATIONS["smooth"]["torch"](z, p, packing)
+        return IMPLEMENTATIONS["smooth"]["torch"].function(z, p, packing)
 
     out = both_ways(smooth, packing, z, p)
     turned = both_ways(smooth, packing, reverse(z, packing), reverse(p, packing))
