@@ -107,7 +107,7 @@ def choose(operation: str, device: torch.device, dtype: torch.dtype) -> tuple[st
         if objection is not None:
             raise ValueError(f"{operation}: backend {asked!r} was asked for, but {objection}")
         return asked, "requested"
-    passed = []
+    passed: list[str] = []
     for name in PREFERRED:
         if name in known:
             objection = known[name].objection(device, dtype)
