@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -126,12 +127,40 @@ def _codon_ends(rows: list[Feature]) -> tuple[NDArray[np.bool_], NDArray[np.bool
 
 
 def coding_parts(rows: Sequence[Feature]) -> list[list[int]]:
-    """Indices of the rows of each CDS: those that share an ID or, without one, a parent."""
-    parts = defaultdict(list)
+    """Indices of the rows of each CDS, in the order of the rows.
+
+    Rows of one ID are one CDS, as GFF3 has it. Some tools number the exons' parts instead, so rows
+    with different IDs, or none, are one CDS too where they have a Parent in common and none of
+    them overlaps another: those that do are alternatives, such as two starts of one gene. A row
+    with several parents is in the CDS of each; one with neither ID nor Parent is a CDS alone.
+    """
+    by_name: dict[str, list[int]] = defaultdict(list)
+    by_parent: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    orphans: list[str] = []
     for index, row in enumerate(rows):
-        key = row.attributes.get("ID") or row.attributes.get("Parent")
-        parts[key or f"row {index}"].append(index)
-    return list(parts.values())
+        name = row.attributes.get("ID") or f"row {index}"
+        by_name[name].append(index)
+        for parent in row.attributes.get("Parent", "").split(","):
+            if parent:
+                by_parent[parent][name].append(index)
+        if not row.attributes.get("Parent"):
+            orphans.append(name)
+    found: list[tuple[int, ...]] = []
+    for names in by_parent.values():
+        indices = sorted(index for members in names.values() for index in members)
+        if len(names) > 1 and _one_after_another([rows[index] for index in indices]):
+            found.append(tuple(indices))
+        else:
+            found += [tuple(by_name[name]) for name in names]
+    found += [tuple(by_name[name]) for name in orphans]
+    return [list(indices) for indices in dict.fromkeys(found)]
+
+
+def _one_after_another(rows: Sequence[Feature]) -> bool:
+    """Whether rows sorted by start lie on one strand, and none overlaps another."""
+    return len({row.strand for row in rows}) == 1 and all(
+        row.end <= following.start for row, following in pairwise(rows)
+    )
 
 
 def complete_ends(parts: Sequence[Feature]) -> tuple[bool, bool]:

@@ -126,6 +126,50 @@ def test_parts_without_an_id_belong_to_their_parent(tmp_path):
     assert pairs(read(tmp_path, lines))["start codon"] == FORWARD["start codon"]
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_parts_with_an_id_each_are_one_coding_sequence_of_their_transcript(tmp_path, strand):
+    exons, coding, expected = EXONS, CODING, FORWARD
+    if strand == "-":
+        exons, coding, expected = mirrored(EXONS), mirrored(CODING), REVERSE
+    lines = [
+        line.replace("ID=cds_t", f"ID=cds_t.{number}")
+        for number, line in enumerate(gff3(exons, coding, strand, "t"))
+    ]
+    assert pairs(read(tmp_path, lines)) == expected
+
+
+def test_parts_shared_by_isoforms_count_in_each_of_them(tmp_path):
+    # As FlyBase writes them: u skips the exon in the middle, and v has the first one alone.
+    parts = [(101, 130, "t,u,v"), (201, 230, "t"), (301, 330, "t,u")]
+    lines = [
+        f"chr\tx\tCDS\t{start}\t{end}\t.\t+\t0\tID=part{start};Parent={parents}"
+        for start, end, parents in parts
+    ]
+    found = pairs(read(tmp_path, lines))
+    assert found["start codon"] == [(100, 1)]
+    assert found["stop codon"] == [(127, 1), (327, 1)]
+
+
+def test_overlapping_coding_sequences_of_one_parent_are_alternatives(tmp_path):
+    # The canonical gene of the GFF3 specification, and dnaX of NCBI: the shorter product shifts.
+    lines = [
+        "chr\tx\tCDS\t101\t160\t.\t+\t0\tID=a;Parent=t",
+        "chr\tx\tCDS\t201\t260\t.\t+\t0\tID=a;Parent=t",
+        "chr\tx\tCDS\t131\t160\t.\t+\t0\tID=b;Parent=t",
+        "chr\tx\tCDS\t201\t260\t.\t+\t0\tID=b;Parent=t",
+    ]
+    found = pairs(read(tmp_path, lines))
+    assert found["start codon"] == [(100, 1), (130, 1)]
+    assert found["stop codon"] == [(257, 1)]
+
+
+def test_coding_sequences_without_a_parent_keep_their_own_ids(tmp_path):
+    lines = [f"chr\tx\tCDS\t{at}\t{at + 29}\t.\t+\t0\tID=1_{at}" for at in (11, 101)]
+    found = pairs(read(tmp_path, lines))
+    assert found["start codon"] == [(10, 1), (100, 1)]
+    assert found["stop codon"] == [(37, 1), (127, 1)]
+
+
 def test_edges_are_named_in_the_direction_of_their_feature(tmp_path):
     path = tmp_path / "repeats.gff"
     path.write_text(
