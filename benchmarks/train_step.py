@@ -1,84 +1,66 @@
-"""Training speed of a shipped experiment as a share of this machine's matrix-product peak.
+"""Training speed as a share of this machine's matrix-product peak.
 
-    python benchmarks/train_step.py ecoli_demo
+    python benchmarks/train_step.py                    # the demo's model, and one of width 512
+    python benchmarks/train_step.py dna_small data.context=4096
 
-Both are measured in one process, in turns, so that a noisy machine disturbs both. FLOPs are
-analytic (hnet_seq/model/flops.py): what the definition needs, not what was executed.
+Both are measured in turns. FLOPs are analytic (hnet_seq/model/flops.py): what the definition needs,
+not what was executed. Routers are held at their target (benchmarks/steps.py), as after training.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
+from common import Clock, MatrixPeak, clock_of, parser, row, seconds, spread, table
+from steps import Shape, TrainingStep, shape
 
-import torch
-
-from hnet_seq import HNetForCausalLM, ratio_loss
-from hnet_seq.experiments import load_experiment
-from hnet_seq.model.causal_lm import cross_entropy
-from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.train.memory import keep_freed_memory
-from hnet_seq.train.optimizer import build_optimizer
 
-_PEAK_SIZE = 2048
+WARM_UP = 3  # steps: the allocator finds its blocks
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+def measure(of: Shape, rounds: int, clock: Clock) -> str:
+    """A row of the table."""
+    step, peak = TrainingStep(of), MatrixPeak()
+    for _ in range(WARM_UP):
+        step()
+    shares, speeds, rates, peaks = [], [], [], []
+    for number in range(rounds):
+        before = peak.rate(clock) if number % 2 == 0 else 0.0
+        took = seconds(step, clock)
+        top = before or peak.rate(clock)
+        speeds.append(step.tokens / took)
+        rates.append(step.flops / took / 1e9)
+        peaks.append(top / 1e9)
+        shares.append(step.flops / took / top)
+    chunks = ", ".join(f"{found:.2f}" for found in step.tokens_per_chunk) or "none"
+    return row(
+        f"`{of.name}`",
+        f"{step.tokens:,}",
+        chunks,
+        spread(shares, ".1%"),
+        spread(speeds, ",.0f"),
+        spread(rates, ".1f"),
+        spread(peaks, ".1f"),
+    )
 
 
 def main() -> None:
-    """Print tokens per second, GFLOP/s, the peak and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("experiment", nargs="?", default="ecoli_demo")
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
-    parser.add_argument("--repeats", type=int, default=7)
-    args = parser.parse_args()
-    config = load_experiment(args.experiment, args.overrides)
+    """Print the table."""
+    made = parser(__doc__)
+    made.add_argument("experiment", nargs="?", help="hnet512 or a shipped one; both if absent")
+    made.add_argument("overrides", nargs="*", metavar="key=value")
+    args = made.parse_args()
+    clock = clock_of(args)
     keep_freed_memory()
-    torch.manual_seed(0)
-    model = HNetForCausalLM(config.model, residual_proj="identity")
-    targets = config.train.ratio_loss.targets
-    optimizer = build_optimizer(model, config.train.optimizer, targets)
-    context = config.data.context
-    tokens = config.data.micro_batch_tokens or config.data.batch_tokens
-    ids = torch.randint(0, 4, (tokens,))
-    cu_seqlens = torch.arange(0, tokens + 1, context)
-    achieved: list[float] = []
-
-    def step() -> None:
-        out = model(ids, cu_seqlens)
-        loss = cross_entropy(out.logits, ids.roll(-1)) / tokens
-        for stage, target in zip(out.boundaries, targets, strict=True):
-            loss = loss + ratio_loss(stage.boundary_prob, stage.boundary_mask, target)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        achieved[:] = [b.boundary_mask.numel() / int(b.boundary_mask.sum()) for b in out.boundaries]
-
-    left, right = torch.randn(2, _PEAK_SIZE, _PEAK_SIZE)
-    for _ in range(20):  # the router finds its target ratio, the allocator its blocks
-        step()
-    shares, speeds, peaks, rates = [], [], [], []
-    for _ in range(args.repeats):
-        peak = 2 * _PEAK_SIZE**3 / min(seconds(lambda: left @ right) for _ in range(5))
-        elapsed = seconds(step)
-        flops = TRAINING_FACTOR * tokens * flops_per_token(config.model, context, achieved)
-        speeds.append(tokens / elapsed)
-        rates.append(flops / elapsed)
-        peaks.append(peak)
-        shares.append(flops / elapsed / peak)
-    median = statistics.median
-    print(f"{args.experiment}: {tokens} tokens a step, tokens per chunk {achieved}")
-    print(f"tokens/s           {median(speeds):10.0f}")
-    print(f"step GFLOP/s       {median(rates) / 1e9:10.1f}")
-    print(f"peak GFLOP/s       {median(peaks) / 1e9:10.1f}")
-    print(f"share of the peak  {median(shares):10.1%}  ({min(shares):.1%} to {max(shares):.1%})")
+    names = [args.experiment] if args.experiment else ["ecoli_demo", "hnet512"]
+    print(
+        table(
+            "model", "tokens a step", "tokens per chunk", "share of the peak", "tokens/s",
+            "step GFLOP/s", "peak GFLOP/s",
+        )
+    )  # fmt: skip
+    for name in names:
+        found = shape(name, args.overrides)
+        print(measure(found.smoke() if args.smoke else found, args.rounds, clock), flush=True)
 
 
 if __name__ == "__main__":
