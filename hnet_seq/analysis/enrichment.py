@@ -40,6 +40,7 @@ class CutRecord:
         tokens: (n,) bases.
         mask: (n,) True where a chunk begins.
         shuffled: (n,) each, True where a chunk begins in shuffled sequences of the record.
+        origin: base of the record where the model began to read, at or before ``start``.
     """
 
     name: str
@@ -47,12 +48,13 @@ class CutRecord:
     tokens: NDArray[np.uint8]
     mask: Mask
     shuffled: tuple[Mask, ...] = ()
+    origin: int = 0
 
     @property
     def counted(self) -> Mask:
-        """(n,) bases that count: A, C, G and T, but not a record's first, where a cut is forced."""
+        """(n,) bases that count: A, C, G and T, but not the first one read: its cut is forced."""
         counted: Mask = known(self.tokens)
-        if self.start == 0:
+        if self.start == self.origin:
             counted[:1] = False
         return counted
 

@@ -138,6 +138,17 @@ def test_a_region_counts_as_the_same_bases_of_its_record():
     assert one["profile"]["rate"] == other["profile"]["rate"]
 
 
+def test_the_forced_cut_of_a_region_that_is_read_from_its_first_base_does_not_count():
+    cut = np.zeros(40, bool)
+    cut[0] = True
+    sites = Sites.of([(500, 1)])
+    for origin, boundaries in ((500, 0), (499, 1)):
+        part = CutRecord("chr", 500, bases(7, 40), cut, origin=origin)
+        found, kind = described([part], sites, width=3, near=1)
+        assert kind["observed"]["boundaries"] == boundaries
+        assert found["rate"] == boundaries / (39 + boundaries)
+
+
 def test_distances_run_downstream_on_both_strands():
     values = np.arange(100)
     sites = Sites.of([(50, 1), (50, -1)])

@@ -143,6 +143,19 @@ def test_shuffled_sequences_are_cut_by_the_model_too(model, genome):
     assert one.tolist() != other.tolist() != record.mask.tolist()
 
 
+@pytest.mark.parametrize(("context", "counted"), [(0, False), (1, True)])
+def test_without_left_context_the_first_base_of_a_region_is_not_counted(
+    model, genome, context, counted
+):
+    opened = Genome(genome)
+    args = argparse.Namespace(
+        stage=0, seed=0, left_context=context, batch_tokens=512, attention_window=None,
+        cache_limit=1 << 30,
+    )  # fmt: skip
+    [record] = cut_genome(model, opened, open_spans(opened, "chr1:501-600"), args)
+    assert record.counted.tolist() == [counted] + [True] * 99
+
+
 def test_stability_writes_what_the_section_draws(checkpoint, genome, tmp_path, capsys):
     out = tmp_path / "out"
     options = ("--places", 20, "--reach", 16, "--left-context", 64)

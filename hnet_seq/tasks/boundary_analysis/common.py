@@ -117,7 +117,11 @@ def cut_genome(
     found = run(None)
     masks = [[mask for *_, mask in run(shuffle)] for shuffle in range(shuffles)]
     return [
-        CutRecord(*record, shuffled=tuple(repeat[index] for repeat in masks))
+        CutRecord(
+            *record,
+            shuffled=tuple(repeat[index] for repeat in masks),
+            origin=_origin(record[1], args.left_context),
+        )
         for index, record in enumerate(found)
     ]
 
@@ -126,11 +130,16 @@ def _stretches(
     genome: Genome, spans: Iterable[Span], left_context: int, seed: int, shuffle: int | None
 ) -> Iterator[Stretch]:
     for index, (name, start, end) in enumerate(spans):
-        origin = max(start - left_context, 0)
+        origin = _origin(start, left_context)
         tokens = genome.fetch(name, origin, end)
         if shuffle is not None:
             tokens = shuffle_record(tokens, np.random.default_rng([seed, shuffle, index]))
         yield Stretch(name, start, origin, tokens)
+
+
+def _origin(start: int, left_context: int) -> int:
+    """The base of the record where the model begins to read."""
+    return max(start - left_context, 0)
 
 
 def facts(args: argparse.Namespace, records: list[CutRecord]) -> dict[str, Any]:
