@@ -26,14 +26,19 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
     add_device_argument(parser)
 
 
-def add_streaming_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--attention-window`` and ``--cache-limit`` (GB), for sequences of any length."""
+def add_attention_window_argument(parser: argparse.ArgumentParser) -> None:
+    """``--attention-window``, in positions."""
     parser.add_argument(
         "--attention-window",
         type=_positive,
         metavar="POSITIONS",
         help="what global attention may see, for records too long for its cache (all)",
     )
+
+
+def add_streaming_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--attention-window`` and ``--cache-limit`` (GB), for sequences of any length."""
+    add_attention_window_argument(parser)
     parser.add_argument(
         "--cache-limit",
         type=_gigabytes,

@@ -171,6 +171,12 @@ def test_stability_writes_what_the_section_draws(checkpoint, genome, tmp_path, c
     assert section.count("<figure>") == 3
 
 
+def test_stability_takes_no_limit_that_it_would_not_keep(checkpoint, genome, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("stability", checkpoint, genome, "--out", tmp_path / "out", "--cache-limit", 1)
+    assert "--cache-limit" in capsys.readouterr().err
+
+
 def test_motifs_writes_what_the_section_draws(checkpoint, genome, tmp_path, capsys):
     motifs = tmp_path / "motifs.tsv"
     motifs.write_text("# of E. coli\ndam\tGATC\nany\tNNNN\nnever\t" + "ACGT" * 8 + "\n")

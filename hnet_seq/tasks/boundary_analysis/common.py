@@ -14,7 +14,11 @@ from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.arguments import (
+    add_attention_window_argument,
+    add_batch_arguments,
+    add_streaming_arguments,
+)
 from hnet_seq.tasks.segment import (
     BATCH_TOKENS,
     LEFT_CONTEXT,
@@ -29,11 +33,14 @@ from pipelines.genome import Genome
 Span = tuple[str, int, int]
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, left_context: int = LEFT_CONTEXT) -> None:
+def add_common_arguments(
+    parser: argparse.ArgumentParser, left_context: int = LEFT_CONTEXT, *, whole_records: bool = True
+) -> None:
     """Model, genome, and where and how to cut it.
 
     Args:
         left_context: default, bases.
+        whole_records: records of any length are read, for which attention's cache has a limit.
     """
     parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
     parser.add_argument("genome", metavar="GENOME", help="FASTA, plain, gzip or bgzip")
@@ -48,7 +55,10 @@ def add_common_arguments(parser: argparse.ArgumentParser, left_context: int = LE
         metavar="BASES",
         help="read before what is looked at, not counted (%(default)s)",
     )
-    add_streaming_arguments(parser)
+    if whole_records:
+        add_streaming_arguments(parser)
+    else:
+        add_attention_window_argument(parser)
     add_batch_arguments(parser, BATCH_TOKENS)
 
 

@@ -73,7 +73,8 @@ def draw_places(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq boundaries stability``."""
-    add_common_arguments(parser, left_context=CONTEXT)
+    # Nothing longer than the context and the reach is read: no cache can grow past a limit.
+    add_common_arguments(parser, left_context=CONTEXT, whole_records=False)
     parser.add_argument(
         "--places", type=int, default=PLACES, help="bases that are edited (%(default)s)"
     )
