@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hnet_seq.tasks.classification.labelled_rows import Columns, Row, Split, rows_of
+from hnet_seq.tasks.sequences.tables import separator
 from modalities.errors import InputError
 from pipelines.compression import read_chunks
 
@@ -33,8 +34,9 @@ def read_table(
 ) -> list[Row]:
     """The rows of a table with named columns; columns beyond the known ones are ignored.
 
-    The separator of text is a tab if the header line has one, else a comma. Letter case never
-    reaches the model or a baseline.
+    The separator of text is that of the header line, see
+    :func:`hnet_seq.tasks.sequences.tables.separator`. Letter case never reaches the model or a
+    baseline.
 
     Args:
         columns: which columns mean what; by default ``sequence`` and ``label``.
@@ -92,8 +94,8 @@ def _reader(path: Path) -> _Reader:
             path, "not UTF-8 text; expected CSV or TSV, plain or gzip, or Parquet"
         ) from None
     csv.field_size_limit(_FIELD_LIMIT)
-    has_tabs = "\t" in text.partition("\n")[0]
-    return csv.reader(io.StringIO(text, newline=""), delimiter="\t" if has_tabs else ",")
+    header = text.partition("\n")[0]
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator(header))
 
 
 def _parquet(path: Path) -> pa.Table:

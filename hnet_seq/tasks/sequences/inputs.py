@@ -220,6 +220,6 @@ def _kind(path: Path, *, lines: bool) -> str:
     if SEQUENCE in column_names(first):
         return "table"
     is_text = first.replace("\t", "").isprintable() and "\ufffd" not in first
-    if is_text and ("\t" in first or "," in first):
+    if is_text and any(mark in first for mark in "\t,;"):
         return "table"  # whose reader says what its header lacks
     return "lines" if lines else "records"

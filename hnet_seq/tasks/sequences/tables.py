@@ -50,12 +50,17 @@ def column_names(header: str) -> list[str]:
 
 
 def separator(header: str) -> str:
-    """A tab where the header line has one, else a comma."""
-    return "\t" if "\t" in header else ","
+    """A tab where the header line has one, else whichever of comma and semicolon it has more of.
+
+    Spreadsheets write semicolons where the comma is the decimal mark.
+    """
+    if "\t" in header:
+        return "\t"
+    return ";" if header.count(";") > header.count(",") else ","
 
 
 def read_text_table(path: Path, label: str | None) -> Iterator[TextRow]:
-    """Rows of a CSV or TSV file with a header line, plain, gzip or bgzip.
+    """Rows of a CSV or TSV file with a header line, plain, gzip or bgzip; see :func:`separator`.
 
     Args:
         label: the column that becomes ``label``.
