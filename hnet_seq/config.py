@@ -90,6 +90,8 @@ class TrainConfig:
         objective: ``causal``, the next token; ``masked``, hidden tokens, which needs
             ``model.bidirectional``.
         mask_rate: share of the tokens that a masked objective asks for.
+        precision: ``fp32``, or ``bf16`` for GPUs: weights, residual stream, router, smoothing and
+            loss stay in fp32. CPUs are slower with it.
         max_chunks: per stage, from the outside in, the most chunks computed at once: a micro-batch
             with more is computed in pieces of whole sequences. 0 or absent: no bound; one number
             bounds stage 0. It bounds memory and leaves gradients as they are.
@@ -98,6 +100,7 @@ class TrainConfig:
     steps: int = 1000
     objective: str = "causal"
     mask_rate: float = 0.15
+    precision: str = "fp32"
     residual_proj: str = "zero"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -135,6 +138,8 @@ class ExperimentConfig:
             stages + 1
         ):
             raise ValueError(f"train.optimizer.stage_multipliers: expected {stages + 1} values")
+        if train.precision not in ("fp32", "bf16"):
+            raise ValueError(f"train.precision: {train.precision!r} is not fp32 or bf16")
         self._validate_sources()
         self._validate_numbers()
         if data.strands not in ("none", "augment"):

@@ -76,7 +76,9 @@ class SelfAttention(nn.Module):
 
     def _mix(self, qkv: Tensor, packing: Packing, state: KeyValueCache | None) -> Tensor:
         """(T, 3, H, d) to (T, H, d)."""
-        q, k = rotate(qkv[:, :2], packing.position, self.rotary_emb_dim).unbind(1)
+        # The angles are fp32; under autocast q and k shall stay as short as v.
+        rotated = rotate(qkv[:, :2], packing.position, self.rotary_emb_dim).to(qkv.dtype)
+        q, k = rotated.unbind(1)
         v = qkv[:, 2]
         if state is None:
             return attention(q, k, v, packing, self.window, not self.bidirectional)

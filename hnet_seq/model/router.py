@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -39,6 +40,11 @@ class Router(nn.Module):
         Args:
             state: the last vectors of sequences that go on; replaced in place.
         """
+        # A rounded cosine moves boundaries, so autocast ends here.
+        with torch.autocast(h.device.type, enabled=False):
+            return self._decide(h.float(), packing, state)
+
+    def _decide(self, h: Tensor, packing: Packing, state: Tensor | None) -> tuple[Tensor, Tensor]:
         if state is None:
             between = (
                 self._between_neighbours(h) if self.bidirectional else self._between(h[:-1], h[1:])

@@ -25,8 +25,8 @@ class Packing:
         offset: (S,) int64 tokens of each sequence that the state has seen; None for none.
         every_slot: ``slots`` are all that the state has, in order: nothing need be gathered.
 
-    Derived facts are computed once and shared by every layer of a stage. ``lengths`` and
-    ``offsets`` are the only ones that need the host.
+    Derived facts are computed once and shared by every layer of a stage. ``lengths``, with
+    ``longest``, and ``offsets`` are the only ones that need the host.
     """
 
     def __init__(
@@ -84,12 +84,22 @@ class Packing:
         return self.cu_seqlens.diff().tolist()
 
     @cached_property
+    def longest(self) -> int:
+        """Tokens of the longest sequence, on the host."""
+        return max(self.lengths)
+
+    @cached_property
     def sequence_index(self) -> Tensor:
         """(T,) int64: the sequence that each token belongs to."""
         sequences = torch.arange(self.num_sequences, device=self.device)
         return torch.repeat_interleave(
             sequences, self.cu_seqlens.diff().long(), output_size=self.total
         )
+
+    @cached_property
+    def sequence_row(self) -> Tensor:
+        """(1, T) int32: the same as kernels of other packages take it."""
+        return self.sequence_index.to(torch.int32).unsqueeze(0)
 
     @cached_property
     def _place(self) -> Tensor:

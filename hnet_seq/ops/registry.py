@@ -9,6 +9,7 @@ wants another one names it in HNET_SEQ_BACKEND (``torch`` for all operations, or
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hnet_seq.ops.attention import flash_attn as _flash
 from hnet_seq.ops.attention import grouped as _attention
 from hnet_seq.ops.attention import naive as _attention_naive
+from hnet_seq.ops.attention import varlen as _varlen
+from hnet_seq.ops.causal_conv import causal_conv1d as _causal_conv1d
 from hnet_seq.ops.causal_conv import naive as _conv_naive
 from hnet_seq.ops.causal_conv import shifted as _conv
 from hnet_seq.ops.norm import fused as _norm
@@ -27,6 +31,7 @@ from hnet_seq.ops.norm import naive as _norm_naive
 from hnet_seq.ops.smoothing import blocked as _smooth
 from hnet_seq.ops.smoothing import naive as _smooth_naive
 from hnet_seq.ops.ssd import blocked as _ssd
+from hnet_seq.ops.ssd import mamba_ssm as _mamba_ssm
 from hnet_seq.ops.ssd import naive as _ssd_naive
 
 Objection = Callable[[torch.device, torch.dtype], "str | None"]
@@ -53,12 +58,19 @@ class Implementation:
 
 
 IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
-    "ssd": {"torch": Implementation(_ssd.ssd), "naive": Implementation(_ssd_naive.ssd)},
+    "ssd": {
+        "mamba_ssm": Implementation(_mamba_ssm.ssd, _mamba_ssm.objection),
+        "torch": Implementation(_ssd.ssd),
+        "naive": Implementation(_ssd_naive.ssd),
+    },
     "causal_conv": {
+        "causal_conv1d": Implementation(_causal_conv1d.causal_conv, _causal_conv1d.objection),
         "torch": Implementation(_conv.causal_conv),
         "naive": Implementation(_conv_naive.causal_conv),
     },
     "attention": {
+        "flash_attn": Implementation(_flash.attention, _flash.objection),
+        "varlen": Implementation(_varlen.attention, _varlen.objection),
         "torch": Implementation(_attention.attention),
         "naive": Implementation(_attention_naive.attention),
     },
@@ -77,8 +89,9 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
 }
 
 # Fastest first; what an operation does not have is passed over.
-PREFERRED = ("torch",)
+PREFERRED = ("mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "torch")
 
+_log = logging.getLogger(__name__)
 _forced: dict[str, str] = {}
 _taken: dict[tuple[str, torch.device, torch.dtype], Callable[..., Any]] = {}
 
@@ -89,8 +102,13 @@ def run(operation: str, *args: Any) -> Any:
     key = (operation, first.device, first.dtype)
     function = _taken.get(key)
     if function is None:
-        name, _ = choose(operation, first.device, first.dtype)
+        name, why = choose(operation, first.device, first.dtype)
+        _log.info("%s of %s on %s: %s (%s)", operation, first.dtype, first.device, name, why)
         function = _taken[key] = IMPLEMENTATIONS[operation][name].function
+    # An operation computes in the types that it says; autocast would round products inside it.
+    if torch.is_autocast_enabled(first.device.type):
+        with torch.autocast(first.device.type, enabled=False):
+            return function(*args)
     return function(*args)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
+from hnet_seq.train.precision import computing_in
 from hnet_seq.train.statistics import BoundaryStatistics
 from hnet_seq.train.tensors import on_device
 from pipelines.batches import TokenBatches
@@ -32,12 +33,16 @@ class ValidationSource:
 
 @torch.inference_mode()
 def evaluate(
-    model: HNetLanguageModel, sources: Sequence[ValidationSource], targets: Sequence[float]
+    model: HNetLanguageModel,
+    sources: Sequence[ValidationSource],
+    targets: Sequence[float],
+    precision: str = "fp32",
 ) -> dict[str, Any]:
     """Score every source once, in order.
 
     Args:
         targets: tokens per chunk that each stage is trained to.
+        precision: of the forward pass, see :mod:`hnet_seq.train.precision`.
 
     Returns:
         ``bits_per_token``, ``scored_tokens`` and ``stages`` over all tokens; where there are
@@ -50,7 +55,7 @@ def evaluate(
     for source in sources:
         sums = _Sums(BoundaryStatistics.of_stages(model.num_stages))
         for k in range(source.batches.batches_per_epoch):
-            _score(model, source.batches, k, [whole, sums])
+            _score(model, source.batches, k, [whole, sums], precision)
         named = {"source": source.source, "label": source.label}
         apart.append(named | sums.summary(targets))
     model.train(training)
@@ -74,13 +79,20 @@ class _Sums:
         }
 
 
-def _score(model: HNetLanguageModel, batches: TokenBatches, k: int, sums: Sequence[_Sums]) -> None:
+def _score(
+    model: HNetLanguageModel,
+    batches: TokenBatches,
+    k: int,
+    sums: Sequence[_Sums],
+    precision: str,
+) -> None:
     batch = batches[k]
     device = model.embeddings.weight.device
     ids, goals, cu_seqlens = (
         on_device(array, device) for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
     )
-    out = model(ids, cu_seqlens)
+    with computing_in(precision, device):
+        out = model(ids, cu_seqlens)
     nats, scored = float(cross_entropy(out.logits, goals)), int((goals >= 0).sum())
     for each in sums:
         each.nats += nats

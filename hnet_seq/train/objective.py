@@ -17,6 +17,7 @@ from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput
 from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
 from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit
 from hnet_seq.train.interval import Interval
+from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.statistics import ratio_counts
@@ -64,14 +65,20 @@ class Objective:
         statistics: what the shares of the ratio loss are taken over, see
             :class:`hnet_seq.ratio_config.RatioLossConfig`.
         max_chunks: per stage, the most chunks computed at once; 0 for no bound.
+        precision: of the forward pass, see :mod:`hnet_seq.train.precision`.
     """
 
     def __init__(
-        self, model: HNetLanguageModel, statistics: str, max_chunks: Sequence[int]
+        self,
+        model: HNetLanguageModel,
+        statistics: str,
+        max_chunks: Sequence[int],
+        precision: str = "fp32",
     ) -> None:
         self.model = model
         self.statistics = statistics
         self.max_chunks = max_chunks
+        self.precision = precision
 
     def backward(
         self, batch: PackedBatch, step: Extent, ratio: RatioInForce, interval: Interval
@@ -101,7 +108,9 @@ class Objective:
         return counts
 
     def _forward(self, batch: PackedBatch) -> LanguageModelOutput:
-        return self.model(self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens))
+        ids, cu_seqlens = self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens)
+        with computing_in(self.precision, ids.device):
+            return self.model(ids, cu_seqlens)
 
     def _whole(self, batch: PackedBatch, counts: Tensor, step: Extent) -> _MicroBatch:
         own = Extent.of([batch])

@@ -69,7 +69,9 @@ def test_fast_backends_agree_with_the_definition(case: str, device: str) -> None
     inputs, extra = make(lambda *s: torch.randn(*s, generator=generator), packing.total)
     inputs = [x.to(device) for x in inputs]
     expected = _run(operation, "naive", inputs, extra, packing)
-    for name in set(IMPLEMENTATIONS[operation]) - {"naive"}:
+    for name in sorted(set(IMPLEMENTATIONS[operation]) - {"naive"}):
+        if IMPLEMENTATIONS[operation][name].objection(torch.device(device), torch.float32):
+            continue
         for got, want in zip(_run(operation, name, inputs, extra, packing), expected, strict=True):
             error = (got - want).norm() / want.norm().clamp(min=1)
             assert error < 2e-5, f"{case}, {name}: relative error {error:.1e}"

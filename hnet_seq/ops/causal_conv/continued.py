@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnet_seq.ops.autocast import own_types
 from hnet_seq.ops.causal_conv.shifted import causal_conv
 from hnet_seq.ops.packing import Packing
 
 
+@own_types
 def causal_conv_continue(
     x: Tensor, weight: Tensor, bias: Tensor, packing: Packing, state: Tensor
 ) -> Tensor:
@@ -31,7 +33,7 @@ def causal_conv_continue(
         for tap in range(1, reach + 1):
             u.addcmul_(window[:, tap], weight[:, tap])
         packing.scatter(state, window[:, 1:])
-        return F.silu(u, inplace=True)
+        return F.silu(u, inplace=True).to(x.dtype)
     y = causal_conv(x, weight, bias, packing)
     steps = torch.arange(reach, device=x.device)
     # The first tokens of each sequence once more, now with the past in front of them.
@@ -40,7 +42,7 @@ def causal_conv_continue(
     first = x[heads.clamp(max=packing.total - 1)]
     windows = torch.cat([past, first], dim=1).unfold(1, reach + 1, 1)  # (S, W, C, W)
     u = bias + (windows[:, :reach] * weight).sum(-1)
-    y[heads[own]] = F.silu(u[own])
+    y[heads[own]] = F.silu(u[own]).to(y.dtype)
     # The last inputs: a sequence with fewer tokens of its own keeps some of its past.
     tails = packing.ends[:, None] + steps + (1 - reach)
     row = (reach + tails - packing.starts[:, None]).clamp(max=reach - 1)

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from hnet_seq.ops.packing import Packing
 
-ROWS = 512  # tokens: rows x channels of one step stay in the cache over its W passes
+ROWS = 512  # tokens: rows x channels of one step stay in a CPU's cache over its W passes
 
 
 class _CausalConv(torch.autograd.Function):
@@ -26,7 +26,7 @@ class _CausalConv(torch.autograd.Function):
         ctx.packing = packing
         ctx.save_for_backward(x, taps, bias)
         u = _linear(x, taps, bias, packing)
-        for rows in _steps(x.shape[0]):
+        for rows in _steps(x):
             F.silu(u[rows], inplace=True)
         return u
 
@@ -39,9 +39,9 @@ class _CausalConv(torch.autograd.Function):
         du = _linear(x, taps, bias, packing)
         dx = x.new_empty(x.shape)
         dtaps, dbias = torch.zeros_like(taps), torch.zeros_like(bias)
-        product = x.new_empty(min(ROWS, total), x.shape[1])
+        product = x.new_empty(_rows(x), x.shape[1])
         # From the right: a row of dx needs du of the rows behind it.
-        for rows in reversed(_steps(total)):
+        for rows in reversed(_steps(x)):
             torch.ops.aten.silu_backward.grad_input(grads[0][rows], du[rows], grad_input=du[rows])
             dbias += du[rows].sum(0)
             torch.mul(du[rows], taps[-1], out=dx[rows])
@@ -64,7 +64,7 @@ class _CausalConv(torch.autograd.Function):
 def _linear(x: Tensor, taps: Tensor, bias: Tensor, packing: Packing) -> Tensor:
     """The convolution before SiLU."""
     u = x.new_empty(x.shape)
-    for rows in _steps(x.shape[0]):
+    for rows in _steps(x):
         torch.addcmul(bias, x[rows], taps[-1], out=u[rows])
         for lag in range(1, taps.shape[0]):
             first = max(rows.start, lag)
@@ -76,10 +76,16 @@ def _linear(x: Tensor, taps: Tensor, bias: Tensor, packing: Packing) -> Tensor:
     return u
 
 
-def _steps(total: int) -> list[slice]:
-    return [slice(start, min(start + ROWS, total)) for start in range(0, total, ROWS)]
+def _rows(x: Tensor) -> int:
+    return min(ROWS, x.shape[0]) if x.device.type == "cpu" else x.shape[0]
+
+
+def _steps(x: Tensor) -> list[slice]:
+    total, rows = x.shape[0], max(1, _rows(x))
+    return [slice(start, min(start + rows, total)) for start in range(0, total, rows)]
 
 
 def causal_conv(x: Tensor, weight: Tensor, bias: Tensor, packing: Packing) -> Tensor:
-    """As :func:`hnet_seq.ops.causal_conv.naive.causal_conv`."""
-    return _CausalConv.apply(x, weight, bias, packing)
+    """As :func:`hnet_seq.ops.causal_conv.naive.causal_conv`, in fp32 or wider; typed as ``x``."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    return _CausalConv.apply(x.to(wide), weight.to(wide), bias.to(wide), packing).to(x.dtype)

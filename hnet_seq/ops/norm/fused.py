@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-ROWS = 512  # tokens: one step's rows stay in the cache over its passes
+ROWS = 512  # tokens: one step's rows stay in a CPU's cache over its passes
 
 
 def _scale(x: Tensor, eps: float) -> Tensor:
@@ -43,7 +43,7 @@ class _RMSNorm(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, r = ctx.saved_tensors
         dx, d_weight = torch.empty_like(x), torch.zeros_like(weight)
-        for rows in _steps(x.shape[0]):
+        for rows in _steps(x):
             dx[rows], step = _backward(grads[0][rows], x[rows], r[rows], weight)
             d_weight += step
         return dx, d_weight, None
@@ -53,7 +53,7 @@ class _GatedRMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> Tensor:
         out, r = torch.empty_like(y), y.new_empty(y.shape[0], 1)
-        for rows in _steps(y.shape[0]):
+        for rows in _steps(y):
             x = F.silu(gate[rows]).mul_(y[rows])
             r[rows] = _scale(x, eps)
             torch.mul(x.mul_(r[rows]), weight, out=out[rows])
@@ -66,7 +66,7 @@ class _GatedRMSNorm(torch.autograd.Function):
         y, gate, weight, r = ctx.saved_tensors
         dy, d_gate = torch.empty_like(y), torch.empty_like(y)
         d_weight = torch.zeros_like(weight)
-        for rows in _steps(y.shape[0]):
+        for rows in _steps(y):
             gated = F.silu(gate[rows])
             dx, step = _backward(grads[0][rows], gated * y[rows], r[rows], weight)
             d_weight += step
@@ -75,15 +75,20 @@ class _GatedRMSNorm(torch.autograd.Function):
         return dy, d_gate, d_weight, None
 
 
-def _steps(total: int) -> list[slice]:
-    return [slice(start, start + ROWS) for start in range(0, total, ROWS)]
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _steps(x: Tensor) -> list[slice]:
+    rows = ROWS if x.device.type == "cpu" else max(1, x.shape[0])
+    return [slice(start, start + rows) for start in range(0, x.shape[0], rows)]
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """As :func:`hnet_seq.ops.norm.naive.rms_norm`; x (T, D)."""
-    return _RMSNorm.apply(x, weight, eps)
+    """As :func:`hnet_seq.ops.norm.naive.rms_norm`; x (T, D), in fp32 or wider."""
+    return _RMSNorm.apply(_wide(x), _wide(weight), eps)
 
 
 def gated_rms_norm(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """As :func:`hnet_seq.ops.norm.naive.gated_rms_norm`; y and gate (T, D)."""
-    return _GatedRMSNorm.apply(y, gate, weight, eps)
+    """As :func:`hnet_seq.ops.norm.naive.gated_rms_norm`; y and gate (T, D), in fp32 or wider."""
+    return _GatedRMSNorm.apply(_wide(y), _wide(gate), _wide(weight), eps)

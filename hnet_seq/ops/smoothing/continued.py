@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnet_seq.ops.autocast import own_types
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.smoothing.blocked import smooth
 
 
+@own_types
 def smooth_continue(z: Tensor, p: Tensor, packing: Packing, state: Tensor) -> Tensor:
     """As :func:`hnet_seq.ops.smoothing.naive.smooth`, but from the averages in ``state``.
 

@@ -25,7 +25,8 @@ from torch.autograd.function import once_differentiable
 from hnet_seq.ops.packing import Blocks, Packing
 
 BLOCK = 64  # tokens: 64-wide products already reach the machine's rate, longer ones do more work
-GROUP = 16  # blocks done together: their (H, Q, Q) intermediates fit a few MB of cache
+GROUP = 16  # blocks done together: their (H, Q, Q) intermediates fit a few MB of a CPU's cache
+_GPU_GROUP = 256  # a GPU wants large products, and has the memory: 4 MB a head
 
 
 class Decays(NamedTuple):
@@ -47,6 +48,10 @@ def block_decays(dt: Tensor, A: Tensor, blocks: Blocks) -> Decays:
         leave=(last - running).exp() * blocks.to_right[..., None],
         through=last[:, 0].exp() * blocks.through[:, None],
     )
+
+
+def _group(x: Tensor) -> int:
+    return GROUP if x.device.type == "cpu" else _GPU_GROUP
 
 
 def _mixing(C: Tensor, B: Tensor, running: Tensor, causal: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,8 +83,9 @@ def scan(
     states = x.new_empty(blocks.count + 1, B.shape[2], *x.shape[2:])
     states[0] = 0
     y = x.new_empty(x.shape)
-    for g in range(0, blocks.count, GROUP):
-        group = slice(g, min(g + GROUP, blocks.count))
+    size = _group(x)
+    for g in range(0, blocks.count, size):
+        group = slice(g, min(g + size, blocks.count))
         x_g, B_g, C_g, y_g = x[group], B[group], C[group], y[group]
         scaled = x_g * dt[group].unsqueeze(-1)
         kernel, _ = _mixing(C_g, B_g, decays.running[group], blocks.causal[group])
@@ -125,11 +131,12 @@ class _SSD(torch.autograd.Function):
         ds = torch.empty_like(dt_b)  # gradient of the running sums, (B, Q, H)
         ddt = torch.empty_like(dt_b)
         dD = torch.zeros_like(D)
-        G = min(GROUP, blocks.count)
+        size = _group(x)
+        G = min(size, blocks.count)
         d_states = x.new_empty(G + 1, *states.shape[1:])  # d_states[i + 1] leaves block g + i
         d_states[0] = 0
-        for g in range(GROUP * ((blocks.count - 1) // GROUP), -1, -GROUP):
-            group = slice(g, min(g + GROUP, blocks.count))
+        for g in range(size * ((blocks.count - 1) // size), -1, -size):
+            group = slice(g, min(g + size, blocks.count))
             G = group.stop - group.start
             x_g, dt_g, B_g, C_g, dy_g = (t[group] for t in (x_b, dt_b, B_b, C_b, dy_b))
             enter, leave = decays.enter[group].unsqueeze(-1), decays.leave[group].unsqueeze(-1)

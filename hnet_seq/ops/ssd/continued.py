@@ -9,10 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hnet_seq.ops.autocast import own_types
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.ssd.blocked import BLOCK, Decays, block_decays, scan
 
 
+@own_types
 def ssd_continue(
     x: Tensor,
     dt: Tensor,
