@@ -15,7 +15,7 @@ import pytest
 
 from hnet_seq.cli import main
 from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.embedding import spool as vector_spool
+from hnet_seq.tasks.embedding import spooled_rows
 from hnet_seq.tasks.embedding.files import write_vectors
 from hnet_seq.tasks.embedding.spool import TEXT, Spool, open_spool
 from modalities.errors import UsageError
@@ -237,13 +237,13 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
     class Usage:
         free = 1000
 
-    monkeypatch.setattr("hnet_seq.tasks.embedding.run.shutil.disk_usage", lambda path: Usage)
-    monkeypatch.setattr("hnet_seq.tasks.embedding.run.embed", None)
+    monkeypatch.setattr("hnet_seq.tasks.embedding.space.shutil.disk_usage", lambda path: Usage)
+    monkeypatch.setattr("hnet_seq.tasks.embedding.part_rows.embed", None)
     assert main(command(folder, "v.npy")) == 2
     assert "its disk has 0.00 GB free" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}
 
 
 def test_the_header_of_an_array_has_the_same_size_whatever_its_rows() -> None:
-    sizes = {vector_spool._header_size(width) for width in (1, 64, 4096)}
+    sizes = {spooled_rows.header_size(width) for width in (1, 64, 4096)}
     assert sizes == {128}

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.tasks.embedding.spool import TEXT, Block, Spool
+from hnet_seq.tasks.embedding.spooled_rows import TEXT, Block, SpooledRows
 from modalities.errors import UsageError
 
 _PACKAGES = {".h5ad": ("h5py", "anndata"), ".zarr": ("zarr", "zarr")}
@@ -34,7 +34,9 @@ def check_anndata(kind: str) -> None:
         ) from None
 
 
-def write_anndata(spool: Spool, path: Path, described: Mapping[str, str], *, level: str) -> None:
+def write_anndata(
+    spool: SpooledRows, path: Path, described: Mapping[str, str], *, level: str
+) -> None:
     """Write the rows of a finished spool to a new file (``.h5ad``) or folder (``.zarr``).
 
     ``X`` is (N, D); ``obs`` has the further columns, and as index the id, or the id with the place

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hnet_seq.tasks.embedding.anndata_files import check_anndata, write_anndata
-from hnet_seq.tasks.embedding.spool import TEXT, VECTORS, Column, Spool
+from hnet_seq.tasks.embedding.spooled_rows import TEXT, Column, SpooledRows
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
 
@@ -58,8 +58,10 @@ def bytes_needed(kind: str, rows: int, width: int) -> int:
     return rows * width * 4 * (1 if kind == ".npy" else 2)
 
 
-def write_vectors(spool: Spool, path: Path, described: Mapping[str, str], *, level: str) -> None:
-    """Make the output of a finished spool; it appears when it is complete.
+def write_vectors(
+    spool: SpooledRows, path: Path, described: Mapping[str, str], *, level: str
+) -> None:
+    """Make the output of finished rows; it appears when it is complete.
 
     Args:
         described: what the vectors are, kept in a file that has a place for it.
@@ -68,7 +70,7 @@ def write_vectors(spool: Spool, path: Path, described: Mapping[str, str], *, lev
     kind = path.suffix
     if kind == ".npy":
         _write_names(spool, path, level)
-        made = spool.folder / VECTORS
+        made = spool.array_path()
     else:
         made = spool.folder / f".output{kind}"
         if made.is_dir():
@@ -85,7 +87,7 @@ def write_vectors(spool: Spool, path: Path, described: Mapping[str, str], *, lev
         raise InputError(path, f"cannot be written ({error.strerror})") from None
 
 
-def _write_parquet(spool: Spool, path: Path, described: Mapping[str, str]) -> None:
+def _write_parquet(spool: SpooledRows, path: Path, described: Mapping[str, str]) -> None:
     fields = [pa.field(name, _ARROW[kind]) for name, kind in spool.columns.items()]
     fields.append(pa.field("vector", pa.list_(pa.float32(), spool.width)))
     schema = pa.schema(fields, metadata=dict(described))
@@ -104,7 +106,7 @@ def _write_parquet(spool: Spool, path: Path, described: Mapping[str, str]) -> No
             file.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _write_names(spool: Spool, path: Path, level: str) -> None:
+def _write_names(spool: SpooledRows, path: Path, level: str) -> None:
     if level == "sequence":
         with replaced_file(path.with_suffix(".ids.txt")) as stream:
             for block in spool.blocks():

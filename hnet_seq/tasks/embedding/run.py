@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from hnet_seq import __version__
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.model.streaming import attention_window
-from hnet_seq.tasks.embedding.files import KEYED_BY_ID, bytes_needed, vector_format, write_vectors
-from hnet_seq.tasks.embedding.layers import listening
+from hnet_seq.tasks.embedding.about import about_vectors, check_about
+from hnet_seq.tasks.embedding.files import KEYED_BY_ID, vector_format, write_vectors
+from hnet_seq.tasks.embedding.on_ranks import WriteRows, on_ranks
 from hnet_seq.tasks.embedding.overview import Sampled, overview, sample_of
+from hnet_seq.tasks.embedding.part_rows import append_part
 from hnet_seq.tasks.embedding.plan import (
     EmbedOptions,
     Plan,
@@ -29,28 +26,17 @@ from hnet_seq.tasks.embedding.plan import (
     part_tokens,
     plan_embedding,
 )
-from hnet_seq.tasks.embedding.rows import Calls, sequence_rows
+from hnet_seq.tasks.embedding.space import check_space, expected_rows
 from hnet_seq.tasks.embedding.spool import Spool, open_spool
-from hnet_seq.tasks.embedding.vectors import STRANDS, embed
-from hnet_seq.tasks.sequences.inputs import NamedSequence, SequenceSource, open_sequences
+from hnet_seq.tasks.embedding.spooled_rows import SpooledRows
+from hnet_seq.tasks.ranked.ranks import check_ranks_input, find_ranks, rank_device
+from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
+from hnet_seq.tasks.ranked.units import Part, sequence_cost
+from hnet_seq.tasks.sequences.inputs import SequenceSource, open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts
-from hnet_seq.train.predict import computing, strand_table
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
-
-_KIND = "hnet-seq embedding"
-_OPTIONS = (
-    "level",
-    "layer",
-    "stage",
-    "pooling",
-    "strands",
-    "batch_tokens",
-    "cache_limit",
-    "attention_window",
-    "label",
-)
 
 
 def run(
@@ -61,8 +47,10 @@ def run(
     *,
     genome: str | Path | None = None,
     device: str | None = None,
-) -> dict[str, Any]:
-    """Embed all sequences of ``source``; returns what ``<out>.json`` says.
+) -> None:
+    """Embed all sequences of ``source``; ``<out>.json`` says how.
+
+    Of several ranks each does its share (docs/scale.md).
 
     Raises:
         InputError: a sequence that cannot be read, or an id that is there twice where rows are
@@ -76,50 +64,94 @@ def run(
     kind = vector_format(out)
     out = out.resolve() if out.is_symlink() else out  # files beside it are on its disk
     about_path = out.with_suffix(".json")
-    _check_about(about_path)
-    model = load_pretrained(checkpoint, device)
+    check_about(about_path)
+    ranks = find_ranks()
+    check_ranks_input(source, ranks)
+    model = load_pretrained(checkpoint, rank_device(device, ranks))
     plan = plan_embedding(model, options)
     sequences = open_sequences(source, genome=genome, label=options.label, modality=plan.modality)
     # The first pass finds what is wrong with the input, and how many vectors there will be.
-    _check(sequences.sequences(), unique=kind in KEYED_BY_ID, path=sequences.path)
-    assert sequences.count is not None
+    cost = sequence_cost(model.config, options.attention_window)
+    parts = _check(
+        sequences, part_tokens(plan), cost, unique=kind in KEYED_BY_ID, shown=ranks.rank == 0
+    )
     identity = identity_of(model, sequences.digest, plan)
-    _announce(sequences, plan, out)
+    if ranks.rank == 0:
+        _announce(sequences, plan, out)
+
+    def write(rows: SpooledRows, seconds: float, sampled: Sampled) -> None:
+        about = about_vectors(identity, checkpoint, source, sequences, rows, seconds, out)
+        if options.level == "sequence":
+            about["overview"] = overview(sampled, rows.vectors_at(sampled.places))
+        write_vectors(rows, out, described(identity, plan), level=options.level)
+        with replaced_file(about_path) as stream:
+            json.dump(about, stream, indent=1)
+            stream.write("\n")
+
+    with attention_window(model, options.attention_window):
+        if goes_on_ranks(out, ranks):
+            on_ranks(model, sequences, plan, parts, identity, out, ranks, write)
+        else:
+            _alone(model, sequences, plan, identity, out, write)
+
+
+def _alone(
+    model: HNetLanguageModel,
+    sequences: SequenceSource,
+    plan: Plan,
+    identity: dict[str, Any],
+    out: Path,
+    write: WriteRows,
+) -> None:
+    assert sequences.count is not None
     sampled = sample_of(sequences.count)
     folder = out.with_name(f"{out.name}.partial")
     with open_spool(folder, identity, plan.layer.width, plan.columns) as spool:
         if spool.sequences:
             print(f"going on after {spool.sequences:,} sequences", file=sys.stderr)
-        _check_space(out, kind, spool, sequences, plan)
-        with attention_window(model, options.attention_window):
-            _compute(model, sequences, plan, spool, sampled, (out, kind))
+        _check_space(out, spool, sequences, plan)
+        _compute(model, sequences, plan, spool, sampled, out)
         spool.finish()
-        about = _about(identity, checkpoint, source, sequences, spool, out)
-        if options.level == "sequence":
-            about["overview"] = overview(sampled, spool.vectors_at(sampled.places))
-        write_vectors(spool, out, described(identity, plan), level=options.level)
-        with replaced_file(about_path) as stream:
-            json.dump(about, stream, indent=1)
-            stream.write("\n")
-    return about
+        write(spool, spool.seconds, sampled)
 
 
-def _check(sequences: Iterable[NamedSequence], *, unique: bool, path: Path) -> None:
+def _check_space(
+    out: Path, spool: Spool, sequences: SequenceSource, plan: Plan, bases: int = 0
+) -> None:
+    rows = expected_rows(sequences, plan, spool.rows, bases)
+    written = 4 * spool.rows * spool.width
+    check_space(out, spool.folder, out.suffix, rows, spool.width, written)
+
+
+def _check(
+    sequences: SequenceSource,
+    tokens: int,
+    cost: Callable[[int], float],
+    *,
+    unique: bool,
+    shown: bool,
+) -> list[Part]:
+    """Read all sequences; the parts in which they will be computed, of about ``tokens`` tokens."""
     met: set[bytes] = set()
-    with progress_bar("check", None, unit="base") as bar:
-        for number, found in enumerate(sequences, 1):
-            bar.update(len(found.tokens))
-            if not unique:
-                continue
-            digest = hashlib.blake2b(found.name.encode(), digest_size=12).digest()
-            if digest in met:
-                raise InputError(
-                    path,
-                    f"the id {found.name!r} is there twice, and AnnData finds rows by id; make ids "
-                    "unique, or end --out in .parquet or .npy",
-                    where=f"sequence {number}",
-                )
-            met.add(digest)
+    parts: list[Part] = []
+    number = 0
+    with progress_bar("check", None, unit="base", progress=shown) as bar:
+        for part in in_parts(sequences.sequences(), tokens, lambda found: len(found.tokens)):
+            lengths = [len(found.tokens) for found in part]
+            parts.append(Part(len(part), sum(lengths), sum(map(cost, lengths))))
+            bar.update(sum(lengths))
+            for found in part if unique else []:
+                number += 1
+                digest = hashlib.blake2b(found.name.encode(), digest_size=12).digest()
+                if digest in met:
+                    raise InputError(
+                        sequences.path,
+                        f"the id {found.name!r} is there twice, and AnnData finds rows by id; make "
+                        "ids unique, or end --out in .parquet or .npy",
+                        where=f"sequence {number}",
+                    )
+                met.add(digest)
+    return parts
 
 
 def _announce(sequences: SequenceSource, plan: Plan, out: Path) -> None:
@@ -135,38 +167,13 @@ def _announce(sequences: SequenceSource, plan: Plan, out: Path) -> None:
     )
 
 
-def _check_space(
-    out: Path, kind: str, spool: Spool, sequences: SequenceSource, plan: Plan, bases: int = 0
-) -> None:
-    """Raise UsageError where the disk has less free than all rows take.
-
-    Args:
-        bases: committed so far: how many chunks a base has is known only from these. Before the
-            first, a chunk a sequence is counted.
-    """
-    assert sequences.count is not None
-    assert sequences.total_bases is not None
-    if plan.options.level == "chunk":
-        rows = round(spool.rows * sequences.total_bases / bases) if bases else sequences.count
-    else:
-        rows = sequences.count if plan.options.level == "sequence" else sequences.total_bases
-    needed = bytes_needed(kind, rows, spool.width) - spool.rows * spool.width * 4
-    free = shutil.disk_usage(spool.folder).free
-    if needed > free:
-        raise UsageError(
-            "--out",
-            f"{out} needs {needed / 1e9:,.2f} GB more while it is written, and its disk has "
-            f"{free / 1e9:,.2f} GB free; make room and start again, or name a file on another disk",
-        )
-
-
 def _compute(
     model: HNetLanguageModel,
     sequences: SequenceSource,
     plan: Plan,
     spool: Spool,
     sampled: Sampled,
-    output: tuple[Path, str],
+    out: Path,
 ) -> None:
     """Fill the spool; sequences that it has are read past."""
     seen = bases = 0
@@ -184,114 +191,7 @@ def _compute(
                     bar.initial += size  # the rate is that of this run
                 continue
             began = time.perf_counter()
-            (_pool_part if plan.pooling else _row_part)(model, part, plan, spool)
+            append_part(model, part, plan, spool)
             spool.commit(seen, time.perf_counter() - began)
             bar.update(size)
-            _check_space(*output, spool, sequences, plan, bases)
-
-
-def _pool_part(
-    model: HNetLanguageModel, part: list[NamedSequence], plan: Plan, spool: Spool
-) -> None:
-    options = plan.options
-    assert plan.pooling is not None
-    vectors = embed(
-        model,
-        [found.tokens for found in part],
-        pooling=plan.pooling,
-        stage=options.stage,
-        layer=options.layer,
-        strands=options.strands,
-        batch_tokens=options.batch_tokens,
-        cache_limit=options.cache_limit,
-        device=model.embeddings.weight.device,
-    )
-    lengths = np.array([len(found.tokens) for found in part], np.int64)
-    spool.append({**_names(part, plan, None), "length": lengths}, vectors)
-
-
-def _row_part(
-    model: HNetLanguageModel, part: list[NamedSequence], plan: Plan, spool: Spool
-) -> None:
-    options = plan.options
-    complement = strand_table(plan.modality, options.strands, STRANDS)
-    device = model.embeddings.weight.device
-    with (
-        computing(model, device) as where,
-        torch.inference_mode(),
-        listening(model, plan.layer) as placed,
-    ):
-        calls = Calls(
-            model,
-            plan.layer,
-            placed,
-            options.batch_tokens,
-            options.cache_limit,
-            where,
-            complement,
-        )
-        for rows in sequence_rows(calls, [found.tokens for found in part]):
-            count = len(rows.start)
-            columns = _names([part[rows.sequence]], plan, count)
-            if rows.boundary_prob is None:
-                columns["position"] = rows.start
-            else:
-                columns["stage"] = np.full(count, plan.layer.resolution - 1)
-                columns["start"], columns["end"] = rows.start, rows.end
-                columns["boundary_prob"] = rows.boundary_prob
-            spool.append(columns, rows.vectors)
-
-
-def _names(part: list[NamedSequence], plan: Plan, repeat: int | None) -> dict[str, Any]:
-    times = 1 if repeat is None else repeat
-    columns: dict[str, Any] = {"id": [found.name for found in part] * times}
-    if plan.options.label:
-        columns["label"] = [found.label or "" for found in part] * times
-    return columns
-
-
-def _about(
-    identity: dict[str, Any],
-    checkpoint: str | Path,
-    source: str | Path,
-    sequences: SequenceSource,
-    spool: Spool,
-    out: Path,
-) -> dict[str, Any]:
-    return {
-        "kind": _KIND,
-        "version": __version__,
-        "output": out.name,
-        "model": {
-            "checkpoint": f"{checkpoint}",
-            "sha256": identity["model"],
-            "modality": identity["modality"],
-        },
-        "input": {
-            "source": f"{source}",
-            "sha256": sequences.digest,
-            "sequences": sequences.count,
-            "bases": sequences.total_bases,
-        },
-        "options": {key: identity[key] for key in _OPTIONS},
-        "device": identity["device"],
-        "rows": spool.rows,
-        "width": spool.width,
-        "seconds": round(spool.seconds, 3),
-        "overview": None,
-    }
-
-
-def _check_about(path: Path) -> None:
-    """Raise UsageError where another kind of file has the name."""
-    if not path.exists():
-        return
-    try:
-        if json.loads(path.read_bytes())["kind"] == _KIND:
-            return
-    except (ValueError, KeyError, TypeError, OSError):
-        pass
-    raise UsageError(
-        "--out",
-        f"{path}, which would say how the vectors were made, is something else; rename --out",
-    )
+            _check_space(out, spool, sequences, plan, bases)

@@ -11,39 +11,34 @@ to end, text one value a line.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.tasks.embedding.spooled_rows import (
+    STATE,
+    TEXT,
+    VECTORS,
+    Column,
+    SpooledRows,
+    write_header,
+)
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
 
-VECTORS, TEXT = "vectors.npy", "text"
-_IDENTITY, _STATE, _LOCK = "identity.json", "state.json", "lock"
-_BLOCK_BYTES = 1 << 24
+__all__ = ["TEXT", "VECTORS", "Column", "Spool", "open_spool"]
 
-Column: TypeAlias = "Sequence[str] | NDArray[Any]"
+_IDENTITY, _LOCK = "identity.json", "lock"
 
 
-@dataclass(frozen=True)
-class Block:
-    """Consecutive rows: further columns by name, and vectors (R, D) float32."""
-
-    first: int
-    columns: dict[str, Column]
-    vectors: NDArray[np.float32]
-
-
-class Spool:
+class Spool(SpooledRows):
     """Rows of D float32 with further columns, in a folder; see :func:`open_spool`.
 
     Attributes:
@@ -52,10 +47,8 @@ class Spool:
     """
 
     def __init__(self, folder: Path, width: int, columns: Mapping[str, str]) -> None:
-        self.folder = folder
-        self.width = width
-        self.columns = dict(columns)
-        self.sequences = self.rows = 0
+        super().__init__(folder, width, columns)
+        self.sequences = 0
         self.seconds = 0.0
         self._files: dict[str, IO[bytes]] = {}
         self._open()
@@ -83,7 +76,7 @@ class Spool:
             file.flush()
             os.fsync(file.fileno())
             sizes[name] = file.tell()
-        with replaced_file(self.folder / _STATE) as stream:
+        with replaced_file(self.folder / STATE) as stream:
             json.dump(
                 {
                     "sequences": sequences,
@@ -97,52 +90,17 @@ class Spool:
     def finish(self) -> None:
         """Write the number of rows in the header; nothing is appended afterwards."""
         self._files[VECTORS].seek(0)
-        _write_header(self._files[VECTORS], self.rows, self.width)
+        write_header(self._files[VECTORS], self.rows, self.width)
         self.close()
 
-    def blocks(self) -> Iterator[Block]:
-        """All rows in order, some megabytes at a time; after :meth:`finish`."""
-        size = self.block_rows
-        files = {name: (self.folder / name).open("rb") for name in (VECTORS, *self.columns)}
-        try:
-            files[VECTORS].seek(_header_size(self.width))
-            for first in range(0, self.rows, size):
-                count = min(size, self.rows - first)
-                vectors = np.frombuffer(files[VECTORS].read(4 * count * self.width), "<f4")
-                columns: dict[str, Column] = {}
-                for name, kind in self.columns.items():
-                    if kind == TEXT:
-                        lines = [next(files[name]) for _ in range(count)]
-                        columns[name] = [line[:-1].decode() for line in lines]
-                    else:
-                        data = files[name].read(count * np.dtype(kind).itemsize)
-                        columns[name] = np.frombuffer(data, kind)
-                yield Block(first, columns, vectors.reshape(count, self.width))
-        finally:
-            for file in files.values():
-                file.close()
-
-    @property
-    def block_rows(self) -> int:
-        """Rows of a block: a multiple of 16, so that stored chunks need not straddle two."""
-        return max(16, _BLOCK_BYTES // (4 * self.width) // 16 * 16)
-
-    def vectors_at(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        """(len(rows), D) of these rows, in any order; after :meth:`finish`."""
-        found = np.empty((len(rows), self.width), np.float32)
-        with (self.folder / VECTORS).open("rb") as file:
-            for index, row in enumerate(rows):
-                file.seek(_header_size(self.width) + 4 * self.width * row)
-                found[index] = np.frombuffer(file.read(4 * self.width), "<f4")
-        return found
-
     def close(self) -> None:
+        """Close the files."""
         for file in self._files.values():
             file.close()
         self._files = {}
 
     def _open(self) -> None:
-        state = self.folder / _STATE
+        state = self.folder / STATE
         sizes: dict[str, int] = {}
         if state.exists():
             known = json.loads(state.read_bytes())
@@ -161,7 +119,7 @@ class Spool:
             file.seek(0, os.SEEK_END)
             self._files[name] = file
         if not sizes:
-            _write_header(self._files[VECTORS], 0, self.width)
+            write_header(self._files[VECTORS], 0, self.width)
 
 
 @contextmanager
@@ -235,18 +193,3 @@ def _locked(folder: Path) -> Iterator[None]:
                 "--out", f"another process is writing {folder}; wait for it, or name another --out"
             ) from None
         yield
-
-
-def _write_header(file: IO[bytes], rows: int, width: int) -> None:
-    before = file.tell()
-    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
-    # numpy leaves room for the first axis to grow: the size does not depend on the rows.
-    np.lib.format.write_array_header_1_0(file, header)
-    assert file.tell() - before == _header_size(width)
-
-
-def _header_size(width: int) -> int:
-    buffer = io.BytesIO()
-    header = {"descr": "<f4", "fortran_order": False, "shape": (0, width)}
-    np.lib.format.write_array_header_1_0(buffer, header)
-    return buffer.tell()

@@ -1,0 +1,79 @@
+"""``<out>.json``: how vectors were made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hnet_seq import __version__
+from hnet_seq.tasks.embedding.spooled_rows import SpooledRows
+from hnet_seq.tasks.sequences.inputs import SequenceSource
+from modalities.errors import UsageError
+
+_KIND = "hnet-seq embedding"
+_OPTIONS = (
+    "level",
+    "layer",
+    "stage",
+    "pooling",
+    "strands",
+    "batch_tokens",
+    "cache_limit",
+    "attention_window",
+    "label",
+)
+
+
+def about_vectors(
+    identity: dict[str, Any],
+    checkpoint: str | Path,
+    source: str | Path,
+    sequences: SequenceSource,
+    rows: SpooledRows,
+    seconds: float,
+    out: Path,
+) -> dict[str, Any]:
+    """The content, JSON values; ``overview`` is left to the caller.
+
+    Args:
+        identity: see :func:`hnet_seq.tasks.embedding.plan.identity_of`.
+        seconds: of computing, all processes and runs together.
+    """
+    return {
+        "kind": _KIND,
+        "version": __version__,
+        "output": out.name,
+        "model": {
+            "checkpoint": f"{checkpoint}",
+            "sha256": identity["model"],
+            "modality": identity["modality"],
+        },
+        "input": {
+            "source": f"{source}",
+            "sha256": sequences.digest,
+            "sequences": sequences.count,
+            "bases": sequences.total_bases,
+        },
+        "options": {key: identity[key] for key in _OPTIONS},
+        "device": identity["device"],
+        "rows": rows.rows,
+        "width": rows.width,
+        "seconds": round(seconds, 3),
+        "overview": None,
+    }
+
+
+def check_about(path: Path) -> None:
+    """Raise UsageError where another kind of file has the name."""
+    if not path.exists():
+        return
+    try:
+        if json.loads(path.read_bytes())["kind"] == _KIND:
+            return
+    except (ValueError, KeyError, TypeError, OSError):
+        pass
+    raise UsageError(
+        "--out",
+        f"{path}, which would say how the vectors were made, is something else; rename --out",
+    )

@@ -1,0 +1,78 @@
+"""Which of several processes this one is, as torchrun tells it by environment variables.
+
+No process group is made: ranks meet in a folder alone (``shared_run.py``), so that one that died
+leaves no other waiting for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from modalities.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those of its launch.
+
+    Attributes:
+        rank: its number, from 0.
+        world: how many there are.
+        local: its number on this machine, which chooses its GPU.
+    """
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+
+def find_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
+    """From ``RANK``, ``WORLD_SIZE`` and ``LOCAL_RANK``; one process where they are not set.
+
+    Raises:
+        UsageError: they are no numbers that fit together.
+    """
+    if "RANK" not in environment or "WORLD_SIZE" not in environment:
+        return Ranks()
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    texts = [environment.get(name, environment["RANK"]) for name in names]
+    try:
+        rank, world, local = (int(text) for text in texts)
+    except ValueError:
+        rank, world, local = -1, 0, 0
+    if not 0 <= rank < world or local < 0:
+        said = ", ".join(f"{name}={text}" for name, text in zip(names, texts, strict=True))
+        raise UsageError(
+            "RANK", f"{said} is no rank among others; start with torchrun, or unset them"
+        )
+    return Ranks(rank, world, local)
+
+
+def rank_device(device: str | None, ranks: Ranks) -> str | None:
+    """``device`` of this rank: of several GPUs the one with its local number."""
+    if ranks.world == 1 or device not in (None, "cuda") or not torch.cuda.is_available():
+        return device
+    index = ranks.local % torch.cuda.device_count()
+    torch.cuda.set_device(index)
+    return f"cuda:{index}"
+
+
+def check_ranks_input(source: object, ranks: Ranks) -> None:
+    """Raise UsageError where ranks would share out standard input."""
+    if ranks.world > 1 and f"{source}" == "-":
+        raise UsageError(
+            "WORLD_SIZE", f"is {ranks.world}, and standard input is read once; give a file"
+        )
+
+
+def refuse_ranks(what: str) -> None:
+    """Raise UsageError where several processes were started for what one does."""
+    ranks = find_ranks()
+    if ranks.world > 1:
+        raise UsageError(
+            "WORLD_SIZE", f"is {ranks.world}, and {what} runs in one process; start it alone"
+        )

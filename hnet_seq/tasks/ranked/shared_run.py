@@ -1,0 +1,351 @@
+"""Where ranks meet: a folder beside the output, with a lock file and a folder for each unit.
+
+``OUT.ranks/identity.json`` says what is computed from what, and a rank that would compute anything
+else is refused. ``unit-00012`` appears, renamed, when it is complete, so a killed rank leaves no
+half of one; what is complete is not computed again. A rank locks the byte of a unit in the file
+``lock`` while it works on it. The system lets go of a dead process's locks, so what it had begun
+is free for the others at once, and nobody waits for it.
+
+Whoever finds all units complete writes the output, holding a lock of its own (byte 0); a rank that
+dies at that leaves it to the next. ``OUT.ranks.json`` then says what each rank did. It is also what
+a rank that starts late, or a job that is queued again, finds instead of work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from hnet_seq.tasks.ranked.ranks import Ranks
+from hnet_seq.tasks.ranked.units import Unit, deal
+from modalities.errors import InputError, UsageError
+from pipelines.files import replaced_file
+
+_LOCK, _IDENTITY, _ABOUT = "lock", "identity.json", "unit.json"
+_TURN = 0  # the byte of the lock file for what one rank does at a time; unit i has byte i + 1
+_NAMED = 5  # missing units that a message names
+
+
+def shared_folder(output: Path) -> Path:
+    """Where ranks meet for an output."""
+    return output.with_name(f"{output.name}.ranks")
+
+
+def record_path(output: Path) -> Path:
+    """What says, when all is done, what each rank did."""
+    return output.with_name(f"{output.name}.ranks.json")
+
+
+def goes_on_ranks(output: Path, ranks: Ranks) -> bool:
+    """Whether there are several ranks, or what they left is to be finished by one."""
+    return ranks.world > 1 or shared_folder(output).exists()
+
+
+class SharedRun:
+    """One rank's view of the folder; see :func:`open_shared`.
+
+    Attributes:
+        units: all of them.
+        dealt: indices of those that are this rank's own.
+        done: units that this rank computed.
+    """
+
+    def __init__(
+        self, output: Path, lock: IO[bytes], identity: dict[str, Any], units: list[Unit], at: Ranks
+    ) -> None:
+        self.output = output
+        self.folder = shared_folder(output)
+        self.units = units
+        self.ranks = at
+        owners = deal([unit.cost for unit in units], at.world)
+        self.dealt = {unit.index for unit in units if owners[unit.index] == at.rank}
+        self.done: list[Unit] = []
+        self.seconds = 0.0
+        self._file = lock
+        self._identity = identity
+
+    def is_finished(self, unit: Unit) -> bool:
+        """Whether the unit is complete."""
+        return (self.folder / unit.name).is_dir()
+
+    def missing(self) -> list[Unit]:
+        """Units that are not complete."""
+        try:
+            there = {entry.name for entry in os.scandir(self.folder)}
+        except FileNotFoundError:  # another rank has made the output
+            return []
+        return [unit for unit in self.units if unit.name not in there]
+
+    def claim(self, unit: Unit) -> bool:
+        """Take a unit, unless it is complete or another rank's at the moment."""
+        if self.is_finished(unit) or not _lock(self._file, unit.index + 1, wait=False):
+            return False
+        if self.is_finished(unit) or not _is_at(self._file, self.folder / _LOCK):
+            self.release(unit)
+            return False
+        return True
+
+    def release(self, unit: Unit) -> None:
+        """Let go of a unit that was claimed."""
+        _unlock(self._file, unit.index + 1)
+
+    def has_free_units(self) -> bool:
+        """Whether there is a unit that is not complete and nobody works on."""
+        for unit in self.units:
+            if self.claim(unit):
+                self.release(unit)
+                return True
+        return False
+
+    @contextmanager
+    def working(self, unit: Unit) -> Iterator[Path]:
+        """The folder that becomes the claimed unit's; it may hold what a killed rank left."""
+        partial = self.folder / f".{unit.name}"
+        partial.mkdir(exist_ok=True)
+        began = time.perf_counter()
+        try:
+            yield partial
+            seconds = time.perf_counter() - began
+            sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
+            about = {
+                "rank": self.ranks.rank,
+                "tokens": unit.tokens,
+                "seconds": round(seconds, 3),
+                "sizes": sizes,
+            }
+            (partial / _ABOUT).write_text(json.dumps(about))
+            partial.rename(self.folder / unit.name)
+        finally:
+            self.release(unit)
+        self.done.append(unit)
+        self.seconds += seconds
+
+    @contextmanager
+    def merging(self, outputs: Sequence[Path]) -> Iterator[list[Path] | None]:
+        """The units' folders in order, for whoever is to write the outputs from them; else None.
+
+        None means that units are missing, which is said on standard error, or that another rank
+        has written the outputs. When the block ends well the folder goes.
+
+        Raises:
+            InputError: a file of a unit is not as long as it was written.
+        """
+        _lock(self._file, _TURN, wait=True)
+        try:
+            if not _is_at(self._file, self.folder / _LOCK):
+                yield None
+                return
+            missing = self.missing()
+            if missing:
+                print(missing_message(self.folder, missing, len(self.units)), file=sys.stderr)
+                yield None
+                return
+            folders = [self.folder / unit.name for unit in self.units]
+            abouts = [check_unit(folder) for folder in folders]
+            yield folders
+            _write_record(self.output, self._identity, outputs, abouts)
+            _remove(self.folder)
+        finally:
+            _unlock(self._file, _TURN)
+
+    def told(self) -> str:
+        """What this rank did, for people."""
+        tokens = sum(unit.tokens for unit in self.done)
+        return (
+            f"rank {self.ranks.rank} of {self.ranks.world}: {len(self.done)} of "
+            f"{len(self.units)} units, {tokens:,} tokens, {self.seconds:.1f} s"
+        )
+
+
+@contextmanager
+def open_shared(
+    output: Path,
+    identity: Mapping[str, Any],
+    outputs: Sequence[Path],
+    units: list[Unit],
+    ranks: Ranks,
+) -> Iterator[SharedRun | None]:
+    """Go to where the ranks meet; None where the outputs are there, made by such a run.
+
+    Args:
+        output: what the folder is named after.
+        identity: what the units are made from, JSON values.
+        outputs: all files that the run writes.
+
+    Raises:
+        UsageError: the folder is of something else, and the message says what differs; or the
+            file system has no locks.
+    """
+    known = json.loads(json.dumps({**identity, "units": len(units)}))
+    folder = shared_folder(output)
+    while True:
+        if _is_complete(output, known, outputs):
+            _remove(folder)
+            print(
+                f"{output} is complete; delete it to compute it again "
+                f"({record_path(output).name} says how it was made)",
+                file=sys.stderr,
+            )
+            yield None
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = (folder / _LOCK).open("ab")
+        except FileNotFoundError:  # another rank has finished meanwhile and taken it away
+            continue
+        with file:
+            _lock(file, _TURN, wait=True)
+            if not _is_at(file, folder / _LOCK) or _is_complete(output, known, outputs):
+                continue
+            try:
+                _check_identity(folder, known)
+                record_path(output).unlink(missing_ok=True)
+            finally:
+                _unlock(file, _TURN)
+            yield SharedRun(output, file, known, units, ranks)
+            return
+
+
+def missing_message(folder: Path, missing: Sequence[Unit], count: int) -> str:
+    """Which units are missing and what to do, in a line."""
+    names = ", ".join(unit.name for unit in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return (
+        f"{folder}: {names}{more} of {count} are missing; the rank that has them writes the output "
+        "when it is done, and if it has died, start the same command again: it computes only these"
+    )
+
+
+def check_unit(folder: Path) -> dict[str, Any]:
+    """What a unit says of itself; InputError where its files are not as it says."""
+    try:
+        about: dict[str, Any] = json.loads((folder / _ABOUT).read_bytes())
+        sizes: dict[str, int] = about["sizes"]
+    except (OSError, ValueError, KeyError):
+        raise InputError(folder, f"has no readable {_ABOUT}; {_REMEDY}") from None
+    for name, size in sizes.items():
+        path = folder / name
+        found = path.stat().st_size if path.exists() else None
+        if found != size:
+            has = "is missing" if found is None else f"has {found:,} bytes, expected {size:,}"
+            raise InputError(path, f"{has}; {_REMEDY}")
+    return about
+
+
+_REMEDY = "delete the unit's folder and start the same command again: it computes only that unit"
+
+
+def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
+    path = folder / _IDENTITY
+    if not path.exists():
+        with replaced_file(path) as stream:
+            json.dump(identity, stream, indent=1)
+        return
+    try:
+        known = json.loads(path.read_bytes())
+    except ValueError:
+        raise InputError(path, f"is damaged; delete {folder} to begin anew") from None
+    differing = [
+        f"{key} was {known.get(key)!r}, is {value!r}"
+        for key, value in identity.items()
+        if known.get(key) != value
+    ]
+    if differing:
+        raise UsageError(
+            "--out",
+            f"{folder} holds an unfinished run of something else: {'; '.join(differing)}; finish "
+            "that one, delete the folder to begin anew, or name another output",
+        )
+
+
+def _write_record(
+    output: Path, identity: dict[str, Any], outputs: Sequence[Path], units: list[dict[str, Any]]
+) -> None:
+    tokens: Counter[int] = Counter()
+    seconds: Counter[int] = Counter()
+    count: Counter[int] = Counter()
+    for unit in units:
+        tokens[unit["rank"]] += unit["tokens"]
+        seconds[unit["rank"]] += unit["seconds"]
+        count[unit["rank"]] += 1
+    by_rank = [
+        {
+            "rank": rank,
+            "units": count[rank],
+            "tokens": tokens[rank],
+            "seconds": round(seconds[rank], 3),
+        }
+        for rank in sorted(count)
+    ]
+    record = {"identity": identity, "outputs": _sizes(outputs), "ranks": by_rank}
+    with replaced_file(record_path(output)) as stream:
+        json.dump(record, stream, indent=1)
+        stream.write("\n")
+
+
+def _is_complete(output: Path, identity: dict[str, Any], outputs: Sequence[Path]) -> bool:
+    try:
+        record = json.loads(record_path(output).read_bytes())
+        return bool(record["identity"] == identity and record["outputs"] == _sizes(outputs))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sizes(outputs: Sequence[Path]) -> dict[str, int]:
+    """Bytes of each; 0 of a folder. OSError where one is missing."""
+    return {
+        f"{path}": status.st_size if stat.S_ISREG((status := path.stat()).st_mode) else 0
+        for path in outputs
+    }
+
+
+def _remove(folder: Path) -> None:
+    """Take a folder away, at once for the others."""
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.done")
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Whether the open file is still the one of that name."""
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    own = os.fstat(file.fileno())
+    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _lock(file: IO[bytes], byte: int, *, wait: bool) -> bool:
+    import fcntl  # absent on Windows
+
+    kind = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+    try:
+        fcntl.lockf(file, kind, 1, byte)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:
+        raise UsageError(
+            "--out",
+            f"{file.name} cannot be locked ({error.strerror}), and ranks meet by locks; name an "
+            "output on a file system that has them",
+        ) from None
+    return True
+
+
+def _unlock(file: IO[bytes], byte: int) -> None:
+    import fcntl
+
+    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
