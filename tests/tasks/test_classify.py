@@ -308,6 +308,24 @@ def test_a_label_the_probe_does_not_know(
     assert "line 3: the probe does not know the label 'beta'" in capsys.readouterr().err
 
 
+def test_a_number_of_another_spelling_is_the_class_that_the_probe_knows(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [(letters, "1" if label == "zeta" else "0") for letters, label in labelled(40, 3)]
+    path = write_table(tmp_path / "t.csv", rows, "sequence,label")
+    command = ["classify", "train", str(checkpoint), "--data", str(path), "--out", str(tmp_path)]
+    assert main(command) == 0
+    scores = []
+    for suffix in ("", ".0"):
+        table = write_table(
+            tmp_path / "e.csv", [(s, n + suffix) for s, n in rows], "sequence,label"
+        )
+        capsys.readouterr()
+        assert main(["classify", "evaluate", str(tmp_path / "probe.npz"), str(table)]) == 0
+        scores.append(capsys.readouterr().out)
+    assert scores[0] == scores[1]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

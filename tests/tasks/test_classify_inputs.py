@@ -117,6 +117,19 @@ def test_numbers_and_bytes_of_parquet_are_labels_as_text(tmp_path: Path) -> None
     assert [row.label for row in read_labelled(path)] == ["10", "9"]
 
 
+def test_a_whole_number_is_one_label_in_whichever_spelling_a_file_has(tmp_path: Path) -> None:
+    # A column of numbers with a gap is one of decimals when pandas writes it.
+    (tmp_path / "train.csv").write_text("sequence,label\nACGT,0\nAACT,1\nAAGT,2.5\n")
+    (tmp_path / "test.csv").write_text("sequence,label\nTCGT,0.0\nTACT,1.0\n")
+    assert [row.label for row in read_labelled(tmp_path)] == ["0", "1", "2.5", "0", "1"]
+
+
+def test_labels_of_one_spelling_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("sequence,label\nACGT,0.0\nAACT,1.0\nAAGT,v1.0\n")
+    assert [row.label for row in read_labelled(path)] == ["0.0", "1.0", "v1.0"]
+
+
 def test_a_group_is_the_first_capture_of_an_expression(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id,sequence,label\nK09B3.1a.1#e0,ACGT,a\nK09B3.2.1#i0,AACT,b\n")

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.score_rows import format_table, score_row
 from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.classification.arguments import add_column_arguments
-from hnet_seq.tasks.classification.classifiers import load_classifier
+from hnet_seq.tasks.classification.classifiers import Classifier, load_classifier
 from hnet_seq.tasks.classification.labelled_data import read_labelled
-from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns
+from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns, Row, plain_number
 from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts, named_length
@@ -111,15 +111,7 @@ def evaluate(args: argparse.Namespace) -> int:
         device=args.device,
     )
     rows = read_labelled(args.data, Columns(args.sequence_column, args.label))
-    number = {name: index for index, name in enumerate(classifier.classes)}
-    for row in rows:
-        if row.label not in number:
-            raise InputError(
-                args.data,
-                f"the {classifier.kind} does not know the label {row.label!r}; it knows "
-                f"{', '.join(classifier.classes)}",
-                where=row.place,
-            )
+    labels = _class_numbers(rows, classifier, args.data)
     # Data with a split are most likely those that the classifier was trained on.
     split = args.split or ("test" if any(row.split for row in rows) else "all")
     if split == "all":
@@ -129,11 +121,11 @@ def evaluate(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if split != "all":
-        rows = [row for row in rows if row.split == SPLITS[split]]
+        members = [index for index, row in enumerate(rows) if row.split == SPLITS[split]]
+        rows, labels = [rows[index] for index in members], labels[members]
         if not rows:
             raise InputError(args.data, f"no row is in {split}; see --split", where="column split")
-    labels = np.array([number[row.label] for row in rows])
-    shares = np.bincount(labels, minlength=len(number)) / len(labels)
+    shares = np.bincount(labels, minlength=len(classifier.classes)) / len(labels)
     probabilities = classifier.predict_proba([row.tokens for row in rows])
     scores = score_row(classifier.name, "model", [probabilities], labels)
     constant = np.tile(shares, (len(rows), 1))
@@ -142,6 +134,28 @@ def evaluate(args: argparse.Namespace) -> int:
     print(f"{len(rows):,} {which}: {', '.join(classifier.classes)}")
     print(format_table([scores, majority]))
     return 0
+
+
+def _class_numbers(rows: Sequence[Row], classifier: Classifier, path: str) -> NDArray[np.int64]:
+    """(N,) of the rows' labels; 0 and 0.0 are one label, whichever the training data had.
+
+    Raises:
+        InputError: the classifier does not know a label.
+    """
+    known = {name: index for index, name in enumerate(classifier.classes)}
+    plain = {plain_number(name): index for name, index in known.items()}
+    numbers = np.zeros(len(rows), np.int64)
+    for at, row in enumerate(rows):
+        found = known.get(row.label, plain.get(plain_number(row.label)))
+        if found is None:
+            raise InputError(
+                path,
+                f"the {classifier.kind} does not know the label {row.label!r}; it knows "
+                f"{', '.join(classifier.classes)}",
+                where=row.place,
+            )
+        numbers[at] = found
+    return numbers
 
 
 def add_actions(actions: Any) -> None:

@@ -14,7 +14,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns, Row, Split, rows_of
+from hnet_seq.tasks.classification.labelled_rows import (
+    SPLITS,
+    Columns,
+    Row,
+    Split,
+    rows_of,
+    with_one_spelling,
+)
 from hnet_seq.tasks.classification.labelled_table import read_table
 from modalities.errors import InputError
 from pipelines.compression import read_chunks
@@ -29,7 +36,8 @@ _LAYOUTS = (
 def read_labelled(path: str | Path, columns: Columns | None = None) -> list[Row]:
     """The rows of a file or folder; those of a folder have the split of their file or subfolder.
 
-    Rows of a folder stand in the order of train, validation, test, and of file names in each.
+    Rows of a folder stand in the order of train, validation, test, and of file names in each. A
+    whole number that one file writes as 0 and another as 0.0 is one label, 0.
 
     Args:
         columns: which columns mean what; a folder of classes has the columns ``sequence``,
@@ -38,7 +46,10 @@ def read_labelled(path: str | Path, columns: Columns | None = None) -> list[Row]
     Raises:
         InputError: nothing that can be read as one of the layouts, or a row that is wrong.
     """
-    path, columns = Path(path), columns or Columns()
+    return with_one_spelling(_read(Path(path), columns or Columns()))
+
+
+def _read(path: Path, columns: Columns) -> list[Row]:
     if not path.is_dir():
         return read_table(path, columns)
     folders = _split_folders(path)

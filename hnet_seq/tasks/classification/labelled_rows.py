@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,7 @@ SPLITS: dict[str, Split | None] = {
 
 _NO_LABEL = {"", "nan", "na", "n/a", "null", "none", "<na>"}
 _IDS = ("id", "name")
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,23 @@ class Columns:
 def plain_name(name: str) -> str:
     """A column's name in lower case, blanks joined."""
     return " ".join(name.lower().split())
+
+
+def plain_number(label: str) -> str:
+    """``0`` for ``0.0``, which is how a column of numbers with a gap is written; else the label."""
+    whole = _WHOLE.fullmatch(label)
+    return label if whole is None else whole[1]
+
+
+def with_one_spelling(rows: list[Row]) -> list[Row]:
+    """The rows, whose labels are whole numbers in one spelling where one has two: 0 and 0.0.
+
+    Labels of one spelling each stay as they are, so that class names are what the file says.
+    """
+    labels = {row.label for row in rows}
+    if len({plain_number(label) for label in labels}) == len(labels):
+        return rows
+    return [replace(row, label=plain_number(row.label)) for row in rows]
 
 
 def rows_of(
