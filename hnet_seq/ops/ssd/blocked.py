@@ -191,6 +191,6 @@ class _SSD(torch.autograd.Function):
 def ssd(
     x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, packing: Packing
 ) -> Tensor:
-    """As :func:`hnet_seq.ops.ssd.naive.ssd`, in fp32; O(T (Q + N) H P) products."""
-    x, dt, A, B, C, D = (t.float() for t in (x, dt, A, B, C, D))
-    return _SSD.apply(x, dt, A, B, C, D, packing.blocks(BLOCK))
+    """As :func:`hnet_seq.ops.ssd.naive.ssd`, in fp32, typed as ``x``; O(T (Q + N) H P) products."""
+    inputs = (t.float() for t in (x, dt, A, B, C, D))
+    return _SSD.apply(*inputs, packing.blocks(BLOCK)).to(x.dtype)

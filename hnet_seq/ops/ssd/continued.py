@@ -32,14 +32,15 @@ def ssd_continue(
         state: (slots, N, H, P) fp32, replaced in place by the states after the last tokens.
 
     Returns:
-        (T, H, P) fp32.
+        (T, H, P), typed as ``x``.
     """
+    dtype = x.dtype
     x, dt, A, B, C, D = (t.float() for t in (x, dt, A, B, C, D))
     entering = packing.gather(state)
     step = _step if packing.one_token_each else _segments
     y, leaving = step(x, dt, A, B, C, D, packing, entering)
     packing.scatter(state, leaving)
-    return y
+    return y.to(dtype)
 
 
 def _step(
