@@ -1,4 +1,4 @@
-"""Tokens per second of generation: a batch of sequences against one after the other, in one run.
+"""Tokens per second of generation: reading prompts, and steps of a batch against one by one.
 
     python benchmarks/generation.py [experiment] [--batch 8] [--tokens 64] [--prompt 256]
 
@@ -9,10 +9,11 @@ tokens per chunk is held by a stride.
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 
-from hnet_seq import HNetForCausalLM  # first: it sets how torch's threads wait
+from common import spread
+
+from hnet_seq import HNetForCausalLM
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
 
@@ -36,32 +37,35 @@ def main() -> None:
         prompts[i] = prompt[: args.prompt - i % 3]
     rules = [BoundaryPolicy("stride", every=3)] * model.num_stages
 
-    def seconds(batches: list[list[torch.Tensor]]) -> float:
-        """Time of the steps alone, greedy."""
-        total = 0.0
+    def seconds(batches: list[list[torch.Tensor]]) -> tuple[float, float]:
+        """Time of the prompts and of the steps, greedy."""
+        reading = stepping = 0.0
         for batch in batches:
             bounds = torch.tensor([0, *[len(p) for p in batch]]).cumsum(0)
-            out, state = model.prefill(torch.cat(batch), bounds)
             began = time.perf_counter()
+            out, state = model.prefill(torch.cat(batch), bounds)
+            read = time.perf_counter()
             for _ in range(args.tokens):
                 out = model.step(out.logits.argmax(-1), state)
-            total += time.perf_counter() - began
-        return total
+            reading += read - began
+            stepping += time.perf_counter() - read
+        return reading, stepping
 
-    ratios, rates = [], []
+    ratios, rates, prefills = [], [], []
+    prompt_tokens = sum(map(len, prompts))
     with use_boundary_policy(model, rules):
         seconds([prompts])
         for _ in range(args.rounds):
-            together, single = seconds([prompts]), seconds([[p] for p in prompts])
+            reading, together = seconds([prompts])
+            _, single = seconds([[p] for p in prompts])
             ratios.append(single / together)
             rates.append(args.batch * args.tokens / together)
+            prefills.append(prompt_tokens / reading)
     print(f"experiment            {args.experiment}, {torch.get_num_threads()} threads")
     print(f"batch                 {args.batch} prompts of {args.prompt}, {args.tokens} new tokens")
-    print(f"batched tokens/s      {statistics.median(rates):.0f}")
-    print(
-        f"one by one / batched  {statistics.median(ratios):.2f}"
-        f"  ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
+    print(f"prefill tokens/s      {spread(prefills, ',.0f')}")
+    print(f"batched tokens/s      {spread(rates, ',.0f')}")
+    print(f"one by one / batched  {spread(ratios)}")
 
 
 if __name__ == "__main__":
