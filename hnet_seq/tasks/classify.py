@@ -31,6 +31,7 @@ from hnet_seq.tasks.classification.arguments import (
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS, classify, default_poolings
 from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe, weights_hash
 from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
 from pipelines.files import check_folder, replaced_file
 
@@ -79,6 +80,7 @@ def _train(args: argparse.Namespace) -> int:
         weights_hash(args.checkpoint),
     )
     save_probe(probe, out / PROBE)
+    write_trained_on(out / PROBE, task.train.sequences)
     with replaced_file(out / RESULTS) as stream:
         json.dump(_results(task, found, rows, kept, args), stream, indent=2)
         stream.write("\n")

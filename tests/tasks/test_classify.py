@@ -175,6 +175,21 @@ def test_evaluate_leaves_the_training_rows_out_and_names_a_baseline(
         assert lines[3].split()[:3] == ["majority", "class", "0.000"]
 
 
+def test_evaluate_knows_what_a_probe_was_trained_on_by_either_strand(
+    trained: Path, table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The table has one test sequence that stands in train, and one as its reverse complement.
+    capsys.readouterr()
+    assert main(["classify", "evaluate", str(trained / "probe.npz"), str(table)]) == 0
+    said = capsys.readouterr()
+    assert "2 of 40 test sequences were trained on" in said.err
+    assert "clean MCC is that of the 38 others" in said.err
+    assert "clean MCC" in said.out
+    options = ["--split", "train"]
+    assert main(["classify", "evaluate", str(trained / "probe.npz"), str(table), *options]) == 0
+    assert "60 of 60 train sequences were trained on" in capsys.readouterr().err
+
+
 def test_predict_writes_nothing_where_the_last_sequence_is_bad(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.tasks.classification import seeds as finetune_seeds
 from hnet_seq.tasks.classification.task import task_from_data
+from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.predict import predict
 from tests.conftest import make_model
 
@@ -367,14 +368,40 @@ def test_a_killed_return_to_old_settings_does_not_pass_for_finished(
     assert first.exists()
 
 
-def test_evaluate_says_where_it_may_score_what_was_trained_on(
+def test_evaluate_says_how_many_rows_were_trained_on_and_scores_the_others(
     tuned: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = tmp_path / "plain.csv"
     lines = [",".join(line.split(",")[:2]) for line in table.read_text().splitlines()]
     plain.write_text("\n".join(lines) + "\n")
     capsys.readouterr()
-    assert run("evaluate", tuned, plain) == 0
-    assert "those that the classifier was trained on" in capsys.readouterr().err
     assert run("evaluate", tuned, table) == 0
-    assert "trained on" not in capsys.readouterr().err
+    test, said = capsys.readouterr()
+    assert "none of the 40 test sequences was trained on" in said
+    assert "clean MCC" not in test
+    score = re.split(" {2,}", test.splitlines()[2])[1]
+    assert run("evaluate", tuned / "model", plain) == 0
+    found, said = capsys.readouterr()
+    assert "80 of 120 sequences were trained on, as they are or as reverse complement" in said
+    header, row = (re.split(" {2,}", line) for line in found.splitlines()[1:3])
+    assert row[header.index("clean MCC")] == score
+
+
+def test_without_the_hashes_of_this_model_evaluate_says_what_it_may_score(
+    tuned: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = tmp_path / "plain.csv"
+    lines = [",".join(line.split(",")[:2]) for line in table.read_text().splitlines()]
+    plain.write_text("\n".join(lines) + "\n")
+    older = tmp_path / "older"
+    shutil.copytree(tuned / "model", older)
+    hashes = older / "model.trained_on.npz"
+    write_trained_on(tuned / "model" / "head.json", [])  # of another file: not this model's
+    other = tuned / "model" / "head.trained_on.npz"
+    for change in (hashes.unlink, lambda: other.rename(hashes)):
+        change()
+        capsys.readouterr()
+        assert run("evaluate", older, plain) == 0
+        assert "those that the classifier was trained on" in capsys.readouterr().err
+        assert run("evaluate", older, table) == 0
+        assert "trained on" not in capsys.readouterr().err

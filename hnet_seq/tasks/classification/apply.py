@@ -21,6 +21,7 @@ from hnet_seq.tasks.classification.arguments import add_column_arguments
 from hnet_seq.tasks.classification.classifiers import Classifier, load_classifier
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns, Row, plain_number
+from hnet_seq.tasks.classification.trained_on import were_trained_on
 from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts, named_length
@@ -114,26 +115,48 @@ def evaluate(args: argparse.Namespace) -> int:
     labels = _class_numbers(rows, classifier, args.data)
     # Data with a split are most likely those that the classifier was trained on.
     split = args.split or ("test" if any(row.split for row in rows) else "all")
-    if split == "all":
-        print(
-            f"note: all rows of {args.data} are scored; those that the classifier was trained on "
-            "make its score too good",
-            file=sys.stderr,
-        )
     if split != "all":
         members = [index for index, row in enumerate(rows) if row.split == SPLITS[split]]
         rows, labels = [rows[index] for index in members], labels[members]
         if not rows:
             raise InputError(args.data, f"no row is in {split}; see --split", where="column split")
+    clean = None
+    if classifier.trained_on is not None:
+        trained = were_trained_on([row.tokens for row in rows], classifier.trained_on)
+        clean = ~trained
+        print(f"note: {_trained_on(trained, split)}", file=sys.stderr)
+    elif split == "all":
+        print(
+            f"note: all rows of {args.data} are scored; those that the classifier was trained on "
+            "make its score too good",
+            file=sys.stderr,
+        )
     shares = np.bincount(labels, minlength=len(classifier.classes)) / len(labels)
     probabilities = classifier.predict_proba([row.tokens for row in rows])
-    scores = score_row(classifier.name, "model", [probabilities], labels)
+    scores = score_row(classifier.name, "model", [probabilities], labels, clean=clean)
     constant = np.tile(shares, (len(rows), 1))
-    majority = score_row("majority class", "baseline", [constant], labels)
-    which = "sequences" if split == "all" else f"{split} sequences"
-    print(f"{len(rows):,} {which}: {', '.join(classifier.classes)}")
+    majority = score_row("majority class", "baseline", [constant], labels, clean=clean)
+    print(f"{len(rows):,} {_which(split)}: {', '.join(classifier.classes)}")
     print(format_table([scores, majority]))
     return 0
+
+
+def _which(split: str) -> str:
+    return "sequences" if split == "all" else f"{split} sequences"
+
+
+def _trained_on(trained: NDArray[np.bool_], split: str) -> str:
+    """How many were trained on, in words."""
+    count = int(trained.sum())
+    if not count:
+        return (
+            f"none of the {len(trained):,} {_which(split)} was trained on; near copies are not "
+            "looked for"
+        )
+    which = f"{count:,} of {len(trained):,} {_which(split)} were trained on, as they are or as "
+    if count == len(trained):
+        return f"{which}reverse complement: the scores say nothing of new sequences"
+    return f"{which}reverse complement; clean MCC is that of the {len(trained) - count:,} others"
 
 
 def _class_numbers(rows: Sequence[Row], classifier: Classifier, path: str) -> NDArray[np.int64]:

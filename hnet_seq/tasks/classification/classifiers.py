@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.probes import PROBES, kind_of
 from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.model.pretrained import load_pretrained
+from hnet_seq.model.pretrained import WEIGHTS, load_pretrained
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
 from hnet_seq.tasks.classification.probe_file import load_probe, weights_hash
 from hnet_seq.tasks.classification.seeds import MODEL
+from hnet_seq.tasks.classification.trained_on import Hashes, read_trained_on
 from hnet_seq.tasks.embed import check_modality, embed
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens
@@ -41,12 +42,14 @@ class Classifier:
         name: its line in a table of scores.
         classes: (C,) sorted names.
         predict_proba: sequences to probabilities (N, C).
+        trained_on: hashes of its training sequences, see ``trained_on.py``; None where unknown.
     """
 
     kind: str
     name: str
     classes: list[str]
     predict_proba: Callable[[list[Tokens]], NDArray[np.floating]]
+    trained_on: Hashes | None
 
 
 def load_classifier(
@@ -94,7 +97,13 @@ def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifie
     def predict_proba(sequences: list[Tokens]) -> NDArray[np.floating]:
         return predict(model, sequences, batch_tokens=batch_tokens, device=device, progress=True)
 
-    return Classifier("fine-tuned model", FINETUNED_ROWS[head.pooling], head.names, predict_proba)
+    return Classifier(
+        "fine-tuned model",
+        FINETUNED_ROWS[head.pooling],
+        head.names,
+        predict_proba,
+        read_trained_on(folder / WEIGHTS),
+    )
 
 
 def _probe(
@@ -130,4 +139,4 @@ def _probe(
         return probe.model.predict_proba(vectors)
 
     name = MODEL_ROWS[probe.embedding.pooling] + PROBES[kind_of(probe.model)][2]
-    return Classifier("probe", name, probe.classes, predict_proba)
+    return Classifier("probe", name, probe.classes, predict_proba, read_trained_on(path))

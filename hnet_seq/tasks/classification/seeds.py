@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.pretrained import WEIGHTS
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
     read_kept,
@@ -29,6 +30,7 @@ from hnet_seq.tasks.classification.kept_results import (
     write_kept,
 )
 from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict
 from pipelines.files import replaced_file
@@ -73,8 +75,9 @@ def finetune_seeds(
 
     Args:
         config: ``seed`` is replaced.
-        out: gets ``model/`` of the first seed, never of the best one on the test; one line an
-            epoch in ``finetune.jsonl``; and what is finished, in ``parts/``.
+        out: gets ``model/`` of the first seed, never of the best one on the test, with hashes of
+            the training sequences; one line an epoch in ``finetune.jsonl``; and what is finished,
+            in ``parts/``.
         model_hash: of the weights: finished seeds of other weights, settings or sequences do not
             count.
     """
@@ -104,6 +107,8 @@ def finetune_seeds(
             write_kept(path, {"probabilities": run.probabilities}, about)
         else:
             print(f"seed {seed} is finished: {path}", file=sys.stderr)
+        if place == 0:
+            write_trained_on(out / MODEL / WEIGHTS, task.train.sequences)
         runs.append(run)
     with replaced_file(out / HISTORY) as stream:
         _logger(stream, runs, seeds[0])
