@@ -14,18 +14,38 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TextIO
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
-from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
-from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, Score, score
+from hnet_seq.tasks.embedding.plan import model_hash
+from hnet_seq.tasks.embedding.vectors import STRANDS, Strands
+from hnet_seq.tasks.ranked.ranks import (
+    Ranks,
+    check_ranks_input,
+    find_ranks,
+    rank_device,
+    refuse_ranks,
+)
+from hnet_seq.tasks.ranked.units import Part, sequence_cost
+from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
+from hnet_seq.tasks.scoring.sequences import (
+    BATCH_TOKENS,
+    PART_TOKENS,
+    Score,
+    check_scoring,
+    score,
+    score_part,
+)
 from hnet_seq.tasks.scoring.variant_scores import ON_MISMATCH
 from hnet_seq.tasks.scoring.variant_windows import WINDOW
-from hnet_seq.tasks.sequences.inputs import STDIN, open_sequences
+from hnet_seq.tasks.sequences.inputs import STDIN, SequenceSource, open_sequences
+from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
 from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
@@ -114,6 +134,7 @@ def main(args: argparse.Namespace) -> int:
         return _sequences(args, out)
     # What only one use needs is imported for it: scikit-learn and pyarrow take a second.
     if use == "measured":
+        refuse_ranks("score --measured")
         from hnet_seq.tasks.scoring.measured_verb import run as measured
 
         return measured(args, out)
@@ -150,45 +171,86 @@ def _check_options(args: argparse.Namespace, use: str) -> None:
 
 
 def _sequences(args: argparse.Namespace, out: Path | None) -> int:
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
-    check_modality(model)
+    ranks = find_ranks()
+    on_ranks(out, ranks)
+    check_ranks_input(args.input, ranks)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
+    strands: Strands = args.strands or "none"
+    check_scoring(model, strands, args.batch_tokens)
     source = open_sequences(args.input, genome=args.genome)
     # The first pass finds what is wrong with the input before anything is computed.
-    for _ in source.names_and_tokens():
-        pass
-    strands: Strands = args.strands or "none"
-    bar = progress_bar("score", source.total_bases, unit="base")
+    cost = sequence_cost(model.config, args.attention_window)
+    parts = [
+        Part(len(part), sum(map(named_length, part)), sum(cost(len(own)) for _, own in part))
+        for part in in_parts(source.names_and_tokens(), PART_TOKENS, named_length)
+    ]
     bases = scored = 0
     nats = 0.0
     with (
-        replaced_file(out) if out else nullcontext(sys.stdout) as file,
-        bar,
         attention_window(model, args.attention_window),
+        _scores(args, out, model, source, strands, parts, ranks) as scores,
     ):
-        file.write("name\tbases\tscored\tlog_likelihood\tbits_per_base\tcomposition_bits\n")
-        for row in score(
-            model,
-            source.names_and_tokens(),
-            strands=strands,
-            batch_tokens=args.batch_tokens,
-            cache_limit=args.cache_limit,
-        ):
-            _write(file, row)
-            bases, scored, nats = bases + row.bases, scored + row.scored, nats + row.log_likelihood
-            bar.update(row.bases)
-    if out:
-        from hnet_seq.tasks.scoring.summary import described, write_summary
+        if scores is None:  # the rank that is done last writes
+            return 0
+        bar = progress_bar("score", source.total_bases, unit="base")
+        with replaced_file(out) if out else nullcontext(sys.stdout) as file, bar:
+            file.write("name\tbases\tscored\tlog_likelihood\tbits_per_base\tcomposition_bits\n")
+            for row in scores:
+                _write(file, row)
+                bases, scored = bases + row.bases, scored + row.scored
+                nats += row.log_likelihood
+                bar.update(row.bases)
+        if out:
+            from hnet_seq.tasks.scoring.summary import described, write_summary
 
-        found: dict[str, Any] = {
-            "kind": "sequences",
-            **described(args, strands),
-            "sequences": source.count,
-            "bases": bases,
-            "scored": scored,
-            "bits_per_base": -nats / math.log(2) / scored if scored else None,
-        }
-        write_summary(out, found)
+            found: dict[str, Any] = {
+                "kind": "sequences",
+                **described(args, strands),
+                "sequences": source.count,
+                "bases": bases,
+                "scored": scored,
+                "bits_per_base": -nats / math.log(2) / scored if scored else None,
+            }
+            write_summary(out, found)
     return 0
+
+
+@contextmanager
+def _scores(
+    args: argparse.Namespace,
+    out: Path | None,
+    model: HNetForCausalLM,
+    source: SequenceSource,
+    strands: Strands,
+    parts: list[Part],
+    ranks: Ranks,
+) -> Iterator[Iterator[Score] | None]:
+    """The scores in order, computed here or by several ranks; None for a rank that has no more."""
+    how: dict[str, Any] = {
+        "strands": strands,
+        "batch_tokens": args.batch_tokens,
+        "cache_limit": args.cache_limit,
+    }
+    if not on_ranks(out, ranks):
+        yield score(model, source.names_and_tokens(), **how)
+        return
+    assert out is not None
+    identity = {
+        "model": model_hash(model),
+        "device": model.embeddings.weight.device.type,
+        "sequences": source.digest,
+        **how,
+        "attention_window": args.attention_window,
+    }
+
+    def read() -> Iterator[list[Named]]:
+        return in_parts(source.names_and_tokens(), PART_TOKENS, named_length)
+
+    def rows(part: list[Named]) -> Iterator[tuple[Any, ...]]:
+        return (astuple(row) for row in score_part(model, part, **how))
+
+    with rows_on_ranks(out, identity, parts, read, rows, ranks) as found:
+        yield None if found is None else (Score(*row) for row in found)
 
 
 def _write(file: TextIO, row: Score) -> None:

@@ -12,24 +12,25 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
-from hnet_seq.analysis.cutting import Stretch, cut
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
+from hnet_seq.tasks.ranked.digests import genome_digest
+from hnet_seq.tasks.ranked.ranks import Ranks, find_ranks, rank_device
+from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation import text as segment_text
-from hnet_seq.tasks.segmentation.common import check_stage, check_stages, write_json
+from hnet_seq.tasks.segmentation.common import check_stage, write_json
 from hnet_seq.tasks.segmentation.files import (
     Writer,
     check_table,
@@ -38,135 +39,34 @@ from hnet_seq.tasks.segmentation.files import (
     stage_files,
 )
 from hnet_seq.tasks.segmentation.genes import GenePicture, read_genes
-from modalities.errors import InputError, UsageError
+from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
+from hnet_seq.tasks.segmentation.records import (
+    BATCH_TOKENS,
+    LEFT_CONTEXT,
+    check_model,
+    check_sizes,
+    read_stretch,
+    region_spans,
+    segment,
+    segment_stretches,
+)
+from modalities.errors import UsageError
 from pipelines.files import check_folder
 from pipelines.genome import Genome
-from pipelines.progress import progress_bar
-from pipelines.regions import parse_region
+
+__all__ = [
+    "BATCH_TOKENS",
+    "EXAMPLE",
+    "LEFT_CONTEXT",
+    "add_arguments",
+    "check_model",
+    "main",
+    "region_spans",
+    "segment",
+    "segment_stretches",
+]
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
-
-LEFT_CONTEXT = 8192  # bases
-BATCH_TOKENS = 8192  # bases; twice that takes 140 MB more and the same time
-
-
-def segment(
-    model: HNetForCausalLM,
-    genome: str | Path | Genome,
-    *,
-    region: str | None = None,
-    left_context: int = LEFT_CONTEXT,
-    batch_tokens: int = BATCH_TOKENS,
-    window: int | None = None,
-    cache_limit: int = CACHE_LIMIT,
-    progress: bool = False,
-) -> Iterator[RecordBoundaries]:
-    """Cut every record of a genome, or one region of it, on the model's device.
-
-    Records come in the file's order, and each is what one pass over the whole record gives. Held
-    at a time are one forward call of ``batch_tokens`` and about 10 bytes per base of the longest
-    record.
-
-    Args:
-        genome: FASTA, plain, gzip or bgzip; or one that is open.
-        region: ``NAME`` or ``NAME:START-END``, 1-based and inclusive as samtools has it.
-        left_context: bases before a region that the model reads first, if the record has them.
-        batch_tokens: bases of one forward call.
-        window: positions that global attention sees, instead of all; None leaves the model as it
-            is. Without global attention it changes nothing.
-        cache_limit: bytes that global attention may cache; a record that needs more is an error.
-
-    Raises:
-        UsageError: sizes that cannot be meant, or a malformed region.
-        InputError: an unreadable genome, an unknown record, a region outside it, a model that
-            has no boundaries or was not trained on DNA, or a record over ``cache_limit``.
-    """
-    check_model(model)
-    for name, value, least in (
-        ("--left-context", left_context, 0),
-        ("--batch-tokens", batch_tokens, 1),
-        ("--attention-window", 1 if window is None else window, 1),
-    ):
-        if value < least:
-            raise UsageError(name, f"must be {least} or more; got {value}")
-    source = genome if isinstance(genome, Genome) else Genome(genome)
-    spans = region_spans(source, region)
-    stretches = (_stretch(source, *span, left_context) for span in spans if span[1] < span[2])
-    return segment_stretches(
-        model,
-        stretches,
-        path=source.path,
-        total=sum(end - start for _, start, end in spans),
-        batch_tokens=batch_tokens,
-        window=window,
-        cache_limit=cache_limit,
-        progress=progress,
-    )
-
-
-def region_spans(genome: Genome, region: str | None) -> list[tuple[str, int, int]]:
-    """Record, start and end of a region, or of every record where there is none."""
-    if region:
-        return [parse_region(region, genome.lengths, genome.path)]
-    return [(name, 0, length) for name, length in genome.lengths.items()]
-
-
-def segment_stretches(
-    model: HNetForCausalLM,
-    stretches: Iterable[Stretch],
-    *,
-    path: str | Path,
-    total: int,
-    batch_tokens: int = BATCH_TOKENS,
-    window: int | None = None,
-    cache_limit: int = CACHE_LIMIT,
-    progress: bool = False,
-) -> Iterator[RecordBoundaries]:
-    """Cut stretches, none empty, in their order.
-
-    Args:
-        path: of the genome that they come from, for errors.
-        total: bases of all of them, for the progress bar.
-
-    Raises:
-        InputError: a stretch needs more than ``cache_limit`` bytes.
-    """
-    bar = progress_bar("segment", total, unit="base", progress=progress)
-    return _segment(model, path, stretches, batch_tokens, window, cache_limit, bar)
-
-
-def _stretch(genome: Genome, name: str, start: int, end: int, left_context: int) -> Stretch:
-    origin = max(start - left_context, 0)
-    return Stretch(name, start, origin, genome.fetch(name, origin, end))
-
-
-def _segment(
-    model: HNetForCausalLM,
-    path: str | Path,
-    stretches: Iterable[Stretch],
-    batch_tokens: int,
-    window: int | None,
-    cache_limit: int,
-    bar: tqdm[Any],
-) -> Iterator[RecordBoundaries]:
-    with bar, attention_window(model, window):
-        try:
-            yield from cut(model, stretches, batch_tokens, cache_limit, bar.update)
-        except CacheLimitError as error:
-            raise InputError(
-                path,
-                f"{error} (--attention-window, --cache-limit)",
-                where=f"record {error.key}",
-            ) from None
-
-
-def check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
-    """Raise InputError unless the model cuts DNA."""
-    modality = model.metadata.get("modality")
-    if modality != "dna":
-        found = f"was trained on {modality}" if modality else "does not say what it was trained on"
-        raise InputError(checkpoint, f"the model {found}; segment needs one trained on DNA")
-    check_stages(model, checkpoint)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -202,9 +102,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    ranks = find_ranks()
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     if is_byte_modality(model.metadata.get("modality")):
-        return segment_text.run(args, model)
+        return segment_text.run(args, model, ranks)
     if len(args.inputs) != 1 or args.shards or args.show:
         raise UsageError("segment", f"{args.checkpoint} is no model of text; give one FASTA file")
     args.genome = args.inputs[0]
@@ -227,20 +128,64 @@ def main(args: argparse.Namespace) -> int:
     if bigwigs:
         import_bigwig()  # whether it is there is asked before the work
     genome = Genome(args.genome)
-    records = segment(
-        model,
-        genome,
-        region=args.region,
-        left_context=args.left_context,
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
-        progress=True,
-    )
     annotations = read_genes(args.annotation, genome) if args.annotation else None
-    with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
-        _run(args, records, model.num_stages, annotations, writers)
+    outputs = [path for _, path in (*beds, *bigwigs)] + ([chunks] if chunks else [])
+    with _records(args, model, genome, outputs, ranks) as records:
+        if records is None:  # the rank that is done last writes
+            return 0
+        with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
+            _run(args, records, model.num_stages, annotations, writers)
     return 0
+
+
+def _records(
+    args: argparse.Namespace,
+    model: HNetForCausalLM,
+    genome: Genome,
+    outputs: list[Path],
+    ranks: Ranks,
+) -> AbstractContextManager[Iterator[RecordBoundaries] | None]:
+    """The records in order, computed here or by several ranks; None for a rank that has no more."""
+    check_sizes(args.left_context, args.batch_tokens, args.attention_window)
+    first = outputs[0] if outputs else Path(args.out)
+    sizes = {
+        "batch_tokens": args.batch_tokens,
+        "window": args.attention_window,
+        "cache_limit": args.cache_limit,
+    }
+    if not goes_on_ranks(first, ranks):
+        return nullcontext(
+            segment(
+                model,
+                genome,
+                region=args.region,
+                left_context=args.left_context,
+                progress=True,
+                **sizes,
+            )
+        )
+    if args.out:
+        outputs = [*outputs, Path(args.out) / "boundaries.json", Path(args.out) / "region.json"]
+    spans = region_spans(genome, args.region)
+
+    def read() -> Iterator[Lazy]:
+        for span in spans:
+            yield partial(read_stretch, genome, span, args.left_context)
+
+    return boundaries_on_ranks(
+        model,
+        outputs,
+        {
+            "genome": genome_digest(genome),
+            "region": args.region,
+            "left_context": args.left_context,
+        },
+        read,
+        [end - max(start - args.left_context, 0) for _, start, end in spans],
+        ranks,
+        path=genome.path,
+        **sizes,
+    )
 
 
 def _run(

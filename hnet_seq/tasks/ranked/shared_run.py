@@ -16,11 +16,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -136,6 +135,9 @@ class SharedRun:
         None means that units are missing, which is said on standard error, or that another rank
         has written the outputs. When the block ends well the folder goes.
 
+        Args:
+            outputs: what the block writes; the record keeps the sizes of those that are there.
+
         Raises:
             InputError: a file of a unit is not as long as it was written.
         """
@@ -170,7 +172,6 @@ class SharedRun:
 def open_shared(
     output: Path,
     identity: Mapping[str, Any],
-    outputs: Sequence[Path],
     units: list[Unit],
     ranks: Ranks,
 ) -> Iterator[SharedRun | None]:
@@ -179,7 +180,6 @@ def open_shared(
     Args:
         output: what the folder is named after.
         identity: what the units are made from, JSON values.
-        outputs: all files that the run writes.
 
     Raises:
         UsageError: the folder is of something else, and the message says what differs; or the
@@ -188,8 +188,8 @@ def open_shared(
     known = json.loads(json.dumps({**identity, "units": len(units)}))
     folder = shared_folder(output)
     while True:
-        if _is_complete(output, known, outputs):
-            _remove(folder)
+        if _is_complete(output, known):
+            _remove(folder)  # what a rank left that died just before it did
             print(
                 f"{output} is complete; delete it to compute it again "
                 f"({record_path(output).name} says how it was made)",
@@ -204,7 +204,7 @@ def open_shared(
             continue
         with file:
             _lock(file, _TURN, wait=True)
-            if not _is_at(file, folder / _LOCK) or _is_complete(output, known, outputs):
+            if not _is_at(file, folder / _LOCK) or _is_complete(output, known):
                 continue
             try:
                 _check_identity(folder, known)
@@ -292,20 +292,19 @@ def _write_record(
         stream.write("\n")
 
 
-def _is_complete(output: Path, identity: dict[str, Any], outputs: Sequence[Path]) -> bool:
+def _is_complete(output: Path, identity: dict[str, Any]) -> bool:
     try:
         record = json.loads(record_path(output).read_bytes())
-        return bool(record["identity"] == identity and record["outputs"] == _sizes(outputs))
+        there = _sizes(record["outputs"])
+        return bool(record["identity"] == identity and record["outputs"] == there)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _sizes(outputs: Sequence[Path]) -> dict[str, int]:
-    """Bytes of each; 0 of a folder. OSError where one is missing."""
-    return {
-        f"{path}": status.st_size if stat.S_ISREG((status := path.stat()).st_mode) else 0
-        for path in outputs
-    }
+def _sizes(outputs: Iterable[str | Path]) -> dict[str, int]:
+    """Bytes of each that is there; 0 of a folder."""
+    there = [Path(path) for path in outputs if Path(path).exists()]
+    return {f"{path}": path.stat().st_size if path.is_file() else 0 for path in there}
 
 
 def _remove(folder: Path) -> None:

@@ -21,7 +21,7 @@ from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 
 BATCH_TOKENS = 8192
-_PART_TOKENS = 1 << 22  # bases held at a time, but for a longer sequence
+PART_TOKENS = 1 << 20  # bases held at a time, but for a longer sequence
 
 
 @dataclass(frozen=True)
@@ -105,22 +105,38 @@ def _score(
     batch_tokens: int,
     cache_limit: int,
 ) -> Iterator[Score]:
+    for part in in_parts(sequences, PART_TOKENS, named_length):
+        yield from score_part(
+            model, part, strands=strands, batch_tokens=batch_tokens, cache_limit=cache_limit
+        )
+
+
+def score_part(
+    model: HNetForCausalLM,
+    part: Sequence[Named],
+    *,
+    strands: Strands,
+    batch_tokens: int,
+    cache_limit: int,
+) -> list[Score]:
+    """Scores of sequences, in their order; to the last bit they depend on the part alone."""
+    names, tokens = [name for name, _ in part], [own for _, own in part]
     with scoring(model):
-        for part in in_parts(sequences, _PART_TOKENS, named_length):
-            names, tokens = [name for name, _ in part], [own for _, own in part]
-            sums = _sums(model, names, tokens, batch_tokens, cache_limit)
-            counts = [_scored(own) for own in tokens]
-            if strands == "average":
-                reverse = [dna.reverse_complement(own) for own in tokens]
-                other = _sums(model, names, reverse, batch_tokens, cache_limit)
-                # The strands leave out different bases, the first of each: means are averaged.
-                other_counts = [_scored(own) for own in reverse]
-                sums = [
-                    (one + two * n / m) / 2 if m else one
-                    for one, two, n, m in zip(sums, other, counts, other_counts, strict=True)
-                ]
-            for name, own, total, count in zip(names, tokens, sums, counts, strict=True):
-                yield Score(name, len(own), count, total, _composition_bits(own))
+        sums = _sums(model, names, tokens, batch_tokens, cache_limit)
+        counts = [_scored(own) for own in tokens]
+        if strands == "average":
+            reverse = [dna.reverse_complement(own) for own in tokens]
+            other = _sums(model, names, reverse, batch_tokens, cache_limit)
+            # The strands leave out different bases, the first of each: means are averaged.
+            other_counts = [_scored(own) for own in reverse]
+            sums = [
+                (one + two * n / m) / 2 if m else one
+                for one, two, n, m in zip(sums, other, counts, other_counts, strict=True)
+            ]
+    return [
+        Score(name, len(own), count, total, _composition_bits(own))
+        for name, own, total, count in zip(names, tokens, sums, counts, strict=True)
+    ]
 
 
 def base_log_likelihoods(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,10 @@ from pipelines.genome import Genome
 from pipelines.variants import Variant, read_variants
 
 ON_MISMATCH = ("error", "skip")
-_PART_TOKENS = 1 << 20  # bases of windows held at a time
+PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
+
+PlacedVariant: TypeAlias = tuple[Variant, Placed | str]
 
 
 @dataclass(frozen=True)
@@ -106,40 +109,53 @@ def score_variants(
     check_window(window)
     opened = genome if isinstance(genome, Genome) else Genome(genome)
     rows = read_variants(variants) if isinstance(variants, str | Path) else variants
-    placed = (
-        (row, place(opened, row, window=window, skip_mismatches=on_mismatch == "skip"))
-        for row in rows
+    placed = place_all(opened, rows, window=window, on_mismatch=on_mismatch)
+    return (
+        score
+        for part in variant_parts(placed)
+        for score in score_part(
+            model, opened, part, strands=strands, markov=markov, batch_tokens=batch_tokens
+        )
     )
-    return _score(model, opened, placed, strands, markov, batch_tokens)
 
 
-def _score(
-    model: HNetForCausalLM,
-    genome: Genome,
-    rows: Iterable[tuple[Variant, Placed | str]],
-    strands: Strands,
-    markov: MarkovModel | None,
-    batch_tokens: int,
-) -> Iterator[VariantScore]:
-    part: list[tuple[Variant, Placed | str]] = []
+def place_all(
+    genome: Genome, variants: Iterable[Variant], *, window: int, on_mismatch: str
+) -> Iterator[PlacedVariant]:
+    """Each variant with its windows, or why it has none; errors as :func:`score_variants`."""
+    for row in variants:
+        yield row, place(genome, row, window=window, skip_mismatches=on_mismatch == "skip")
+
+
+def window_tokens(placed: Placed | str) -> int:
+    """Bases of both windows of a variant, 0 where it has no score."""
+    return 2 * placed.length if isinstance(placed, Placed) else 0
+
+
+def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]]:
+    """Consecutive variants that are scored together, a million bases of windows or more."""
+    part: list[PlacedVariant] = []
     held = 0
     for row in rows:
         part.append(row)
-        held += 2 * row[1].length if isinstance(row[1], Placed) else _ROW_COST
-        if held >= _PART_TOKENS:
-            yield from _score_part(model, genome, part, strands, markov, batch_tokens)
+        held += window_tokens(row[1]) or _ROW_COST
+        if held >= PART_TOKENS:
+            yield part
             part, held = [], 0
-    yield from _score_part(model, genome, part, strands, markov, batch_tokens)
+    if part:
+        yield part
 
 
-def _score_part(
+def score_part(
     model: HNetForCausalLM,
     genome: Genome,
-    part: list[tuple[Variant, Placed | str]],
+    part: Sequence[PlacedVariant],
+    *,
     strands: Strands,
     markov: MarkovModel | None,
     batch_tokens: int,
 ) -> Iterator[VariantScore]:
+    """Scores of variants, in their order; to the last bit they depend on the part alone."""
     # A variant that comes twice, and a reference window of several, go through the model once.
     sequences: dict[Hashable, Tokens] = {}
     for _, placed in part:

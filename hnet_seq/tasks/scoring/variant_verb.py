@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,17 @@ from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
+from hnet_seq.tasks.ranked.digests import file_digest, genome_digest
+from hnet_seq.tasks.ranked.ranks import (
+    Ranks,
+    check_ranks_input,
+    find_ranks,
+    rank_device,
+    refuse_ranks,
+)
+from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring import mutagenesis_verb
+from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
 from hnet_seq.tasks.scoring.summary import VariantSummary, described, shown, table, write_summary
 from hnet_seq.tasks.scoring.variant_files import (
     TsvWriter,
@@ -20,12 +32,21 @@ from hnet_seq.tasks.scoring.variant_files import (
     open_scores,
     variant_format,
 )
-from hnet_seq.tasks.scoring.variant_scores import score_variants
-from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window, place
+from hnet_seq.tasks.scoring.variant_scores import (
+    PlacedVariant,
+    VariantScore,
+    place_all,
+    score_part,
+    variant_parts,
+    window_tokens,
+)
+from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
 from modalities.errors import UsageError
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants, read_vcf, variant_form
+
+_FIELDS = tuple(field.name for field in fields(VariantScore) if field.name != "variant")
 
 
 def run(args: argparse.Namespace, out: Path | None) -> int:
@@ -37,11 +58,14 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         _check_out(args, out)
     strands: Strands = args.strands or "average"
     genome = Genome(args.genome)
+    ranks = find_ranks()
+    placed_parts: list[Part] = []
     if args.mutagenesis is None:
-        total = _check_variants(args, genome, window, out)
+        placed_parts = _check_variants(args, genome, window, out, ranks)
     else:
+        refuse_ranks("score --mutagenesis")
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     check_modality(model)
     order = args.markov_order
     if order is None:
@@ -65,27 +89,79 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         return 0
     about["on_mismatch"] = args.on_mismatch or "error"
     summary = VariantSummary()
-    scores = score_variants(
-        model,
-        genome,
-        args.input,
-        window=window,
-        strands=strands,
-        on_mismatch=about["on_mismatch"],
-        markov=markov,
-        batch_tokens=args.batch_tokens,
-    )
-    bar = progress_bar("score", total, unit="allele")
-    with bar, _writer(args, out, about) as writer:
-        for score in scores:
-            writer.write(score)
-            summary.add(score)
-            bar.update()
+    cost = sequence_cost(model.config)(window) / window
+    parts = [replace(part, cost=part.tokens * cost) for part in placed_parts]
+    with _scores(args, out, about, model, genome, markov, parts, ranks) as scores:
+        if scores is None:  # the rank that is done last writes
+            return 0
+        total = sum(part.items for part in parts)
+        bar = progress_bar("score", total, unit="allele")
+        with bar, _writer(args, out, about) as writer:
+            for score in scores:
+                writer.write(score)
+                summary.add(score)
+                bar.update()
+        _finish(summary, out, about, order)
+    return 0
+
+
+def _finish(summary: VariantSummary, out: Path | None, about: dict[str, Any], order: int) -> None:
     content = summary.content()
     if out is not None:
         write_summary(out, {"kind": "variants", **about, **content})
     print(_told(content, order), file=sys.stderr)
-    return 0
+
+
+@contextmanager
+def _scores(
+    args: argparse.Namespace,
+    out: Path | None,
+    about: dict[str, Any],
+    model: HNetForCausalLM,
+    genome: Genome,
+    markov: MarkovModel,
+    parts: list[Part],
+    ranks: Ranks,
+) -> Iterator[Iterator[VariantScore] | None]:
+    """The scores in order, computed here or by several ranks; None for a rank that has no more."""
+    how: dict[str, Any] = {"window": about["window"], "on_mismatch": about["on_mismatch"]}
+
+    def score(part: list[PlacedVariant]) -> Iterator[VariantScore]:
+        return score_part(
+            model,
+            genome,
+            part,
+            strands=about["strands"],
+            markov=markov,
+            batch_tokens=args.batch_tokens,
+        )
+
+    def read() -> Iterator[list[PlacedVariant]]:
+        return variant_parts(place_all(genome, read_variants(args.input), **how))
+
+    if not on_ranks(out, ranks):
+        yield (row for part in read() for row in score(part))
+        return
+    assert out is not None
+    identity = {
+        **{key: about[key] for key in ("weights", "strands", "markov_order")},
+        **how,
+        "device": model.embeddings.weight.device.type,
+        "input": file_digest(args.input),
+        "genome": genome_digest(genome),
+        "batch_tokens": args.batch_tokens,
+        "output": out.name,
+    }
+
+    def rows(part: list[PlacedVariant]) -> Iterator[list[Any]]:
+        return ([getattr(found, name) for name in _FIELDS] for found in score(part))
+
+    with rows_on_ranks(out, identity, parts, read, rows, ranks) as found:
+        if found is None:
+            yield None
+            return
+        variants = read_variants(args.input)
+        yield (VariantScore(own, *row) for own, row in zip(variants, found, strict=True))
 
 
 def _check_order(order: int | None) -> None:
@@ -108,18 +184,29 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
         raise UsageError("--out", f"{out} is the input; name another file")
 
 
-def _check_variants(args: argparse.Namespace, genome: Genome, window: int, out: Path | None) -> int:
-    """All that can be wrong is found before anything is computed; the number of alleles."""
-    skip = args.on_mismatch == "skip"
-    total = scored = 0
-    with progress_bar("check", None, unit="allele") as bar:
-        for variant in _all(args, out):
-            placed = place(genome, variant, window=window, skip_mismatches=skip)
-            total += 1
-            scored += isinstance(placed, Placed)
-            bar.update()
-    print(f"{total:,} alleles, {scored:,} to score in windows of {window:,} bases", file=sys.stderr)
-    return total
+def _check_variants(
+    args: argparse.Namespace, genome: Genome, window: int, out: Path | None, ranks: Ranks
+) -> list[Part]:
+    """All that can be wrong is found before anything is computed; parts, without their cost."""
+    on_ranks(out, ranks)
+    check_ranks_input(args.input, ranks)
+    on_mismatch = args.on_mismatch or "error"
+    parts: list[Part] = []
+    scored = 0
+    with progress_bar("check", None, unit="allele", progress=ranks.rank == 0) as bar:
+        for part in variant_parts(
+            place_all(genome, _all(args, out), window=window, on_mismatch=on_mismatch)
+        ):
+            scored += sum(isinstance(placed, Placed) for _, placed in part)
+            parts.append(Part(len(part), sum(window_tokens(placed) for _, placed in part), 0.0))
+            bar.update(len(part))
+    if ranks.rank == 0:
+        total = sum(part.items for part in parts)
+        print(
+            f"{total:,} alleles, {scored:,} to score in windows of {window:,} bases",
+            file=sys.stderr,
+        )
+    return parts
 
 
 def _all(args: argparse.Namespace, out: Path | None) -> Iterator[Variant]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -179,10 +180,20 @@ def _open_table(path: Path) -> Iterator[Callable[[Columns], object]]:
             with pq.ParquetWriter(temporary, _SCHEMA, compression="zstd") as writer:
                 yield lambda columns: writer.write_table(_parquet(columns))
             return
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(temporary, "wt", encoding="utf-8", newline="\n") as stream:
+        with _text(temporary, compressed=path.suffix == ".gz") as stream:
             stream.write("\t".join(_SCHEMA.names) + "\n")
             yield lambda columns: stream.writelines(_lines(columns))
+
+
+@contextmanager
+def _text(path: Path, *, compressed: bool) -> Iterator[IO[str]]:
+    with ExitStack() as stack:
+        raw: IO[bytes] = stack.enter_context(path.open("wb"))
+        if compressed:
+            # Neither the time nor the temporary name: equal tables are equal files.
+            packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0)
+            raw = cast(IO[bytes], stack.enter_context(packed))
+        yield stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
 
 
 def _parquet(columns: Columns) -> pa.Table:

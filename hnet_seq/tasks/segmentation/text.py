@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -17,7 +20,7 @@ import modalities
 from hnet_seq.analysis.cutting import Stretch, cut
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.text_boundaries import TextBoundaries
-from hnet_seq.analysis.text_examples import MARK, Example, Examples
+from hnet_seq.analysis.text_examples import Examples
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
 from hnet_seq.tasks.byte_documents import (
@@ -27,13 +30,22 @@ from hnet_seq.tasks.byte_documents import (
     is_byte_modality,
 )
 from hnet_seq.tasks.peak_memory import peak_memory_mb
+from hnet_seq.tasks.ranked.ranks import Ranks
+from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation.common import check_stage, check_stages, write_json
+from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
+from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.open_shards import open_shards
 from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 8192  # bytes
+OUTPUT = "text_boundaries.json"
+ALONE = Ranks()
+
+Cut: TypeAlias = tuple[MarkedDocument, RecordBoundaries]
+
 _DNA_ONLY = ("bed", "bigwig", "chunks", "region", "annotation")
 
 
@@ -63,8 +75,7 @@ def segment_text(
         for number, document in enumerate(documents):
             if len(document.tokens):
                 waiting[str(number)] = document  # names need not be unique
-                # Those from shards lie in a file and cannot be written to, which torch minds.
-                yield Stretch(str(number), 0, 0, np.array(document.tokens))
+                yield _stretch(document, str(number))
 
     bar = progress_bar("segment", None, unit="B", progress=progress)
     with bar, attention_window(model, window):
@@ -91,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace, model: HNetForCausalLM) -> int:
+def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
     """Run the verb for a model of bytes."""
     modality = model.metadata["modality"]
     for name in _DNA_ONLY:
@@ -107,21 +118,34 @@ def run(args: argparse.Namespace, model: HNetForCausalLM) -> int:
     check_stage(model, args.stage, args.checkpoint)
     began = time.monotonic()
     dropped: Counter[str] = Counter()
-    documents = segment_text(
-        model,
-        _documents(args, modality, dropped),
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
-        progress=True,
-    )
     statistics, examples, size = TextBoundaries(), Examples(args.show), 0
-    for document, boundaries in documents:
-        mask = boundaries.mask(args.stage)
-        statistics.add(document.label, document.tokens, mask)
-        if args.show:
-            examples.add(document.name, document.label, document.tokens, mask)
-        size += len(document.tokens)
+    with _cut(args, model, modality, dropped, ranks) as documents:
+        if documents is None:  # the rank that is done last writes
+            return 0
+        for document, boundaries in documents:
+            mask = boundaries.mask(args.stage)
+            statistics.add(document.label, document.tokens, mask)
+            if args.show:
+                examples.add(document.name, document.label, document.tokens, mask)
+            size += len(document.tokens)
+        count = _tell(args, statistics, examples, dropped)
+    seconds = time.monotonic() - began
+    print(
+        f"{size:,} bytes in {count:,} documents, "
+        f"{seconds:.1f} s, {size / max(seconds, 1e-9):,.0f} bytes/s, "
+        f"peak memory {peak_memory_mb():,.0f} MB",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _tell(
+    args: argparse.Namespace,
+    statistics: TextBoundaries,
+    examples: Examples,
+    dropped: Counter[str],
+) -> int:
+    """Write and print what was found; the number of documents."""
     found = statistics.summary()
     if not found["all"]["bytes"]:
         raise InputError(", ".join(args.shards or args.inputs), "has no text to cut")
@@ -132,18 +156,85 @@ def run(args: argparse.Namespace, model: HNetForCausalLM) -> int:
             "split": "validation" if args.shards else None,
             "attention_window": args.attention_window,
         }
-        write_json(Path(args.out) / "text_boundaries.json", head | found)
-    print("\n\n".join([*tables(found), *map(_shown, examples.drawn())]))
+        write_json(Path(args.out) / OUTPUT, head | found)
+    print("\n\n".join([*tables(found), *map(shown, examples.drawn())]))
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
         print(f"left out: {reasons}", file=sys.stderr)
-    seconds = time.monotonic() - began
-    print(
-        f"{size:,} bytes in {found['all']['documents']:,} documents, {seconds:.1f} s, "
-        f"{size / max(seconds, 1e-9):,.0f} bytes/s, peak memory {peak_memory_mb():,.0f} MB",
-        file=sys.stderr,
+    documents: int = found["all"]["documents"]
+    return documents
+
+
+def _cut(
+    args: argparse.Namespace,
+    model: HNetForCausalLM,
+    modality: str,
+    dropped: Counter[str],
+    ranks: Ranks,
+) -> AbstractContextManager[Iterator[Cut] | None]:
+    """Documents and boundaries in order, computed here or by several ranks; see ``segment``."""
+    sizes = {
+        "batch_tokens": args.batch_tokens,
+        "window": args.attention_window,
+        "cache_limit": args.cache_limit,
+    }
+    out = Path(args.out) / OUTPUT if args.out else None
+    if out is None and ranks.world > 1:
+        raise UsageError("--out", "ranks meet beside it; give --out DIR")
+    if out is None or not goes_on_ranks(out, ranks):
+        documents = _documents(args, modality, dropped)
+        return nullcontext(segment_text(model, documents, progress=True, **sizes))
+    return _cut_on_ranks(
+        model,
+        out,
+        lambda counts: (own for own in _documents(args, modality, counts) if len(own.tokens)),
+        dropped,
+        ranks,
+        **sizes,
     )
-    return 0
+
+
+@contextmanager
+def _cut_on_ranks(
+    model: HNetForCausalLM,
+    out: Path,
+    documents: Callable[[Counter[str]], Iterator[MarkedDocument]],
+    dropped: Counter[str],
+    ranks: Ranks,
+    *,
+    batch_tokens: int,
+    window: int | None,
+    cache_limit: int,
+) -> Iterator[Iterator[Cut] | None]:
+    digest = hashlib.sha256()
+    lengths = []
+    for document in documents(Counter()):
+        lengths.append(len(document.tokens))
+        digest.update(f"{document.name}\n{document.label}\n{lengths[-1]}\n".encode())
+        digest.update(np.ascontiguousarray(document.tokens).data)
+
+    def read() -> Iterator[Lazy]:
+        for number, document in enumerate(documents(Counter())):
+            yield partial(_stretch, document, str(number))
+
+    with boundaries_on_ranks(
+        model,
+        [out],
+        {"documents": digest.hexdigest()},
+        read,
+        lengths,
+        ranks,
+        path=out,
+        batch_tokens=batch_tokens,
+        window=window,
+        cache_limit=cache_limit,
+    ) as records:
+        yield None if records is None else zip(documents(dropped), records, strict=True)
+
+
+def _stretch(document: MarkedDocument, name: str) -> Stretch:
+    # Those from shards lie in a file and cannot be written to, which torch minds.
+    return Stretch(name, 0, 0, np.array(document.tokens))
 
 
 def _documents(
@@ -172,45 +263,3 @@ def _of_folders(locations: Sequence[str]) -> Iterator[MarkedDocument]:
         folder = location.rstrip("/").split("/")[-1] if len(locations) > 1 else ""
         for document in from_shards(location, "validation"):
             yield replace(document, label=document.label or folder)
-
-
-def tables(found: dict[str, Any]) -> Iterator[str]:
-    """Lines of text about each label, and about all where there are several.
-
-    Args:
-        found: what :meth:`hnet_seq.analysis.text_boundaries.TextBoundaries.summary` gives.
-    """
-    labels = found["labels"]
-    for label in labels:
-        yield _table(label["label"] or ("all" if len(labels) == 1 else "(no label)"), label)
-    if len(labels) > 1:
-        yield _table("all", found["all"])
-
-
-def _table(name: str, found: dict[str, Any]) -> str:
-    lines = [
-        f"{name}: {found['documents']:,} documents, {found['bytes']:,} bytes, "
-        f"{found['boundaries']:,} boundaries, one in {_number(found['bytes_per_boundary'], 6, 2)} "
-        f"bytes; intervals over {found['units']:,} {found['resampled']}",
-        f"{'':32s}{'boundaries':>10s}{'bytes':>9s}{'ratio':>8s}  95% interval",
-    ]
-    for section in ("kinds", "places", "multi_byte"):
-        for row in found[section]:
-            interval = ""
-            if row["ratio_low"] is not None:
-                interval = f"  {row['ratio_low']:.2f} to {row['ratio_high']:.2f}"
-            lines.append(
-                f"  {row['class']:32s}{_number(row['share'], 8, 3)}"
-                f"{_number(row['expected'], 9, 3)}{_number(row['ratio'], 8, 2)}{interval}"
-            )
-    return "\n".join(lines)
-
-
-def _number(value: float | None, width: int, digits: int) -> str:
-    return f"{'-':>{width}s}" if value is None else f"{value:{width}.{digits}f}"
-
-
-def _shown(example: Example) -> str:
-    label = f" ({example.label})" if example.label else ""
-    place = f"bytes {example.start:,} to {example.end:,}"
-    return f"{example.name}{label}, {place}, {MARK} before each chunk:\n{example.text}"
