@@ -112,12 +112,13 @@ def related(seed: int) -> list[Tokens]:
 
 def test_chains_of_near_duplicates_are_one_group() -> None:
     sequences = related(0)
-    groups = similarity_groups(sequences)
+    groups, neighbours = similarity_groups(sequences)
+    assert neighbours is None
     assert len(set(groups.tolist())) == 20
     assert all(len(set(groups[3 * family : 3 * family + 3].tolist())) == 1 for family in range(20))
     short = [np.zeros(10, np.uint8)] * 3
-    assert len(set(similarity_groups(short).tolist())) == 3
-    assert len(similarity_groups([])) == 0
+    assert len(set(similarity_groups(short).groups.tolist())) == 3
+    assert len(similarity_groups([]).groups) == 0
 
 
 def test_a_thousand_copies_are_one_group_though_words_are_sampled(
@@ -127,9 +128,47 @@ def test_a_thousand_copies_are_one_group_though_words_are_sampled(
     copies = [generator.integers(0, 4, 300).astype(np.uint8)] * 1000
     others = [generator.integers(0, 4, 300).astype(np.uint8) for _ in range(5)]
     monkeypatch.setattr(similarity, "_MOST_PAIRS", 10_000_000)
-    groups = similarity_groups([*copies, *others])
+    groups, neighbours = similarity_groups([*copies, *others])
+    assert neighbours == 128
     assert len(set(groups[:1000].tolist())) == 1
     assert len(set(groups.tolist())) == 6
+
+
+def hidden_pair() -> list[Tokens]:
+    """The first and the last share a third; 1,500 between them hold a fifth of a piece of it each,
+    which is too little to be near either."""
+    generator = np.random.default_rng(0)
+    common = generator.integers(0, 4, 50).astype(np.uint8)
+    sequences = [generator.integers(0, 4, 100).astype(np.uint8) for _ in range(1502)]
+    for number, sequence in enumerate(sequences):
+        if number in (0, 1501):
+            sequence[:50] = common
+        else:
+            start = number % 31
+            sequence[start : start + 20] = common[start : start + 20]
+    return sequences
+
+
+def test_a_pair_behind_many_holders_of_its_words_is_found() -> None:
+    groups, neighbours = similarity_groups(hidden_pair())
+    assert groups[0] == groups[-1]
+    assert neighbours is None
+    assert len(set(groups.tolist())) == 1501
+
+
+def test_where_pairs_would_be_too_many_the_split_says_what_was_not_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(similarity, "_MOST_PAIRS", 800_000)
+    monkeypatch.setattr(similarity, "_NEIGHBOURS", 32)
+    path = tmp_path / "t.csv"
+    lines = [f"{dna.decode(s)},{'ab'[i % 2]}" for i, s in enumerate(hidden_pair())]
+    path.write_text("\n".join(["sequence,label", *lines]) + "\n")
+    neighbours = similarity_groups(hidden_pair()).neighbours
+    assert neighbours is not None
+    assert 32 < neighbours < 1500
+    said = task_from_data(path, rule="similarity").about["split"]
+    assert f"where more than {neighbours} sequences hold" in said
 
 
 def test_a_split_by_similarity_leaves_no_near_duplicates(tmp_path: Path) -> None:

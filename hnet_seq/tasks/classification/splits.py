@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.baselines.near_duplicates import WORD
 from hnet_seq.baselines.similarity_groups import similarity_groups
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
@@ -91,10 +92,16 @@ def assign(
     if groups:
         about = f"drawn by group, {test_fraction:g} for testing"
     if rule == "similarity":
-        kept.append(similarity_groups([row.tokens for row in rows]).tolist())
+        similar, neighbours = similarity_groups([row.tokens for row in rows])
+        kept.append(similar.tolist())
         about = (
             f"drawn by {'group and ' if groups else ''}similarity, {test_fraction:g} for testing"
         )
+        if neighbours is not None:
+            about += (
+                f"; where more than {neighbours:,} sequences hold a word of {WORD} bases, each was "
+                "compared with the next so many only: look for leaks below"
+            )
     together = linked(*kept)
     is_test = draw_groups(together, labels, test_fraction, seed)
     _check_drawn(path, together, is_test, labels, classes, test_fraction)
