@@ -8,10 +8,12 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hnet_seq.ops.packing import Packing
 
@@ -34,6 +36,18 @@ def only_half(dtype: torch.dtype, why: str) -> str | None:
     if dtype in HALF:
         return None
     return f"for fp16 and bf16, and this is {str(dtype).removeprefix('torch.')}: {why}"
+
+
+def floating(dtype: torch.dtype) -> str | None:
+    """The objection of kernels that compute in fp32."""
+    if dtype in (*HALF, torch.float32):
+        return None
+    return f"for fp16, bf16 and fp32, and this is {str(dtype).removeprefix('torch.')}"
+
+
+def launching_on(x: Tensor) -> AbstractContextManager[object]:
+    """Triton launches on the current GPU: make it that of ``x``."""
+    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
 
 
 def load(module: str) -> Any:

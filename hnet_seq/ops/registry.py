@@ -26,10 +26,13 @@ from hnet_seq.ops.attention import varlen as _varlen
 from hnet_seq.ops.causal_conv import causal_conv1d as _causal_conv1d
 from hnet_seq.ops.causal_conv import naive as _conv_naive
 from hnet_seq.ops.causal_conv import shifted as _conv
+from hnet_seq.ops.causal_conv import triton as _conv_triton
 from hnet_seq.ops.norm import fused as _norm
 from hnet_seq.ops.norm import naive as _norm_naive
+from hnet_seq.ops.norm import triton as _norm_triton
 from hnet_seq.ops.smoothing import blocked as _smooth
 from hnet_seq.ops.smoothing import naive as _smooth_naive
+from hnet_seq.ops.smoothing import triton as _smooth_triton
 from hnet_seq.ops.ssd import blocked as _ssd
 from hnet_seq.ops.ssd import mamba_ssm as _mamba_ssm
 from hnet_seq.ops.ssd import naive as _ssd_naive
@@ -65,6 +68,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
     },
     "causal_conv": {
         "causal_conv1d": Implementation(_causal_conv1d.causal_conv, _causal_conv1d.objection),
+        "triton": Implementation(_conv_triton.causal_conv, _conv_triton.objection),
         "torch": Implementation(_conv.causal_conv),
         "naive": Implementation(_conv_naive.causal_conv),
     },
@@ -75,21 +79,24 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
         "naive": Implementation(_attention_naive.attention),
     },
     "smooth": {
+        "triton": Implementation(_smooth_triton.smooth, _smooth_triton.objection),
         "torch": Implementation(_smooth.smooth),
         "naive": Implementation(_smooth_naive.smooth),
     },
     "rms_norm": {
+        "triton": Implementation(_norm_triton.rms_norm, _norm_triton.objection),
         "torch": Implementation(_norm.rms_norm),
         "naive": Implementation(_norm_naive.rms_norm),
     },
     "gated_rms_norm": {
+        "triton": Implementation(_norm_triton.gated_rms_norm, _norm_triton.objection),
         "torch": Implementation(_norm.gated_rms_norm),
         "naive": Implementation(_norm_naive.gated_rms_norm),
     },
 }
 
 # Fastest first; what an operation does not have is passed over.
-PREFERRED = ("mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "torch")
+PREFERRED = ("mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "triton", "torch")
 
 _log = logging.getLogger(__name__)
 _forced: dict[str, str] = {}

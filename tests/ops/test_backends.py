@@ -84,6 +84,8 @@ def test_norms_agree_with_the_formula(operation: str) -> None:
     inputs.append(torch.rand(24, generator=generator))
     results = []
     for implementation in IMPLEMENTATIONS[operation].values():
+        if implementation.objection(torch.device("cpu"), torch.float32):
+            continue
         leaves = [x.clone().requires_grad_() for x in inputs]
         out = implementation.function(*leaves, 1e-5)
         results.append([out.detach(), *torch.autograd.grad((out**3).sum(), leaves)])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnet_seq.ops.optional import HALF, load, missing, only_cuda, pieces
+from hnet_seq.ops.optional import floating, load, missing, only_cuda, pieces
 from hnet_seq.ops.packing import Packing
 
 _LANES = 8  # channels of one vector load
@@ -20,11 +20,7 @@ _LARGEST_OFFSET = 2**31 - 1
 
 def objection(device: torch.device, dtype: torch.dtype) -> str | None:
     """Why the kernels cannot be used."""
-    if reason := only_cuda(device):
-        return reason
-    if dtype not in (*HALF, torch.float32):
-        return f"for fp16, bf16 and fp32, and this is {str(dtype).removeprefix('torch.')}"
-    return missing("causal_conv1d", "causal-conv1d")
+    return only_cuda(device) or floating(dtype) or missing("causal_conv1d", "causal-conv1d")
 
 
 def causal_conv(x: Tensor, weight: Tensor, bias: Tensor, packing: Packing) -> Tensor:
