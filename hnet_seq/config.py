@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.parallel_config import GuardConfig, ParallelConfig
 from hnet_seq.ratio_config import RatioLossConfig
 
 
@@ -95,6 +96,9 @@ class TrainConfig:
         max_chunks: per stage, from the outside in, the most chunks computed at once: a micro-batch
             with more is computed in pieces of whole sequences. 0 or absent: no bound; one number
             bounds stage 0. It bounds memory and leaves gradients as they are.
+        keep_checkpoints: how many of the last are kept.
+        keep_every: also those of every so many steps; 0: none.
+        deterministic: only operations that give the same bits each time; a CPU has no others.
     """
 
     steps: int = 1000
@@ -110,6 +114,10 @@ class TrainConfig:
     validate_every: int = 100
     checkpoint_every: int = 500
     keep_checkpoints: int = 2
+    keep_every: int = 0
+    deterministic: bool = False
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
 
 
 @dataclass
@@ -127,6 +135,8 @@ class ExperimentConfig:
         data, train = self.data, self.train
         stages = self.model.num_stages
         train.ratio_loss.validate(stages)
+        train.guard.validate()
+        train.parallel.validate()
         rules = [self.model.boundary_policy(s).policy for s in range(stages)]
         if train.ratio_loss.hold and any(rule != "learned" for rule in rules):
             raise ValueError(
@@ -194,6 +204,7 @@ class ExperimentConfig:
             ("train.validate_every", train.validate_every, 0),
             ("train.checkpoint_every", train.checkpoint_every, 0),
             ("train.keep_checkpoints", train.keep_checkpoints, 1),
+            ("train.keep_every", train.keep_every, 0),
             ("train.optimizer.learning_rate", optimizer.learning_rate, 0),
             ("train.optimizer.weight_decay", optimizer.weight_decay, 0),
             ("train.schedule.warmup", schedule.warmup, 0),

@@ -11,6 +11,7 @@ import torch
 
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.train.precision import computing_in
+from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
 from hnet_seq.train.statistics import BoundaryStatistics
 from hnet_seq.train.tensors import on_device
 from pipelines.batches import TokenBatches
@@ -31,14 +32,15 @@ class ValidationSource:
     batches: TokenBatches
 
 
-@torch.inference_mode()
+# Not inference mode: parameters that FSDP2 gathers in it could not be trained on afterwards.
+@torch.no_grad()
 def evaluate(
     model: HNetLanguageModel,
     sources: Sequence[ValidationSource],
     targets: Sequence[float],
     precision: str = "fp32",
 ) -> dict[str, Any]:
-    """Score every source once, in order.
+    """Score every source once, in order; the processes of a run share out the batches.
 
     Args:
         targets: tokens per chunk that each stage is trained to.
@@ -54,8 +56,13 @@ def evaluate(
     apart = []
     for source in sources:
         sums = _Sums(BoundaryStatistics.of_stages(model.num_stages))
-        for k in range(source.batches.batches_per_epoch):
-            _score(model, source.batches, k, [whole, sums], precision)
+        batches = source.batches.batches_per_epoch
+        for k in range(rank(), -(-batches // world_size()) * world_size(), world_size()):
+            # Under FSDP2 all processes compute as often: who has no batch left takes the last.
+            counted = [sums] if k < batches else []
+            _score(model, source.batches, min(k, batches - 1), counted, precision)
+        sums = sums.over_ranks()
+        whole.add(sums)
         named = {"source": source.source, "label": source.label}
         apart.append(named | sums.summary(targets))
     model.train(training)
@@ -67,6 +74,19 @@ class _Sums:
     boundaries: BoundaryStatistics
     nats: float = 0.0
     scored: int = 0
+
+    def over_ranks(self) -> _Sums:
+        """Those of all processes."""
+        values = [self.nats, self.scored, *self.boundaries.values()]
+        nats, scored, *rest = summed_over_ranks(torch.tensor(values, dtype=torch.float64)).tolist()
+        return _Sums(BoundaryStatistics.from_values(rest), nats, int(scored))
+
+    def add(self, other: _Sums) -> None:
+        """Those of other documents."""
+        self.nats += other.nats
+        self.scored += other.scored
+        both = zip(self.boundaries.values(), other.boundaries.values(), strict=True)
+        self.boundaries = BoundaryStatistics.from_values([a + b for a, b in both])
 
     def summary(self, targets: Sequence[float]) -> dict[str, Any]:
         return {

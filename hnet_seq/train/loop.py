@@ -1,13 +1,15 @@
-"""The training loop: one process, any layout, resumable bit for bit.
+"""The training loop: any layout, any number of processes, resumable bit for bit.
 
 Batch k is a function of (shards, seed, k), so the position in the data is the step number alone.
+All processes come to the same decisions, from what they tell each other at each step; the first one
+writes and prints.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,15 +17,20 @@ from tqdm import tqdm
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.checkpoints import Checkpoints
 from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.feed import Feed
+from hnet_seq.train.guard import Guard
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Extent, Objective
 from hnet_seq.train.optimizer import build_optimizer
+from hnet_seq.train.parallel import clip_gradients, parallelize
+from hnet_seq.train.ranks import is_first, on_first
 from hnet_seq.train.ratio_control import RatioControl
 from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.statistics import ratio_warnings
+from hnet_seq.train.step_report import tell_each_other
 from hnet_seq.train.stopping import stop_requests
 from modalities.errors import InputError
 from pipelines.progress import progress_bar
@@ -35,6 +42,9 @@ class Trainer:
     Args:
         train: where training batches come from.
         validation: what to validate on, maybe nothing.
+
+    Attributes:
+        stopped_by: the signal that ended :meth:`run` before its end, in whichever process.
     """
 
     def __init__(
@@ -51,15 +61,24 @@ class Trainer:
         self.validation = validation
         self.folder = folder
         ratio = config.train.ratio_loss
-        self.objective = Objective(model, ratio.statistics, config.train.max_chunks)
+        self.parallel = parallelize(model, config.train.parallel, any(config.train.max_chunks))
+        self.objective = Objective(
+            model, ratio.statistics, config.train.max_chunks, config.train.precision, self.parallel
+        )
         self.control = RatioControl(ratio, config.train.steps)
+        self.guard = Guard(config.train.guard)
+        # Its parameters are those that the model has now.
         self.optimizer = build_optimizer(model, config.train.optimizer, ratio.targets)
+        self.checkpoints = Checkpoints(folder, self.parallel, self.optimizer, config.train)
         self.step = 0
         self.tokens = 0
         # What bits_per_token is over, where that is not every token.
         self._scored = {"objective": "masked"} if config.train.objective == "masked" else {}
         self._interval = Interval.of_stages(model.num_stages)
         self._ratio = self.control.in_force(0)
+        self._waited = 0.0  # seconds for this step's batches
+        self._signals: list[int] = []
+        self.stopped_by: int | None = None
 
     # Saving and resuming -----------------------------------------------------------------------
 
@@ -69,12 +88,12 @@ class Trainer:
             "step": self.step,
             "tokens": self.tokens,
             "data_fingerprint": self.train_feed.fingerprint,
-            "optimizer": self.optimizer.state_dict(),
             "interval": self._interval.state(),
             "ratio_control": self.control.state(),
+            "guard": self.guard.state(),
         }
         self.model.metadata["step"] = str(self.step)
-        self.folder.save(self.model, state, self.step, self.config.train.keep_checkpoints)
+        self.checkpoints.save(state, self.step)
 
     def restore(self) -> None:
         """Go on from the last complete checkpoint; its weights are in the model already.
@@ -83,8 +102,7 @@ class Trainer:
             InputError: the shards or their order are not those the run began with, or another
                 version wrote the checkpoint.
         """
-        checkpoint = self.folder.latest()
-        state = self.folder.load_state(checkpoint)
+        checkpoint, state = self.checkpoints.load()
         if state["data_fingerprint"] != self.train_feed.fingerprint:
             raise InputError(
                 checkpoint, "the shards differ from those this run began with; resume needs them"
@@ -93,36 +111,52 @@ class Trainer:
             raise InputError(
                 checkpoint, "an older version wrote it; finish the run with that, or start anew"
             )
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.checkpoints.load_optimizer(checkpoint, state)
         self.step, self.tokens = state["step"], state["tokens"]
         self._interval = Interval.from_state(state["interval"])
         self.control.restore(state["ratio_control"])
-        self.folder.rewind_metrics(self.step)
+        if "guard" in state:  # checkpoints of earlier versions have none
+            self.guard.restore(state["guard"])
+        on_first(lambda: self.folder.rewind_metrics(self.step))
 
     # Training ----------------------------------------------------------------------------------
 
     def run(self) -> bool:
         """Train to the end; False when a signal stopped it (a checkpoint was written)."""
         train = self.config.train
-        if not self.folder.complete():
+        if on_first(lambda: not self.folder.complete()):
             # A kill before the first regular one shall leave something to resume from, and a disk
             # that cannot be written to shall be found now.
             self.save()
         self.model.train()
-        with stop_requests() as stopped, self._progress() as bar:
-            for batches in self.train_feed.steps(self.step, train.steps):
+        with stop_requests() as self._signals, self._progress() as bar:
+            for batches in self._timed(self.train_feed.steps(self.step, train.steps)):
                 self._train_step(batches)
                 bar.update(self.config.data.batch_tokens)
                 last = self.step == train.steps
-                if last or self.step % train.log_every == 0:
+                if self._interval.steps and (last or self.step % train.log_every == 0):
                     self._log_train(bar)
                 if last or _due(self.step, train.validate_every):
                     self._log_validation(bar)
-                if last or stopped or _due(self.step, train.checkpoint_every):
+                if last or self.stopped_by or _due(self.step, train.checkpoint_every):
                     self.save()
-                if stopped and not last:
+                if self.stopped_by and not last:
+                    self.checkpoints.finish()
                     return False
+        self.checkpoints.finish()
+        self.stopped_by = None
         return True
+
+    def _timed(self, steps: Iterable[list[Any]]) -> Iterator[list[Any]]:
+        """The same, noting how long each was waited for."""
+        iterator = iter(steps)
+        while True:
+            started = time.perf_counter()
+            batches = next(iterator, None)
+            if batches is None:
+                return
+            self._waited = time.perf_counter() - started
+            yield batches
 
     def _train_step(self, batches: list[Any]) -> None:
         started = time.perf_counter()
@@ -130,34 +164,42 @@ class Trainer:
         factor = learning_rate_factor(self.step, config.steps, config.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
-        extent = Extent.of(batches)
+        extent = Extent.of(batches).over_ranks()
+        together = time.perf_counter()
         self._ratio = self.control.in_force(self.step)
+        own = Interval.of_stages(self.model.num_stages)
         counts = [
-            self.objective.backward(batch, extent, self._ratio, self._interval) for batch in batches
+            self.objective.backward(batch, extent, self._ratio, own, batch is batches[-1])
+            for batch in batches
         ]
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.model.parameters(), config.optimizer.clip_norm, error_if_nonfinite=False
+        report = tell_each_other(
+            norm=clip_gradients(self.model, config.optimizer.clip_norm),
+            signals=self._signals,
+            is_written=self.checkpoints.is_written,
+            data_wait=self._waited,
+            busy=self.objective.ready - together,
+            sums=own.values(),
         )
-        if not torch.isfinite(norm):
-            raise FloatingPointError(
-                f"step {self.step + 1}: the gradient is not finite; lower "
-                "train.optimizer.learning_rate or lengthen train.schedule.warmup"
-            )
-        self.optimizer.step()
+        taken = self.guard.takes(report.norm, self.step + 1)
+        if taken:
+            self.optimizer.step()
+            self.control.update(self.step, torch.stack(counts).sum(0))
         self.optimizer.zero_grad(set_to_none=True)
-        self.control.update(self.step, torch.stack(counts).sum(0))
         self.step += 1
         self.tokens += self.config.data.batch_tokens
-        interval = self._interval
-        interval.steps += 1
-        interval.grad_norm = float(norm)
-        interval.learning_rate = config.optimizer.learning_rate * factor
-        interval.seconds += time.perf_counter() - started
+        self.stopped_by = report.stop
+        if report.is_written:
+            self.checkpoints.finish()
+        self._interval.note(report, taken)
+        self._interval.learning_rate = config.optimizer.learning_rate * factor
+        self._interval.seconds += time.perf_counter() - started
 
     # Logging -----------------------------------------------------------------------------------
 
     def _log_train(self, bar: tqdm[Any]) -> None:
         interval, self._interval = self._interval, Interval.of_stages(self.model.num_stages)
+        if not is_first():
+            return
         goals = self.config.train.ratio_loss.targets
         record: dict[str, Any] = {"event": "train", "step": self.step, "tokens": self.tokens}
         record |= self._epochs() | self._scored | interval.record(goals, self._ratio)
@@ -185,7 +227,10 @@ class Trainer:
         if not self.validation:
             return
         started = time.perf_counter()
-        result = evaluate(self.model, self.validation, self.config.train.ratio_loss.targets)
+        train = self.config.train
+        result = evaluate(self.model, self.validation, train.ratio_loss.targets, train.precision)
+        if not is_first():
+            return
         result = {
             "event": "validation",
             "step": self.step,
@@ -212,7 +257,7 @@ class Trainer:
 
     def _progress(self) -> tqdm[Any]:
         total = self.config.train.steps * self.config.data.batch_tokens
-        return progress_bar("pretrain", total, unit="tok", initial=self.tokens)
+        return progress_bar("pretrain", total, unit="tok", progress=is_first(), initial=self.tokens)
 
 
 def _due(step: int, every: int) -> bool:

@@ -1,10 +1,13 @@
 """Loss and gradients of one optimiser step: cross entropy and ratio loss.
 
-Losses are means over the whole step, however it is computed.
+Losses are means over the whole step, however it is computed: over all tokens that are scored,
+whichever process has them. Gradients of several processes are averaged afterwards, so that each
+process's part is multiplied by their number first.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +20,7 @@ from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput
 from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
 from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit
 from hnet_seq.train.interval import Interval
+from hnet_seq.train.parallel import Parallel
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import RatioInForce
@@ -42,6 +46,11 @@ class Extent:
             scored=sum(int((batch.targets >= 0).sum()) for batch in batches),
         )
 
+    def over_ranks(self) -> Extent:
+        """That of all processes together."""
+        own = torch.tensor([self.tokens, self.sequences, self.scored])
+        return Extent(*summed_over_ranks(own).tolist())
+
 
 @dataclass(frozen=True)
 class _MicroBatch:
@@ -66,6 +75,11 @@ class Objective:
             :class:`hnet_seq.ratio_config.RatioLossConfig`.
         max_chunks: per stage, the most chunks computed at once; 0 for no bound.
         precision: of the forward pass, see :mod:`hnet_seq.train.precision`.
+        parallel: the model and its processes; None: in this one alone.
+
+    Attributes:
+        ready: when the last backward pass began, in which processes wait for each other; by
+            ``time.perf_counter``.
     """
 
     def __init__(
@@ -74,50 +88,66 @@ class Objective:
         statistics: str,
         max_chunks: Sequence[int],
         precision: str = "fp32",
+        parallel: Parallel | None = None,
     ) -> None:
         self.model = model
+        self.parallel = parallel or Parallel(model)
+        self.ready = 0.0
         self.statistics = statistics
         self.max_chunks = max_chunks
         self.precision = precision
 
     def backward(
-        self, batch: PackedBatch, step: Extent, ratio: RatioInForce, interval: Interval
+        self,
+        batch: PackedBatch,
+        step: Extent,
+        ratio: RatioInForce,
+        interval: Interval,
+        last: bool = True,
     ) -> Tensor:
         """Add one micro-batch's part of the step's gradient, and its sums to ``interval``.
+
+        Args:
+            step: of all processes.
+            last: of this process in this step; gradients are exchanged then.
 
         Returns:
             positions and boundaries of each stage, (stages, 2).
         """
         out = None
-        try:
-            with chunk_budget(self.model, self.max_chunks):
-                out = self._forward(batch)
-        except OverBudget:
-            interval.splits += 1
-        # Out here the exception is gone, and with it what the forward pass had stored.
-        if out is not None:
-            counts = ratio_counts(out.boundaries)
-            self._add(batch, out, self._whole(batch, counts, step), step, ratio, interval)
-            return counts
+        with self.parallel.gradients(last):
+            try:
+                with chunk_budget(self.model, self.max_chunks):
+                    out = self._forward(batch)
+            except OverBudget:
+                interval.splits += 1
+            # Out here the exception is gone, and with it what the forward pass had stored.
+            if out is not None:
+                counts = ratio_counts(out.boundaries)
+                self._add(batch, out, self._whole(batch, counts, step), step, ratio, interval)
+                return counts
         # The loss of a piece depends on the boundaries of all: they are counted first.
         pieces = fit(self.model, batch, self.max_chunks, self._forward)
         counts = torch.stack([own for _, own in pieces]).sum(0)
         whole = self._whole(batch, counts, step)
-        for piece, _ in pieces:
-            self._add(piece, self._forward(piece), whole, step, ratio, interval)
+        for number, (piece, _) in enumerate(pieces, 1):
+            with self.parallel.gradients(last and number == len(pieces)):
+                self._add(piece, self._forward(piece), whole, step, ratio, interval)
         return counts
 
     def _forward(self, batch: PackedBatch) -> LanguageModelOutput:
         ids, cu_seqlens = self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens)
         with computing_in(self.precision, ids.device):
-            return self.model(ids, cu_seqlens)
+            return self.parallel(ids, cu_seqlens)
 
     def _whole(self, batch: PackedBatch, counts: Tensor, step: Extent) -> _MicroBatch:
         own = Extent.of([batch])
         if self.statistics == "document":
             return _MicroBatch(counts, own.sequences, own.sequences / step.sequences)
-        totals = summed_over_ranks(counts) if self.statistics == "ranks" else counts
-        return _MicroBatch(totals, own.sequences, own.tokens / step.tokens)
+        if self.statistics == "ranks" and len(counts):
+            totals = summed_over_ranks(counts)
+            return _MicroBatch(totals, own.sequences, totals[0, 0].item() / step.tokens)
+        return _MicroBatch(counts, own.sequences, own.tokens / step.tokens)
 
     def _add(
         self,
@@ -136,7 +166,8 @@ class Objective:
             loss = loss + ratio.weights[s] * term
             interval.ratio_loss[s] += term.item()
             interval.penalty += ratio.weights[s] * term.item()
-        loss.backward()
+        self.ready = time.perf_counter()
+        (world_size() * loss).backward()
         own = Extent.of([piece])
         interval.nats += nats.item()
         interval.scored += own.scored
@@ -157,9 +188,7 @@ class Objective:
             losses = document_ratio_losses(prob, mask, target, stage.cu_seqlens)
             return losses.sum() / whole.sequences
         positions, boundaries = whole.totals[number].tolist()
-        # Gradients of several processes are averaged; this makes the mean that of all positions.
-        processes = world_size() if self.statistics == "ranks" else 1
-        part = processes * mask.numel() / positions
+        part = mask.numel() / positions
         return part * ratio_loss(prob, mask, target, selected=boundaries / positions)
 
     def _tensor(self, array: np.ndarray) -> Tensor:

@@ -1,14 +1,34 @@
-"""Sums over the processes of a run; one process is its own sum."""
+"""What the processes of a run tell each other; one process is its own sum.
+
+Every process must call these, in the same order.
+"""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
 import torch.distributed as dist
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def world_size() -> int:
     """Processes in the group; 1 where none was initialised."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and prints."""
+    return rank() == 0
 
 
 def summed_over_ranks(values: Tensor) -> Tensor:
@@ -23,3 +43,50 @@ def summed_over_ranks(values: Tensor) -> Tensor:
     total = values.detach().to(device, copy=True)
     dist.all_reduce(total)
     return total.to(values.device)
+
+
+def wait_for_all() -> None:
+    """Return when every process has come here."""
+    summed_over_ranks(torch.zeros(1))
+
+
+def agreed(value: T) -> T:
+    """The first process's value, for all; a small one that can be pickled."""
+    if world_size() == 1:
+        return value
+    values: list[Any] = [value]
+    dist.broadcast_object_list(values, src=0)
+    agreed_value: T = values[0]
+    return agreed_value
+
+
+def on_first(action: Callable[[], T]) -> T:
+    """What ``action`` returns in the first process, for all; the others wait.
+
+    Raises:
+        Exception: what it raised there, in every process: none is left waiting.
+    """
+    if world_size() == 1:
+        return action()
+    result: T | None = None
+    error: Exception | None = None
+    if is_first():
+        try:
+            result = action()
+        except Exception as raised:
+            error = raised
+    told = agreed((result, _told(error)))
+    if error is not None:
+        raise error
+    if told[1] is not None:
+        raise told[1]
+    return told[0]  # type: ignore[return-value]
+
+
+def _told(error: Exception | None) -> Exception | None:
+    """An error as it can be sent."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(str(error))
+    return error

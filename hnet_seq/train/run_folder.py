@@ -1,7 +1,7 @@
 """The run folder: configuration, metrics, checkpoints. A kill leaves the last complete checkpoint.
 
 config.yaml  run.json  metrics.jsonl  checkpoints/step-000500/{model.safetensors, config.json,
-trainer.pt}
+trainer.pt}; of a run with FSDP2, also optimizer/, a part from each process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from hnet_seq.model.language_model import HNetLanguageModel
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
 
@@ -70,21 +69,35 @@ class RunFolder:
 
     # Checkpoints -------------------------------------------------------------------------------
 
-    def save(self, model: HNetLanguageModel, state: dict[str, Any], step: int, keep: int) -> Path:
-        """Write a checkpoint completely, then give it its name, then drop the oldest."""
-        target = self.checkpoints / f"step-{step:06d}"
+    def begin(self, step: int) -> Path:
+        """A folder to write a checkpoint to; :meth:`finish` makes it one."""
         # What a kill left of writing or dropping another.
         for stale in self.checkpoints.glob(".step-*"):
             shutil.rmtree(stale)
-        partial = self.checkpoints / f".{target.name}.partial"
-        model.save_pretrained(partial)
+        partial = self.checkpoints / f".step-{step:06d}.partial"
+        partial.mkdir(parents=True)
+        return partial
+
+    def write_state(self, partial: Path, state: dict[str, Any]) -> None:
+        """The trainer state; the last thing to write, by the first process."""
         torch.save(state, partial / _TRAINER)
+
+    def finish(self, partial: Path, keep: int, keep_every: int = 0) -> Path:
+        """Give a checkpoint its name, all of it being written, then drop the oldest.
+
+        Args:
+            keep: how many of the last stay.
+            keep_every: also those of every so many steps; 0: none.
+        """
+        target = partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
         for file in partial.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         for old in self.complete()[:-keep]:
+            if keep_every and _step(old) and _step(old) % keep_every == 0:
+                continue
             # Renamed first: what is half dropped must not look like a checkpoint.
             dropped = old.rename(old.with_name(f".{old.name}.dropped"))
             shutil.rmtree(dropped)
@@ -118,5 +131,9 @@ class RunFolder:
         # Past a million steps the names no longer sort as their numbers do.
         return sorted(
             (path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}")),
-            key=lambda folder: int(folder.name.removeprefix("step-")),
+            key=_step,
         )
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))

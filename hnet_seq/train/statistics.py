@@ -54,6 +54,26 @@ class BoundaryStatistics:
         empty = [[0] * (_LONGEST + 1) for _ in range(stages)]
         return cls(0, [0] * stages, [0] * stages, [0.0] * stages, empty)
 
+    def values(self) -> list[float]:
+        """All sums in a row; :meth:`from_values` reads them."""
+        rows = [self.positions, self.chunks, self.probability, *self.histogram]
+        return [self.tokens, *(value for row in rows for value in row)]
+
+    @classmethod
+    def from_values(cls, values: list[float]) -> BoundaryStatistics:
+        """What :meth:`values` gave, or the sum of several."""
+        stages = (len(values) - 1) // (3 + _LONGEST + 1)
+        sums = cls.of_stages(stages)
+        sums.tokens = int(values[0])
+        sums.positions, sums.chunks = (
+            [int(value) for value in values[1 + i * stages : 1 + (i + 1) * stages]] for i in (0, 1)
+        )
+        sums.probability = values[1 + 2 * stages : 1 + 3 * stages]
+        bins = [int(value) for value in values[1 + 3 * stages :]]
+        size = _LONGEST + 1
+        sums.histogram = [bins[s * size : (s + 1) * size] for s in range(stages)]
+        return sums
+
     @torch.no_grad()
     def update(self, boundaries: list[StageBoundaries]) -> None:
         """Add one batch."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hnet_seq.train.ranks import world_size
+
 
 @contextmanager
 def stop_requests() -> Iterator[list[int]]:
@@ -14,7 +16,9 @@ def stop_requests() -> Iterator[list[int]]:
     received: list[int] = []
 
     def note(signum: int, _frame: Any) -> None:
-        if received:  # asked twice: the user does not want to wait for the step
+        # Asked twice: the user does not want to wait for the step. A launcher passes on what its
+        # processes may have got already, and ends them by itself if they take too long.
+        if received and world_size() == 1:
             raise KeyboardInterrupt
         received.append(signum)
 

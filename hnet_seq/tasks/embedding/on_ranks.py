@@ -69,7 +69,7 @@ def on_ranks(
             progress.add(sum(len(found.tokens) for found in part))
         spool.finish()
 
-    with open_shared(out, identity, outputs, units_of(parts), ranks) as run:
+    with open_shared(out, identity, units_of(parts), ranks) as run:
         if run is None:
             return
         if len(run.missing()) == len(run.units):

@@ -1,0 +1,142 @@
+"""Checkpoints of a run in any number of processes, complete or not there.
+
+The first process writes weights and trainer state; under FSDP2 every process adds its part of the
+optimiser. When all have written, the first gives the folder its name. Whatever dies before that
+leaves a folder that is never taken for a checkpoint.
+"""
+
+from __future__ import annotations
+
+import copy
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+
+from hnet_seq.config import TrainConfig
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.parallel import Parallel
+from hnet_seq.train.ranks import is_first, on_first, wait_for_all
+from hnet_seq.train.run_folder import RunFolder
+from hnet_seq.train.sharded_state import (
+    FOLDER,
+    load_parts,
+    load_whole,
+    optimizer_steps,
+    optimizer_tensors,
+    save_parts,
+    whole_model,
+)
+
+_STEPS = "optimizer_steps"
+
+
+class Checkpoints:
+    """Saves and loads; every process calls the same methods at the same step.
+
+    Args:
+        parallel: the model, whose weights are loaded before.
+        optimizer: AdamW over its parameters.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        parallel: Parallel,
+        optimizer: torch.optim.Optimizer,
+        config: TrainConfig,
+    ) -> None:
+        self.folder = folder
+        self.parallel = parallel
+        self.optimizer = optimizer
+        self.config = config
+        self._sharded = parallel.strategy == "fsdp2"
+        self._pending: Path | None = None
+        self._writing: list[Future[Any]] = []
+        self._thread: ThreadPoolExecutor | None = None
+        self._group: dist.ProcessGroup | None = None
+        if config.parallel.async_save:
+            self._thread = ThreadPoolExecutor(1)
+            if self._sharded:
+                # Of its own: what it sends must not come between the steps' sums.
+                self._group = dist.new_group(backend="gloo")
+
+    def save(self, state: dict[str, Any], step: int) -> None:
+        """Write a checkpoint of this moment; with ``async_save``, begin to."""
+        self.finish()
+        self._pending = on_first(lambda: self.folder.begin(step))
+        state = dict(state)
+        if self._sharded:
+            state[_STEPS] = optimizer_steps(self.parallel.model, self.optimizer)
+        else:
+            state["optimizer"] = self.optimizer.state_dict()
+        model: HNetLanguageModel | None = self.parallel.model
+        if self._sharded or self._thread:
+            model = whole_model(self.parallel.model)
+        if self._thread is None:
+            if is_first():
+                assert model is not None
+                self._write(model, state, self._pending)
+            if self._sharded:
+                tensors = optimizer_tensors(self.parallel.model, self.optimizer)
+                save_parts(self._pending / FOLDER, tensors)
+            self.finish()
+            return
+        if is_first():
+            assert model is not None
+            write = (self._write, model, copy.deepcopy(state), self._pending)
+            self._writing.append(self._thread.submit(*write))
+        if self._sharded:
+            tensors = optimizer_tensors(self.parallel.model, self.optimizer)
+            self._writing.append(self._save_parts_beside(self._pending / FOLDER, tensors))
+
+    @property
+    def is_written(self) -> bool:
+        """Whether this process has nothing left to write."""
+        return all(future.done() for future in self._writing)
+
+    def finish(self) -> None:
+        """Wait until all processes have written, and make it a checkpoint.
+
+        Raises:
+            Exception: what went wrong while writing, in every process.
+        """
+        if self._pending is None:
+            return
+        partial, self._pending = self._pending, None
+        writing, self._writing = self._writing, []
+        for future in writing:
+            future.result()
+        config = self.config
+        wait_for_all()
+        on_first(lambda: self.folder.finish(partial, config.keep_checkpoints, config.keep_every))
+
+    def load(self) -> tuple[Path, dict[str, Any]]:
+        """The last complete checkpoint, and its trainer state without the optimiser's.
+
+        Raises:
+            InputError: there is none, or it cannot be read.
+        """
+        checkpoint = on_first(self.folder.latest)
+        return checkpoint, self.folder.load_state(checkpoint)
+
+    def load_optimizer(self, checkpoint: Path, state: dict[str, Any]) -> None:
+        """Take AdamW's state, whichever number of processes wrote it."""
+        model, optimizer = self.parallel.model, self.optimizer
+        if _STEPS in state:
+            load_parts(checkpoint / FOLDER, model, optimizer, state[_STEPS])
+        elif self._sharded:
+            load_whole(state["optimizer"], model, optimizer)
+        else:
+            optimizer.load_state_dict(state["optimizer"])
+
+    def _write(self, model: HNetLanguageModel, state: dict[str, Any], partial: Path) -> None:
+        model.save_pretrained(partial)
+        self.folder.write_state(partial, state)
+
+    def _save_parts_beside(self, folder: Path, tensors: dict[str, Any]) -> Future[Any]:
+        future: Any = dcp.async_save(tensors, checkpoint_id=folder, process_group=self._group)
+        return future  # type: ignore[no-any-return]

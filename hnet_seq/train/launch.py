@@ -1,0 +1,71 @@
+"""The processes of a run, as ``torchrun`` starts them: one group, and a device for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from modalities.errors import UsageError
+
+# The first process may hash all shards, or write a large checkpoint, while the others wait.
+_PATIENCE = timedelta(hours=1)
+
+
+@contextmanager
+def process_group(device: str | None) -> Iterator[str]:
+    """Join the processes that were launched with this one; yields this one's device.
+
+    Environment variables say which they are (``RANK``, ``WORLD_SIZE``, ``LOCAL_RANK``,
+    ``MASTER_ADDR``, ``MASTER_PORT``). Without them, or where they tell of one process, and in a
+    group that exists already, only the device is chosen.
+
+    Args:
+        device: ``cuda`` becomes that of the local rank; None: a GPU if there is one, else the CPU.
+
+    Raises:
+        UsageError: the launcher started more processes on this machine than it has GPUs.
+    """
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1 and not dist.is_initialized():
+        yield device
+        return
+    on_gpu = device.startswith("cuda")
+    if on_gpu:
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if local >= torch.cuda.device_count():
+            raise UsageError(
+                "torchrun",
+                f"process {local} of this machine finds {torch.cuda.device_count()} GPUs; start "
+                "as many processes as there are GPUs, or give --device cpu",
+            )
+        device = f"cuda:{local}"
+        torch.cuda.set_device(local)
+    if dist.is_initialized():
+        yield device
+        return
+    # Small tensors are summed on the host, beside the GPUs' gradients.
+    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=_PATIENCE)
+    yield device
+    # Not after an error: the others may be gone, and taking leave of them would wait for ever.
+    dist.destroy_process_group()
+
+
+@contextmanager
+def deterministic_operations(wanted: bool) -> Iterator[None]:
+    """Only operations that give the same bits each time, inside the block, where that is wanted."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if wanted:
+        # cuBLAS reads it when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -1,0 +1,161 @@
+"""A model over processes: activation checkpointing, then ``torch.compile``, then FSDP2 or DDP.
+
+All of it is applied from outside; the model knows of no ranks. Gradients are means over processes,
+see :mod:`hnet_seq.train.objective`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
+
+from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput
+from hnet_seq.model.stack import Layer
+from hnet_seq.parallel_config import ParallelConfig
+from hnet_seq.train.ranks import world_size
+from modalities.errors import UsageError
+
+_STATE_BYTES = 16  # a parameter: weight, gradient and two moments of AdamW, in fp32
+_SHARE = 1 / 3  # of a GPU's memory that they may take, before they are split
+
+
+class Parallel:
+    """A model whose forward and backward passes the processes of a run share.
+
+    Attributes:
+        model: as it was; under FSDP2 its parameters are this process's parts.
+        strategy: ``none``, ``ddp`` or ``fsdp2``.
+    """
+
+    def __init__(self, model: HNetLanguageModel, strategy: str = "none") -> None:
+        self.model = model
+        self.strategy = strategy
+        # Boundaries by rule leave the router without gradients, everywhere alike: such parameters
+        # are found, and stay as they are. It also keeps the order in which gradients are summed
+        # from changing after the first step, so that a resumed run has the same bits.
+        self._ddp = (
+            DistributedDataParallel(
+                model,
+                find_unused_parameters=True,
+                broadcast_buffers=False,
+                gradient_as_bucket_view=True,
+            )
+            if strategy == "ddp"
+            else None
+        )
+
+    def __call__(self, input_ids: Tensor, cu_seqlens: Tensor) -> LanguageModelOutput:
+        """(T,) ids and (S + 1,) bounds to logits and boundaries."""
+        out: LanguageModelOutput = (self._ddp or self.model)(input_ids, cu_seqlens)
+        return out
+
+    def gradients(self, last: bool) -> AbstractContextManager[Any]:
+        """Around a forward pass and its backward pass.
+
+        Args:
+            last: of this process in this step: gradients are exchanged. Before, DDP only adds them
+                up. FSDP2 exchanges them each time: nobody has room for all.
+        """
+        return nullcontext() if last or self._ddp is None else self._ddp.no_sync()
+
+
+def parallelize(
+    model: HNetLanguageModel, config: ParallelConfig, max_chunks: bool = False
+) -> Parallel:
+    """Prepare a model, in place, for the processes that there are.
+
+    Args:
+        max_chunks: whether micro-batches may be computed in pieces.
+
+    Raises:
+        UsageError: there are several processes, and the configuration refuses them or cannot be
+            had in them.
+    """
+    strategy = _strategy(model, config)
+    if strategy == "fsdp2" and max_chunks:
+        raise UsageError(
+            "train.max_chunks",
+            "cuts micro-batches into as many pieces as each process needs, and fsdp2 wants every "
+            "process to compute as often; take train.parallel.strategy=ddp, or smaller "
+            "data.micro_batch_tokens",
+        )
+    layers = [module for module in model.modules() if isinstance(module, Layer)]
+    if config.checkpoint_every:
+        for layer in layers[:: config.checkpoint_every]:
+            _compute_again(layer)
+    if config.compile:
+        for layer in layers:
+            layer.compile(dynamic=True)
+    if strategy == "fsdp2":
+        _shard(model, layers)
+    return Parallel(model, strategy)
+
+
+def _strategy(model: HNetLanguageModel, config: ParallelConfig) -> str:
+    if world_size() == 1:
+        return "none"
+    if config.strategy == "none":
+        raise UsageError(
+            "train.parallel.strategy",
+            f"is none, and {world_size()} processes were started; take auto, ddp or fsdp2",
+        )
+    if config.strategy != "auto":
+        return config.strategy
+    device = model.embeddings.weight.device
+    if device.type != "cuda":
+        return "ddp"
+    needed = _STATE_BYTES * sum(p.numel() for p in model.parameters())
+    room = torch.cuda.get_device_properties(device).total_memory
+    return "fsdp2" if needed > _SHARE * room else "ddp"
+
+
+def _compute_again(layer: Layer) -> None:
+    """Keep only the input of a layer for its backward pass; names of parameters stay."""
+    forward: Callable[..., Tensor] = layer.forward
+
+    # The router is outside: where it cuts is decided once.
+    def checkpointed(*arguments: Any) -> Tensor:
+        if not torch.is_grad_enabled():
+            return forward(*arguments)
+        compute = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)
+        result: Tensor = compute(*arguments)
+        return result
+
+    layer.forward = checkpointed  # type: ignore[method-assign]
+
+
+def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:
+    """Split the parameters of each layer, and those that are left, over all processes.
+
+    All stay fp32, in the parts and when they are gathered: state-space parameters, norms and
+    residual projections need it, and matrices are cast where ``torch.autocast`` says.
+    """
+    device = model.embeddings.weight.device.type
+    mesh = init_device_mesh(device, (world_size(),))
+    precision = MixedPrecisionPolicy(cast_forward_inputs=False)
+    for layer in layers:
+        fully_shard(layer, mesh=mesh, mp_policy=precision)
+    fully_shard(model, mesh=mesh, mp_policy=precision)
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            # Gloo has no mean; the sum is divided.
+            module.set_force_sum_reduction_for_comms(device == "cpu")
+    # The hidden states are a view where a stage is narrower than the next. Nobody writes to them.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
+
+
+def clip_gradients(model: nn.Module, limit: float) -> float:
+    """Scale the gradient down to a norm; returns its norm before, over all parts."""
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit, error_if_nonfinite=False)
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)

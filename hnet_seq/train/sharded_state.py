@@ -1,0 +1,126 @@
+"""Weights and optimiser state that are parts in each process: whole, on disk, and back.
+
+The state of AdamW is named after its parameters, so that it fits any number of processes.
+``torch.distributed.checkpoint`` writes a file for each process and reads any part from all of them,
+also where there is no process group.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.ranks import is_first, world_size
+
+FOLDER = "optimizer"
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+def whole_model(model: HNetLanguageModel) -> HNetLanguageModel | None:
+    """The model with whole weights on the host, in the first process; all take part."""
+    weights = {}
+    for name, parameter in model.named_parameters():
+        value = _whole(parameter.detach())
+        if is_first():
+            weights[name] = value.to("cpu", copy=True)  # the next step changes it in place
+    if not is_first():
+        return None
+    with torch.device("meta"):
+        whole = type(model)(model.config)
+    whole.load_state_dict(weights, strict=False, assign=True)
+    if model.config.tie_embeddings:
+        whole.lm_head.weight = whole.embeddings.weight
+    assert not any(value.is_meta for value in whole.state_dict().values())
+    whole.metadata = dict(model.metadata)
+    return whole
+
+
+def optimizer_tensors(model: HNetLanguageModel, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """AdamW's moments by name, parts of them in each process."""
+    return {
+        f"{moment}.{name}": optimizer.state[parameter][moment]
+        for name, parameter in model.named_parameters()
+        if parameter in optimizer.state
+        for moment in _MOMENTS
+    }
+
+
+def optimizer_steps(model: HNetLanguageModel, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """How often AdamW has changed each parameter, by name."""
+    return {
+        name: float(optimizer.state[parameter]["step"])
+        for name, parameter in model.named_parameters()
+        if parameter in optimizer.state
+    }
+
+
+def save_parts(folder: Path, tensors: dict[str, Any]) -> None:
+    """Write this process's parts of named tensors; all take part, and come back together."""
+    dcp.save(tensors, checkpoint_id=folder)
+
+
+def load_parts(
+    folder: Path,
+    model: HNetLanguageModel,
+    optimizer: torch.optim.Optimizer,
+    steps: dict[str, float],
+) -> None:
+    """Read AdamW's state into an optimiser, in however many processes and parts there are now.
+
+    Args:
+        steps: as :func:`optimizer_steps` gave.
+    """
+    parameters = {n: p for n, p in model.named_parameters() if n in steps}
+    tensors = {
+        f"{moment}.{name}": torch.zeros_like(parameter)
+        for name, parameter in parameters.items()
+        for moment in _MOMENTS
+    }
+    with warnings.catch_warnings():
+        # It says that there is one process, which is known.
+        warnings.filterwarnings("ignore", message="torch.distributed is", category=UserWarning)
+        dcp.load(tensors, checkpoint_id=folder, no_dist=world_size() == 1)
+    for name, parameter in parameters.items():
+        moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+        _set(optimizer, parameter, steps[name], moments)
+
+
+def load_whole(
+    state: dict[str, Any], model: HNetLanguageModel, optimizer: torch.optim.Optimizer
+) -> None:
+    """Take the parts of what an optimiser's ``state_dict`` holds whole."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, own in state["state"].items():
+        parameter = parameters[number]
+        moments = {moment: _part(own[moment], parameter) for moment in _MOMENTS}
+        _set(optimizer, parameter, float(own["step"]), moments)
+
+
+def _set(
+    optimizer: torch.optim.Optimizer,
+    parameter: Tensor,
+    step: float,
+    moments: dict[str, Tensor],
+) -> None:
+    # As AdamW itself would make it: on the device, since it is fused.
+    count = torch.tensor(step, dtype=torch.float32, device=parameter.device)
+    optimizer.state[parameter] = {"step": count, **moments}
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def _part(whole: Tensor, like: Tensor) -> Tensor:
+    """What this process has of a tensor that all have."""
+    whole = whole.to(like.device)
+    if not isinstance(like, DTensor):
+        return whole
+    return distribute_tensor(whole, like.device_mesh, like.placements, src_data_rank=None)
