@@ -1,0 +1,210 @@
+"""Ranks that meet in a folder: who takes what, what a dead one leaves, who writes the output."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hnet_seq.tasks.ranked.compute import Progress, compute
+from hnet_seq.tasks.ranked.ranks import Ranks
+from hnet_seq.tasks.ranked.shared_run import SharedRun, open_shared, record_path, shared_folder
+from hnet_seq.tasks.ranked.units import Unit
+from modalities.errors import InputError, UsageError
+
+UNITS = [Unit(index, 1, 1, 10, cost) for index, cost in enumerate([1.0, 4.0, 2.0, 1.0])]
+HOLD = """
+import fcntl, sys
+file = open(sys.argv[1], "ab")
+fcntl.lockf(file, fcntl.LOCK_EX, 1, int(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def joined(out: Path, rank: int = 0, world: int = 2, what: str = "x") -> Iterator[SharedRun]:
+    with open_shared(out, {"what": what}, UNITS, Ranks(rank, world)) as run:
+        assert run is not None
+        yield run
+
+
+def work_on(run: SharedRun, unit: Unit) -> None:
+    assert run.claim(unit)
+    with run.working(unit) as folder:
+        (folder / "text").write_text(f"{unit.index}\n")
+
+
+def write(run: SharedRun, out: Path) -> bool:
+    with run.merging([out]) as folders:
+        if folders is not None:
+            out.write_text("".join((folder / "text").read_text() for folder in folders))
+    return folders is not None
+
+
+def test_each_rank_computes_its_own_and_the_last_one_writes_all_in_order(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    seen: list[list[int]] = [[], []]
+
+    def run_rank(rank: int) -> bool:
+        def work(parts: Iterator[int], folder: Path, progress: Progress) -> None:
+            own = list(parts)
+            seen[rank] += own
+            (folder / "text").write_text("".join(f"{part}\n" for part in own))
+
+        with joined(out, rank) as run:
+            if rank == 0:  # the others' units are taken, so it must leave them
+                holder = [hold(out, unit) for unit in UNITS if unit.index not in run.dealt]
+            compute(run, "test", lambda: iter(range(4)), work)
+            if rank == 0:
+                for process in holder:
+                    process.kill()
+                    process.communicate()
+            return write(run, out)
+
+    assert not run_rank(0)
+    assert seen == [[1], []]
+    assert run_rank(1)
+    assert seen == [[1], [0, 2, 3]]
+    assert out.read_text() == "0\n1\n2\n3\n"
+    assert not shared_folder(out).exists()
+    record = json.loads(record_path(out).read_text())
+    assert [(own["rank"], own["units"], own["tokens"]) for own in record["ranks"]] == [
+        (0, 1, 10),
+        (1, 3, 30),
+    ]
+
+
+def hold(out: Path, unit: Unit) -> subprocess.Popen[str]:
+    """Another process that works on the unit."""
+    lock = shared_folder(out) / "lock"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock), str(unit.index + 1)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_unit_that_a_live_rank_works_on_is_left_and_a_dead_ones_is_taken(tmp_path: Path) -> None:
+    with joined(tmp_path / "out") as run:
+        process = hold(tmp_path / "out", UNITS[1])
+        try:
+            assert not run.claim(UNITS[1])
+            assert run.claim(UNITS[0])
+        finally:
+            process.kill()
+            process.communicate()
+        assert run.claim(UNITS[1])
+
+
+def test_missing_units_are_named_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with joined(out) as run:
+        work_on(run, UNITS[1])
+        work_on(run, UNITS[3])
+        assert not write(run, out)
+    error = capsys.readouterr().err
+    assert "unit-00000, unit-00002 of 4 are missing" in error
+    assert "start the same command again: it computes only these" in error
+    assert not out.exists()
+    with joined(out, world=1) as run:
+        assert [unit.index for unit in run.missing()] == [0, 2]
+
+
+@pytest.mark.parametrize("what", ["short", "gone"])
+def test_a_damaged_unit_is_named_and_nothing_is_written(tmp_path: Path, what: str) -> None:
+    out = tmp_path / "out"
+    with joined(out) as run:
+        for unit in UNITS:
+            work_on(run, unit)
+        text = run.folder / "unit-00002" / "text"
+        text.write_text("") if what == "short" else text.unlink()
+        says = "has 0 bytes, expected 2" if what == "short" else "is missing"
+        with pytest.raises(InputError, match=f"unit-00002/text: {says}; delete the unit's folder"):
+            write(run, out)
+    assert not out.exists()
+
+
+def test_what_a_killed_rank_left_half_done_is_no_unit(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "text").write_text("hal")
+        raise KeyboardInterrupt
+
+    with joined(tmp_path / "out") as run:
+        assert run.claim(UNITS[0])
+        with pytest.raises(KeyboardInterrupt), run.working(UNITS[0]) as folder:
+            fail(folder)
+        assert not run.is_finished(UNITS[0])
+        assert run.claim(UNITS[0])
+
+
+def test_a_rank_that_starts_when_all_is_done_finds_nothing_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with joined(out) as run:
+        for unit in UNITS:
+            work_on(run, unit)
+        assert write(run, out)
+    with open_shared(out, {"what": "x"}, UNITS, Ranks(1, 2)) as late:
+        assert late is None
+    assert f"{out} is complete; delete it" in capsys.readouterr().err
+    assert not shared_folder(out).exists()
+    with joined(out, what="other") as run:  # another model, say
+        assert len(run.missing()) == 4
+        assert not record_path(out).exists()
+
+
+def test_an_output_that_was_deleted_is_computed_again(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with joined(out) as run:
+        for unit in UNITS:
+            work_on(run, unit)
+        assert write(run, out)
+    out.unlink()
+    with joined(out) as run:
+        assert len(run.missing()) == 4
+
+
+def test_a_rank_notices_that_another_has_finished_meanwhile(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with joined(out, 0) as first, joined(out, 1) as second:
+        for unit in UNITS:
+            work_on(first, unit)
+        assert write(first, out)
+        assert not any(second.claim(unit) for unit in UNITS)
+        assert not second.has_free_units()
+        assert second.missing() == []
+        assert not write(second, out)
+    assert out.read_text() == "0\n1\n2\n3\n"
+
+
+def test_a_failure_while_the_output_is_written_keeps_the_units(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with joined(out) as run:
+        for unit in UNITS:
+            work_on(run, unit)
+        with pytest.raises(OSError, match="full"), run.merging([out]):
+            raise OSError("full")
+        assert write(run, out)
+
+
+def test_ranks_of_something_else_are_refused_by_what_differs(tmp_path: Path) -> None:
+    with joined(tmp_path / "out") as run:
+        work_on(run, UNITS[0])
+    with (
+        pytest.raises(UsageError, match="what was 'x', is 'y'"),
+        open_shared(tmp_path / "out", {"what": "y"}, UNITS, Ranks(0, 2)),
+    ):
+        raise AssertionError("it was opened")
