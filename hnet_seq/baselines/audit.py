@@ -17,9 +17,10 @@ from hnet_seq.baselines.audit_names import (
     repeated_ids,
     shared_groups,
 )
+from hnet_seq.baselines.audit_remedies import Origin
 from hnet_seq.baselines.audit_shortcuts import Shortcut, find_shortcuts
 
-__all__ = ["Audit", "Examples", "audit", "describe_audit"]
+__all__ = ["Audit", "Examples", "Origin", "audit", "describe_audit"]
 
 ALL_CLEAR = (
     "audit: nothing found: no sequence stands in two splits (exactly, as reverse complement or "
@@ -48,12 +49,15 @@ def audit(
     classes: Sequence[str],
     *,
     validation: Examples | None = None,
+    origin: Origin | None = None,
     seed: int = 0,
 ) -> tuple[Audit, NDArray[np.bool_]]:
     """Look for leaks and shortcuts.
 
     Args:
         classes: names of the class numbers.
+        origin: of the splits, for the remedies; None says that they were drawn, from a table with
+            a column ``id``.
         seed: of the folds and trees that look for shortcuts.
 
     Returns:
@@ -70,7 +74,7 @@ def audit(
     ids, groups = repeated_ids(splits), shared_groups(splits)
     shortcuts = find_shortcuts(splits, classes, seed=seed)
     found = Audit(
-        findings=find(facts, duplicates, ids, groups, shortcuts),
+        findings=find(facts, duplicates, ids, groups, shortcuts, origin or Origin()),
         splits=facts,
         overlaps=duplicates["overlaps"],
         copies=duplicates["copies"],

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 
 from hnet_seq.baselines.audit_duplicates import Conflicts, Copies, Duplicates, Overlap
 from hnet_seq.baselines.audit_names import RepeatedIds, SharedGroups
+from hnet_seq.baselines.audit_remedies import Origin, groups_remedy, leak_remedy
 from hnet_seq.baselines.audit_shortcuts import Shortcut
 
 _MCC = 0.2  # of one property alone: more is a shortcut
@@ -50,12 +51,13 @@ def find(
     ids: Sequence[RepeatedIds],
     groups: Sequence[SharedGroups],
     shortcuts: Sequence[Shortcut],
+    origin: Origin,
 ) -> list[Finding]:
     """Everything worth a line, the worst first."""
     found = [
-        *_leaks(duplicates["overlaps"]),
+        *_leaks(duplicates["overlaps"], origin),
         *_shortcuts(shortcuts, splits),
-        *_groups(groups),
+        *_groups(groups, origin),
         *_conflicts(duplicates["conflicts"], splits),
         *_copies(duplicates["copies"]),
         *_ids(ids),
@@ -65,24 +67,20 @@ def find(
     return sorted(found, key=lambda each: _ORDER[each["severity"]])
 
 
-def _leaks(overlaps: Sequence[Overlap]) -> Iterator[Finding]:
+def _leaks(overlaps: Sequence[Overlap], origin: Origin) -> Iterator[Finding]:
     for overlap in sorted(overlaps, key=lambda each: each["second"] != "test"):
         first, second = overlap["first"], overlap["second"]
         count = overlap["exact"] + overlap["reverse_complement"] + overlap["near"]
         if not count:
             continue
         many = count >= _MANY * overlap["n"]
-        if second == "test":
-            remedy = "read the scores without them, or split by similarity (--split similarity)"
-        else:
-            remedy = "early stopping sees what was learned by heart; split by similarity"
         yield Finding(
             severity=("high" if many else "medium") if second == "test" else "medium",
             kind="leak",
             text=f"{count:,} of {overlap['n']:,} {second} sequences stand in {first} "
             f"({overlap['exact']:,} exactly, {overlap['reverse_complement']:,} as reverse "
             f"complement, {overlap['near']:,} nearly; {_example(overlap)})",
-            remedy=remedy,
+            remedy=leak_remedy(second, origin),
         )
 
 
@@ -154,7 +152,7 @@ def _means(shortcut: Shortcut) -> str:
     return f" (means: {'; '.join(parts)})"
 
 
-def _groups(groups: Sequence[SharedGroups]) -> Iterator[Finding]:
+def _groups(groups: Sequence[SharedGroups], origin: Origin) -> Iterator[Finding]:
     for second in ("test", "validation"):
         levels = [each for each in groups if each["second"] == second and each["first"] == "train"]
         if not levels:
@@ -164,15 +162,13 @@ def _groups(groups: Sequence[SharedGroups]) -> Iterator[Finding]:
         coarser.pop(finest["shared"], None)
         others = "".join(f"; {n:,} by {coarser[n]['rule']}" for n in sorted(coarser))
         origins = [each for each in levels if each["groups"] >= _ORIGINS] or levels[:1]
-        pattern = origins[-1]["pattern"]
-        how = f"--group-by 'id:{pattern}'" if pattern else "--group-by"
         fine = finest["groups"] >= _ORIGINS or finest["pattern"] is None
         yield Finding(
             severity="high" if fine and second == "test" else "medium",
             kind="groups",
             text=f"{finest['shared']:,} of {finest['n']:,} {second} sequences have a relative in "
             f"train, such as {finest['example']} ({finest['rule']}{others})",
-            remedy=f"split by gene, transcript or chromosome ({how})",
+            remedy=groups_remedy(origins[-1]["pattern"], origin),
         )
 
 

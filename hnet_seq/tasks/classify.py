@@ -57,7 +57,12 @@ def _train(args: argparse.Namespace) -> int:
     task = task_from_arguments(args)
     probes = list(PROBES) if args.probe == "all" else [args.probe]  # the first one is kept
     found, clean = audit(
-        task.train, task.test, task.classes, validation=task.validation, seed=args.seed
+        task.train,
+        task.test,
+        task.classes,
+        validation=task.validation,
+        origin=task.origin,
+        seed=args.seed,
     )
     outcome = classify(
         model,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from hnet_seq.baselines.audit import ALL_CLEAR, audit, describe_audit
+from hnet_seq.baselines.audit import ALL_CLEAR, Origin, audit, describe_audit
 from modalities import dna
 from tests.baselines.audited import examples, finding, kinds, random_letters
 
@@ -140,6 +141,51 @@ def test_relatives_on_both_sides_are_known_by_the_stems_of_their_ids(
     assert (shared["rule"], shared["pattern"], shared["shared"]) == (rule, pattern, 2)
     assert f"--group-by 'id:{pattern}'" in finding(found, "groups")
     assert clean.all()  # relatives are not leaks
+
+
+@pytest.mark.parametrize(
+    ("origin", "groups", "remedy"),
+    [
+        (Origin("drawn", "name"), None, "chromosome (--group-by 'name:^(.*)\\.')"),
+        (Origin("similarity", "id"), None, "chromosome (--group-by 'id:^(.*)\\.')"),
+        (Origin("given", "name"), None, "(--split random --group-by 'name:^(.*)\\.')"),
+        (Origin("given", "id"), ["a"] * 200, "(--split random --group-by as you have it)"),
+        (Origin("given", None), None, "--group-by COLUMN: give all files one column"),
+    ],
+)
+def test_the_remedy_for_relatives_fits_the_split_and_the_column_of_ids(
+    origin: Origin, groups: list[str] | None, remedy: str
+) -> None:
+    ids = [f"gene{i % 50}.{i}" for i in range(400)]
+    found, _ = audit(
+        examples(TRAIN, LABELS, ids=ids[:200], groups=groups),
+        examples(TEST, LABELS, ids=ids[200:], groups=groups),
+        CLASSES,
+        origin=origin,
+    )
+    assert remedy in finding(found, "groups")
+
+
+@pytest.mark.parametrize(
+    ("split", "remedy", "other"),
+    [
+        ("given", "(--split similarity)", "split by similarity"),
+        ("drawn", "(--split similarity)", "split by similarity"),
+        ("similarity", "read the scores without them", "learned by heart"),
+        ("windows", "the genome repeats itself there: read the scores without them", "by heart"),
+    ],
+)
+def test_the_remedy_for_leaks_fits_the_split(
+    split: Literal["given", "drawn", "similarity", "windows"], remedy: str, other: str
+) -> None:
+    test = examples([TRAIN[0], *TEST[1:]], LABELS)
+    validation = examples([TRAIN[1], *VALIDATION[1:]], alternating(len(VALIDATION)))
+    found, _ = audit(
+        *(examples(TRAIN, LABELS), test, CLASSES), validation=validation, origin=Origin(split)
+    )
+    leaks = [each["remedy"] for each in found["findings"] if each["kind"] == "leak"]
+    assert leaks[0].endswith(remedy)
+    assert other in leaks[1]
 
 
 def test_names_of_files_and_split_are_no_groups() -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hnet_seq.baselines.audit import Origin
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data
@@ -93,6 +94,22 @@ def test_every_layout_gives_the_same_task(layout: Callable[[Path], Path], tmp_pa
         "test": sorted(TEST),
     }
     assert task.about["split"] == "given"
+
+
+def test_a_task_knows_its_split_and_the_column_of_its_ids(tmp_path: Path) -> None:
+    assert task_from_data(nucleotide_transformer(tmp_path)).origin == Origin("given", "name")
+    (tmp_path / "tables").mkdir()
+    table = one_table(tmp_path / "tables")
+    assert task_from_data(table).origin == Origin("given", "id")
+    assert task_from_data(table, rule="random", test_fraction=0.3).origin == Origin("drawn", "id")
+    similar = task_from_data(table, rule="similarity", test_fraction=0.3)
+    assert similar.origin == Origin("similarity", "id")
+
+
+def test_files_that_name_their_ids_differently_have_no_column_of_ids(tmp_path: Path) -> None:
+    for name, column in (("train", "id"), ("test", "name")):
+        (tmp_path / f"{name}.csv").write_text(f"{column},sequence,label\nx,ACGT,a\ny,AAGT,b\n")
+    assert task_from_data(tmp_path).origin == Origin("given", None)
 
 
 def test_letter_case_reaches_the_audit_and_not_the_tokens(tmp_path: Path) -> None:

@@ -62,7 +62,12 @@ def main(args: argparse.Namespace) -> int:
     # A wrong part is told now, not after the probe.
     trainable_names(HNetForSequenceClassification.from_causal_lm(model, head), config.part)
     found, clean = audit(
-        task.train, task.test, task.classes, validation=task.validation, seed=args.seed
+        task.train,
+        task.test,
+        task.classes,
+        validation=task.validation,
+        origin=task.origin,
+        seed=args.seed,
     )
     print(describe_task(task))
     print(describe_audit(found), flush=True)

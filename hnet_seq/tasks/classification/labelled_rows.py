@@ -46,6 +46,7 @@ class Row:
         group: what keeps this row with others, see :class:`GroupRule`; None without a rule.
         lower_case, unknown, ambiguous: shares of the letters that are lower case, N, or another
             code for several bases. The tokens do not tell; an audit has to.
+        id_column: that ``id`` was read from, ``id`` or ``name``.
     """
 
     place: str
@@ -57,6 +58,7 @@ class Row:
     lower_case: float
     unknown: float
     ambiguous: float
+    id_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def rows_of(
             )
     if len(number) != len(names):
         raise InputError(path, "two columns have one name; rename one", where=header_place)
-    id_column = next((number[name] for name in _IDS if name in number), None)
+    id_column = next((name for name in _IDS if name in number), None)
     for place, fields in records:
         if len(fields) != len(names):
             raise InputError(
@@ -189,7 +191,8 @@ def rows_of(
             fields[number[sequence]],
             fields[number[label]].strip(),
             own,
-            None if id_column is None else fields[id_column].strip(),
+            None if id_column is None else fields[number[id_column]].strip(),
+            id_column,
             group,
         )
 
@@ -201,6 +204,7 @@ def _row(
     label: str,
     split: Split | None,
     id: str | None,
+    id_column: str | None,
     group: str | None,
 ) -> Row:
     letters = letters.strip()
@@ -226,6 +230,7 @@ def _row(
         lower_case=float((code >= ord("a")).mean()),
         unknown=float(unknown.mean()),
         ambiguous=float(((tokens == dna.UNKNOWN) & ~unknown).mean()),
+        id_column=id_column,
     )
 
 

@@ -30,11 +30,13 @@ class Assignment:
         together: N names of what a further split must keep together: copies of a sequence, groups
             and, where the split goes by similarity, near duplicates.
         about: how it was made, in words.
+        kind: how it was made.
     """
 
     split: NDArray[np.str_]
     together: list[str]
     about: str
+    kind: Literal["given", "drawn", "similarity"]
 
 
 def assign(
@@ -85,10 +87,11 @@ def assign(
             )
         split = np.array([row.split for row in rows])
         _check_given(path, split, labels, classes)
-        return Assignment(split, _names(linked(*kept)), "given")
+        return Assignment(split, _names(linked(*kept)), "given", "given")
     if not 0 < test_fraction < 1:
         raise UsageError("--test-fraction", f"is {test_fraction}; expected 0 to 1")
     about = f"random, stratified, {test_fraction:g} for testing"
+    kind: Literal["drawn", "similarity"] = "similarity" if rule == "similarity" else "drawn"
     if groups:
         about = f"drawn by group, {test_fraction:g} for testing"
     if rule == "similarity":
@@ -107,7 +110,7 @@ def assign(
     _check_drawn(path, together, is_test, labels, classes, test_fraction)
     if len(kept) > 1:
         about += f"; {len(np.unique(together)):,} groups"
-    return Assignment(np.where(is_test, "test", "train"), _names(together), about)
+    return Assignment(np.where(is_test, "test", "train"), _names(together), about, kind)
 
 
 def _names(together: NDArray[np.int64]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.audit import Examples
+from hnet_seq.baselines.audit import Examples, Origin
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import Columns, Row
 from hnet_seq.tasks.classification.splits import Assignment, SplitRule, assign
@@ -29,6 +29,7 @@ class Task:
         classes: sorted names; class number i is ``classes[i]``, on every machine.
         validation: given to stop training early by; None where none is given.
         about: where the sequences come from, for ``classification.json``.
+        origin: the same for the audit's remedies.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Task:
     test: Examples
     validation: Examples | None
     about: dict[str, Any]
+    origin: Origin
 
     @property
     def splits(self) -> dict[str, Examples]:
@@ -92,6 +94,8 @@ def task_from_data(
         train = train[_limited(labels[train], classes, limit_train, seed)]
     validation = np.flatnonzero(found.split == "validation")
     about: dict[str, Any] = {"table": Path(path).name, "split": found.about}
+    columns_of_ids = {row.id_column for row in rows}
+    id_column = columns_of_ids.pop() if len(columns_of_ids) == 1 else None
     return Task(
         Path(path).name,
         classes,
@@ -99,6 +103,7 @@ def task_from_data(
         _examples(rows, labels, found, np.flatnonzero(found.split == "test")),
         _examples(rows, labels, found, validation) if len(validation) else None,
         about,
+        Origin(found.kind, id_column),
     )
 
 
@@ -170,6 +175,7 @@ def task_from_windows(windows: LabelledWindows, about: dict[str, Any]) -> Task:
             "windows_found": windows.found,
             "windows_with_unknown_bases_left_out": windows.with_unknown,
         },
+        Origin("windows", None),
     )
 
 
