@@ -41,14 +41,14 @@ class Parallel:
     def __init__(self, model: HNetLanguageModel, strategy: str = "none") -> None:
         self.model = model
         self.strategy = strategy
-        # Boundaries by rule leave the router without gradients, everywhere alike: such parameters
-        # are found, and stay as they are. It also keeps the order in which gradients are summed
-        # from changing after the first step, so that a resumed run has the same bits.
+        # Every sequence has a chunk, so all parameters take part in every process. Boundaries by
+        # rule leave the router without gradients, everywhere alike: it is found, and stays as it is.
+        stages = range(model.num_stages)
+        rules = any(model.config.boundary_policy(s).policy != "learned" for s in stages)
         self._ddp = (
             DistributedDataParallel(
                 model,
-                find_unused_parameters=True,
-                broadcast_buffers=False,
+                find_unused_parameters=rules,
                 gradient_as_bucket_view=True,
             )
             if strategy == "ddp"

@@ -90,7 +90,8 @@ class RunFolder:
             keep_every: also those of every so many steps; 0: none.
         """
         target = partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
-        for file in partial.iterdir():
+        # Who writes the parts in folders makes sure of them too.
+        for file in filter(Path.is_file, partial.iterdir()):
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
         shutil.rmtree(target, ignore_errors=True)
