@@ -46,9 +46,13 @@ _HEAD = "head.json"
 
 
 def environment() -> dict[str, Any]:
-    """This installation: versions, device, operations, experiments."""
+    """This installation: versions, device, operations, experiments.
+
+    On a GPU ``operations_bf16`` has what ``train.precision=bf16`` and ``--precision bf16`` use.
+    """
     cuda = torch.cuda.is_available()
-    chosen = choices(torch.device("cuda:0" if cuda else "cpu"))
+    device = torch.device("cuda:0" if cuda else "cpu")
+    half = {"operations_bf16": _operations(device, torch.bfloat16)} if cuda else {}
     return {
         "version": hnet_seq.__version__,
         "python": platform.python_version(),
@@ -56,10 +60,16 @@ def environment() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if cuda else "CPU",
         "threads": torch.get_num_threads(),
         "threads_wait": hnet_seq.WAIT_POLICY,
-        "operations": {name: {"used": used, "why": why} for name, (used, why) in chosen.items()},
+        "operations": _operations(device, torch.float32),
+        **half,
         "experiments": shipped(),
         "released": released_names(),
     }
+
+
+def _operations(device: torch.device, dtype: torch.dtype) -> dict[str, dict[str, str]]:
+    chosen = choices(device, dtype)
+    return {name: {"used": used, "why": why} for name, (used, why) in chosen.items()}
 
 
 def describe(
@@ -160,8 +170,11 @@ def environment_lines(about: dict[str, Any]) -> list[str]:
     threads = (
         f", {about['threads']} threads, {about['threads_wait']}" if about["device"] == "CPU" else ""
     )
-    lines += [f"device: {about['device']}{threads}", "operations:"]
-    lines += [f"  {name}: {op['used']} ({op['why']})" for name, op in about["operations"].items()]
+    lines.append(f"device: {about['device']}{threads}")
+    for title, key in (("operations", "operations"), ("operations in bf16", "operations_bf16")):
+        if key in about:
+            lines.append(f"{title}:")
+            lines += [f"  {name}: {op['used']} ({op['why']})" for name, op in about[key].items()]
     lines.append(f"experiments: {', '.join(about['experiments'])}")
     lines.append(f"released configurations: {', '.join(about['released'])}")
     return lines

@@ -122,3 +122,17 @@ def test_the_environment_for_machines(capsys: Capture) -> None:
     assert about["libraries"]["torch"] == torch.__version__
     assert about["released"] == released_names()
     assert about["operations"]["ssd"]["used"] == "torch"
+
+
+def test_a_gpu_shows_what_bf16_uses_and_why(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "an H100")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (9, 0))
+    about = _json(capsys)
+    assert "products would round fp32" in about["operations"]["ssd"]["why"]
+    assert "products would round fp32" not in about["operations_bf16"]["ssd"]["why"]
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said.index("operations:") < said.index("operations in bf16:")
