@@ -15,6 +15,7 @@ from hnet_seq.ops import (
     causal_conv,
     causal_conv_continue,
     gated_rms_norm,
+    mamba2_mix,
     ssd,
     ssd_continue,
 )
@@ -79,27 +80,52 @@ class Mamba2(nn.Module):
         return Mamba2State(weight.new_zeros(slots, width - 1, channels), ssm)
 
     def forward(self, x: Tensor, packing: Packing, state: Mamba2State | None = None) -> Tensor:
+        projected = self.in_proj(x)
+        mixed = None
+        if state is None and not self.bidirectional:
+            mixed = mamba2_mix(
+                projected,
+                *self._conv,
+                self.dt_bias,
+                self._A,
+                self.D,
+                self.norm.weight,
+                EPS,
+                packing,
+            )
+        return self.out_proj(
+            self._one_by_one(projected, packing, state) if mixed is None else mixed
+        )
+
+    @property
+    def _conv(self) -> tuple[Tensor, Tensor]:
+        """(C, W) and (C,)."""
+        assert self.conv1d.bias is not None
+        return self.conv1d.weight.squeeze(1), self.conv1d.bias
+
+    @property
+    def _A(self) -> Tensor:
+        return -self.A_log.exp()
+
+    def _one_by_one(self, projected: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor:
         widths = [self.d_inner, self.d_inner + 2 * self.d_state, self.num_heads]
-        z, xBC, dt = self.in_proj(x).split(widths, dim=-1)
+        z, xBC, dt = projected.split(widths, dim=-1)
         dt = F.softplus(dt + self.dt_bias)
         if self.bidirectional:
             assert state is None
             y = both_ways(lambda xBC, dt: self._mix(xBC, dt, packing, None), packing, xBC, dt)
         else:
             y = self._mix(xBC, dt, packing, state)
-        return self.out_proj(gated_rms_norm(y.flatten(1), z, self.norm.weight, EPS))
+        return gated_rms_norm(y.flatten(1), z, self.norm.weight, EPS)
 
     def _mix(self, xBC: Tensor, dt: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor:
         """(T, C) and step sizes (T, H) to (T, H, P)."""
-        taps, bias = self.conv1d.weight.squeeze(1), self.conv1d.bias
-        assert bias is not None
         if state is None:
-            xBC = causal_conv(xBC, taps, bias, packing)
+            xBC = causal_conv(xBC, *self._conv, packing)
         else:
-            xBC = causal_conv_continue(xBC, taps, bias, packing, state.conv)
+            xBC = causal_conv_continue(xBC, *self._conv, packing, state.conv)
         x, B, C = xBC.split([self.d_inner, self.d_state, self.d_state], dim=-1)
         x = x.unflatten(-1, (self.num_heads, MAMBA_HEAD_DIM))
-        A = -self.A_log.exp()
         if state is None:
-            return ssd(x, dt, A, B, C, self.D, packing)
-        return ssd_continue(x, dt, A, B, C, self.D, packing, state.ssm)
+            return ssd(x, dt, self._A, B, C, self.D, packing)
+        return ssd_continue(x, dt, self._A, B, C, self.D, packing, state.ssm)

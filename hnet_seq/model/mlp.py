@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.linear import Linear
+from hnet_seq.ops import swiglu
 
 _MULTIPLE = 128
 
@@ -20,5 +20,4 @@ class SwiGLU(nn.Module):
         self.fc2 = Linear(width, d_model, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.fc1(x).chunk(2, dim=-1)
-        return self.fc2(F.silu(gate) * value)
+        return self.fc2(swiglu(self.fc1(x)))

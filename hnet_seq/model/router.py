@@ -42,7 +42,7 @@ class Router(nn.Module):
         """
         # A rounded cosine moves boundaries, so autocast ends here.
         with torch.autocast(h.device.type, enabled=False):
-            return self._decide(h.float(), packing, state)
+            return self._decide(h.to(self.q_proj_layer.weight.dtype), packing, state)
 
     def _decide(self, h: Tensor, packing: Packing, state: Tensor | None) -> tuple[Tensor, Tensor]:
         if state is None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from hnet_seq.ops.attention.continued import KeyValueCache, attention_continue
 from hnet_seq.ops.causal_conv.continued import causal_conv_continue
 from hnet_seq.ops.packing import Packing
-from hnet_seq.ops.registry import backend, choices, run
+from hnet_seq.ops.registry import backend, choices, fused, run
 from hnet_seq.ops.smoothing.continued import smooth_continue
 from hnet_seq.ops.ssd.continued import ssd_continue
 
@@ -24,11 +24,13 @@ __all__ = [
     "causal_conv_continue",
     "choices",
     "gated_rms_norm",
+    "mamba2_mix",
     "rms_norm",
     "smooth",
     "smooth_continue",
     "ssd",
     "ssd_continue",
+    "swiglu",
 ]
 
 
@@ -64,3 +66,36 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
 def gated_rms_norm(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> Tensor:
     """RMS normalisation of y * silu(gate); see :mod:`hnet_seq.ops.norm.naive`."""
     return run("gated_rms_norm", y, gate, weight, eps)
+
+
+def swiglu(x: Tensor) -> Tensor:
+    """The first half of each row times SiLU of the second; see :mod:`hnet_seq.ops.swiglu.naive`."""
+    return run("swiglu", x)
+
+
+def mamba2_mix(
+    projected: Tensor,
+    conv_weight: Tensor,
+    conv_bias: Tensor,
+    dt_bias: Tensor,
+    A: Tensor,
+    D: Tensor,
+    norm_weight: Tensor,
+    eps: float,
+    packing: Packing,
+) -> Tensor | None:
+    """What a Mamba-2 mixer does between its projections: convolution, scan, gated norm.
+
+    Args:
+        projected: (T, I + C + H): gate, what is convolved, and step sizes before softplus; the C
+            channels are the I of x, then N of B and N of C.
+        conv_weight, conv_bias: (C, W) and (C,).
+        dt_bias, A, D: (H,).
+        norm_weight: (I,).
+
+    Returns:
+        (T, I); None where no kernel does all three at once: then they are done one by one.
+    """
+    parameters = (conv_weight, conv_bias, dt_bias, A, D, norm_weight)
+    at_once = fused("mamba2_mix", projected)
+    return at_once(projected, *parameters, eps, packing) if at_once else None

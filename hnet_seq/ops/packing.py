@@ -108,6 +108,11 @@ class Packing:
         return tokens - self.cu_seqlens[self.sequence_index].long()
 
     @cached_property
+    def place(self) -> Tensor:
+        """(T,) int32: as many tokens of its sequence stand before each token in this batch."""
+        return self._place.to(torch.int32)
+
+    @cached_property
     def position(self) -> Tensor:
         """(T,) int64: the place of each token in its sequence, from 0, ``offset`` included."""
         if self.offset is None:

@@ -25,10 +25,14 @@ from hnet_seq.ops.attention import naive as _attention_naive
 from hnet_seq.ops.attention import varlen as _varlen
 from hnet_seq.ops.causal_conv import causal_conv1d as _causal_conv1d
 from hnet_seq.ops.causal_conv import naive as _conv_naive
+from hnet_seq.ops.causal_conv import native as _conv_native
 from hnet_seq.ops.causal_conv import shifted as _conv
 from hnet_seq.ops.causal_conv import triton as _conv_triton
+from hnet_seq.ops.mamba2 import native as _mamba2_native
+from hnet_seq.ops.native import objection as _no_kernels
 from hnet_seq.ops.norm import fused as _norm
 from hnet_seq.ops.norm import naive as _norm_naive
+from hnet_seq.ops.norm import native as _norm_native
 from hnet_seq.ops.norm import triton as _norm_triton
 from hnet_seq.ops.smoothing import blocked as _smooth
 from hnet_seq.ops.smoothing import naive as _smooth_naive
@@ -36,6 +40,9 @@ from hnet_seq.ops.smoothing import triton as _smooth_triton
 from hnet_seq.ops.ssd import blocked as _ssd
 from hnet_seq.ops.ssd import mamba_ssm as _mamba_ssm
 from hnet_seq.ops.ssd import naive as _ssd_naive
+from hnet_seq.ops.ssd import native as _ssd_native
+from hnet_seq.ops.swiglu import naive as _swiglu_naive
+from hnet_seq.ops.swiglu import native as _swiglu_native
 
 Objection = Callable[[torch.device, torch.dtype], "str | None"]
 
@@ -63,11 +70,13 @@ class Implementation:
 IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
     "ssd": {
         "mamba_ssm": Implementation(_mamba_ssm.ssd, _mamba_ssm.objection),
+        "native": Implementation(_ssd_native.ssd, _no_kernels),
         "torch": Implementation(_ssd.ssd),
         "naive": Implementation(_ssd_naive.ssd),
     },
     "causal_conv": {
         "causal_conv1d": Implementation(_causal_conv1d.causal_conv, _causal_conv1d.objection),
+        "native": Implementation(_conv_native.causal_conv, _no_kernels),
         "triton": Implementation(_conv_triton.causal_conv, _conv_triton.objection),
         "torch": Implementation(_conv.causal_conv),
         "naive": Implementation(_conv_naive.causal_conv),
@@ -84,19 +93,31 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
         "naive": Implementation(_smooth_naive.smooth),
     },
     "rms_norm": {
+        "native": Implementation(_norm_native.rms_norm, _no_kernels),
         "triton": Implementation(_norm_triton.rms_norm, _norm_triton.objection),
         "torch": Implementation(_norm.rms_norm),
         "naive": Implementation(_norm_naive.rms_norm),
     },
     "gated_rms_norm": {
+        "native": Implementation(_norm_native.gated_rms_norm, _no_kernels),
         "triton": Implementation(_norm_triton.gated_rms_norm, _norm_triton.objection),
         "torch": Implementation(_norm.gated_rms_norm),
         "naive": Implementation(_norm_naive.gated_rms_norm),
     },
+    "swiglu": {
+        "native": Implementation(_swiglu_native.swiglu, _no_kernels),
+        "torch": Implementation(_swiglu_naive.swiglu),
+        "naive": Implementation(_swiglu_naive.swiglu),
+    },
+}
+
+# Several operations as one, where all of them would use the same backend.
+FUSED: dict[str, tuple[tuple[str, ...], dict[str, Callable[..., Any]]]] = {
+    "mamba2_mix": (("causal_conv", "ssd", "gated_rms_norm"), {"native": _mamba2_native.mix}),
 }
 
 # Fastest first; what an operation does not have is passed over.
-PREFERRED = ("mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "triton", "torch")
+PREFERRED = ("native", "mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "triton", "torch")
 
 _log = logging.getLogger(__name__)
 _forced: dict[str, str] = {}
@@ -117,6 +138,13 @@ def run(operation: str, *args: Any) -> Any:
         with torch.autocast(first.device.type, enabled=False):
             return function(*args)
     return function(*args)
+
+
+def fused(operation: str, like: Tensor) -> Callable[..., Any] | None:
+    """One implementation of several operations on such tensors, or None: do them one by one."""
+    parts, known = FUSED[operation]
+    names = {choose(part, like.device, like.dtype)[0] for part in parts}
+    return known.get(names.pop()) if len(names) == 1 else None
 
 
 def choose(operation: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnet_seq.ops import registry
+from hnet_seq.ops import causal_conv, gated_rms_norm, mamba2_mix, registry, ssd, swiglu
+from hnet_seq.ops.native import why_not
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.registry import IMPLEMENTATIONS, Implementation, backend, choices, choose
 
@@ -82,15 +83,17 @@ def test_norms_agree_with_the_formula(operation: str) -> None:
     generator = torch.Generator().manual_seed(5)
     inputs = [torch.randn(700, 24, generator=generator) for _ in range(1 + ("gated" in operation))]
     inputs.append(torch.rand(24, generator=generator))
-    results = []
-    for implementation in IMPLEMENTATIONS[operation].values():
+    results = {}
+    for name, implementation in IMPLEMENTATIONS[operation].items():
         if implementation.objection(torch.device("cpu"), torch.float32):
             continue
         leaves = [x.clone().requires_grad_() for x in inputs]
         out = implementation.function(*leaves, 1e-5)
-        results.append([out.detach(), *torch.autograd.grad((out**3).sum(), leaves)])
-    for got, want in zip(*results, strict=True):
-        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+        results[name] = [out.detach(), *torch.autograd.grad((out**3).sum(), leaves)]
+    expected = results.pop("naive")
+    for name, result in results.items():
+        for got, want in zip(result, expected, strict=True):
+            torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4, msg=name)
 
 
 def test_smoothing_survives_probabilities_at_their_clamp() -> None:
@@ -160,3 +163,86 @@ def test_a_backend_that_was_asked_for_and_cannot_be_had_is_an_error(
     assert choose("ssd", CPU, FP32) == ("torch", "not sundial: it rains; wait")
     with backend("sundial", "ssd"), pytest.raises(ValueError, match="it rains; wait"):
         choose("ssd", CPU, FP32)
+
+
+def _mixer(T: int) -> tuple[list[Tensor], list[object]]:
+    """Inputs of mamba2_mix, three heads of 64 and a state of 16."""
+    generator = torch.Generator().manual_seed(8)
+    H, inner, N = 3, 192, 16
+    channels = inner + 2 * N
+
+    def r(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    weights = [r(channels, 4), r(channels), r(H), -r(H).exp() - 1, r(H), r(inner)]
+    return [r(T, inner + channels + H), *weights], [1e-5]
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_the_mixer_at_once_is_its_three_operations_one_by_one() -> None:
+    packing = Packing.from_lengths(LENGTHS)
+    inputs, _ = _mixer(packing.total)
+    results = []
+    for at_once in (True, False):
+        leaves = [x.double().float().requires_grad_() for x in inputs]
+        projected, taps, bias, dt_bias, A, D, norm = leaves
+        if at_once:
+            out = mamba2_mix(*leaves, 1e-5, packing)
+            assert out is not None
+        else:
+            with backend("naive"):
+                assert mamba2_mix(*leaves, 1e-5, packing) is None
+                z, xBC, dt = projected.split([192, 224, 3], dim=1)
+                x, B, C = causal_conv(xBC, taps, bias, packing).split([192, 16, 16], dim=1)
+                step = F.softplus(dt + dt_bias)
+                y = ssd(x.unflatten(1, (3, 64)), step, A, B, C, D, packing)
+                out = gated_rms_norm(y.flatten(1), z, norm, 1e-5)
+        weight = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
+        results.append([out.detach(), *torch.autograd.grad((out * weight).sum(), leaves)])
+    for got, want in zip(*results, strict=True):
+        assert (got - want).norm() < 2e-5 * want.norm().clamp(min=1)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_kernels_give_the_same_bits_on_any_number_of_threads() -> None:
+    packing = Packing.from_lengths(LENGTHS)
+    inputs, _ = _mixer(packing.total)
+    before, results = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            leaves = [x.clone().requires_grad_() for x in inputs]
+            out = mamba2_mix(*leaves, 1e-5, packing)
+            assert out is not None
+            results.append([out.detach(), *torch.autograd.grad(out.square().sum(), leaves)])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+@pytest.mark.parametrize("channels", [1, 7, 24, 40])
+def test_kernels_take_widths_that_fill_no_vector(channels: int) -> None:
+    packing = Packing.from_lengths([5, 1, 300])
+    generator = torch.Generator().manual_seed(channels)
+    x, gate = torch.randn(2, packing.total, channels, generator=generator)
+    taps, bias = torch.randn(channels, 3, generator=generator), torch.ones(channels)
+    both = torch.randn(packing.total, 2 * channels, generator=generator)
+    results = []
+    for name in ("native", "naive"):
+        with backend(name, "causal_conv", "gated_rms_norm", "swiglu"):
+            convolved = causal_conv(x, taps, bias, packing)
+            results.append([convolved, gated_rms_norm(x, gate, bias, 1e-5), swiglu(both)])
+    for got, want in zip(*results, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_what_is_not_finite_stays_so_in_the_kernels() -> None:
+    packing = Packing.from_lengths([70, 70])
+    inputs, _ = _mixer(140)
+    inputs[0][75, 200] = float("nan")
+    out = mamba2_mix(*inputs, 1e-5, packing)
+    assert out is not None
+    assert out[:64].isfinite().all()  # the block before; in its own, zero times NaN is NaN
+    assert out[75:].isnan().all()

@@ -2,7 +2,8 @@
 
 A dense document mask would compute every pair of sequences to throw it away. Windowed attention
 is cut into bands: a query block sees its own keys and those of the block before, and without
-causality those of the block after, so the cost is linear in the length.
+causality those of the block after, so the cost is linear in the length. On a CPU it is cut into
+tiles instead: its fused kernel with a mask computes what the mask hides, and backwards is slow.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hnet_seq.ops.attention.tiled import windowed
 from hnet_seq.ops.packing import Packing
 
 MIN_BAND = 64  # tokens: narrower bands cost more calls than they save products
@@ -89,6 +91,9 @@ def attention(
 ) -> Tensor:
     """As :func:`hnet_seq.ops.attention.naive.attention`."""
     lengths = packing.lengths
+    wide = q.dtype in (torch.float32, torch.float64)
+    if q.device.type == "cpu" and wide and 0 <= window < max(lengths) - 1:
+        return windowed(q, k, v, packing, window, causal)
     groups: dict[int, list[int]] = defaultdict(list)  # length -> sequences
     for sequence, length in enumerate(lengths):
         groups[length].append(sequence)

@@ -1,0 +1,80 @@
+// Vectors of the machine's width by the compiler's own extension: no intrinsics, any processor.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__)
+constexpr int LANES = 16;
+#elif defined(__AVX__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t IntVec __attribute__((vector_size(4 * LANES)));
+
+static inline Vec load(const float* p) {
+    Vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline void store(float* p, Vec v) { memcpy(p, &v, sizeof v); }
+
+// The first n lanes, for the rest of a row that is no multiple of the width; zeros behind.
+static inline Vec load(const float* p, int n) {
+    if (n == LANES) return load(p);
+    Vec v = {};
+    memcpy(&v, p, 4 * n);
+    return v;
+}
+static inline void store(float* p, Vec v, int n) {
+    if (n == LANES)
+        store(p, v);
+    else
+        memcpy(p, &v, 4 * n);
+}
+static inline int lanes_left(int64_t at, int64_t end) {
+    return end - at < LANES ? int(end - at) : LANES;
+}
+
+static inline Vec all(float x) { return x - Vec{}; }
+static inline float sum(Vec v) {
+    float total = 0;
+    for (int i = 0; i < LANES; i++) total += v[i];
+    return total;
+}
+
+// 0, 1, 2, ... from ``first``.
+static inline IntVec lanes_from(int first) {
+    IntVec v;
+    for (int i = 0; i < LANES; i++) v[i] = first + i;
+    return v;
+}
+
+// exp to 2 units in the last place: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]. Arguments
+// beyond the range of normal numbers are taken as its ends; NaN stays NaN.
+static inline Vec exp(Vec x) {
+    x = x < -87.0f ? all(-87.0f) : x;
+    x = x > 88.0f ? all(88.0f) : x;
+    const Vec shifted = x * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer
+    const Vec n = shifted - 12582912.0f;
+    const Vec r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts
+    Vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    IntVec bits, power;
+    memcpy(&bits, &p, sizeof bits);
+    memcpy(&power, &shifted, sizeof power);
+    bits += power << 23;
+    memcpy(&p, &bits, sizeof p);
+    return p;
+}
+
+static inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
+static inline Vec silu(Vec x) { return x * sigmoid(x); }
+// silu'(x) from x and its sigmoid.
+static inline Vec silu_slope(Vec x, Vec s) { return s * (1.0f + x * (1.0f - s)); }

@@ -1,0 +1,79 @@
+"""RMS normalisation in one pass over memory, forward and back (CPU, fp32)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from hnet_seq.ops.native import call, rows
+
+
+class _RMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        x, x_row = rows(x)
+        out, scale = torch.empty(x.shape), torch.empty(x.shape[0])
+        call("rms_norm_forward", *x.shape, x, x_row, weight, eps, out, scale)
+        ctx.save_for_backward(x, weight, scale)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, scale = ctx.saved_tensors
+        d_x, d_weight = torch.empty(x.shape), torch.empty(weight.shape)
+        d_out = grads[0].contiguous()
+        given = (x, x.stride(0), weight, scale, d_out, d_x, d_weight)
+        call("rms_norm_backward", *x.shape, *given)
+        return d_x, d_weight, None
+
+
+def gated_forward(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """y and gate (T, D), whose rows may lie apart, to (T, D), and 1 / rms of each row (T,)."""
+    y, y_row = rows(y)
+    gate, gate_row = rows(gate)
+    out, scale = torch.empty(y.shape), torch.empty(y.shape[0])
+    given = (y, y_row, gate, gate_row, weight, eps, out, scale)
+    call("gated_rms_norm_forward", *y.shape, *given)
+    return out, scale
+
+
+def gated_backward(
+    y: Tensor, gate: Tensor, weight: Tensor, scale: Tensor, d_out: Tensor, d_gate: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Write d_gate (T, D), whose rows may lie apart; returns the gradients of y and weight."""
+    y, y_row = rows(y)
+    gate, gate_row = rows(gate)
+    d_y, d_weight = torch.empty(y.shape), torch.empty(weight.shape)
+    given = (y, y_row, gate, gate_row, weight, scale, d_out.contiguous())
+    call("gated_rms_norm_backward", *y.shape, *given, d_y, d_gate, d_gate.stride(0), d_weight)
+    return d_y, d_weight
+
+
+class _GatedRMSNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> Tensor:
+        out, scale = gated_forward(y, gate, weight, eps)
+        ctx.save_for_backward(y, gate, weight, scale)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        y, gate, weight, scale = ctx.saved_tensors
+        d_gate = torch.empty(gate.shape)
+        d_y, d_weight = gated_backward(y, gate, weight, scale, grads[0], d_gate)
+        return d_y, d_gate, d_weight, None
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """As :func:`hnet_seq.ops.norm.naive.rms_norm`; x (T, D)."""
+    return _RMSNorm.apply(x, weight.float(), eps)
+
+
+def gated_rms_norm(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """As :func:`hnet_seq.ops.norm.naive.gated_rms_norm`; y and gate (T, D)."""
+    return _GatedRMSNorm.apply(y, gate.float(), weight.float(), eps)
