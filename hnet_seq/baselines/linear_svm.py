@@ -21,7 +21,7 @@ from hnet_seq.baselines.standardise import softmax, standardise
 PENALTIES = tuple(10.0**exponent for exponent in range(-6, 1))
 """Inverse penalties C that are tried."""
 
-_PLATT = 1e3  # inverse penalty of the calibration: next to none
+_PLATT = 1e3  # inverse penalty of the calibration, on margins of variance 1: next to none
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def fit_linear_svm(
         margins, held_out = _held_out_margins(standardised, labels, folds, candidate)
         if len(np.unique(labels[held_out])) < num_classes:
             continue  # folds were left out: what remains cannot be calibrated
-        platt = LogisticRegression(C=_PLATT, max_iter=1000).fit(margins, labels[held_out])
-        loss = log_loss(labels[held_out], platt.predict_proba(margins))
+        slopes, offset = _platt(margins, labels[held_out])
+        loss = log_loss(labels[held_out], softmax(margins @ slopes.T + offset))
         if loss < lowest:
             lowest, penalty = loss, candidate
-            calibration, offsets = platt.coef_, platt.intercept_
+            calibration, offsets = slopes, offset
     fitted = _machine(penalty).fit(standardised, labels)
     count = len(fitted.coef_)
     return LinearSVM(
@@ -92,14 +92,34 @@ def fit_linear_svm(
 def _held_out_margins(
     features: np.ndarray, labels: np.ndarray, folds: list[Fold], penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(K, M) margins of the held-out items of all folds, and the items' indices (K,)."""
+    """(K, M) margins of the held-out items of all folds, and the items' indices (K,).
+
+    Liblinear sums its loss over items: C is raised by as much as a fold has fewer, or margins
+    would be smaller here than those of the fit to all items, which the calibration is for.
+    """
     found = [
-        _machine(penalty).fit(features[fit], labels[fit]).decision_function(features[held_out])
+        _machine(penalty * len(labels) / len(fit))
+        .fit(features[fit], labels[fit])
+        .decision_function(features[held_out])
         for fit, held_out in folds
     ]
     margins = np.concatenate(found)
     indices = np.concatenate([held_out for _, held_out in folds])
     return margins.reshape(len(margins), -1), indices
+
+
+def _platt(margins: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes (M or C, M) and offsets (M or C,) from margins (K, M) to logits.
+
+    A strong penalty leaves margins of a thousandth: what keeps the slopes finite where the classes
+    are apart would then keep them from reaching the thousands that are needed. So it acts on
+    margins of mean 0 and variance 1.
+    """
+    mean, scale = margins.mean(0), margins.std(0)
+    scale[scale == 0] = 1
+    platt = LogisticRegression(C=_PLATT, max_iter=1000).fit((margins - mean) / scale, labels)
+    slopes = platt.coef_ / scale
+    return slopes, platt.intercept_ - slopes @ mean
 
 
 def _machine(penalty: float) -> LinearSVC:

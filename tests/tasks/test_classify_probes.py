@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
+from hnet_seq.baselines import linear_svm
 from hnet_seq.baselines.folds import stratified_folds
 from hnet_seq.baselines.linear_svm import fit_linear_svm
 from hnet_seq.baselines.probes import PROBES, kind_of
@@ -92,3 +93,20 @@ def test_folds_that_leave_a_class_unseen_are_no_reason_to_fail() -> None:
     features = np.random.default_rng(0).normal(size=(9, 3))
     probe = fit_linear_svm(features, labels, num_classes=2, groups=groups)
     assert probe.predict_proba(features).shape == (9, 2)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_do_not_depend_on_how_small_the_margins_are(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Margins shrink with the penalty, and their slope has to grow as much."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, classes, 600)
+    features = generator.normal(size=(600, 4)) + 1.5 * np.eye(4)[labels]
+    losses = []
+    for penalty in (1e-9, 1e-6, 1e-1):
+        monkeypatch.setattr(linear_svm, "PENALTIES", (penalty,))
+        probe = fit_linear_svm(features, labels, num_classes=classes)
+        losses.append(log_loss(labels, probe.predict_proba(features)))
+    assert max(losses) < 1.05 * min(losses)
+    assert max(losses) < 0.7 * np.log(classes)
