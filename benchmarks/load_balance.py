@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ def seconds(length: int) -> float:
 
 def parts_of(corpus: Corpus, cost: Callable[[int], float]) -> list[Part]:
     """As ``embed`` cuts the input."""
-    parts = in_parts(corpus.lengths.tolist(), PART_TOKENS, int)
+    parts: Iterator[list[int]] = in_parts(corpus.lengths.tolist(), PART_TOKENS, int)
     return [Part(len(own), sum(own), sum(map(cost, own))) for own in parts]
 
 
@@ -106,15 +106,15 @@ def load(owners: list[int], costs: NDArray[np.float64], world: int, slow: float 
 def helping(owners: list[int], costs: NDArray[np.float64], world: int, slow: float = 1.0) -> float:
     """The same where a rank that has no more of its own takes what others have not begun."""
     own: list[list[int]] = [[] for _ in range(world)]
-    for unit, rank in enumerate(owners):
-        own[rank].append(unit)
+    for index, rank in enumerate(owners):
+        own[rank].append(index)
     begun = [False] * len(owners)
     queue = [(0.0, rank) for rank in range(world)]
     last = 0.0
     while queue:
         clock, rank = heapq.heappop(queue)
         last = max(last, clock)
-        unit = next((u for u in own[rank] if not begun[u]), None)
+        unit: int | None = next((u for u in own[rank] if not begun[u]), None)
         if unit is None:
             unit = next((u for u, taken in enumerate(begun) if not taken), None)
         if unit is not None:

@@ -171,6 +171,8 @@ def corpora() -> str:
 
 def _days(seconds: float) -> str:
     days = seconds / DAY
+    if days < 0.001:
+        return "< 0.001"
     return f"{days:,.0f}" if days >= 10 else f"{days:.2g}"
 
 

@@ -25,7 +25,7 @@ from hnet_seq.train.predict import strand_table
 from modalities.base import Modality
 from modalities.errors import UsageError
 
-PART_TOKENS = 1 << 20  # bases read, embedded and committed at a time
+PART_TOKENS = 1 << 19  # bases read, embedded and committed at a time
 PART_BYTES = 1 << 26  # of rows of chunks and bases, at most, held at a time
 
 

@@ -21,7 +21,7 @@ from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 
 BATCH_TOKENS = 8192
-PART_TOKENS = 1 << 20  # bases held at a time, but for a longer sequence
+PART_TOKENS = 1 << 18  # bases held at a time, but for a longer sequence
 
 
 @dataclass(frozen=True)
