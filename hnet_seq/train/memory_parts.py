@@ -9,11 +9,11 @@ Letters, per position of a stage: D width, N state, H heads, F width of the MLP.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+import torch
 from torch import nn
 
 from hnet_seq.model.attention import SelfAttention
@@ -22,7 +22,7 @@ from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.mamba2 import Mamba2
 from hnet_seq.model.mlp import SwiGLU
 from hnet_seq.model.stack import Layer, Stack
-from hnet_seq.ops.attention.grouped import MIN_BAND
+from hnet_seq.ops.registry import choose, fused
 from hnet_seq.ops.ssd.blocked import BLOCK, GROUP
 
 INT64 = 2  # floats
@@ -144,6 +144,9 @@ def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> lis
 
 
 def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
+    at_once = fused("mamba2_mix", torch.empty(0)) is not None
+    if at_once and not mixer.bidirectional:
+        return _mamba2_at_once(mixer, stage, positions)
     D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
     channels = inner + 2 * N
     ways = 2 if mixer.bidirectional else 1
@@ -164,27 +167,32 @@ def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
     )
 
 
+def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float) -> Part:
+    """By one kernel: what the convolution gives is there for a moment only."""
+    D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
+    channels = inner + 2 * N
+    projected = inner + channels + H
+    span = min(max(16, 4 * torch.get_num_threads()), positions / BLOCK)
+    return Part(
+        f"stage {stage} Mamba-2",
+        stage,
+        saved=(projected + H + inner * N / BLOCK + 2 * inner + 1) * positions,
+        forward=(D + channels) * positions,
+        # Gradients of its output, of what is normed, of the projection and of the convolution.
+        backward=(2 * inner + projected + 2 * channels + H) * positions + (span + 1) * inner * N,
+        holes=2 * inner * positions,
+    )
+
+
 def _attention(mixer: SelfAttention, stage: int, positions: float, length: float) -> Part:
     D, H, window = mixer.out_proj.in_features, mixer.num_heads, mixer.window
     ways = 2 if mixer.bidirectional and mixer.rotary_emb_dim else 1
     # Queries, keys and values as projected and as stacked; queries and keys as rotated.
     stacked = (8 if mixer.rotary_emb_dim else 6) * D
-    if 0 <= window < length - 1 and mixer.bidirectional:
-        band = max(window, MIN_BAND)
-        pad = math.ceil(length / band) * band / length
-        # A band of queries sees three of keys; every band has a mask.
-        kept = 8 * pad * D + 3 * band * pad + H * pad
-        # Stacked and padded before they are cut into bands; the mask as booleans.
-        forward = stacked + 3 * D + 3 * pad * D + 3 * band * pad / 4
-        backward = 2 * D + 8 * pad * D
-    elif 0 <= window < length - 1:
-        band = max(window, MIN_BAND)
-        head = min(band, length) / length  # the first band, which has no keys before it
-        rest = math.ceil(length * (1 - head) / band) * band / length
-        # As stacked for the first band; queries, twice as many keys and values, output of others.
-        kept = 3 * D + (head + 6 * rest) * D + H * (head + rest)
-        forward = stacked + 3 * rest * D + (head + rest) * D
-        backward = 4 * D + 6 * rest * D
+    if 0 <= window < length - 1:
+        # Queries, keys and values, made from what was projected and rotated; tiles are small.
+        kept = 3 * D
+        forward, backward = stacked - 3 * D, 8 * D
     else:
         kept = 4 * D + H  # queries, keys, values, output
         forward, backward = stacked, 6 * D
@@ -200,10 +208,11 @@ def _attention(mixer: SelfAttention, stage: int, positions: float, length: float
 
 def _mlp(mlp: SwiGLU, stage: int, positions: float) -> Part:
     D, F = mlp.fc2.out_features, mlp.fc2.in_features
+    one_kernel = choose("swiglu", torch.device("cpu"), torch.float32)[0] == "native"
     return Part(
         f"stage {stage} MLP",
         stage,
-        saved=4 * F * positions,
+        saved=(3 if one_kernel else 4) * F * positions,
         forward=D * positions,
         backward=(2 * F + 2 * D) * positions,
         parameters=_parameters(mlp),
