@@ -7,6 +7,7 @@ import argparse
 import torch
 
 from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.train.precision import PRECISIONS
 
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,16 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
         help="bases of one forward call (%(default)s)",
     )
     add_device_argument(parser)
+
+
+def add_precision_argument(parser: argparse.ArgumentParser) -> None:
+    """``--precision`` of forward calls."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
+        help="of the forward calls; bf16 is for GPUs (%(default)s)",
+    )
 
 
 def add_attention_window_argument(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import argparse
 
 from hnet_seq.heads.pooling import POOLINGS
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.arguments import (
+    add_batch_arguments,
+    add_precision_argument,
+    add_streaming_arguments,
+)
 from hnet_seq.tasks.embedding.layers import LAYERS, LEVELS
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
@@ -84,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_streaming_arguments(parser)
     add_embedding_arguments(parser)
+    add_precision_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -98,6 +103,7 @@ def main(args: argparse.Namespace) -> int:
         cache_limit=args.cache_limit,
         attention_window=args.attention_window,
         label=args.label,
+        precision=args.precision,
     )
     run(
         args.checkpoint,

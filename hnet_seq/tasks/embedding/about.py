@@ -21,6 +21,7 @@ _OPTIONS = (
     "batch_tokens",
     "cache_limit",
     "attention_window",
+    "precision",
     "label",
 )
 

@@ -38,6 +38,7 @@ class EmbedOptions:
         pooling: of level ``sequence``; None is ``chunks``, or ``bases`` of a layer that has a
             vector a base.
         label: a column of a table to keep.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
     """
 
     level: str = "sequence"
@@ -49,6 +50,7 @@ class EmbedOptions:
     cache_limit: int = CACHE_LIMIT
     attention_window: int | None = None
     label: str | None = None
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -145,5 +147,6 @@ def part_tokens(plan: Plan) -> int:
 
 def described(identity: dict[str, Any], plan: Plan) -> dict[str, str]:
     """What a file says about its vectors: what their values depend on, and nothing else."""
-    keys = ("model", "modality", "level", "layer", "stage", "pooling", "strands")
+    keys = ["model", "modality", "level", "layer", "stage", "pooling", "strands"]
+    keys += ["precision"] if plan.options.precision != "fp32" else []
     return {key: f"{identity[key]}" for key in keys if identity[key] is not None}

@@ -34,6 +34,7 @@ from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.sequences.inputs import SequenceSource, open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts
+from hnet_seq.train.precision import computing_in
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
@@ -88,7 +89,8 @@ def run(
             json.dump(about, stream, indent=1)
             stream.write("\n")
 
-    with attention_window(model, options.attention_window):
+    precision = computing_in(options.precision, model.embeddings.weight.device)
+    with precision, attention_window(model, options.attention_window):
         if goes_on_ranks(out, ranks):
             on_ranks(model, sequences, plan, parts, identity, out, ranks, write)
         else:

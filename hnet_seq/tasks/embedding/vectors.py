@@ -22,6 +22,7 @@ from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.tasks.embedding.layers import layer_of_pooling, listening
 from hnet_seq.tasks.embedding.pooled_calls import pooled
 from hnet_seq.train.labelled_batches import longest_first
+from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing, strand_table
 from modalities import dna
 from modalities.base import Modality, Tokens
@@ -45,6 +46,7 @@ def embed(
     batch_tokens: int = BATCH_TOKENS,
     cache_limit: int = CACHE_LIMIT,
     device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> NDArray[np.float32]:
     """One vector for each sequence, in the order given: (N, D) float32.
@@ -67,6 +69,8 @@ def embed(
         cache_limit: bytes that global attention may cache over a sequence in pieces.
         device: where to compute; None is the model's own accelerator, else a GPU if there is one,
             else the CPU.
+        precision: of the forward calls, ``fp32``, or ``bf16`` for GPUs, see
+            :mod:`hnet_seq.train.precision`.
 
     Raises:
         InputError: an empty sequence or one that is not of the modality, with its index.
@@ -83,6 +87,7 @@ def embed(
         batch_tokens=batch_tokens,
         cache_limit=cache_limit,
         device=device,
+        precision=precision,
         progress=progress,
     )
     return vectors[pooling]
@@ -99,6 +104,7 @@ def embed_poolings(
     batch_tokens: int = BATCH_TOKENS,
     cache_limit: int = CACHE_LIMIT,
     device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> dict[str, NDArray[np.float32]]:
     """Several poolings of the same forward calls, each (N, D); see :func:`embed`."""
@@ -125,7 +131,10 @@ def embed_poolings(
     with bar, computing(model, device) as where, torch.inference_mode(), hearing as placed:
 
         def call(picked: list[Tokens]) -> list[torch.Tensor]:
-            return pooled(model, picked, poolings, stage, batch_tokens, cache_limit, where, placed)
+            with computing_in(precision, where):
+                return pooled(
+                    model, picked, poolings, stage, batch_tokens, cache_limit, where, placed
+                )
 
         for batch in longest_first(lengths, batch_tokens):
             picked = [tokens[index] for index in batch]
