@@ -122,6 +122,7 @@ PREFERRED = ("native", "mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "tr
 _log = logging.getLogger(__name__)
 _forced: dict[str, str] = {}
 _taken: dict[tuple[str, torch.device, torch.dtype], Callable[..., Any]] = {}
+_taken_fused: dict[tuple[str, torch.device, torch.dtype], Callable[..., Any] | None] = {}
 
 
 def run(operation: str, *args: Any) -> Any:
@@ -142,9 +143,12 @@ def run(operation: str, *args: Any) -> Any:
 
 def fused(operation: str, like: Tensor) -> Callable[..., Any] | None:
     """One implementation of several operations on such tensors, or None: do them one by one."""
-    parts, known = FUSED[operation]
-    names = {choose(part, like.device, like.dtype)[0] for part in parts}
-    return known.get(names.pop()) if len(names) == 1 else None
+    key = (operation, like.device, like.dtype)
+    if key not in _taken_fused:
+        parts, known = FUSED[operation]
+        names = {choose(part, like.device, like.dtype)[0] for part in parts}
+        _taken_fused[key] = known.get(names.pop()) if len(names) == 1 else None
+    return _taken_fused[key]
 
 
 def choose(operation: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
@@ -188,12 +192,14 @@ def backend(name: str, *operations: str) -> Iterator[None]:
     before = dict(_forced)
     _forced.update(dict.fromkeys(operations, name))
     _taken.clear()
+    _taken_fused.clear()
     try:
         yield
     finally:
         _forced.clear()
         _forced.update(before)
         _taken.clear()
+        _taken_fused.clear()
 
 
 def _check(operation: str, name: str) -> None:
