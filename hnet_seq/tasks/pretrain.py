@@ -83,9 +83,13 @@ def _pretrain(
 ) -> int | None:
     """As :func:`pretrain`; returns the signal that stopped the run, or None."""
     with process_group(device) as own, deterministic_operations(config.train.deterministic):
-        trainer = _trainer(config, RunFolder(check_folder(out)), resume, own)
-        trainer.run()
-        return trainer.stopped_by
+        return _run(_trainer(config, RunFolder(check_folder(out)), resume, own))
+
+
+def _run(trainer: Trainer) -> int | None:
+    # Nothing of the trainer is left when the processes part.
+    trainer.run()
+    return trainer.stopped_by
 
 
 def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: str) -> Trainer:

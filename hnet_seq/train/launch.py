@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,11 +15,14 @@ from modalities.errors import UsageError
 
 # The first process may hash all shards, or write a large checkpoint, while the others wait.
 _PATIENCE = timedelta(hours=1)
+_QUIET = 0.3  # seconds
 
 
 @contextmanager
 def process_group(device: str | None) -> Iterator[str]:
     """Join the processes that were launched with this one; yields this one's device.
+
+    What refers to the group, such as a model under DDP, must be gone when the block ends.
 
     Environment variables say which they are (``RANK``, ``WORLD_SIZE``, ``LOCAL_RANK``,
     ``MASTER_ADDR``, ``MASTER_PORT``). Without them, or where they tell of one process, and in a
@@ -54,6 +58,10 @@ def process_group(device: str | None) -> Iterator[str]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     yield device
     # Not after an error: the others may be gone, and taking leave of them would wait for ever.
+    dist.barrier()
+    # Gloo's threads drop the tensors of the last messages under Python's lock, and leaving the
+    # group waits for these threads with the lock taken. They need microseconds; give them more.
+    time.sleep(_QUIET)
     dist.destroy_process_group()
 
 

@@ -42,7 +42,7 @@ class Parallel:
         self.model = model
         self.strategy = strategy
         # Every sequence has a chunk, so all parameters take part in every process. Boundaries by
-        # rule leave the router without gradients, everywhere alike: it is found, and stays as it is.
+        # rule leave the router without gradients, everywhere alike: it is found, and stays.
         stages = range(model.num_stages)
         rules = any(model.config.boundary_policy(s).policy != "learned" for s in stages)
         self._ddp = (
@@ -146,7 +146,9 @@ def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:
     precision = MixedPrecisionPolicy(cast_forward_inputs=False)
     for layer in layers:
         fully_shard(layer, mesh=mesh, mp_policy=precision)
-    fully_shard(model, mesh=mesh, mp_policy=precision)
+    # By default the outermost keeps what it gathered until a backward pass. Validation has none,
+    # and whoever saves then would not see the parts.
+    fully_shard(model, mesh=mesh, mp_policy=precision, reshard_after_forward=True)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             # Gloo has no mean; the sum is divided.

@@ -42,6 +42,15 @@ def whole_model(model: HNetLanguageModel) -> HNetLanguageModel | None:
     return whole
 
 
+def whole_gradients(model: HNetLanguageModel) -> dict[str, Tensor]:
+    """By name, those that there are; all take part."""
+    return {
+        name: _whole(parameter.grad)
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
+    }
+
+
 def optimizer_tensors(model: HNetLanguageModel, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """AdamW's moments by name, parts of them in each process."""
     return {

@@ -67,6 +67,7 @@ def metrics(run: Path) -> list[dict[str, Any]]:
     for record in records:
         record.pop("seconds")
         record.pop("tokens_per_second", None)
+        record.pop("processes", None)
     return records
 
 

@@ -1,0 +1,124 @@
+"""What two processes of a test do together; each is started with the folder as its argument.
+
+One start of torch is shared by all that can share it.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from hnet_seq.config import ExperimentConfig
+from hnet_seq.model.masked_lm import language_model
+from hnet_seq.parallel_config import ParallelConfig
+from hnet_seq.tasks.pretrain import pretrain
+from hnet_seq.train.interval import Interval
+from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.parallel import clip_gradients, parallelize
+from hnet_seq.train.ranks import rank
+from hnet_seq.train.ratio_control import RatioInForce
+from hnet_seq.train.sharded_state import whole_gradients
+from pipelines.batches import PackedBatch
+from tests.train.runs import tiny, train_until_killed
+
+STEPS = 6
+GROWING = [
+    "model.arch_layout=[m1,[T1m1],m1]",
+    "model.d_model=[64,128]",
+    "model.d_intermediate=[0,128]",
+    "model.attn_cfg.num_heads=[4,4]",
+    "model.attn_cfg.rotary_emb_dim=[8,8]",
+    "model.attn_cfg.window_size=[-1,-1]",
+    "data.micro_batch_tokens=128",
+    f"train.steps={STEPS}",
+    "train.keep_every=3",
+    "train.ratio_loss.hold=true",
+]
+STRATEGIES = ("ddp", "fsdp2")
+
+
+def config(folder: Path, strategy: str = "auto", *overrides: str) -> ExperimentConfig:
+    parallel = f"train.parallel.strategy={strategy}"
+    return tiny("ecoli_demo", folder / "shards", *GROWING, parallel, *overrides)
+
+
+def batches(case: str) -> list[PackedBatch]:
+    """One batch of each process."""
+    rng = np.random.default_rng(0)
+
+    def batch(lengths: list[int], scored: bool = True) -> PackedBatch:
+        ids = rng.integers(0, 4, sum(lengths)).astype(np.uint8)
+        targets = np.roll(ids, -1).astype(np.int16)
+        return PackedBatch(
+            ids,
+            targets if scored else np.full_like(targets, -100),
+            np.cumsum([0, *lengths]).astype(np.int32),
+            None,
+        )
+
+    return {
+        "as many": [batch([40, 24]), batch([64])],
+        "one chunk in the second": [batch([40, 24]), batch([1])],
+        "nothing scored in the second": [batch([40, 24]), batch([64], scored=False)],
+        "nothing scored": [batch([40], scored=False), batch([64], scored=False)],
+        "more sequences": [batch([5] * 12), batch([17])],
+    }[case]
+
+
+CASES = (
+    "as many",
+    "one chunk in the second",
+    "nothing scored in the second",
+    "nothing scored",
+    "more sequences",
+)
+STATISTICS = ("batch", "document", "ranks")
+
+
+def gradients(
+    folder: Path, strategy: str, case: str, statistics: str, own: list[PackedBatch]
+) -> dict[str, torch.Tensor]:
+    """Of a step, and its norm; whole, in the first process."""
+    settings = config(folder, strategy)
+    model = language_model(settings.model, seed=1)
+    parallel = parallelize(
+        model, ParallelConfig(strategy=strategy, activation_checkpointing="every:2")
+    )
+    objective = Objective(model, statistics, [0], "fp32", parallel)
+    step, ratio = Extent.of(own).over_ranks(), RatioInForce([3.0], [1.0])
+    for batch in own:
+        objective.backward(batch, step, ratio, Interval.of_stages(1), batch is own[-1])
+    norm = clip_gradients(model, 1e9)
+    return whole_gradients(model) | {"norm": torch.tensor(norm)}
+
+
+def main(folder: Path) -> None:
+    warnings.simplefilter("error")
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    found = {}
+    for strategy in STRATEGIES:
+        for case in CASES:
+            for statistics in STATISTICS if case == "more sequences" else ("batch",):
+                own = [batches(case)[rank()]]
+                key = (strategy, case, statistics)
+                found[key] = gradients(folder, strategy, case, statistics, own)
+        pretrain(config(folder, strategy), folder / strategy, device="cpu")
+        beside = config(folder, strategy, "train.parallel.async_save=true")
+        pretrain(beside, folder / f"{strategy}-beside", device="cpu")
+        pretrain(
+            config(folder, strategy), folder / f"one-then-{strategy}", resume=True, device="cpu"
+        )
+        train_until_killed(config(folder, strategy), folder / f"{strategy}-then-one", 4)
+    if rank() == 0:
+        torch.save(found, folder / "gradients.pt")
+    dist.barrier()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

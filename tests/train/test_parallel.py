@@ -1,0 +1,174 @@
+"""Two processes train what one trains, and each goes on with what the other has left."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file
+
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.pretrain import pretrain
+from pipelines.batches import PackedBatch
+from tests.train.parallel_script import (
+    CASES,
+    STATISTICS,
+    STRATEGIES,
+    batches,
+    config,
+    gradients,
+)
+from tests.train.runs import make_shards, metrics, train_until_killed, weights
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (dist.is_available() and dist.is_gloo_available()), reason="torch has no gloo"
+    ),
+]
+
+GENOME = Path(__file__).parents[2] / "examples/data/ecoli_536/genome.fna.gz"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of one process, and of two beside them."""
+    path = tmp_path_factory.mktemp("parallel")
+    with gzip.open(GENOME, "rt") as file:
+        bases = "".join(line.strip() for line in list(file)[1:80])
+    make_shards(path, bases)
+    pretrain(config(path), path / "one", device="cpu")
+    train_until_killed(config(path), path / "half", 4)
+    for strategy in STRATEGIES:
+        shutil.copytree(path / "half", path / f"one-then-{strategy}")
+    launch(Path(__file__).with_name("parallel_script.py"), str(path))
+    return path
+
+
+def launch(script: Path, *arguments: str) -> None:
+    """Run a script in two processes."""
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [sys.executable, *command, str(script), *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def assert_alike(run: Path, other: Path) -> None:
+    """To the rounding of sums in another order."""
+    found, expected = metrics(run), metrics(other)
+    assert [(r["event"], r["step"]) for r in found] == [(r["event"], r["step"]) for r in expected]
+    for record, wanted in zip(found, expected, strict=True):
+        assert record["bits_per_token"] == pytest.approx(wanted["bits_per_token"], abs=1e-5)
+        counts = [s["chunk_length_histogram"] for s in record["stages"]]
+        assert counts == [s["chunk_length_histogram"] for s in wanted["stages"]]
+        if record["event"] == "train":
+            assert record["loss"] == pytest.approx(wanted["loss"], abs=1e-5)
+            assert record["grad_norm"] == pytest.approx(wanted["grad_norm"], rel=1e-4)
+            assert record["stages"][0]["weight"] == wanted["stages"][0]["weight"]
+        else:
+            assert record["scored_tokens"] == wanted["scored_tokens"]
+    assert_same_weights(run, other)
+
+
+def assert_same_weights(run: Path, other: Path) -> None:
+    paths = [sorted(r.glob("checkpoints/step-*/model.safetensors"))[-1] for r in (run, other)]
+    found, expected = (load_file(path) for path in paths)
+    assert paths[0].parent.name == paths[1].parent.name
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_processes_train_as_one(folder: Path, strategy: str) -> None:
+    assert_alike(folder / strategy, folder / "one")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_go_on_with_what_one_left(folder: Path, strategy: str) -> None:
+    assert_alike(folder / f"one-then-{strategy}", folder / "one")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_goes_on_with_what_two_left(folder: Path, strategy: str) -> None:
+    run = folder / f"{strategy}-then-one"
+    assert pretrain(config(folder), run, resume=True, device="cpu")
+    assert_alike(run, folder / "one")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_checkpoints_written_beside_the_steps_are_those_of_their_step(
+    folder: Path, strategy: str
+) -> None:
+    assert metrics(folder / f"{strategy}-beside") == metrics(folder / strategy)
+    assert weights(folder / f"{strategy}-beside") == weights(folder / strategy)
+    for name in ("step-000003", "step-000006"):
+        files = [
+            folder / run / "checkpoints" / name / "model.safetensors"
+            for run in (strategy, f"{strategy}-beside")
+        ]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_checkpoint_loads_alone(folder: Path, strategy: str) -> None:
+    checkpoint = folder / strategy / "checkpoints/step-000003"
+    model = HNetForCausalLM.from_pretrained(checkpoint, device="cpu")
+    assert model.metadata["step"] == "3"
+    assert torch.isfinite(model(torch.tensor([0, 1, 2, 3])).logits).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_process_writes_the_log(folder: Path, strategy: str) -> None:
+    lines = (folder / strategy / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [r["step"] for r in records if r["event"] == "train"] == [2, 4, 6]
+    for record in records:
+        if record["event"] == "train":
+            waits = record["processes"]["data_wait_seconds"]
+            assert record["processes"]["count"] == 2
+            assert 0 <= waits["mean"] <= waits["longest"]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("case", "statistics"),
+    [*((case, "batch") for case in CASES), *(("more sequences", s) for s in STATISTICS[1:])],
+)
+def test_gradients_are_those_of_all_batches_together(
+    folder: Path, strategy: str, case: str, statistics: str
+) -> None:
+    found = torch.load(folder / "gradients.pt")[strategy, case, statistics]
+    whole = batches(case)
+    if statistics == "ranks":
+        whole = [joined(whole)]  # taken over both, as if they were one
+    expected = gradients(folder, "none", case, statistics, whole)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        scale = max(1e-3, float(value.abs().max()))
+        torch.testing.assert_close(found[name], value, atol=2e-5 * scale, rtol=0, msg=name)
+
+
+def joined(parts: list[PackedBatch]) -> PackedBatch:
+    """Two batches as one."""
+    first, second = parts
+    return PackedBatch(
+        np.concatenate([first.input_ids, second.input_ids]),
+        np.concatenate([first.targets, second.targets]),
+        np.concatenate([first.cu_seqlens, second.cu_seqlens[1:] + first.cu_seqlens[-1]]),
+        None,
+    )
