@@ -49,9 +49,11 @@ def _without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
 
 def _with(monkeypatch: pytest.MonkeyPatch, module: str, **contents: object) -> None:
-    """A module and its packages, made of ``contents``."""
+    """A module made of ``contents``, in packages that are made where there are none."""
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):
+        if parts[0] == "torch" and depth < len(parts):
+            continue
         made = types.ModuleType(".".join(parts[:depth]))
         made.__path__ = []
         monkeypatch.setitem(sys.modules, made.__name__, made)

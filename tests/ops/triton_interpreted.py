@@ -57,10 +57,14 @@ def main() -> None:
             [wide, random(70, 4), random(70)],
             PACKING,
         )
-        x, gate = (random(20, 70).to(dtype) for _ in range(2))
+        x, gate = random(20, 70).to(dtype), random(20, 90).to(dtype)
         weight = random(70)
         compare("rms_norm", norm.rms_norm, norm_naive.rms_norm, [x, weight], 1e-5)
-        gated = norm.gated_rms_norm, norm_naive.gated_rms_norm
+        # The gate is a slice of something wider too.
+        gated = (
+            lambda x, wide, *rest: norm.gated_rms_norm(x, wide[:, 5:75], *rest),
+            lambda x, wide, *rest: norm_naive.gated_rms_norm(x, wide[:, 5:75], *rest),
+        )
         compare("gated_rms_norm", *gated, [x, gate, weight], 1e-5)
         z = random(total, 40).to(dtype)
         p = torch.sigmoid(3 * random(total)).clamp(1e-4, 1 - 1e-4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -26,12 +26,21 @@ class _RMSNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, gate: Tensor | None, weight: Tensor, eps: float) -> Tensor:
         from hnet_seq.ops.norm import triton_kernels as kernels
 
-        x, weight = x.contiguous(), weight.contiguous()
-        gate = None if gate is None else gate.contiguous()
-        out = torch.empty_like(x if gate is None else gate)
+        # A slice of the projection is read where it is.
+        x, gate, weight = _with_rows(x), _with_rows(gate), weight.contiguous()
+        second = x if gate is None else gate
+        out = torch.empty(x.shape, dtype=second.dtype, device=x.device)
         with launching_on(x):
             kernels.forward[_grid(x)](
-                x, x if gate is None else gate, weight, out, *x.shape, eps, **_options(x, gate)
+                x,
+                second,
+                weight,
+                out,
+                *x.shape,
+                x.stride(0),
+                second.stride(0),
+                eps,
+                **_options(x, gate),
             )
         ctx.eps = eps
         ctx.save_for_backward(x, gate, weight)
@@ -43,23 +52,36 @@ class _RMSNorm(torch.autograd.Function):
         from hnet_seq.ops.norm import triton_kernels as kernels
 
         x, gate, weight = ctx.saved_tensors
-        dx, d_gate = torch.empty_like(x), None if gate is None else torch.empty_like(gate)
+        second = x if gate is None else gate
+        dx = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        d_gate = None if gate is None else torch.empty(x.shape, dtype=gate.dtype, device=x.device)
         grid = _grid(x)
         d_weight = torch.empty(grid[0], x.shape[1], device=x.device)
         with launching_on(x):
             kernels.backward[grid](
                 grads[0].contiguous(),
                 x,
-                x if gate is None else gate,
+                second,
                 weight,
                 dx,
                 dx if d_gate is None else d_gate,
                 d_weight,
                 *x.shape,
+                x.stride(0),
+                second.stride(0),
                 ctx.eps,
                 **_options(x, gate),
             )
         return dx, d_gate, d_weight.sum(0).to(weight.dtype), None
+
+
+@overload
+def _with_rows(x: Tensor) -> Tensor: ...
+@overload
+def _with_rows(x: None) -> None: ...
+def _with_rows(x: Tensor | None) -> Tensor | None:
+    """Values of a row side by side; a copy only where they are not."""
+    return x if x is None or x.stride(1) == 1 else x.contiguous()
 
 
 def _grid(x: Tensor) -> tuple[int]:

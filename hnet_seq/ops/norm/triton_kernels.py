@@ -8,21 +8,32 @@ import triton.language as tl
 
 
 @triton.jit
-def _places(row, width, columns, COLUMNS: tl.constexpr):
+def _places(row, stride, columns, COLUMNS: tl.constexpr):
     """Where a row's values lie, in 64 bits."""
-    return (tl.zeros((COLUMNS,), tl.int64) + row) * width + columns
+    return (tl.zeros((COLUMNS,), tl.int64) + row) * stride + columns
 
 
 @triton.jit
-def _row(x_ptr, gate_ptr, row, width, columns, GATED: tl.constexpr, COLUMNS: tl.constexpr):
+def _row(
+    x_ptr,
+    gate_ptr,
+    row,
+    width,
+    x_stride,
+    gate_stride,
+    columns,
+    GATED: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
     """What is normalised, x or x silu(gate), with x, gate and sigmoid(gate)."""
     mask = columns < width
-    at = _places(row, width, columns, COLUMNS)
-    x = tl.load(x_ptr + at, mask=mask, other=0.0).to(tl.float32)
+    x = tl.load(x_ptr + _places(row, x_stride, columns, COLUMNS), mask=mask, other=0.0)
+    x = x.to(tl.float32)
     gate = x
     slope = x
     value = x
     if GATED:
+        at = _places(row, gate_stride, columns, COLUMNS)
         gate = tl.load(gate_ptr + at, mask=mask, other=0.0).to(tl.float32)
         slope = tl.sigmoid(gate)
         value = x * gate * slope
@@ -37,16 +48,20 @@ def forward(
     out_ptr,
     rows,
     width,
+    x_stride,
+    gate_stride,
     eps,
     GATED: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """out (T, D); rows 0, P, 2 P, ... of the first of P programs."""
+    """out (T, D), contiguous; rows 0, P, 2 P, ... of the first of P programs."""
     columns = tl.arange(0, COLUMNS)
     mask = columns < width
     weight = tl.load(weight_ptr + columns, mask=mask, other=0.0).to(tl.float32)
     for row in range(tl.program_id(0), rows, tl.num_programs(0)):
-        value, _, _, _ = _row(x_ptr, gate_ptr, row, width, columns, GATED, COLUMNS)
+        value, _, _, _ = _row(
+            x_ptr, gate_ptr, row, width, x_stride, gate_stride, columns, GATED, COLUMNS
+        )
         scale = tl.rsqrt(tl.sum(value * value, 0) / width + eps)
         at = _places(row, width, columns, COLUMNS)
         tl.store(out_ptr + at, value * scale * weight, mask=mask)
@@ -63,11 +78,13 @@ def backward(
     d_weight_ptr,
     rows,
     width,
+    x_stride,
+    gate_stride,
     eps,
     GATED: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """dx, d_gate (T, D), and d_weight (programs, D) to be summed.
+    """dx, d_gate (T, D), contiguous, and d_weight (programs, D) to be summed.
 
     With n = value r: d_value = r (w dy - n mean(n w dy)).
     """
@@ -76,7 +93,9 @@ def backward(
     weight = tl.load(weight_ptr + columns, mask=mask, other=0.0).to(tl.float32)
     d_weight = tl.zeros((COLUMNS,), tl.float32)
     for row in range(tl.program_id(0), rows, tl.num_programs(0)):
-        value, x, gate, slope = _row(x_ptr, gate_ptr, row, width, columns, GATED, COLUMNS)
+        value, x, gate, slope = _row(
+            x_ptr, gate_ptr, row, width, x_stride, gate_stride, columns, GATED, COLUMNS
+        )
         at = _places(row, width, columns, COLUMNS)
         dy = tl.load(dy_ptr + at, mask=mask, other=0.0).to(tl.float32)
         scale = tl.rsqrt(tl.sum(value * value, 0) / width + eps)
