@@ -91,7 +91,7 @@ def confusion_chart(
 ) -> Markup:
     """A cell for each pair: how many sequences of a row's class were called the column's.
 
-    The darker, the larger the share of the row.
+    The stronger the colour, the larger the share of the row.
     """
     names = [name if len(name) <= 14 else f"{name[:13]}\u2026" for name in classes]
     left = max(svg.text_width(name) for name in names) + 16

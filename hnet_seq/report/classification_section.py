@@ -143,8 +143,8 @@ def _confusion(best: Score, classes: Sequence[str]) -> Markup:
         confusion_chart(
             best.confusion, classes, description=f"Confusion matrix of {best.name}, counts"
         ),
-        f"{best.name}, first seed: rows are true classes, columns predicted ones; the darker a "
-        "cell, the larger its share of the row. What is off the diagonal is wrong.",
+        f"{best.name}, first seed: rows are true classes, columns predicted ones; the stronger the "
+        "colour of a cell, the larger its share of the row. What is off the diagonal is wrong.",
         numbers,
         title="Confusion matrix",
     )

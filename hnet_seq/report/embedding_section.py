@@ -25,12 +25,12 @@ _WIDTH, _HEIGHT = 600.0, 440.0
 _LEFT, _TOP, _BOTTOM = 62.0, 30.0, 54.0
 # Marks differ in shape as well as in colour.
 _MARKS = (
-    ("#0b5394", "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0 -3 0Z"),
-    ("#b85c00", "M-2.8 -2.8H2.8V2.8H-2.8Z"),
-    ("#1d7a5f", "M0 -4L4 3H-4Z"),
-    ("#8a4f9e", "M0 -4L4 0L0 4L-4 0Z"),
-    ("#b3261e", "M-3.4 -1H-1V-3.4H1V-1H3.4V1H1V3.4H-1V1H-3.4Z"),
-    ("#7a828c", "M-3.6 -3H3.6L0 4Z"),
+    ("var(--mark-1)", "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0 -3 0Z"),
+    ("var(--mark-2)", "M-2.8 -2.8H2.8V2.8H-2.8Z"),
+    ("var(--mark-3)", "M0 -4L4 3H-4Z"),
+    ("var(--mark-4)", "M0 -4L4 0L0 4L-4 0Z"),
+    ("var(--mark-5)", "M-3.4 -1H-1V-3.4H1V-1H3.4V1H1V3.4H-1V1H-3.4Z"),
+    ("var(--mark-6)", "M-3.6 -3H3.6L0 4Z"),
 )
 _OTHER = "other labels"
 _STRONG = 0.7  # |r| from which a component is said to follow a property
@@ -243,7 +243,7 @@ def _mark(x: float, y: float, group: int) -> Markup:
     return element(
         "path",
         d=shape,
-        style=f"fill:{colour};stroke:none;fill-opacity:.6",
+        style=f"fill:{colour};fill-opacity:.6;stroke:{colour};stroke-width:.7",
         transform=f"translate({number(float(x))} {number(float(y))})",
     )
 

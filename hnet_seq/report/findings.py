@@ -46,7 +46,7 @@ def region_section(run: RunData) -> Markup:
             gene_track(region, description=f"Genes and boundary probability, {where}"),
             f"{where}, read row by row: arrows are coding sequences of the annotation (which may "
             "be predictions) in the direction of transcription, and each bar is the probability "
-            f"that a chunk begins at that base, dark for the {cuts:,} that do "
+            f"that a chunk begins at that base, stronger for the {cuts:,} that do "
             f"(1 in {bases / max(1, cuts):.1f}).",
             table(
                 ("Coding sequence", "First base", "Last base", "Strand"),

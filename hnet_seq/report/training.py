@@ -82,7 +82,7 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
         *(points[-1][1] for points in (metrics.train, metrics.validation, other) if points),
     )
     compared = (
-        "; dashed lines are Markov models, the dark one the best, which predict a "
+        "; dotted lines are Markov models, the dashed one the best, which predict a "
         f"{unit.one} from the k (the order) before it"
         if orders
         else ""
@@ -103,9 +103,9 @@ def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -
             y_range=range_around(seen, always=[ceiling, *best], top=top),
             description=f"Bits per {unit.one} against training {unit.many}, with Markov models",
         ),
-        f"Bits needed per {unit.one}: pale blue on training windows, dark blue on held-out "
-        f"{unit.many}{beside}{compared}; lower is better, {unit.uniform:g} is guessing at equal "
-        f"odds, and early values above the frame are cut off.{hidden}",
+        f"Bits needed per {unit.one}: the thin line on training windows, the one with dots on "
+        f"held-out {unit.many}{beside}{compared}; lower is better, {unit.uniform:g} is guessing at "
+        f"equal odds, and early values above the frame are cut off.{hidden}",
         join(
             [
                 table(
