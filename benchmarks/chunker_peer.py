@@ -5,7 +5,8 @@
     python benchmarks/chunker_peer.py
 
 Route, select, smooth and spread, with the confidence and the ratio loss, forward and backward, on
-vectors whose sign turns at every third position, so that both cut there. Nothing stands between
+vectors whose sign turns at every third position, so that both cut there. Most of it is the products
+that give queries and keys, so what is left without them is given too. Nothing stands between
 selecting and smoothing. Neither has the residual projection, and the peer's additions to the paper
 (a learning rate of its own, gradients of F) are off. The share is of a step of the model of width
 512 (benchmarks/steps.py) with as many tokens; there the residual projection is given beside it.
@@ -13,6 +14,7 @@ selecting and smoothing. Neither has the residual projection, and the peer's add
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -89,10 +91,10 @@ def peer_pass(h: Tensor, context: int) -> tuple[Callable[[], None], Callable[[],
     return run, lambda: int(chunker(x, return_only_chunk_lens=True).gt(0).sum())
 
 
-def residual_pass(h: Tensor) -> Callable[[], None]:
-    """The residual projection of the same positions."""
-    projection = Linear(WIDTH, WIDTH)
-    gradient = torch.ones(h.shape[0], WIDTH)
+def projection_pass(h: Tensor, width: int) -> Callable[[], None]:
+    """A linear map of the same positions to ``width``, alone."""
+    projection = Linear(WIDTH, width)
+    gradient = torch.ones(h.shape[0], width)
 
     def run() -> None:
         projection(h).backward(gradient)
@@ -117,15 +119,23 @@ def main() -> None:
     peer, peer_chunks = peer_pass(h, context)
     assert own_chunks() == peer_chunks(), "they do not cut alike"
     step = TrainingStep(of)
-    alone = in_turns({"hnet-seq": own, "peer": peer}, 4 * args.rounds, clock)
-    whole = in_turns(
-        {"own": own, "residual": residual_pass(h), "step": step}, args.rounds, clock, warm_up=2
-    )
+    runs: dict[str, Callable[[], object]] = {
+        "hnet-seq": own,
+        "h-net-dynamic-chunking": peer,
+        "queries and keys alone": projection_pass(h, 2 * WIDTH),
+    }
+    alone = in_turns(runs, 4 * args.rounds, clock)
+    runs = {"own": own, "residual": projection_pass(h, WIDTH), "step": step}
+    whole = in_turns(runs, args.rounds, clock, warm_up=2)
     print(table("chunker, forward and backward", "tokens/s", "times as long as ours"))
     for name, took in alone.items():
-        label = name if name == "hnet-seq" else "h-net-dynamic-chunking"
         rates = spread([tokens / each for each in took], ",.0f")
-        print(row(label, rates, spread(quotients(took, alone["hnet-seq"]))))
+        print(row(name, rates, spread(quotients(took, alone["hnet-seq"]))))
+    ours, theirs, products = (statistics.median(took) for took in alone.values())
+    print(
+        f"\nwithout the products that give queries and keys, which both need: "
+        f"{(theirs - products) / (ours - products):.2f} times as long as ours"
+    )
     print(
         f"\n{tokens:,} tokens, width {WIDTH}, {own_chunks():,} chunks; share of a training step of "
         f"`{of.name}`: {spread(quotients(whole['own'], whole['step']), '.1%')}; residual "

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import torch
+from common import MB, in_fresh_process, resident
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.experiments import load_experiment
@@ -29,7 +26,8 @@ from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.ratio_control import RatioInForce
 from pipelines.batches import PackedBatch
 
-MB = 1e6
+import torch  # isort: skip
+
 STEPS = 3
 
 
@@ -132,7 +130,7 @@ def train(case: Case) -> tuple[HNetConfig, list[float]]:
     config = load_experiment(experiment, [*overrides, *case.overrides])
     ids = torch.randint(0, 4, (case.tokens + 1,), generator=torch.Generator().manual_seed(0))
     bounds = torch.arange(0, case.tokens + 1, case.context, dtype=torch.int32)
-    batch = PackedBatch(ids[:-1].numpy(), ids[1:].numpy(), bounds.numpy(), None, 0)
+    batch = PackedBatch(ids[:-1].numpy(), ids[1:].numpy(), bounds.numpy(), None)
     model = HNetForCausalLM(config.model, residual_proj="identity")
     optimizer = build_optimizer(model, config.train.optimizer, case.targets)
     objective = Objective(model, "batch", [case.max_chunks] * stages)
@@ -150,14 +148,6 @@ def train(case: Case) -> tuple[HNetConfig, list[float]]:
     return config.model, (densest[:, 0] / densest[:, 1]).tolist()
 
 
-def resident(field_name: str) -> int:
-    """Bytes of this process: VmRSS now, VmHWM at most."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field_name):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("no /proc/self/status here: this benchmark needs Linux")
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -171,9 +161,7 @@ def main() -> None:
         "| plan off by |\n|---|---|---|---|---|---|---|"
     )
     for i, case in enumerate(cases()):
-        command = [sys.executable, __file__, "--case", str(i)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        row = json.loads(done.stdout)
+        row = in_fresh_process(__file__, "--case", i)
         rates = ", ".join(f"{rate:.2f}" for rate in row["rates"]) or "none"
         print(
             f"| {case.name} | {case.tokens:,} | {rates} | {row['measured'] / MB:,.0f} "

@@ -18,6 +18,7 @@ from common import clock_of, parser, row, seconds, table
 from steps import TrainingStep, shape
 
 import hnet_seq.model.hnet
+import hnet_seq.model.mamba2
 import hnet_seq.ops
 from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.mamba2 import Mamba2
@@ -36,7 +37,9 @@ OPERATIONS = {  # of hnet_seq.ops
     "rms_norm": "norms",
     "gated_rms_norm": "gated norms",
     "smooth": "chunker",
+    "swiglu": "SwiGLU gates",
 }
+AT_ONCE = "convolution, scan and gated norm at once"
 REST = "loss, embedding, output, clipping"
 UNMARKED_BACKWARD = "sums of gradients"  # into parameters, and where paths join
 
@@ -50,6 +53,7 @@ def mark(model: torch.nn.Module) -> None:
             return run(operation, *args)
 
     hnet_seq.ops.run = marked
+    hnet_seq.model.mamba2.mamba2_mix = _within(AT_ONCE, hnet_seq.model.mamba2.mamba2_mix)
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
             _mark_module(module, "linear maps")

@@ -18,6 +18,7 @@ from hnet_seq import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.masked_lm import language_model
+from hnet_seq.ops.registry import backend
 from hnet_seq.train.memory_parts import memory_parts
 
 FLOAT = 4  # bytes; weights, gradients and moments are fp32
@@ -34,7 +35,7 @@ OVERLAP = 0.5
 BF16_SHARE = 0.6  # of fp32 activations
 CONTEXT = 8192
 TOKENS_PER_CHUNK = [3.0]
-CHUNK_SPREAD = 0.05  # standard deviation over mean, of windows of CONTEXT bases
+CHUNK_SPREAD = 0.22  # standard deviation over mean, of windows of CONTEXT bases
 SPLIT_ABOVE = 1 / 3  # of the memory, as train.parallel.strategy=auto has it
 DISK = 2 * GB  # bytes a second of a checkpoint
 
@@ -129,7 +130,8 @@ def activations(size: Size, tokens: int, *, again: bool) -> float:
         again: layers are computed again: each keeps its input, the hidden states and the sum of
             the residual path, and the largest one is whole for a moment.
     """
-    parts = memory_parts(model_of(size), tokens, TOKENS_PER_CHUNK, CONTEXT)
+    with backend("torch"):  # whatever this machine has
+        parts = memory_parts(model_of(size), tokens, TOKENS_PER_CHUNK, CONTEXT)
     saved = sum(part.saved for part in parts)
     if again:
         layers = [part for part in parts if part.name.endswith(("Mamba-2", "attention", "MLP"))]
