@@ -8,11 +8,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from hnet_seq.ops.attention.continued import KeyValueCache, attention_continue
-from hnet_seq.ops.causal_conv.continued import causal_conv_continue
+from hnet_seq.ops.causal_conv import continued as _conv
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.registry import backend, choices, fused, run
 from hnet_seq.ops.smoothing.continued import smooth_continue
-from hnet_seq.ops.ssd.continued import ssd_continue
+from hnet_seq.ops.ssd import continued as _ssd
 
 __all__ = [
     "KeyValueCache",
@@ -44,6 +44,27 @@ def ssd(
 def causal_conv(x: Tensor, weight: Tensor, bias: Tensor, packing: Packing) -> Tensor:
     """Depthwise causal convolution and SiLU; see :mod:`hnet_seq.ops.causal_conv.naive`."""
     return run("causal_conv", x, weight, bias, packing)
+
+
+def ssd_continue(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    packing: Packing,
+    state: Tensor,
+) -> Tensor:
+    """The scan from a running state on; see :mod:`hnet_seq.ops.ssd.continued`."""
+    return _ssd.ssd_continue(x, dt, A, B, C, D, packing, state, fused("ssd_segments", x))
+
+
+def causal_conv_continue(
+    x: Tensor, weight: Tensor, bias: Tensor, packing: Packing, state: Tensor
+) -> Tensor:
+    """The convolution from its last inputs on; see :mod:`hnet_seq.ops.causal_conv.continued`."""
+    return _conv.causal_conv_continue(x, weight, bias, packing, state, causal_conv)
 
 
 def attention(

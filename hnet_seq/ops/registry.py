@@ -111,9 +111,10 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
     },
 }
 
-# Several operations as one, where all of them would use the same backend.
+# Several operations as one, or another form of one, where all of them would use the same backend.
 FUSED: dict[str, tuple[tuple[str, ...], dict[str, Callable[..., Any]]]] = {
     "mamba2_mix": (("causal_conv", "ssd", "gated_rms_norm"), {"native": _mamba2_native.mix}),
+    "ssd_segments": (("ssd",), {"native": _ssd_native.segments}),
 }
 
 # Fastest first; what an operation does not have is passed over.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,7 +15,12 @@ from hnet_seq.ops.packing import Packing
 
 @own_types
 def causal_conv_continue(
-    x: Tensor, weight: Tensor, bias: Tensor, packing: Packing, state: Tensor
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    packing: Packing,
+    state: Tensor,
+    convolve: Callable[..., Tensor] = causal_conv,
 ) -> Tensor:
     """As :func:`hnet_seq.ops.causal_conv.naive.causal_conv`, but after the tokens in ``state``.
 
@@ -21,6 +28,7 @@ def causal_conv_continue(
         packing: ``slots`` says whose state each sequence has.
         state: (slots, W - 1, C) the last inputs, oldest first, zero before a sequence's start;
             replaced in place.
+        convolve: what does whole sequences.
 
     Returns:
         (T, C).
@@ -34,7 +42,7 @@ def causal_conv_continue(
             u.addcmul_(window[:, tap], weight[:, tap])
         packing.scatter(state, window[:, 1:])
         return F.silu(u, inplace=True).to(x.dtype)
-    y = causal_conv(x, weight, bias, packing)
+    y = convolve(x, weight, bias, packing)
     steps = torch.arange(reach, device=x.device)
     # The first tokens of each sequence once more, now with the past in front of them.
     heads = packing.starts[:, None] + steps  # (S, W - 1)

@@ -153,8 +153,9 @@ void decay_rows(const Block& block, const float* s, const float* factor, float* 
 
 }  // namespace
 
-// states (blocks + 1, H, N, P): states[b] enters block b. P and N are multiples of 16. So many blocks
-// as the span are done before their successors are begun, while what they read is in the cache.
+// states (blocks + 1, H, N, P): states[b] enters block b, and states[0] is given. P and N are multiples
+// of 16. So many blocks as the span are done before their successors are begun, while what they read
+// is in the cache.
 extern "C" void ssd_forward(int64_t total, int64_t heads, int64_t width, int64_t state,
                             const float* x, int64_t x_row, const float* dt, const float* A,
                             const float* B, const float* C, int64_t maps_row, const float* D,
@@ -164,7 +165,6 @@ extern "C" void ssd_forward(int64_t total, int64_t heads, int64_t width, int64_t
                     D,     place};
     const int64_t blocks = scan.blocks(), size = scan.state_size(), row = heads * size;
     std::vector<float> through(blocks * heads);
-    memset(states, 0, 4 * row);
 #pragma omp parallel num_threads(threads)
     {
         Scratch scratch(Q * (3 * state + width + 2 * Q) + 256);

@@ -6,12 +6,17 @@ Inference only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
 from hnet_seq.ops.autocast import own_types
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.ssd.blocked import BLOCK, Decays, block_decays, scan
+
+Segments: TypeAlias = Callable[..., tuple[Tensor, Tensor]]
 
 
 @own_types
@@ -24,10 +29,12 @@ def ssd_continue(
     D: Tensor,
     packing: Packing,
     state: Tensor,
+    several: Segments | None = None,
 ) -> Tensor:
     """As :func:`hnet_seq.ops.ssd.naive.ssd`, but each sequence goes on from its state.
 
     Args:
+        several: what does more than a token of each sequence; blocks of tensors by default.
         packing: ``slots`` says whose state each sequence has.
         state: (slots, N, H, P) fp32, replaced in place by the states after the last tokens.
 
@@ -37,7 +44,7 @@ def ssd_continue(
     dtype = x.dtype
     x, dt, A, B, C, D = (t.float() for t in (x, dt, A, B, C, D))
     entering = packing.gather(state)
-    step = _step if packing.one_token_each else _segments
+    step = _step if packing.one_token_each else several or segments
     y, leaving = step(x, dt, A, B, C, D, packing, entering)
     packing.scatter(state, leaving)
     return y.to(dtype)
@@ -61,7 +68,7 @@ def _step(
     return y.addcmul_(x, D[:, None]), state
 
 
-def _segments(
+def segments(
     x: Tensor,
     dt: Tensor,
     A: Tensor,

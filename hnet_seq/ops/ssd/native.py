@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from hnet_seq.ops.native import call, rows
 from hnet_seq.ops.packing import Packing
-from hnet_seq.ops.ssd import blocked
+from hnet_seq.ops.ssd import blocked, continued
 
 BLOCK = 64  # tokens, as in the kernel
 MULTIPLE = 16  # of widths, for the widest vectors
@@ -37,7 +37,8 @@ def forward(
     N = B.shape[1]
     y = torch.empty(T, H, P)
     states = torch.empty(-(-T // BLOCK) + 1, H, N, P)
-    inputs = _inputs(x, dt, A, B, C, D, packing)
+    states[0] = 0
+    inputs = _inputs(x, dt, A, B, C, D, packing.place)
     call("ssd_forward", T, H, P, N, *inputs, y, H * P, states, _span())
     return y, states
 
@@ -64,14 +65,48 @@ def backward(
     d_dt, d_A, d_D = torch.empty(T, H), torch.empty(H), torch.empty(H)
     span = min(_span(), states.shape[0] - 1)
     d_states = torch.empty(span + 1, H, N, P)
-    inputs = _inputs(x, dt, A, B, C, D, packing)
+    inputs = _inputs(x, dt, A, B, C, D, packing.place)
     outputs = (d_x, d_x.stride(0), d_dt, d_A, d_B, d_C, d_B.stride(0), d_D)
     call("ssd_backward", T, H, P, N, *inputs, states, d_y, d_y_row, *outputs, span, d_states)
     return d_dt, d_A, d_D
 
 
+def segments(
+    x: Tensor,
+    dt: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor,
+    packing: Packing,
+    entering: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Sequences that go on, one after the other: y (T, H, P), and the states after each.
+
+    Args:
+        entering: (S, N, H, P) the states before each sequence.
+    """
+    T, H, P = x.shape
+    N = B.shape[1]
+    if not fits(P, N):
+        return continued.segments(x, dt, A, B, C, D, packing, entering)
+    y, leaving = torch.empty(T, H, P), torch.empty_like(entering)
+    start = 0
+    for sequence, length in enumerate(packing.lengths):
+        own = slice(start, start + length)
+        states = torch.empty(-(-length // BLOCK) + 1, H, N, P)
+        states[0] = entering[sequence].transpose(0, 1)
+        # As if a block of this sequence were before: the state reaches all tokens of the first.
+        place = torch.arange(BLOCK, BLOCK + length, dtype=torch.int32)
+        inputs = _inputs(x[own], dt[own], A, B[own], C[own], D, place)
+        call("ssd_forward", length, H, P, N, *inputs, y[own], H * P, states, _span())
+        leaving[sequence] = states[-1].transpose(0, 1)
+        start += length
+    return y, leaving
+
+
 def _inputs(
-    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, packing: Packing
+    x: Tensor, dt: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, place: Tensor
 ) -> tuple[Any, ...]:
     x, x_row = rows(x)
     B, B_row = rows(B)
@@ -79,7 +114,7 @@ def _inputs(
     if B_row != C_row:
         B, C = B.contiguous(), C.contiguous()
         B_row = B.stride(0)
-    return x, x_row, dt.contiguous(), A.contiguous(), B, C, B_row, D.contiguous(), packing.place
+    return x, x_row, dt.contiguous(), A.contiguous(), B, C, B_row, D.contiguous(), place
 
 
 class _SSD(torch.autograd.Function):
