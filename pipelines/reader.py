@@ -219,8 +219,10 @@ class BlockReader:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._maps[number] = np.frombuffer(mapped, np.uint8)
             if len(self._maps) > _MAPPED:
-                # A file that the cache has given up takes room on the disk while it is mapped.
+                # A file that the cache has given up takes room on the disk while it is mapped, and
+                # a view of one block keeps the whole file mapped.
                 self._maps.popitem(last=False)
+                self._views.clear()
         return self._maps[number]
 
     def _key(self, block: int) -> str:

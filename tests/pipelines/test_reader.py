@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import pickle
+import weakref
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +103,30 @@ def test_more_shards_than_are_mapped_at_once_can_be_read(
     # A block is not compared again when its shard is mapped again.
     monkeypatch.setattr(reader_module, "crc32", lambda data: -1)
     reader.read(0, 0, 100)
+
+
+def test_no_more_shards_stay_mapped_than_are_mapped_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(train_shards(folder)) > 3
+    monkeypatch.setattr(reader_module, "_MAPPED", 3)
+    mapped: list[weakref.ref[mmap.mmap]] = []
+
+    class Mapping(mmap.mmap):
+        pass
+
+    def track(*args: Any, **options: Any) -> mmap.mmap:
+        found = Mapping(*args, **options)
+        mapped.append(weakref.ref(found))
+        return found
+
+    fake = SimpleNamespace(mmap=track, ACCESS_READ=mmap.ACCESS_READ)
+    monkeypatch.setattr(reader_module, "mmap", fake)
+    reader = opened(folder)
+    for block in range(len(reader.blocks)):
+        reader.read(block, 0, 1)
+        assert sum(each() is not None for each in mapped) <= 3
+    assert len(mapped) == len(train_shards(folder))
 
 
 def test_another_process_gets_the_reader_without_what_is_mapped(folder: Path) -> None:
