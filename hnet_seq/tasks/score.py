@@ -25,6 +25,7 @@ from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from hnet_seq.tasks.embedding.plan import model_hash
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands
+from hnet_seq.tasks.ranked.digests import computed_by
 from hnet_seq.tasks.ranked.ranks import (
     Ranks,
     check_ranks_input,
@@ -237,7 +238,7 @@ def _scores(
     assert out is not None
     identity = {
         "model": model_hash(model),
-        "device": model.embeddings.weight.device.type,
+        **computed_by(model.embeddings.weight.device),
         "sequences": source.digest,
         **how,
         "attention_window": args.attention_window,

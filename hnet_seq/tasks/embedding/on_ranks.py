@@ -15,6 +15,7 @@ from hnet_seq.tasks.embedding.space import check_space, expected_rows
 from hnet_seq.tasks.embedding.spool import Spool
 from hnet_seq.tasks.embedding.spooled_rows import JoinedRows, SpooledRows
 from hnet_seq.tasks.ranked.compute import Progress, compute
+from hnet_seq.tasks.ranked.digests import computed_by
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.shared_run import open_shared
 from hnet_seq.tasks.ranked.units import Part, units_of
@@ -52,6 +53,7 @@ def on_ranks(
             f"{alone} holds an unfinished run of one process; finish it in one, or delete it",
         )
     outputs = [out, out.with_suffix(".json")]
+    known = identity | computed_by(model.embeddings.weight.device)
     width, columns = plan.layer.width, plan.columns
 
     def read() -> Iterator[list[NamedSequence]]:
@@ -69,7 +71,7 @@ def on_ranks(
             progress.add(sum(len(found.tokens) for found in part))
         spool.finish()
 
-    with open_shared(out, identity, units_of(parts), ranks) as run:
+    with open_shared(out, known, units_of(parts), ranks) as run:
         if run is None:
             return
         if len(run.missing()) == len(run.units):

@@ -1,10 +1,14 @@
-"""What tells equal inputs from others, whoever reads them."""
+"""What tells ranks that compute the same from others."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from hnet_seq.ops.registry import choices
 from pipelines.genome import Genome
 
 
@@ -21,3 +25,9 @@ def file_digest(path: str | Path) -> str:
     """sha256 of a file as it is."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def computed_by(device: torch.device) -> dict[str, Any]:
+    """What the last bits of a result depend on beside model and input, JSON values."""
+    backends = {operation: name for operation, (name, _) in choices(device).items()}
+    return {"device": device.type, "backends": backends}

@@ -14,7 +14,7 @@ from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
-from hnet_seq.tasks.ranked.digests import file_digest, genome_digest
+from hnet_seq.tasks.ranked.digests import computed_by, file_digest, genome_digest
 from hnet_seq.tasks.ranked.ranks import (
     Ranks,
     check_ranks_input,
@@ -146,7 +146,7 @@ def _scores(
     identity = {
         **{key: about[key] for key in ("weights", "strands", "markov_order")},
         **how,
-        "device": model.embeddings.weight.device.type,
+        **computed_by(model.embeddings.weight.device),
         "input": file_digest(args.input),
         "genome": genome_digest(genome),
         "batch_tokens": args.batch_tokens,

@@ -19,6 +19,7 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.plan import model_hash
 from hnet_seq.tasks.ranked.compute import Progress, compute
+from hnet_seq.tasks.ranked.digests import computed_by
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.shared_run import open_shared
 from hnet_seq.tasks.ranked.units import Part, Unit, call_groups, sequence_cost, units_of
@@ -62,7 +63,7 @@ def boundaries_on_ranks(
     units = units_of(parts)
     known = {
         "model": model_hash(model),
-        "device": model.embeddings.weight.device.type,
+        **computed_by(model.embeddings.weight.device),
         **identity,
         "batch_tokens": batch_tokens,
         "window": window,
