@@ -5,7 +5,9 @@ On a CPU too, where bf16 is slow but rounds as on a GPU.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,9 +23,11 @@ from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Layer
 from hnet_seq.ops import smooth
 from hnet_seq.ops.packing import Packing
+from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.train.precision import computing_in
 from modalities.errors import UsageError
 from tests.conftest import make_model
+from tests.train.runs import make_shards, tiny
 
 CPU = torch.device("cpu")
 CU_SEQLENS = torch.tensor([0, 1, 70, 200])
@@ -138,6 +142,21 @@ def test_a_state_goes_on_in_bf16(tokens: Callable[[int], Tensor]) -> None:
         pieces = [model(piece, state=state).logits for piece in ids.split([40, 1, 49])]
     error = (torch.cat(pieces) - whole).norm() / whole.norm()
     assert error < 2e-2
+
+
+def test_a_run_in_bf16_learns_as_in_fp32(tmp_path: Path) -> None:
+    letters = torch.randint(0, 2, (6000,), generator=torch.Generator().manual_seed(4)).tolist()
+    shards = make_shards(tmp_path, "".join("AC"[letter] for letter in letters))
+    bits = {}
+    for precision in ("fp32", "bf16"):
+        out = tmp_path / precision
+        config = tiny("ecoli_demo", shards, f"train.precision={precision}")
+        assert pretrain(config, out, device="cpu")
+        records = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+        bits[precision] = [r["bits_per_token"] for r in records if r["event"] == "validation"]
+    assert bits["bf16"][-1] < bits["bf16"][0]
+    assert bits["bf16"] != bits["fp32"]
+    assert bits["bf16"] == pytest.approx(bits["fp32"], rel=2e-2)
 
 
 def test_only_what_exists_can_be_asked_for() -> None:
