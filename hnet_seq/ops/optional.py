@@ -52,6 +52,8 @@ def launching_on(x: Tensor) -> AbstractContextManager[object]:
 
 def load(module: str) -> Any:
     """Import; a package's warnings at its import are not this program's."""
+    if (found := sys.modules.get(module)) is not None:
+        return found
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return importlib.import_module(module)
@@ -84,6 +86,8 @@ def load_past_package(module: str) -> Any:
     Where that imports far more than the module needs: of ``mamba_ssm``, compiled kernels of another
     model and a text library, whose absence would keep a pure Triton scan from being used.
     """
+    if (found := sys.modules.get(module)) is not None:
+        return found
     top = module.split(".")[0]
     spec = None if top in sys.modules else importlib.util.find_spec(top)
     if spec is None:
