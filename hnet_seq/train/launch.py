@@ -55,7 +55,16 @@ def process_group(device: str | None) -> Iterator[str]:
         yield device
         return
     # Small tensors are summed on the host, beside the GPUs' gradients.
-    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=_PATIENCE)
+    store, rank, size = next(dist.rendezvous("env://", timeout=_PATIENCE))
+    # torchrun may keep its store over restarts, and with it the addresses of processes that died.
+    attempt = f"{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{size}"
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+        store=dist.PrefixStore(attempt, store),
+        rank=rank,
+        world_size=size,
+        timeout=_PATIENCE,
+    )
     yield device
     # Not after an error: the others may be gone, and taking leave of them would wait for ever.
     dist.barrier()
