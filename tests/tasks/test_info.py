@@ -13,6 +13,7 @@ from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.model.flops import flops_per_token
 from hnet_seq.model.released import released_names
+from hnet_seq.ops.native import why_not
 from hnet_seq.tasks.info import describe
 from hnet_seq.train.optimizer import parameter_groups
 from tests.conftest import make_model
@@ -121,7 +122,7 @@ def test_the_environment_for_machines(capsys: Capture) -> None:
     about = _json(capsys)
     assert about["libraries"]["torch"] == torch.__version__
     assert about["released"] == released_names()
-    assert about["operations"]["ssd"]["used"] == "torch"
+    assert about["operations"]["ssd"]["used"] == ("torch" if why_not() else "native")
 
 
 def test_a_gpu_shows_what_bf16_uses_and_why(

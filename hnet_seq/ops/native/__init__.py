@@ -46,6 +46,7 @@ def rows(x: Tensor) -> tuple[Tensor, int]:
 
 def _argument(value: Any) -> Any:
     if isinstance(value, Tensor):
+        assert value.dtype in (torch.float32, torch.int32), value.dtype  # a kernel reads no others
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, float):
         return ctypes.c_float(value)
