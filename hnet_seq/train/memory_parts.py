@@ -192,7 +192,8 @@ def _attention(mixer: SelfAttention, stage: int, positions: float, length: float
     if 0 <= window < length - 1:
         # Queries, keys and values, made from what was projected and rotated; tiles are small.
         kept = 3 * D
-        forward, backward = stacked - 3 * D, 8 * D
+        stacked -= 3 * D
+        forward, backward = stacked, 8 * D
     else:
         kept = 4 * D + H  # queries, keys, values, output
         forward, backward = stacked, 6 * D

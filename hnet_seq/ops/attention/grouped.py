@@ -9,6 +9,7 @@ tiles instead: its fused kernel with a mask computes what the mask hides, and ba
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +87,13 @@ def _banded_both_sides(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     return out.unflatten(0, (n, blocks)).transpose(1, 2).flatten(2, 3)[:, :, :length]
 
 
+def _together(pieces: Sequence[Tensor], members: list[int]) -> Tensor:
+    """(n, L, H, d); one sequence is not copied."""
+    if len(members) == 1:
+        return pieces[members[0]].unsqueeze(0)
+    return torch.stack([pieces[m] for m in members])
+
+
 def attention(
     q: Tensor, k: Tensor, v: Tensor, packing: Packing, window: int = -1, causal: bool = True
 ) -> Tensor:
@@ -100,11 +108,10 @@ def attention(
 
     outputs: list[Tensor] = []
     order: list[int] = []
-    qkv = torch.stack([q, k, v])
-    pieces = torch.split(qkv, lengths, dim=1)
+    # Of a view the whole projection would be kept.
+    pieces = [torch.split(t, lengths) for t in (q, k, v.contiguous())]
     for length, members in groups.items():
-        stacked = torch.stack([pieces[m] for m in members], dim=1)  # (3, n, L, H, d)
-        q_g, k_g, v_g = stacked.transpose(2, 3).unbind(0)
+        q_g, k_g, v_g = (_together(own, members).transpose(1, 2) for own in pieces)
         if not 0 <= window < length - 1:
             out = _global(q_g, k_g, v_g, causal)
         elif causal:
