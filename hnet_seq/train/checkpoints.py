@@ -87,8 +87,8 @@ class Checkpoints:
             return
         if is_first():
             assert model is not None
-            write = (self._write, model, copy.deepcopy(state), self._pending)
-            self._writing.append(self._thread.submit(*write))
+            whole, own, partial = model, copy.deepcopy(state), self._pending
+            self._writing.append(self._thread.submit(lambda: self._write(whole, own, partial)))
         if self._sharded:
             tensors = optimizer_tensors(self.parallel.model, self.optimizer)
             self._writing.append(self._save_parts_beside(self._pending / FOLDER, tensors))
@@ -139,4 +139,5 @@ class Checkpoints:
 
     def _save_parts_beside(self, folder: Path, tensors: dict[str, Any]) -> Future[Any]:
         future: Any = dcp.async_save(tensors, checkpoint_id=folder, process_group=self._group)
-        return future  # type: ignore[no-any-return]
+        assert isinstance(future, Future)
+        return future

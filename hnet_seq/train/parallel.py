@@ -132,7 +132,7 @@ def _compute_again(layer: Layer) -> None:
         result: Tensor = compute(*arguments)
         return result
 
-    layer.forward = checkpointed  # type: ignore[method-assign]
+    layer.forward = checkpointed  # type: ignore[method-assign,assignment]
 
 
 def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,8 @@ class BoundaryStatistics:
 
     def values(self) -> list[float]:
         """All sums in a row; :meth:`from_values` reads them."""
-        rows = [self.positions, self.chunks, self.probability, *self.histogram]
+        rows: list[Sequence[float]] = [self.positions, self.chunks, self.probability]
+        rows += self.histogram
         return [self.tokens, *(value for row in rows for value in row)]
 
     @classmethod
