@@ -1,6 +1,6 @@
 """What training costs: the tables of docs/scale.md, by arithmetic and a small simulation.
 
-    python benchmarks/scale_plan.py
+    python benchmarks/scale_plan.py [--write docs/scale.md]
 
 Nothing is timed here: what a step takes is worked out in ``scale_step.py``, from counted operations
 and bytes and the assumptions that the first table lists with where each comes from. Change them
@@ -9,7 +9,9 @@ there and print again.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from scale_step import (
     ACHIEVED,
@@ -179,9 +181,27 @@ def _days(seconds: float) -> str:
 TABLES = (assumptions, corpora, models, steps, costs)
 
 
+def written(text: str) -> str:
+    """A document with the tables between its marks made anew."""
+    for make in TABLES:
+        begin, end = f"<!-- {make.__name__} -->\n", f"<!-- end of {make.__name__} -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"expected the lines {begin.strip()} and {end}, each once")
+        text = f"{before}{begin}{make()}\n{end}{after}"
+    return text
+
+
 def main() -> None:
-    """Print all tables."""
-    print("\n\n".join(make() for make in TABLES))
+    """Print all tables, or put them into a document."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", type=Path, metavar="FILE", help="such as docs/scale.md")
+    args = parser.parse_args()
+    if args.write is None:
+        print("\n\n".join(make() for make in TABLES))
+    else:
+        args.write.write_text(written(args.write.read_text()))
 
 
 if __name__ == "__main__":

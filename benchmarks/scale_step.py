@@ -127,23 +127,24 @@ def activations(size: Size, tokens: int, *, again: bool) -> float:
     """Bytes that a micro-batch keeps for its backward pass, in bf16.
 
     Args:
-        again: layers are computed again: each keeps its input, the hidden states and the sum of
-            the residual path, and the largest one is whole for a moment.
+        again: layers are computed again: each keeps its input, which is fp32, and the largest one
+            is whole for a moment.
     """
     with backend("torch"):  # whatever this machine has
         parts = memory_parts(model_of(size), tokens, TOKENS_PER_CHUNK, CONTEXT)
     saved = sum(part.saved for part in parts)
-    if again:
-        layers = [part for part in parts if part.name.endswith(("Mamba-2", "attention", "MLP"))]
-        positions = [tokens, tokens / TOKENS_PER_CHUNK[0]]
-        inputs = [
-            2 * size.widths[part.stage] * positions[part.stage]
-            for part in layers
-            if not part.name.endswith("MLP")  # one input for mixer and MLP
-        ]
-        largest = max(sum(part.saved for part in layers[i : i + 2]) for i in range(len(layers)))
-        saved += sum(inputs) - sum(part.saved for part in layers) + largest
-    return FLOAT * BF16_SHARE * saved
+    if not again:
+        return FLOAT * BF16_SHARE * saved
+    layers = [part for part in parts if part.name.endswith(("Mamba-2", "attention", "MLP"))]
+    positions = [tokens, tokens / TOKENS_PER_CHUNK[0]]
+    inputs = sum(
+        size.widths[part.stage] * positions[part.stage]
+        for part in layers
+        if not part.name.endswith("MLP")  # one input for mixer and MLP
+    )
+    largest = max(sum(part.saved for part in layers[i : i + 2]) for i in range(len(layers)))
+    outside = saved - sum(part.saved for part in layers)
+    return FLOAT * (inputs + BF16_SHARE * (outside + largest))
 
 
 def plan(size: Size, gpus: int, windows: int = 1) -> Step | None:
