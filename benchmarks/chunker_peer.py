@@ -57,8 +57,8 @@ def own_pass(h: Tensor, context: int) -> tuple[Callable[[], None], Callable[[], 
         packing = Packing.from_lengths(lengths)
         prob, mask = router(h, packing)
         chunks = Chunks(mask, packing)
-        spread_out = chunks.upsample(chunks.smooth(chunks.downsample(h), prob))
-        out = spread_out * confidence(prob, mask).unsqueeze(-1)
+        smoothed = chunks.smooth(chunks.downsample(h), prob)
+        out = chunks.upsample(smoothed, confidence(prob, mask))
         torch.autograd.backward([out, ratio_loss(prob, mask, float(EVERY))], [gradient, None])
         router.zero_grad(set_to_none=True)
         h.grad = None

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hnet_seq.ops import smooth, smooth_continue
+from hnet_seq.ops import smooth, smooth_continue, spread
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.reversal import reverse
 
@@ -87,9 +87,9 @@ class Chunks:
         backwards = smooth(reverse(z, self.packing), reverse(at_end, self.packing), self.packing)
         return (forwards + reverse(backwards, self.packing)) / 2
 
-    def upsample(self, z: Tensor) -> Tensor:
-        """(K, D) to (T, D): each token takes the vector of the chunk that it lies in."""
-        return F.embedding(self._count - 1, z)
+    def upsample(self, z: Tensor, scale: Tensor) -> Tensor:
+        """(K, D) to (T, D): each token takes the vector of its chunk, times its ``scale`` (T,)."""
+        return spread(z, self.starts, scale)
 
     def smooth_and_upsample(self, z: Tensor, boundary_prob: Tensor, state: Tensor) -> Tensor:
         """Both, for sequences that go on: before its first boundary, a token's chunk is open still.

@@ -142,11 +142,11 @@ class HNet(nn.Module):
         chunks = Chunks(mask, packing, seen, self.bidirectional)
         inner = self._inner(h, tokens, chunks, inner_state)
         if state is None:
-            spread = chunks.upsample(chunks.smooth(inner.hidden, prob))
-        else:
+            scale = confidence(prob, mask, self.bidirectional)
+            spread = chunks.upsample(chunks.smooth(inner.hidden, prob), scale)
+        else:  # without gradients the confidence is 1
             assert state.smoothed is not None
             spread = chunks.smooth_and_upsample(inner.hidden, prob, state.smoothed)
-        spread = spread * confidence(prob, mask, self.bidirectional).unsqueeze(-1)
         hidden = self.decoder(spread + residual, packing, state.decoder if state else None)
         own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
         return HNetOutput(

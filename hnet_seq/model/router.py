@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.linear import Linear
+from hnet_seq.ops import neighbour_cosine
 from hnet_seq.ops.packing import Packing
 
 
@@ -46,10 +47,7 @@ class Router(nn.Module):
 
     def _decide(self, h: Tensor, packing: Packing, state: Tensor | None) -> tuple[Tensor, Tensor]:
         if state is None:
-            between = (
-                self._between_neighbours(h) if self.bidirectional else self._between(h[:-1], h[1:])
-            )
-            probability = F.pad(between, (1, 0), value=1.0)
+            probability = F.pad(self._between_neighbours(h), (1, 0), value=1.0)
             begins = packing.starts
         else:
             assert packing.offset is not None
@@ -63,11 +61,17 @@ class Router(nn.Module):
 
     def _between(self, earlier: Tensor, later: Tensor) -> Tensor:
         q, k = self.q_proj_layer(earlier).float(), self.k_proj_layer(later).float()
-        return ((1 - F.cosine_similarity(q, k, dim=-1)) / 2).clamp(0, 1)
+        return _probability(F.cosine_similarity(q, k, dim=-1))
 
     def _between_neighbours(self, h: Tensor) -> Tensor:
-        """(T, D) to (T - 1,): as :meth:`_between`, the same from either side."""
-        q, k = self.q_proj_layer(h).float(), self.k_proj_layer(h).float()
-        forwards = F.cosine_similarity(q[:-1], k[1:], dim=-1)
-        backwards = F.cosine_similarity(k[:-1], q[1:], dim=-1)
-        return ((1 - (forwards + backwards) / 2) / 2).clamp(0, 1)
+        """(T, D) to (T - 1,); of a bidirectional model the same from either side."""
+        q, k = self.q_proj_layer(h), self.k_proj_layer(h)
+        cosine = neighbour_cosine(q, k)
+        if self.bidirectional:
+            backwards = F.cosine_similarity(k[:-1].float(), q[1:].float(), dim=-1)
+            cosine = (cosine + backwards) / 2
+        return _probability(cosine)
+
+
+def _probability(cosine: Tensor) -> Tensor:
+    return ((1 - cosine) / 2).clamp(0, 1)

@@ -25,9 +25,11 @@ __all__ = [
     "choices",
     "gated_rms_norm",
     "mamba2_mix",
+    "neighbour_cosine",
     "rms_norm",
     "smooth",
     "smooth_continue",
+    "spread",
     "ssd",
     "ssd_continue",
     "swiglu",
@@ -72,6 +74,16 @@ def attention(
 ) -> Tensor:
     """Attention inside each sequence; see :mod:`hnet_seq.ops.attention.naive`."""
     return run("attention", q, k, v, packing, window, causal)
+
+
+def neighbour_cosine(q: Tensor, k: Tensor) -> Tensor:
+    """The router's cosine; see :mod:`hnet_seq.ops.neighbour_cosine.naive`."""
+    return run("neighbour_cosine", q, k)
+
+
+def spread(z: Tensor, starts: Tensor, scale: Tensor) -> Tensor:
+    """Chunks back to their tokens; see :mod:`hnet_seq.ops.spread.naive`."""
+    return run("spread", z, starts, scale)
 
 
 def smooth(z: Tensor, p: Tensor, packing: Packing) -> Tensor:

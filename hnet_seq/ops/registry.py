@@ -30,13 +30,19 @@ from hnet_seq.ops.causal_conv import shifted as _conv
 from hnet_seq.ops.causal_conv import triton as _conv_triton
 from hnet_seq.ops.mamba2 import native as _mamba2_native
 from hnet_seq.ops.native import objection as _no_kernels
+from hnet_seq.ops.neighbour_cosine import naive as _cosine_naive
+from hnet_seq.ops.neighbour_cosine import native as _cosine_native
 from hnet_seq.ops.norm import fused as _norm
 from hnet_seq.ops.norm import naive as _norm_naive
 from hnet_seq.ops.norm import native as _norm_native
 from hnet_seq.ops.norm import triton as _norm_triton
 from hnet_seq.ops.smoothing import blocked as _smooth
 from hnet_seq.ops.smoothing import naive as _smooth_naive
+from hnet_seq.ops.smoothing import native as _smooth_native
 from hnet_seq.ops.smoothing import triton as _smooth_triton
+from hnet_seq.ops.spread import embedded as _spread
+from hnet_seq.ops.spread import naive as _spread_naive
+from hnet_seq.ops.spread import native as _spread_native
 from hnet_seq.ops.ssd import blocked as _ssd
 from hnet_seq.ops.ssd import mamba_ssm as _mamba_ssm
 from hnet_seq.ops.ssd import naive as _ssd_naive
@@ -87,7 +93,18 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
         "torch": Implementation(_attention.attention),
         "naive": Implementation(_attention_naive.attention),
     },
+    "neighbour_cosine": {
+        "native": Implementation(_cosine_native.neighbour_cosine, _no_kernels),
+        "torch": Implementation(_cosine_naive.neighbour_cosine),
+        "naive": Implementation(_cosine_naive.neighbour_cosine),
+    },
+    "spread": {
+        "native": Implementation(_spread_native.spread, _no_kernels),
+        "torch": Implementation(_spread.spread),
+        "naive": Implementation(_spread_naive.spread),
+    },
     "smooth": {
+        "native": Implementation(_smooth_native.smooth, _no_kernels),
         "triton": Implementation(_smooth_triton.smooth, _smooth_triton.objection),
         "torch": Implementation(_smooth.smooth),
         "naive": Implementation(_smooth_naive.smooth),

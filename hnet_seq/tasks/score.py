@@ -37,16 +37,16 @@ from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
 from hnet_seq.tasks.scoring.sequences import (
     BATCH_TOKENS,
-    PART_TOKENS,
     Score,
     check_scoring,
     score,
     score_part,
+    sequence_parts,
 )
 from hnet_seq.tasks.scoring.variant_scores import ON_MISMATCH
 from hnet_seq.tasks.scoring.variant_windows import WINDOW
 from hnet_seq.tasks.sequences.inputs import STDIN, SequenceSource, open_sequences
-from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
+from hnet_seq.tasks.sequences.parts import Named, named_length
 from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
@@ -183,7 +183,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     cost = sequence_cost(model.config, args.attention_window)
     parts = [
         Part(len(part), sum(map(named_length, part)), sum(cost(len(own)) for _, own in part))
-        for part in in_parts(source.names_and_tokens(), PART_TOKENS, named_length)
+        for part in sequence_parts(source.names_and_tokens())
     ]
     bases = scored = 0
     nats = 0.0
@@ -245,7 +245,7 @@ def _scores(
     }
 
     def read() -> Iterator[list[Named]]:
-        return in_parts(source.names_and_tokens(), PART_TOKENS, named_length)
+        return sequence_parts(source.names_and_tokens())
 
     def rows(part: list[Named]) -> Iterator[tuple[Any, ...]]:
         return (astuple(row) for row in score_part(model, part, **how))

@@ -81,23 +81,25 @@ def _level(
     D, ways = level.routing_module.d_model, 2 if level.bidirectional else 1
     rate, *rest = tokens_per_chunk
     chunks = positions / rate
-    # Projections q and k, and each of them divided by its norm; a dozen floats a position.
+    # Projections q and k, and but for a kernel each of them divided by its norm; a dozen floats.
+    copied = 2 * ways if _has_kernel("neighbour_cosine") else 2 + 2 * ways
     router = Part(
         f"stage {stage} router",
         stage,
-        saved=((2 + 2 * ways) * D + 12) * positions,
+        saved=(copied * D + 12) * positions,
         forward=2 * D * positions,
         backward=4 * D * positions,
         parameters=_parameters(level.routing_module) + _parameters(level.residual_proj),
     )
-    # Averages of the chunks, and the vectors spread over the positions before the confidence
-    # multiplies them. The (Q, Q) matrices of the averages are fp64.
+    # Averages of the chunks, and but for a kernel the vectors spread over the positions before the
+    # confidence multiplies them. The (Q, Q) matrices of the averages are fp64.
+    spread, blocks = (0, 0) if _has_kernel("spread") else (D, 8 * BLOCK)
     smoothing = Part(
         f"stage {stage} smoothing",
         stage,
-        saved=ways * (D + 2 + INT64) * chunks + (D + 2 + INT64) * positions,
-        forward=(8 * BLOCK + 2 * D) * chunks,
-        backward=(8 * BLOCK + 3 * D) * chunks + 2 * D * positions,
+        saved=ways * (D + 2 + INT64) * chunks + (spread + 2 + INT64) * positions,
+        forward=(blocks + 2 * D) * chunks,
+        backward=(blocks + 3 * D) * chunks + 2 * D * positions,
     )
     inner = _level(cast(HNet, level.main_network), chunks, length / rate, rest)
     decoder = _stack(level.decoder, stage, positions, length)
@@ -209,16 +211,19 @@ def _attention(mixer: SelfAttention, stage: int, positions: float, length: float
 
 def _mlp(mlp: SwiGLU, stage: int, positions: float) -> Part:
     D, F = mlp.fc2.out_features, mlp.fc2.in_features
-    one_kernel = choose("swiglu", torch.device("cpu"), torch.float32)[0] == "native"
     return Part(
         f"stage {stage} MLP",
         stage,
-        saved=(3 if one_kernel else 4) * F * positions,
+        saved=(3 if _has_kernel("swiglu") else 4) * F * positions,
         forward=D * positions,
         backward=(2 * F + 2 * D) * positions,
         parameters=_parameters(mlp),
         holes=D * positions,
     )
+
+
+def _has_kernel(operation: str) -> bool:
+    return choose(operation, torch.device("cpu"), torch.float32)[0] == "native"
 
 
 def _parameters(module: nn.Module) -> int:

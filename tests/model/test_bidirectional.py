@@ -173,7 +173,7 @@ def test_chunks_are_cut_and_spread_the_same_from_either_end() -> None:
     smoothed = chunks.smooth(z, prob)
     assert smoothed.flatten().tolist() == pytest.approx(expected)
     spread = [smoothed[k].item() for k in (0, 1, 1, 1, 2, 2)]
-    assert chunks.upsample(smoothed).flatten().tolist() == spread
+    assert chunks.upsample(smoothed, torch.ones(6)).flatten().tolist() == spread
 
 
 def test_the_confidence_of_a_position_is_that_of_both_its_borders() -> None:

@@ -14,6 +14,8 @@ from hnet_seq.ops.native import why_not
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.registry import IMPLEMENTATIONS, Implementation, backend, choices, choose
 
+CPU, FP32 = torch.device("cpu"), torch.float32
+
 # Lengths around the block sizes, shorter than the convolution, and equal ones to be grouped.
 LENGTHS = [1, 2, 64, 3, 200, 63, 65, 200, 1]
 
@@ -128,9 +130,6 @@ def test_scan_does_not_read_uninitialised_memory(monkeypatch: pytest.MonkeyPatch
             assert result.isfinite().all(), case
 
 
-CPU, FP32 = torch.device("cpu"), torch.float32
-
-
 def test_backend_is_chosen_inside_the_block_only_and_must_exist() -> None:
     before = choices(CPU)["ssd"]
     with backend("naive", "ssd"):
@@ -235,6 +234,30 @@ def test_kernels_take_widths_that_fill_no_vector(channels: int) -> None:
             results.append([convolved, gated_rms_norm(x, gate, bias, 1e-5), swiglu(both)])
     for got, want in zip(*results, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [7, 24, 130])
+def test_what_lies_between_two_resolutions_agrees_with_the_definition(width: int) -> None:
+    generator = torch.Generator().manual_seed(width)
+    q, k, z = (torch.randn(n, width, generator=generator) for n in (300, 300, 60))
+    others = torch.randperm(299, generator=generator)[:59] + 1
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), others.sort().values])
+    scale = torch.rand(300, generator=generator)
+    for operation, inputs in (("neighbour_cosine", [q, k]), ("spread", [z, starts, scale])):
+        results = {}
+        for name, implementation in IMPLEMENTATIONS[operation].items():
+            if implementation.objection(CPU, FP32) is not None:
+                continue
+            leaves = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
+            out = implementation.function(*leaves)
+            weight = torch.arange(out.numel()).view(out.shape).sin()
+            wanted = [leaf for leaf in leaves if leaf.requires_grad]
+            results[name] = [out.detach(), *torch.autograd.grad((out * weight).sum(), wanted)]
+        expected = results.pop("naive")
+        assert results
+        for name, result in results.items():
+            for got, want in zip(result, expected, strict=True):
+                torch.testing.assert_close(got, want, msg=lambda m, n=name: f"{n}: {m}")
 
 
 @pytest.mark.skipif(why_not() is not None, reason=str(why_not()))

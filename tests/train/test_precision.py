@@ -92,8 +92,8 @@ def test_residuals_logits_and_loss_are_fp32(monkeypatch: pytest.MonkeyPatch) -> 
     spread: list[Tensor] = []
     upsample = Chunks.upsample
 
-    def note(self: Chunks, z: Tensor) -> Tensor:
-        spread.append(upsample(self, z))
+    def note(self: Chunks, z: Tensor, scale: Tensor) -> Tensor:
+        spread.append(upsample(self, z, scale))
         return spread[-1]
 
     monkeypatch.setattr(Chunks, "upsample", note)

@@ -105,10 +105,15 @@ def _score(
     batch_tokens: int,
     cache_limit: int,
 ) -> Iterator[Score]:
-    for part in in_parts(sequences, PART_TOKENS, named_length):
+    for part in sequence_parts(sequences):
         yield from score_part(
             model, part, strands=strands, batch_tokens=batch_tokens, cache_limit=cache_limit
         )
+
+
+def sequence_parts(sequences: Iterable[Named]) -> Iterator[list[Named]]:
+    """Consecutive sequences that are scored together."""
+    return in_parts(sequences, PART_TOKENS, named_length)
 
 
 def score_part(

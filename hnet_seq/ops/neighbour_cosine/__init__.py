@@ -1,0 +1,1 @@
+"""The router's cosine of each position and the one before it."""

@@ -1,0 +1,1 @@
+"""Chunks back to their tokens."""
