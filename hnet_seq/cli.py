@@ -36,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0 ok, 1 failed, 2 misuse, 130 interrupted."""
+    """Entry point; returns the exit code: 0 ok, 1 failed, 2 misuse, 130 interrupted, 75 stopped."""
     arguments = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="hnet-seq", description="H-Net without a tokenizer")
     parser.add_argument("--version", action="version", version=__version__)
