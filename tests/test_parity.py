@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,21 @@ from safetensors import safe_open
 from hnet_seq.model.causal_lm import HNetForCausalLM, cross_entropy
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.ratio_loss import ratio_loss
+from hnet_seq.ops import backend
 
 FOLDER = Path(__file__).parents[1] / "../shared/parity"
 FILES = sorted(FOLDER.glob("*.safetensors"))
 
 
 @pytest.mark.skipif(not FILES, reason="the reference activations are not beside this checkout")
+@pytest.mark.parametrize("backends", ["those that are chosen", "torch"])
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_activations_losses_and_gradients_match_the_reference(path: Path) -> None:
+def test_activations_losses_and_gradients_match_the_reference(path: Path, backends: str) -> None:
+    with backend("torch") if backends == "torch" else nullcontext():
+        _compare(path)
+
+
+def _compare(path: Path) -> None:
     with safe_open(path, "pt") as reference:
         config = HNetConfig.from_dict(json.loads(reference.metadata()["config"]))
         tensors = {name: reference.get_tensor(name) for name in reference.keys()}  # noqa: SIM118

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor
 
 from hnet_seq import HNetConfig, HNetForCausalLM, ratio_loss
+from hnet_seq.model.causal_lm import cross_entropy
 from hnet_seq.model.initialization import initialize
 from hnet_seq.model.layout import parse_layout
+from hnet_seq.ops import backend
 from tests.conftest import make_model
 
 Tokens = Callable[[int], Tensor]
@@ -165,3 +168,18 @@ def test_initial_weights_follow_the_paper() -> None:
     assert ((outer.A_log.exp() >= 1) & (outer.A_log.exp() <= 16)).all()
     initialize(backbone, torch.Generator().manual_seed(0), "identity")
     assert torch.equal(backbone.residual_proj.weight, torch.eye(256))
+
+
+def test_plain_pytorch_gives_what_the_kernels_give(model: HNetForCausalLM) -> None:
+    ids = torch.randint(0, 4, (300,), generator=torch.Generator().manual_seed(4))
+    cu_seqlens = torch.tensor([0, 1, 90, 300])
+    results = []
+    for context in (nullcontext(), backend("torch")):
+        model.zero_grad()
+        with context:
+            out = model(ids, cu_seqlens)
+            cross_entropy(out.logits, ids.roll(-1)).backward()
+        gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+        results.append([out.logits.detach(), *gradients])
+    for got, want in zip(*results, strict=True):
+        assert (got - want).norm() < 1e-4 * want.norm().clamp(min=1)
