@@ -7,6 +7,7 @@ directory serves different machines.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -50,15 +51,17 @@ def library() -> ctypes.CDLL:
     if not hasattr(ctypes.CDLL(None), "GOMP_parallel"):
         # A second OpenMP beside PyTorch's would fight it for the cores.
         raise CannotBuild("this PyTorch does not share its OpenMP threads")
-    compiler = _compiler()
+    cxx = compiler()
     sources = sorted(_SOURCES.glob("*.cpp"))
-    target = _folder() / f"kernels-{_fingerprint(compiler)}.so"
-    if not target.exists():
-        _compile(compiler, sources, target)
+    target = _folder() / f"kernels-{fingerprint(cxx)}.so"
+    if target.exists():
+        with contextlib.suppress(OSError):  # a file that was damaged is built again
+            return ctypes.CDLL(str(target))
+    _compile(cxx, sources, target)
     try:
         return ctypes.CDLL(str(target))
     except OSError as error:
-        raise CannotBuild(f"{target} does not load ({error}); remove it") from error
+        raise CannotBuild(f"what {cxx} built does not load: {error}") from error
 
 
 @cache
@@ -71,7 +74,8 @@ def why_not() -> str | None:
     return None
 
 
-def _compiler() -> str:
+def compiler() -> str:
+    """Where the C++ compiler is: CXX, or the first of the usual names."""
     for name in (os.environ.get("CXX"), "c++", "g++", "clang++"):
         found = shutil.which(name) if name else None
         if found:
@@ -79,7 +83,8 @@ def _compiler() -> str:
     raise CannotBuild("no C++ compiler was found; install g++, or set CXX")
 
 
-def _fingerprint(compiler: str) -> str:
+def fingerprint(compiler: str) -> str:
+    """Of all that the built file depends on."""
     digest = hashlib.sha256(repr(_FLAGS).encode())
     for path in sorted([*_SOURCES.glob("*.cpp"), *_SOURCES.glob("*.h")]):
         digest.update(path.name.encode() + path.read_bytes())

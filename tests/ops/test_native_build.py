@@ -1,0 +1,112 @@
+"""The CPU kernels are built once, kept, and done without where that cannot be."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from hnet_seq.ops.native import build, objection
+from hnet_seq.ops.registry import choose
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nothing is built yet, as far as this test knows."""
+    monkeypatch.setenv("HNET_SEQ_CACHE", str(tmp_path / "cache"))
+    caches = (build.library, build.why_not)
+    for known in caches:
+        known.cache_clear()
+    yield
+    for known in caches:
+        known.cache_clear()
+
+
+needs_compiler = pytest.mark.skipif(
+    shutil.which("c++") is None or not hasattr(ctypes.CDLL(None), "GOMP_parallel"),
+    reason="there is no C++ compiler, or PyTorch's threads are not shared",
+)
+
+
+def _compiler(folder: Path, script: str) -> str:
+    path = folder / "compiler"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+@needs_compiler
+def test_they_are_built_once_and_kept(tmp_path: Path) -> None:
+    build.library()
+    (built,) = (tmp_path / "cache").iterdir()
+    written = built.stat().st_mtime_ns
+    build.library.cache_clear()
+    build.library()
+    assert [built] == list((tmp_path / "cache").iterdir())
+    assert built.stat().st_mtime_ns == written
+
+
+@needs_compiler
+def test_another_compiler_builds_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build.library()
+    monkeypatch.setenv(
+        "CXX", _compiler(tmp_path, '[ "$1" = --version ] && echo 9 || exec c++ "$@"')
+    )
+    build.library.cache_clear()
+    build.library()
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_without_a_compiler_plain_pytorch_is_used_and_the_remedy_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    used, why = choose("ssd", CPU, torch.float32)
+    assert used == "torch"
+    if build.sys.platform.startswith("linux"):
+        assert "no C++ compiler was found; install g++, or set CXX" in why
+
+
+@needs_compiler
+def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", _compiler(tmp_path, "echo out of cheese >&2; exit 3"))
+    assert "out of cheese" in str(objection(CPU, torch.float32))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@needs_compiler
+def test_a_damaged_file_is_built_again(tmp_path: Path) -> None:
+    name = f"kernels-{build.fingerprint(build.compiler())}.so"
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / name).write_bytes(b"not a library")
+    assert build.why_not() is None
+    assert (tmp_path / "cache" / name).stat().st_size > 10_000
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written_costs_a_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HNET_SEQ_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path))
+    assert build.why_not() is None
+    assert list(tmp_path.glob("hnet_seq_*/kernels-*.so"))
+
+
+def test_other_devices_and_types_are_refused_without_a_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def build_now() -> None:
+        raise AssertionError("built")
+
+    monkeypatch.setattr(build, "library", build_now)
+    assert objection(torch.device("cuda"), torch.float32) == "its kernels are for CPUs"
+    assert "not bfloat16" in str(objection(CPU, torch.bfloat16))
