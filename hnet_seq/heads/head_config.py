@@ -20,6 +20,7 @@ HEAD_POOLINGS = (
     "last",
     "attention_bases",
     "ends",
+    "places",
 )
 """See :class:`hnet_seq.heads.sequence_classification.SequenceHead`."""
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hnet_seq.heads.attention_pooling import AttentionPool
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.place_readout import PlaceReadout
 from hnet_seq.heads.pooling import POOLINGS, early_pool, last_pool, pool, stage_chunks
 from hnet_seq.heads.problems import predictions
 from hnet_seq.model.config import HNetConfig
@@ -57,6 +58,8 @@ class SequenceHead(nn.Module):
     queries. ``bases`` and ``attention_bases`` do the same over the final hidden states, and
     ``last`` takes that of the last token. ``ends`` joins three: ``attention_bases``, the state of
     the eighth token, which has seen how the sequence begins and little else, and that of the last.
+    ``places`` adds to ``attention_bases`` what :class:`PlaceReadout` reads at each place: for
+    sequences that are aligned, such as windows around a splice site or a transcription start.
     """
 
     def __init__(self, config: HNetConfig, head: HeadConfig) -> None:
@@ -72,6 +75,7 @@ class SequenceHead(nn.Module):
                 )
             width = config.d_model[head.stage % stages]
         self.attention = None if head.pooling in POOLINGS else AttentionPool(width)
+        self.places = PlaceReadout(width, len(head.names)) if head.pooling == "places" else None
         if head.pooling == "ends":
             width *= 3
         self.norm = RMSNorm(width)
@@ -79,12 +83,15 @@ class SequenceHead(nn.Module):
 
     def forward(self, output: HNetOutput, cu_seqlens: Tensor) -> Tensor:
         """What the H-Net returned for S packed sequences, to logits (S, C)."""
-        return self.linear(self.norm(self._pool(output, cu_seqlens)))
+        logits: Tensor = self.linear(self.norm(self._pool(output, cu_seqlens)))
+        if self.places is None:
+            return logits
+        return logits + self.places(output.hidden, cu_seqlens)
 
     def _pool(self, output: HNetOutput, cu_seqlens: Tensor) -> Tensor:
         if self.attention is None:
             return pool(output, cu_seqlens, self.pooling, self.stage)
-        if self.pooling == "attention_bases":
+        if self.pooling in ("attention_bases", "places"):
             return self.attention(output.hidden, cu_seqlens)
         if self.pooling == "ends":
             hidden = output.hidden

@@ -30,6 +30,7 @@ FINETUNED_ROWS = {
     "last": "H-Net, fine-tuned, last position",
     "attention_bases": "H-Net, fine-tuned, attention over bases",
     "ends": "H-Net, fine-tuned, attention over bases, and both ends",
+    "places": "H-Net, fine-tuned, attention over bases, and each place",
 }
 
 

@@ -43,7 +43,7 @@ RESULTS = "classification.json"
 
 _SEEDS = 3
 # The nearest pooling of a probe.
-_FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases"}
+_FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
 
 
 def main(args: argparse.Namespace) -> int:
