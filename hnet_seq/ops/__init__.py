@@ -10,7 +10,7 @@ from torch import Tensor
 from hnet_seq.ops.attention.continued import KeyValueCache, attention_continue
 from hnet_seq.ops.causal_conv import continued as _conv
 from hnet_seq.ops.packing import Packing
-from hnet_seq.ops.registry import backend, choices, fused, run
+from hnet_seq.ops.registry import backend, choices, fused, run, run_fused
 from hnet_seq.ops.smoothing.continued import smooth_continue
 from hnet_seq.ops.ssd import continued as _ssd
 
@@ -130,5 +130,4 @@ def mamba2_mix(
         (T, I); None where no kernel does all three at once: then they are done one by one.
     """
     parameters = (conv_weight, conv_bias, dt_bias, A, D, norm_weight)
-    at_once = fused("mamba2_mix", projected)
-    return at_once(projected, *parameters, eps, packing) if at_once else None
+    return run_fused("mamba2_mix", projected, *parameters, eps, packing)

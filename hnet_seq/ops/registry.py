@@ -144,7 +144,13 @@ _taken_fused: dict[tuple[str, torch.device, torch.dtype], Callable[..., Any] | N
 
 
 def run(operation: str, *args: Any) -> Any:
-    """Call the chosen implementation; the first argument's device and type decide."""
+    """Call the chosen implementation; the first argument's device and type decide.
+
+    ``torch.compile`` leaves operations as they are and compiles what lies between: kernels that are
+    called with pointers cannot be traced, and the choice is made anew at any time.
+    """
+    if torch.compiler.is_compiling():
+        return _as_it_is(operation, *args)
     first: Tensor = args[0]
     key = (operation, first.device, first.dtype)
     function = _taken.get(key)
@@ -159,6 +165,10 @@ def run(operation: str, *args: Any) -> Any:
     return function(*args)
 
 
+# Not `run` itself: saying so costs microseconds a call, also where nothing is compiled.
+_as_it_is = torch.compiler.disable(run)
+
+
 def fused(operation: str, like: Tensor) -> Callable[..., Any] | None:
     """One implementation of several operations on such tensors, or None: do them one by one."""
     key = (operation, like.device, like.dtype)
@@ -167,6 +177,17 @@ def fused(operation: str, like: Tensor) -> Callable[..., Any] | None:
         names = {choose(part, like.device, like.dtype)[0] for part in parts}
         _taken_fused[key] = known.get(names.pop()) if len(names) == 1 else None
     return _taken_fused[key]
+
+
+def run_fused(operation: str, *args: Any) -> Any:
+    """Call it, None where there is none; as :func:`run` does."""
+    if torch.compiler.is_compiling():
+        return _fused_as_it_is(operation, *args)
+    function = fused(operation, args[0])
+    return function(*args) if function else None
+
+
+_fused_as_it_is = torch.compiler.disable(run_fused)
 
 
 def choose(operation: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
