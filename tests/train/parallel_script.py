@@ -1,4 +1,4 @@
-"""What two processes of a test do together; each is started with the folder as its argument.
+"""What the processes of a test do together; each is started with the folder as its argument.
 
 One start of torch is shared by all that can share it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +18,12 @@ from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.parallel_config import ParallelConfig
 from hnet_seq.tasks.pretrain import pretrain
+from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
+from hnet_seq.train.evaluation import evaluate
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Extent, Objective
 from hnet_seq.train.parallel import clip_gradients, parallelize
-from hnet_seq.train.ranks import rank
+from hnet_seq.train.ranks import rank, world_size
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.sharded_state import whole_gradients
 from pipelines.batches import PackedBatch
@@ -40,6 +43,8 @@ GROWING = [
     "train.ratio_loss.hold=true",
 ]
 STRATEGIES = ("ddp", "fsdp2")
+#: A step of three micro-batches, and three of them.
+BY_THREE = ("data.batch_tokens=384", "train.steps=3")
 
 
 def config(folder: Path, strategy: str = "auto", *overrides: str) -> ExperimentConfig:
@@ -97,11 +102,31 @@ def gradients(
     return whole_gradients(model) | {"norm": torch.tensor(norm)}
 
 
+def validation(folder: Path, strategy: str) -> dict[str, Any]:
+    """Of data that are one batch."""
+    sources = f"data.sources=[{{path: '{folder}/few'}}]"
+    settings = config(folder, strategy, sources)
+    model = language_model(settings.model, seed=1)
+    parallelize(model, ParallelConfig(strategy=strategy))
+    held_out = validation_sources(settings, training_batches(settings))
+    assert [source.batches.batches_per_epoch for source in held_out] == [1]
+    return evaluate(model, held_out, settings.train.ratio_loss.targets)
+
+
 def main(folder: Path) -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
+    if world_size() == 3:
+        pretrain(config(folder, "ddp", *BY_THREE), folder / "three", device="cpu")
+    else:
+        by_two(folder)
+    dist.barrier()
+
+
+def by_two(folder: Path) -> None:
     found = {}
+    validated = {strategy: validation(folder, strategy) for strategy in STRATEGIES}
     for strategy in STRATEGIES:
         for case in CASES:
             for statistics in STATISTICS if case == "more sequences" else ("batch",):
@@ -115,9 +140,11 @@ def main(folder: Path) -> None:
             config(folder, strategy), folder / f"one-then-{strategy}", resume=True, device="cpu"
         )
         train_until_killed(config(folder, strategy), folder / f"{strategy}-then-one", 4)
+    deterministic = config(folder, "ddp", "train.deterministic=true")
+    pretrain(deterministic, folder / "ddp-deterministic", device="cpu")
+    torch.save(validated, folder / f"validated-{rank()}.pt")
     if rank() == 0:
         torch.save(found, folder / "gradients.pt")
-    dist.barrier()
 
 
 if __name__ == "__main__":

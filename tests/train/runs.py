@@ -27,10 +27,10 @@ TINY = [
 ]
 
 
-def make_shards(folder: Path, bases: str) -> Path:
+def make_shards(folder: Path, bases: str, name: str = "shards") -> Path:
     """Shards of one record, its last tenth held out."""
     (folder / "genome.fa").write_text(f">chr1 random\n{bases}\n")
-    out = folder / "shards"
+    out = folder / name
     arguments = ["--out", str(out), "--validation", "last:0.1", "--guard", "100"]
     assert main(["shard", str(folder / "genome.fa"), *arguments]) == 0
     return out

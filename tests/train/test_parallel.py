@@ -20,12 +20,14 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.pretrain import pretrain
 from pipelines.batches import PackedBatch
 from tests.train.parallel_script import (
+    BY_THREE,
     CASES,
     STATISTICS,
     STRATEGIES,
     batches,
     config,
     gradients,
+    validation,
 )
 from tests.train.runs import make_shards, metrics, train_until_killed, weights
 
@@ -46,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with gzip.open(GENOME, "rt") as file:
         bases = "".join(line.strip() for line in list(file)[1:80])
     make_shards(path, bases)
+    make_shards(path, bases[:1200], "few")
     pretrain(config(path), path / "one", device="cpu")
     train_until_killed(config(path), path / "half", 4)
     for strategy in STRATEGIES:
@@ -54,9 +57,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def launch(script: Path, *arguments: str) -> None:
-    """Run a script in two processes."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+def launch(script: Path, *arguments: str, processes: int = 2) -> None:
+    """Run a script in several processes."""
+    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     done = subprocess.run(
         [sys.executable, *command, str(script), *arguments],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
@@ -96,6 +99,30 @@ def assert_same_weights(run: Path, other: Path) -> None:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_two_processes_train_as_one(folder: Path, strategy: str) -> None:
     assert_alike(folder / strategy, folder / "one")
+
+
+def test_three_processes_train_as_one(folder: Path) -> None:
+    pretrain(config(folder, "auto", *BY_THREE), folder / "by-three", device="cpu")
+    launch(Path(__file__).with_name("parallel_script.py"), str(folder), processes=3)
+    assert_alike(folder / "three", folder / "by-three")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_process_without_validation_data_knows_the_averages(folder: Path, strategy: str) -> None:
+    expected = validation(folder, "none")
+    for process in range(2):
+        found = torch.load(folder / f"validated-{process}.pt")[strategy]
+        assert found["scored_tokens"] == expected["scored_tokens"] > 0
+        assert found["bits_per_token"] == pytest.approx(expected["bits_per_token"], abs=1e-6)
+        for stage, wanted in zip(found["stages"], expected["stages"], strict=True):
+            counts = stage.pop("chunk_length_histogram")
+            assert counts == wanted["chunk_length_histogram"]
+            assert stage == pytest.approx({key: wanted[key] for key in stage}, abs=1e-6)
+
+
+def test_deterministic_operations_train_the_same(folder: Path) -> None:
+    assert metrics(folder / "ddp-deterministic") == metrics(folder / "ddp")
+    assert weights(folder / "ddp-deterministic") == weights(folder / "ddp")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
