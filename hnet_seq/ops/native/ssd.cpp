@@ -1,7 +1,7 @@
 // The Mamba-2 scan in matrix-product form (Dao and Gu 2024, section 6), forward and back.
 //
-// Notation, per block of Q tokens and head, with s the running sum of dt A inside the block and X
-// = dt x:
+// Notation, per block of Q tokens and head, with X = dt x, and s the running sum of dt A inside the
+// block, from zero in each sequence:
 //     K_ij = <C_i, B_j> exp(s_i - s_j) for visible j <= i      E_i = exp(s_i) where S reaches i
 //     Y = K X + E (C S) + D x                                  W_j = exp(s_Q - s_j) where j reaches S'
 //     S' = d S + B' (W X)                                      d = exp(s_Q) where S reaches S'
@@ -14,6 +14,7 @@
 // diagonal, which cancels, plus what the states add. It is summed from the end of the block to
 // each token of the same sequence.
 #include <algorithm>
+#include <cassert>
 #include <cstdlib>
 #include <vector>
 
@@ -40,14 +41,19 @@ struct Scan {
 
 // One thread's working memory, cut from one allocation.
 struct Scratch {
-    float* memory;
-    size_t used = 0;
-    explicit Scratch(size_t floats) : memory(static_cast<float*>(std::aligned_alloc(64, 4 * floats))) {}
+    size_t left;
+    float *memory, *next;
+    explicit Scratch(size_t floats)
+        : left(floats), memory(static_cast<float*>(std::aligned_alloc(64, 4 * floats))), next(memory) {
+        assert(memory);
+    }
     ~Scratch() { std::free(memory); }
+    // A multiple of 16 floats: all that is taken is aligned.
     float* take(size_t floats) {
-        float* start = memory + used;
-        used += (floats + 15) / 16 * 16;
-        return start;
+        assert(floats <= left);
+        left -= floats;
+        next += floats;
+        return next - floats;
     }
 };
 
@@ -84,6 +90,8 @@ struct Decays {
     Decays(const Scan& scan, const Block& block, int head) {
         float sum = 0;
         for (int i = 0; i < block.count; i++) {
+            // From zero in each sequence: what a decay loses to rounding is its own sequence's.
+            if (block.first[i] == i) sum = 0;
             sum += scan.dt[(block.start + i) * scan.heads + head] * scan.A[head];
             s[i] = sum;
         }
@@ -167,7 +175,7 @@ extern "C" void ssd_forward(int64_t total, int64_t heads, int64_t width, int64_t
     std::vector<float> through(blocks * heads);
 #pragma omp parallel num_threads(threads)
     {
-        Scratch scratch(Q * (3 * state + width + 2 * Q) + 256);
+        Scratch scratch(Q * (3 * state + width + 2 * Q));
         float *Bq = scratch.take(Q * state), *Ct = scratch.take(Q * state);
         float *CE = scratch.take(Q * state), *X = scratch.take(Q * width);
         float *products = scratch.take(Q * Q), *K = scratch.take(Q * Q);
@@ -227,8 +235,8 @@ extern "C" void ssd_forward(int64_t total, int64_t heads, int64_t width, int64_t
     }
 }
 
-// Gradients; d_A and d_D are (H). d_states is working memory for span + 1 states (H, N, P): so many
-// blocks are done side by side.
+// Gradients; d_A and d_D are (H). So many blocks as the span are done side by side; d_states is
+// working memory for the gradients of the states that enter them and, last, of the one that leaves.
 extern "C" void ssd_backward(int64_t total, int64_t heads, int64_t width, int64_t state, const float* x,
                              int64_t x_row, const float* dt, const float* A, const float* B,
                              const float* C, int64_t maps_row, const float* D, const int32_t* place,
@@ -239,11 +247,9 @@ extern "C" void ssd_backward(int64_t total, int64_t heads, int64_t width, int64_
     const Scan scan{total, int(heads), int(width), int(state), x, x_row, dt, A, B, C, maps_row, D, place};
     const int64_t blocks = scan.blocks(), size = scan.state_size(), row = heads * size;
     std::vector<float> through(blocks * heads), of_A(blocks * heads), of_D(blocks * heads);
-    // d_states[i] is the gradient of the state that leaves block i - 1 of the span, entering i.
-    memset(d_states, 0, 4 * row);
 #pragma omp parallel num_threads(threads)
     {
-        Scratch scratch(Q * (8 * state + 7 * width + 5 * Q) + 512);
+        Scratch scratch(Q * (9 * state + 5 * width + 5 * Q));
         float *Bq = scratch.take(Q * state), *Cq = scratch.take(Q * state);
         float *Bt = scratch.take(Q * state), *Ct = scratch.take(Q * state);
         float *dBt = scratch.take(Q * state), *dCt = scratch.take(Q * state);
