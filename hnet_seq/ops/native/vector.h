@@ -52,11 +52,10 @@ static inline IntVec lanes_from(int first) {
     return v;
 }
 
-// exp to 2 units in the last place: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]. Arguments
-// beyond the range of normal numbers are taken as its ends; NaN stays NaN.
+// exp to 2 units in the last place: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2]. Beyond the
+// range of normal numbers it is 0 (what is not normal would slow every product that it enters) or
+// infinity; NaN stays NaN.
 static inline Vec exp(Vec x) {
-    x = x < -87.0f ? all(-87.0f) : x;
-    x = x > 88.0f ? all(88.0f) : x;
     const Vec shifted = x * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds to an integer
     const Vec n = shifted - 12582912.0f;
     const Vec r = (x - n * 0.693359375f) + n * 2.12194440e-4f;  // ln 2 in two parts
@@ -71,7 +70,8 @@ static inline Vec exp(Vec x) {
     memcpy(&power, &shifted, sizeof power);
     bits += power << 23;
     memcpy(&p, &bits, sizeof p);
-    return p;
+    p = x <= 88.7f ? p : x + __builtin_inff();
+    return x < -87.3f ? Vec{} : p;
 }
 
 static inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
