@@ -18,7 +18,7 @@ MAX_TAPS = 8  # of the kernel; longer ones are convolved by shifts
 def forward(x: Tensor, taps: Tensor, bias: Tensor, packing: Packing) -> Tensor:
     """x (T, C) with any distance between rows, taps (W, C) to (T, C)."""
     x, x_row = rows(x)
-    out = torch.empty(x.shape)
+    out = x.new_empty(x.shape)
     call(
         "causal_conv_forward",
         *x.shape,
@@ -40,7 +40,7 @@ def backward(
     """Write d_x (T, C), whose rows may lie apart; returns the gradients of taps and bias."""
     x, x_row = rows(x)
     d_out, d_out_row = rows(d_out)
-    sums = torch.empty(taps.shape[0] + 1, taps.shape[1])
+    sums = x.new_empty(taps.shape[0] + 1, taps.shape[1])
     given = (x, x_row, taps, bias, packing.place, d_out, d_out_row)
     call("causal_conv_backward", *x.shape, taps.shape[0], *given, d_x, d_x.stride(0), sums)
     return sums[:-1], sums[-1]
@@ -58,7 +58,7 @@ class _CausalConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, taps, bias = ctx.saved_tensors
-        d_x = torch.empty(x.shape)
+        d_x = x.new_empty(x.shape)
         d_taps, d_bias = backward(x, taps, bias, ctx.packing, grads[0], d_x)
         return d_x, d_taps.t(), d_bias, None
 

@@ -53,14 +53,14 @@ class _Mix(torch.autograd.Function):
         projected, taps, conv_bias, dt_bias, A, D, norm_weight, step, y, states, scale = saved
         packing: Packing = ctx.packing
         channels, heads = taps.shape[1], A.shape[0]
-        d_projected = torch.empty(projected.shape)
+        d_projected = projected.new_empty(projected.shape)
         z, xBC, dt = _split(projected, channels, heads)
         d_z, d_xBC, d_dt = _split(d_projected, channels, heads)
 
         d_y, d_norm = norm.gated_backward(y.flatten(1), z, norm_weight, scale, grads[0], d_z)
         mixed = conv.forward(xBC, taps, conv_bias, packing)
         x, B, C = _streams(mixed, z.shape[1], heads)
-        d_mixed = torch.empty(mixed.shape)
+        d_mixed = mixed.new_empty(mixed.shape)
         d_x, d_B, d_C = _streams(d_mixed, z.shape[1], heads)
         d_step, d_A, d_D = scan.backward(
             x, step, A, B, C, D, packing, states, d_y.view(y.shape), d_x, d_B, d_C

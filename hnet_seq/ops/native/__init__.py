@@ -46,7 +46,9 @@ def rows(x: Tensor) -> tuple[Tensor, int]:
 
 def _argument(value: Any) -> Any:
     if isinstance(value, Tensor):
-        assert value.dtype in (torch.float32, torch.int32), value.dtype  # a kernel reads no others
+        # A kernel would read anything else as if it were these.
+        assert value.is_cpu, value.device
+        assert value.dtype in (torch.float32, torch.int32), value.dtype
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, float):
         return ctypes.c_float(value)

@@ -8,7 +8,8 @@
 
 constexpr int64_t STRIP = 64;  // channels of the smoothing that one thread follows over all chunks
 
-// cosine[t] of q[t] and k[t + 1] for t < total - 1, and the lengths of all rows, at least eps.
+// cosine[t] of q[t] and k[t + 1] for t < total - 1, and the lengths of those rows, at least eps. The
+// last length of q and the first of k are not written.
 extern "C" void neighbour_cosine_forward(int64_t total, int64_t width, const float* q,
                                          int64_t q_row, const float* k, int64_t k_row, float eps,
                                          float* cosine, float* q_length, float* k_length,
@@ -36,6 +37,7 @@ extern "C" void neighbour_cosine_backward(int64_t total, int64_t width, const fl
                                           const float* cosine, const float* q_length,
                                           const float* k_length, const float* d_cosine, float* d_q,
                                           float* d_k, int threads) {
+    if (total == 0) return;
     memset(d_q + (total - 1) * width, 0, 4 * width);
     memset(d_k, 0, 4 * width);
 #pragma omp parallel for num_threads(threads) schedule(static)

@@ -19,8 +19,8 @@ class _NeighbourCosine(torch.autograd.Function):
         q, q_row = rows(q)
         k, k_row = rows(k)
         total = q.shape[0]
-        cosine, q_length, k_length = torch.empty(total - 1), torch.empty(total), torch.empty(total)
-        results = (cosine, q_length, k_length)
+        cosine = q.new_empty(max(total - 1, 0))
+        results = (cosine, q.new_empty(total), q.new_empty(total))
         call("neighbour_cosine_forward", *q.shape, q, q_row, k, k_row, _EPS, *results)
         ctx.save_for_backward(q, k, *results)
         return cosine
@@ -29,7 +29,7 @@ class _NeighbourCosine(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         q, k, *results = ctx.saved_tensors
-        d_q, d_k = torch.empty(q.shape), torch.empty(k.shape)
+        d_q, d_k = q.new_empty(q.shape), k.new_empty(k.shape)
         given = (q, q.stride(0), k, k.stride(0), *results, grads[0].contiguous())
         call("neighbour_cosine_backward", *q.shape, *given, d_q, d_k)
         return d_q, d_k

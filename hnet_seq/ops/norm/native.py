@@ -15,8 +15,9 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         x, x_row = rows(x)
-        out, scale = torch.empty(x.shape), torch.empty(x.shape[0])
-        call("rms_norm_forward", *x.shape, x, x_row, weight, eps, out, scale)
+        total, width = x.shape
+        out, scale = x.new_empty(total, width), x.new_empty(total)
+        call("rms_norm_forward", total, width, x, x_row, weight, eps, out, scale)
         ctx.save_for_backward(x, weight, scale)
         return out
 
@@ -24,7 +25,7 @@ class _RMSNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, scale = ctx.saved_tensors
-        d_x, d_weight = torch.empty(x.shape), torch.empty(weight.shape)
+        d_x, d_weight = x.new_empty(x.shape), x.new_empty(weight.shape)
         d_out = grads[0].contiguous()
         given = (x, x.stride(0), weight, scale, d_out, d_x, d_weight)
         call("rms_norm_backward", *x.shape, *given)
@@ -35,7 +36,7 @@ def gated_forward(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> tuple[
     """y and gate (T, D), whose rows may lie apart, to (T, D), and 1 / rms of each row (T,)."""
     y, y_row = rows(y)
     gate, gate_row = rows(gate)
-    out, scale = torch.empty(y.shape), torch.empty(y.shape[0])
+    out, scale = y.new_empty(y.shape), y.new_empty(y.shape[0])
     given = (y, y_row, gate, gate_row, weight, eps, out, scale)
     call("gated_rms_norm_forward", *y.shape, *given)
     return out, scale
@@ -47,7 +48,7 @@ def gated_backward(
     """Write d_gate (T, D), whose rows may lie apart; returns the gradients of y and weight."""
     y, y_row = rows(y)
     gate, gate_row = rows(gate)
-    d_y, d_weight = torch.empty(y.shape), torch.empty(weight.shape)
+    d_y, d_weight = y.new_empty(y.shape), y.new_empty(weight.shape)
     given = (y, y_row, gate, gate_row, weight, scale, d_out.contiguous())
     call("gated_rms_norm_backward", *y.shape, *given, d_y, d_gate, d_gate.stride(0), d_weight)
     return d_y, d_weight
@@ -64,16 +65,17 @@ class _GatedRMSNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         y, gate, weight, scale = ctx.saved_tensors
-        d_gate = torch.empty(gate.shape)
+        d_gate = gate.new_empty(gate.shape)
         d_y, d_weight = gated_backward(y, gate, weight, scale, grads[0], d_gate)
         return d_y, d_gate, d_weight, None
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """As :func:`hnet_seq.ops.norm.naive.rms_norm`; x (T, D)."""
-    return _RMSNorm.apply(x, weight.float(), eps)
+    return _RMSNorm.apply(x, weight.float().contiguous(), float(eps))
 
 
 def gated_rms_norm(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> Tensor:
     """As :func:`hnet_seq.ops.norm.naive.gated_rms_norm`; y and gate (T, D)."""
-    return _GatedRMSNorm.apply(y, gate.float(), weight.float(), eps)
+    weight = weight.float().contiguous()
+    return _GatedRMSNorm.apply(y, gate.float(), weight, float(eps))

@@ -16,7 +16,7 @@ class _Smooth(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, p: Tensor, place: Tensor) -> Tensor:
         z, z_row = rows(z)
-        average = torch.empty(z.shape)
+        average = z.new_empty(z.shape)
         call("smooth_forward", *z.shape, z, z_row, p, place, average)
         ctx.save_for_backward(z, p, place, average)
         return average
@@ -25,7 +25,7 @@ class _Smooth(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         z, p, place, average = ctx.saved_tensors
-        d_z, d_p = torch.empty(z.shape), torch.empty(p.shape)
+        d_z, d_p = z.new_empty(z.shape), p.new_empty(p.shape)
         given = (z, z.stride(0), p, place, average, grads[0].contiguous())
         call("smooth_backward", *z.shape, *given, d_z, d_p)
         return d_z, d_p, None

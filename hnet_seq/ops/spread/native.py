@@ -14,7 +14,7 @@ from hnet_seq.ops.native import call
 class _Spread(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor, starts: Tensor, scale: Tensor) -> Tensor:
-        out = torch.empty(scale.shape[0], z.shape[1])
+        out = z.new_empty(scale.shape[0], z.shape[1])
         call("spread_forward", *z.shape, z, starts, scale.shape[0], scale, out)
         ctx.save_for_backward(z, starts, scale)
         return out
@@ -23,7 +23,7 @@ class _Spread(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         z, starts, scale = ctx.saved_tensors
-        d_z, d_scale = torch.empty(z.shape), torch.empty(scale.shape)
+        d_z, d_scale = z.new_empty(z.shape), z.new_empty(scale.shape)
         given = (z, starts, scale.shape[0], scale, grads[0].contiguous())
         call("spread_backward", *z.shape, *given, d_z, d_scale)
         return d_z, None, d_scale
@@ -31,4 +31,5 @@ class _Spread(torch.autograd.Function):
 
 def spread(z: Tensor, starts: Tensor, scale: Tensor) -> Tensor:
     """As :func:`hnet_seq.ops.spread.naive.spread`."""
-    return _Spread.apply(z.contiguous(), starts.to(torch.int32), scale.float().contiguous())
+    starts = starts.to(torch.int32).contiguous()
+    return _Spread.apply(z.contiguous(), starts, scale.float().contiguous())

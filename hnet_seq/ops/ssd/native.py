@@ -35,8 +35,8 @@ def forward(
     """
     T, H, P = x.shape
     N = B.shape[1]
-    y = torch.empty(T, H, P)
-    states = torch.empty(-(-T // BLOCK) + 1, H, N, P)
+    y = x.new_empty(T, H, P)
+    states = x.new_empty(-(-T // BLOCK) + 1, H, N, P)
     states[0] = 0
     inputs = _inputs(x, dt, A, B, C, D, packing.place)
     call("ssd_forward", T, H, P, N, *inputs, y, H * P, states, _span())
@@ -62,9 +62,9 @@ def backward(
     N = B.shape[1]
     assert d_B.stride(0) == d_C.stride(0)
     d_y, d_y_row = rows(d_y)
-    d_dt, d_A, d_D = torch.empty(T, H), torch.empty(H), torch.empty(H)
+    d_dt, d_A, d_D = x.new_empty(T, H), x.new_empty(H), x.new_empty(H)
     span = min(_span(), states.shape[0] - 1)
-    d_states = torch.empty(span + 1, H, N, P)
+    d_states = x.new_empty(span + 1, H, N, P)
     inputs = _inputs(x, dt, A, B, C, D, packing.place)
     outputs = (d_x, d_x.stride(0), d_dt, d_A, d_B, d_C, d_B.stride(0), d_D)
     call("ssd_backward", T, H, P, N, *inputs, states, d_y, d_y_row, *outputs, span, d_states)
@@ -90,11 +90,11 @@ def segments(
     N = B.shape[1]
     if not fits(P, N):
         return continued.segments(x, dt, A, B, C, D, packing, entering)
-    y, leaving = torch.empty(T, H, P), torch.empty_like(entering)
+    y, leaving = x.new_empty(T, H, P), torch.empty_like(entering)
     start = 0
     for sequence, length in enumerate(packing.lengths):
         own = slice(start, start + length)
-        states = torch.empty(-(-length // BLOCK) + 1, H, N, P)
+        states = x.new_empty(-(-length // BLOCK) + 1, H, N, P)
         states[0] = entering[sequence].transpose(0, 1)
         # As if a block of this sequence were before: the state reaches all tokens of the first.
         place = torch.arange(BLOCK, BLOCK + length, dtype=torch.int32)
@@ -129,7 +129,7 @@ class _SSD(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, dt, A, B, C, D, states = ctx.saved_tensors
-        d_x, d_B, d_C = torch.empty(x.shape), torch.empty(B.shape), torch.empty(C.shape)
+        d_x, d_B, d_C = x.new_empty(x.shape), x.new_empty(B.shape), x.new_empty(C.shape)
         d_dt, d_A, d_D = backward(x, dt, A, B, C, D, ctx.packing, states, grads[0], d_x, d_B, d_C)
         return d_x, d_dt, d_A, d_B, d_C, d_D, None
 

@@ -16,7 +16,8 @@ class _SwiGLU(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         x = x.contiguous()
         ctx.save_for_backward(x)
-        out = torch.empty(x.shape[0], x.shape[1] // 2)
+        total, both = x.shape
+        out = x.new_empty(total, both // 2)
         call("swiglu_forward", *out.shape, x, out)
         return out
 
@@ -24,7 +25,7 @@ class _SwiGLU(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        d_out, d_x = grads[0].contiguous(), torch.empty(x.shape)
+        d_out, d_x = grads[0].contiguous(), x.new_empty(x.shape)
         call("swiglu_backward", *d_out.shape, x, d_out, d_x)
         return d_x
 
