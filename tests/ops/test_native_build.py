@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,6 +99,34 @@ def test_a_cache_that_cannot_be_written_costs_a_build(
     monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path))
     assert build.why_not() is None
     assert list(tmp_path.glob("hnet_seq_*/kernels-*.so"))
+
+
+def test_a_user_without_a_home_builds_for_this_process_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    at_exit: list[tuple[Callable[..., object], str]] = []
+    for variable in ("HNET_SEQ_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(build.Path, "expanduser", no_home)
+    monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(build.atexit, "register", lambda f, path, **_: at_exit.append((f, path)))
+    folder = build._folder()
+    assert folder.parent == tmp_path
+    ((remove, path),) = at_exit
+    remove(path)
+    assert not folder.exists()
+
+
+@needs_compiler
+def test_a_full_disk_costs_the_kernels_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(build, "_compile", full)
+    assert "nowhere to build its kernels ([Errno 28] No space left" in str(build.why_not())
 
 
 def test_other_devices_and_types_are_refused_without_a_build(

@@ -7,6 +7,7 @@ directory serves different machines.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import hashlib
@@ -53,11 +54,14 @@ def library() -> ctypes.CDLL:
         raise CannotBuild("this PyTorch does not share its OpenMP threads")
     cxx = compiler()
     sources = sorted(_SOURCES.glob("*.cpp"))
-    target = _folder() / f"kernels-{fingerprint(cxx)}.so"
-    if target.exists():
-        with contextlib.suppress(OSError):  # a file that was damaged is built again
-            return ctypes.CDLL(str(target))
-    _compile(cxx, sources, target)
+    try:
+        target = _folder() / f"kernels-{fingerprint(cxx)}.so"
+        if target.exists():
+            with contextlib.suppress(OSError):  # a file that was damaged is built again
+                return ctypes.CDLL(str(target))
+        _compile(cxx, sources, target)
+    except OSError as error:
+        raise CannotBuild(f"there is nowhere to build its kernels ({error})") from error
     try:
         return ctypes.CDLL(str(target))
     except OSError as error:
@@ -89,9 +93,10 @@ def fingerprint(compiler: str) -> str:
     for path in sorted([*_SOURCES.glob("*.cpp"), *_SOURCES.glob("*.h")]):
         digest.update(path.name.encode() + path.read_bytes())
     try:
-        digest.update(subprocess.run([compiler, "--version"], capture_output=True).stdout)
-    except OSError as error:
+        version = subprocess.run([compiler, "--version"], capture_output=True, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotBuild(f"{compiler} does not run ({error}); set CXX to another") from error
+    digest.update(version.stdout)
     digest.update(platform.machine().encode())
     cpu = Path("/proc/cpuinfo")
     if cpu.exists():
@@ -102,15 +107,21 @@ def fingerprint(compiler: str) -> str:
 
 
 def _folder() -> Path:
-    """Where compiled kernels are kept; a temporary folder where the cache cannot be written."""
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    wanted = Path(os.environ.get(CACHE_VARIABLE) or Path(cache_home) / "hnet_seq")
+    """Where compiled kernels are kept; this process's own where the cache cannot be written."""
+    wanted = Path(os.environ.get(CACHE_VARIABLE) or _cache_home() / "hnet_seq")
     try:
+        wanted = wanted.expanduser()
         wanted.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=wanted).close()
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="hnet_seq_"))
+    except (OSError, RuntimeError):  # RuntimeError: this user has no home, as in some containers
+        own = tempfile.mkdtemp(prefix="hnet_seq_")
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
+        return Path(own)
     return wanted
+
+
+def _cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
 
 
 def _compile(compiler: str, sources: list[Path], target: Path) -> None:
