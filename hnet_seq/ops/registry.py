@@ -137,6 +137,8 @@ FUSED: dict[str, tuple[tuple[str, ...], dict[str, Callable[..., Any]]]] = {
 # Fastest first; what an operation does not have is passed over.
 PREFERRED = ("native", "mamba_ssm", "causal_conv1d", "flash_attn", "varlen", "triton", "torch")
 
+# The public function imports the compiler at once, which takes a second of every start.
+_uncompiled = getattr(torch, "_disable_dynamo", torch.compiler.disable)
 _log = logging.getLogger(__name__)
 _forced: dict[str, str] = {}
 _taken: dict[tuple[str, torch.device, torch.dtype], Callable[..., Any]] = {}
@@ -166,7 +168,7 @@ def run(operation: str, *args: Any) -> Any:
 
 
 # Not `run` itself: saying so costs microseconds a call, also where nothing is compiled.
-_as_it_is = torch.compiler.disable(run)
+_as_it_is = _uncompiled(run)
 
 
 def fused(operation: str, like: Tensor) -> Callable[..., Any] | None:
@@ -187,7 +189,7 @@ def run_fused(operation: str, *args: Any) -> Any:
     return function(*args) if function else None
 
 
-_fused_as_it_is = torch.compiler.disable(run_fused)
+_fused_as_it_is = _uncompiled(run_fused)
 
 
 def choose(operation: str, device: torch.device, dtype: torch.dtype) -> tuple[str, str]:
