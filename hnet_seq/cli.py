@@ -9,6 +9,7 @@ import sys
 from typing import NoReturn
 
 from hnet_seq import __version__
+from hnet_seq.one_voice import speaks
 from modalities.errors import UsageError
 
 VERBS = {
@@ -32,7 +33,8 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, as the verbs do."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(_MISUSE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        _say(f"{self.prog}: {message}; see {self.prog} --help")
+        self.exit(_MISUSE)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -65,11 +67,16 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except (ValueError, FloatingPointError, OSError) as error:
-        print(f"hnet-seq {args.verb}: {_one_line(error)}", file=sys.stderr)
+        _say(f"hnet-seq {args.verb}: {_one_line(error)}")
         return _MISUSE if isinstance(error, UsageError) else _FAILED
     except KeyboardInterrupt:
-        print(f"hnet-seq {args.verb}: interrupted", file=sys.stderr)
+        _say(f"hnet-seq {args.verb}: interrupted")
         return _INTERRUPTED
+
+
+def _say(message: str) -> None:
+    if speaks(message):
+        print(message, file=sys.stderr, flush=True)
 
 
 def _one_line(error: Exception) -> str:
