@@ -13,6 +13,7 @@ constexpr int LANES = 4;
 
 typedef float Vec __attribute__((vector_size(4 * LANES)));
 typedef int32_t IntVec __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Bits __attribute__((vector_size(4 * LANES)));  // may overflow
 
 static inline Vec load(const float* p) {
     Vec v;
@@ -65,7 +66,7 @@ static inline Vec exp(Vec x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + r + 1.0f;
-    IntVec bits, power;
+    Bits bits, power;
     memcpy(&bits, &p, sizeof bits);
     memcpy(&power, &shifted, sizeof power);
     bits += power << 23;
