@@ -22,6 +22,7 @@ from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.mamba2 import Mamba2
 from hnet_seq.model.mlp import SwiGLU
 from hnet_seq.model.stack import Layer, Stack
+from hnet_seq.ops.mamba2.native import fits
 from hnet_seq.ops.registry import choose, fused
 from hnet_seq.ops.ssd.blocked import BLOCK, GROUP
 
@@ -146,10 +147,10 @@ def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> lis
 
 
 def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
-    at_once = fused("mamba2_mix", torch.empty(0)) is not None
-    if at_once and not mixer.bidirectional:
-        return _mamba2_at_once(mixer, stage, positions)
     D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
+    at_once = fused("mamba2_mix", torch.empty(0)) is not None
+    if at_once and not mixer.bidirectional and fits(mixer.conv1d.kernel_size[0], inner // H, N):
+        return _mamba2_at_once(mixer, stage, positions)
     channels = inner + 2 * N
     ways = 2 if mixer.bidirectional else 1
     projected = inner + channels + H + 2 * H  # step sizes before and after softplus too

@@ -19,6 +19,11 @@ TOKENS, CONTEXT = 2048, 512
 
 SHAPES = {
     "Mamba-2": {"arch_layout": ["m2"], "d_model": [64]},
+    "Mamba-2 of a width without kernels": {
+        "arch_layout": ["m2"],
+        "d_model": [64],
+        "ssm_cfg": {"d_state": 24},
+    },
     "attention": {"arch_layout": ["t2"], "d_model": [64]},
     "attention without rotation": {"arch_layout": ["t2"], "d_model": [64], "rotary": 0},
     "window": {"arch_layout": ["t2"], "d_model": [64], "window": 100},

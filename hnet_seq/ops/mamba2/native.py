@@ -82,6 +82,11 @@ def _streams(mixed: Tensor, inner: int, heads: int) -> tuple[Tensor, Tensor, Ten
     return x.unflatten(1, (heads, -1)), B, C
 
 
+def fits(taps: int, head_width: int, state_width: int) -> bool:
+    """The kernels take these widths."""
+    return taps <= conv.MAX_TAPS and scan.fits(head_width, state_width)
+
+
 def mix(
     projected: Tensor,
     conv_weight: Tensor,
@@ -96,7 +101,7 @@ def mix(
     """As :func:`hnet_seq.ops.mamba2_mix`; None where a width does not fit the kernels."""
     inner = norm_weight.shape[0]
     state = (conv_weight.shape[0] - inner) // 2
-    if conv_weight.shape[1] > conv.MAX_TAPS or not scan.fits(inner // A.shape[0], state):
+    if not fits(conv_weight.shape[1], inner // A.shape[0], state):
         return None
     given = (conv_weight, conv_bias, dt_bias, A, D, norm_weight)
     return _Mix.apply(projected, *(t.float().contiguous() for t in given), eps, packing)
