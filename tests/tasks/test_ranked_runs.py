@@ -24,6 +24,7 @@ from hnet_seq.tasks.scoring import sequences as score_sequences
 from hnet_seq.tasks.scoring import variant_scores
 from tests.conftest import make_model
 from tests.tasks.ranked_script import PART
+from tests.tasks.test_segment_text import make_model as make_text_model
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("ranked_script.py")
@@ -48,6 +49,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{c}\t{pos}\t.\t{ref}\t{alt}\t.\t.\t.\n" for c, pos, ref, alt in rows]
     header = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     (folder / "in.vcf").write_text(header + "".join(lines))
+    make_text_model().save_pretrained(folder / "text")
+    texts = [
+        {"path": f"{i}.c", "lang": "c" if i % 2 else "go", "text": "x = y; " * (i * 3 % 17)}
+        for i in range(12)  # the first is empty and left out
+    ]
+    (folder / "in.jsonl").write_text("".join(f"{json.dumps(own)}\n" for own in texts))
     return folder
 
 
@@ -83,6 +90,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["segment", model, fasta, *tables, *common],
         ["score", model, fasta, "--out", to("s.tsv"), *common],
         ["score", model, str(inputs / "in.vcf"), "--out", to("s.vcf"), *genome, *common],
+        ["segment", str(inputs / "text"), str(inputs / "in.jsonl"), "--out", str(out), *common],
     ]
 
 
@@ -92,6 +100,7 @@ OUTPUTS = (
     ("stage0.bed", "chunks.tsv.gz"),
     ("s.tsv", "s.json"),
     ("s.vcf", "s.json"),
+    ("text_boundaries.json",),
 )
 
 
@@ -178,7 +187,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(SharedRun, "claim", failing)
 
 
-@pytest.mark.parametrize("which", [1, 2, 3, 4])
+@pytest.mark.parametrize("which", [1, 2, 3, 4, 5])
 def test_an_interrupted_rank_is_gone_on_from_with_the_bytes_of_one_process(
     inputs: Path,
     tmp_path: Path,
@@ -210,7 +219,7 @@ def test_ranks_refuse_what_they_cannot_share_out(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    embed, _, _, score, variants = commands(inputs, tmp_path)
+    embed, _, _, score, variants, _ = commands(inputs, tmp_path)
     for name, value in zip(RANKS, "020", strict=True):
         monkeypatch.setenv(name, value)
     to_table = ["--out", str(tmp_path / "m.tsv")]
