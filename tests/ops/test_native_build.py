@@ -64,6 +64,14 @@ def test_another_compiler_builds_its_own(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+def test_a_wrapper_of_the_same_compiler_is_another(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("plain", "wide")]
+    for folder in folders:
+        folder.mkdir()
+    plain, wide = (build.fingerprint(_compiler(folder, "echo 9")) for folder in folders)
+    assert plain != wide
+
+
 def test_without_a_compiler_plain_pytorch_is_used_and_the_remedy_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

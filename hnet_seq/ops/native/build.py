@@ -88,8 +88,8 @@ def compiler() -> str:
 
 
 def fingerprint(compiler: str) -> str:
-    """Of all that the built file depends on."""
-    digest = hashlib.sha256(repr(_FLAGS).encode())
+    """Of all that the built file depends on; a wrapper that adds flags has a path of its own."""
+    digest = hashlib.sha256(repr((compiler, _FLAGS)).encode())
     for path in sorted([*_SOURCES.glob("*.cpp"), *_SOURCES.glob("*.h")]):
         digest.update(path.name.encode() + path.read_bytes())
     try:
