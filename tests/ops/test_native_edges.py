@@ -61,7 +61,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     new_empty = Tensor.new_empty
 
     def nan(self: Tensor, *size: object) -> Tensor:
-        return new_empty(self, *size).fill_(float("nan"))  # type: ignore[arg-type]
+        return new_empty(self, *size).fill_(float("nan"))  # type: ignore[call-overload]
 
     monkeypatch.setattr(Tensor, "new_empty", nan)
 
@@ -73,7 +73,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_lengths_agree_with_the_definition(lengths: list[int]) -> None:
     r, packing = _random(len(lengths)), Packing.from_lengths(lengths)
     T = packing.total
-    # More than one token each: plain PyTorch, itself tested, is the faster definition.
+    # Plain PyTorch, itself tested, is the faster definition.
     for H, P, N in ((1, 16, 32), (2, 48, 16), (1, 32, 80)):
         _assert_as_defined("ssd", _scan(r, T, H, P, N), packing, definition="torch")
     for channels, taps in ((1, 1), (17, 2), (70, 8), (5, 9)):
