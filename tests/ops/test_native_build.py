@@ -90,6 +90,14 @@ def test_a_compiler_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @needs_compiler
+def test_what_does_not_load_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = 'while [ $# -gt 0 ]; do [ "$1" = -o ] && echo junk > "$2"; shift; done; exit 0'
+    monkeypatch.setenv("CXX", _compiler(tmp_path, script))
+    assert "does not load" in str(build.why_not())
+    assert "set CXX to g++, or HNET_SEQ_CACHE" in str(build.why_not())
+
+
+@needs_compiler
 def test_a_damaged_file_is_built_again(tmp_path: Path) -> None:
     name = f"kernels-{build.fingerprint(build.compiler())}.so"
     (tmp_path / "cache").mkdir()

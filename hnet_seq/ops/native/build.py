@@ -65,7 +65,8 @@ def library() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(target))
     except OSError as error:
-        raise CannotBuild(f"what {cxx} built does not load: {error}") from error
+        remedy = f"set CXX to g++, or {CACHE_VARIABLE} to a folder that programs may lie in"
+        raise CannotBuild(f"what {cxx} built does not load ({error}); {remedy}") from error
 
 
 @cache
