@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,67 +17,17 @@ import pytest
 
 from hnet_seq.tasks.shard import shard
 from modalities import dna
+from tests.train.kill_script import run
 from tests.train.runs import TINY, metrics, weights
 
 pytestmark = pytest.mark.slow
 
 STEPS, STEP_TOKENS = 24, 256
-# Notes what every step is trained on, and kills its own process at the chosen moment.
-SCRIPT = """
-import hashlib, importlib, json, os, signal, sys
-from pathlib import Path
-from hnet_seq.cli import main
-from hnet_seq.train.loop import Trainer
-
-command, log, moment = json.loads(sys.argv[1])
-trainer = os.getpid()
-unnoted = Trainer._train_step
-
-def noted(self, batches):
-    digest = hashlib.sha256()
-    for batch in batches:
-        for array in (batch.input_ids, batch.targets, batch.cu_seqlens):
-            digest.update(array.tobytes())
-    with open(log, "a") as file:
-        file.write(f"{self.step + 1} {digest.hexdigest()}\\n")
-    unnoted(self, batches)
-
-Trainer._train_step = noted
-
-def is_meant(*arguments):
-    if os.getpid() != trainer:
-        return False
-    return moment["then"] != "half_dropped" or str(arguments[0]).endswith(".dropped")
-
-def half_line(folder, record):
-    with folder.metrics.open("a") as file:
-        file.write(json.dumps(record)[:25])
-
-def half_dropped(folder):
-    next(Path(folder).iterdir()).unlink()
-
-def nothing(*arguments):
-    pass
-
-if moment:
-    module, _, path = moment["before"].partition(":")
-    owner = importlib.import_module(module)
-    *owners, name = path.split(".")
-    for part in owners:
-        owner = getattr(owner, part)
-    unharmed, calls = getattr(owner, name), 0
-
-    def killing(*arguments, **options):
-        global calls
-        calls += is_meant(*arguments)
-        if calls == moment["call"]:
-            globals()[moment["then"]](*arguments)
-            os.kill(trainer, signal.SIGKILL)
-        return unharmed(*arguments, **options)
-
-    setattr(owner, name, killing)
-sys.exit(main(command))
-"""
+#: Processes are forked from one that has imported torch: a start of it takes seconds.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tests.train.kill_script"])
+#: Of all processes that were started.
+SESSIONS: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -122,19 +70,25 @@ class Ground:
     batches: Path
 
 
-def start(command: list[str], log: Path, moment: Moment | None) -> subprocess.Popen[bytes]:
-    told = json.dumps([command, str(log), asdict(moment) if moment else None])
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, told],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def start(command: list[str], log: Path, moment: Moment | None) -> ForkServerProcess:
+    told = (command, f"{log}", f"{log}.errors", asdict(moment) if moment else None)
+    process = SERVER.Process(target=run, args=told)
+    process.start()
+    SESSIONS.add(f"{process.pid}")
+    return process
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said.decode()
+def end(process: ForkServerProcess, log: Path) -> tuple[int | None, str]:
+    """The exit code, and what was said."""
+    process.join(120)
+    code = process.exitcode
+    process.kill()
+    return code, Path(f"{log}.errors").read_text()
+
+
+def finish(process: ForkServerProcess, log: Path) -> None:
+    code, said = end(process, log)
+    assert code == 0, said
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +120,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
         *("--device", "cpu", "--out"),
     ]
     whole, batches = folder / "whole", folder / "whole.txt"
-    finish(start([*command, str(whole)], batches, None))
+    finish(start([*command, str(whole)], batches, None), batches)
     return Ground(folder, command, whole, batches)
 
 
@@ -178,9 +132,9 @@ def resumed(ground: Ground, run: Path) -> list[str]:
 
 def kill_at(ground: Ground, run: Path, moments: Sequence[Moment]) -> None:
     for moment in moments:
-        process = start(resumed(ground, run), run.with_suffix(".txt"), moment)
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == -signal.SIGKILL, (moment, said.decode())
+        log = run.with_suffix(".txt")
+        code, said = end(start(resumed(ground, run), log, moment), log)
+        assert code == -signal.SIGKILL, (moment, said)
 
 
 def batches(log: Path) -> dict[int, str]:
@@ -193,23 +147,23 @@ def batches(log: Path) -> dict[int, str]:
 
 
 def assert_as_if_untouched(ground: Ground, run: Path) -> None:
-    finish(start(resumed(ground, run), run.with_suffix(".txt"), None))
+    log = run.with_suffix(".txt")
+    finish(start(resumed(ground, run), log, None), log)
     assert metrics(run) == metrics(ground.whole)
     assert weights(run) == weights(ground.whole)
-    assert batches(run.with_suffix(".txt")) == batches(ground.batches)
+    assert batches(log) == batches(ground.batches)
     left = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert left == [f"step-{STEPS - 3:06d}", f"step-{STEPS:06d}"]
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Those that still work for runs in it, after they had some seconds to notice their end."""
+def left_over() -> list[str]:
+    """Processes of the tests that still work, after they had some seconds to notice their end."""
     deadline = time.monotonic() + 30
     while True:
-        found = [
-            path.parent.name
-            for path in Path("/proc").glob("[0-9]*/cmdline")
-            if str(folder).encode() in _content(path)
-        ]
+        stats = [_content(path) for path in Path("/proc").glob("[0-9]*/stat")]
+        # After the name in parentheses: state, parent, group, session.
+        fields = [stat.rpartition(b")")[2].split() for stat in stats if stat]
+        found = [own[3].decode() for own in fields if own[3].decode() in SESSIONS]
         if not found or time.monotonic() > deadline:
             return found
         time.sleep(0.1)
@@ -257,15 +211,15 @@ def test_kills_at_random_moments_leave_no_trace(ground: Ground) -> None:
     for _ in range(7):
         process = start(resumed(ground, run), log, None)
         lines = _content(log).count(b"\n") + draw.randint(1, 4)
-        while process.poll() is None and _content(log).count(b"\n") < lines:
+        while process.exitcode is None and _content(log).count(b"\n") < lines:
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.05))
         process.kill()
-        process.communicate(timeout=120)
-        kills += process.returncode == -signal.SIGKILL
+        kills += end(process, log)[0] == -signal.SIGKILL
     assert kills >= 5
     assert_as_if_untouched(ground, run)
 
 
 def test_no_process_of_a_killed_run_is_left(ground: Ground) -> None:
-    assert not processes_of(ground.folder)
+    assert SESSIONS
+    assert not left_over()
