@@ -136,6 +136,16 @@ def test_a_user_without_a_home_builds_for_this_process_alone(
     assert not folder.exists()
 
 
+def test_without_a_choice_they_lie_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HNET_SEQ_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for chosen, folder in ((str(tmp_path / "xdg"), "xdg"), ("relative", ".cache"), ("", ".cache")):
+        monkeypatch.setenv("XDG_CACHE_HOME", chosen)
+        assert build._folder() == tmp_path / folder / "hnet-seq" / "kernels"
+
+
 @needs_compiler
 def test_a_full_disk_costs_the_kernels_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:

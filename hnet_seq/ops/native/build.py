@@ -20,7 +20,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-CACHE_VARIABLE = "HNET_SEQ_CACHE"
+CACHE_VARIABLE = "HNET_SEQ_CACHE"  # downloaded shards lie there too; their names differ
 _SOURCES = Path(__file__).parent
 _FLAGS = (
     "-O3",
@@ -109,7 +109,7 @@ def fingerprint(compiler: str) -> str:
 
 def _folder() -> Path:
     """Where compiled kernels are kept; this process's own where the cache cannot be written."""
-    wanted = Path(os.environ.get(CACHE_VARIABLE) or _cache_home() / "hnet_seq")
+    wanted = Path(os.environ.get(CACHE_VARIABLE) or _cache_home() / "hnet-seq" / "kernels")
     try:
         wanted = wanted.expanduser()
         wanted.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,9 @@ def _folder() -> Path:
 
 
 def _cache_home() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    # The XDG specification has relative paths ignored.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return base if base.is_absolute() else Path("~/.cache")
 
 
 def _compile(compiler: str, sources: list[Path], target: Path) -> None:
