@@ -23,8 +23,8 @@ from hnet_seq.tasks.embedding import plan as embed_plan
 from hnet_seq.tasks.ranked import units
 from hnet_seq.tasks.ranked.shared_run import SharedRun
 from hnet_seq.tasks.ranked.units import Unit
+from hnet_seq.tasks.scoring import mutagenesis, variant_scores
 from hnet_seq.tasks.scoring import sequences as score_sequences
-from hnet_seq.tasks.scoring import variant_scores
 
 PART = 200  # tokens
 
@@ -34,6 +34,7 @@ def small_units() -> None:
     embed_plan.PART_TOKENS, embed_plan.PART_BYTES = PART, PART * 64 * 4
     units.MIN_TOKENS = PART
     score_sequences.PART_TOKENS = variant_scores.PART_TOKENS = PART
+    mutagenesis._PART_TOKENS = 5 * PART
 
 
 def kill_after(count: int) -> None:

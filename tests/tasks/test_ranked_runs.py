@@ -20,8 +20,8 @@ from hnet_seq.tasks.embedding import plan as embed_plan
 from hnet_seq.tasks.ranked import units as ranked_units
 from hnet_seq.tasks.ranked.shared_run import SharedRun
 from hnet_seq.tasks.ranked.units import Unit
+from hnet_seq.tasks.scoring import mutagenesis, variant_scores
 from hnet_seq.tasks.scoring import sequences as score_sequences
-from hnet_seq.tasks.scoring import variant_scores
 from tests.conftest import make_model
 from tests.tasks.ranked_script import PART
 from tests.tasks.test_segment_text import make_model as make_text_model
@@ -66,6 +66,7 @@ def small_units(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(ranked_units, "MIN_TOKENS", PART)
     monkeypatch.setattr(score_sequences, "PART_TOKENS", PART)
     monkeypatch.setattr(variant_scores, "PART_TOKENS", PART)
+    monkeypatch.setattr(mutagenesis, "_PART_TOKENS", 5 * PART)
     for name in RANKS:
         monkeypatch.delenv(name, raising=False)
     before = torch.get_num_threads()
@@ -83,6 +84,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         return str(out / name)
 
     genome = ["--genome", fasta, "--window", "64"]
+    region = ["--mutagenesis", "r2:100-110"]
     tables = ["--bed", to("stage{stage}.bed"), "--chunks", to("chunks.tsv.gz")]
     return [
         ["embed", model, fasta, "--out", to("v.parquet"), "--strands", "average", *common],
@@ -91,6 +93,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["score", model, fasta, "--out", to("s.tsv"), *common],
         ["score", model, str(inputs / "in.vcf"), "--out", to("s.vcf"), *genome, *common],
         ["segment", str(inputs / "text"), str(inputs / "in.jsonl"), "--out", str(out), *common],
+        ["score", model, *region, "--out", to("m.tsv"), *genome, *common],
     ]
 
 
@@ -101,6 +104,7 @@ OUTPUTS = (
     ("s.tsv", "s.json"),
     ("s.vcf", "s.json"),
     ("text_boundaries.json",),
+    ("m.tsv", "m.json", "m.svg", "m.html"),
 )
 
 
@@ -187,7 +191,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(SharedRun, "claim", failing)
 
 
-@pytest.mark.parametrize("which", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("which", [1, 2, 3, 4, 5, 6])
 def test_an_interrupted_rank_is_gone_on_from_with_the_bytes_of_one_process(
     inputs: Path,
     tmp_path: Path,
@@ -219,15 +223,14 @@ def test_ranks_refuse_what_they_cannot_share_out(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    embed, _, _, score, variants, _ = commands(inputs, tmp_path)
+    embed, _, _, score, variants, *_ = commands(inputs, tmp_path)
     for name, value in zip(RANKS, "020", strict=True):
         monkeypatch.setenv(name, value)
-    to_table = ["--out", str(tmp_path / "m.tsv")]
-    region = [*variants[:2], "--mutagenesis", "r2:100-110", *to_table, *variants[5:]]
+    measured = [*variants[:2], "in.csv", "--measured", "effect"]
     without_out = [*score[:3], *score[5:]]
     from_stdin = [*embed[:2], "-", *embed[3:]]
     for command, says in (
-        (region, "score --mutagenesis runs in one process"),
+        (measured, "score --measured runs in one process; start it without torchrun"),
         (without_out, "ranks meet beside it; give --out FILE"),
         (from_stdin, "standard input is read once; give a file"),
     ):

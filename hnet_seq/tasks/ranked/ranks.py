@@ -74,5 +74,6 @@ def refuse_ranks(what: str) -> None:
     ranks = find_ranks()
     if ranks.world > 1:
         raise UsageError(
-            "WORLD_SIZE", f"is {ranks.world}, and {what} runs in one process; start it alone"
+            "WORLD_SIZE",
+            f"is {ranks.world}, and {what} runs in one process; start it without torchrun",
         )

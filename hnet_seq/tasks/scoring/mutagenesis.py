@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.regions import parse_region
 
-_PART_TOKENS = 1 << 20  # bases of mutants held at a time
+_PART_TOKENS = 1 << 18  # bases of mutants held at a time, and what ranks share out
 
 
 @dataclass(frozen=True)
@@ -126,31 +127,88 @@ def mutagenesis_by_strand(
     end = len(context) if end is None else end
     if not 0 <= start < end <= len(context):
         raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(context)}")
-    both = strands == "average"
+    parts = change_parts(context, start, end, strands)
+    total = sum(len(part.changes) for part in parts)
+    bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
+    effects: list[float] = []
+    effects_of = scorer(model, context, batch_tokens)
+    with bar:
+        for part in parts:
+            effects += effects_of(part)
+            bar.update(len(part.changes))
+    return effects_by_strand(context, start, end, strands, parts, effects)
+
+
+@dataclass(frozen=True)
+class ChangePart:
+    """Changes that are scored at a time.
+
+    Attributes:
+        strand: 0, or 1 for the reverse.
+        changes: places in the context, forward, and the letters that go there.
+    """
+
+    strand: int
+    changes: list[tuple[int, int]]
+
+
+def change_parts(context: Tokens, start: int, end: int, strands: Strands) -> list[ChangePart]:
+    """All changes of known letters from ``start`` to ``end``, on each strand."""
     changes = [
         (place, letter)
         for place in range(start, end)
         for letter in dna.BASES
         if context[place] in dna.BASES and letter != context[place]
     ]
-    bar = progress_bar("mutagenesis", len(changes) * (1 + both), unit="sequence", progress=progress)
-    found = np.full((1 + both, end - start, 4), math.nan)
-    with bar, scoring(model):
-        for strand in range(1 + both):
-            own = dna.reverse_complement(context) if strand else context
-            (reference,) = base_log_likelihoods(model, [own], batch_tokens=batch_tokens)
-            step = max(1, _PART_TOKENS // len(context))
-            for first in range(0, len(changes), step):
-                part = changes[first : first + step]
-                mutants = [_changed(own, *_on_strand(change, len(own), strand)) for change in part]
-                values = base_log_likelihoods(model, mutants, batch_tokens=batch_tokens)
-                for change, value in zip(part, values, strict=True):
-                    place, _ = _on_strand(change, len(own), strand)
-                    # What lies before the change has the same probability in both.
-                    found[strand, change[0] - start, change[1]] = value[place:].sum(
-                        dtype=np.float64
-                    ) - reference[place:].sum(dtype=np.float64)
-                bar.update(len(part))
+    step = max(1, _PART_TOKENS // len(context))
+    return [
+        ChangePart(strand, changes[first : first + step])
+        for strand in range(1 + (strands == "average"))
+        for first in range(0, len(changes), step)
+    ]
+
+
+def scorer(
+    model: HNetForCausalLM, context: Tokens, batch_tokens: int
+) -> Callable[[ChangePart], list[float]]:
+    """What gives the effect of each change of a part, nats."""
+    own = (context, dna.reverse_complement(context))
+    references: dict[int, NDArray[np.float32]] = {}
+
+    def effects(part: ChangePart) -> list[float]:
+        tokens = own[part.strand]
+        placed = [_on_strand(change, len(tokens), part.strand) for change in part.changes]
+        with scoring(model):
+            if part.strand not in references:
+                (references[part.strand],) = base_log_likelihoods(
+                    model, [tokens], batch_tokens=batch_tokens
+                )
+            mutants = [_changed(tokens, *change) for change in placed]
+            values = base_log_likelihoods(model, mutants, batch_tokens=batch_tokens)
+        reference = references[part.strand]
+        # What lies before the change has the same probability in both.
+        return [
+            float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
+            for (place, _), value in zip(placed, values, strict=True)
+        ]
+
+    return effects
+
+
+def effects_by_strand(
+    context: Tokens,
+    start: int,
+    end: int,
+    strands: Strands,
+    parts: Sequence[ChangePart],
+    effects: Iterable[float],
+) -> NDArray[np.float64]:
+    """(1 or 2, L, 4) from the effects of the changes of all parts in order."""
+    found = np.full((1 + (strands == "average"), end - start, 4), math.nan)
+    rest = iter(effects)
+    for part in parts:
+        for place, letter in part.changes:
+            found[part.strand, place - start, letter] = next(rest)
     _fill_reference(found, context[start:end])
     return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,12 +19,20 @@ from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.report.heat_map import standalone
 from hnet_seq.tasks.embedding.vectors import Strands
+from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
+from hnet_seq.tasks.ranked.ranks import Ranks
+from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring.mutagenesis import (
+    Stretch,
+    change_parts,
+    effects_by_strand,
     find_stretch,
     markov_mutagenesis,
     mutagenesis_by_strand,
     mutagenesis_json,
+    scorer,
 )
+from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.files import replaced_file, replaced_path
@@ -51,31 +61,90 @@ def run(
     batch_tokens: int,
     about: dict[str, Any],
     out: Path | None,
+    ranks: Ranks,
 ) -> None:
     """Score the region; a table to ``out`` with JSON, SVG and HTML beside it, or to stdout."""
     stretch = find_stretch(genome, region, window)
     length, context = stretch.end - stretch.start, len(stretch.context)
     passes = 1 + (strands == "average")
-    print(
-        f"{3 * length:,} changes of {stretch.name}:{stretch.start + 1:,}-{stretch.end:,} in "
-        f"{context:,} bases: {3 * length * context * passes:,} bases through the model",
-        file=sys.stderr,
-    )
-    by_strand = mutagenesis_by_strand(
-        model,
-        stretch.context,
-        start=stretch.start - stretch.context_start,
-        end=stretch.end - stretch.context_start,
-        strands=strands,
-        batch_tokens=batch_tokens,
-        progress=True,
-    )
-    of_markov = markov_mutagenesis(markov, stretch, strands=strands)
+    if ranks.rank == 0:
+        print(
+            f"{3 * length:,} changes of {stretch.name}:{stretch.start + 1:,}-{stretch.end:,} in "
+            f"{context:,} bases: {3 * length * context * passes:,} bases through the model",
+            file=sys.stderr,
+        )
+    with _effects(model, genome, stretch, strands, batch_tokens, about, out, ranks) as by_strand:
+        if by_strand is not None:  # else another rank, that is done last, writes
+            of_markov = markov_mutagenesis(markov, stretch, strands=strands)
+            _write(stretch, by_strand, of_markov, about, genome.path, out)
+
+
+@contextmanager
+def _effects(
+    model: HNetForCausalLM,
+    genome: Genome,
+    stretch: Stretch,
+    strands: Strands,
+    batch_tokens: int,
+    about: dict[str, Any],
+    out: Path | None,
+    ranks: Ranks,
+) -> Iterator[NDArray[np.float64] | None]:
+    """(strands, L, 4), computed here or by several ranks; None for a rank that has no more."""
+    context, start = stretch.context, stretch.start - stretch.context_start
+    end = start + stretch.end - stretch.start
+    if not on_ranks(out, ranks):
+        yield mutagenesis_by_strand(
+            model,
+            context,
+            start=start,
+            end=end,
+            strands=strands,
+            batch_tokens=batch_tokens,
+            progress=True,
+        )
+        return
+    assert out is not None
+    identity = {
+        **{key: about[key] for key in ("weights", "strands", "window", "markov_order")},
+        **computed_by(model.embeddings.weight.device),
+        "genome": genome_digest(genome),
+        "region": [stretch.name, stretch.start, stretch.end],
+        "batch_tokens": batch_tokens,
+        "output": out.name,
+    }
+    changes = change_parts(context, start, end, strands)
+    cost, effects = sequence_cost(model.config)(len(context)), scorer(model, context, batch_tokens)
+    sizes = [len(part.changes) for part in changes]
+    parts = [Part(size, size * len(context), size * cost) for size in sizes]
+    with rows_on_ranks(
+        out,
+        identity,
+        parts,
+        lambda: iter(changes),
+        lambda part: ([effect] for effect in effects(part)),
+        ranks,
+    ) as rows:
+        if rows is None:
+            yield None
+            return
+        found = (effect for (effect,) in rows)
+        yield effects_by_strand(context, start, end, strands, changes, found)
+
+
+def _write(
+    stretch: Stretch,
+    by_strand: NDArray[np.float64],
+    of_markov: NDArray[np.float64],
+    about: dict[str, Any],
+    genome: str | Path,
+    out: Path | None,
+) -> None:
     rows = _rows(stretch.name, stretch.start, stretch.reference, by_strand, of_markov)
     if out is None:
         _write_tsv(sys.stdout, rows)
         return
-    content = mutagenesis_json(stretch, by_strand.mean(0), of_markov, about, genome.path)
+    content = mutagenesis_json(stretch, by_strand.mean(0), of_markov, about, genome)
     if out.suffix == ".tsv":
         with replaced_file(out) as file:
             _write_tsv(file, rows)

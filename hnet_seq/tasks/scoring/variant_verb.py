@@ -15,13 +15,7 @@ from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.ranked.digests import computed_by, file_digest, genome_digest
-from hnet_seq.tasks.ranked.ranks import (
-    Ranks,
-    check_ranks_input,
-    find_ranks,
-    rank_device,
-    refuse_ranks,
-)
+from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring import mutagenesis_verb
 from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
@@ -63,7 +57,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if args.mutagenesis is None:
         placed_parts = _check_variants(args, genome, window, out, ranks)
     else:
-        refuse_ranks("score --mutagenesis")
+        on_ranks(out, ranks)
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     check_modality(model)
@@ -85,6 +79,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
             batch_tokens=args.batch_tokens,
             about=about,
             out=out,
+            ranks=ranks,
         )
         return 0
     about["on_mismatch"] = args.on_mismatch or "error"
