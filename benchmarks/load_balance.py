@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hnet_seq import HNetConfig, HNetForCausalLM
@@ -35,7 +34,6 @@ LENGTHS = (100, 300, 1_000, 10_000, 100_000)
 MICROSECONDS = (63.7, 64.4, 59.5, 57.8, 85.6)
 #: Standard deviation over mean of the time of stretches of BATCH_TOKENS bases.
 SPREAD = 0.09
-CHUNK_SPREAD_BASES = 8192  # of the windows whose chunks are counted
 
 # GRCh38, chromosomes 1 to 22, X, Y, in megabases (Genome Reference Consortium).
 _HUMAN = (
@@ -177,21 +175,17 @@ def measure(checkpoint: str, path: str) -> None:
             spent[length].append((time.process_time() - began) / (count * length))
     for length, found in spent.items():
         print(f"{length:>8,} bases: {min(found) * 1e6:.1f} us a base")
-    clocks, chunks = [], []
+    clocks = []
     for place in range(20):
         start = place * (len(tokens) // 21)
         stretch = tokens[start : start + BATCH_TOKENS]
         began = time.process_time()
         embed(model, [stretch])
         clocks.append(time.process_time() - began)
-        with torch.inference_mode():
-            out = model(torch.from_numpy(stretch[:CHUNK_SPREAD_BASES]).long())
-        chunks.append(int(out.boundaries[0].boundary_mask.sum()))
     print(f"stretches of {BATCH_TOKENS:,} bases: time varies by {spread(clocks):.3f}")
-    print(f"stretches of {CHUNK_SPREAD_BASES:,} bases: chunks vary by {spread(chunks):.3f}")
 
 
-def spread(values: list[float] | list[int]) -> float:
+def spread(values: list[float]) -> float:
     """Standard deviation over the mean."""
     return float(np.std(values, ddof=1) / np.mean(values))
 

@@ -54,7 +54,7 @@ ASSUMPTIONS = [
     (
         "chunks of a window vary by",
         f"{CHUNK_SPREAD:.0%} of the mean",
-        "measured: human X, 4 Mb (yeast 3%), `load_balance.py --measure`",
+        "measured: human X, 4 Mb (yeast 3%), `train_balance.py --measure`",
     ),
     ("writing a checkpoint", f"{DISK / GB:g} GB/s", "assumed: one process, shared disk"),
 ]

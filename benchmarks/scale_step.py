@@ -35,7 +35,7 @@ OVERLAP = 0.5
 BF16_SHARE = 0.6  # of fp32 activations
 CONTEXT = 8192
 TOKENS_PER_CHUNK = [3.0]
-CHUNK_SPREAD = 0.22  # standard deviation over mean, of windows of CONTEXT bases
+CHUNK_SPREAD = 0.05  # standard deviation over mean, of windows of CONTEXT bases
 SPLIT_ABOVE = 1 / 3  # of the memory, as train.parallel.strategy=auto has it
 DISK = 2 * GB  # bytes a second of a checkpoint
 
@@ -215,8 +215,13 @@ def slowest(size: Size, gpus: int, windows: int) -> float:
     Args:
         windows: sequences of a GPU in a step, which vary independently.
     """
+    drawn = np.random.default_rng(0).standard_normal((2000, gpus)).max(1).mean()
+    spread = inner_share(size) * CHUNK_SPREAD / np.sqrt(windows)
+    return 1 + float(spread * (drawn if gpus > 1 else 0))
+
+
+def inner_share(size: Size) -> float:
+    """The share of a window's work that goes with the number of its chunks."""
     total = flops_per_token(size.config, CONTEXT, TOKENS_PER_CHUNK)
     rarer = flops_per_token(size.config, CONTEXT, [2 * TOKENS_PER_CHUNK[0]])
-    inner = 2 * (total - rarer) / total  # share of work that goes with the number of chunks
-    drawn = np.random.default_rng(0).standard_normal((2000, gpus)).max(1).mean()
-    return 1 + float(inner * CHUNK_SPREAD / np.sqrt(windows) * (drawn if gpus > 1 else 0))
+    return 2 * (total - rarer) / total
