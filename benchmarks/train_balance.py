@@ -82,7 +82,7 @@ def simulate() -> None:
 
 
 def measure(checkpoint: str, path: str, windows: int) -> None:
-    """Print what the constants of this file should be, and how far the past tells the chunks."""
+    """Print what the constants of this file should be."""
     model = HNetForCausalLM.from_pretrained(checkpoint, "cpu")
     genome = Genome(path)
     name = max(genome.lengths, key=lambda name: genome.lengths[name])
