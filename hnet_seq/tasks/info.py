@@ -24,7 +24,7 @@ from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
 from hnet_seq.model.released import released_file, released_names
 from hnet_seq.ops import choices
-from hnet_seq.train.memory_plan import MemoryPlan, plan_memory
+from hnet_seq.train.memory_plan import MemoryPlan, plan_memory, untrained
 from modalities.errors import UsageError
 
 EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
@@ -130,7 +130,9 @@ def describe(
             f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
         )
     forward = flops_per_token(shape, context, rates)
-    plan = plan_memory(shape, batch_tokens or context, rates, context=context)
+    batch = batch_tokens or context
+    plan = plan_memory(shape, batch, rates, context=context)
+    first_steps = plan_memory(shape, batch, untrained(shape, rates), context=context)
     return about | {
         "layout": shape.arch_layout,
         "direction": "both" if shape.bidirectional else "causal",
@@ -143,6 +145,7 @@ def describe(
         "tokens_per_chunk": rates,
         "flops_per_token": {"forward": forward, "training": TRAINING_FACTOR * forward},
         "training_memory": dataclasses.asdict(plan),
+        "training_memory_first_steps": dataclasses.asdict(first_steps),
     }
 
 
@@ -198,6 +201,13 @@ def description_lines(about: dict[str, Any]) -> list[str]:
         f"{flops['training'] / 1e6:.2f} training"
     )
     lines += MemoryPlan(**about["training_memory"]).lines()
+    first = MemoryPlan(**about["training_memory_first_steps"])
+    if first.tokens_per_chunk != about["tokens_per_chunk"]:
+        often = ", ".join(f"{rate:g}" for rate in first.tokens_per_chunk)
+        lines.append(
+            f"  from scratch more in the first steps, at {often} tokens per chunk: "
+            f"{first.resident / 1e6:,.0f} MB"
+        )
     if "dtypes" in about:
         kinds = about["dtypes"]
         one = len(kinds) == 1

@@ -15,6 +15,8 @@ from hnet_seq.train.memory_parts import memory_parts
 _FLOAT = 4  # bytes
 _MB = 1e6
 
+_UNTRAINED = 1.6  # tokens per chunk; 1.42 to 2.11 over 20 seeds, see docs/performance.md
+
 
 @dataclass(frozen=True)
 class MemoryPlan:
@@ -63,6 +65,18 @@ class MemoryPlan:
             f"  moments of computation: {moments / _MB:,.1f} MB; "
             f"holes of the heap: {self.holes / _MB:,.1f} MB",
         ]
+
+
+def untrained(config: HNetConfig, tokens_per_chunk: Sequence[float]) -> list[float]:
+    """Tokens per chunk in the first steps of training from scratch, at most those given.
+
+    A router that has learned nothing cuts where neighbours point apart at all, more often than its
+    target asks for: the peak of the run is there. Boundaries by rule are what they will be.
+    """
+    return [
+        min(rate, _UNTRAINED) if config.boundary_policy(stage).policy == "learned" else rate
+        for stage, rate in enumerate(tokens_per_chunk)
+    ]
 
 
 def plan_memory(

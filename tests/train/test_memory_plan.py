@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from hnet_seq.cli import main
+from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
-from hnet_seq.train.memory_plan import plan_memory
+from hnet_seq.train.memory_plan import plan_memory, untrained
 
 TOKENS, CONTEXT = 2048, 512
 
@@ -130,4 +131,14 @@ def test_info_says_what_training_needs(capsys: pytest.CaptureFixture[str]) -> No
     printed = capsys.readouterr().out
     assert "memory of training on 4,096 tokens at once" in printed
     assert "a chunk of stage 0" in printed
+    assert "from scratch more in the first steps, at 1.6 tokens per chunk: " in printed
+    assert main(["info", "hnet_1stage_L", "--tokens-per-chunk", "1.5"]) == 0
+    assert "from scratch" not in capsys.readouterr().out
     assert main(["info", "hnet_1stage_L", "--batch-tokens", "0"]) == 2
+
+
+def test_the_first_steps_cut_as_an_untrained_router_does_but_for_rules() -> None:
+    config = _model("two stages").config
+    assert untrained(config, [3.0, 1.2]) == [1.6, 1.2]
+    config.boundary_policies = [BoundaryPolicy("stride", every=3), BoundaryPolicy()]
+    assert untrained(config, [3.0, 3.0]) == [3.0, 1.6]
