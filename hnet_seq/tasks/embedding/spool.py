@@ -30,7 +30,8 @@ from hnet_seq.tasks.embedding.spooled_rows import (
     SpooledRows,
     write_header,
 )
-from modalities.errors import InputError, UsageError
+from hnet_seq.tasks.run_identity import keep_identity
+from modalities.errors import UsageError
 from pipelines.files import replaced_file
 
 __all__ = ["TEXT", "VECTORS", "Column", "Spool", "open_spool"]
@@ -141,7 +142,9 @@ def open_spool(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        _check_identity(folder, dict(identity))
+        if not (folder / _IDENTITY).exists():
+            _refuse_strangers(folder)
+        keep_identity(folder / _IDENTITY, identity)
         spool = Spool(folder, width, columns)
         try:
             yield spool
@@ -154,31 +157,11 @@ def open_spool(
         shutil.rmtree(folder)
 
 
-def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
-    path = folder / _IDENTITY
-    if not path.exists():
-        others = [own.name for own in folder.iterdir() if own.name != _LOCK]
-        # What was killed before it wrote its identity left at most the file's temporary name.
-        if any(not name.startswith(".") for name in others):
-            raise UsageError("--out", f"{folder} is in the way and no unfinished run; move it")
-        with replaced_file(path) as stream:
-            json.dump(identity, stream, indent=2)
-        return
-    try:
-        known = json.loads(path.read_bytes())
-    except ValueError:
-        raise InputError(path, f"is damaged; delete {folder} to begin anew") from None
-    differing = [
-        f"{key} was {known.get(key)!r}, is {value!r}"
-        for key, value in identity.items()
-        if known.get(key) != value
-    ]
-    if differing:
-        raise UsageError(
-            "--out",
-            f"{folder} holds an unfinished run of something else: {'; '.join(differing)}; finish "
-            "that one, delete the folder to begin anew, or name another --out",
-        )
+def _refuse_strangers(folder: Path) -> None:
+    others = [own.name for own in folder.iterdir() if own.name != _LOCK]
+    # What was killed before it wrote its identity left at most the file's temporary name.
+    if any(not name.startswith(".") for name in others):
+        raise UsageError("--out", f"{folder} is in the way and no unfinished run; move it")
 
 
 @contextmanager

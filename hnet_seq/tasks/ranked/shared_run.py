@@ -26,6 +26,7 @@ from typing import IO, Any
 
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.units import Unit, deal
+from hnet_seq.tasks.run_identity import keep_identity
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
 
@@ -207,7 +208,7 @@ def open_shared(
             if not _is_at(file, folder / _LOCK) or _is_complete(output, known):
                 continue
             try:
-                _check_identity(folder, known)
+                keep_identity(folder / _IDENTITY, known)
                 record_path(output).unlink(missing_ok=True)
             finally:
                 _unlock(file, _TURN)
@@ -242,29 +243,6 @@ def check_unit(folder: Path) -> dict[str, Any]:
 
 
 _REMEDY = "delete the unit's folder and start the same command again: it computes only that unit"
-
-
-def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
-    path = folder / _IDENTITY
-    if not path.exists():
-        with replaced_file(path) as stream:
-            json.dump(identity, stream, indent=1)
-        return
-    try:
-        known = json.loads(path.read_bytes())
-    except ValueError:
-        raise InputError(path, f"is damaged; delete {folder} to begin anew") from None
-    differing = [
-        f"{key} was {known.get(key)!r}, is {value!r}"
-        for key, value in identity.items()
-        if known.get(key) != value
-    ]
-    if differing:
-        raise UsageError(
-            "--out",
-            f"{folder} holds an unfinished run of something else: {'; '.join(differing)}; finish "
-            "that one, delete the folder to begin anew, or name another output",
-        )
 
 
 def _write_record(
