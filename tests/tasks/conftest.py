@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from hnet_seq import HNetForCausalLM
@@ -14,3 +17,30 @@ def hnet() -> HNetForCausalLM:
     model = make_model("one stage")
     model.metadata["modality"] = "dna"
     return model
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of such a model."""
+    model: HNetForCausalLM = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    folder = tmp_path_factory.mktemp("model")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``zeta`` holds GATTACA somewhere, ``alpha`` does not; composition tells little."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for index in range(120):
+        letters = "".join(generator.choice(list("ACGT"), 40))
+        if index % 2:
+            place = int(generator.integers(0, 33))
+            letters = letters[:place] + "GATTACA" + letters[place + 7 :]
+        split = "test" if index >= 80 else "train"
+        rows.append(f"{letters},{'zeta' if index % 2 else 'alpha'},{split}")
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    path.write_text("\n".join(["sequence,label,split", *rows]) + "\n")
+    return path

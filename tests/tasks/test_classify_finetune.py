@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hnet_seq import FinetuneConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
@@ -25,7 +23,6 @@ from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.predict import predict
 from tests.conftest import make_model
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "fine_tuning.md"
 FROZEN_AND_BASELINES = [
     "H-Net, frozen, mean over bases",
     "majority class",
@@ -34,32 +31,6 @@ FROZEN_AND_BASELINES = [
     "1- to 5-mer frequencies, both strands",
     "one-hot letters by position",
 ]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model: HNetForCausalLM = make_model("one stage")
-    model.metadata["modality"] = "dna"
-    folder = tmp_path_factory.mktemp("model")
-    model.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``zeta`` holds GATTACA somewhere, ``alpha`` does not; composition tells little."""
-    generator = np.random.default_rng(0)
-    rows = []
-    for index in range(120):
-        letters = "".join(generator.choice(list("ACGT"), 40))
-        if index % 2:
-            place = int(generator.integers(0, 33))
-            letters = letters[:place] + "GATTACA" + letters[place + 7 :]
-        split = "test" if index >= 80 else "train"
-        rows.append(f"{letters},{'zeta' if index % 2 else 'alpha'},{split}")
-    path = tmp_path_factory.mktemp("table") / "t.csv"
-    path.write_text("\n".join(["sequence,label,split", *rows]) + "\n")
-    return path
 
 
 QUICK = ["--epochs", "2", "--batch-tokens", "800", "--strands", "average", "--seeds", "2"]
@@ -294,57 +265,6 @@ def test_a_given_validation_split_stops_and_groups_are_held_out_whole(
     tens = {index // 10 for index in held[0]}
     assert held[0] == {index for ten in tens for index in range(10 * ten, 10 * ten + 10)}
     assert len(held[0]) == 20
-
-
-def documented_commands() -> list[list[str]]:
-    """Every ``hnet-seq`` command in the guide's console blocks."""
-    text = DOCUMENT.read_text().replace("\\\n", " ")
-    return [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("hnet-seq ")]
-
-
-def test_the_commands_of_the_guide_run(
-    checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(checkpoint)
-    for name in ("enhancers.csv", "held_out.csv"):
-        (tmp_path / name).write_text(table.read_text())
-    (tmp_path / "new.fa").write_text(">one\nGATTACAGATTACA\n")
-    commands = documented_commands()
-    assert {command[1] for command in commands} == {"finetune", "predict", "evaluate"}
-    for command in commands:
-        short = [*ONE, "--batch-tokens", "3200"] if command[1] == "finetune" else []
-        assert main([*command, *short]) == 0, command
-
-
-def test_the_python_of_the_guide_runs(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run").symlink_to(checkpoint)
-    blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    names: dict[str, Any] = {}
-    for block in blocks:
-        exec(block, names)
-    assert (tmp_path / "activity" / "head.json").is_file()
-
-
-def test_the_guide_states_the_defaults() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "fine_tuning.md").read_text()
-    rows = (line.split("|") for line in guide.splitlines() if line.startswith("| `--"))
-    stated = {row[1].strip(" `"): row[2].strip(" `") for row in rows}
-    config = FinetuneConfig()
-    for option, value in (
-        ("--learning-rate", config.optimizer.learning_rate),
-        ("--head-rate", config.head_rate),
-        ("--epochs", config.epochs),
-        ("--batch-tokens", config.batch_tokens),
-        ("--validation-fraction", config.validation_fraction),
-        ("--patience", config.patience),
-    ):
-        assert float(stated[option]) == value, option
-    assert stated["--strands"] == config.strands
 
 
 def test_a_killed_return_to_old_settings_does_not_pass_for_finished(

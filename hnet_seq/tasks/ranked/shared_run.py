@@ -24,10 +24,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from hnet_seq.tasks.ranked.locks import is_at, lock, unlock
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.units import Unit, deal
 from hnet_seq.tasks.run_identity import keep_identity
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 from pipelines.files import replaced_file
 
 _LOCK, _IDENTITY, _ABOUT = "lock", "identity.json", "unit.json"
@@ -87,16 +88,16 @@ class SharedRun:
 
     def claim(self, unit: Unit) -> bool:
         """Take a unit, unless it is complete or another rank's at the moment."""
-        if self.is_finished(unit) or not _lock(self._file, unit.index + 1, wait=False):
+        if self.is_finished(unit) or not lock(self._file, unit.index + 1, wait=False):
             return False
-        if self.is_finished(unit) or not _is_at(self._file, self.folder / _LOCK):
+        if self.is_finished(unit) or not is_at(self._file, self.folder / _LOCK):
             self.release(unit)
             return False
         return True
 
     def release(self, unit: Unit) -> None:
         """Let go of a unit that was claimed."""
-        _unlock(self._file, unit.index + 1)
+        unlock(self._file, unit.index + 1)
 
     def has_free_units(self) -> bool:
         """Whether there is a unit that is not complete and nobody works on."""
@@ -142,9 +143,9 @@ class SharedRun:
         Raises:
             InputError: a file of a unit is not as long as it was written.
         """
-        _lock(self._file, _TURN, wait=True)
+        lock(self._file, _TURN, wait=True)
         try:
-            if not _is_at(self._file, self.folder / _LOCK):
+            if not is_at(self._file, self.folder / _LOCK):
                 yield None
                 return
             missing = self.missing()
@@ -158,7 +159,7 @@ class SharedRun:
             _write_record(self.output, self._identity, outputs, abouts)
             _remove(self.folder)
         finally:
-            _unlock(self._file, _TURN)
+            unlock(self._file, _TURN)
 
     def told(self) -> str:
         """What this rank did, for people."""
@@ -204,14 +205,14 @@ def open_shared(
         except FileNotFoundError:  # another rank has finished meanwhile and taken it away
             continue
         with file:
-            _lock(file, _TURN, wait=True)
-            if not _is_at(file, folder / _LOCK) or _is_complete(output, known):
+            lock(file, _TURN, wait=True)
+            if not is_at(file, folder / _LOCK) or _is_complete(output, known):
                 continue
             try:
                 keep_identity(folder / _IDENTITY, known)
                 record_path(output).unlink(missing_ok=True)
             finally:
-                _unlock(file, _TURN)
+                unlock(file, _TURN)
             yield SharedRun(output, file, known, units, ranks)
             return
 
@@ -293,36 +294,3 @@ def _remove(folder: Path) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    """Whether the open file is still the one of that name."""
-    try:
-        there = path.stat()
-    except OSError:
-        return False
-    own = os.fstat(file.fileno())
-    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
-
-
-def _lock(file: IO[bytes], byte: int, *, wait: bool) -> bool:
-    import fcntl  # absent on Windows
-
-    kind = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
-    try:
-        fcntl.lockf(file, kind, 1, byte)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError as error:
-        raise UsageError(
-            "--out",
-            f"{file.name} cannot be locked ({error.strerror}), and ranks meet by locks; name an "
-            "output on a file system that has them",
-        ) from None
-    return True
-
-
-def _unlock(file: IO[bytes], byte: int) -> None:
-    import fcntl
-
-    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
