@@ -85,5 +85,18 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def run() -> NoReturn:
+    """The command: :func:`main`, and the end of the process with its exit code."""
+    code = main()
+    distributed = sys.modules.get("torch.distributed")
+    if distributed and distributed.is_available() and distributed.is_initialized():
+        # An error left the group as it was (see hnet_seq.train.launch): its threads may abort a
+        # process that ends in the usual way, and that would hide the exit code.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

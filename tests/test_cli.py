@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 
 import hnet_seq
 from hnet_seq.cli import VERBS, main
@@ -100,3 +101,27 @@ def test_a_device_that_is_not_there_is_misuse(
             main([*verb.split(), "--out", "o", "--device", device])
         assert stopped.value.code == 2
         assert says in capsys.readouterr().err
+
+
+LEFT_BY_AN_ERROR = """
+import atexit, sys, torch.distributed as dist
+from hnet_seq import cli
+
+def main():
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    print("said")
+    return 75
+
+cli.main = main
+atexit.register(print, "the interpreter is torn down beside the group's threads")
+cli.run()
+"""
+
+
+@pytest.mark.skipif(not dist.is_gloo_available(), reason="this build of torch has no gloo")
+def test_a_process_that_an_error_leaves_in_its_group_ends_at_once_with_its_code() -> None:
+    """Its threads, if they ask for Python's lock too late, abort the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_BY_AN_ERROR], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (75, "said\n"), done.stderr

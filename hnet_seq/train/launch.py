@@ -67,9 +67,18 @@ def process_group(device: str | None) -> Iterator[str]:
     )
     yield device
     # Not after an error: the others may be gone, and taking leave of them would wait for ever.
+    leave_group()
+
+
+def leave_group() -> None:
+    """Wait for the other processes and leave their group.
+
+    A process must leave before Python ends: gloo's threads drop the tensors of the last messages
+    under Python's lock, and one that asks for it too late aborts the process
+    (https://github.com/pytorch/pytorch/pull/179291).
+    """
     dist.barrier()
-    # Gloo's threads drop the tensors of the last messages under Python's lock, and leaving the
-    # group waits for these threads with the lock taken. They need microseconds; give them more.
+    # Leaving waits for these threads with the lock taken. They need microseconds; give them more.
     time.sleep(_QUIET)
     dist.destroy_process_group()
 

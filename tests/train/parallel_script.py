@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.masked_lm import language_model
@@ -21,6 +20,7 @@ from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
 from hnet_seq.train.evaluation import evaluate
 from hnet_seq.train.interval import Interval
+from hnet_seq.train.launch import process_group
 from hnet_seq.train.objective import Extent, Objective
 from hnet_seq.train.parallel import clip_gradients, parallelize
 from hnet_seq.train.ranks import rank, world_size
@@ -116,12 +116,11 @@ def validation(folder: Path, strategy: str) -> dict[str, Any]:
 def main(folder: Path) -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
-    dist.init_process_group("gloo")
-    if world_size() == 3:
-        pretrain(config(folder, "ddp", *BY_THREE), folder / "three", device="cpu")
-    else:
-        by_two(folder)
-    dist.barrier()
+    with process_group("cpu"):
+        if world_size() == 3:
+            pretrain(config(folder, "ddp", *BY_THREE), folder / "three", device="cpu")
+        else:
+            by_two(folder)
 
 
 def by_two(folder: Path) -> None:

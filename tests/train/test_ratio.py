@@ -17,6 +17,7 @@ from hnet_seq.experiments import load_experiment
 from hnet_seq.model.hnet import StageBoundaries
 from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
 from hnet_seq.ratio_config import RatioLossConfig, TargetPoint, WeightPoint
+from hnet_seq.train.launch import leave_group
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import HEAVIEST, RatioControl
 from hnet_seq.train.statistics import BoundaryStatistics, ratio_counts
@@ -94,7 +95,7 @@ def _rank(rank: int, store: str, results: str) -> None:
     control = RatioControl(RatioLossConfig([3.0], [0.1], hold=True), steps=10)
     control.update(0, ratio_counts([own]))
     torch.save((averaged / 2, control.state()), f"{results}.{rank}")
-    dist.destroy_process_group()
+    leave_group()
 
 
 @pytest.mark.skipif(not dist.is_gloo_available(), reason="torch was built without gloo")

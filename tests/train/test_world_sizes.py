@@ -24,17 +24,16 @@ MICRO_BATCH, CONTEXT = 128, 64
 SCRIPT = """
 import sys
 from pathlib import Path
-import torch.distributed
+from hnet_seq.train.launch import process_group
+from hnet_seq.train.ranks import rank, world_size
 from tests.train.test_world_sizes import WORKERS, feed, hashes
 
 if __name__ == "__main__":
-    torch.distributed.init_process_group("gloo")
-    rank, ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    folder = Path(sys.argv[1])
-    for workers in WORKERS:
-        lines = [" ".join(step) for step in hashes(feed(folder, workers, rank, ranks))]
-        (folder / f"{ranks}-{workers}-{rank}.txt").write_text("\\n".join(lines))
-    torch.distributed.destroy_process_group()
+    with process_group("cpu"):
+        folder, own, ranks = Path(sys.argv[1]), rank(), world_size()
+        for workers in WORKERS:
+            lines = [" ".join(step) for step in hashes(feed(folder, workers, own, ranks))]
+            (folder / f"{ranks}-{workers}-{own}.txt").write_text("\\n".join(lines))
 """
 
 
