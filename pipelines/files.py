@@ -6,6 +6,7 @@ asked first, because the work comes before the writing.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,12 @@ from pathlib import Path
 from typing import TextIO
 
 from modalities.errors import UsageError
+
+
+def file_sha256(path: str | Path) -> str:
+    """Hexadecimal digits of a file's sha256, as ``sha256sum`` prints them."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from modalities.errors import InputError
+from pipelines.files import file_sha256
 from pipelines.manifest import MANIFEST, Manifest, Shard
 from pipelines.storage import ShardStore
 
@@ -54,8 +54,7 @@ def check_shard(store: ShardStore, shard: Shard) -> None:
         store.local_path(shard.name, size=shard.bytes, sha256=shard.sha256)
         return
     check_size(store, shard)
-    with open(store.address(shard.name), "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(store.address(shard.name))
     if found != shard.sha256:
         raise InputError(
             store.address(shard.name),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import hashlib
 import logging
 import random
 import re
@@ -18,6 +17,7 @@ import fsspec.core
 from fsspec.callbacks import Callback
 
 from modalities.errors import InputError, UsageError
+from pipelines.files import file_sha256
 
 # What pip installs for a protocol; fsspec itself has the others.
 _PACKAGES = {
@@ -151,8 +151,7 @@ def _download(fs: Any, remote: str, target: Path, size: int, sha256: str) -> Non
     found = target.stat().st_size
     if found != size:
         raise _Damaged(f"{found} bytes came, the manifest says {size}")
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_sha256(target)
     if digest != sha256:
         raise _Damaged(f"has sha256 {digest[:12]}..., the manifest says {sha256[:12]}...")
 

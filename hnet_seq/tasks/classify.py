@@ -29,10 +29,11 @@ from hnet_seq.tasks.classification.arguments import (
     task_from_arguments,
 )
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS, classify, default_poolings
-from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe, weights_hash
+from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
+from hnet_seq.tasks.run_identity import weights_sha256
 from pipelines.files import check_folder, replaced_file
 
 __all__ = ["add_arguments", "classify", "main"]
@@ -82,7 +83,7 @@ def _train(args: argparse.Namespace) -> int:
         outcome.probes[kept, probes[0]],
         Embedding(kept, args.stage, args.strands),
         str(args.checkpoint),
-        weights_hash(args.checkpoint),
+        weights_sha256(args.checkpoint),
     )
     save_probe(probe, out / PROBE)
     write_trained_on(out / PROBE, task.train.sequences)

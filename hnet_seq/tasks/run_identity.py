@@ -1,4 +1,4 @@
-"""What an unfinished run is of: another one does not go on in its folder."""
+"""What results and unfinished runs are of: a run of something else does not go on in a folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hnet_seq.model.locate import locate
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
+from pipelines.files import file_sha256, replaced_file
+
+
+def weights_sha256(checkpoint: str | Path) -> str:
+    """sha256 of the file of weights that a checkpoint stands for, as ``sha256sum`` prints it."""
+    return file_sha256(locate(checkpoint).weights)
 
 
 def keep_identity(path: Path, identity: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ from pipelines.documents import (
     plan_units,
     signatures,
 )
+from pipelines.files import file_sha256
 from pipelines.intervals import read_intervals
 from pipelines.manifest import FORMAT, Manifest, Source
 from pipelines.progress import progress_bar
@@ -209,9 +210,7 @@ def _state(path: Path) -> list[Any]:
 
 
 def _source(path: Path) -> Source:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Source(path.name, digest, path.stat().st_size)
+    return Source(path.name, file_sha256(path), path.stat().st_size)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -96,3 +98,17 @@ def test_what_cannot_be_meant_is_refused(hnet: HNetForCausalLM) -> None:
         score(hnet, encoded(), strands="both")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="batch-tokens"):
         score(hnet, encoded(), batch_tokens=0)
+
+
+def test_a_file_of_weights_is_a_checkpoint_and_its_hash_is_kept(
+    hnet: HNetForCausalLM, tmp_path: Path
+) -> None:
+    hnet.save_pretrained(tmp_path / "model")
+    weights = tmp_path / "model/model.safetensors"
+    (tmp_path / "s.fa").write_text(">a\nACGTTGCA\n")
+    for verb, out in (("score", "s.tsv"), ("embed", "v.npy")):
+        command = [verb, str(weights), str(tmp_path / "s.fa"), "--out", str(tmp_path / out)]
+        assert main([*command, "--device", "cpu"]) == 0
+    expected = hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert json.loads((tmp_path / "s.json").read_text())["weights"] == expected
+    assert json.loads((tmp_path / "v.json").read_text())["model"]["sha256"] == expected

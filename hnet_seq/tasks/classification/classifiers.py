@@ -14,10 +14,11 @@ from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.pretrained import WEIGHTS, load_pretrained
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
-from hnet_seq.tasks.classification.probe_file import load_probe, weights_hash
+from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.tasks.classification.seeds import MODEL
 from hnet_seq.tasks.classification.trained_on import Hashes, read_trained_on
 from hnet_seq.tasks.embed import check_modality, embed
+from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -113,7 +114,7 @@ def _probe(
     probe = load_probe(path)
     checkpoint = checkpoint or probe.checkpoint
     try:
-        found = weights_hash(checkpoint)
+        found = weights_sha256(checkpoint)
     except FileNotFoundError as error:
         raise InputError(
             path, f"its model is not there ({error}); give it with --checkpoint"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 from dataclasses import asdict, dataclass, fields
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
-from hnet_seq.model.pretrained import WEIGHTS, find_checkpoint
 from hnet_seq.tasks.embed import Strands
 from modalities.errors import InputError
 from pipelines.files import replaced_path
@@ -38,7 +36,7 @@ class Probe:
         model: what was fitted.
         embedding: what it was fitted on.
         checkpoint: where the model lay, as the user named it.
-        weights: sha256 of the model's ``model.safetensors``: another model's vectors mean nothing.
+        weights: sha256 of the model's file of weights: another model's vectors mean nothing.
     """
 
     classes: list[str]
@@ -46,12 +44,6 @@ class Probe:
     embedding: Embedding
     checkpoint: str
     weights: str
-
-
-def weights_hash(checkpoint: str | Path) -> str:
-    """sha256 of the weights of a checkpoint, or of a run's last checkpoint."""
-    with (find_checkpoint(checkpoint) / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_probe(probe: Probe, path: Path) -> None:

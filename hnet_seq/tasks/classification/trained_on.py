@@ -17,6 +17,7 @@ from hnet_seq.tasks.classification.kept_results import read_kept, write_kept
 from hnet_seq.train.grouped_draw import strand_key
 from modalities import dna
 from modalities.base import Tokens
+from pipelines.files import file_sha256
 
 Hashes = NDArray[np.uint64]
 
@@ -40,13 +41,13 @@ def write_trained_on(classifier: Path, sequences: Sequence[Tokens]) -> None:
         classifier: the file with the trained weights: ``probe.npz`` or ``model.safetensors``.
     """
     hashes = np.unique(sequence_hashes(sequences))
-    write_kept(_path(classifier), {"hashes": hashes}, {"classifier": _digest(classifier)})
+    write_kept(_path(classifier), {"hashes": hashes}, {"classifier": file_sha256(classifier)})
 
 
 def read_trained_on(classifier: Path) -> Hashes | None:
     """The sorted hashes; None where there are none, or they are those of another classifier."""
     kept = read_kept(_path(classifier))
-    if kept is None or kept[1].get("classifier") != _digest(classifier):
+    if kept is None or kept[1].get("classifier") != file_sha256(classifier):
         return None
     return kept[0].get("hashes")
 
@@ -58,8 +59,3 @@ def were_trained_on(sequences: Sequence[Tokens], hashes: Hashes) -> NDArray[np.b
 
 def _path(classifier: Path) -> Path:
     return classifier.with_name(f"{classifier.stem}.{_NAME}")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -47,7 +47,7 @@ def about_vectors(
         "output": out.name,
         "model": {
             "checkpoint": f"{checkpoint}",
-            "sha256": identity["model"],
+            "sha256": identity["weights"],
             "modality": identity["modality"],
         },
         "input": {

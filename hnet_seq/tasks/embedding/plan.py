@@ -108,10 +108,13 @@ def _default_pooling(model: HNetLanguageModel, options: EmbedOptions) -> str:
     return "chunks"  # which then says what is wrong with the layer
 
 
-def identity_of(model: HNetLanguageModel, digest: str | None, plan: Plan) -> dict[str, Any]:
+def identity_of(
+    model: HNetLanguageModel, weights: str, digest: str | None, plan: Plan
+) -> dict[str, Any]:
     """What the rows depend on: a killed run goes on only with the same.
 
     Args:
+        weights: sha256 of the file that the model came from.
         digest: of the sequences, see :class:`hnet_seq.tasks.sequences.inputs.SequenceSource`.
     """
     options = asdict(plan.options)
@@ -120,6 +123,7 @@ def identity_of(model: HNetLanguageModel, digest: str | None, plan: Plan) -> dic
     options["pooling"] = plan.pooling
     return {
         "model": model_hash(model),
+        "weights": weights,
         "modality": plan.modality.name,
         "device": model.embeddings.weight.device.type,
         "sequences": digest,
@@ -147,6 +151,7 @@ def part_tokens(plan: Plan) -> int:
 
 def described(identity: dict[str, Any], plan: Plan) -> dict[str, str]:
     """What a file says about its vectors: what their values depend on, and nothing else."""
-    keys = ["model", "modality", "level", "layer", "stage", "pooling", "strands"]
+    keys = ["modality", "level", "layer", "stage", "pooling", "strands"]
     keys += ["precision"] if plan.options.precision != "fp32" else []
-    return {key: f"{identity[key]}" for key in keys if identity[key] is not None}
+    said = {key: f"{identity[key]}" for key in keys if identity[key] is not None}
+    return {"model": identity["weights"]} | said

@@ -32,6 +32,7 @@ from hnet_seq.tasks.embedding.spooled_rows import SpooledRows
 from hnet_seq.tasks.ranked.ranks import check_ranks_input, find_ranks, rank_device
 from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
+from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.sequences.inputs import SequenceSource, open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts
 from hnet_seq.train.precision import computing_in
@@ -76,7 +77,7 @@ def run(
     parts = _check(
         sequences, part_tokens(plan), cost, unique=kind in KEYED_BY_ID, shown=ranks.rank == 0
     )
-    identity = identity_of(model, sequences.digest, plan)
+    identity = identity_of(model, weights_sha256(checkpoint), sequences.digest, plan)
     if ranks.rank == 0:
         _announce(sequences, plan, out)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,12 +18,6 @@ def genome_digest(genome: Genome) -> str:
         digest.update(f"{name}\n{length}\n".encode())
         digest.update(genome.fetch(name, 0, length).data)
     return digest.hexdigest()
-
-
-def file_digest(path: str | Path) -> str:
-    """sha256 of a file as it is."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def computed_by(device: torch.device) -> dict[str, Any]:

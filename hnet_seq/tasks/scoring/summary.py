@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.baselines.spearman import spearman
-from hnet_seq.tasks.classification.probe_file import weights_hash
+from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
 from modalities.errors import UsageError
@@ -28,7 +28,7 @@ def described(args: argparse.Namespace, strands: str) -> dict[str, Any]:
     """Model, input and options, as every kind of scores keeps them."""
     return {
         "checkpoint": f"{args.checkpoint}",
-        "weights": weights_hash(args.checkpoint),
+        "weights": weights_sha256(args.checkpoint),
         "input": None if args.input is None else Path(args.input).name,
         "genome": None if args.genome is None else Path(args.genome).name,
         "strands": strands,

@@ -14,7 +14,7 @@ from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
-from hnet_seq.tasks.ranked.digests import computed_by, file_digest, genome_digest
+from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring import mutagenesis_verb
@@ -36,6 +36,7 @@ from hnet_seq.tasks.scoring.variant_scores import (
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
 from modalities.errors import UsageError
+from pipelines.files import file_sha256
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants, read_vcf, variant_form
@@ -142,7 +143,7 @@ def _scores(
         **{key: about[key] for key in ("weights", "strands", "markov_order")},
         **how,
         **computed_by(model.embeddings.weight.device),
-        "input": file_digest(args.input),
+        "input": file_sha256(args.input),
         "genome": genome_digest(genome),
         "batch_tokens": args.batch_tokens,
         "output": out.name,
