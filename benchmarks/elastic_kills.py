@@ -93,7 +93,7 @@ def main() -> int:
         done = 0
         while done < args.kills and killed.poll() is None:
             # From the start of the processes on: imports, steps and checkpoints are all hit.
-            time.sleep(draw.uniform(0, took / 2))
+            time.sleep(draw.uniform(0, 4 * took / args.kills))
             found = workers(killed.pid)
             if len(found) == 2:
                 rank = draw.randrange(2)
