@@ -87,7 +87,11 @@ def _one_line(error: Exception) -> str:
 
 def run() -> NoReturn:
     """The command: :func:`main`, and the end of the process with its exit code."""
-    code = main()
+    try:
+        code = main()
+    except KeyboardInterrupt:  # while a verb was imported
+        _say("hnet-seq: interrupted")
+        code = _INTERRUPTED
     distributed = sys.modules.get("torch.distributed")
     if distributed and distributed.is_available() and distributed.is_initialized():
         # An error left the group as it was (see hnet_seq.train.launch): its threads may abort a

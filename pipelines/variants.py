@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +41,7 @@ class Variant:
         ref, alt: letters in upper case; ``alt`` may be symbolic, a breakend, ``*`` or ``.``.
         name: the ID, ``.`` for none.
         line: of the file, 1-based (rows of Parquet count from 1); 0 where there is no file.
+        path: of the file, for messages.
     """
 
     chrom: str
@@ -49,6 +50,7 @@ class Variant:
     alt: str
     name: str = MISSING_ALLELE
     line: int = 0
+    path: Path | None = field(default=None, compare=False)
 
     @property
     def where(self) -> str:
@@ -282,7 +284,7 @@ def _alleles(
                 path, f"alternative allele {allele!r} {_letters_wanted(allele)}", where=where
             )
         shown = allele.upper() if letters else allele
-        variants.append(Variant(chrom, int(pos), ref.upper(), shown, name, number))
+        variants.append(Variant(chrom, int(pos), ref.upper(), shown, name, number, path))
     return variants
 
 

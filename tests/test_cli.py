@@ -11,7 +11,7 @@ import pytest
 import torch.distributed as dist
 
 import hnet_seq
-from hnet_seq.cli import VERBS, main
+from hnet_seq.cli import VERBS, main, run
 from tests.conftest import make_model
 
 
@@ -101,6 +101,20 @@ def test_a_device_that_is_not_there_is_misuse(
             main([*verb.split(), "--out", "o", "--device", device])
         assert stopped.value.code == 2
         assert says in capsys.readouterr().err
+
+
+def test_an_interrupt_while_a_verb_is_imported_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hnet_seq.cli.importlib.import_module", interrupted)
+    monkeypatch.setattr(sys, "argv", ["hnet-seq", "embed"])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "hnet-seq: interrupted\n"
 
 
 LEFT_BY_AN_ERROR = """

@@ -218,7 +218,7 @@ def test_the_markov_difference_is_counted_without_the_window(
         (Variant("c.1|x", 5, "NNN", "A", line=7), "line 7, c.1|x:5: the reference allele is NNN"),
         (Variant("c.1|x", 400, "AAAA", "A"), "the reference allele ends at 403, and c.1|x has 400"),
         (Variant("c.1|y", 5, "A", "C"), "no record 'c.1|y'; the genome has 2, as c.1|x"),
-        (Variant("chrshort", 5, "A", "C"), "no record 'chrshort'; it has 'short': rename"),
+        (Variant("chrshort", 5, "A", "C"), "no record 'chrshort'; the genome has 'short': rename"),
     ],
 )
 def test_what_does_not_fit_the_genome_is_named(
@@ -341,7 +341,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         ([f"{vcf}"], 2, "--genome: variants need the genome"),
         ([f"{vcf}", *given, "--out", f"{tmp_path / 's.csv'}"], 2, "no known format"),
         ([f"{table}", *given, "--out", f"{tmp_path / 's.vcf'}"], 2, "is a table; end it in .tsv"),
-        ([f"{table}", *given], 1, "the reference allele is N, and the genome has"),
+        ([f"{table}", *given], 1, f"{table}: line 2, c.1|x:1: the reference allele is N, and"),
         ([f"{vcf}", *given, "--out", f"{vcf}"], 2, "is the input; name another"),
         ([f"{scored}", *given, "--out", f"{tmp_path / 't.vcf'}"], 1, "has HNET_ fields already"),
         ([f"{vcf}", *given, "--markov-order", "13"], 2, "--markov-order: is 13; expected 0 to 12"),

@@ -158,7 +158,7 @@ def _without_letters(allele: str) -> str | None:
 
 
 def _check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> str | None:
-    path, chrom = genome.path, variant.chrom
+    path, chrom = variant.path or genome.path, variant.chrom
     if chrom not in genome.lengths:
         raise InputError(
             path, f"no record {chrom!r}; {_known_names(genome, chrom)}", where=variant.where
@@ -194,6 +194,6 @@ def _known_names(genome: Genome, chrom: str) -> str:
     names = list(genome.lengths)
     other = chrom[3:] if chrom.startswith("chr") else f"chr{chrom}"
     if other in genome.lengths:
-        return f"it has {other!r}: rename one of them"
+        return f"the genome has {other!r}: rename one of them"
     close = difflib.get_close_matches(chrom, names, n=3, cutoff=0.4) or names[:3]
     return f"the genome has {len(names)}, as {', '.join(close)}"
