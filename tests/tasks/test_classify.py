@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.tasks.classification.labelled_table import read_table
 from hnet_seq.tasks.classification.probe_file import load_probe
@@ -30,15 +29,6 @@ BASELINES = [
     "one-hot letters by position",
 ]
 MODELS = ["H-Net, mean over chunks", "H-Net, mean over bases", "H-Net, last position"]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model: HNetForCausalLM = make_model("one stage")
-    model.metadata["modality"] = "dna"
-    folder = tmp_path_factory.mktemp("model")
-    model.save_pretrained(folder)
-    return folder
 
 
 def labelled(count: int, seed: int) -> list[tuple[str, str]]:
