@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -67,15 +70,49 @@ def added(results: Sequence[UnitResult]) -> Counter[str]:
     return total
 
 
-def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that end when this one does, however it does."""
-    return ProcessPoolExecutor(
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end when this one does, however it does.
+
+    Raises:
+        OSError: one of them was killed.
+    """
+    pool = _Pool(
         workers,
         # Not forked: a fork copies the locks that other threads hold.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_watch_parent,
         initargs=(os.getpid(),),
     )
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise OSError(
+            "a worker process was killed, maybe for want of memory; what is complete is kept: run "
+            "the same command again, with fewer --workers"
+        ) from None
+    except KeyboardInterrupt:
+        # A unit may take minutes, and is made again as a whole.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Its processes, which ``submit`` starts, never see an interrupt: this process answers it.
+
+    A terminal sends it to all of them, and one that is still importing would print a traceback.
+    """
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        # Held back here, it is held back in what is started, for good.
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(*args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _ignore(_count: int) -> None:
@@ -98,12 +135,11 @@ def _run_apart(
     done: dict[int, UnitResult],
     bar: tqdm[None],
 ) -> None:
-    pool = worker_pool(workers)
-    try:
+    failed: dict[int, BaseException] = {}
+    with worker_pool(workers) as pool:
         running: dict[Future[UnitResult], int] = {
             pool.submit(_make, jobs[number], staging, number): number for number in left
         }
-        failed: dict[int, BaseException] = {}
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -121,18 +157,6 @@ def _run_apart(
                         del running[future]
         if failed:
             raise failed[min(failed)]
-    except BrokenProcessPool:
-        raise OSError(
-            "a worker process was killed, maybe for want of memory; what is complete is kept: run "
-            "the same command again, with fewer --workers"
-        ) from None
-    except KeyboardInterrupt:
-        # A unit may take minutes, and is made again as a whole.
-        for child in multiprocessing.active_children():
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _watch_parent(parent: int) -> None:

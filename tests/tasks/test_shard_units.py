@@ -262,6 +262,35 @@ def test_an_interrupt_is_one_line_and_keeps_complete_units_only(
     assert contents(tmp_path / "s") == contents(tmp_path / "whole")
 
 
+def test_an_interrupt_of_workers_that_still_start_is_the_parents_alone(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal, sys, time\n"
+        "import numpy, torch\n"  # the workers import them too, and need a while
+        "from pipelines.sharding import worker_pool\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "    try:\n"
+        "        with worker_pool(2) as pool:\n"
+        "            waiting = [pool.submit(time.sleep, 600) for _ in range(2)]\n"
+        "            time.sleep(float(sys.argv[1]))\n"
+        "            os.killpg(0, signal.SIGINT)\n"
+        "            waiting[0].result()\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted')\n"
+    )
+    for seconds in ("0", "0.05", "0.3"):
+        done = subprocess.run(
+            [sys.executable, str(script), seconds],
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            start_new_session=True,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
 def test_a_second_process_on_the_same_folder_is_told(
     tmp_path: Path, genome: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
