@@ -1,6 +1,6 @@
-"""What the processes of a test do together; each is started with the folder as its argument.
+"""What the processes of a test do together: ``parallel_script FOLDER STRATEGY``.
 
-One start of torch is shared by all that can share it.
+One start of torch is shared by all that can share it. What is written lies in FOLDER/STRATEGY.
 """
 
 from __future__ import annotations
@@ -113,38 +113,37 @@ def validation(folder: Path, strategy: str) -> dict[str, Any]:
     return evaluate(model, held_out, settings.train.ratio_loss.targets)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, strategy: str) -> None:
     warnings.simplefilter("error")
     torch.set_num_threads(1)
     with process_group("cpu"):
         if world_size() == 3:
-            pretrain(config(folder, "ddp", *BY_THREE), folder / "three", device="cpu")
+            pretrain(config(folder, strategy, *BY_THREE), folder / "three", device="cpu")
         else:
-            by_two(folder)
+            by_two(folder, strategy)
 
 
-def by_two(folder: Path) -> None:
+def by_two(folder: Path, strategy: str) -> None:
+    out = folder / strategy
+    validated = validation(folder, strategy)
     found = {}
-    validated = {strategy: validation(folder, strategy) for strategy in STRATEGIES}
-    for strategy in STRATEGIES:
-        for case in CASES:
-            for statistics in STATISTICS if case == "more sequences" else ("batch",):
-                own = [batches(case)[rank()]]
-                key = (strategy, case, statistics)
-                found[key] = gradients(folder, strategy, case, statistics, own)
-        pretrain(config(folder, strategy), folder / strategy, device="cpu")
-        beside = config(folder, strategy, "train.parallel.async_save=true")
-        pretrain(beside, folder / f"{strategy}-beside", device="cpu")
-        pretrain(
-            config(folder, strategy), folder / f"one-then-{strategy}", resume=True, device="cpu"
-        )
-        train_until_killed(config(folder, strategy), folder / f"{strategy}-then-one", 4)
-    deterministic = config(folder, "ddp", "train.deterministic=true")
-    pretrain(deterministic, folder / "ddp-deterministic", device="cpu")
-    torch.save(validated, folder / f"validated-{rank()}.pt")
+    for case in CASES:
+        for statistics in STATISTICS if case == "more sequences" else ("batch",):
+            own = [batches(case)[rank()]]
+            found[case, statistics] = gradients(folder, strategy, case, statistics, own)
+    settings = config(folder, strategy)
+    pretrain(settings, out / "two", device="cpu")
+    beside = config(folder, strategy, "train.parallel.async_save=true")
+    pretrain(beside, out / "beside", device="cpu")
+    pretrain(settings, out / "one-then-two", resume=True, device="cpu")
+    train_until_killed(settings, out / "two-then-one", 4)
+    if strategy == "ddp":
+        deterministic = config(folder, strategy, "train.deterministic=true")
+        pretrain(deterministic, out / "deterministic", device="cpu")
+    torch.save(validated, out / f"validated-{rank()}.pt")
     if rank() == 0:
-        torch.save(found, folder / "gradients.pt")
+        torch.save(found, out / "gradients.pt")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

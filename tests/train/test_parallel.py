@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,8 @@ pytestmark = [
     ),
 ]
 
+#: As Python writes them when a signal ends it.
+STACKS = r"Fatal Python error(?:.*\n){1,60}"
 GENOME = Path(__file__).parents[2] / "examples/data/ecoli_536/genome.fna.gz"
 
 
@@ -52,22 +55,49 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pretrain(config(path), path / "one", device="cpu")
     train_until_killed(config(path), path / "half", 4)
     for strategy in STRATEGIES:
-        shutil.copytree(path / "half", path / f"one-then-{strategy}")
-    launch(Path(__file__).with_name("parallel_script.py"), str(path))
+        launch(path, strategy, path / strategy, {"one-then-two": path / "half"})
     return path
 
 
-def launch(script: Path, *arguments: str, processes: int = 2) -> None:
-    """Run a script in several processes."""
+def launch(
+    folder: Path, strategy: str, out: Path, begun: dict[str, Path], processes: int = 2
+) -> None:
+    """Run the script in several processes, once more if the runtime itself killed one of them.
+
+    Twice, of hundreds of times, one died of a signal: of SIGABRT, and of SIGSEGV in a malloc that
+    ``gloo::transport::tcp::UnboundBuffer`` of torch 2.13 called, so that the heap was damaged
+    before. It never happened when it was looked for, neither in loops nor under AddressSanitizer,
+    which finds our kernels clean. A test below tells when it did.
+
+    Args:
+        out: where the script writes.
+        begun: runs that lie there before, by name.
+    """
+    script = Path(__file__).with_name("parallel_script.py")
     command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    done = subprocess.run(
-        [sys.executable, *command, str(script), *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        timeout=250,
-    )
-    assert done.returncode == 0, done.stderr
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONFAULTHANDLER": "1",
+    }
+    for attempt in range(2):
+        shutil.rmtree(out, ignore_errors=True)
+        for name, run in begun.items():
+            shutil.copytree(run, out / name)
+        done = subprocess.run(
+            [sys.executable, *command, str(script), str(folder), strategy],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=250,
+        )
+        crashed = re.search(r"exitcode *: -(6|11) ", done.stderr)
+        if not crashed or attempt == 1:
+            break
+        (folder / "crashes").write_text(done.stderr)
+    if done.returncode:
+        # What the processes were doing comes last: a log of CI may keep only the end.
+        pytest.fail(done.stderr + "\n".join(re.findall(STACKS, done.stderr)), pytrace=False)
 
 
 def assert_alike(run: Path, other: Path) -> None:
@@ -96,14 +126,19 @@ def assert_same_weights(run: Path, other: Path) -> None:
         torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=0, msg=name)
 
 
+def test_the_runtime_killed_no_process(folder: Path) -> None:
+    if (folder / "crashes").exists():
+        pytest.xfail("a process died of SIGSEGV or SIGABRT, and was started again")
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_two_processes_train_as_one(folder: Path, strategy: str) -> None:
-    assert_alike(folder / strategy, folder / "one")
+    assert_alike(folder / strategy / "two", folder / "one")
 
 
 def test_three_processes_train_as_one(folder: Path) -> None:
     pretrain(config(folder, "auto", *BY_THREE), folder / "by-three", device="cpu")
-    launch(Path(__file__).with_name("parallel_script.py"), str(folder), processes=3)
+    launch(folder, "ddp", folder / "three", {}, processes=3)
     assert_alike(folder / "three", folder / "by-three")
 
 
@@ -111,7 +146,7 @@ def test_three_processes_train_as_one(folder: Path) -> None:
 def test_a_process_without_validation_data_knows_the_averages(folder: Path, strategy: str) -> None:
     expected = validation(folder, "none")
     for process in range(2):
-        found = torch.load(folder / f"validated-{process}.pt")[strategy]
+        found = torch.load(folder / strategy / f"validated-{process}.pt")
         assert found["scored_tokens"] == expected["scored_tokens"] > 0
         assert found["bits_per_token"] == pytest.approx(expected["bits_per_token"], abs=1e-6)
         for stage, wanted in zip(found["stages"], expected["stages"], strict=True):
@@ -121,18 +156,19 @@ def test_a_process_without_validation_data_knows_the_averages(folder: Path, stra
 
 
 def test_deterministic_operations_train_the_same(folder: Path) -> None:
-    assert metrics(folder / "ddp-deterministic") == metrics(folder / "ddp")
-    assert weights(folder / "ddp-deterministic") == weights(folder / "ddp")
+    found, expected = folder / "ddp/deterministic", folder / "ddp/two"
+    assert metrics(found) == metrics(expected)
+    assert weights(found) == weights(expected)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_two_go_on_with_what_one_left(folder: Path, strategy: str) -> None:
-    assert_alike(folder / f"one-then-{strategy}", folder / "one")
+    assert_alike(folder / strategy / "one-then-two", folder / "one")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_one_goes_on_with_what_two_left(folder: Path, strategy: str) -> None:
-    run = folder / f"{strategy}-then-one"
+    run = folder / strategy / "two-then-one"
     assert pretrain(config(folder), run, resume=True, device="cpu")
     assert_alike(run, folder / "one")
 
@@ -141,19 +177,17 @@ def test_one_goes_on_with_what_two_left(folder: Path, strategy: str) -> None:
 def test_checkpoints_written_beside_the_steps_are_those_of_their_step(
     folder: Path, strategy: str
 ) -> None:
-    assert metrics(folder / f"{strategy}-beside") == metrics(folder / strategy)
-    assert weights(folder / f"{strategy}-beside") == weights(folder / strategy)
+    runs = [folder / strategy / name for name in ("two", "beside")]
+    assert metrics(runs[1]) == metrics(runs[0])
+    assert weights(runs[1]) == weights(runs[0])
     for name in ("step-000003", "step-000006"):
-        files = [
-            folder / run / "checkpoints" / name / "model.safetensors"
-            for run in (strategy, f"{strategy}-beside")
-        ]
+        files = [run / "checkpoints" / name / "model.safetensors" for run in runs]
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_checkpoint_loads_alone(folder: Path, strategy: str) -> None:
-    checkpoint = folder / strategy / "checkpoints/step-000003"
+    checkpoint = folder / strategy / "two/checkpoints/step-000003"
     model = HNetForCausalLM.from_pretrained(checkpoint, device="cpu")
     assert model.metadata["step"] == "3"
     assert torch.isfinite(model(torch.tensor([0, 1, 2, 3])).logits).all()
@@ -161,7 +195,7 @@ def test_a_checkpoint_loads_alone(folder: Path, strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_one_process_writes_the_log(folder: Path, strategy: str) -> None:
-    lines = (folder / strategy / "metrics.jsonl").read_text().splitlines()
+    lines = (folder / strategy / "two/metrics.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     assert [r["step"] for r in records if r["event"] == "train"] == [2, 4, 6]
     for record in records:
@@ -179,7 +213,7 @@ def test_one_process_writes_the_log(folder: Path, strategy: str) -> None:
 def test_gradients_are_those_of_all_batches_together(
     folder: Path, strategy: str, case: str, statistics: str
 ) -> None:
-    found = torch.load(folder / "gradients.pt")[strategy, case, statistics]
+    found = torch.load(folder / strategy / "gradients.pt")[case, statistics]
     whole = batches(case)
     if statistics == "ranks":
         whole = [joined(whole)]  # taken over both, as if they were one
