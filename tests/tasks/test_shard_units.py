@@ -26,6 +26,7 @@ from pipelines import dna_shards
 from pipelines.documents import DocumentOptions, plan_units
 from pipelines.manifest import Manifest
 from pipelines.shard_documents import read_documents
+from pipelines.sharding import worker_pool
 from tests.pipelines.made_shards import as_json_lines
 from tests.tasks.slow_units import small_units
 
@@ -319,3 +320,11 @@ def test_a_worker_that_is_killed_is_told_and_what_is_complete_stays(
     assert "a worker process was killed" in log
     assert log.count("\n") == 1
     assert (tmp_path / ".s.partial" / "unit-00001.json").exists()
+
+
+def test_whoever_waits_for_a_worker_that_is_killed_is_told() -> None:
+    with (
+        pytest.raises(OSError, match="a worker process was killed"),
+        worker_pool(1) as pool,
+    ):
+        list(pool.map(os._exit, [1]))
