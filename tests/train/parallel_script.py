@@ -1,6 +1,7 @@
 """What the processes of a test do together: ``parallel_script FOLDER STRATEGY``.
 
-One start of torch is shared by all that can share it. What is written lies in FOLDER/STRATEGY.
+One start of torch is shared by all that can share it. Two processes write to FOLDER/STRATEGY, three
+to FOLDER/three.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,11 @@ from tests.train.parallel_script import (
 )
 from tests.train.runs import make_shards, metrics, train_until_killed, weights
 
+CRASH = "a process died of SIGSEGV or SIGABRT"
+
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.filterwarnings(f"default:{CRASH}"),
     pytest.mark.skipif(
         not (dist.is_available() and dist.is_gloo_available()), reason="torch has no gloo"
     ),
@@ -67,7 +71,7 @@ def launch(
     Twice, of hundreds of times, one died of a signal: of SIGABRT, and of SIGSEGV in a malloc that
     ``gloo::transport::tcp::UnboundBuffer`` of torch 2.13 called, so that the heap was damaged
     before. It never happened when it was looked for, neither in loops nor under AddressSanitizer,
-    which finds our kernels clean. A test below tells when it did.
+    which finds our kernels clean. A warning tells when it did; the second time fails.
 
     Args:
         out: where the script writes.
@@ -94,7 +98,7 @@ def launch(
         crashed = re.search(r"exitcode *: -(6|11) ", done.stderr)
         if not crashed or attempt == 1:
             break
-        (folder / "crashes").write_text(done.stderr)
+        warnings.warn(f"{CRASH}; it was started again\n{done.stderr}", stacklevel=2)
     if done.returncode:
         # What the processes were doing comes last: a log of CI may keep only the end.
         pytest.fail(done.stderr + "\n".join(re.findall(STACKS, done.stderr)), pytrace=False)
@@ -124,11 +128,6 @@ def assert_same_weights(run: Path, other: Path) -> None:
     assert found.keys() == expected.keys()
     for name, value in found.items():
         torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=0, msg=name)
-
-
-def test_the_runtime_killed_no_process(folder: Path) -> None:
-    if (folder / "crashes").exists():
-        pytest.xfail("a process died of SIGSEGV or SIGABRT, and was started again")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
