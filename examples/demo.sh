@@ -12,7 +12,7 @@ rm -rf "$out"
 mkdir -p "$out"
 hnet-seq shard "$genome" --out "$out/shards" --validation last:0.1
 hnet-seq pretrain ecoli_demo --data "$out/shards" --out "$out/run"
-hnet-seq markov "$out/shards" --out "$out/run/markov.json"
+hnet-seq markov "$out/shards" --mix --out "$out/run/markov.json"
 hnet-seq segment "$out/run" "$genome" --region "$held_out" --annotation "$genes" \
   --bed "$out/run/chunks.bed" --out "$out/run"
 hnet-seq classify train "$out/run" --genome "$genome" --annotation "$genes" \

@@ -71,7 +71,7 @@ class HNetForCausalLM(HNetLanguageModel):
         _, packing, _ = packed_ids(input_ids, cu_seqlens, None)
         packing = going_on(packing, state, slots)
         out = self.encode(input_ids, packing, state)
-        return CausalLMOutput(self.logits(out.hidden), out.boundaries, out.chunks, out.hidden)
+        return CausalLMOutput(self.logits(out), out.boundaries, out.chunks, out.hidden)
 
     @torch.no_grad()
     def prefill(
@@ -91,7 +91,9 @@ class HNetForCausalLM(HNetLanguageModel):
         packing = going_on(packing, state, None)
         out = self.encode(input_ids, packing, state)
         last = out.hidden.index_select(0, packing.ends)
-        return CausalLMOutput(self.logits(last), out.boundaries, out.chunks, last), state
+        counted = None if out.counted is None else out.counted.index_select(0, packing.ends)
+        ends = HNetOutput(last, out.boundaries, out.chunks, counted)
+        return CausalLMOutput(self.logits(ends), out.boundaries, out.chunks, last), state
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: HNetState, slots: Tensor | None = None) -> CausalLMOutput:
@@ -109,7 +111,7 @@ class HNetForCausalLM(HNetLanguageModel):
         cu_seqlens = torch.arange(tokens.numel() + 1, dtype=torch.int32, device=tokens.device)
         packing = going_on(Packing(cu_seqlens, tokens.numel()), state, slots)
         out = self.encode(tokens, packing, state)
-        return CausalLMOutput(self.logits(out.hidden), out.boundaries, out.chunks, out.hidden)
+        return CausalLMOutput(self.logits(out), out.boundaries, out.chunks, out.hidden)
 
     def generate(
         self,

@@ -46,11 +46,13 @@ class HNetOutput:
         hidden: (T, D_0).
         boundaries: one record per stage, from the outside in.
         chunks: per stage the inner network's output cut back to the stage's width, (T_{s+1}, D_s).
+        counted: (T, V) what n-gram counts add to the logits, if the model has any.
     """
 
     hidden: Tensor
     boundaries: list[StageBoundaries]
     chunks: list[Tensor]
+    counted: Tensor | None = None
 
 
 class HNet(nn.Module):
@@ -137,24 +139,34 @@ class HNet(nn.Module):
         """
         width = x.shape[-1]
         recent_tokens = state.recent_tokens if state else None
-        for ngrams in self.ngrams:
-            x = x + ngrams(tokens, packing, recent_tokens)
+        counted: Tensor | None = None
+        if self.ngram_memory is not None:
+            x = x + self.ngram_memory(tokens, packing, recent_tokens)
+        if self.ngram_counts is not None:
+            vector, counted = self.ngram_counts(tokens, packing, recent_tokens)
+            x = x + vector
         if recent_tokens is not None:
             remember(tokens, packing, recent_tokens)
         if self.pad_dimension is not None:
             x = torch.cat([x, self.pad_dimension.expand(x.shape[0], -1)], dim=-1)
         if self.encoder is None:
             hidden = self.main_network(x, packing, state.encoder if state else None)
-            out = HNetOutput(hidden[:, :width], [], [])
+            out = HNetOutput(hidden[:, :width], [], [], counted)
         else:
-            out = self._chunked(x, tokens, packing, state, width)
+            out = self._chunked(x, tokens, packing, state, width, counted)
         if state is not None:
             assert packing.slots is not None
             state.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
         return out
 
     def _chunked(
-        self, x: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None, width: int
+        self,
+        x: Tensor,
+        tokens: Tensor,
+        packing: Packing,
+        state: HNetState | None,
+        width: int,
+        counted: Tensor | None,
     ) -> HNetOutput:
         assert self.encoder is not None
         h = self.encoder(x, packing, state.encoder if state else None)
@@ -177,6 +189,7 @@ class HNet(nn.Module):
             hidden=hidden[:, :width],
             boundaries=[own, *inner.boundaries],
             chunks=[inner.hidden, *inner.chunks],
+            counted=counted,
         )
 
     def _boundaries(

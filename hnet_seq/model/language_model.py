@@ -119,10 +119,11 @@ class HNetLanguageModel(nn.Module):
         """(T,) ids to the hidden states before the output head."""
         return self.backbone(self.embeddings(input_ids), input_ids, packing)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(T, D) to (T, V), under autocast too in the weights' type: a rounded logit costs bits."""
-        with torch.autocast(hidden.device.type, enabled=False):
-            return self.lm_head(hidden.to(self.lm_head.weight.dtype))
+    def logits(self, out: HNetOutput) -> Tensor:
+        """(T, V), under autocast too in the weights' type: a rounded logit costs bits."""
+        with torch.autocast(out.hidden.device.type, enabled=False):
+            logits = self.lm_head(out.hidden.to(self.lm_head.weight.dtype))
+            return logits if out.counted is None else logits + out.counted
 
     def forward(
         self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
@@ -139,7 +140,7 @@ class HNetLanguageModel(nn.Module):
         """
         ids, packing, tokens = packed_ids(input_ids, cu_seqlens, mask)
         out = self.encode(ids, packing)
-        logits = self.logits(out.hidden)
+        logits = self.logits(out)
         if tokens is not None:
             logits = pad(logits, tokens, input_ids.shape)
         return LanguageModelOutput(logits, out.boundaries, out.chunks, out.hidden)

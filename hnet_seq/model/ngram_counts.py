@@ -1,8 +1,11 @@
-"""Counts of n-grams as an input: what a Markov model of each order knows, from the first step.
+"""Counts of n-grams: what compressors of DNA mix, before a model and behind it.
 
-The counts have no gradient. They are taken from the training data before training, see
-:mod:`hnet_seq.train.counting`, and the network learns what they are worth where: a mixture of all
-orders, gated by what the model has read.
+How often each symbol followed the last n tokens in the training data, for several n, is what
+context mixing combines, see :mod:`hnet_seq.baselines.context_mixing`. Here the mixture is added to
+the logits, so that a model begins where counting ends, and the network reads the counts too. The
+weights are learned: one for each order and level of evidence, that is for how often its n-gram was
+seen, and whether always before the same symbol. The counts have no gradient. They are taken from
+the training data before training, see :mod:`hnet_seq.train.counting`.
 """
 
 from __future__ import annotations
@@ -14,25 +17,24 @@ from hnet_seq.model.linear import Linear
 from hnet_seq.model.ngram_memory import NgramTables
 from hnet_seq.ops.packing import Packing
 
-_PRIOR = 0.5  # sightings of each symbol before any
+_PRIOR = 0.4  # sightings of each symbol before any
+_LEVELS = 12  # of sightings, by their logarithm to base 2
 _MUCH = 8.0  # log of sightings
 
 
 class NgramCounts(nn.Module):
-    """How often each symbol followed the n-grams that end at a position, as a vector.
-
-    Of each order: the logarithms of the counts with a prior of half a sighting, centred, which is
-    what an order-n Markov model adds to the logits; and the logarithm of the sightings, which is
-    how far to believe it.
+    """What counting says at each position, as a vector and as logits.
 
     Args:
         config: with at least one order.
-        vocab_size: ids of tokens.
+        vocab_size: V, ids of tokens.
         d_model: D, the width of the embeddings.
 
     Attributes:
-        counts: (R, symbols) int32 of all tables, one after the other.
-        held_out: (R, symbols) int32 what is taken off them while training, or None.
+        counts: (R, symbols) int16 of all tables, one after the other; at most 32,767.
+        held_out: (R, symbols) int16 what is taken off them while training, or None.
+        weights: (K, 2 levels) of each order's evidence; before 2 symbols or more, and always before
+            the same.
     """
 
     counts: Tensor
@@ -40,28 +42,46 @@ class NgramCounts(nn.Module):
     def __init__(self, config: NgramTables, vocab_size: int, d_model: int) -> None:
         super().__init__()
         self.index = config.index(vocab_size)
-        symbols = self.index.symbols
-        self.register_buffer("counts", torch.zeros(self.index.total, symbols, dtype=torch.int32))
+        self.vocab_size = vocab_size
+        orders, symbols = len(config.orders), self.index.symbols
+        self.register_buffer("counts", torch.zeros(self.index.total, symbols, dtype=torch.int16))
         self.held_out: Tensor | None = None
-        self.projection = Linear(len(config.orders) * (symbols + 1), d_model, bias=False)
+        self.weights = nn.Parameter(torch.full((orders, 2 * _LEVELS), orders**-0.5))
+        self.projection = Linear(orders * (symbols + 1), d_model, bias=False)
         self.init_std = 0.1
 
     def forward(
         self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None = None
-    ) -> Tensor:
-        """(T,) int64 to (T, D); arguments as for :meth:`NgramMemory.forward`."""
+    ) -> tuple[Tensor, Tensor]:
+        """The counts' part of each position's vector and logits.
+
+        Arguments as for :meth:`hnet_seq.model.ngram_memory.NgramMemory.forward`.
+
+        Returns:
+            (T, D), and (T, V) fp32 that is 0 for what is no symbol.
+        """
         rows, known = self.index(tokens, packing, recent_tokens)
         with torch.no_grad():
-            counts = self.counts[rows]  # (T, K, symbols)
-            if self.training and self.held_out is not None:
-                counts -= self.held_out[rows]
-            counts = counts.clamp_(min=0) * known.unsqueeze(2)
-            evidence = (counts + _PRIOR).log_()
-            evidence -= evidence.mean(2, keepdim=True)
-            sightings = counts.sum(2, keepdim=True).float().log1p_().div_(_MUCH)
-            features = torch.cat([evidence, sightings], 2).flatten(1)
-        projected: Tensor = self.projection(features)
-        return projected
+            evidence, sightings, level = self._evidence(rows, known)
+        weight = self.weights[torch.arange(len(self.weights), device=level.device), level]
+        weighted = weight.unsqueeze(2) * evidence  # (T, K, symbols)
+        vector = self.projection(torch.cat([weighted.flatten(1), sightings], 1))
+        logits = weighted.new_zeros(len(tokens), self.vocab_size)
+        logits[:, : self.index.symbols] = weighted.sum(1)
+        return vector, logits
+
+    def _evidence(self, rows: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Centred log counts (T, K, symbols), log sightings (T, K) and levels (T, K) of rows."""
+        counts = self.counts[rows].float()
+        if self.training and self.held_out is not None:
+            counts -= self.held_out[rows]
+        counts = counts.clamp_(min=0) * known.unsqueeze(2)
+        total = counts.sum(2)
+        evidence = (counts + _PRIOR).log_()
+        evidence -= evidence.mean(2, keepdim=True)
+        level = (total + 1).log2_().long().clamp_(max=_LEVELS - 1)
+        level += _LEVELS * (counts.amax(2) == total)
+        return evidence, total.log1p().div_(_MUCH), level
 
     @torch.no_grad()
     def add(self, tokens: Tensor, targets: Tensor, packing: Packing, to: Tensor) -> None:
@@ -70,10 +90,13 @@ class NgramCounts(nn.Module):
         Args:
             tokens: (T,) int64.
             targets: (T,) int64 what follows; anything that is no symbol is not counted.
-            to: (R, symbols) int32, ``counts`` or others of the same tables; in place.
+            to: (R, symbols) int16, ``counts`` or others of the same tables; in place.
         """
         rows, known = self.index(tokens, packing)
         symbols = self.index.symbols
         counted = known & ((targets >= 0) & (targets < symbols)).unsqueeze(1)
         places = (rows * symbols + targets.unsqueeze(1))[counted]
-        to.view(-1).index_add_(0, places, torch.ones_like(places, dtype=torch.int32))
+        places, times = places.unique(return_counts=True)
+        flat = to.view(-1)
+        most = torch.iinfo(to.dtype).max
+        flat[places] = (flat[places] + times).clamp_(max=most).to(to.dtype)

@@ -62,10 +62,19 @@ def verdict(run: RunData) -> str:
     if abs(gap) < 0.0005:
         return f"{said}: no different from {best}."
     if gap < 0:
-        return f"{said}: {bits(-gap)} below {best}. Lower is better."
+        return f"{said}: {bits(-gap)} below {best}. Lower is better.{_mixing(final, run)}"
     return (
         f"{said}: {bits(gap)} above {best}, so counting {unit.short_strings} still predicts better."
     )
+
+
+def _mixing(final: float, run: RunData) -> str:
+    """How far the bar of compressors is."""
+    mixing = run.markov.mixing if run.markov else None
+    if mixing is None:
+        return ""
+    gap = f"{bits(abs(final - mixing))} {'below' if final < mixing else 'above'} it"
+    return f" Context mixing of many orders needs {bits(mixing)}; the model is {gap}."
 
 
 def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
@@ -96,6 +105,14 @@ def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
                 f"the baseline to be below{gap}",
             )
         )
+        if run.markov.mixing is not None:
+            gap = (
+                ""
+                if final is None
+                else f"; the model is at {difference(final - run.markov.mixing)}"
+            )
+            said = f"orders 1 to 24 together, as compressors of DNA do{gap}"
+            rows.append(("Context mixing", bits(run.markov.mixing), said))
     other = final_bits(baseline)
     if baseline is not None and other is not None:
         gap = "" if final is None else f"; the model is at {difference(final - other)}"

@@ -40,6 +40,7 @@ class Markov(MarkovBits):
         unit: ``"base"`` or ``"byte"``.
         counted: how many tokens of training data were counted, and how.
         smoothing: what is done about strings that are rare.
+        mixing: bits per base of context mixing, where it was asked for.
         groups: of bytes, by folder and label.
     """
 
@@ -48,6 +49,7 @@ class Markov(MarkovBits):
     scored_tokens: int
     counted: str
     smoothing: str
+    mixing: float | None = None
     groups: dict[tuple[str, str], MarkovBits] = field(default_factory=dict)
 
     def group(self, folder: str, label: str) -> MarkovBits | None:
@@ -85,7 +87,15 @@ def read_markov(path: Path) -> Markov:
         scored_tokens=scored,
         counted=f"counted on {strands}",
         smoothing=f"{number_of(content, 'smoothing', path, top):g} added to each count",
+        mixing=_mixing(content, path),
     )
+
+
+def _mixing(content: Mapping[str, Any], path: Path) -> float | None:
+    if "mixing" not in content:
+        return None
+    mixing = fields(content, path, "top level", "mixing", kind=dict)["mixing"]
+    return number_of(mixing, "bits_per_base", path, "mixing")
 
 
 def _of_bytes(content: Mapping[str, Any], path: Path) -> Markov:

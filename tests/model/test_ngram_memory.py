@@ -181,14 +181,26 @@ def test_counts_are_how_often_each_symbol_followed() -> None:
 def test_an_ngram_without_sightings_adds_nothing_and_one_adds_its_logarithms() -> None:
     module, tokens = NgramCounts(NgramTables([2], 16, 4), 8, 6), ids()
     nn.init.normal_(module.projection.weight)
-    assert not module(tokens, PACKING).any()
-    module.counts[:] = torch.tensor([3, 0, 1, 0])
-    logits = torch.tensor([3.5, 0.5, 1.5, 0.5]).log()
-    features = torch.cat([logits - logits.mean(), torch.tensor([4 + 1.0]).log() / 8])
-    expected = module.projection.weight @ features
-    out = module(tokens, PACKING)
-    torch.testing.assert_close(out[1], expected)
-    assert not out[PACKING.starts].any()
+    nn.init.normal_(module.weights)
+    assert not any(part.any() for part in module(tokens, PACKING))
+    for counts, level in (([3, 0, 1, 0], 2), ([0, 0, 5, 0], 12 + 2)):
+        module.counts[:] = torch.tensor(counts)
+        evidence = (torch.tensor(counts) + 0.4).log()
+        evidence = module.weights[0, level] * (evidence - evidence.mean())
+        sightings = torch.tensor([sum(counts) + 1.0]).log() / 8
+        vector, logits = module(tokens, PACKING)
+        torch.testing.assert_close(logits[1], torch.cat([evidence, torch.zeros(4)]))
+        expected = module.projection.weight @ torch.cat([evidence, sightings])
+        torch.testing.assert_close(vector[1], expected)
+        assert not vector[PACKING.starts].any()
+        assert not logits[PACKING.starts].any()
+
+
+def test_counts_stop_at_the_most_that_they_hold() -> None:
+    module, tokens = NgramCounts(NgramTables([1], 4, 4), 8, 6), torch.zeros(9, dtype=torch.int64)
+    module.counts[:] = 32_765
+    module.add(tokens, tokens, Packing.from_lengths([9]), module.counts)
+    assert module.counts[0].tolist() == [32_767, *[32_765] * 3]
 
 
 def test_what_is_held_out_counts_outside_of_training_only() -> None:
@@ -197,8 +209,8 @@ def test_what_is_held_out_counts_outside_of_training_only() -> None:
     module.counts += 2
     module.counts[:, 0] += 1
     module.held_out = module.counts.clone()
-    assert not module.train()(tokens, PACKING).any()
-    assert module.eval()(tokens, PACKING)[1].any()
+    assert not any(part.any() for part in module.train()(tokens, PACKING))
+    assert all(part[1].any() for part in module.eval()(tokens, PACKING))
 
 
 def test_a_bidirectional_model_takes_no_counts() -> None:

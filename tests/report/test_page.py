@@ -188,6 +188,19 @@ def test_the_verdict_follows_the_numbers(make_run, level: float, said: str) -> N
     assert said in words(page_of(make_run(level=level)))
 
 
+@pytest.mark.parametrize(("mixing", "said"), [(1.89, "0.010 above it"), (1.95, "0.050 below it")])
+def test_the_bar_of_compressors_is_said_where_it_was_measured(
+    make_run, mixing: float, said: str
+) -> None:
+    run = make_run(level=1.90)
+    assert "Context mixing" not in words(page_of(run))
+    scores = json.loads((run / "markov.json").read_text()) | {"mixing": {"bits_per_base": mixing}}
+    (run / "markov.json").write_text(json.dumps(scores))
+    assert f"Context mixing of many orders needs {mixing:.3f}; the model is {said}" in words(
+        page_of(run)
+    )
+
+
 def test_values_that_are_not_finite_leave_a_gap(make_run) -> None:
     run = make_run()
     lines = (run / "metrics.jsonl").read_text().splitlines()
