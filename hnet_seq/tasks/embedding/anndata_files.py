@@ -7,9 +7,11 @@ anndata itself would hold all of ``X`` in memory to write it.
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def check_anndata(kind: str) -> None:
 
 
 def write_anndata(
-    spool: SpooledRows, path: Path, described: Mapping[str, str], *, level: str
+    spool: SpooledRows, path: Path, described: Mapping[str, str], *, kind: str, level: str
 ) -> None:
     """Write the rows of a finished spool to a new file (``.h5ad``) or folder (``.zarr``).
 
@@ -43,7 +45,7 @@ def write_anndata(
     in its sequence where a row is a chunk (``id:start-end``, 1-based and inclusive) or a base
     (``id:position``, 1-based); ``uns`` says what the vectors are.
     """
-    with _created(path) as store:
+    with _lost_errors(), _created(path, kind) as store:
         store.mark("", "anndata", "0.1.0")
         # Blocks hold whole chunks, or a chunk would be written twice.
         names = min(spool.rows, spool.block_rows)
@@ -177,14 +179,48 @@ class _Zarr(_Store):
 
 
 @contextmanager
-def _created(path: Path) -> Any:
-    if path.suffix == ".h5ad":
+def _created(path: Path, kind: str) -> Any:
+    if kind == ".h5ad":
         import h5py
 
         with h5py.File(path, "w") as file:
             yield _Hdf5(file)
+            file.flush()  # closing it would not raise
     else:
         import zarr
 
         # Version 2 of the format: readers that know only it are still common.
         yield _Zarr(zarr.open_group(path, mode="w", zarr_format=2))
+
+
+@contextmanager
+def _lost_errors() -> Iterator[None]:
+    """Raises what libraries could not write and found out where they cannot raise.
+
+    HDF5 finds a full disk when an object goes, in a destructor: Python would print each of these
+    errors and go on.
+    """
+    lost: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda found: lost.append(f"{found.exc_value}")
+    try:
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            # Its traceback holds the objects, which must go in here. Not raised before it is let
+            # go of: the next error would hold it again.
+            lost.insert(0, _lines_of(error))
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
+    if lost:
+        raise OSError(" ".join(lost[0].split()))
+
+
+def _lines_of(error: BaseException | None) -> str:
+    """The messages of an error and of those behind it."""
+    found = []
+    while error is not None:
+        found.append(f"{error}")
+        error = error.__cause__ or error.__context__
+    return "; ".join(found)
