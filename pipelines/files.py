@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
 from pipelines.leftovers import remove, sweep, temporary_name
 
 _BUFFER = 1 << 18  # bytes
@@ -141,11 +141,13 @@ def named_errors(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except InputError:  # whoever raised it has found the words
+        raise
+    except DiskError as error:
+        error.filename = f"{error.filename}".replace(f"{temporary}", f"{path}")
+        raise
     except Exception as error:
         number = _refused(error)
-        if isinstance(error, DiskError):
-            error.filename = f"{error.filename}".replace(f"{temporary}", f"{path}")
-            raise
         if number is None:
             raise
         raise DiskError(number, f"{os.strerror(number)}; {_REMEDIES[number]}", f"{path}") from error
@@ -215,7 +217,7 @@ def _refused(error: BaseException | None) -> int | None:
         for number in (getattr(error, "errno", None), *_ERROR_NUMBER.findall(str(error))):
             if number is not None and int(number) in _REMEDIES:
                 return int(number)
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return None
 
 

@@ -19,8 +19,9 @@ _SUFFIX = ".sha256"
 
 def write_checksums(checkpoint: Path, name: str, files: Iterable[Path]) -> None:
     """List files of a checkpoint in ``<name>.sha256``."""
+    found = sorted(files)  # before there is another
     with replaced_file(checkpoint / f"{name}{_SUFFIX}") as stream:
-        for file in sorted(files):
+        for file in found:
             stream.write(f"{file_sha256(file)}  {file.relative_to(checkpoint).as_posix()}\n")
 
 

@@ -90,13 +90,16 @@ def plain_errors(folder: Path) -> Iterator[None]:
     """Errors of torch's checkpoints in one line.
 
     Raises:
-        InputError: for what torch raises as a CheckpointException, which is no Exception and holds
-            a traceback of each process; names ``folder``.
+        OSError: what the system said, where torch raises a CheckpointException, which is no
+            Exception and holds a traceback of each process.
+        InputError: anything else that is in one; names ``folder``.
     """
     try:
         yield
     except CheckpointException as error:
         own = next(iter(error.failures.values()))[0]
+        if isinstance(own, OSError):
+            raise own from None
         text = " ".join(str(own).split())[:200]
         raise InputError(folder, f"{type(own).__name__}: {text}") from own
 
