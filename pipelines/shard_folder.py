@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_folder, replaced_file, take_place
+from pipelines.files import check_folder, named_errors, replaced_file, take_place
 from pipelines.json_records import as_json, parse_record
 from pipelines.manifest import MANIFEST, SPLITS, Shard
 
@@ -112,7 +112,8 @@ def staged_folder(
             raise
         _begin(folder, plan)
         try:
-            yield staging
+            with named_errors(out, folder):
+                yield staging
         except BaseException as error:
             if isinstance(error, InputError) or not staging.units:
                 shutil.rmtree(folder)

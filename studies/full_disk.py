@@ -14,16 +14,17 @@ Needs fork. A table goes to standard output; the exit code is 1 where something 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
 import resource
+import select
 import shutil
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -149,15 +150,43 @@ class Ended:
     seconds: float
 
 
-def start(line: list[str], said: Path, limit: int | None) -> int:
-    """Run a command in a forked process; returns its number."""
+@dataclass(frozen=True)
+class Running:
+    """A forked process, and what it says: through a pipe, which is never full."""
+
+    process: int
+    said: int
+
+    def finish(self) -> Ended:
+        """Wait for it."""
+        began = time.monotonic()
+        said = b""
+        while time.monotonic() - began < _PATIENCE:
+            if select.select([self.said], [], [], 1.0)[0]:
+                some = os.read(self.said, 1 << 16)
+                if not some:
+                    break
+                said += some
+        else:
+            os.kill(self.process, signal.SIGKILL)
+        os.close(self.said)
+        _, status = os.waitpid(self.process, 0)
+        code = os.waitstatus_to_exitcode(status)
+        return Ended(code, said.decode(errors="replace"), time.monotonic() - began)
+
+
+def start(line: list[str], limit: int | None = None) -> Running:
+    """Run a command in a forked process, with files of at most ``limit`` bytes."""
+    ours, theirs = os.pipe()
     process = os.fork()
     if process:
-        return process
+        os.close(theirs)
+        return Running(process, ours)
     code = 70
     try:
-        sink = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(sink, 2)
+        os.close(ours)
+        os.dup2(theirs, 2)
+        os.close(theirs)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
@@ -167,31 +196,15 @@ def start(line: list[str], said: Path, limit: int | None) -> int:
         except SystemExit as end:
             code = int(end.code or 0)
         except BaseException:
-            import traceback
-
             traceback.print_exc()
         sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def finish(process: int, said: Path) -> Ended:
-    """Wait for a command."""
-    began = time.monotonic()
-    while time.monotonic() - began < _PATIENCE:
-        found, status = os.waitpid(process, os.WNOHANG)
-        if found:
-            text = said.read_text(errors="replace")
-            return Ended(os.waitstatus_to_exitcode(status), text, time.monotonic() - began)
-        time.sleep(0.005)
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
-    return Ended(-1, "did not end", _PATIENCE)
-
-
-def run(line: list[str], said: Path, limit: int | None = None) -> Ended:
+def run(line: list[str], limit: int | None = None) -> Ended:
     """Run a command to its end."""
-    return finish(start(line, said, limit), said)
+    return start(line, limit).finish()
 
 
 def make_inputs(folder: Path) -> None:
@@ -220,7 +233,7 @@ def make_inputs(folder: Path) -> None:
         f"pretrain {folder}/tiny.yaml --data {folder}/shards --out {folder}/run",
         f"classify train {folder}/run --data {folder}/labelled.csv --out {folder}/probe",
     ):
-        ended = run(line.split(), folder / "said")
+        ended = run(line.split())
         if ended.code:
             sys.exit(f"{line}\n{ended.said}")
 
@@ -266,7 +279,7 @@ def judge(
     found = files(out)
     if ended.code == 0:
         yield from (f"exit 0 and {name} is missing" for name in whole.keys() - found.keys())
-    elif not killed and not any(says in lines[-1:][0] for says in ("too large", "No space")):
+    elif not killed and not any(says in "".join(lines) for says in ("too large", "No space")):
         yield f"the cause is not told: {lines[-1:]}"
     unkilled = {n: c for n, c in found.items() if ended.code == 0 or not is_unfinished(command, n)}
     if ended.code == -signal.SIGKILL:  # the next command takes these away
@@ -280,7 +293,7 @@ def _is_progress(line: str) -> bool:
 
 def study(command: Command, folder: Path, trials: int, rng: random.Random, *, kills: bool) -> bool:
     """All trials of a command, and a line about them."""
-    inputs, said = folder / "in", folder / "said"
+    inputs = folder / "in"
 
     def line(out: Path, text: str = command.line) -> list[str]:
         return text.replace("{in}", f"{inputs}").replace("{out}", f"{out}").split()
@@ -292,7 +305,7 @@ def study(command: Command, folder: Path, trials: int, rng: random.Random, *, ki
         out.mkdir()
 
     emptied()
-    ended = run(line(out), said)
+    ended = run(line(out))
     if ended.code:
         print(f"{command.name}: {ended.said}", flush=True)
         return False
@@ -304,17 +317,16 @@ def study(command: Command, folder: Path, trials: int, rng: random.Random, *, ki
         emptied()
         if kills:
             signum = signal.SIGKILL if trial % 2 else signal.SIGTERM
-            process = start(line(out), said, None)
+            running = start(line(out))
             time.sleep(rng.random() * seconds)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signum)
-            ended = finish(process, said)
+            os.kill(running.process, signum)
+            ended = running.finish()
         else:
-            ended = run(line(out), said, largest * trial // trials)
+            ended = run(line(out), largest * trial // trials)
         outcomes["whole" if ended.code == 0 else "absent"] += 1
         problems = list(judge(command, whole, out, ended, killed=kills))
         if ended.code:
-            after = run(line(out, command.again or command.line), said)
+            after = run(line(out, command.again or command.line))
             if after.code:
                 problems.append(f"then exit {after.code}: {after.said[-200:]}")
             else:
