@@ -24,6 +24,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.leftovers import remove, sweep, temporary_name
 
 _BUFFER = 1 << 18  # bytes
+_PROBE = 1 << 20  # bytes
 _REMEDIES = {
     errno.ENOSPC: "make room and start the same command again",
     errno.EDQUOT: "make room and start the same command again",
@@ -151,6 +152,17 @@ def named_errors(path: Path, temporary: Path | None = None) -> Iterator[None]:
         if number is None:
             raise
         raise DiskError(number, f"{os.strerror(number)}; {_REMEDIES[number]}", f"{path}") from error
+
+
+def ask_for_room(path: Path) -> None:
+    """Raise what the system says of going on with a file, if it refuses that.
+
+    For libraries that do not say why they failed; what is in the file is of no use afterwards.
+    """
+    with path.open("ab") as file:
+        file.write(bytes(_PROBE))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:

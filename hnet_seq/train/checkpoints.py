@@ -36,7 +36,8 @@ from hnet_seq.train.sharded_state import (
     save_parts,
     whole_model,
 )
-from pipelines.files import named_errors
+from modalities.errors import InputError
+from pipelines.files import ask_for_room, named_errors
 
 _STEPS = "optimizer_steps"
 
@@ -167,7 +168,13 @@ class Checkpoints:
         """What cannot be finished takes no room; the error names the checkpoint."""
         try:
             with named_errors(self.folder.target(partial), partial):
-                yield
+                try:
+                    yield
+                except (InputError, RuntimeError):  # torch does not always say why
+                    for file in [path for path in partial.rglob("*") if path.is_file()]:
+                        if is_first():
+                            ask_for_room(file)
+                    raise
         except Exception:
             self._pending = None
             if is_first():

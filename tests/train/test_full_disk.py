@@ -7,8 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hnet_seq.cli import main
+from hnet_seq.train.checkpoints import Checkpoints
+from hnet_seq.train.run_folder import RunFolder
+from hnet_seq.train.sharded_state import save_parts
+from pipelines.files import DiskError
 from tests.full_disk import entries, files_of_at_most
 from tests.train.runs import TINY, make_shards, metrics, weights
 
@@ -54,3 +59,22 @@ def test_a_full_disk_is_told_in_a_line_and_the_run_goes_on(
         assert main(["pretrain", "--resume", str(out)]) == 0
         assert metrics(out) == metrics(whole)
         assert weights(out) == weights(whole)
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is:UserWarning")
+@pytest.mark.parametrize("limit", [0, 100, 10_000, 39_999])
+def test_parts_of_an_optimiser_on_a_full_disk_leave_no_checkpoint(
+    tmp_path: Path, limit: int
+) -> None:
+    checkpoints = Checkpoints.__new__(Checkpoints)
+    checkpoints.folder = RunFolder(tmp_path)
+    partial = checkpoints.folder.begin(3)
+
+    def save() -> None:
+        with checkpoints._given_up_on_error(partial):
+            save_parts(partial / "optimizer", {"exp_avg.a": torch.ones(10_000)})
+
+    with files_of_at_most(limit), pytest.raises(DiskError, match="File too large") as caught:
+        save()
+    assert caught.value.filename.startswith(str(tmp_path / "checkpoints/step-000003"))
+    assert entries(tmp_path) == ["checkpoints"]

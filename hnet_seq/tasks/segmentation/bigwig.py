@@ -23,10 +23,9 @@ import numpy as np
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks.segmentation.bigwig_check import Part, check_bigwig
 from modalities.errors import InputError, UsageError
-from pipelines.files import named_errors, replaced_path
+from pipelines.files import ask_for_room, named_errors, replaced_path
 
 _SLICE = 1 << 18  # values given to a bigWig at once
-_PROBE = 1 << 20  # bytes
 
 
 def import_bigwig() -> Any:
@@ -80,18 +79,10 @@ def open_bigwig(
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         if done.returncode:
-            _find_out(temporary)
+            ask_for_room(temporary)
             said = done.stderr.decode(errors="replace").split("\n")
             why = next((line for line in reversed(said) if line), f"it ended {done.returncode}")
             raise InputError(path, f"pyBigWig could not write it: {why}")
-
-
-def _find_out(path: Path) -> None:
-    """Raise what the system says of going on with a file, if it refuses that."""
-    with path.open("ab") as file:
-        file.write(bytes(_PROBE))
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def write_bigwig(
