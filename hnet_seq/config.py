@@ -64,12 +64,19 @@ class DataConfig:
 
 @dataclass
 class OptimizerConfig:
-    """AdamW. ``stage_multipliers`` scale the rate, from the outside in; empty: the paper's rule."""
+    """AdamW.
+
+    Attributes:
+        stage_multipliers: scale the rate, from the outside in; empty: the paper's rule.
+        table_rate: how far the first sighting of an n-gram moves its row in ``model.ngram_memory``;
+            Adagrad, see :mod:`hnet_seq.train.tables`.
+    """
 
     learning_rate: float = 3e-3
     stage_multipliers: list[float] = field(default_factory=list)
     betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
     weight_decay: float = 0.1
+    table_rate: float = 0.1
     clip_norm: float = 1.0
 
 
@@ -207,6 +214,7 @@ class ExperimentConfig:
             ("train.keep_every", train.keep_every, 0),
             ("train.optimizer.learning_rate", optimizer.learning_rate, 0),
             ("train.optimizer.weight_decay", optimizer.weight_decay, 0),
+            ("train.optimizer.table_rate", optimizer.table_rate, 0),
             ("train.schedule.warmup", schedule.warmup, 0),
             ("train.schedule.decay", schedule.decay, 0),
             ("train.schedule.final", schedule.final, 0),

@@ -112,8 +112,8 @@ class TokenStream:
         self._target_pairs = _target_pairs(modality.scored_tokens)
         # Where the scored tokens are the first of the vocabulary, the highest one tells them all.
         self._highest_scored = _last_if_first(modality.scored_tokens)
-        self._complement = modality.complement() if reverse_complement else np.arange(256)
-        self._turned_pairs = _turned_pairs(self._complement)
+        self.complement = modality.complement() if reverse_complement else np.arange(256)
+        self._turned_pairs = _turned_pairs(self.complement)
         self.fingerprint = _fingerprint(
             {
                 # That of this code: old shards give other batches when the rules have changed.
@@ -204,7 +204,7 @@ class TokenStream:
         odd = len(tokens) % 2
         other = np.empty(len(tokens), np.uint8)
         if odd:
-            other[0] = self._complement[tokens[-1]]
+            other[0] = self.complement[tokens[-1]]
         # Two at a time: one look-up complements both and turns them round.
         pairs = tokens[: len(tokens) - odd].view(np.uint16)[::-1]
         other[odd:] = self._turned_pairs.take(pairs).view(np.uint8)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
+from hnet_seq.model.ngram_memory import NgramTables
 
 MAMBA_HEAD_DIM = 64
 
@@ -49,6 +50,9 @@ class HNetConfig:
             are learned, and then left out of the JSON, as the released files do not have it.
         bidirectional: every position sees the whole sequence, for
             :class:`hnet_seq.model.masked_lm.HNetForMaskedLM`; left out of the JSON where False.
+        ngram_memory, ngram_counts: n-grams in front of stage 0, learned and counted, see
+            :mod:`hnet_seq.model.ngram_memory` and :mod:`hnet_seq.model.ngram_counts`; left out of
+            the JSON where there are none.
     """
 
     arch_layout: list[Any] = field(default_factory=list)
@@ -60,6 +64,8 @@ class HNetConfig:
     tie_embeddings: bool = False
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
+    ngram_memory: NgramTables = field(default_factory=NgramTables)
+    ngram_counts: NgramTables = field(default_factory=NgramTables)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> HNetConfig:
@@ -69,7 +75,7 @@ class HNetConfig:
             ValueError: a key is unknown, or the values do not describe a model.
         """
         values = dict(values)
-        for key, kind in (("ssm_cfg", SSMConfig), ("attn_cfg", AttentionConfig)):
+        for key, kind in _PARTS.items():
             values[key] = _build(kind, dict(values.get(key) or {}), f"{key}.")
         values["boundary_policies"] = [
             _build(BoundaryPolicy, dict(rule), f"boundary_policies[{stage}].")
@@ -86,6 +92,9 @@ class HNetConfig:
             del values["boundary_policies"]
         if not self.bidirectional:
             del values["bidirectional"]
+        for key in ("ngram_memory", "ngram_counts"):
+            if not values[key]["orders"]:
+                del values[key]
         return values
 
     def boundary_policy(self, stage: int) -> BoundaryPolicy:
@@ -127,6 +136,13 @@ class HNetConfig:
             raise ValueError(f"bidirectional: expected true or false; got {self.bidirectional!r}")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
+        self.ngram_memory.validate("ngram_memory", self.vocab_size)
+        self.ngram_counts.validate("ngram_counts", self.vocab_size)
+        if self.ngram_counts.orders and self.bidirectional:
+            raise ValueError(
+                "ngram_counts: say which token comes next, and a bidirectional model hides tokens; "
+                "take ngram_memory"
+            )
         if self.boundary_policies and len(self.boundary_policies) != levels - 1:
             raise ValueError(
                 f"boundary_policies: expected {levels - 1}, one for each stage of chunking, or "
@@ -172,6 +188,14 @@ class HNetConfig:
                 f"attn_cfg.rotary_emb_dim: stage {stage} needs an even number up to "
                 f"{width // heads}; got {rotary}"
             )
+
+
+_PARTS: dict[str, Any] = {
+    "ssm_cfg": SSMConfig,
+    "attn_cfg": AttentionConfig,
+    "ngram_memory": NgramTables,
+    "ngram_counts": NgramTables,
+}
 
 
 def _build(kind: Any, values: dict[str, Any], prefix: str) -> Any:

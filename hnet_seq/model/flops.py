@@ -23,6 +23,10 @@ def flops_per_token(config: HNetConfig, context: float, tokens_per_chunk: list[f
     """
     layout = config.layout
     total = 2.0 * config.d_model[0] * config.vocab_size
+    memory, counts = config.ngram_memory, config.ngram_counts
+    joined = len(memory.orders) * memory.width
+    joined += len(counts.orders) * ((counts.symbols or config.vocab_size) + 1)
+    total += 2.0 * joined * config.d_model[0]
     share = 1.0  # positions of this stage per raw token
     for stage, spec in enumerate(layout.stages):
         width = config.d_model[stage]

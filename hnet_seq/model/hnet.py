@@ -11,6 +11,9 @@ from hnet_seq.model.boundary_policy import BoundaryPolicy, rule_boundaries
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.linear import Linear
+from hnet_seq.model.ngram_counts import NgramCounts
+from hnet_seq.model.ngram_index import remember
+from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
 from hnet_seq.model.state import HNetState
@@ -65,6 +68,14 @@ class HNet(nn.Module):
         d_model = config.d_model[stage]
         growth = d_model - config.d_model[max(stage - 1, 0)]
         self.pad_dimension = nn.Parameter(torch.zeros(growth)) if growth else None
+        self.ngram_memory: NgramMemory | None = None
+        if stage == 0 and config.ngram_memory.orders:
+            self.ngram_memory = NgramMemory(
+                config.ngram_memory, config.vocab_size, d_model, config.bidirectional
+            )
+        self.ngram_counts: NgramCounts | None = None
+        if stage == 0 and config.ngram_counts.orders:
+            self.ngram_counts = NgramCounts(config.ngram_counts, config.vocab_size, d_model)
         self.encoder: Stack | None = None
         self.main_network: HNet | Stack
         if stage < len(layout.stages):
@@ -78,6 +89,11 @@ class HNet(nn.Module):
         else:
             self.main_network = Stack(layout.innermost, config, stage)
 
+    @property
+    def ngrams(self) -> list[NgramMemory | NgramCounts]:
+        """What is added to the embeddings; of the outermost level."""
+        return [part for part in (self.ngram_memory, self.ngram_counts) if part is not None]
+
     def new_state(self, slots: int, device: torch.device) -> HNetState:
         """The state of ``slots`` sequences that have not begun.
 
@@ -90,13 +106,16 @@ class HNet(nn.Module):
                 "generation and streaming train one with bidirectional: false"
             )
         seen = torch.zeros(slots, dtype=torch.int64, device=device)
+        reach = max((part.index.reach for part in self.ngrams), default=0)
+        recent_tokens = seen.new_zeros(slots, reach) if reach else None
         if self.encoder is None:
             assert isinstance(self.main_network, Stack)
-            return HNetState(seen, self.main_network.new_state(slots))
+            return HNetState(seen, self.main_network.new_state(slots), recent_tokens=recent_tokens)
         assert isinstance(self.main_network, HNet)
         last_vector = self.routing_module.new_state(slots)
         return HNetState(
             seen,
+            recent_tokens=recent_tokens,
             encoder=self.encoder.new_state(slots),
             decoder=self.decoder.new_state(slots),
             last_vector=last_vector,
@@ -117,6 +136,11 @@ class HNet(nn.Module):
             state: advanced in place.
         """
         width = x.shape[-1]
+        recent_tokens = state.recent_tokens if state else None
+        for ngrams in self.ngrams:
+            x = x + ngrams(tokens, packing, recent_tokens)
+        if recent_tokens is not None:
+            remember(tokens, packing, recent_tokens)
         if self.pad_dimension is not None:
             x = torch.cat([x, self.pad_dimension.expand(x.shape[0], -1)], dim=-1)
         if self.encoder is None:

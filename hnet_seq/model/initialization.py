@@ -36,6 +36,8 @@ def initialize(
             inner network; ``identity`` lets the decoder see the encoder from the first step.
     """
     _initialize(backbone, generator, residual_proj, additions=0)
+    for ngrams in backbone.ngrams:
+        nn.init.normal_(ngrams.projection.weight, std=ngrams.init_std, generator=generator)
 
 
 def _initialize(

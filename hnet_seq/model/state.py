@@ -26,6 +26,7 @@ class HNetState:
         encoder, decoder: one state for each layer; of the innermost level only ``encoder``.
         last_vector: (slots, D) what the router compares the next vector with.
         last_token: (slots,) int64 what a delimiter policy looks at.
+        recent_tokens: (slots, reach) int64 what n-grams are made of, at the outermost level.
         smoothed: (slots, D) fp32 the average that the open chunk is filled with.
         inner: the level of the chunks.
     """
@@ -35,6 +36,7 @@ class HNetState:
     decoder: list[LayerState] = field(default_factory=list)
     last_vector: Tensor | None = None
     last_token: Tensor | None = None
+    recent_tokens: Tensor | None = None
     smoothed: Tensor | None = None
     inner: HNetState | None = None
 
@@ -48,7 +50,7 @@ class HNetState:
         yield self.seen
         for layer in self.encoder + self.decoder:
             yield from layer.tensors
-        for tensor in (self.last_vector, self.last_token, self.smoothed):
+        for tensor in (self.last_vector, self.last_token, self.recent_tokens, self.smoothed):
             if tensor is not None:
                 yield tensor
         if self.inner is not None:
@@ -65,7 +67,7 @@ class HNetState:
         self.seen[slots] = 0
         for layer in self.encoder + self.decoder:
             layer.reset(slots)
-        for tensor in (self.last_vector, self.last_token, self.smoothed):
+        for tensor in (self.last_vector, self.last_token, self.recent_tokens, self.smoothed):
             if tensor is not None:
                 tensor[slots] = 0
         if self.inner is not None:

@@ -138,6 +138,8 @@ def describe(
         "direction": "both" if shape.bidirectional else "causal",
         "boundaries": [str(shape.boundary_policy(s)) for s in range(shape.num_stages)],
         "widths": shape.d_model,
+        "ngram_memory": shape.ngram_memory.orders,
+        "ngram_counts": shape.ngram_counts.orders,
         "vocabulary": shape.vocab_size,
         "parameters": sum(value.numel() for value in weights.values()),
         "parameters_per_stage": parameters_per_stage(shape, weights),
@@ -189,6 +191,9 @@ def description_lines(about: dict[str, Any]) -> list[str]:
     lines += [f"layout: {json.dumps(about['layout'])}", f"widths: {about['widths']}"]
     lines.append(f"direction: {about['direction']}")
     lines.append(f"boundaries: {', '.join(about['boundaries']) or 'none, isotropic'}")
+    for key, what in (("ngram_memory", "learned"), ("ngram_counts", "counted")):
+        if orders := about[key]:
+            lines.append(f"n-grams, {what}: orders {', '.join(map(str, orders))}")
     count = about["parameters"]
     lines.append(f"parameters: {count:,} ({4e-9 * count:.2f} GB in fp32)")
     for stage, size in about["parameters_per_stage"].items():

@@ -25,10 +25,13 @@ from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.pretrain_data import (
     assign_data,
     check_local_shards,
+    complement,
+    everything_once,
     report_sources,
     training_batches,
     validation_sources,
 )
+from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.launch import deterministic_operations, process_group
 from hnet_seq.train.loop import Trainer
@@ -148,7 +151,10 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         "vocabulary": train.manifest.vocabulary_fingerprint,
         "data": train.fingerprint,
     }
-    trainer = Trainer(config, model, feed, validation, folder)
+    counting = Counting(model, feed, config.train.steps, complement(config, train))
+    if not started:
+        counting.count(everything_once(train))
+    trainer = Trainer(config, model, feed, validation, folder, counting)
     if started:
         trainer.restore()
     return trainer

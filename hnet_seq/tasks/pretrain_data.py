@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.masking import MaskedBatches
 from modalities.errors import UsageError
-from pipelines.batches import MixedSource, TokenBatches
+from pipelines.batches import MixedSource, PackedBatch, TokenBatches
 from pipelines.open_shards import check_hashes, open_shards
+
+_AT_ONCE = 1 << 18  # tokens
 
 
 def assign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
@@ -78,6 +82,23 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
         skip_damaged=data.damaged_shards == "skip",
         store=_store(config),
     )
+
+
+def everything_once(train: TokenBatches) -> Iterator[PackedBatch]:
+    """Every training token of every source, once: the windows of the first epoch."""
+    for stream in train.streams:
+        total = stream.tokens_per_epoch
+        for start in range(0, total, _AT_ONCE):
+            part = stream.read(start, min(start + _AT_ONCE, total))
+            bounds = np.array([0, *part.ends], np.int32)
+            yield PackedBatch(part.input_ids, part.targets, bounds, None)
+
+
+def complement(config: ExperimentConfig, train: TokenBatches) -> np.ndarray | None:
+    """(256,) of each token, where the run reads both strands."""
+    if config.data.strands != "augment":
+        return None
+    return next(stream.complement.copy() for stream in train.streams if stream.two_strands)
 
 
 def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[ValidationSource]:

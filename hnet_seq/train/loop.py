@@ -18,6 +18,7 @@ from tqdm import tqdm
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.checkpoints import Checkpoints
+from hnet_seq.train.counting import Counting
 from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.guard import Guard
@@ -32,6 +33,7 @@ from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.statistics import ratio_warnings
 from hnet_seq.train.step_report import tell_each_other
 from hnet_seq.train.stopping import stop_requests
+from hnet_seq.train.tables import average_gradients
 from modalities.errors import InputError
 from pipelines.progress import progress_bar
 
@@ -42,6 +44,7 @@ class Trainer:
     Args:
         train: where training batches come from.
         validation: what to validate on, maybe nothing.
+        counting: of the model's n-gram counts.
 
     Attributes:
         stopped_by: the signal that ended :meth:`run` before its end, in whichever process.
@@ -54,12 +57,14 @@ class Trainer:
         train: Feed,
         validation: Sequence[ValidationSource],
         folder: RunFolder,
+        counting: Counting,
     ) -> None:
         self.config = config
         self.model = model
         self.train_feed = train
         self.validation = validation
         self.folder = folder
+        self.counting = counting
         ratio = config.train.ratio_loss
         self.parallel = parallelize(model, config.train.parallel, any(config.train.max_chunks))
         self.objective = Objective(
@@ -161,6 +166,7 @@ class Trainer:
     def _train_step(self, batches: list[Any]) -> None:
         started = time.perf_counter()
         config = self.config.train
+        self.counting.hold_out(self.step)
         factor = learning_rate_factor(self.step, config.steps, config.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
@@ -172,6 +178,7 @@ class Trainer:
             self.objective.backward(batch, extent, self._ratio, own, batch is batches[-1])
             for batch in batches
         ]
+        average_gradients(self.model)
         report = tell_each_other(
             norm=clip_gradients(self.model, config.optimizer.clip_norm),
             signals=self._signals,

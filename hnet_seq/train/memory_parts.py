@@ -21,6 +21,8 @@ from hnet_seq.model.hnet import HNet
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.mamba2 import Mamba2
 from hnet_seq.model.mlp import SwiGLU
+from hnet_seq.model.ngram_counts import NgramCounts
+from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.stack import Layer, Stack
 from hnet_seq.ops.mamba2.native import fits
 from hnet_seq.ops.registry import choose, fused
@@ -69,7 +71,30 @@ def memory_parts(
     # Logits and their logarithms stay until the step is done.
     logits = 2 * vocabulary * tokens
     head = Part("output", 0, logits, backward=logits, parameters=vocabulary * width)
-    return [embedding, *_level(model.backbone, tokens, context, tokens_per_chunk), head]
+    return [
+        embedding,
+        *(_ngrams(part, tokens) for part in model.backbone.ngrams),
+        *_level(model.backbone, tokens, context, tokens_per_chunk),
+        head,
+    ]
+
+
+def _ngrams(part: NgramMemory | NgramCounts, tokens: int) -> Part:
+    """What stands side by side; of a memory, rows and whether they count, for each side."""
+    K, joined = len(part.index.orders), part.projection.in_features * tokens
+    saved, backward = float(joined), 0
+    if isinstance(part, NgramMemory):
+        sides = 2 if part.bidirectional else 1
+        saved += sides * K * (INT64 + 0.25) * tokens
+        backward = (1 + sides) * joined
+    return Part(
+        "n-grams",
+        0,
+        saved=saved,
+        forward=joined,
+        backward=backward,
+        parameters=part.projection.weight.numel(),
+    )
 
 
 def _level(

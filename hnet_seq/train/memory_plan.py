@@ -11,6 +11,7 @@ import torch
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
+from hnet_seq.train.tables import tables
 
 _FLOAT = 4  # bytes
 _MB = 1e6
@@ -25,6 +26,8 @@ class MemoryPlan:
     Attributes:
         batch_tokens, tokens_per_chunk: what it was made for.
         weights: of the parameters. Gradients are as much, AdamW's averages twice as much.
+        tables: of n-grams, which have no such gradients: a memory with a number for each row, and
+            counts twice, of everything and of what is held out.
         saved: per stage, from the outside in, what is kept for the backward pass.
         allocated: all tensors at the worst moment.
         holes: of the heap, between tensors.
@@ -33,6 +36,7 @@ class MemoryPlan:
     batch_tokens: int
     tokens_per_chunk: list[float]
     weights: float
+    tables: float
     saved: list[float]
     allocated: float
     holes: float
@@ -49,6 +53,8 @@ class MemoryPlan:
             f"{self.resident / _MB:,.0f} MB beside the libraries",
             f"  weights, gradients, AdamW: {4 * self.weights / _MB:,.1f} MB",
         ]
+        if self.tables:
+            lines.append(f"  n-gram tables, sums and counts: {self.tables / _MB:,.1f} MB")
         positions = float(self.batch_tokens)
         for stage, saved in enumerate(self.saved):
             unit = "token"
@@ -59,7 +65,7 @@ class MemoryPlan:
                 f"  kept for the backward pass, stage {stage}: {saved / _MB:,.1f} MB, "
                 f"{saved / positions / 1e3:.1f} kB a {unit}"
             )
-        moments = max(0.0, self.allocated - sum(self.saved) - 3 * self.weights)
+        moments = max(0.0, self.allocated - sum(self.saved) - 3 * self.weights - self.tables)
         return [
             *lines,
             f"  moments of computation: {moments / _MB:,.1f} MB; "
@@ -112,9 +118,13 @@ def plan_memory(
     with torch.device("meta"):
         model = language_model(config)
     parts = memory_parts(model, batch_tokens, tokens_per_chunk, context or batch_tokens)
-    weights = sum(parameter.numel() for parameter in model.parameters())
+    apart = tables(model).values()
+    kept = sum(table.numel() + len(table) for table in apart)
+    if model.backbone.ngram_counts is not None:
+        kept += 2 * model.backbone.ngram_counts.counts.numel()
+    weights = sum(p.numel() for p in model.parameters()) - sum(t.numel() for t in apart)
     # Weights and two averages; from the second micro-batch on, all gradients are there too.
-    peak = live = float(3 * weights if micro_batches == 1 else 4 * weights)
+    peak = live = float((3 if micro_batches == 1 else 4) * weights + kept)
     for part in parts:
         live += part.saved
         peak = max(peak, live + part.forward)
@@ -130,6 +140,7 @@ def plan_memory(
         batch_tokens,
         list(tokens_per_chunk),
         weights=_FLOAT * weights,
+        tables=_FLOAT * kept,
         saved=saved,
         allocated=_FLOAT * max(peak, live),
         holes=_FLOAT * sum(part.holes for part in with_holes),

@@ -1,16 +1,16 @@
-"""AdamW with a learning rate per stage, and decay only where it belongs."""
+"""AdamW with a learning rate per stage, and decay only where it belongs; tables apart."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 
-import torch
 from torch import nn
 
 from hnet_seq.config import OptimizerConfig
 from hnet_seq.model.hnet import HNet
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.tables import AdamWWithTables, tables
 
 _N_GPT = 4.6  # tokens (bytes) of one GPT-2 token, the paper's reference
 
@@ -35,7 +35,8 @@ def parameter_groups(model: nn.Module) -> dict[tuple[int, bool], list[str]]:
     """Parameter names by (stage, decayed), of any module with ``embeddings`` and an H-Net.
 
     Matrices of linear maps decay. Norms, biases, embeddings, convolutions, ``pad_dimension`` and
-    the state-space A_log, D and dt_bias do not. Embedding and output head belong to stage 0.
+    the state-space A_log, D and dt_bias do not. Embedding and output head belong to stage 0. Tables
+    of an n-gram memory are not among them, see :mod:`hnet_seq.train.tables`.
     """
     stages = {
         f"{name}.": module.stage for name, module in model.named_modules() if type(module) is HNet
@@ -44,7 +45,10 @@ def parameter_groups(model: nn.Module) -> dict[tuple[int, bool], list[str]]:
         id(model.get_parameter("embeddings.weight"))
     }
     groups: dict[tuple[int, bool], list[str]] = defaultdict(list)
+    apart = tables(model)
     for name, parameter in model.named_parameters():
+        if name in apart:
+            continue
         stage = max((s for prefix, s in stages.items() if name.startswith(prefix)), default=0)
         groups[stage, id(parameter) in decayed].append(name)
     return dict(sorted(groups.items()))
@@ -52,7 +56,7 @@ def parameter_groups(model: nn.Module) -> dict[tuple[int, bool], list[str]]:
 
 def build_optimizer(
     model: HNetLanguageModel, config: OptimizerConfig, targets: list[float]
-) -> torch.optim.AdamW:
+) -> AdamWWithTables:
     """The optimiser; each group's ``peak`` is its rate before the schedule."""
     multipliers = config.stage_multipliers or stage_multipliers(model.config.d_model, targets)
     parameters = dict(model.named_parameters())
@@ -68,4 +72,5 @@ def build_optimizer(
             }
         )
     betas = (config.betas[0], config.betas[1])
-    return torch.optim.AdamW(groups, betas=betas, fused=True)
+    rate = config.table_rate
+    return AdamWWithTables(groups, list(tables(model).values()), rate, betas=betas)

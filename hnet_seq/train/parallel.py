@@ -24,6 +24,7 @@ from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput
 from hnet_seq.model.stack import Layer
 from hnet_seq.parallel_config import ParallelConfig
 from hnet_seq.train.ranks import world_size
+from hnet_seq.train.tables import tables
 from modalities.errors import UsageError
 
 _STATE_BYTES = 16  # a parameter: weight, gradient and two moments of AdamW, in fp32
@@ -45,6 +46,9 @@ class Parallel:
         # rule leave the router without gradients, everywhere alike: it is found, and stays.
         stages = range(model.num_stages)
         rules = any(model.config.boundary_policy(s).policy != "learned" for s in stages)
+        # Tables exchange the rows that were touched, see hnet_seq.train.tables.
+        ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
+        ignore(model, [*tables(model), *(name for name, _ in model.named_buffers())])
         self._ddp = (
             DistributedDataParallel(
                 model,
@@ -146,9 +150,16 @@ def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:
     precision = MixedPrecisionPolicy(cast_forward_inputs=False)
     for layer in layers:
         fully_shard(layer, mesh=mesh, mp_policy=precision)
+    # Tables stay whole in each process: a step touches few of their rows.
     # By default the outermost keeps what it gathered until a backward pass. Validation has none,
     # and whoever saves then would not see the parts.
-    fully_shard(model, mesh=mesh, mp_policy=precision, reshard_after_forward=True)
+    fully_shard(
+        model,
+        mesh=mesh,
+        mp_policy=precision,
+        reshard_after_forward=True,
+        ignored_params=set(tables(model).values()),
+    )
     for module in model.modules():
         if isinstance(module, FSDPModule):
             # Gloo has no mean; the sum is divided.
@@ -158,6 +169,8 @@ def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:
 
 
 def clip_gradients(model: nn.Module, limit: float) -> float:
-    """Scale the gradient down to a norm; returns its norm before, over all parts."""
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit, error_if_nonfinite=False)
+    """Scale the gradient down to a norm, tables apart; returns its norm before, over all parts."""
+    # Adagrad takes no notice of the scale of a table's gradient.
+    dense = [p for p in model.parameters() if p.grad is None or not p.grad.is_sparse]
+    norm = torch.nn.utils.clip_grad_norm_(dense, limit, error_if_nonfinite=False)
     return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)

@@ -21,16 +21,16 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.ranks import is_first, rank, world_size
+from hnet_seq.train.tables import tables
 from modalities.errors import InputError
 
 FOLDER = "optimizer"
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 def whole_model(model: HNetLanguageModel) -> HNetLanguageModel | None:
     """The model with whole weights on the host, in the first process; all take part."""
     weights = {}
-    for name, parameter in model.named_parameters():
+    for name, parameter in [*model.named_parameters(), *model.named_buffers()]:
         value = _whole(parameter.detach())
         if is_first():
             weights[name] = value.to("cpu", copy=True)  # the next step changes it in place
@@ -56,12 +56,12 @@ def whole_gradients(model: HNetLanguageModel) -> dict[str, Tensor]:
 
 
 def optimizer_tensors(model: HNetLanguageModel, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """AdamW's moments by name, parts of them in each process."""
+    """What the optimiser keeps of each parameter, by name; parts of them in each process."""
     return {
-        f"{moment}.{name}": optimizer.state[parameter][moment]
+        f"{moment}.{name}": value
         for name, parameter in model.named_parameters()
-        if parameter in optimizer.state
-        for moment in _MOMENTS
+        for moment, value in optimizer.state.get(parameter, {}).items()
+        if moment != "step"
     }
 
 
@@ -120,16 +120,17 @@ def load_parts(
     """
     parameters = {n: p for n, p in model.named_parameters() if n in steps}
     tensors = {
-        f"{moment}.{name}": torch.zeros_like(parameter)
+        f"{moment}.{name}": value
         for name, parameter in parameters.items()
-        for moment in _MOMENTS
+        for moment, value in _moments(name, parameter, model).items()
     }
     with warnings.catch_warnings(), plain_errors(folder):
         # It says that there is one process, which is known.
         warnings.filterwarnings("ignore", message="torch.distributed is", category=UserWarning)
         dcp.load(tensors, checkpoint_id=folder, no_dist=world_size() == 1)
     for name, parameter in parameters.items():
-        moments = {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+        kept = _moments(name, parameter, model)
+        moments = {moment: tensors[f"{moment}.{name}"] for moment in kept}
         _set(optimizer, parameter, steps[name], moments)
 
 
@@ -140,8 +141,15 @@ def load_whole(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for number, own in state["state"].items():
         parameter = parameters[number]
-        moments = {moment: _part(own[moment], parameter) for moment in _MOMENTS}
+        moments = {name: _part(own[name], parameter) for name in own.keys() - {"step"}}
         _set(optimizer, parameter, float(own["step"]), moments)
+
+
+def _moments(name: str, parameter: Tensor, model: HNetLanguageModel) -> dict[str, Tensor]:
+    """Zeros in the shape of what the optimiser keeps of a parameter."""
+    if name in tables(model):
+        return {"sum": parameter.new_zeros(len(parameter))}
+    return {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
 
 
 def _set(

@@ -9,7 +9,7 @@ from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 
 
-def config(layout, widths, window=-1, mlp=0, tie=False):
+def config(layout, widths, window=-1, mlp=0, tie=False, memory=(), counts=()):
     levels = len(widths)
     return HNetConfig.from_dict(
         {
@@ -24,6 +24,8 @@ def config(layout, widths, window=-1, mlp=0, tie=False):
                 "window_size": [window] * levels,
             },
             "tie_embeddings": tie,
+            "ngram_memory": {"orders": list(memory), "rows": 300, "width": 8},
+            "ngram_counts": {"orders": list(counts), "rows": 300},
         }
     )
 
@@ -34,6 +36,8 @@ CONFIGS = {
     "one stage": config(["m2", ["t1m1"], "m1"], [32, 32]),
     "two stages, growing": config(["m1", ["m1", ["t2"], "m1"], "m1t1"], [32, 64, 64]),
     "mlps outside": config(["M1", ["t1"], "T1"], [32, 32], mlp=64, tie=True),
+    "n-gram memory": config(["m1", ["t1"], "m1"], [32, 32], memory=[2, 3, 7]),
+    "n-gram counts": config(["m1", ["t1"], "m1"], [32, 32], counts=[1, 4]),
     "window below the prompt": config(["m1t1", ["t1"], "t1m1"], [32, 32], window=5),
 }
 

@@ -38,6 +38,7 @@ GROWING = [
     "model.attn_cfg.num_heads=[4,4]",
     "model.attn_cfg.rotary_emb_dim=[8,8]",
     "model.attn_cfg.window_size=[-1,-1]",
+    "model.ngram_memory={orders: [2, 5], rows: 300, width: 4, symbols: 4}",
     "data.micro_batch_tokens=128",
     f"train.steps={STEPS}",
     "train.keep_every=3",

@@ -1,0 +1,121 @@
+"""A hashed n-gram memory: for each order n, a learned vector of the last n tokens.
+
+What counting knows, a network learns slowly: which token follows which few. Tables of embeddings of
+the last n tokens, added to the token's own, hold that (Pagnoni et al. 2024, "Byte Latent
+Transformer", section 3.2.1, adds hashed n-gram embeddings of bytes in the same place). Here the
+vectors of all orders stand side by side and one linear map brings them to the model's width. Tables
+start at zero: an n-gram that no training token has touched adds nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hnet_seq.model.linear import Linear
+from hnet_seq.model.ngram_index import NgramIndex
+from hnet_seq.ops.packing import Packing
+
+
+@dataclass
+class NgramTables:
+    """Tables of n-grams; no orders, no tables.
+
+    Attributes:
+        orders: how many tokens each table looks at, the current one included; distinct.
+        rows: the most rows of a table. A table has one for each of ``symbols ** n`` n-grams where
+            that is not more, and else n-grams share rows by a hash.
+        symbols: the ids that make up nearly all n-grams are ``0 .. symbols - 1``; 0: all of the
+            vocabulary. Only these are counted.
+        width: of a row of the memory.
+    """
+
+    orders: list[int] = field(default_factory=list)
+    rows: int = 1 << 18
+    symbols: int = 0
+    width: int = 32
+
+    def validate(self, name: str, vocab_size: int) -> None:
+        """Raise ValueError unless the values describe tables; ``name`` is their key."""
+        if any(order < 1 for order in self.orders) or len(set(self.orders)) < len(self.orders):
+            raise ValueError(
+                f"{name}.orders: expected distinct numbers from 1; got {list(self.orders)}"
+            )
+        for key, value in (("rows", self.rows), ("width", self.width)):
+            if value < 1:
+                raise ValueError(f"{name}.{key}: expected 1 or more; got {value}")
+        if not 0 <= self.symbols <= vocab_size:
+            raise ValueError(
+                f"{name}.symbols: expected 0 .. {vocab_size}, the vocabulary; got {self.symbols}"
+            )
+
+    def index(self, vocab_size: int) -> NgramIndex:
+        """Where n-grams lie in the tables."""
+        return NgramIndex(self.orders, self.rows, self.symbols or vocab_size)
+
+
+class NgramMemory(nn.Module):
+    """Learned vectors of n-grams, to be added to the token embeddings.
+
+    A causal model looks at the n tokens that end at a position. A bidirectional one looks at the n
+    before it and the n behind it, read towards it, in the same tables: its own token may be hidden.
+
+    Args:
+        config: with at least one order.
+        vocab_size: ids of tokens.
+        d_model: D, the width of the embeddings.
+        bidirectional: both sides.
+
+    Attributes:
+        tables: (R, W) the rows of all tables, one after the other; zero at first.
+    """
+
+    def __init__(
+        self, config: NgramTables, vocab_size: int, d_model: int, bidirectional: bool = False
+    ) -> None:
+        super().__init__()
+        self.index = config.index(vocab_size)
+        self.bidirectional = bidirectional
+        self.tables = nn.Parameter(torch.zeros(self.index.total, config.width))
+        self.projection = Linear(len(config.orders) * config.width, d_model, bias=False)
+        self.init_std = config.width**-0.5  # a row that is known moves a vector as far as itself
+
+    def forward(
+        self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None = None
+    ) -> Tensor:
+        """The memory's part of each position's vector.
+
+        Args:
+            tokens: (T,) int64.
+            packing: no n-gram reaches over a sequence's start.
+            recent_tokens: (slots, reach) of sequences that go on.
+
+        Returns:
+            (T, D).
+        """
+        if self.bidirectional:
+            vectors = self._before(tokens, packing)
+            vectors = vectors + self._before(tokens, packing, packing.reversal)
+        else:
+            vectors = self._look_up(*self.index(tokens, packing, recent_tokens))
+        projected: Tensor = self.projection(vectors)
+        return projected
+
+    def _before(self, tokens: Tensor, packing: Packing, order: Tensor | None = None) -> Tensor:
+        """(T, K W): n-grams that end one before each position, read in an order of positions."""
+        if order is not None:
+            tokens = tokens.index_select(0, order)
+        rows, known = self.index(tokens, packing)
+        rows = F.pad(rows[:-1], (0, 0, 1, 0))
+        known = F.pad(known[:-1], (0, 0, 1, 0)) & (packing.place > 0).unsqueeze(1)
+        vectors = self._look_up(rows, known)
+        # Reading backwards is its own inverse.
+        return vectors if order is None else vectors.index_select(0, order)
+
+    def _look_up(self, rows: Tensor, known: Tensor) -> Tensor:
+        """(T, K) rows, where ``known``, to (T, K W)."""
+        vectors = F.embedding(rows, self.tables, sparse=True)
+        return torch.where(known.unsqueeze(2), vectors, 0).flatten(1)
