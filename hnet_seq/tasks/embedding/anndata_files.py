@@ -7,9 +7,9 @@ anndata itself would hold all of ``X`` in memory to write it.
 
 from __future__ import annotations
 
-import gc
+import asyncio
 import importlib
-import sys
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def write_anndata(
     in its sequence where a row is a chunk (``id:start-end``, 1-based and inclusive) or a base
     (``id:position``, 1-based); ``uns`` says what the vectors are.
     """
-    with _lost_errors(), _created(path, kind) as store:
+    with _created(path, kind) as store:
         store.mark("", "anndata", "0.1.0")
         # Blocks hold whole chunks, or a chunk would be written twice.
         names = min(spool.rows, spool.block_rows)
@@ -179,48 +179,60 @@ class _Zarr(_Store):
 
 
 @contextmanager
-def _created(path: Path, kind: str) -> Any:
+def _created(path: Path, kind: str) -> Iterator[_Store]:
     if kind == ".h5ad":
         import h5py
 
-        with h5py.File(path, "w") as file:
-            yield _Hdf5(file)
-            file.flush()  # closing it would not raise
+        raw = _Patient(path, "w+b")
+        try:
+            with raw, h5py.File(raw, "w") as file:
+                yield _Hdf5(file)
+        except Exception:
+            if raw.refused is None:
+                raise
+        if raw.refused is not None:
+            raise raw.refused
     else:
         import zarr
+        from zarr.core.sync import sync
 
-        # Version 2 of the format: readers that know only it are still common.
-        yield _Zarr(zarr.open_group(path, mode="w", zarr_format=2))
+        try:
+            # Version 2 of the format: readers that know only it are still common.
+            yield _Zarr(zarr.open_group(path, mode="w", zarr_format=2))
+        except Exception:
+            sync(_all_done())  # it writes on in another thread, into a folder that is to go
+            raise
 
 
-@contextmanager
-def _lost_errors() -> Iterator[None]:
-    """Raises what libraries could not write and found out where they cannot raise.
+async def _all_done() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
 
-    HDF5 finds a full disk when an object goes, in a destructor: Python would print each of these
-    errors and go on.
+
+class _Patient(io.FileIO):
+    """A file for HDF5, which crashes where a disk is full: it is told that all is well.
+
+    Attributes:
+        refused: what the system said first.
     """
-    lost: list[str] = []
-    before = sys.unraisablehook
-    sys.unraisablehook = lambda found: lost.append(f"{found.exc_value}")
-    try:
+
+    refused: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        rest = memoryview(data).cast("B")
+        with self._remembering():
+            while rest:
+                rest = rest[super().write(rest) :]
+        return memoryview(data).nbytes
+
+    def truncate(self, size: int | None = None, /) -> int:
+        with self._remembering():
+            super().truncate(size)
+        return self.tell() if size is None else size
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, RuntimeError) as error:
-            # Its traceback holds the objects, which must go in here. Not raised before it is let
-            # go of: the next error would hold it again.
-            lost.insert(0, _lines_of(error))
-        gc.collect()
-    finally:
-        sys.unraisablehook = before
-    if lost:
-        raise OSError(" ".join(lost[0].split()))
-
-
-def _lines_of(error: BaseException | None) -> str:
-    """The messages of an error and of those behind it."""
-    found = []
-    while error is not None:
-        found.append(f"{error}")
-        error = error.__cause__ or error.__context__
-    return "; ".join(found)
+        except OSError as error:
+            self.refused = self.refused or error
