@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hnet_seq import __version__
 from hnet_seq.one_voice import speaks
@@ -27,6 +28,7 @@ VERBS = {
 }
 
 _OK, _FAILED, _MISUSE, _INTERRUPTED = 0, 1, 2, 130
+_ENDED_BY = 128  # and the number of the signal, as a shell reports it
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,8 +89,14 @@ def _one_line(error: Exception) -> str:
 
 def run() -> NoReturn:
     """The command: :func:`main`, and the end of the process with its exit code."""
+    for ends in (signal.SIGTERM, signal.SIGHUP):
+        # Who starts a command with `nohup` wants it to go on.
+        if signal.getsignal(ends) == signal.SIG_DFL:
+            signal.signal(ends, _end)
     try:
         code = main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:  # while a verb was imported
         _say("hnet-seq: interrupted")
         code = _INTERRUPTED
@@ -100,6 +108,11 @@ def run() -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _end(signum: int, _frame: Any) -> NoReturn:
+    """End as after an error: temporary files go, and what a run can go on from stays."""
+    sys.exit(_ENDED_BY + signum)
 
 
 if __name__ == "__main__":

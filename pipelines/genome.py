@@ -1,18 +1,21 @@
 """Random access to the tokens of a FASTA file.
 
-The file is read once, by the streaming reader, into an unnamed temporary file of one byte a base,
-which is then mapped. Every compression and every layout of lines so takes the same path and gives
-the same tokens as streaming, and a bad file is refused at once, with its line. An index into the
-text (``.fai``) needs lines of equal length and a second path for gzip, and meets bad letters only
-where somebody reads them; pyfaidx also reads a record wrongly whose last line is its longest.
+The file is read once, by the streaming reader, into memory, or, where it is large, into an unnamed
+temporary file of one byte a base, which is then mapped. Every compression and every layout of lines
+so takes the same path and gives the same tokens as streaming, and a bad file is refused at once,
+with its line. An index into the text (``.fai``) needs lines of equal length and a second path for
+gzip, and meets bad letters only where somebody reads them; pyfaidx also reads a record wrongly
+whose last line is its longest.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
+import io
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,15 +24,17 @@ from modalities.dna import UNKNOWN, Iupac
 from modalities.errors import InputError
 from pipelines.fasta import read_fasta
 
+_IN_MEMORY = 1 << 24  # bases
+
 
 class Genome:
     """The records of a FASTA file, plain, gzip or bgzip.
 
-    Needs one byte a base in the folder for temporary files (``TMPDIR``), and while opening two
-    bytes a base of the longest record in memory; nothing is written beside the input, and the
-    temporary file goes with the object. Safe to use after a fork: a mapping has no position that
-    processes could move under each other. A pickle holds no tokens: its process reads the file
-    when it first fetches.
+    Needs one byte a base in memory up to 16 MB, and else in the folder for temporary files
+    (``TMPDIR``), and while opening two bytes a base of the longest record in memory; nothing is
+    written beside the input, and the temporary file goes with the object. Safe to use after a fork:
+    a mapping has no position that processes could move under each other. A pickle holds no tokens:
+    its process reads the file when it first fetches.
 
     Args:
         path: the file.
@@ -100,20 +105,25 @@ class Genome:
 def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
     """Lengths, and the tokens of all records end to end, mapped read-only."""
     lengths: dict[str, int] = {}
-    with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
-        for record in read_fasta(path, iupac=iupac):
-            try:
-                file.write(record.tokens.data)
-            except OSError as error:
-                raise _no_room(path, error) from None
-            lengths[record.name] = len(record.tokens)
-            del record  # or it would lie in memory beside the next one
-        try:
+    to: IO[bytes] = io.BytesIO()
+    try:
+        with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
+            for record in read_fasta(path, iupac=iupac):
+                if isinstance(to, io.BytesIO) and to.tell() + len(record.tokens) > _IN_MEMORY:
+                    file.write(to.getvalue())
+                    to = file
+                to.write(record.tokens.data)
+                lengths[record.name] = len(record.tokens)
+                del record  # or it would lie in memory beside the next one
+            if isinstance(to, io.BytesIO):
+                return lengths, np.frombuffer(to.getvalue(), np.uint8)
             file.flush()
-        except OSError as error:
-            raise _no_room(path, error) from None
-        # The mapping outlives the descriptor, and the unnamed file lives as long as the mapping.
-        return lengths, np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+            # The mapping outlives the descriptor, and the unnamed file lives as long as it does.
+            return lengths, np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
+        raise _no_room(path, error) from None
 
 
 def _no_room(path: Path, error: OSError) -> InputError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_folder, replaced_file
+from pipelines.files import check_folder, named_errors, replaced_file, take_place
 from pipelines.json_records import as_json, parse_record
 from pipelines.manifest import MANIFEST, SPLITS, Shard
 
@@ -113,19 +112,14 @@ def staged_folder(
             raise
         _begin(folder, plan)
         try:
-            yield staging
+            with named_errors(out, folder):
+                yield staging
         except BaseException as error:
             if isinstance(error, InputError) or not staging.units:
                 shutil.rmtree(folder)
             raise
         staging.tidy()
-        if out.exists():
-            old = out.with_name(f".{out.name}.{os.getpid()}.old")
-            out.rename(old)
-            folder.rename(out)
-            shutil.rmtree(old)
-        else:
-            folder.rename(out)
+        take_place(folder, out)
 
 
 def _check_old(out: Path, overwrite: bool) -> None:

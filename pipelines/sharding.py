@@ -91,7 +91,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             "a worker process was killed, maybe for want of memory; what is complete is kept: run "
             "the same command again, with fewer --workers"
         ) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         # A unit may take minutes, and is made again as a whole.
         for child in multiprocessing.active_children():
             child.terminate()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+from contextlib import suppress
 from pathlib import Path
+
+from pipelines.files import named_errors
 
 _TAR_UNIT = 512  # bytes
 
@@ -48,16 +51,19 @@ class TarFile:
     def close(self) -> str:
         """End the archive; returns its sha256."""
         self._write(bytes(2 * _TAR_UNIT))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with named_errors(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
         return self._hash.hexdigest()
 
     def abandon(self) -> None:
         """Close it, incomplete as it is."""
-        self._file.close()
+        with suppress(OSError):  # of what is still to be written
+            self._file.close()
 
     def _write(self, data: bytes) -> None:
-        self._file.write(data)
+        with named_errors(self.path):
+            self._file.write(data)
         self._hash.update(data)
         self.size += len(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,36 @@ def test_a_process_that_an_error_leaves_in_its_group_ends_at_once_with_its_code(
         [sys.executable, "-c", LEFT_BY_AN_ERROR], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (75, "said\n"), done.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_command_that_is_asked_to_end_leaves_no_temporary_file(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from hnet_seq import cli
+from pipelines.files import replaced_file
+
+def verb():
+    with replaced_file(Path(sys.argv[1])) as file:
+        file.write("half")
+        file.flush()
+        print("begun", flush=True)
+        time.sleep(60)
+
+cli.main = verb
+cli.run()
+"""
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", script, str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        assert len(list(tmp_path.iterdir())) == 1
+        process.send_signal(signum)
+        assert process.wait() == 128 + signum
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    assert list(tmp_path.iterdir()) == []

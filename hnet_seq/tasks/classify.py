@@ -34,7 +34,7 @@ from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
-from pipelines.files import check_folder, replaced_file
+from pipelines.files import check_folder, filled_folder, replaced_file
 
 __all__ = ["add_arguments", "classify", "main"]
 
@@ -85,11 +85,12 @@ def _train(args: argparse.Namespace) -> int:
         str(args.checkpoint),
         weights_sha256(args.checkpoint),
     )
-    save_probe(probe, out / PROBE)
-    write_trained_on(out / PROBE, task.train.sequences)
-    with replaced_file(out / RESULTS) as stream:
-        json.dump(_results(task, found, rows, kept, args), stream, indent=2)
-        stream.write("\n")
+    with filled_folder(out) as folder:
+        save_probe(probe, folder / PROBE)
+        write_trained_on(folder / PROBE, task.train.sequences)
+        with replaced_file(folder / RESULTS) as stream:
+            json.dump(_results(task, found, rows, kept, args), stream, indent=2)
+            stream.write("\n")
     print(describe_task(task))
     print(describe_audit(found))
     print(format_table(rows))

@@ -41,7 +41,7 @@ from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
 from pipelines.batches import TokenBatches
-from pipelines.files import check_folder
+from pipelines.files import DiskError, check_folder
 
 EXAMPLE = (
     "hnet-seq shard genome.fna.gz --out shards --validation last:0.1 && "
@@ -91,8 +91,23 @@ def _pretrain(
 
 def _run(trainer: Trainer) -> int | None:
     # Nothing of the trainer is left when the processes part.
-    trainer.run()
+    try:
+        trainer.run()
+    except DiskError as error:
+        raise _with_remedy(error, trainer.folder) from error
     return trainer.stopped_by
+
+
+def _with_remedy(error: DiskError, folder: RunFolder) -> DiskError:
+    """The same, with what there is of the run and how it goes on."""
+    complete = folder.complete()
+    whole = f"the last whole checkpoint is {complete[-1].name}" if complete else "no checkpoint yet"
+    return DiskError(
+        error.errno,
+        f"{os.strerror(error.errno or 0)}; {whole}; make room, and go on with: "
+        f"hnet-seq pretrain --resume {folder.path}",
+        error.filename,
+    )
 
 
 def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: str) -> Trainer:

@@ -30,11 +30,11 @@ from hnet_seq.tasks.ranked.digests import genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks, find_ranks, rank_device
 from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation import text as segment_text
+from hnet_seq.tasks.segmentation.bigwig import import_bigwig
 from hnet_seq.tasks.segmentation.common import check_stage, write_json
 from hnet_seq.tasks.segmentation.files import (
     Writer,
     check_table,
-    import_bigwig,
     open_files,
     stage_files,
 )

@@ -8,7 +8,10 @@ leaves a folder that is never taken for a checkpoint.
 from __future__ import annotations
 
 import copy
+import shutil
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +21,9 @@ import torch.distributed.checkpoint as dcp
 
 from hnet_seq.config import TrainConfig
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.checksums import check_checksums, write_checksums
 from hnet_seq.train.parallel import Parallel
-from hnet_seq.train.ranks import is_first, on_first, wait_for_all
+from hnet_seq.train.ranks import is_first, on_first, rank, wait_for_all
 from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.sharded_state import (
     FOLDER,
@@ -27,9 +31,13 @@ from hnet_seq.train.sharded_state import (
     load_whole,
     optimizer_steps,
     optimizer_tensors,
+    own_files,
+    plain_errors,
     save_parts,
     whole_model,
 )
+from modalities.errors import InputError
+from pipelines.files import ask_for_room, named_errors
 
 _STEPS = "optimizer_steps"
 
@@ -68,6 +76,12 @@ class Checkpoints:
         """Write a checkpoint of this moment; with ``async_save``, begin to."""
         self.finish()
         self._pending = on_first(lambda: self.folder.begin(step))
+        with self._given_up_on_error(self._pending):
+            self._save(state, self._pending)
+        if self._thread is None:
+            self.finish()
+
+    def _save(self, state: dict[str, Any], partial: Path) -> None:
         state = dict(state)
         if self._sharded:
             state[_STEPS] = optimizer_steps(self.parallel.model, self.optimizer)
@@ -79,19 +93,26 @@ class Checkpoints:
         if self._thread is None:
             if is_first():
                 assert model is not None
-                self._write(model, state, self._pending)
+                self._write(model, state, partial)
             if self._sharded:
                 tensors = optimizer_tensors(self.parallel.model, self.optimizer)
-                save_parts(self._pending / FOLDER, tensors)
-            self.finish()
+                save_parts(partial / FOLDER, tensors)
+                _list_parts(partial)
             return
         if is_first():
             assert model is not None
-            whole, own, partial = model, copy.deepcopy(state), self._pending
+            whole, own = model, copy.deepcopy(state)
             self._writing.append(self._thread.submit(lambda: self._write(whole, own, partial)))
         if self._sharded:
             tensors = optimizer_tensors(self.parallel.model, self.optimizer)
-            self._writing.append(self._save_parts_beside(self._pending / FOLDER, tensors))
+            saved = self._save_parts_beside(partial / FOLDER, tensors)
+
+            def end() -> None:
+                with plain_errors(partial / FOLDER):
+                    saved.result()
+                _list_parts(partial)
+
+            self._writing.append(self._thread.submit(end))
 
     @property
     def is_written(self) -> bool:
@@ -108,11 +129,14 @@ class Checkpoints:
             return
         partial, self._pending = self._pending, None
         writing, self._writing = self._writing, []
-        for future in writing:
-            future.result()
         config = self.config
-        wait_for_all()
-        on_first(lambda: self.folder.finish(partial, config.keep_checkpoints, config.keep_every))
+        with self._given_up_on_error(partial):
+            for future in writing:
+                future.result()
+            wait_for_all()
+            on_first(
+                lambda: self.folder.finish(partial, config.keep_checkpoints, config.keep_every)
+            )
 
     def load(self) -> tuple[Path, dict[str, Any]]:
         """The last complete checkpoint, and its trainer state without the optimiser's.
@@ -121,6 +145,7 @@ class Checkpoints:
             InputError: there is none, or it cannot be read.
         """
         checkpoint = on_first(self.folder.latest)
+        check_checksums(checkpoint)
         return checkpoint, self.folder.load_state(checkpoint)
 
     def load_optimizer(self, checkpoint: Path, state: dict[str, Any]) -> None:
@@ -136,8 +161,31 @@ class Checkpoints:
     def _write(self, model: HNetLanguageModel, state: dict[str, Any], partial: Path) -> None:
         model.save_pretrained(partial)
         self.folder.write_state(partial, state)
+        write_checksums(partial, "checkpoint", filter(Path.is_file, partial.iterdir()))
+
+    @contextmanager
+    def _given_up_on_error(self, partial: Path) -> Iterator[None]:
+        """What cannot be finished takes no room; the error names the checkpoint."""
+        try:
+            with named_errors(self.folder.target(partial), partial):
+                try:
+                    yield
+                except (InputError, RuntimeError):  # torch does not always say why
+                    for file in [path for path in partial.rglob("*") if path.is_file()]:
+                        if is_first():
+                            ask_for_room(file)
+                    raise
+        except Exception:
+            self._pending = None
+            if is_first():
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
 
     def _save_parts_beside(self, folder: Path, tensors: dict[str, Any]) -> Future[Any]:
         future: Any = dcp.async_save(tensors, checkpoint_id=folder, process_group=self._group)
         assert isinstance(future, Future)
         return future
+
+
+def _list_parts(partial: Path) -> None:
+    write_checksums(partial, f"{FOLDER}-{rank():05d}", own_files(partial / FOLDER))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import torch
@@ -54,6 +55,9 @@ def process_group(device: str | None) -> Iterator[str]:
     if dist.is_initialized():
         yield device
         return
+    # A process that waits for another one runs no handler: it would not end when torchrun asks.
+    with suppress(ValueError):  # not the main thread: the caller owns the signals
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Small tensors are summed on the host, beside the GPUs' gradients.
     store, rank, size = next(dist.rendezvous("env://", timeout=_PATIENCE))
     # torchrun may keep its store over restarts, and with it the addresses of processes that died.

@@ -83,6 +83,17 @@ def on_first(action: Callable[[], T]) -> T:
     return told[0]  # type: ignore[return-value]
 
 
+def raised_together(error: Exception | None) -> None:
+    """Raise the error of the first process that has one, in every process; all take part."""
+    errors = [_told(error)]
+    if world_size() > 1:
+        errors = [None] * world_size()
+        dist.all_gather_object(errors, _told(error))
+    for found in errors:
+        if found is not None:
+            raise found
+
+
 def _told(error: Exception | None) -> Exception | None:
     """An error as it can be sent."""
     try:

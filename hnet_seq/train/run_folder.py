@@ -7,7 +7,6 @@ trainer.pt}; of a run with FSDP2, also optimizer/, a part from each process.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
+from pipelines.files import append_line, replaced_file, replaced_stream, sync
 
 _TRAINER = "trainer.pt"
 
@@ -49,9 +48,8 @@ class RunFolder:
     # Metrics -----------------------------------------------------------------------------------
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one line to ``metrics.jsonl``."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        """Append one line to ``metrics.jsonl``, all of it or nothing."""
+        append_line(self.metrics, json.dumps(record))
 
     def rewind_metrics(self, step: int) -> None:
         """Drop what was logged after ``step``: the resumed run will log it again."""
@@ -78,9 +76,15 @@ class RunFolder:
         partial.mkdir(parents=True)
         return partial
 
+    @staticmethod
+    def target(partial: Path) -> Path:
+        """The checkpoint that a folder of :meth:`begin` becomes."""
+        return partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
+
     def write_state(self, partial: Path, state: dict[str, Any]) -> None:
         """The trainer state; the last thing to write, by the first process."""
-        torch.save(state, partial / _TRAINER)
+        with replaced_stream(partial / _TRAINER) as file:
+            torch.save(state, file)
 
     def finish(self, partial: Path, keep: int, keep_every: int = 0) -> Path:
         """Give a checkpoint its name, all of it being written, then drop the oldest.
@@ -89,11 +93,8 @@ class RunFolder:
             keep: how many of the last stay.
             keep_every: also those of every so many steps; 0: none.
         """
-        target = partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
-        # Who writes the parts in folders makes sure of them too.
-        for file in filter(Path.is_file, partial.iterdir()):
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
+        target = self.target(partial)
+        sync(partial)
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         for old in self.complete()[:-keep]:

@@ -8,17 +8,21 @@ also where there is no process group.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.train.ranks import is_first, world_size
+from hnet_seq.train.ranks import is_first, rank, world_size
 from hnet_seq.train.tables import tables
+from modalities.errors import InputError
 
 FOLDER = "optimizer"
 
@@ -72,7 +76,32 @@ def optimizer_steps(model: HNetLanguageModel, optimizer: torch.optim.Optimizer) 
 
 def save_parts(folder: Path, tensors: dict[str, Any]) -> None:
     """Write this process's parts of named tensors; all take part, and come back together."""
-    dcp.save(tensors, checkpoint_id=folder)
+    with plain_errors(folder):
+        dcp.save(tensors, checkpoint_id=folder)
+
+
+def own_files(folder: Path) -> list[Path]:
+    """What this process has written of a folder of parts."""
+    return [*folder.glob(f"__{rank()}_*"), *(folder.glob(".metadata") if is_first() else [])]
+
+
+@contextmanager
+def plain_errors(folder: Path) -> Iterator[None]:
+    """Errors of torch's checkpoints in one line.
+
+    Raises:
+        OSError: what the system said, where torch raises a CheckpointException, which is no
+            Exception and holds a traceback of each process.
+        InputError: anything else that is in one; names ``folder``.
+    """
+    try:
+        yield
+    except CheckpointException as error:
+        own = next(iter(error.failures.values()))[0]
+        if isinstance(own, OSError):
+            raise own from None
+        text = " ".join(str(own).split())[:200]
+        raise InputError(folder, f"{type(own).__name__}: {text}") from own
 
 
 def load_parts(
@@ -85,6 +114,9 @@ def load_parts(
 
     Args:
         steps: as :func:`optimizer_steps` gave.
+
+    Raises:
+        InputError: a part is missing or damaged.
     """
     parameters = {n: p for n, p in model.named_parameters() if n in steps}
     tensors = {
@@ -92,7 +124,7 @@ def load_parts(
         for name, parameter in parameters.items()
         for moment, value in _moments(name, parameter, model).items()
     }
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), plain_errors(folder):
         # It says that there is one process, which is known.
         warnings.filterwarnings("ignore", message="torch.distributed is", category=UserWarning)
         dcp.load(tensors, checkpoint_id=folder, no_dist=world_size() == 1)

@@ -19,8 +19,10 @@ from pyfaidx import Faidx
 
 from modalities import dna
 from modalities.errors import InputError
+from pipelines import genome as genome_module
 from pipelines.fasta import read_fasta
 from pipelines.genome import Genome
+from tests.full_disk import files_of_at_most
 
 ECOLI = Path(__file__).parents[2] / "examples/data/ecoli_536/genome.fna.gz"
 
@@ -180,6 +182,20 @@ def test_nothing_is_written_beside_the_input_or_left_behind(
         folder.chmod(0o755)
     assert os.listdir(folder) == ["a.fa"]
     assert os.listdir(temporary) == []
+
+
+def test_a_large_genome_lies_in_a_file_and_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.fa"
+    path.write_text(">a\nACGT\n>b\nGG\n>c\nTTT\n")
+    monkeypatch.setattr(genome_module, "_IN_MEMORY", 3)
+    genome = Genome(path)
+    assert isinstance(genome._mapped().base, np.memmap)
+    found = {name: dna.decode(genome.fetch(name, 0, n)) for name, n in genome.lengths.items()}
+    assert found == {"a": "ACGT", "b": "GG", "c": "TTT"}
+    with files_of_at_most(5), pytest.raises(InputError, match="set TMPDIR to another folder"):
+        Genome(path)
 
 
 def check_slices(genome: Genome, seed: int) -> int:

@@ -14,7 +14,6 @@ import pytest
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks import segment as task
 from hnet_seq.tasks.segment import segment
-from hnet_seq.tasks.segmentation import files as segment_files
 from hnet_seq.tasks.segmentation.files import chunk_columns
 from modalities import dna
 from modalities.errors import UsageError
@@ -69,21 +68,6 @@ def test_a_bigwig_of_a_region_lies_at_its_place(model, genome, tmp_path):
     assert [(start, end) for start, end, _ in file.intervals("chr|1.1")][:1] == [(200, 201)]
     assert not np.isnan(file.values("chr|1.1", 200, 400)).any()
     assert np.isnan(file.values("chr|1.1", 0, 200)).all()
-    file.close()
-
-
-@pytest.mark.parametrize("slices", [7, 1 << 18])
-def test_a_bigwig_does_not_depend_on_how_much_is_given_at_once(
-    model, genome, tmp_path, monkeypatch, slices
-):
-    bigwig = pytest.importorskip("pyBigWig")
-    monkeypatch.setattr(segment_files, "_SLICE", slices)
-    out = tmp_path / "out.bw"
-    run(saved(model, tmp_path), genome, "--bigwig", out, "--stage", 1)
-    file = bigwig.open(str(out))
-    record = next(segment(model, genome))
-    starts = [start for start, _, _ in file.intervals("chr|1.1")]
-    assert starts == record.cuts(0).positions.tolist()
     file.close()
 
 

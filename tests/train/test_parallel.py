@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.pretrain import pretrain
+from modalities.errors import InputError
 from pipelines.batches import PackedBatch
 from tests.train.parallel_script import (
     BY_THREE,
@@ -232,3 +233,31 @@ def joined(parts: list[PackedBatch]) -> PackedBatch:
         np.concatenate([first.cu_seqlens, second.cu_seqlens[1:] + first.cu_seqlens[-1]]),
         None,
     )
+
+
+def test_a_damaged_part_of_the_optimiser_is_named(folder: Path, tmp_path: Path) -> None:
+    """In one process here, which reads the parts of two."""
+    resumed = config(folder, "fsdp2")
+    run = tmp_path / "run"
+    shutil.copytree(folder / "fsdp2" / "two", run)
+    last = sorted(run.glob("checkpoints/step-*"))[-1]
+    listed = "".join(path.read_text() for path in last.glob("*.sha256"))
+    files = {f"{p.relative_to(last)}" for p in last.rglob("*") if p.is_file()}
+    assert {line.split("  ")[1] for line in listed.splitlines()} == {
+        name for name in files if not name.endswith(".sha256")
+    }
+    part = last / "optimizer" / "__1_0.distcp"
+    content = part.read_bytes()
+    for place in np.random.default_rng(0).integers(0, 8 * len(content), 8).tolist():
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        part.write_bytes(flipped)
+        with pytest.raises(InputError, match=r"__1_0\.distcp: is not as it was written"):
+            pretrain(resumed, run, resume=True, device="cpu")
+    # Of an older version, without checksums: what torch finds is one line too.
+    for path in last.glob("*.sha256"):
+        path.unlink()
+    part.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=f"{last}/optimizer: ") as caught:
+        pretrain(resumed, run, resume=True, device="cpu")
+    assert "\n" not in str(caught.value)

@@ -26,7 +26,7 @@ from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts, named_length
 from modalities.errors import InputError
-from pipelines.files import check_file, replaced_file, replaced_path
+from pipelines.files import check_file, replaced_file, replaced_stream
 
 _CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
 _PARQUET = ".parquet"
@@ -83,7 +83,7 @@ def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
         schema = pa.schema(
             [*((name, pa.string()) for name in text), *((name, pa.float32()) for name in values)]
         )
-        with replaced_path(out) as path, pq.ParquetWriter(path, schema) as table:
+        with replaced_stream(out) as raw, pq.ParquetWriter(raw, schema) as table:
 
             def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
                 columns = [list(names), [label(row) for row in probabilities]]

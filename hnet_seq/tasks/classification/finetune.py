@@ -28,7 +28,12 @@ from hnet_seq.tasks.classification.arguments import (
 )
 from hnet_seq.tasks.classification.classifiers import FINETUNED_ROWS
 from hnet_seq.tasks.classification.frozen import Classification, Scored, classify
-from hnet_seq.tasks.classification.kept_results import kept_path, read_kept, write_kept
+from hnet_seq.tasks.classification.kept_results import (
+    kept_path,
+    read_kept,
+    unfinished_folder,
+    write_kept,
+)
 from hnet_seq.tasks.classification.seeds import HISTORY, MODEL, PARTS, SeedRun, finetune_seeds
 from hnet_seq.tasks.classification.settings import add_training_arguments, finetune_config
 from hnet_seq.tasks.classification.task import Task, check_known
@@ -49,6 +54,14 @@ _FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "
 def main(args: argparse.Namespace) -> int:
     """Run ``hnet-seq classify finetune``."""
     out = check_folder(args.out)
+    with unfinished_folder(out) as folder:
+        _finetune(args, folder)
+    which = f" of seed {args.seed}" if args.seeds > 1 else ""
+    print(f"{out / RESULTS}, {out / HISTORY}; the model{which} is {out / MODEL}", file=sys.stderr)
+    return 0
+
+
+def _finetune(args: argparse.Namespace, out: Path) -> None:
     if args.seeds < 1:
         raise UsageError("--seeds", f"is {args.seeds}; expected 1 or more")
     model = load_pretrained(args.checkpoint, args.device)
@@ -109,9 +122,6 @@ def main(args: argparse.Namespace) -> int:
     for run in runs:
         print(_describe(run))
     print(format_table(rows))
-    which = f" of seed {seeds[0]}" if len(seeds) > 1 else ""
-    print(f"{out / RESULTS}, {out / HISTORY}; the model{which} is {out / MODEL}", file=sys.stderr)
-    return 0
 
 
 def _frozen_scores(

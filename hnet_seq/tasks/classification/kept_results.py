@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.files import replaced_path
+from pipelines.files import named_errors, replaced_stream, sync, take_place
+from pipelines.leftovers import remove
 
 _HASH_LETTERS = 16
 
@@ -47,6 +49,28 @@ def read_kept(path: Path) -> tuple[Arrays, dict[str, Any]] | None:
 
 def write_kept(path: Path, arrays: Mapping[str, NDArray[Any]], about: dict[str, Any]) -> None:
     """Keep a finished part: complete or not at all."""
-    with replaced_path(path) as temporary, temporary.open("wb") as file:
+    with replaced_stream(path) as file:
         values: dict[str, Any] = {"about": np.array(json.dumps(about)), **arrays}
         np.savez(file, **values)
+
+
+@contextmanager
+def unfinished_folder(out: Path) -> Iterator[Path]:
+    """Where to write a folder that holds finished parts.
+
+    That is ``out`` where it is there. Else it is ``<out>.partial``, which gets its name when the
+    block ends well, and after a failure stays for the next call if a part in it is finished.
+    """
+    if out.exists():
+        yield out
+        return
+    folder = out.with_name(f"{out.name}.partial")
+    try:
+        with named_errors(out, folder):
+            yield folder
+    except BaseException:
+        if not any(folder.glob("*/*.npz")):
+            remove(folder)
+        raise
+    sync(folder)
+    take_place(folder, out)

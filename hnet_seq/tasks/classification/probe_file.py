@@ -13,7 +13,7 @@ import numpy as np
 from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
 from hnet_seq.tasks.embed import Strands
 from modalities.errors import InputError
-from pipelines.files import replaced_path
+from pipelines.files import replaced_stream
 
 FORMAT = 2
 
@@ -59,7 +59,7 @@ def save_probe(probe: Probe, path: Path) -> None:
         "weights": probe.weights,
         "settings": {name: value for name, value in values.items() if name not in arrays},
     }
-    with replaced_path(path) as temporary, temporary.open("wb") as file:
+    with replaced_stream(path) as file:
         stored: dict[str, Any] = {"about": np.array(json.dumps(about)), **arrays}
         np.savez(file, **stored)
 

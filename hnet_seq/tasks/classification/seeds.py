@@ -33,7 +33,7 @@ from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict
-from pipelines.files import replaced_file
+from pipelines.files import named_errors, replaced_file
 
 PARTS, MODEL, HISTORY = "parts", "model", "finetune.jsonl"
 _SETTINGS = "settings"  # in the metadata of the kept model
@@ -94,7 +94,7 @@ def finetune_seeds(
             path.unlink()
         if run is None:
             said = f"finetune, seed {seed} ({place + 1} of {len(seeds)})"
-            with (out / HISTORY).open("w") as stream:
+            with named_errors(out / HISTORY), (out / HISTORY).open("w") as stream:
                 log = _logger(stream, runs, seed)
                 run = _train(
                     model, task, head, own, out / MODEL if place == 0 else None, settings, said,

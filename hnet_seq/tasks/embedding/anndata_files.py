@@ -7,9 +7,11 @@ anndata itself would hold all of ``X`` in memory to write it.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import io
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def check_anndata(kind: str) -> None:
 
 
 def write_anndata(
-    spool: SpooledRows, path: Path, described: Mapping[str, str], *, level: str
+    spool: SpooledRows, path: Path, described: Mapping[str, str], *, kind: str, level: str
 ) -> None:
     """Write the rows of a finished spool to a new file (``.h5ad``) or folder (``.zarr``).
 
@@ -43,7 +45,7 @@ def write_anndata(
     in its sequence where a row is a chunk (``id:start-end``, 1-based and inclusive) or a base
     (``id:position``, 1-based); ``uns`` says what the vectors are.
     """
-    with _created(path) as store:
+    with _created(path, kind) as store:
         store.mark("", "anndata", "0.1.0")
         # Blocks hold whole chunks, or a chunk would be written twice.
         names = min(spool.rows, spool.block_rows)
@@ -177,14 +179,60 @@ class _Zarr(_Store):
 
 
 @contextmanager
-def _created(path: Path) -> Any:
-    if path.suffix == ".h5ad":
+def _created(path: Path, kind: str) -> Iterator[_Store]:
+    if kind == ".h5ad":
         import h5py
 
-        with h5py.File(path, "w") as file:
-            yield _Hdf5(file)
+        raw = _Patient(path, "w+b")
+        try:
+            with raw, h5py.File(raw, "w") as file:
+                yield _Hdf5(file)
+        except Exception:
+            if raw.refused is None:
+                raise
+        if raw.refused is not None:
+            raise raw.refused
     else:
         import zarr
+        from zarr.core.sync import sync
 
-        # Version 2 of the format: readers that know only it are still common.
-        yield _Zarr(zarr.open_group(path, mode="w", zarr_format=2))
+        try:
+            # Version 2 of the format: readers that know only it are still common.
+            yield _Zarr(zarr.open_group(path, mode="w", zarr_format=2))
+        except Exception:
+            sync(_all_done())  # it writes on in another thread, into a folder that is to go
+            raise
+
+
+async def _all_done() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+class _Patient(io.FileIO):
+    """A file for HDF5, which crashes where a disk is full: it is told that all is well.
+
+    Attributes:
+        refused: what the system said first.
+    """
+
+    refused: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        rest = memoryview(data).cast("B")
+        with self._remembering():
+            while rest:
+                rest = rest[super().write(rest) :]
+        return memoryview(data).nbytes
+
+    def truncate(self, size: int | None = None, /) -> int:
+        with self._remembering():
+            super().truncate(size)
+        return self.tell() if size is None else size
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.refused = self.refused or error

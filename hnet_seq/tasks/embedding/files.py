@@ -8,18 +8,17 @@ AnnData (``hnet_seq/tasks/embedding/anndata_files.py``).
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hnet_seq.tasks.embedding.anndata_files import check_anndata, write_anndata
 from hnet_seq.tasks.embedding.spooled_rows import TEXT, Column, SpooledRows
-from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
+from modalities.errors import UsageError
+from pipelines.files import replaced_file, replaced_path, replaced_stream
 
 FORMATS = (".parquet", ".npy", ".h5ad", ".zarr")
 KEYED_BY_ID = (".h5ad", ".zarr")  # rows are found by name there
@@ -70,30 +69,22 @@ def write_vectors(
     kind = path.suffix
     if kind == ".npy":
         _write_names(spool, path, level)
-        made = spool.array_path()
+        spool.move_array(path)
+    elif kind == ".parquet":
+        with replaced_stream(path) as stream:
+            _write_parquet(spool, stream, described)
     else:
-        made = spool.folder / f".output{kind}"
-        if made.is_dir():
-            shutil.rmtree(made)
-        if kind == ".parquet":
-            _write_parquet(spool, made, described)
-        else:
-            write_anndata(spool, made, described, level=level)
-    try:
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(made, path)
-    except OSError as error:
-        raise InputError(path, f"cannot be written ({error.strerror})") from None
+        with replaced_path(path) as made:
+            write_anndata(spool, made, described, kind=kind, level=level)
 
 
-def _write_parquet(spool: SpooledRows, path: Path, described: Mapping[str, str]) -> None:
+def _write_parquet(spool: SpooledRows, stream: IO[bytes], described: Mapping[str, str]) -> None:
     fields = [pa.field(name, _ARROW[kind]) for name, kind in spool.columns.items()]
     fields.append(pa.field("vector", pa.list_(pa.float32(), spool.width)))
     schema = pa.schema(fields, metadata=dict(described))
     # Float vectors hardly get smaller: packed, they would only take longer to write and to read.
     text = [name for name, kind in spool.columns.items() if kind == TEXT]
-    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=text) as file:
+    with pq.ParquetWriter(stream, schema, compression="none", use_dictionary=text) as file:
         for block in spool.blocks():
             vectors = pa.array(block.vectors.ravel())
             columns = [

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,7 +32,7 @@ from hnet_seq.tasks.embedding.spooled_rows import (
 )
 from hnet_seq.tasks.run_identity import keep_identity
 from modalities.errors import UsageError
-from pipelines.files import replaced_file
+from pipelines.files import named_errors, replaced_file
 
 __all__ = ["TEXT", "VECTORS", "Column", "Spool", "open_spool"]
 
@@ -58,6 +58,11 @@ class Spool(SpooledRows):
         """Add R rows: a value of every column for each, and vectors (R, D)."""
         assert columns.keys() == self.columns.keys()
         assert vectors.shape[1] == self.width
+        with named_errors(self.folder):
+            self._append(columns, vectors)
+        self.rows += len(vectors)
+
+    def _append(self, columns: Mapping[str, Column], vectors: NDArray[np.float32]) -> None:
         self._files[VECTORS].write(np.ascontiguousarray(vectors, "<f4").data)
         for name, values in columns.items():
             assert len(values) == len(vectors)
@@ -66,17 +71,17 @@ class Spool(SpooledRows):
                 self._files[name].write(text.encode())
             else:
                 self._files[name].write(np.ascontiguousarray(values, self.columns[name]).data)
-        self.rows += len(vectors)
 
     def commit(self, sequences: int, seconds: float) -> None:
         """All rows so far belong to the first ``sequences``; from here a killed run goes on."""
         self.sequences = sequences
         self.seconds += seconds
         sizes = {}
-        for name, file in self._files.items():
-            file.flush()
-            os.fsync(file.fileno())
-            sizes[name] = file.tell()
+        with named_errors(self.folder):
+            for name, file in self._files.items():
+                file.flush()
+                os.fsync(file.fileno())
+                sizes[name] = file.tell()
         with replaced_file(self.folder / STATE) as stream:
             json.dump(
                 {
@@ -96,9 +101,10 @@ class Spool(SpooledRows):
 
     def close(self) -> None:
         """Close the files."""
-        for file in self._files.values():
-            file.close()
-        self._files = {}
+        files, self._files = self._files, {}
+        with named_errors(self.folder), ExitStack() as opened:
+            for file in files.values():
+                opened.enter_context(file)
 
     def _open(self) -> None:
         state = self.folder / STATE

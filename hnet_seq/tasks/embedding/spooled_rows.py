@@ -19,6 +19,8 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.files import replaced_stream, sync, take_place
+
 VECTORS, STATE, TEXT = "vectors.npy", "state.json", "text"
 _BLOCK_BYTES = 1 << 24
 
@@ -38,7 +40,7 @@ class SpooledRows:
     """Rows of D float32 with further columns.
 
     Attributes:
-        folder: where they lie, and where an output may be made before it is moved.
+        folder: where they lie.
         width: D.
         columns: the kind of each further column: ``text``, or a numpy type such as ``<i8``.
         rows: how many.
@@ -50,9 +52,10 @@ class SpooledRows:
         self.columns = dict(columns)
         self.rows = 0
 
-    def array_path(self) -> Path:
-        """A ``.npy`` file of all vectors, which the caller may move away."""
-        return self.folder / VECTORS
+    def move_array(self, path: Path) -> None:
+        """Make ``path`` the ``.npy`` file of all vectors; the rows are gone then."""
+        sync(self.folder / VECTORS)
+        take_place(self.folder / VECTORS, path)
 
     def blocks(self) -> Iterator[Block]:
         """All rows in order, some megabytes at a time."""
@@ -115,13 +118,11 @@ class JoinedRows(SpooledRows):
         self.rows = self._ends[-1]
         self.seconds = float(sum(state["seconds"] for state in states))
 
-    def array_path(self) -> Path:
-        """A copy of all vectors in one file."""
-        path = self.folder / f".{VECTORS}"
-        with path.open("wb") as file, self._reader(VECTORS) as vectors:
+    def move_array(self, path: Path) -> None:
+        """Make ``path`` a copy of all vectors."""
+        with replaced_stream(path) as file, self._reader(VECTORS) as vectors:
             write_header(file, self.rows, self.width)
             shutil.copyfileobj(vectors, file, 1 << 20)
-        return path
 
     def _place(self, row: int) -> tuple[Path, int]:
         part = bisect_right(self._ends, row)

@@ -29,7 +29,7 @@ from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.units import Unit, deal
 from hnet_seq.tasks.run_identity import keep_identity
 from modalities.errors import InputError
-from pipelines.files import replaced_file
+from pipelines.files import named_errors, replaced_file, sync
 
 _LOCK, _IDENTITY, _ABOUT = "lock", "identity.json", "unit.json"
 _TURN = 0  # the byte of the lock file for what one rank does at a time; unit i has byte i + 1
@@ -114,17 +114,19 @@ class SharedRun:
         partial.mkdir(exist_ok=True)
         began = time.perf_counter()
         try:
-            yield partial
-            seconds = time.perf_counter() - began
-            sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
-            about = {
-                "rank": self.ranks.rank,
-                "tokens": unit.tokens,
-                "seconds": round(seconds, 3),
-                "sizes": sizes,
-            }
-            (partial / _ABOUT).write_text(json.dumps(about))
-            partial.rename(self.folder / unit.name)
+            with named_errors(self.folder / unit.name):
+                yield partial
+                seconds = time.perf_counter() - began
+                sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
+                about = {
+                    "rank": self.ranks.rank,
+                    "tokens": unit.tokens,
+                    "seconds": round(seconds, 3),
+                    "sizes": sizes,
+                }
+                (partial / _ABOUT).write_text(json.dumps(about))
+                sync(partial)
+                partial.rename(self.folder / unit.name)
         finally:
             self.release(unit)
         self.done.append(unit)

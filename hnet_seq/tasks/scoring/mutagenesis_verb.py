@@ -35,7 +35,7 @@ from hnet_seq.tasks.scoring.mutagenesis import (
 from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.files import replaced_file, replaced_path
+from pipelines.files import replaced_file, replaced_stream
 from pipelines.genome import Genome
 
 FORMATS = (".tsv", ".parquet")
@@ -149,8 +149,8 @@ def _write(
         with replaced_file(out) as file:
             _write_tsv(file, rows)
     else:
-        with replaced_path(out) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows), temporary)
+        with replaced_stream(out) as stream:
+            pq.write_table(pa.Table.from_pylist(rows), stream)
     with replaced_file(out.with_suffix(".json")) as file:
         json.dump(content, file, indent=1)
         file.write("\n")

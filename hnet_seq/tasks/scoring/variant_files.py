@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import IO, Any, Protocol, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,7 @@ from Bio.bgzf import BgzfWriter
 
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file, replaced_path
+from pipelines.files import replaced_file, replaced_stream
 from pipelines.variants import VcfLine, read_vcf
 
 FORMATS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
@@ -72,10 +72,10 @@ def open_scores(path: Path, source: Path, described: dict[str, str]) -> Iterator
         with replaced_file(path) as file:
             yield TsvWriter(file)
     elif form == ".parquet":
-        with replaced_path(path) as temporary, _parquet(temporary, described) as writer:
+        with replaced_stream(path) as raw, _parquet(raw, described) as writer:
             yield writer
     else:
-        with replaced_path(path) as temporary, temporary.open("wb") as raw:
+        with replaced_stream(path) as raw:
             # bgzip, which tabix can index.
             stream = BgzfWriter(fileobj=raw) if form == ".vcf.gz" else raw
             vcf = _Vcf(stream, read_vcf(source), described)
@@ -124,12 +124,12 @@ def _shown(value: object) -> str:
 
 
 @contextmanager
-def _parquet(path: Path, described: dict[str, str]) -> Iterator[ScoreWriter]:
+def _parquet(raw: IO[bytes], described: dict[str, str]) -> Iterator[ScoreWriter]:
     kinds = {name: pa.int64() if name in _COUNTS else pa.float64() for name in NUMBERS}
     kinds["pos"] = pa.int64()
     fields = [pa.field(name, kinds.get(name, pa.string())) for name in HEADER]
     schema = pa.schema(fields, metadata=described)
-    with pq.ParquetWriter(path, schema) as file:
+    with pq.ParquetWriter(raw, schema) as file:
         writer = _Parquet(file, schema)
         yield writer
         writer.flush()

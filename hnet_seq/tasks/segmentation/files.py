@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.tasks.segmentation.bigwig import open_bigwig
 from modalities.errors import UsageError
-from pipelines.files import check_file, replaced_file, replaced_path
+from pipelines.files import check_file, replaced_file, replaced_stream
 
 STAGE = "{stage}"
 TABLE_SUFFIXES = (".parquet", ".tsv", ".tsv.gz")
-_SLICE = 1 << 18  # values given to a bigWig at once
 _SCHEMA = pa.schema(
     [
         ("record", pa.string()),
@@ -54,17 +54,6 @@ def check_table(path: str) -> Path:
     return check_file(path, "--chunks")
 
 
-def import_bigwig() -> Any:
-    """pyBigWig; UsageError with the line that installs it where it is missing."""
-    try:
-        import pyBigWig
-    except ImportError:
-        raise UsageError(
-            "--bigwig", "needs pyBigWig: pip install pyBigWig (or 'hnet-seq[tracks]')"
-        ) from None
-    return pyBigWig
-
-
 @contextmanager
 def open_files(
     lengths: Mapping[str, int],
@@ -86,8 +75,7 @@ def open_files(
             bed = stack.enter_context(replaced_file(path))
             writers.append(lambda record, bed=bed, stage=stage: write_bed(bed, record, stage))  # type: ignore[misc]
         for stage, path in bigwigs:
-            wig = stack.enter_context(_open_bigwig(path, lengths))
-            writers.append(lambda record, wig=wig, stage=stage: write_bigwig(wig, record, stage))  # type: ignore[misc]
+            writers.append(stack.enter_context(open_bigwig(path, lengths, stage)))
         if chunks:
             write = stack.enter_context(_open_table(chunks))
             writers.append(lambda record: [write(part) for part in chunk_columns(record)])
@@ -111,37 +99,6 @@ def write_bed(file: IO[str], record: RecordBoundaries, stage: int) -> int:
             )
         )
     return count
-
-
-@contextmanager
-def _open_bigwig(path: Path, lengths: Mapping[str, int]) -> Iterator[Any]:
-    library = import_bigwig()
-    with replaced_path(path) as temporary:
-        file = library.open(str(temporary), "w")
-        try:
-            file.addHeader([(name, length) for name, length in lengths.items() if length])
-            yield file
-        finally:
-            file.close()
-
-
-def write_bigwig(file: Any, record: RecordBoundaries, stage: int) -> None:
-    """Boundary probability of each base that the stage looks at.
-
-    Stage 0 looks at every base; a deeper one at those where a chunk of the stage outside it
-    begins. Other bases have no value.
-    """
-    for first in range(0, len(record.tokens), _SLICE):
-        part = slice(first, first + _SLICE)
-        if stage == 0:
-            file.addEntries(
-                record.name, record.start + first, values=record.probs[0, part], span=1, step=1
-            )
-            continue
-        places = np.flatnonzero(record.depth[part] >= stage) + first
-        if len(places):
-            values = record.probs[stage, places]
-            file.addEntries(record.name, record.start + places, values=values, span=1)
 
 
 def chunk_columns(record: RecordBoundaries) -> Iterator[Columns]:
@@ -175,20 +132,19 @@ def _letters(
 
 @contextmanager
 def _open_table(path: Path) -> Iterator[Callable[[Columns], object]]:
-    with replaced_path(path) as temporary:
+    with replaced_stream(path) as raw:
         if path.suffix == ".parquet":
-            with pq.ParquetWriter(temporary, _SCHEMA, compression="zstd") as writer:
+            with pq.ParquetWriter(raw, _SCHEMA, compression="zstd") as writer:
                 yield lambda columns: writer.write_table(_parquet(columns))
             return
-        with _text(temporary, compressed=path.suffix == ".gz") as stream:
+        with _text(raw, compressed=path.suffix == ".gz") as stream:
             stream.write("\t".join(_SCHEMA.names) + "\n")
             yield lambda columns: stream.writelines(_lines(columns))
 
 
 @contextmanager
-def _text(path: Path, *, compressed: bool) -> Iterator[IO[str]]:
+def _text(raw: IO[bytes], *, compressed: bool) -> Iterator[IO[str]]:
     with ExitStack() as stack:
-        raw: IO[bytes] = stack.enter_context(path.open("wb"))
         if compressed:
             # Neither the time nor the temporary name: equal tables are equal files.
             packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0)

@@ -28,6 +28,7 @@ from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks, sniff
+from pipelines.files import named_errors
 from pipelines.genome import Genome
 from pipelines.sequence_files import read_records, sequence_format
 
@@ -138,8 +139,12 @@ def open_sequences(
 def _copy_of_stdin() -> Path:
     """A file in a folder of its own."""
     path = Path(tempfile.mkdtemp(prefix="hnet-seq-")) / "stdin"
-    with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    try:
+        with named_errors(path), path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    except BaseException:
+        shutil.rmtree(path.parent)
+        raise
     return path
 
 
