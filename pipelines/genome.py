@@ -1,10 +1,11 @@
 """Random access to the tokens of a FASTA file.
 
 The file is read once, by the streaming reader, into an unnamed temporary file of one byte a base,
-which is then mapped. Every compression and every layout of lines so takes the same path and gives
-the same tokens as streaming, and a bad file is refused at once, with its line. An index into the
-text (``.fai``) needs lines of equal length and a second path for gzip, and meets bad letters only
-where somebody reads them; pyfaidx also reads a record wrongly whose last line is its longest.
+which is then mapped. The byte keeps what an ambiguity code stands for beside its token. Every
+compression and every layout of lines so takes the same path and gives the same tokens as streaming,
+and a bad file is refused at once, with its line. An index into the text (``.fai``) needs lines of
+equal length and a second path for gzip, and meets bad letters only where somebody reads them;
+pyfaidx also reads a record wrongly whose last line is its longest.
 """
 
 from __future__ import annotations
@@ -17,19 +18,18 @@ from typing import Any
 import numpy as np
 
 from modalities.base import Tokens
-from modalities.dna import UNKNOWN, Iupac
+from modalities.dna import IUPAC_BITS, TOKEN_BITS, UNKNOWN, Iupac, decode_annotated
 from modalities.errors import InputError
-from pipelines.fasta import read_fasta
+from pipelines.fasta import read_fasta_pieces
 
 
 class Genome:
     """The records of a FASTA file, plain, gzip or bgzip.
 
-    Needs one byte a base in the folder for temporary files (``TMPDIR``), and while opening two
-    bytes a base of the longest record in memory; nothing is written beside the input, and the
-    temporary file goes with the object. Safe to use after a fork: a mapping has no position that
-    processes could move under each other. A pickle holds no tokens: its process reads the file
-    when it first fetches.
+    Needs one byte a base in the folder for temporary files (``TMPDIR``); nothing is written beside
+    the input, and the temporary file goes with the object. Safe to use after a fork: a mapping has
+    no position that processes could move under each other. A pickle holds no tokens: its process
+    reads the file when it first fetches.
 
     Args:
         path: the file.
@@ -65,6 +65,17 @@ class Genome:
             InputError: there is no such record; ``end`` lies before ``start``; the slice leaves
                 the record without ``pad``; or the file has changed since this was pickled.
         """
+        return self._annotated(name, start, end, pad=pad) & np.uint8(TOKEN_BITS)
+
+    def letters(self, name: str, start: int, end: int) -> str:
+        """The same bases in upper case, with ambiguity codes as the file has them.
+
+        Raises:
+            InputError: as :meth:`fetch`.
+        """
+        return decode_annotated(self._annotated(name, start, end, pad=False))
+
+    def _annotated(self, name: str, start: int, end: int, *, pad: bool) -> Tokens:
         where = f"record {name}, bases {start} to {end}"
         if name not in self.lengths:
             close = difflib.get_close_matches(name, self.lengths, n=3, cutoff=0.4)
@@ -83,7 +94,7 @@ class Genome:
         first = self._starts[name]
         tokens = self._mapped()[first + inside.start : first + inside.stop]
         if len(tokens) == end - start:
-            return np.array(tokens)
+            return tokens
         padded = np.full(end - start, UNKNOWN, dtype=np.uint8)
         padded[inside.start - start : inside.start - start + len(tokens)] = tokens
         return padded
@@ -98,16 +109,15 @@ class Genome:
 
 
 def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
-    """Lengths, and the tokens of all records end to end, mapped read-only."""
+    """Lengths, and the annotated tokens of all records end to end, mapped read-only."""
     lengths: dict[str, int] = {}
     with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
-        for record in read_fasta(path, iupac=iupac):
+        for piece in read_fasta_pieces(path, iupac=iupac):
             try:
-                file.write(record.tokens.data)
+                file.write((piece.annotated & np.uint8(TOKEN_BITS | IUPAC_BITS)).data)
             except OSError as error:
                 raise _no_room(path, error) from None
-            lengths[record.name] = len(record.tokens)
-            del record  # or it would lie in memory beside the next one
+            lengths[piece.name] = lengths.get(piece.name, 0) + len(piece.annotated)
         try:
             file.flush()
         except OSError as error:
