@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,18 @@ def replaced_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(path: Path) -> None:
+    """Take away what processes left of ``path`` that were killed as they wrote it.
+
+    For the one process that may write it at the time.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    mine = re.compile(rf"\.{re.escape(path.name)}\.\d+\.tmp")
+    for left in path.parent.iterdir() if path.parent.is_dir() else ():
+        if mine.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 @contextmanager
