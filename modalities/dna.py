@@ -23,11 +23,23 @@ BASES = (0, 1, 2, 3)  # the only tokens that are ever predicted
 
 # Besides its token, an annotated byte says what the letter was: see `encode_annotated`.
 TOKEN_BITS = 0x07
-IUPAC_BIT = 0x40
+IUPAC_BITS = 0x78  # of an ambiguity code: the bases that it stands for, A in the lowest bit
 SOFT_MASK_BIT = 0x80
 REFUSED = 0xFF
 
-_AMBIGUOUS = "RYSWKMBDHV"
+# What each code stands for (Cornish-Bowden 1985), in the order of the alphabet.
+AMBIGUITY = {
+    "R": "AG",
+    "Y": "CT",
+    "S": "CG",
+    "W": "AT",
+    "K": "GT",
+    "M": "AC",
+    "B": "CGT",
+    "D": "AGT",
+    "H": "ACT",
+    "V": "ACG",
+}
 _NOT_IUPAC = re.compile(rb"[^ACGTUNRYSWKMBDHVacgtunryswkmbdhv]")
 _NOT_PLAIN = re.compile(rb"[^ACGTUNacgtun]")
 # Amino acids whose letters are no nucleotide codes; a quarter of an average protein.
@@ -36,11 +48,15 @@ _PROTEIN_SHARE = 0.05
 _PROTEIN_CONTEXT = 2000  # bytes looked at on each side of the refused one
 
 
+def _iupac_bits(bases: str) -> int:
+    return sum(0x08 << VOCABULARY.index(base) for base in bases)
+
+
 def _build_table(*, ambiguous: bool) -> bytes:
     table = np.full(256, REFUSED, dtype=np.uint8)
     letters = [*zip("ACGTN", range(5), strict=True), ("U", 3)]
     if ambiguous:
-        letters += [(letter, UNKNOWN | IUPAC_BIT) for letter in _AMBIGUOUS]
+        letters += [(code, UNKNOWN | _iupac_bits(bases)) for code, bases in AMBIGUITY.items()]
     for letter, token in letters:
         table[ord(letter)] = token
         table[ord(letter.lower())] = token | SOFT_MASK_BIT
@@ -49,6 +65,16 @@ def _build_table(*, ambiguous: bool) -> bytes:
 
 _TABLES = {"unknown": _build_table(ambiguous=True), "error": _build_table(ambiguous=False)}
 _LETTERS = b"ACGTN".ljust(256, b"?")
+
+
+def _build_letters() -> bytes:
+    table = bytearray(_LETTERS)
+    for code, bases in AMBIGUITY.items():
+        table[UNKNOWN | _iupac_bits(bases)] = ord(code)
+    return bytes(table)
+
+
+_ANNOTATED_LETTERS = _build_letters()
 
 
 def _build_complement() -> Tokens:
@@ -104,7 +130,7 @@ class SequenceCounts:
 
 
 def encode_annotated(letters: bytes, *, iupac: Iupac = "unknown", delete: bytes = b"") -> bytes:
-    """Bytes (L,) of tokens with ``SOFT_MASK_BIT`` for lower case and ``IUPAC_BIT`` for codes.
+    """Bytes (L,) of tokens with ``SOFT_MASK_BIT`` for lower case and ``IUPAC_BITS`` for codes.
 
     Characters in ``delete`` are left out. Whatever is not DNA becomes ``REFUSED``; which
     character that was, and why, is told by `first_refused`.
@@ -149,7 +175,7 @@ def count(annotated: Tokens) -> SequenceCounts:
     """Counts of the output (L,) of `encode_annotated`."""
     # Passes of one comparison each run at memory speed; a histogram of bytes does not.
     tokens = annotated & TOKEN_BITS
-    iupac = int(np.count_nonzero(annotated & IUPAC_BIT))
+    iupac = int(np.count_nonzero(annotated & IUPAC_BITS))
     return SequenceCounts(
         bases=annotated.size,
         unknown=int(np.count_nonzero(tokens == UNKNOWN)) - iupac,
@@ -188,6 +214,12 @@ def encode(sequence: bytes | str, *, iupac: Iupac = "unknown") -> Tokens:
 def decode(tokens: Tokens) -> str:
     """Letters of tokens (L,): A, C, G, T and N; ``?`` for begin, end and mask."""
     return np.asarray(tokens, dtype=np.uint8).tobytes().translate(_LETTERS).decode()
+
+
+def decode_annotated(annotated: Tokens) -> str:
+    """Letters of the output (L,) of `encode_annotated` in upper case, ambiguity codes as such."""
+    bare = np.asarray(annotated, np.uint8) & np.uint8(TOKEN_BITS | IUPAC_BITS)
+    return bare.tobytes().translate(_ANNOTATED_LETTERS).decode()
 
 
 def reverse_complement(tokens: Tokens) -> Tokens:

@@ -1,11 +1,11 @@
 """Random access to the tokens of a FASTA file.
 
 The file is read once, by the streaming reader, into memory, or, where it is large, into an unnamed
-temporary file of one byte a base, which is then mapped. Every compression and every layout of lines
-so takes the same path and gives the same tokens as streaming, and a bad file is refused at once,
-with its line. An index into the text (``.fai``) needs lines of equal length and a second path for
-gzip, and meets bad letters only where somebody reads them; pyfaidx also reads a record wrongly
-whose last line is its longest.
+temporary file of one byte a base, which is then mapped. The byte keeps what an ambiguity code
+stands for beside its token. Every compression and every layout of lines so takes the same path and
+gives the same tokens as streaming, and a bad file is refused at once, with its line. An index into
+the text (``.fai``) needs lines of equal length and a second path for gzip, and meets bad letters
+only where somebody reads them; pyfaidx also reads a record wrongly whose last line is its longest.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import IO, Any
 import numpy as np
 
 from modalities.base import Tokens
-from modalities.dna import UNKNOWN, Iupac
+from modalities.dna import IUPAC_BITS, TOKEN_BITS, UNKNOWN, Iupac, decode_annotated
 from modalities.errors import InputError
-from pipelines.fasta import read_fasta
+from pipelines.fasta import read_fasta_pieces
 
 _IN_MEMORY = 1 << 24  # bases
 
@@ -70,6 +70,17 @@ class Genome:
             InputError: there is no such record; ``end`` lies before ``start``; the slice leaves
                 the record without ``pad``; or the file has changed since this was pickled.
         """
+        return self._annotated(name, start, end, pad=pad) & np.uint8(TOKEN_BITS)
+
+    def letters(self, name: str, start: int, end: int) -> str:
+        """The same bases in upper case, with ambiguity codes as the file has them.
+
+        Raises:
+            InputError: as :meth:`fetch`.
+        """
+        return decode_annotated(self._annotated(name, start, end, pad=False))
+
+    def _annotated(self, name: str, start: int, end: int, *, pad: bool) -> Tokens:
         where = f"record {name}, bases {start} to {end}"
         if name not in self.lengths:
             close = difflib.get_close_matches(name, self.lengths, n=3, cutoff=0.4)
@@ -88,7 +99,7 @@ class Genome:
         first = self._starts[name]
         tokens = self._mapped()[first + inside.start : first + inside.stop]
         if len(tokens) == end - start:
-            return np.array(tokens)
+            return tokens
         padded = np.full(end - start, UNKNOWN, dtype=np.uint8)
         padded[inside.start - start : inside.start - start + len(tokens)] = tokens
         return padded
@@ -103,18 +114,18 @@ class Genome:
 
 
 def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
-    """Lengths, and the tokens of all records end to end, mapped read-only."""
+    """Lengths, and the annotated tokens of all records end to end, mapped read-only."""
     lengths: dict[str, int] = {}
     to: IO[bytes] = io.BytesIO()
     try:
         with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
-            for record in read_fasta(path, iupac=iupac):
-                if isinstance(to, io.BytesIO) and to.tell() + len(record.tokens) > _IN_MEMORY:
+            for piece in read_fasta_pieces(path, iupac=iupac):
+                annotated = piece.annotated & np.uint8(TOKEN_BITS | IUPAC_BITS)
+                if isinstance(to, io.BytesIO) and to.tell() + len(annotated) > _IN_MEMORY:
                     file.write(to.getvalue())
                     to = file
-                to.write(record.tokens.data)
-                lengths[record.name] = len(record.tokens)
-                del record  # or it would lie in memory beside the next one
+                to.write(annotated.data)
+                lengths[piece.name] = lengths.get(piece.name, 0) + len(annotated)
             if isinstance(to, io.BytesIO):
                 return lengths, np.frombuffer(to.getvalue(), np.uint8)
             file.flush()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,66 +11,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from modalities.errors import InputError
+from pipelines.alleles import MISSING_ALLELE, Variant, fault_variant, row_variants
 from pipelines.compression import read_chunks, sniff
+from pipelines.vcf import is_vcf, lines_of, read_vcf
+
+__all__ = ["Form", "Variant", "read_variants", "variant_form"]
 
 Form = Literal["vcf", "table", "parquet"]
 
 COLUMNS = ("chrom", "pos", "ref", "alt")
-MISSING_ALLELE = "."
-
-_VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-_LETTERS = re.compile(r"[ACGTNacgtn]+")
-# VCF 4.3, section 1.6.1: a symbol in angle brackets, a breakend, or an allele lost to an upstream
-# deletion; none of them says letters.
-_WITHOUT_LETTERS = re.compile(
-    r"<[^<>,\s]+>|\*|[^,\s]*[\[\]][^,\s]*|\.[ACGTNacgtn]+|[ACGTNacgtn]+\."
-)
 _HEAD = 1 << 16  # bytes that tell what a file is
 _PARQUET = b"PAR1"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One alternative allele of one row.
-
-    Attributes:
-        chrom: record of the genome.
-        pos: 1-based position of the first letter of ``ref``.
-        ref, alt: letters in upper case; ``alt`` may be symbolic, a breakend, ``*`` or ``.``.
-        name: the ID, ``.`` for none.
-        line: of the file, 1-based (rows of Parquet count from 1); 0 where there is no file.
-        path: of the file, for messages.
-    """
-
-    chrom: str
-    pos: int
-    ref: str
-    alt: str
-    name: str = MISSING_ALLELE
-    line: int = 0
-    path: Path | None = field(default=None, compare=False)
-
-    @property
-    def where(self) -> str:
-        """For messages."""
-        place = f"{self.chrom}:{self.pos}"
-        return f"line {self.line}, {place}" if self.line else place
-
-
-@dataclass(frozen=True)
-class VcfLine:
-    """A line as it stands in the file, with its end, and the variants of it."""
-
-    line: int
-    content: bytes
-    variants: Sequence[Variant]
 
 
 def variant_form(path: str | Path) -> Form | None:
     """How a file describes variants; None for one that does not, such as sequences.
 
     Raises:
-        InputError: the file is missing, unreadable or compressed in another way.
+        InputError: the file is missing, unreadable, compressed in another way, or BCF.
     """
     if sniff(path) == "plain":
         with open(path, "rb") as file:
@@ -80,9 +36,9 @@ def variant_form(path: str | Path) -> Form | None:
                 return (
                     "parquet" if set(COLUMNS) <= set(_names(_parquet_names(Path(path)))) else None
                 )
-    head = next(read_chunks(path, chunk=_HEAD), b"")
-    if head.startswith((b"##fileformat=VCF", b"#CHROM\t")):
+    if is_vcf(Path(path)):
         return "vcf"
+    head = next(read_chunks(path, chunk=_HEAD), b"")
     first = head.partition(b"\n")[0].decode("utf-8-sig", "replace")
     names = _names(first.split("\t" if "\t" in first else ","))
     if set(COLUMNS) <= set(names):
@@ -91,97 +47,35 @@ def variant_form(path: str | Path) -> Form | None:
     return "table" if {"chrom", "pos"} & set(names) and "sequence" not in names else None
 
 
-def read_variants(path: str | Path) -> Iterator[Variant]:
+def read_variants(path: str | Path, *, keep_faults: bool = False) -> Iterator[Variant]:
     """The alleles of a VCF, CSV, TSV or Parquet file, in its order.
 
     Tables have the columns ``chrom``, ``pos`` (1-based), ``ref`` and ``alt``, and may have ``id``;
-    others are ignored. Several alternatives are separated by commas, in a table as in VCF.
+    others are ignored. Several alternatives are separated by commas, in a table as in VCF. A file
+    with a header and no rows has no variants.
+
+    Args:
+        keep_faults: a row that is no variant becomes one with its ``fault``, not an error.
 
     Raises:
-        InputError: an unreadable file, a missing header or column, no variants; or a row that is
-            no variant; with its line and the remedy.
+        InputError: an unreadable file, a missing header or column; or a row that is no variant;
+            with its line and the remedy.
     """
     form = variant_form(path)
     if form is None:
         raise InputError(
             path, f"is neither VCF nor a table with the columns {', '.join(COLUMNS)}; add a header"
         )
-    found = False
-    rows = {"vcf": _of_vcf, "table": _of_table, "parquet": _of_parquet}[form](Path(path))
-    for variant in rows:
-        found = True
-        yield variant
-    if not found:
-        raise InputError(path, "holds no variants, only a header; check how it was made")
+    rows = {"vcf": _of_vcf, "table": _of_table, "parquet": _of_parquet}[form]
+    yield from rows(Path(path), keep_faults)
 
 
-def read_vcf(path: str | Path) -> Iterator[VcfLine]:
-    """Every line of a VCF file; header lines have no variants.
-
-    Raises:
-        InputError: as :func:`read_variants`.
-    """
-    path = Path(path)
-    began = False
-    number = 0
-    for number, content in enumerate(_lines(path), 1):
-        where = f"line {number}"
-        if content.startswith(b"##") and not began:
-            yield VcfLine(number, content, ())
-        elif not began:
-            _check_header(path, content, where)
-            began = True
-            yield VcfLine(number, content, ())
-        elif content.strip():
-            yield VcfLine(number, content, _parse_vcf(path, content, number))
-        else:
-            yield VcfLine(number, content, ())
-    if not began:
-        raise InputError(path, "has no line that begins with #CHROM; give a whole VCF file")
-
-
-def _of_vcf(path: Path) -> Iterator[Variant]:
-    for line in read_vcf(path):
+def _of_vcf(path: Path, keep_faults: bool) -> Iterator[Variant]:
+    for line in read_vcf(path, keep_faults=keep_faults):
         yield from line.variants
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    rest = b""
-    for chunk in read_chunks(path):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line + b"\n" for line in lines)
-    if rest:
-        yield rest
-
-
-def _check_header(path: Path, content: bytes, where: str) -> None:
-    names = content.decode("utf-8", "replace").rstrip("\r\n").split("\t")
-    if tuple(names[: len(_VCF_COLUMNS)]) != _VCF_COLUMNS:
-        shown = content[:40].decode("utf-8", "replace").strip()
-        raise InputError(
-            path,
-            f"expected the tab-separated header {' '.join(_VCF_COLUMNS)}, found {shown!r}",
-            where=where,
-        )
-
-
-def _parse_vcf(path: Path, content: bytes, number: int) -> list[Variant]:
-    try:
-        fields = content.decode("utf-8").rstrip("\r\n").split("\t", 8)
-    except UnicodeDecodeError:
-        raise InputError(path, "is not UTF-8 text", where=f"line {number}") from None
-    if len(fields) < len(_VCF_COLUMNS):
-        raise InputError(
-            path,
-            f"has {len(fields)} tab-separated fields; a VCF line has 8 or more "
-            "(are they separated by blanks?)",
-            where=f"line {number}",
-        )
-    chrom, pos, name, ref, alt = fields[:5]
-    return _alleles(path, number, chrom, pos, ref, alt, name)
-
-
-def _of_table(path: Path) -> Iterator[Variant]:
+def _of_table(path: Path, keep_faults: bool) -> Iterator[Variant]:
     first, rows = _table_rows(path)
     separator = "\t" if "\t" in first else ","
     reader = csv.reader(rows, delimiter=separator)
@@ -193,15 +87,16 @@ def _of_table(path: Path) -> Iterator[Variant]:
                 continue
             number = reader.line_num
             if len(fields) != len(names):
-                raise InputError(
-                    path,
+                fault = (
                     f"has {len(fields)} fields, and the header has {len(names)}; "
-                    "quote separators in text",
-                    where=f"line {number}",
+                    "quote separators in text"
                 )
+                yield fault_variant(path, number, fault, keep_faults=keep_faults)
+                continue
             chrom, pos, ref, alt = (fields[column[name]].strip() for name in COLUMNS)
             name = fields[column["id"]].strip() if "id" in column else ""
-            yield from _alleles(path, number, chrom, pos, ref, alt, name or MISSING_ALLELE)
+            cells = (chrom, pos, ref, alt, name or MISSING_ALLELE)
+            yield from row_variants(path, number, cells, keep_faults=keep_faults)
     except csv.Error as error:
         raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
 
@@ -210,7 +105,7 @@ def _table_rows(path: Path) -> tuple[str, Iterator[str]]:
     """The header line, and all lines."""
 
     def decoded() -> Iterator[str]:
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in enumerate(lines_of(path), 1):
             try:
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
@@ -219,7 +114,7 @@ def _table_rows(path: Path) -> tuple[str, Iterator[str]]:
     return next(decoded(), ""), decoded()
 
 
-def _of_parquet(path: Path) -> Iterator[Variant]:
+def _of_parquet(path: Path, keep_faults: bool) -> Iterator[Variant]:
     names = _names(_parquet_names(path))
     column = _columns(path, names)
     number = 0
@@ -230,7 +125,8 @@ def _of_parquet(path: Path) -> Iterator[Variant]:
                 number += 1
                 chrom, pos, ref, alt = (_text(columns[name][row]) for name in COLUMNS)
                 name = _text(columns["id"][row]) if "id" in columns else ""
-                yield from _alleles(path, number, chrom, pos, ref, alt, name or MISSING_ALLELE)
+                cells = (chrom, pos, ref, alt, name or MISSING_ALLELE)
+                yield from row_variants(path, number, cells, keep_faults=keep_faults)
 
 
 def _parquet_names(path: Path) -> list[str]:
@@ -261,34 +157,3 @@ def _columns(path: Path, names: Sequence[str]) -> dict[str, int]:
                 where="line 1",
             )
     return {name: names.index(name) for name in (*COLUMNS, "id") if name in names}
-
-
-def _alleles(
-    path: Path, number: int, chrom: str, pos: str, ref: str, alt: str, name: str
-) -> list[Variant]:
-    where = f"line {number}"
-    if not chrom:
-        raise InputError(path, "has no chromosome", where=where)
-    if not (pos.isdecimal() and pos.isascii()) or int(pos) < 1:
-        raise InputError(
-            path, f"position {pos!r} is no whole number of 1 or more (1-based)", where=where
-        )
-    if not _LETTERS.fullmatch(ref):
-        raise InputError(path, f"reference allele {ref!r} {_letters_wanted(ref)}", where=where)
-    variants = []
-    for allele in alt.split(","):
-        allele = allele.strip()
-        letters = _LETTERS.fullmatch(allele)
-        if not (letters or allele == MISSING_ALLELE or _WITHOUT_LETTERS.fullmatch(allele)):
-            raise InputError(
-                path, f"alternative allele {allele!r} {_letters_wanted(allele)}", where=where
-            )
-        shown = allele.upper() if letters else allele
-        variants.append(Variant(chrom, int(pos), ref.upper(), shown, name, number, path))
-    return variants
-
-
-def _letters_wanted(allele: str) -> str:
-    if allele in ("", "-"):
-        return "is empty; write insertions and deletions as VCF does, with the base before them"
-    return "is not of the letters A, C, G, T, N"

@@ -64,8 +64,8 @@ def _scores(found: Scores) -> list[Markup]:
                 _distribution(found.by_kind),
                 f"{_LLR.capitalize()}: negative where the model finds the variant less likely. The "
                 "dot is the median, the thick line holds half of the alleles and the thin one nine "
-                "in ten. Insertions and deletions compare windows of equal length, so that their "
-                "scores contain a few bases more or less of the flank.",
+                "in ten. The two windows of an insertion or deletion end at the same places of the "
+                "genome; each base gained or lost is held against a random letter.",
                 table(
                     ("Kind", "Alleles", "Mean", "SD", "5%", "Median", "95%"),
                     [

@@ -34,7 +34,7 @@ from hnet_seq.tasks.ranked.ranks import (
     refuse_ranks,
 )
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
-from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
+from hnet_seq.tasks.scoring.kept_rows import check_meeting, is_kept, kept_rows
 from hnet_seq.tasks.scoring.sequences import (
     BATCH_TOKENS,
     Score,
@@ -100,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     variants.add_argument("--window", type=int, help=f"bases around a variant ({WINDOW:,})")
     variants.add_argument(
-        "--on-mismatch", choices=ON_MISMATCH, help="of reference alleles (default error)"
+        "--on-mismatch", choices=ON_MISMATCH, help="of rows that do not fit (default error)"
     )
     variants.add_argument(
         "--markov-order", type=int, metavar="K", help="of the baseline (chosen by genome size)"
@@ -166,14 +166,20 @@ def _check_options(args: argparse.Namespace, use: str) -> None:
         given = getattr(args, name) != parser.get_default(name)
         if given and name not in _USES[use]:
             owners = " or ".join(sorted(other for other, names in _USES.items() if name in names))
-            raise UsageError(f"--{name.replace('_', '-')}", f"is for {owners}; this is {use}")
+            raise UsageError(f"--{name.replace('_', '-')}", f"is for {owners}; {_told(args, use)}")
     if use in ("variants", "mutagenesis") and args.genome is None:
         raise UsageError("--genome", f"{use} need the genome that they lie on; give its FASTA")
 
 
+def _told(args: argparse.Namespace, use: str) -> str:
+    if use != "sequences" or args.input == STDIN:
+        return f"this is {use}"
+    return f"{args.input} is read as sequences: no header of VCF, no columns chrom, pos, ref, alt"
+
+
 def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     ranks = find_ranks()
-    on_ranks(out, ranks)
+    check_meeting(out, ranks)
     check_ranks_input(args.input, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     strands: Strands = args.strands or "none"
@@ -193,7 +199,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     ):
         if scores is None:  # the rank that is done last writes
             return 0
-        bar = progress_bar("score", source.total_bases, unit="base")
+        bar = progress_bar("write" if out else "score", source.total_bases, unit="base")
         with replaced_file(out) if out else nullcontext(sys.stdout) as file, bar:
             file.write("name\tbases\tscored\tlog_likelihood\tbits_per_base\tcomposition_bits\n")
             for row in scores:
@@ -226,16 +232,17 @@ def _scores(
     parts: list[Part],
     ranks: Ranks,
 ) -> Iterator[Iterator[Score] | None]:
-    """The scores in order, computed here or by several ranks; None for a rank that has no more."""
+    """The scores in order; None for a rank of several that is not the last."""
     how: dict[str, Any] = {
         "strands": strands,
         "batch_tokens": args.batch_tokens,
         "cache_limit": args.cache_limit,
     }
-    if not on_ranks(out, ranks):
+    if not is_kept(out):
         yield score(model, source.names_and_tokens(), **how)
         return
-    assert out is not None
+    from hnet_seq.tasks.scoring.summary import summary_path
+
     identity = {
         "model": model_hash(model),
         **computed_by(model.embeddings.weight.device),
@@ -247,10 +254,11 @@ def _scores(
     def read() -> Iterator[list[Named]]:
         return sequence_parts(source.names_and_tokens())
 
-    def rows(part: list[Named]) -> Iterator[tuple[Any, ...]]:
-        return (astuple(row) for row in score_part(model, part, **how))
+    def rows(part: list[Named], done: int) -> Iterator[tuple[Any, ...]]:
+        return (astuple(row) for row in score_part(model, part, **how, done=done))
 
-    with rows_on_ranks(out, identity, parts, read, rows, ranks) as found:
+    outputs = [out, summary_path(out)]
+    with kept_rows(outputs, identity, parts, read, rows, ranks, noun="sequences") as found:
         yield None if found is None else (Score(*row) for row in found)
 
 

@@ -100,6 +100,12 @@ def test_counts_equal_counting_letters(letters: str) -> None:
     assert dna.count(annotated) == expected
 
 
+@given(st.text("ACGTUNRYSWKMBDHVacgtunryswkmbdhv"))
+def test_annotated_bytes_keep_ambiguity_codes(letters: str) -> None:
+    annotated = np.frombuffer(dna.encode_annotated(letters.encode()), np.uint8)
+    assert dna.decode_annotated(annotated) == letters.upper().replace("U", "T")
+
+
 def test_counts_add_up_and_gc_share_leaves_unknown_bases_out() -> None:
     first = dna.SequenceCounts(bases=10, unknown=2, iupac=4, soft_masked=1, gc=1)
     both = first + first

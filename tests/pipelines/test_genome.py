@@ -242,3 +242,11 @@ def test_a_file_that_changed_after_pickling_is_refused(genome: Genome) -> None:
     genome.path.write_text(">chr1\nACGT\n")
     with pytest.raises(InputError, match="has changed since it was opened"):
         copy.fetch("chr1", 0, 1)
+
+
+def test_letters_keep_ambiguity_codes_that_tokens_do_not(tmp_path: Path) -> None:
+    path = tmp_path / "g.fa"
+    path.write_text(">a\nACmRy\n>b\nNnV\n")
+    genome = Genome(path)
+    assert (genome.letters("a", 1, 5), genome.letters("b", 0, 3)) == ("CMRY", "NNV")
+    assert genome.fetch("a", 1, 5).tolist() == [1, 4, 4, 4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalities.errors import InputError
-from pipelines.variants import Variant, read_variants, read_vcf, variant_form
+from pipelines.alleles import without_letters
+from pipelines.variants import Variant, read_variants, variant_form
+from pipelines.vcf import read_vcf
 
 HEADER = "##fileformat=VCFv4.3\n##contig=<ID=c>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
@@ -74,10 +77,9 @@ def test_what_holds_sequences_is_not_taken_for_variants(tmp_path: Path) -> None:
     [
         (row("x"), "line 4: position 'x' is no whole number"),
         (row("5.0"), "line 4: position '5.0' is no whole number"),
-        (row("0"), "line 4: position '0' is no whole number of 1 or more"),
         (row("-3"), "line 4: position '-3'"),
-        (row(ref="R"), "line 4: reference allele 'R' is not of the letters A, C, G, T, N"),
-        (row(ref="."), "line 4: reference allele '.' is not of the letters"),
+        (row(ref="AE"), "line 4: reference allele 'AE' is not of the letters A, C, G, T, N"),
+        (row(ref="-"), "line 4: reference allele '-' is empty; write insertions"),
         (row(alt="AX"), "line 4: alternative allele 'AX' is not of the letters"),
         (row(alt="-"), "line 4: alternative allele '-' is empty; write insertions and deletions"),
         (row(alt="A,,T"), "line 4: alternative allele '' is empty"),
@@ -91,19 +93,93 @@ def test_a_bad_line_of_vcf_is_named(tmp_path: Path, bad: str, message: str) -> N
     with pytest.raises(InputError) as error:
         list(read_variants(path))
     assert str(error.value).startswith(f"{path}: {message}")
+    good = row("9")
+    vcf(tmp_path, bad, good)
+    found = list(read_variants(path, keep_faults=True))
+    assert found[-1] == Variant("c", 9, "A", "C", ".", 5)
+    assert [variant.fault for variant in found if variant.fault] == [message_of(error.value)]
+
+
+def message_of(error: InputError) -> str:
+    return str(error).split(": line 4: ")[1]
+
+
+@pytest.mark.parametrize(
+    ("alt", "why"),
+    [
+        *((alt, None) for alt in ("A", "acgtn", "M", "RY", "U")),
+        *((alt, "symbolic") for alt in ("<X>", "<INS:ME>", "X", "x", "I", "IAC", "D12", "DEL")),
+        *((alt, "symbolic") for alt in ("dup:tandem", "INS", "?")),
+        *((alt, "breakend") for alt in ("A[c:5[", "]c:5]A", ".A", "A.")),
+        ("*", "overlapping_deletion"),
+        (".", "no_alternative"),
+    ],
+)
+def test_an_allele_that_says_no_letters_is_told_by_its_kind(alt: str, why: str | None) -> None:
+    assert without_letters(alt) == why
+
+
+def test_telomeres_and_alleles_without_letters_are_read(tmp_path: Path) -> None:
+    rows = [row("0", "N", "<DEL>"), row("2001", "N", "]c:1]N"), row(ref="*"), row(ref="m", alt="X")]
+    found = list(read_variants(vcf(tmp_path, *rows)))
+    assert [(own.pos, own.ref, own.alt) for own in found] == [
+        (0, "N", "<DEL>"),
+        (2001, "N", "]c:1]N"),
+        (5, "*", "C"),
+        (5, "M", "X"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "##source=x\n" + HEADER,
+        HEADER.replace("INFO\n", "INFO \n"),
+        HEADER.replace("INFO\n", "INFO\t\n"),
+        HEADER.replace("\tREF", " \tREF"),
+        "\ufeff" + HEADER,
+        "\n" + HEADER.replace("#CHROM", "\n #CHROM"),
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\n",
+        HEADER.replace("##contig", "##long=" + 70_000 * "x" + "\n##contig"),
+    ],
+)
+def test_what_means_nothing_in_a_header_does_no_harm(tmp_path: Path, header: str) -> None:
+    path = vcf(tmp_path, row("7"), header=header)
+    assert variant_form(path) == "vcf"
+    assert [variant.pos for variant in read_variants(path)] == [7]
+    assert [line.names_columns for line in read_vcf(path)].count(True) == 1
+
+
+def test_a_header_of_other_columns_is_shown_as_it_is(tmp_path: Path) -> None:
+    path = vcf(tmp_path, header=HEADER.replace("\tINFO", "  INFO"))
+    with pytest.raises(InputError, match=r"found '#CHROM.+FILTER  INFO'"):
+        list(read_variants(path))
+
+
+def test_a_file_with_a_header_and_no_rows_has_no_variants(tmp_path: Path) -> None:
+    assert list(read_variants(vcf(tmp_path))) == []
+    table = tmp_path / "v.csv"
+    table.write_text("chrom,pos,ref,alt\n")
+    assert list(read_variants(table)) == []
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_bcf_is_named_with_what_converts_it(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "v.vcf.gz"
+    path.write_bytes(pack(b"BCF\x02\x02" + bytes(40)))
+    with pytest.raises(InputError, match=r"is BCF, .*: bcftools view"):
+        variant_form(path)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is neither VCF nor a table"),
-        (HEADER.encode(), "holds no variants, only a header"),
         (b"##fileformat=VCFv4.3\n", "has no line that begins with #CHROM"),
         (b"##fileformat=VCFv4.3\nc\t5\t.\tA\tC\t.\t.\t.\n", "line 2: expected the tab-separated"),
         (b"chrom,pos,ref\nc,5,A\n", "line 1: no column 'alt', but chrom, pos, ref"),
         (b"chrom,pos,ref,alt\nc,5,A\n", "line 2: has 3 fields, and the header has 4"),
         (b"chrom,pos,ref,alt\nc,,A,C\n", "line 2: position '' is no whole number"),
-        (b"chrom,pos,ref,alt\n", "holds no variants"),
         (HEADER.encode() + b"c\xff\t5\t.\tA\tC\t.\t.\t.\n", "line 4: is not UTF-8"),
         (b"PAR1 and no more", "is a damaged Parquet file"),
         (gzip.compress(HEADER.encode() + 400 * row().encode())[:-20], "truncated; fetch it again"),

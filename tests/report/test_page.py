@@ -188,7 +188,7 @@ def test_the_verdict_follows_the_numbers(make_run, level: float, said: str) -> N
     assert said in words(page_of(make_run(level=level)))
 
 
-@pytest.mark.parametrize(("mixing", "said"), [(1.89, "0.010 above it"), (1.95, "0.050 below it")])
+@pytest.mark.parametrize(("mixing", "said"), [(1.89, "0.016 above it"), (1.95, "0.044 below it")])
 def test_the_bar_of_compressors_is_said_where_it_was_measured(
     make_run, mixing: float, said: str
 ) -> None:

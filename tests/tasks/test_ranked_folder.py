@@ -13,7 +13,8 @@ import pytest
 
 from hnet_seq.tasks.ranked.compute import Progress, compute
 from hnet_seq.tasks.ranked.ranks import Ranks
-from hnet_seq.tasks.ranked.shared_run import SharedRun, open_shared, record_path, shared_folder
+from hnet_seq.tasks.ranked.record import record_path
+from hnet_seq.tasks.ranked.shared_run import SharedRun, open_shared, shared_folder
 from hnet_seq.tasks.ranked.units import Unit
 from modalities.errors import InputError, UsageError
 

@@ -64,11 +64,24 @@ def test_a_score_is_the_sum_over_known_bases_whatever_the_calls(
 def test_averaged_strands_score_a_sequence_and_its_reverse_complement_alike(
     hnet: HNetForCausalLM,
 ) -> None:
-    other = [(name, dna.reverse_complement(tokens)) for name, tokens in encoded()]
-    rows = score(hnet, encoded(), strands="average")
+    unknown = [letters(40, 3), "AN", "NA", "N", "A", "NNA", f"N{letters(30)}", f"{letters(9)}NN"]
+    own = [*encoded(), *((text, dna.encode(text)) for text in unknown)]
+    other = [(name, dna.reverse_complement(tokens)) for name, tokens in own]
+    rows = score(hnet, own, strands="average")
     for one, two in zip(rows, score(hnet, other, strands="average"), strict=True):
-        if one.scored:
-            assert one.bits_per_base == pytest.approx(two.bits_per_base, rel=1e-5)
+        assert one.scored == two.scored
+        for name in ("log_likelihood", "bits_per_base", "composition_bits"):
+            value = pytest.approx(getattr(two, name), abs=1e-4, nan_ok=True)
+            assert getattr(one, name) == value, (one, name)
+
+
+def test_of_averaged_strands_each_base_counts_for_what_it_is(hnet: HNetForCausalLM) -> None:
+    text = f"N{letters(30)}"
+    (row,) = score(hnet, [("x", dna.encode(text))], strands="average")
+    forward = by_hand(hnet, text)
+    other = by_hand(hnet, dna.decode(dna.reverse_complement(dna.encode(text))))
+    assert row.scored == 30
+    assert row.log_likelihood == pytest.approx((forward + other * 30 / 29) / 2, abs=1e-4)
 
 
 def test_composition_is_the_entropy_of_the_scored_letters(hnet: HNetForCausalLM) -> None:

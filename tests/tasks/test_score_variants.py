@@ -71,27 +71,28 @@ VARIANTS = [
 
 @pytest.mark.parametrize("window", [33, 64, 1000])
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: f"{v.chrom}:{v.pos}{v.ref}>{v.alt}")
-def test_windows_have_one_length_and_are_cut_from_the_record_and_the_mutant(
+def test_windows_begin_and_end_at_the_same_places_of_the_record_and_the_mutant(
     genome: Genome, variant: Variant, window: int
 ) -> None:
     placed = place(genome, variant, window=window)
     assert isinstance(placed, Placed)
     reference, changed = windows(genome, placed)
     record = CHROM if variant.chrom == "c.1|x" else SHORT
-    assert len(reference) == len(changed) == min(window, len(record), len(mutated(variant)))
-    without, with_variant = dna.decode(reference), dna.decode(changed)
-    assert record[placed.window_start :].startswith(without)
-    assert mutated(variant)[placed.alt_start :].startswith(with_variant)
-    assert placed.window_start <= placed.start <= placed.end <= placed.window_start + len(reference)
-    # The allele is inside its window.
-    assert placed.alt_start <= placed.start
-    assert placed.start + len(placed.alt) <= placed.alt_start + len(changed)
+    after = len(record) - placed.last
+    assert dna.decode(reference) == record[placed.first : placed.last]
+    mutant = mutated(variant)
+    assert dna.decode(changed) == mutant[placed.first : len(mutant) - after]
+    assert placed.first <= placed.start <= placed.end <= placed.last
+    longest = max(len(reference), len(changed))
+    assert longest in (window, window + 1, max(len(record), len(mutant)))
+    assert placed.tokens == len(reference) + len(changed)
 
 
-def test_a_variant_lies_in_the_middle_where_there_is_room(genome: Genome) -> None:
-    placed = place(genome, snv(150), window=65)
-    assert isinstance(placed, Placed)
-    assert (placed.window_start, placed.alt_start, placed.length) == (149 - 32, 149 - 32, 65)
+def test_an_snv_lies_in_the_middle_of_a_window_where_there_is_room(genome: Genome) -> None:
+    for pos, window, bounds in ((150, 65, (117, 182)), (150, 64, (117, 181)), (2, 64, (0, 64))):
+        placed = place(genome, snv(pos), window=window)
+        assert isinstance(placed, Placed)
+        assert (placed.first, placed.last) == bounds
 
 
 def test_letters_that_both_alleles_repeat_do_not_matter(genome: Genome) -> None:
@@ -110,7 +111,7 @@ def by_hand(model: HNetForCausalLM, sequence: str) -> float:
     return sum(float(log_p[t - 1, tokens[t]]) for t in range(1, len(tokens)) if tokens[t] < 4)
 
 
-def test_a_score_is_the_difference_of_two_log_likelihoods(
+def test_a_score_is_the_difference_of_two_log_likelihoods_each_base_against_a_random_letter(
     hnet: HNetForCausalLM, genome: Genome
 ) -> None:
     chosen = VARIANTS[::3]
@@ -120,10 +121,11 @@ def test_a_score_is_the_difference_of_two_log_likelihoods(
         placed = place(genome, variant, window=40)
         assert isinstance(placed, Placed)
         pair = windows(genome, placed)
+        gained = row.length_change * np.log(4)
         ref, alt = (by_hand(hnet, dna.decode(tokens)) for tokens in pair)
-        assert row.llr_forward == pytest.approx(alt - ref, abs=2e-4)
+        assert row.llr_forward == pytest.approx(alt - ref + gained, abs=2e-4)
         ref, alt = (by_hand(hnet, dna.decode(dna.reverse_complement(tokens))) for tokens in pair)
-        assert row.llr_reverse == pytest.approx(alt - ref, abs=2e-4)
+        assert row.llr_reverse == pytest.approx(alt - ref + gained, abs=2e-4)
         assert row.llr == pytest.approx((row.llr_forward + row.llr_reverse) / 2)
         assert one_strand.llr == pytest.approx(row.llr_forward, abs=1e-5)
         assert np.isnan(one_strand.llr_reverse)
@@ -227,9 +229,44 @@ def test_what_does_not_fit_the_genome_is_named(
     with pytest.raises(InputError) as error:
         list(score_variants(hnet, genome, [variant]))
     assert message in str(error.value)
-    if "no record" not in message:
-        (row,) = score_variants(hnet, genome, [variant], on_mismatch="skip")
-        assert row.skipped == "mismatch"
+    (row,) = score_variants(hnet, genome, [variant], on_mismatch="skip")
+    assert row.skipped == ("no_record" if "no record" in message else "mismatch")
+
+
+BAD_ROWS = [
+    "c.1|x\tx\t.\tA\tC\t.\t.\tDP=1",
+    "c.1|x\t5\t.\tA",
+    f"c.1|x\t90\tmixed\t{CHROM[89]}\t{OTHER[CHROM[89]]},AX,-\t.\t.\t.",
+    "c.1|x\t0\t.\tA\tC\t.\t.\t.",
+    "absent\t7\t.\tA\tC\t.\t.\t.",
+    "absent\t0\t.\tN\t<DEL>\t.\t.\t.",
+    f"c.1|x\t91\t.\t*\t{CHROM[90]}\t.\t.\t.",
+]
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "parquet", "vcf"])
+def test_rows_that_are_wrong_are_left_out_and_counted_where_that_is_asked(
+    folder: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "bad.vcf", tmp_path / f"s.{suffix}"
+    path.write_text(HEADER + "".join(f"{own}\n" for own in BAD_ROWS))
+    assert run(folder, path, out) == 1
+    assert "line 3: position 'x' is no whole number" in capsys.readouterr().err
+    assert run(folder, path, out, "--on-mismatch", "skip") == 0
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert found["scored"] == 1
+    assert found["skipped"] == {
+        "mismatch": 1,
+        "no_record": 1,
+        "no_reference": 1,
+        "no_variant": 4,
+        "symbolic": 1,
+    }
+    if suffix == "vcf":
+        lines = out.read_text().splitlines()[-len(BAD_ROWS) :]
+        assert [line == own for line, own in zip(lines, BAD_ROWS, strict=True)].count(False) == 1
+        assert lines[2].split("\t")[7].startswith("HNET_LLR=")
+        assert ",.,.;HNET_LLR_FORWARD=" in lines[2]
 
 
 def test_options_that_cannot_be_meant_are_refused(hnet: HNetForCausalLM, genome: Genome) -> None:
@@ -347,7 +384,8 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         ([f"{vcf}", *given, "--markov-order", "13"], 2, "--markov-order: is 13; expected 0 to 12"),
         ([f"{vcf}", *given, "--window", "1"], 2, "--window: is 1; expected 2"),
         ([f"{vcf}", *given, "--seed", "1"], 2, "--seed: is for measured; this is variants"),
-        ([f"{genome}", "--window", "9"], 2, "--window: is for mutagenesis or variants"),
+        ([f"{genome}", "--window", "9"], 2, "--window: is for mutagenesis or variants; "),
+        ([f"{genome}", "--window", "9"], 2, "is read as sequences: no header of VCF, no columns"),
         ([], 2, "INPUT: give sequences or variants"),
     ):
         assert main(["score", run_folder, *arguments, "--device", "cpu"]) == code, arguments

@@ -32,6 +32,11 @@ class Progress:
         self._own += tokens
         self._show(self._finished + self._own)
 
+    def keep(self, tokens: int) -> None:
+        """Tokens of the unit at hand that were there: the rate is that of this run."""
+        self._bar.initial += tokens
+        self.add(tokens)
+
     def end_unit(self) -> None:
         """Look what the others have done, too."""
         if self._bar.disable:
@@ -76,4 +81,5 @@ def compute(
                     progress.end_unit()
                 for _ in own:  # the next unit begins after them
                     pass
-    print(run.told(), file=sys.stderr)
+    if run.leaves_record:
+        print(run.told(), file=sys.stderr)

@@ -19,8 +19,11 @@ def is_at(file: IO[bytes], path: Path) -> bool:
     return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
 
 
-def lock(file: IO[bytes], byte: int, *, wait: bool) -> bool:
+def lock(file: IO[bytes], byte: int, *, wait: bool, needed: bool = True) -> bool:
     """Take one byte; False where another process has it, unless it is waited for.
+
+    Args:
+        needed: else a file system without locks does, for one process that meets no other.
 
     Raises:
         UsageError: the file system has no locks.
@@ -33,6 +36,8 @@ def lock(file: IO[bytes], byte: int, *, wait: bool) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
+        if not needed:
+            return True
         raise UsageError(
             "--out",
             f"{file.name} cannot be locked ({error.strerror}), and ranks meet by locks; name an "

@@ -8,7 +8,8 @@ is free for the others at once, and nobody waits for it.
 
 Whoever finds all units complete writes the output, holding a lock of its own (byte 0); a rank that
 dies at that leaves it to the next. ``OUT.ranks.json`` then says what each rank did. It is also what
-a rank that starts late, or a job that is queued again, finds instead of work.
+a rank that starts late, or a job that is queued again, finds instead of work; one process that is
+alone leaves none.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ import os
 import shutil
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from hnet_seq.tasks.ranked.locks import is_at, lock, unlock
 from hnet_seq.tasks.ranked.ranks import Ranks
+from hnet_seq.tasks.ranked.record import is_complete, record_path, write_record
 from hnet_seq.tasks.ranked.units import Unit, deal
 from hnet_seq.tasks.run_identity import keep_identity
 from modalities.errors import InputError
-from pipelines.files import named_errors, replaced_file, sync
+from pipelines.files import named_errors, sync
 
 _LOCK, _IDENTITY, _ABOUT = "lock", "identity.json", "unit.json"
 _TURN = 0  # the byte of the lock file for what one rank does at a time; unit i has byte i + 1
@@ -39,11 +40,6 @@ _NAMED = 5  # missing units that a message names
 def shared_folder(output: Path) -> Path:
     """Where ranks meet for an output."""
     return output.with_name(f"{output.name}.ranks")
-
-
-def record_path(output: Path) -> Path:
-    """What says, when all is done, what each rank did."""
-    return output.with_name(f"{output.name}.ranks.json")
 
 
 def goes_on_ranks(output: Path, ranks: Ranks) -> bool:
@@ -58,10 +54,18 @@ class SharedRun:
         units: all of them.
         dealt: indices of those that are this rank's own.
         done: units that this rank computed.
+        leaves_record: of what each rank did.
     """
 
     def __init__(
-        self, output: Path, lock: IO[bytes], identity: dict[str, Any], units: list[Unit], at: Ranks
+        self,
+        output: Path,
+        lock: IO[bytes],
+        identity: dict[str, Any],
+        units: list[Unit],
+        at: Ranks,
+        *,
+        leaves_record: bool,
     ) -> None:
         self.output = output
         self.folder = shared_folder(output)
@@ -71,6 +75,7 @@ class SharedRun:
         self.dealt = {unit.index for unit in units if owners[unit.index] == at.rank}
         self.done: list[Unit] = []
         self.seconds = 0.0
+        self.leaves_record = leaves_record
         self._file = lock
         self._identity = identity
 
@@ -88,12 +93,15 @@ class SharedRun:
 
     def claim(self, unit: Unit) -> bool:
         """Take a unit, unless it is complete or another rank's at the moment."""
-        if self.is_finished(unit) or not lock(self._file, unit.index + 1, wait=False):
+        if self.is_finished(unit) or not self._lock(unit.index + 1, wait=False):
             return False
         if self.is_finished(unit) or not is_at(self._file, self.folder / _LOCK):
             self.release(unit)
             return False
         return True
+
+    def _lock(self, byte: int, *, wait: bool) -> bool:
+        return lock(self._file, byte, wait=wait, needed=self.ranks.world > 1)
 
     def release(self, unit: Unit) -> None:
         """Let go of a unit that was claimed."""
@@ -107,17 +115,27 @@ class SharedRun:
                 return True
         return False
 
+    def partial(self, unit: Unit) -> Path:
+        """The folder of a unit that is not complete."""
+        return self.folder / f".{unit.name}"
+
+    def remove(self) -> None:
+        """Take the folder away, unless another process works there."""
+        if all(self.claim(unit) for unit in self.missing()):
+            _remove(self.folder)
+
     @contextmanager
     def working(self, unit: Unit) -> Iterator[Path]:
         """The folder that becomes the claimed unit's; it may hold what a killed rank left."""
-        partial = self.folder / f".{unit.name}"
+        partial = self.partial(unit)
         partial.mkdir(exist_ok=True)
         began = time.perf_counter()
         try:
             with named_errors(self.folder / unit.name):
                 yield partial
                 seconds = time.perf_counter() - began
-                sizes = {path.name: path.stat().st_size for path in sorted(partial.iterdir())}
+                made = [path for path in sorted(partial.iterdir()) if path.name != _ABOUT]
+                sizes = {path.name: path.stat().st_size for path in made}
                 about = {
                     "rank": self.ranks.rank,
                     "tokens": unit.tokens,
@@ -145,7 +163,7 @@ class SharedRun:
         Raises:
             InputError: a file of a unit is not as long as it was written.
         """
-        lock(self._file, _TURN, wait=True)
+        self._lock(_TURN, wait=True)
         try:
             if not is_at(self._file, self.folder / _LOCK):
                 yield None
@@ -158,7 +176,8 @@ class SharedRun:
             folders = [self.folder / unit.name for unit in self.units]
             abouts = [check_unit(folder) for folder in folders]
             yield folders
-            _write_record(self.output, self._identity, outputs, abouts)
+            if self.leaves_record:
+                write_record(self.output, self._identity, outputs, abouts)
             _remove(self.folder)
         finally:
             unlock(self._file, _TURN)
@@ -178,21 +197,28 @@ def open_shared(
     identity: Mapping[str, Any],
     units: list[Unit],
     ranks: Ranks,
+    *,
+    leaves_record: bool = True,
 ) -> Iterator[SharedRun | None]:
     """Go to where the ranks meet; None where the outputs are there, made by such a run.
 
     Args:
         output: what the folder is named after.
         identity: what the units are made from, JSON values.
+        leaves_record: for ranks that start late; without it an output is always made anew.
 
     Raises:
         UsageError: the folder is of something else, and the message says what differs; or the
-            file system has no locks.
+            file system has no locks, and there are several ranks.
     """
     known = json.loads(json.dumps({**identity, "units": len(units)}))
     folder = shared_folder(output)
+
+    def is_made() -> bool:
+        return leaves_record and is_complete(output, known)
+
     while True:
-        if _is_complete(output, known):
+        if is_made():
             _remove(folder)  # what a rank left that died just before it did
             print(
                 f"{output} is complete; delete it to compute it again "
@@ -207,15 +233,16 @@ def open_shared(
         except FileNotFoundError:  # another rank has finished meanwhile and taken it away
             continue
         with file:
-            lock(file, _TURN, wait=True)
-            if not is_at(file, folder / _LOCK) or _is_complete(output, known):
+            lock(file, _TURN, wait=True, needed=ranks.world > 1)
+            if not is_at(file, folder / _LOCK) or is_made():
                 continue
             try:
                 keep_identity(folder / _IDENTITY, known)
                 record_path(output).unlink(missing_ok=True)
+                _sweep(folder)
             finally:
                 unlock(file, _TURN)
-            yield SharedRun(output, file, known, units, ranks)
+            yield SharedRun(output, file, known, units, ranks, leaves_record=leaves_record)
             return
 
 
@@ -248,46 +275,6 @@ def check_unit(folder: Path) -> dict[str, Any]:
 _REMEDY = "delete the unit's folder and start the same command again: it computes only that unit"
 
 
-def _write_record(
-    output: Path, identity: dict[str, Any], outputs: Sequence[Path], units: list[dict[str, Any]]
-) -> None:
-    tokens: Counter[int] = Counter()
-    seconds: Counter[int] = Counter()
-    count: Counter[int] = Counter()
-    for unit in units:
-        tokens[unit["rank"]] += unit["tokens"]
-        seconds[unit["rank"]] += unit["seconds"]
-        count[unit["rank"]] += 1
-    by_rank = [
-        {
-            "rank": rank,
-            "units": count[rank],
-            "tokens": tokens[rank],
-            "seconds": round(seconds[rank], 3),
-        }
-        for rank in sorted(count)
-    ]
-    record = {"identity": identity, "outputs": _sizes(outputs), "ranks": by_rank}
-    with replaced_file(record_path(output)) as stream:
-        json.dump(record, stream, indent=1)
-        stream.write("\n")
-
-
-def _is_complete(output: Path, identity: dict[str, Any]) -> bool:
-    try:
-        record = json.loads(record_path(output).read_bytes())
-        there = _sizes(record["outputs"])
-        return bool(record["identity"] == identity and record["outputs"] == there)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _sizes(outputs: Iterable[str | Path]) -> dict[str, int]:
-    """Bytes of each that is there; 0 of a folder."""
-    there = [Path(path) for path in outputs if Path(path).exists()]
-    return {f"{path}": path.stat().st_size if path.is_file() else 0 for path in there}
-
-
 def _remove(folder: Path) -> None:
     """Take a folder away, at once for the others."""
     aside = folder.with_name(f".{folder.name}.{os.getpid()}.done")
@@ -296,3 +283,11 @@ def _remove(folder: Path) -> None:
     except FileNotFoundError:
         return
     shutil.rmtree(aside, ignore_errors=True)
+    _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what processes left that were killed while they took such a folder away."""
+    for left in folder.parent.iterdir():
+        if left.name.startswith(f".{folder.name}.") and left.name.endswith(".done"):
+            shutil.rmtree(left, ignore_errors=True)

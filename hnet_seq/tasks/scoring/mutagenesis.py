@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands
+from hnet_seq.tasks.ranked.units import call_groups
 from hnet_seq.tasks.scoring.sequences import (
     BATCH_TOKENS,
     base_log_likelihoods,
@@ -134,8 +135,9 @@ def mutagenesis_by_strand(
     effects_of = scorer(model, context, batch_tokens)
     with bar:
         for part in parts:
-            effects += effects_of(part)
-            bar.update(len(part.changes))
+            for effect in effects_of(part, 0):
+                effects.append(effect)
+                bar.update()
     return effects_by_strand(context, start, end, strands, parts, effects)
 
 
@@ -170,27 +172,33 @@ def change_parts(context: Tokens, start: int, end: int, strands: Strands) -> lis
 
 def scorer(
     model: HNetForCausalLM, context: Tokens, batch_tokens: int
-) -> Callable[[ChangePart], list[float]]:
-    """What gives the effect of each change of a part, nats."""
+) -> Callable[[ChangePart, int], Iterator[float]]:
+    """What gives the effects of a part's changes, nats, but of so many first ones."""
     own = (context, dna.reverse_complement(context))
     references: dict[int, NDArray[np.float32]] = {}
 
-    def effects(part: ChangePart) -> list[float]:
+    def likelihoods(sequences: list[Tokens]) -> list[NDArray[np.float32]]:
+        with scoring(model):
+            return base_log_likelihoods(model, sequences, batch_tokens=batch_tokens)
+
+    def effects(part: ChangePart, done: int) -> Iterator[float]:
         tokens = own[part.strand]
         placed = [_on_strand(change, len(tokens), part.strand) for change in part.changes]
-        with scoring(model):
+        first = 0
+        for count in call_groups([len(tokens)] * len(placed), batch_tokens):
+            call, first = placed[first : first + count], first + count
+            if first <= done:
+                continue
             if part.strand not in references:
-                (references[part.strand],) = base_log_likelihoods(
-                    model, [tokens], batch_tokens=batch_tokens
-                )
-            mutants = [_changed(tokens, *change) for change in placed]
-            values = base_log_likelihoods(model, mutants, batch_tokens=batch_tokens)
-        reference = references[part.strand]
-        # What lies before the change has the same probability in both.
-        return [
-            float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
-            for (place, _), value in zip(placed, values, strict=True)
-        ]
+                (references[part.strand],) = likelihoods([tokens])
+            reference = references[part.strand]
+            values = likelihoods([_changed(tokens, *change) for change in call])
+            # What lies before the change has the same probability in both.
+            found = [
+                float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
+                for (place, _), value in zip(call, values, strict=True)
+            ]
+            yield from found[max(0, done - first + count) :]
 
     return effects
 

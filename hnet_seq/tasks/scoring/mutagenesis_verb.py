@@ -22,6 +22,7 @@ from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
+from hnet_seq.tasks.scoring.kept_rows import is_kept, kept_rows
 from hnet_seq.tasks.scoring.mutagenesis import (
     Stretch,
     change_parts,
@@ -32,13 +33,13 @@ from hnet_seq.tasks.scoring.mutagenesis import (
     mutagenesis_json,
     scorer,
 )
-from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.files import replaced_file, replaced_stream
 from pipelines.genome import Genome
 
 FORMATS = (".tsv", ".parquet")
+_BESIDE = (".json", ".svg", ".html")
 HEADER = ("chrom", "pos", "ref", "alt", "llr", "llr_forward", "llr_reverse", "markov_llr")
 
 
@@ -90,10 +91,10 @@ def _effects(
     out: Path | None,
     ranks: Ranks,
 ) -> Iterator[NDArray[np.float64] | None]:
-    """(strands, L, 4), computed here or by several ranks; None for a rank that has no more."""
+    """(strands, L, 4); None for a rank of several that is not the last."""
     context, start = stretch.context, stretch.start - stretch.context_start
     end = start + stretch.end - stretch.start
-    if not on_ranks(out, ranks):
+    if not is_kept(out):
         yield mutagenesis_by_strand(
             model,
             context,
@@ -104,7 +105,6 @@ def _effects(
             progress=True,
         )
         return
-    assert out is not None
     identity = {
         **{key: about[key] for key in ("weights", "strands", "window", "markov_order")},
         **computed_by(model.embeddings.weight.device),
@@ -117,13 +117,14 @@ def _effects(
     cost, effects = sequence_cost(model.config)(len(context)), scorer(model, context, batch_tokens)
     sizes = [len(part.changes) for part in changes]
     parts = [Part(size, size * len(context), size * cost) for size in sizes]
-    with rows_on_ranks(
-        out,
+    with kept_rows(
+        [out, *(out.with_suffix(suffix) for suffix in _BESIDE)],
         identity,
         parts,
         lambda: iter(changes),
-        lambda part: ([effect] for effect in effects(part)),
+        lambda part, done: ([effect] for effect in effects(part, done)),
         ranks,
+        noun="changes",
     ) as rows:
         if rows is None:
             yield None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
+from hnet_seq.tasks.ranked.units import call_groups
 from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
 from modalities import dna
 from modalities.base import Tokens
@@ -30,9 +31,12 @@ class Score:
 
     Attributes:
         bases: its length.
-        scored: bases that were predicted: known ones that have a predecessor.
-        log_likelihood: the sum of their log-probabilities, nats; of two strands the mean.
-        composition_bits: per scored base, of the sequence's own letter frequencies.
+        scored: bases that were predicted: known ones that have a predecessor. Two strands leave
+            out different bases, the first of each; then of the strand that has more.
+        log_likelihood: the sum of their log-probabilities, nats; of two strands the mean over
+            those that have any, each for as many bases.
+        composition_bits: per scored base, of the sequence's own letter frequencies; of two strands
+            the mean.
     """
 
     name: str
@@ -123,25 +127,55 @@ def score_part(
     strands: Strands,
     batch_tokens: int,
     cache_limit: int,
+    done: int = 0,
+) -> Iterator[Score]:
+    """Scores of sequences, in their order; to the last bit they depend on the part alone.
+
+    Args:
+        done: of the first ones, whose scores are there already.
+    """
+    first = 0
+    for count in call_groups((named_length(own) for own in part), batch_tokens):
+        end = first + count
+        if end > done:
+            scores = _score_call(model, part[first:end], strands, batch_tokens, cache_limit)
+            yield from scores[max(0, done - first) :]
+        first = end
+
+
+def _score_call(
+    model: HNetForCausalLM,
+    call: Sequence[Named],
+    strands: Strands,
+    batch_tokens: int,
+    cache_limit: int,
 ) -> list[Score]:
-    """Scores of sequences, in their order; to the last bit they depend on the part alone."""
-    names, tokens = [name for name, _ in part], [own for _, own in part]
+    names, tokens = [name for name, _ in call], [own for _, own in call]
+    by_strand = [tokens]
+    if strands == "average":
+        by_strand.append([dna.reverse_complement(own) for own in tokens])
     with scoring(model):
-        sums = _sums(model, names, tokens, batch_tokens, cache_limit)
-        counts = [_scored(own) for own in tokens]
-        if strands == "average":
-            reverse = [dna.reverse_complement(own) for own in tokens]
-            other = _sums(model, names, reverse, batch_tokens, cache_limit)
-            # The strands leave out different bases, the first of each: means are averaged.
-            other_counts = [_scored(own) for own in reverse]
-            sums = [
-                (one + two * n / m) / 2 if m else one
-                for one, two, n, m in zip(sums, other, counts, other_counts, strict=True)
-            ]
+        sums = [_sums(model, names, own, batch_tokens, cache_limit) for own in by_strand]
     return [
-        Score(name, len(own), count, total, _composition_bits(own))
-        for name, own, total, count in zip(names, tokens, sums, counts, strict=True)
+        _of_strands(name, own, found)
+        for name, own, found in zip(
+            names, zip(*by_strand, strict=True), zip(*sums, strict=True), strict=True
+        )
     ]
+
+
+def _of_strands(name: str, strands: Sequence[Tokens], sums: Sequence[float]) -> Score:
+    known = [_known(tokens[1:]) for tokens in strands]
+    scored = max(map(len, known))
+    if not scored:
+        return Score(name, len(strands[0]), 0, sums[0], math.nan)
+    totals = [
+        total if len(own) == scored else total * scored / len(own)
+        for total, own in zip(sums, known, strict=True)
+        if len(own)
+    ]
+    bits = [_entropy(own) for own in known if len(own)]
+    return Score(name, len(strands[0]), scored, sum(totals) / len(totals), sum(bits) / len(bits))
 
 
 def base_log_likelihoods(
@@ -169,15 +203,11 @@ def _known(tokens: Tokens) -> Tokens:
     return tokens[np.isin(tokens, dna.DNA.scored_tokens)]
 
 
-def _scored(tokens: Tokens) -> int:
-    return len(_known(tokens[1:]))
-
-
-def _composition_bits(tokens: Tokens) -> float:
-    """Entropy of the letters that are scored, bits."""
-    counts = np.bincount(_known(tokens[1:])).astype(float)
-    shares = counts[counts > 0] / max(counts.sum(), 1)
-    return float(-(shares * np.log2(shares)).sum()) if counts.sum() else math.nan
+def _entropy(tokens: Tokens) -> float:
+    """Of the letters of known bases, one or more, bits."""
+    counts = np.bincount(tokens).astype(float)
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log2(shares)).sum())
 
 
 def _sums(

@@ -14,8 +14,9 @@ from Bio.bgzf import BgzfWriter
 
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from modalities.errors import InputError, UsageError
+from pipelines.alleles import NO_POSITION
 from pipelines.files import replaced_file, replaced_stream
-from pipelines.variants import VcfLine, read_vcf
+from pipelines.vcf import VcfLine, read_vcf
 
 FORMATS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
 
@@ -34,7 +35,11 @@ HEADER = ("chrom", "pos", "id", "ref", "alt", "kind", *NUMBERS, "skipped")
 
 _COUNTS = frozenset({"edits", "length_change", "gc_change", "transition", "unknown"})
 _INFO = {
-    "HNET_LLR": ("llr", "Float", "log-likelihood of the window with the allele less that without"),
+    "HNET_LLR": (
+        "llr",
+        "Float",
+        "log-likelihood of the window with the allele less that without, each base against 1/4",
+    ),
     "HNET_LLR_FORWARD": ("llr_forward", "Float", "HNET_LLR of the forward strand"),
     "HNET_LLR_REVERSE": ("llr_reverse", "Float", "HNET_LLR of the reverse strand"),
     "HNET_MARKOV_LLR": ("markov_llr", "Float", "the same difference under a Markov model"),
@@ -78,7 +83,7 @@ def open_scores(path: Path, source: Path, described: dict[str, str]) -> Iterator
         with replaced_stream(path) as raw:
             # bgzip, which tabix can index.
             stream = BgzfWriter(fileobj=raw) if form == ".vcf.gz" else raw
-            vcf = _Vcf(stream, read_vcf(source), described)
+            vcf = _Vcf(stream, read_vcf(source, keep_faults=True), described)
             yield vcf
             vcf.finish()
             if form == ".vcf.gz":
@@ -96,7 +101,7 @@ def cells(score: VariantScore) -> dict[str, Any]:
     }
     return {
         "chrom": variant.chrom,
-        "pos": variant.pos,
+        "pos": None if variant.pos == NO_POSITION else variant.pos,
         "id": variant.name,
         "ref": variant.ref,
         "alt": variant.alt,
@@ -180,7 +185,7 @@ class _Vcf:
             self._copy(line)
 
     def _copy(self, line: VcfLine) -> None:
-        if line.content.startswith(b"#CHROM"):
+        if line.names_columns:
             end = b"\r\n" if line.content.endswith(b"\r\n") else b"\n"
             for header in _headers(self._described):
                 self._stream.write(header.encode() + end)
@@ -190,7 +195,7 @@ class _Vcf:
 def check_fields(line: VcfLine, source: Path) -> None:
     """Raise InputError for a file that carries scores already."""
     if line.variants:
-        info = line.content.split(b"\t", 8)[7]
+        info = b"".join(line.content.split(b"\t", 8)[7:8])
         if any(field.startswith(b"HNET_") for field in info.split(b";")):
             raise InputError(
                 source,
@@ -222,5 +227,5 @@ def _with_info(content: bytes, scores: list[VariantScore]) -> bytes:
     own = fields[7]
     bare = own.rstrip(b"\r\n")
     end = own[len(bare) :]
-    fields[7] = (added if bare in (b".", b"") else bare + b";" + added) + end
+    fields[7] = (added if bare.strip() in (b".", b"") else bare + b";" + added) + end
     return b"\t".join(fields)

@@ -1,4 +1,4 @@
-"""Effects of variants: the log-likelihood of a window with the variant less that without it."""
+"""Effects of variants: how much more likely a window is with the variant than without it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands
-from hnet_seq.tasks.scoring.sequences import (
-    BATCH_TOKENS,
-    base_log_likelihoods,
-    check_scoring,
-    scoring,
-)
+from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, check_scoring
 from hnet_seq.tasks.scoring.variant_windows import (
     WINDOW,
     Placed,
@@ -27,6 +21,7 @@ from hnet_seq.tasks.scoring.variant_windows import (
     place,
     windows,
 )
+from hnet_seq.tasks.scoring.window_likelihoods import Windows, difference
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
@@ -48,7 +43,9 @@ class VariantScore:
         kind: SNV, MNV, insertion, deletion or indel, after trimming; empty where it is skipped.
         skipped: why it has no score, one of ``variant_windows.REASONS``; empty where it has one.
         llr: log-likelihood of the window with the variant less that without it, nats; negative
-            where the model finds the variant less likely. The mean over strands if both were asked.
+            where the model finds the variant less likely. Of a variant that changes the length each
+            base counts against a random letter, log 4 nats. The mean over strands if both were
+            asked.
         llr_forward, llr_reverse: of each strand; ``llr_reverse`` is NaN where one was asked.
         unknown: bases of the two windows that are not known, which have no likelihood.
         edits: bases that differ, or of the longer allele where the lengths do.
@@ -85,17 +82,17 @@ def score_variants(
 ) -> Iterator[VariantScore]:
     """Score variants in their order, on the model's device.
 
-    A score depends on its variant, the genome and ``window`` alone, up to rounding; see
-    :func:`hnet_seq.tasks.scoring.variant_windows.place` for the windows. Reference windows that
-    variants of a part (a million bases) share are computed once. Bases before the first one that
-    differs have the same probability in both windows and are left out of the difference.
+    A score depends on its edit, the genome around it and ``window`` alone, up to rounding: not on
+    how the row spells the edit; see :func:`hnet_seq.tasks.scoring.variant_windows.place` for the
+    windows. Windows that variants of a part (a million bases) share are computed once. Bases before
+    the first one that differs have the same probability in both and are left out of the difference.
 
     Args:
         genome: FASTA, or an open one.
         variants: a VCF, CSV, TSV or Parquet file, or variants.
-        window: bases of each window.
+        window: bases of the longer window.
         strands: ``average``, the mean of both strands; ``none``, the forward strand alone.
-        on_mismatch: ``error`` or ``skip``, for a reference allele that the genome does not have.
+        on_mismatch: ``error``, or ``skip`` for rows that are no variant or not of this genome.
         markov: what ``markov_llr`` is of; the reference window is left out of its counts.
         batch_tokens: bases of one forward call.
 
@@ -108,7 +105,11 @@ def score_variants(
         raise UsageError("--on-mismatch", f"is {on_mismatch!r}; expected error or skip")
     check_window(window)
     opened = genome if isinstance(genome, Genome) else Genome(genome)
-    rows = read_variants(variants) if isinstance(variants, str | Path) else variants
+    rows = (
+        read_variants(variants, keep_faults=on_mismatch == "skip")
+        if isinstance(variants, str | Path)
+        else variants
+    )
     placed = place_all(opened, rows, window=window, on_mismatch=on_mismatch)
     return (
         score
@@ -129,7 +130,7 @@ def place_all(
 
 def window_tokens(placed: Placed | str) -> int:
     """Bases of both windows of a variant, 0 where it has no score."""
-    return 2 * placed.length if isinstance(placed, Placed) else 0
+    return placed.tokens if isinstance(placed, Placed) else 0
 
 
 def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]]:
@@ -154,26 +155,28 @@ def score_part(
     strands: Strands,
     markov: MarkovModel | None,
     batch_tokens: int,
+    done: int = 0,
 ) -> Iterator[VariantScore]:
-    """Scores of variants, in their order; to the last bit they depend on the part alone."""
+    """Scores of variants, in their order; to the last bit they depend on the part alone.
+
+    Args:
+        done: of the first ones, whose scores are there already.
+    """
     # A variant that comes twice, and a reference window of several, go through the model once.
     sequences: dict[Hashable, Tokens] = {}
     for _, placed in part:
         if isinstance(placed, Placed) and placed.key not in sequences:
             sequences[placed.reference_key], sequences[placed.key] = windows(genome, placed)
-    forward = _by_key(model, sequences, batch_tokens)
-    if strands == "average":
-        other = {key: dna.reverse_complement(tokens) for key, tokens in sequences.items()}
-        reverse = _by_key(model, other, batch_tokens)
-    for variant, placed in part:
+    found = Windows(model, sequences, strands, batch_tokens)
+    for variant, placed in part[done:]:
         if isinstance(placed, str):
             yield VariantScore(variant, "", placed)
             continue
-        pair = sequences[placed.reference_key], sequences[placed.key]
-        values = [_difference(*pair, forward[placed.reference_key], forward[placed.key])]
-        if strands == "average":
-            turned = other[placed.reference_key], other[placed.key]
-            values.append(_difference(*turned, reverse[placed.reference_key], reverse[placed.key]))
+        pair = found[placed.reference_key], found[placed.key]
+        values = [
+            difference(one[0], two[0], one[1], two[1]) for one, two in zip(*pair, strict=True)
+        ]
+        tokens = pair[0][0][0], pair[1][0][0]
         yield VariantScore(
             variant,
             placed.kind,
@@ -181,37 +184,10 @@ def score_part(
             llr=float(np.mean(values)),
             llr_forward=values[0],
             llr_reverse=values[1] if len(values) > 1 else math.nan,
-            unknown=max(int(np.count_nonzero(tokens >= dna.UNKNOWN)) for tokens in pair),
-            markov_llr=_markov(markov, *pair, strands) if markov is not None else math.nan,
+            unknown=max(int(np.count_nonzero(own >= dna.UNKNOWN)) for own in tokens),
+            markov_llr=_markov(markov, *tokens, strands) if markov is not None else math.nan,
             **_counts(genome, placed),
         )
-
-
-def _by_key(
-    model: HNetForCausalLM, sequences: dict[Hashable, Tokens], batch_tokens: int
-) -> dict[Hashable, NDArray[np.float32]]:
-    names = [str(key[:2]) if isinstance(key, tuple) else str(key) for key in sequences]
-    with scoring(model):
-        found = base_log_likelihoods(
-            model, list(sequences.values()), batch_tokens=batch_tokens, names=names
-        )
-    return dict(zip(sequences, found, strict=True))
-
-
-def _difference(
-    reference: Tokens, changed: Tokens, of_reference: np.ndarray, of_changed: np.ndarray
-) -> float:
-    """Nats from the first base that differs on."""
-    first = first_difference(reference, changed)
-    return float(
-        of_changed[first:].sum(dtype=np.float64) - of_reference[first:].sum(dtype=np.float64)
-    )
-
-
-def first_difference(one: Tokens, two: Tokens) -> int:
-    """Index of the first base that differs; the length where none does."""
-    differ = np.flatnonzero(one != two)
-    return int(differ[0]) if len(differ) else len(one)
 
 
 def _markov(model: MarkovModel, reference: Tokens, changed: Tokens, strands: Strands) -> float:
@@ -220,7 +196,7 @@ def _markov(model: MarkovModel, reference: Tokens, changed: Tokens, strands: Str
         pairs.append((dna.reverse_complement(reference), dna.reverse_complement(changed)))
     with model.without(reference):
         values = [
-            _difference(one, two, model.log_likelihoods(one), model.log_likelihoods(two))
+            difference(one, two, model.log_likelihoods(one), model.log_likelihoods(two))
             for one, two in pairs
         ]
     return float(np.mean(values))

@@ -18,8 +18,15 @@ from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring import mutagenesis_verb
-from hnet_seq.tasks.scoring.on_ranks import on_ranks, rows_on_ranks
-from hnet_seq.tasks.scoring.summary import VariantSummary, described, shown, table, write_summary
+from hnet_seq.tasks.scoring.kept_rows import check_meeting, is_kept, kept_rows
+from hnet_seq.tasks.scoring.summary import (
+    VariantSummary,
+    described,
+    shown,
+    summary_path,
+    table,
+    write_summary,
+)
 from hnet_seq.tasks.scoring.variant_files import (
     TsvWriter,
     check_fields,
@@ -39,7 +46,8 @@ from modalities.errors import UsageError
 from pipelines.files import file_sha256
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
-from pipelines.variants import Variant, read_variants, read_vcf, variant_form
+from pipelines.variants import Variant, read_variants, variant_form
+from pipelines.vcf import read_vcf
 
 _FIELDS = tuple(field.name for field in fields(VariantScore) if field.name != "variant")
 
@@ -58,7 +66,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if args.mutagenesis is None:
         placed_parts = _check_variants(args, genome, window, out, ranks)
     else:
-        on_ranks(out, ranks)
+        check_meeting(out, ranks)
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     check_modality(model)
@@ -91,7 +99,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         if scores is None:  # the rank that is done last writes
             return 0
         total = sum(part.items for part in parts)
-        bar = progress_bar("score", total, unit="allele")
+        bar = progress_bar("write" if out else "score", total, unit="allele")
         with bar, _writer(args, out, about) as writer:
             for score in scores:
                 writer.write(score)
@@ -119,10 +127,10 @@ def _scores(
     parts: list[Part],
     ranks: Ranks,
 ) -> Iterator[Iterator[VariantScore] | None]:
-    """The scores in order, computed here or by several ranks; None for a rank that has no more."""
+    """The scores in order; None for a rank of several that is not the last."""
     how: dict[str, Any] = {"window": about["window"], "on_mismatch": about["on_mismatch"]}
 
-    def score(part: list[PlacedVariant]) -> Iterator[VariantScore]:
+    def score(part: list[PlacedVariant], done: int = 0) -> Iterator[VariantScore]:
         return score_part(
             model,
             genome,
@@ -130,15 +138,18 @@ def _scores(
             strands=about["strands"],
             markov=markov,
             batch_tokens=args.batch_tokens,
+            done=done,
         )
 
-    def read() -> Iterator[list[PlacedVariant]]:
-        return variant_parts(place_all(genome, read_variants(args.input), **how))
+    def variants() -> Iterator[Variant]:
+        return read_variants(args.input, keep_faults=how["on_mismatch"] == "skip")
 
-    if not on_ranks(out, ranks):
+    def read() -> Iterator[list[PlacedVariant]]:
+        return variant_parts(place_all(genome, variants(), **how))
+
+    if not is_kept(out):
         yield (row for part in read() for row in score(part))
         return
-    assert out is not None
     identity = {
         **{key: about[key] for key in ("weights", "strands", "markov_order")},
         **how,
@@ -149,15 +160,15 @@ def _scores(
         "output": out.name,
     }
 
-    def rows(part: list[PlacedVariant]) -> Iterator[list[Any]]:
-        return ([getattr(found, name) for name in _FIELDS] for found in score(part))
+    def rows(part: list[PlacedVariant], done: int) -> Iterator[list[Any]]:
+        return ([getattr(found, name) for name in _FIELDS] for found in score(part, done))
 
-    with rows_on_ranks(out, identity, parts, read, rows, ranks) as found:
+    outputs = [out, summary_path(out)]
+    with kept_rows(outputs, identity, parts, read, rows, ranks, noun="alleles") as found:
         if found is None:
             yield None
             return
-        variants = read_variants(args.input)
-        yield (VariantScore(own, *row) for own, row in zip(variants, found, strict=True))
+        yield (VariantScore(own, *row) for own, row in zip(variants(), found, strict=True))
 
 
 def _check_order(order: int | None) -> None:
@@ -184,7 +195,7 @@ def _check_variants(
     args: argparse.Namespace, genome: Genome, window: int, out: Path | None, ranks: Ranks
 ) -> list[Part]:
     """All that can be wrong is found before anything is computed; parts, without their cost."""
-    on_ranks(out, ranks)
+    check_meeting(out, ranks)
     check_ranks_input(args.input, ranks)
     on_mismatch = args.on_mismatch or "error"
     parts: list[Part] = []
@@ -206,10 +217,11 @@ def _check_variants(
 
 
 def _all(args: argparse.Namespace, out: Path | None) -> Iterator[Variant]:
+    skip = args.on_mismatch == "skip"
     if out is not None and variant_format(out).startswith(".vcf"):
-        for line in read_vcf(args.input):
+        for line in read_vcf(args.input, keep_faults=skip):
             check_fields(line, args.input)
-    yield from read_variants(args.input)
+    yield from read_variants(args.input, keep_faults=skip)
 
 
 def _writer(args: argparse.Namespace, out: Path | None, about: dict[str, Any]) -> Any:

@@ -1,48 +1,52 @@
-"""Where a variant lies in its genome, and two windows of equal length, without it and with it."""
+"""Where an edit lies in its genome, and the two windows around it, without it and with it."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from hnet_seq.tasks.scoring.reference_alleles import check_reference
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
+from pipelines.alleles import Variant, without_letters
 from pipelines.genome import Genome
-from pipelines.variants import MISSING_ALLELE, Variant
 
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
 KINDS: tuple[Kind, ...] = ("SNV", "MNV", "insertion", "deletion", "indel")
 
 WINDOW = 1024
 REASONS = {
-    "symbolic": "an allele in angle brackets",
+    "symbolic": "an allele in angle brackets, or as callers wrote it before there were any",
     "breakend": "an end of a rearrangement",
     "overlapping_deletion": "the allele *",
     "no_alternative": "the allele .",
-    "unknown_base": "an allele that holds N",
+    "no_reference": "a reference allele without letters",
+    "unknown_base": "an allele that holds N or an ambiguity code, or replaces one",
     "same_as_reference": "both alleles are one",
-    "too_long": "an allele of more than half the window, or of half a short record",
+    "too_long": "an allele of more than half the window or of half a short record, or in a repeat "
+    "of more than 8 windows",
     "mismatch": "a reference allele that the genome does not have there (--on-mismatch skip)",
+    "no_record": "a chromosome that the genome does not have (--on-mismatch skip)",
+    "no_variant": "a row that is no variant (--on-mismatch skip)",
 }
 
 _KNOWN = frozenset("ACGT")
+_LONGEST_SPAN = 8  # windows
+_FLANK_SHARE = 4  # a flank is at least a window over this
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A variant that can be scored.
+    """An edit that can be scored.
 
     Attributes:
         start, end: 0-based bounds of what it replaces, after the letters that both alleles share
-            at their ends are taken off.
+            at their ends are taken off; of equal places the leftmost.
         alt: (n,) tokens that take their place.
-        window_start: 0-based first base of the reference window.
-        alt_start: of the genome, the first base of the window with the variant.
-        length: bases of each window.
+        first, last: 0-based bounds of the window in the record.
     """
 
     variant: Variant
@@ -50,18 +54,22 @@ class Placed:
     start: int
     end: int
     alt: Tokens
-    window_start: int
-    alt_start: int
-    length: int
+    first: int
+    last: int
+
+    @property
+    def tokens(self) -> int:
+        """Bases of both windows."""
+        return 2 * (self.last - self.first) - (self.end - self.start) + len(self.alt)
 
     @property
     def reference_key(self) -> tuple[str, int, int]:
-        """Equal for variants with the same reference window."""
-        return self.variant.chrom, self.window_start, self.length
+        """Equal for edits with the same reference window."""
+        return self.variant.chrom, self.first, self.last
 
     @property
     def key(self) -> tuple[str, int, int, int, int, bytes]:
-        """Equal for variants with the same window."""
+        """Equal for edits with the same windows."""
         return (*self.reference_key, self.start, self.end, self.alt.tobytes())
 
 
@@ -70,42 +78,53 @@ def place(
 ) -> Placed | str:
     """Find a variant's windows; or why it has no score, one of ``REASONS``.
 
-    The letters that both alleles share are taken off, the last ones first, so that a variant's
-    score does not depend on how many of them its row repeats. The reference window has ``window``
-    bases with the variant in its middle; at the ends of a record it moves inwards, and a shorter
-    record goes in whole. The window with the variant begins at the same base and has as many: after
-    an insertion it ends earlier on the genome, after a deletion later. Only where the record ends
-    too early for that does it begin elsewhere: earlier, to be full, or later, to hold the
-    insertion. Where a deletion leaves a record with fewer bases than a window, both windows have
-    as many as it leaves.
+    What is placed is the edit, however its row spells it. The letters that both alleles share at
+    their ends are taken off. An insertion or deletion that gives the same sequence at several
+    places, as in a repeat, has the span of all of them. Flanks of equal length are laid around the
+    span so that the longer of the two windows has ``window`` bases, or one more where the flanks
+    would differ; each is at least a quarter of ``window``. Of an SNV in an even window the right
+    flank has a base less. Where a record ends a flank goes on at the other side of the edit, and a
+    short record goes in whole. Both windows hold the same flanks: they begin and end at the same
+    places of the genome. So they are the same for every spelling, change places for the inverse
+    edit of the edited genome, and are the reverse complements on the other strand of it.
 
     Raises:
-        InputError: a chromosome that the genome does not have, a position beyond its end, or
-            another reference allele there; with the line, both alleles and the remedy.
+        InputError: a row that is no variant, a chromosome that the genome does not have, a position
+            beyond its end, or another reference allele there; with the line and the remedy.
     """
-    reference = _check_reference(genome, variant, skip_mismatches)
-    if reference is not None:
-        return reference
-    reason = _without_letters(variant.alt)
+    if variant.fault:
+        if skip_mismatches:
+            return "no_variant"
+        raise InputError(variant.path, variant.fault, where=f"line {variant.line}")
+    # What has no letters needs no place: telomeres lie at 0 and one past the end.
+    reason = without_letters(variant.alt)
+    if reason is None and without_letters(variant.ref) is not None:
+        reason = "no_reference"
+    reason = reason or check_reference(genome, variant, skip_mismatches)
     if reason is not None:
         return reason
-    if not _KNOWN.issuperset(variant.ref + variant.alt):
-        return "unknown_base"
     if variant.ref == variant.alt:
         return "same_as_reference"
     start, ref, alt = trimmed(variant)
-    record = genome.lengths[variant.chrom]
     end = start + len(ref)
-    changed = record - len(ref) + len(alt)
-    length = min(window, record, changed)
-    if max(len(ref), len(alt)) > length // 2:
+    replaced = genome.fetch(variant.chrom, start, end)
+    if not _KNOWN.issuperset(ref + alt) or (replaced >= dna.UNKNOWN).any():
+        return "unknown_base"
+    record = genome.lengths[variant.chrom]
+    shorter = min(window, record, record - len(ref) + len(alt))
+    if max(len(ref), len(alt)) > shorter // 2:
         return "too_long"
-    middle = (start + end) // 2
-    window_start = min(max(0, middle - length // 2), record - length)
-    alt_start = min(max(window_start, start + len(alt) - length), changed - length)
-    return Placed(
-        variant, _kind(ref, alt), start, end, dna.encode(alt), window_start, alt_start, length
-    )
+    kind, letters = _kind(ref, alt), dna.encode(alt)
+    left = right = 0
+    if not ref or not alt:
+        own, most = dna.encode(ref or alt), _LONGEST_SPAN * window
+        left, right = (_shifts(genome, variant.chrom, start, end, own, s, most) for s in (-1, 1))
+        if left + right + len(own) > most:
+            return "too_long"
+        start, end, letters = start - left, end - left, np.roll(letters, left)
+    span = left + right + max(len(ref), len(alt))
+    first, last = _bounds(start, end + left + right, record, _flanks(kind, span, window))
+    return Placed(variant, kind, start, end, letters, first, last)
 
 
 def check_window(window: int) -> None:
@@ -115,12 +134,11 @@ def check_window(window: int) -> None:
 
 
 def windows(genome: Genome, placed: Placed) -> tuple[Tokens, Tokens]:
-    """The tokens without and with the variant, each (``length``,)."""
+    """The tokens without and with the edit."""
     chrom = placed.variant.chrom
-    reference = genome.fetch(chrom, placed.window_start, placed.window_start + placed.length)
-    left = genome.fetch(chrom, placed.alt_start, placed.start)
-    rest = placed.length - len(left) - len(placed.alt)
-    right = genome.fetch(chrom, placed.end, placed.end + rest)
+    reference = genome.fetch(chrom, placed.first, placed.last)
+    left = reference[: placed.start - placed.first]
+    right = reference[placed.end - placed.first :]
     return reference, np.concatenate([left, placed.alt, right])
 
 
@@ -137,6 +155,50 @@ def trimmed(variant: Variant) -> tuple[int, str, str]:
     return variant.pos - 1 + first, ref[first:], alt[first:]
 
 
+def _shifts(
+    genome: Genome, chrom: str, start: int, end: int, own: Tokens, step: int, most: int
+) -> int:
+    """How far an insertion or deletion of ``own`` at [start, end) moves without another result.
+
+    Args:
+        step: 1 to the right, -1 to the left.
+        most: after more nobody asks.
+    """
+    record, found, block = genome.lengths[chrom], 0, 64
+    while found <= most:
+        if step > 0:
+            near = genome.fetch(chrom, end + found, min(record, end + found + block))
+        else:
+            near = genome.fetch(chrom, max(0, start - found - block), start - found)[::-1]
+        # A move takes in the next base at one side, and drops the base a period before it.
+        places = np.arange(found, found + len(near)) % len(own)
+        differ = np.flatnonzero(near != own[places if step > 0 else -1 - places])
+        if len(differ):
+            return found + int(differ[0])
+        found += len(near)
+        if len(near) < block:
+            return found
+        block = min(2 * block, 1 << 16)
+    return found
+
+
+def _flanks(kind: Kind, span: int, window: int) -> tuple[int, int]:
+    """Bases asked for on the left and on the right of the span."""
+    if kind == "SNV":
+        return window // 2, window - 1 - window // 2
+    each = max(-((span - window) // 2), window // _FLANK_SHARE)
+    return each, each
+
+
+def _bounds(start: int, end: int, record: int, flanks: tuple[int, int]) -> tuple[int, int]:
+    """The window around [start, end): what a flank lacks at an end of the record the other gets."""
+    left, right = flanks
+    on_left, on_right = start, record - end  # as many with the edit as without it
+    first = start - min(on_left, left + max(0, right - on_right))
+    last = end + min(on_right, right + max(0, left - on_left))
+    return first, last
+
+
 def _kind(ref: str, alt: str) -> Kind:
     if not ref:
         return "insertion"
@@ -145,55 +207,3 @@ def _kind(ref: str, alt: str) -> Kind:
     if len(ref) != len(alt):
         return "indel"
     return "SNV" if len(ref) == 1 else "MNV"
-
-
-def _without_letters(allele: str) -> str | None:
-    if allele == MISSING_ALLELE:
-        return "no_alternative"
-    if allele == "*":
-        return "overlapping_deletion"
-    if "[" in allele or "]" in allele or "." in allele:
-        return "breakend"
-    return "symbolic" if allele.startswith("<") else None
-
-
-def _check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> str | None:
-    path, chrom = variant.path or genome.path, variant.chrom
-    if chrom not in genome.lengths:
-        raise InputError(
-            path, f"no record {chrom!r}; {_known_names(genome, chrom)}", where=variant.where
-        )
-    start, end = variant.pos - 1, variant.pos - 1 + len(variant.ref)
-    if end > genome.lengths[chrom]:
-        if skip_mismatches:
-            return "mismatch"
-        raise InputError(
-            path,
-            f"the reference allele ends at {end}, and {chrom} has {genome.lengths[chrom]} bases; "
-            "is it another assembly? (--on-mismatch skip leaves such rows out)",
-            where=variant.where,
-        )
-    found = dna.decode(genome.fetch(chrom, start, end))
-    if found == variant.ref:
-        return None
-    if skip_mismatches:
-        return "mismatch"
-    raise InputError(
-        path,
-        f"the reference allele is {_shown(variant.ref)}, and the genome has {_shown(found)} there; "
-        "is it another assembly, or 0-based? (--on-mismatch skip leaves such rows out)",
-        where=variant.where,
-    )
-
-
-def _shown(allele: str) -> str:
-    return allele if len(allele) <= 20 else f"{allele[:17]}... ({len(allele)} bases)"
-
-
-def _known_names(genome: Genome, chrom: str) -> str:
-    names = list(genome.lengths)
-    other = chrom[3:] if chrom.startswith("chr") else f"chr{chrom}"
-    if other in genome.lengths:
-        return f"the genome has {other!r}: rename one of them"
-    close = difflib.get_close_matches(chrom, names, n=3, cutoff=0.4) or names[:3]
-    return f"the genome has {len(names)}, as {', '.join(close)}"
