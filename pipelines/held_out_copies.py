@@ -30,8 +30,8 @@ from pipelines.storage import ShardStore
 WORD = 21
 BIN = 100  # bases
 WINDOW = 10  # bins
-# Of a window's bins: copies with 10% of substitutions share words in two of three bins, those with
-# 15% in two of five; a gene of a tRNA, which all genomes share, takes one or two.
+# Of a window's bins: copies with 10% of substitutions are all found so, and three in four with 15%;
+# a gene of a tRNA, which all genomes share, takes one or two bins.
 SHARE = 0.4
 WARN = 0.2  # of the compared bases
 
