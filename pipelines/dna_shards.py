@@ -101,13 +101,29 @@ def _places(path: Path, progress: Callable[[int], object]) -> list[RecordPlace]:
     return [RecordPlace(name, 0, 0, 1, bases) for name, bases in lengths]
 
 
+def record_pieces(paths: Sequence[Path], iupac: Iupac) -> Iterator[tuple[str, Tokens, bool]]:
+    """All records: the name, tokens that follow, and whether they are the record's last.
+
+    Raises:
+        InputError: as the reader of a file's format.
+    """
+    for path in paths:
+        for piece in _pieces(_Stretch(path, 0, None, 1, [], 0), iupac):
+            yield piece.name, piece.annotated & np.uint8(TOKEN_BITS), piece.ends
+
+
 def dna_jobs(
     places: Mapping[str, tuple[Path, RecordPlace]],
     paths: Sequence[Path],
     plan: Plan,
     options: DnaOptions,
+    dropped: Mapping[str, str] | None = None,
 ) -> list[Job]:
-    """Units of about 64 MB: whole records of plain files, whole compressed files."""
+    """Units of about 64 MB: whole records of plain files, whole compressed files.
+
+    Args:
+        dropped: records that are left out, whatever the plan says, and why.
+    """
     records: dict[Path, list[RecordPlace]] = {path: [] for path in paths}
     for path, place in places.values():
         records[path].append(place)
@@ -118,8 +134,10 @@ def dna_jobs(
         unit.append(stretch)
         size = sum(part.bytes for part in unit)
         if size >= UNIT_BYTES or number == len(stretches) - 1:
-            regions = {name: list(plan[name]) for part in unit for name in part.names}
-            jobs.append(Job(size, partial(_write, unit, regions, options)))
+            names = [name for part in unit for name in part.names]
+            left_out = {name: dropped[name] for name in names if dropped and name in dropped}
+            regions = {name: list(plan[name]) for name in names if name not in left_out}
+            jobs.append(Job(size, partial(_write, unit, regions, left_out, options)))
             unit = []
     return jobs
 
@@ -143,6 +161,7 @@ def _cut(path: Path, records: Sequence[RecordPlace]) -> Iterator[_Stretch]:
 def _write(
     unit: Sequence[_Stretch],
     plan: Plan,
+    dropped: Mapping[str, str],
     options: DnaOptions,
     folder: Path,
     number: int,
@@ -153,7 +172,7 @@ def _write(
         folder, number, block_size=options.block_size, shard_size=options.shard_size
     ) as writers:
         for stretch in unit:
-            statistics.update(_write_stretch(stretch, plan, options, writers, tell))
+            statistics.update(_write_stretch(stretch, plan, dropped, options, writers, tell))
     statistics["dropped_short"] = sum(writer.dropped_short for writer in writers.values())
     shards = [shard for writer in writers.values() for shard in writer.shards]
     return UnitResult(shards, dict(sorted(statistics.items())))
@@ -162,6 +181,7 @@ def _write(
 def _write_stretch(
     stretch: _Stretch,
     plan: Plan,
+    dropped: Mapping[str, str],
     options: DnaOptions,
     writers: Mapping[str, ShardWriter],
     tell: Callable[[int], object],
@@ -170,6 +190,13 @@ def _write_stretch(
     kept_bits = np.uint8(TOKEN_BITS | (SOFT_MASK_BIT if options.keep_soft_mask else 0))
     record: _RecordWriter | None = None
     for piece in _pieces(stretch, options.iupac):
+        if piece.name in dropped:
+            reason = dropped[piece.name]
+            tell(len(piece.annotated))
+            statistics[f"dropped_{reason}_bases"] += len(piece.annotated)
+            if piece.ends:
+                statistics.update({"records": 1, f"dropped_{reason}": 1, **asdict(piece.counts)})
+            continue
         if record is None:
             record = _RecordWriter(piece.name, plan[piece.name], writers, options)
         record.take(piece.annotated & kept_bits)

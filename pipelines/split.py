@@ -6,9 +6,15 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from modalities.errors import UsageError
 
-FORMS = "records:NAME,...  region:NAME:START-END (1-based, inclusive)  last:FRACTION"
+FORMS = (
+    "records:NAME,...  region:NAME:START-END (1-based, inclusive)  last:FRACTION  "
+    "similarity:FRACTION[:SEED]"
+)
+_SIMILARITY = "similarity"
 
 
 @dataclass(frozen=True)
@@ -21,8 +27,17 @@ class Region:
     label: str = ""
 
 
+def by_similarity(validation: str | None) -> bool:
+    """Whether `plan_split` needs groups of similar records."""
+    return validation is not None and validation.partition(":")[0] == _SIMILARITY
+
+
 def plan_split(
-    lengths: Mapping[str, int], validation: str | None, *, guard: int = 1000
+    lengths: Mapping[str, int],
+    validation: str | None,
+    *,
+    guard: int = 1000,
+    groups: Mapping[str, int] | None = None,
 ) -> dict[str, list[Region]]:
     """Regions of every record; what lies in none of them is guard, and dropped.
 
@@ -32,11 +47,14 @@ def plan_split(
     - ``region:NAME:START-END``: positions as samtools and genome browsers write them, 1-based
       and inclusive; commas in numbers are fine, and so are colons in names;
     - ``last:FRACTION``: that fraction of all bases, taken from the end of the longest record
-      (the first of equals): the last tenth of a one-chromosome genome for ``last:0.1``.
+      (the first of equals): the last tenth of a one-chromosome genome for ``last:0.1``;
+    - ``similarity:FRACTION``, ``similarity:FRACTION:SEED``: whole groups of similar records, drawn
+      until that fraction of all bases is reached as nearly as they allow.
 
     Args:
         lengths: bases of each record, in file order.
         guard: bases dropped on each side of a region, next to training ones.
+        groups: of each record the number of its group, for ``similarity``.
 
     Raises:
         UsageError: no such form, an unknown record, a region beyond its record, or a split that
@@ -59,6 +77,12 @@ def plan_split(
     elif form == "last" and rest:
         name, start, end = _last(lengths, rest, validation)
         plan = _hold_out(lengths, name, start, end, guard)
+    elif form == _SIMILARITY and rest and groups is not None:
+        held_out = _drawn(lengths, groups, rest, validation)
+        plan = {
+            name: [Region(0, length, "validation" if groups[name] in held_out else "train")]
+            for name, length in lengths.items()
+        }
     else:
         raise _wrong(validation, f"unknown form; expected one of: {FORMS}")
     for split in ("train", "validation"):
@@ -96,13 +120,49 @@ def _region(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str
     return name, start - 1, end
 
 
-def _last(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
+def _drawn(
+    lengths: Mapping[str, int], groups: Mapping[str, int], text: str, validation: str
+) -> set[int]:
+    """Groups in a drawn order, each that brings the bases nearer to the wanted number."""
+    share, _, seed = text.partition(":")
+    wanted = _fraction(share, validation, "similarity:0.1 or similarity:0.1:SEED")
+    if seed and not seed.isdecimal():
+        raise _wrong(validation, f"the seed is {seed!r}, expected a whole number")
+    total = sum(lengths.values())
+    bases: dict[int, int] = {}
+    for name, length in lengths.items():
+        bases[groups[name]] = bases.get(groups[name], 0) + length
+    numbers = list(bases)
+    held_out: set[int] = set()
+    missing = wanted * total
+    for place in np.random.default_rng(int(seed or 0)).permutation(len(numbers)):
+        number = numbers[place]
+        if abs(missing - bases[number]) < abs(missing) and len(held_out) < len(numbers) - 1:
+            held_out.add(number)
+            missing -= bases[number]
+    if not held_out:
+        least = min(bases.values()) / max(1, total)
+        raise _wrong(
+            validation,
+            f"the {len(lengths)} records make {len(bases)} group(s) of near copies, and the "
+            f"smallest has {least:.0%} of all bases; hold out a part with region:NAME:START-END "
+            "or last:FRACTION, or add genomes that are less alike",
+        )
+    return held_out
+
+
+def _fraction(text: str, validation: str, example: str) -> float:
     try:
         fraction = float(text)
     except ValueError:
         fraction = -1.0
     if not 0 < fraction < 1:
-        raise _wrong(validation, "expected a fraction between 0 and 1, as in last:0.1")
+        raise _wrong(validation, f"expected a fraction between 0 and 1, as in {example}")
+    return fraction
+
+
+def _last(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
+    fraction = _fraction(text, validation, "last:0.1")
     if not lengths:
         raise _wrong(validation, "there are no records")
     name = max(lengths, key=lambda record: lengths[record])

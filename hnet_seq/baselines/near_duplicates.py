@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from modalities.dna_words import canonical_words
+
 WORD = 16  # bases: 32 bits, and two billion words, so that chance shares next to none
 SHARE = 0.25  # of the shorter sequence's places: what 8% of substitutions leave, 0.92**16
 # A word is looked up in this many training sequences only. A repeat that stands in more of them is
@@ -98,7 +100,7 @@ def _held_words(
     for begin, end in _parts(sequences):
         # An unknown base between two sequences keeps words from reaching over.
         apart = [np.append(sequence, np.uint8(4)) for sequence in sequences[begin:end]]
-        words, starts = canonical_words(np.concatenate(apart))
+        words, starts = canonical_words(np.concatenate(apart), WORD)
         owners = np.repeat(np.arange(begin, end), [len(sequence) for sequence in apart])[starts]
         if keep < 1:
             kept = (words.astype(np.uint64) + np.uint64(1)) * _MIX < np.uint64(keep * 2.0**64)
@@ -122,25 +124,3 @@ def _runs(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
     # Not np.unique: it hashes, five times slower than the sort for millions of values.
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
     return values[starts], np.diff(np.append(starts, len(values)))
-
-
-def canonical_words(
-    sequence: NDArray[np.uint8],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Codes of the words of 16 bases in a sequence, in its order, and where they start.
-
-    The lesser of a word's code and of its reverse complement's: 2 bits a base, the first highest.
-    Words that hold an N are left out.
-    """
-    size = len(sequence) - WORD + 1
-    if size < 1:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    known = sequence < 4
-    forward = np.where(known, sequence, 0).astype(np.int64)
-    reverse = 3 - forward
-    for half in (1, 2, 4, 8):  # words of twice as many bases, from two neighbours each
-        forward = forward[:-half] << 2 * half | forward[half:]
-        reverse = reverse[half:] << 2 * half | reverse[:-half]
-    unknown = np.concatenate([[0], np.cumsum(~known)])
-    starts = np.flatnonzero(unknown[WORD:] == unknown[:size])
-    return np.minimum(forward, reverse)[starts], starts

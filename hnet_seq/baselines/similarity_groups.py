@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from hnet_seq.baselines.near_duplicates import SHARE, WORD, canonical_words
+from hnet_seq.baselines.near_duplicates import SHARE, WORD
+from modalities.dna_words import canonical_words
 
 # Where all pairs of a word's holders would be too many, it links each with the next ones only, this
 # many at least. Copies share all their words, so that a chain of neighbours holds a thousand of
@@ -46,10 +47,29 @@ def similarity_groups(sequences: Sequence[NDArray[np.uint8]]) -> Similarity:
         sequences: uint8 tokens, base 0..3, anything above is in no word. Sequences below 16 bases
             have no words: each is a group alone.
     """
-    count = len(sequences)
     places = np.array([max(1, len(sequence) - WORD + 1) for sequence in sequences], np.int64)
     keep = min(1.0, _MOST_WORDS / max(1, int(places.sum())))
     words, holders = _holders(sequences, keep)
+    return groups_of_words(words, holders, places, SHARE, keep=keep)
+
+
+def groups_of_words(
+    words: NDArray[np.int64],
+    holders: NDArray[np.int64],
+    places: NDArray[np.int64],
+    share: float,
+    *,
+    keep: float = 1.0,
+) -> Similarity:
+    """Groups of N sequences that are linked where two share words.
+
+    Args:
+        words, holders: sorted by both; each word below 2**32 with a sequence that holds it, once.
+        places: (N,) words that each sequence has, or has room for.
+        share: of the lesser number of two sequences that links them.
+        keep: the share of the words that is given.
+    """
+    count = len(places)
     copies = _copies(words)
     neighbours = _affordable(copies)
     pairs_to_come = _count_pairs(copies, neighbours)
@@ -60,7 +80,7 @@ def similarity_groups(sequences: Sequence[NDArray[np.uint8]]) -> Similarity:
     codes = np.concatenate([np.zeros(0, np.int64), *_pairs(words, holders, count, neighbours)])
     pairs, shared = np.unique(codes, return_counts=True)
     one, other = np.divmod(pairs, max(1, count))
-    near = shared / keep >= SHARE * np.minimum(places[one], places[other])
+    near = shared / keep >= share * np.minimum(places[one], places[other])
     edges = coo_array((np.ones(int(near.sum()), np.int8), (one[near], other[near])), (count, count))
     groups = connected_components(edges, directed=False)[1].astype(np.int64)
     return Similarity(groups, neighbours if (copies > neighbours + 1).any() else None)
@@ -72,7 +92,7 @@ def _holders(
     """Words and the sequences that hold them, sorted by both, each pair once."""
     pairs = [np.zeros(0, np.int64)]
     for number, sequence in enumerate(sequences):
-        words, _ = canonical_words(sequence)
+        words, _ = canonical_words(sequence, WORD)
         if keep < 1:
             words = words[_sampled(words, keep)]
         pairs.append(words << 31 | number)  # 32 and 31 bits: one sort for both

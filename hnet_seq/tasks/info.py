@@ -56,7 +56,7 @@ def environment() -> dict[str, Any]:
     return {
         "version": hnet_seq.__version__,
         "python": platform.python_version(),
-        "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+        "libraries": {name: _version(name) for name in _LIBRARIES},
         "device": torch.cuda.get_device_name() if cuda else "CPU",
         "threads": torch.get_num_threads(),
         "threads_wait": hnet_seq.WAIT_POLICY,
@@ -65,6 +65,11 @@ def environment() -> dict[str, Any]:
         "experiments": shipped(),
         "released": released_names(),
     }
+
+
+def _version(name: str) -> str:
+    # The metadata of torch's default wheel leave out its build, 2.13.0+cu130, which runs record.
+    return str(torch.__version__) if name == "torch" else metadata.version(name)
 
 
 def _operations(device: torch.device, dtype: torch.dtype) -> dict[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ import modalities
 from hnet_seq.tasks.sharding.arguments import add_arguments, options_from
 from hnet_seq.tasks.sharding.check import check, peek
 from hnet_seq.tasks.sharding.options import ShardOptions
-from hnet_seq.tasks.sharding.summary import summary
+from hnet_seq.tasks.sharding.similar_records import compare_records
+from hnet_seq.tasks.sharding.summary import summary, warning
 from modalities.errors import InputError, UsageError
 from pipelines import dna_shards
 from pipelines.dna_shards import DnaOptions, dna_jobs, survey
@@ -35,8 +37,9 @@ from pipelines.documents import (
     signatures,
 )
 from pipelines.files import file_sha256
+from pipelines.held_out_copies import held_out_copies
 from pipelines.intervals import read_intervals
-from pipelines.manifest import FORMAT, Manifest, Source
+from pipelines.manifest import FORMAT, SPLITS, Manifest, Source
 from pipelines.progress import progress_bar
 from pipelines.region_labels import keep_intervals, label_intervals
 from pipelines.shard_folder import staged_folder
@@ -111,6 +114,10 @@ def shard(
             statistics=dict(sorted(statistics.items())),
         )
         _check_left(manifest, paths)
+        if chosen.is_dna:
+            total = sum(manifest.tokens(split) for split in SPLITS) if manifest.validation else 0
+            with progress_bar("comparing", total, unit="base", progress=progress) as bar:
+                manifest.statistics.update(held_out_copies(staging.folder, manifest, bar.update))
         manifest.save(staging.folder)
     return manifest
 
@@ -123,7 +130,10 @@ def _dna(
     lengths = {name: place.bases for name, (_, place) in places.items()}
     if not lengths:
         options = ShardOptions(**{**vars(options), "validation": None})
-    plan = plan_split(lengths, options.validation, guard=options.guard)
+    similar = compare_records(places, paths, options, progress=progress)
+    kept = {name: bases for name, bases in lengths.items() if name not in similar.dropped}
+    similar.check_named(options.validation)
+    plan = plan_split(kept, options.validation, guard=options.guard, groups=similar.groups)
     if options.regions is not None:
         intervals = read_intervals(
             options.regions, options.features or None, options.flank, lengths=lengths
@@ -140,7 +150,7 @@ def _dna(
         block_size=options.block_size,
         shard_size=options.shard_size,
     )
-    return dna_jobs(places, paths, plan, stored), paths
+    return dna_jobs(places, paths, plan, stored, similar.dropped), paths
 
 
 def _documents(
@@ -230,4 +240,6 @@ def main(args: argparse.Namespace) -> int:
         **options_from(args),
     )
     print(summary(manifest))
+    if said := warning(manifest):
+        print(said, file=sys.stderr)
     return 0

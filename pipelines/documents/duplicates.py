@@ -66,7 +66,7 @@ def signatures(unit: Unit, options: DocumentOptions) -> Signatures:
     """
     near = options.duplicates == "near"
     indices, digests, minhashes, compared = [], [], [], []
-    sketch = _new_sketch() if near else None
+    sketch = new_sketch() if near else None
     for index, item in enumerate(chosen(unit, options)):
         if isinstance(item, Dropped):
             continue
@@ -75,7 +75,7 @@ def signatures(unit: Unit, options: DocumentOptions) -> Signatures:
         digests.append(hashlib.sha256(data).digest()[:_DIGEST])
         if near:
             hashes = _shingles(data)
-            minhashes.append(_minhash(hashes, sketch))
+            minhashes.append(minhash(hashes, sketch))
             compared.append(hashes.size > 0)
     return Signatures(
         np.array(indices, np.int64),
@@ -162,11 +162,13 @@ def _token_hashes(data: bytes) -> Iterator[int]:
     return map(zlib.crc32, chain.from_iterable(map(_TOKEN.findall, stretches)))
 
 
-def _new_sketch() -> Any:
+def new_sketch() -> Any:
+    """What :func:`minhash` computes with; UsageError without datasketch."""
     return _datasketch().MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=int, scheme="affine32")
 
 
-def _minhash(hashes: NDArray[np.uint32], sketch: Any) -> NDArray[np.uint32]:
+def minhash(hashes: NDArray[np.uint32], sketch: Any) -> NDArray[np.uint32]:
+    """(128,) of a set of hashes."""
     sketch.clear()
     for start in range(0, hashes.size, _BATCH):
         sketch.update_batch(hashes[start : start + _BATCH].tolist())

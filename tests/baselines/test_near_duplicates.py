@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from hnet_seq.baselines import near_duplicates as module
 from hnet_seq.baselines.near_duplicates import (
     WORD,
-    canonical_words,
     near_duplicates,
     near_duplicates_within,
 )
 from modalities import dna
+from modalities.dna_words import canonical_words
 
 Sequences = list[NDArray[np.uint8]]
 
@@ -109,8 +109,8 @@ def test_results_do_not_depend_on_parts_and_hardly_on_sampling(
 def test_a_word_and_its_reverse_complement_have_one_code() -> None:
     (sequence,) = random_sequences(1, 0, 80)
     sequence[40] = dna.UNKNOWN
-    words, starts = canonical_words(sequence)
-    other, _ = canonical_words(dna.reverse_complement(sequence))
+    words, starts = canonical_words(sequence, WORD)
+    other, _ = canonical_words(dna.reverse_complement(sequence), WORD)
     assert words.tolist() == other[::-1].tolist()
     assert starts.tolist() == [*range(40 - WORD + 1), *range(41, 80 - WORD + 1)]
     by_hand = [int("".join("0123"[b] for b in sequence[i : i + WORD]), 4) for i in starts]

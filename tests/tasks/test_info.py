@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,17 @@ def test_the_environment_for_machines(capsys: Capture) -> None:
     assert about["libraries"]["torch"] == torch.__version__
     assert about["released"] == released_names()
     assert about["operations"]["ssd"]["used"] == ("torch" if why_not() else "native")
+
+
+def test_versions_are_those_that_the_libraries_tell_of_themselves(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = {"biopython": "Bio", "scikit-learn": "sklearn"}
+    for name, version in _json(capsys)["libraries"].items():
+        assert version == importlib.import_module(modules.get(name, name)).__version__, name
+    # The default wheel's metadata leave the build out.
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")
+    assert _json(capsys)["libraries"]["torch"] == "2.13.0+cu130"
 
 
 def test_a_gpu_shows_what_bf16_uses_and_why(

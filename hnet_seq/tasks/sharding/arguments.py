@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import Any, get_args
 
 import modalities
 from hnet_seq.tasks.sharding.options import GUARD
 from pipelines import document_split, split
 from pipelines.documents import DocumentOptions
+from pipelines.documents.options import Duplicates
 from pipelines.known_stretches import UNKNOWN_RUN
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE
 
@@ -54,6 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace shards at --out")
     parser.add_argument(
         "--count", type=int, default=3, metavar="N", help="peek: documents of each split and label"
+    )
+    parser.add_argument(
+        "--duplicates",
+        choices=get_args(Duplicates),
+        help="records or documents that are dropped but for the first; DNA: on either strand "
+        "(DNA: keep, text and code: exact)",
+    )
+    parser.add_argument(
+        "--similarity",
+        type=float,
+        default=DocumentOptions().similarity,
+        help="Jaccard similarity of near duplicates, of words of 21 bases or of five tokens "
+        "(%(default)s)",
     )
     _add_dna(parser.add_argument_group("DNA"))
     _add_documents(parser.add_argument_group("text and code"))
@@ -102,7 +116,6 @@ def _add_dna(group: Any) -> None:
 def _add_documents(group: Any) -> None:
     default = DocumentOptions()
     choices: list[tuple[str, tuple[str, ...], str]] = [
-        ("duplicates", ("keep", "exact", "near"), "documents that are dropped but for the first"),
         ("invalid-utf8", ("error", "replace", "drop"), "what becomes of bytes that are no text"),
         ("broken-lines", ("error", "drop"), "what becomes of lines or samples without a text"),
         ("line-ends", ("keep", "lf"), "CRLF stays, or becomes LF"),
@@ -114,12 +127,6 @@ def _add_documents(group: Any) -> None:
             default=getattr(default, name.replace("-", "_")),
             help=f"{text} (%(default)s)",
         )
-    group.add_argument(
-        "--similarity",
-        type=float,
-        default=default.similarity,
-        help="Jaccard similarity of near duplicates (%(default)s)",
-    )
     group.add_argument(
         "--text-field", default=default.text_field, help="field or column (%(default)s)"
     )
@@ -163,16 +170,21 @@ def options_from(args: argparse.Namespace) -> dict[str, Any]:
     )
     chosen = {name: getattr(args, name) for name in names}
     chosen["features"] = tuple(filter(None, args.features.split(",")))
-    if args.modality in ("text", "code"):
+    duplicates = {"similarity": args.similarity}
+    if args.duplicates is not None:
+        duplicates["duplicates"] = args.duplicates
+    if args.modality not in ("text", "code"):
+        chosen |= duplicates
+    else:
         values: dict[str, Any] = {
             name: tuple(filter(None, getattr(args, name).split(",")))
             for name in ("languages", "exclude_languages", "licenses")
         }
         plain = (
-            *("duplicates", "invalid_utf8", "broken_lines", "line_ends", "similarity"),
+            *("invalid_utf8", "broken_lines", "line_ends"),
             *("text_field", "min_bytes", "max_bytes", "mean_line", "longest_line"),
             *("keep_generated", "keep_minified", "header"),
         )
-        values |= {name: getattr(args, name) for name in plain}
+        values |= duplicates | {name: getattr(args, name) for name in plain}
         chosen["documents"] = DocumentOptions(modality=args.modality, **values)
     return chosen

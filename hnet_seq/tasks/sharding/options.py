@@ -10,6 +10,7 @@ import modalities
 from modalities.dna import check_iupac
 from modalities.errors import UsageError
 from pipelines.documents import DocumentOptions
+from pipelines.documents.options import Duplicates
 from pipelines.known_stretches import UNKNOWN_RUN, check_run
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, check_sizes
 
@@ -18,6 +19,7 @@ GUARD = 1000  # bases
 _OF_DNA = (
     *("guard", "iupac", "unknown_run", "keep_soft_mask"),
     *("regions", "features", "flank", "label_regions"),
+    *("duplicates", "similarity"),
 )
 
 
@@ -38,6 +40,10 @@ class ShardOptions:
         flank: bases kept on both sides of an interval.
         label_regions: keep everything, with the label ``inside`` or ``outside``.
         keep_soft_mask: keep lower case as bit 7 of each stored token of ``dna``.
+        duplicates: records of DNA: ``keep`` them, drop ``exact`` copies of an earlier one, on
+            either strand, or drop ``near`` ones too; of text and code ``documents`` says it.
+        similarity: estimated Jaccard similarity of their words of 21 bases from which records of
+            DNA are near duplicates.
         documents: how text and code are read and chosen.
         block_size: tokens of a WebDataset sample at most.
         shard_size: tokens of a tar at most.
@@ -53,6 +59,8 @@ class ShardOptions:
     flank: int = 0
     label_regions: bool = False
     keep_soft_mask: bool = False
+    duplicates: Duplicates = "keep"
+    similarity: float = 0.8
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_size: int = BLOCK_SIZE
     shard_size: int = SHARD_SIZE
@@ -74,6 +82,15 @@ class ShardOptions:
             raise UsageError("--regions", f"are of a genome; {self.modality} has none")
         if self.keep_soft_mask and self.modality != "dna":
             raise UsageError("--keep-soft-mask", f"{self.modality} has no soft-masked letters")
+        self.comparison()
+
+    def comparison(self) -> DocumentOptions:
+        """How records of DNA are compared, as documents are.
+
+        Raises:
+            UsageError: no such choice, or a similarity out of range.
+        """
+        return DocumentOptions(duplicates=self.duplicates, similarity=self.similarity)
 
     def recorded(self) -> dict[str, Any]:
         """What the manifest says of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pipelines.documents import REASONS
+from pipelines.held_out_copies import COMPARED, NEAR, SHARED, WARN, WORDS, distance
 from pipelines.manifest import SPLITS, Manifest
 
 Row = tuple[str, str, str]
@@ -19,11 +20,40 @@ def summary(manifest: Manifest) -> str:
         rows = _documents(counts)
     for split in SPLITS:
         rows += _split(manifest, split)
+    if COMPARED in manifest.statistics:
+        rows += _comparison(counts)
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {detail}".rstrip()
         for name, value, detail in rows
     )
+
+
+def warning(manifest: Manifest) -> str | None:
+    """A line where a score on the validation split would say little; None where it does not."""
+    counts = Counter(manifest.statistics)
+    share = counts[NEAR] / max(1, counts[COMPARED])
+    if share < WARN:
+        return None
+    return (
+        f"warning: {share:.0%} of the validation bases have a near copy in training (repeats "
+        "count too): their score tells nothing of new sequences. --validation similarity:FRACTION "
+        "keeps similar records on one side, --duplicates near drops copies (docs/shards.md)"
+    )
+
+
+def _comparison(counts: Counter[str]) -> list[Row]:
+    share = counts[NEAR] / max(1, counts[COMPARED])
+    apart, at_least = distance(counts)
+    shared = counts[SHARED] / max(1, counts[WORDS])
+    return [
+        ("  near copies in training", f"{counts[NEAR]:,}", f"{share:.2%} of validation, in bases"),
+        (
+            "  distance to training",
+            f"{'> ' if at_least else ''}{apart:.3f}",
+            f"{shared:.2%} of its words of 21 bases stand there, on either strand",
+        ),
+    ]
 
 
 def _dna(counts: Counter[str], has_soft_mask: bool) -> list[Row]:
@@ -47,6 +77,11 @@ def _dna(counts: Counter[str], has_soft_mask: bool) -> list[Row]:
     ):
         if counts[key]:
             rows.append((f"dropped: {name}", f"{counts[key]:,}", f"{counts[key] / total:.2%}"))
+    for reason in ("duplicate", "near_duplicate"):
+        if counts[f"dropped_{reason}"]:
+            bases = counts[f"dropped_{reason}_bases"]
+            name = f"dropped: {reason.replace('_', ' ')} records"
+            rows.append((name, f"{counts[f'dropped_{reason}']:,}", f"{bases:,} bases"))
     return rows
 
 
