@@ -1,4 +1,4 @@
-"""Random access to the tokens of a FASTA file.
+"""Random access to the tokens of a FASTA, GenBank or 2bit file.
 
 The file is read once, by the streaming reader, into an unnamed temporary file of one byte a base,
 which is then mapped. Every compression and every layout of lines so takes the same path and gives
@@ -19,11 +19,11 @@ import numpy as np
 from modalities.base import Tokens
 from modalities.dna import UNKNOWN, Iupac
 from modalities.errors import InputError
-from pipelines.fasta import read_fasta
+from pipelines.sequence_files import read_records
 
 
 class Genome:
-    """The records of a FASTA file, plain, gzip or bgzip.
+    """The records of a FASTA, GenBank or 2bit file, plain, gzip or bgzip.
 
     Needs one byte a base in the folder for temporary files (``TMPDIR``), and while opening two
     bytes a base of the longest record in memory; nothing is written beside the input, and the
@@ -40,7 +40,7 @@ class Genome:
         lengths: bases of each record, in file order.
 
     Raises:
-        InputError: as `pipelines.fasta.read_fasta`, or there is no room for the temporary file.
+        InputError: as `pipelines.sequence_files.read_records`, or there is no room for the temporary file.
     """
 
     def __init__(self, path: str | Path, iupac: Iupac = "unknown") -> None:
@@ -101,7 +101,7 @@ def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
     """Lengths, and the tokens of all records end to end, mapped read-only."""
     lengths: dict[str, int] = {}
     with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
-        for record in read_fasta(path, iupac=iupac):
+        for record in read_records(path, iupac=iupac):
             try:
                 file.write(record.tokens.data)
             except OSError as error:
