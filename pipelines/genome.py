@@ -40,7 +40,8 @@ class Genome:
         lengths: bases of each record, in file order.
 
     Raises:
-        InputError: as `pipelines.sequence_files.read_records`, or there is no room for the temporary file.
+        InputError: as `pipelines.sequence_files.read_records`, or there is no room for the
+            temporary file.
     """
 
     def __init__(self, path: str | Path, iupac: Iupac = "unknown") -> None:

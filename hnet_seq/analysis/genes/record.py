@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from hnet_seq.analysis.genes.coding import Ends, Group, coding_groups, coding_name, ends_of
 from hnet_seq.analysis.genes.codons import (
     RecordBases,
     bases_after,
@@ -18,7 +19,6 @@ from hnet_seq.analysis.genes.codons import (
     stop_codons,
     with_stop,
 )
-from hnet_seq.analysis.genes.coding import Ends, Group, coding_groups, coding_name, ends_of
 from hnet_seq.analysis.genes.model import (
     LEAST_INTRON,
     Chain,
@@ -155,9 +155,7 @@ class RecordResolver:
         found.transcription_starts = self._transcription_starts(has_transcripts=has_transcripts)
         for row in self.rows.rows:
             pseudo = self.rows.is_pseudo(row)
-            if row.type == "CDS" and (pseudo or not row.sign):
-                found.genic += self._inside(row.start, row.end)
-            elif row.type in GENIC_TYPES:
+            if (row.type == "CDS" and (pseudo or not row.sign)) or row.type in GENIC_TYPES:
                 found.genic += self._inside(row.start, row.end)
             if pseudo and (row.type in ("CDS", "gene") or "pseudogen" in row.type.lower()):
                 found.pseudo += self._inside(row.start, row.end)
@@ -259,9 +257,9 @@ class RecordResolver:
                 if not self.rows.is_pseudo(row, parent if row.parents else None):
                     groups.setdefault(parent, []).append(row)
         for key, rows in self.rows.of_key.items():
-            if len(rows) > 1 and rows[0].type in TRANSCRIPT_TYPES and key not in groups:
-                if not self.rows.is_pseudo(rows[0]):
-                    groups[key] = rows
+            is_transcript = len(rows) > 1 and rows[0].type in TRANSCRIPT_TYPES
+            if is_transcript and key not in groups and not self.rows.is_pseudo(rows[0]):
+                groups[key] = rows
         chains = {}
         for key, rows in groups.items():
             if all(row.sign for row in rows):
