@@ -22,6 +22,9 @@ INTEGER = re.compile(r"[0-9]+\Z")
 # The value in quotes, without, or none: many tools write GTF loosely.
 _GTF_ATTRIBUTE = re.compile(r"""\s*([^\s";]+)(?:\s+(?:"([^"]*)"|([^";]*?)))?\s*(?:;|\Z)""")
 _CIRCULAR = re.compile(r"""(?:\A|;)\s*is_circular\s*[=\s]\s*"?(?:true|yes|1)\b""", re.IGNORECASE)
+# How column 9 begins: `key=` in GFF3, `key value` in GTF, whose value may have no quotes.
+_GFF3_STYLE = re.compile(r"\s*[^\s=;\"]+\s*=")
+_GTF_STYLE = re.compile(r"\s*[^\s=;\"]+\s+[^\s=;]")
 # Their values are lists of names, so a comma inside a name stays escaped, in each of them alike.
 _LINKS = ("ID", "Parent", "Derives_from")
 
@@ -124,6 +127,15 @@ def read_gff_and_circles(
     if beyond and lengths is not None:
         features = [_from_first_base(feature, lengths) for feature in features]
     return features, frozenset(circular)
+
+
+def attribute_style(line: str) -> str:
+    """``GFF3`` or ``GTF``, as column 9 of a line shows; empty where it does not, or is missing."""
+    columns = line.split("\t")
+    attributes = columns[8] if len(columns) == _COLUMNS else ""
+    if _GFF3_STYLE.match(attributes):
+        return "GFF3"
+    return "GTF" if _GTF_STYLE.match(attributes) else ""
 
 
 def feature_lines(path: Path, *, until_fasta: bool = False) -> Iterator[tuple[int, str]]:

@@ -6,8 +6,22 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from modalities.errors import InputError
-from pipelines.annotation import Feature, read_gff_and_circles
+from pipelines.annotation import Feature, attribute_style, feature_lines, read_gff_and_circles
 from pipelines.genbank_features import read_genbank_features
+from pipelines.sequence_files import sequence_format
+
+
+def gene_format(path: str | Path) -> str:
+    """``GenBank``, ``GTF``, or ``GFF3``, whose reader says what is wrong with anything else.
+
+    Raises:
+        InputError: the file is unreadable.
+    """
+    path = Path(path)
+    if sequence_format(path) == "genbank":
+        return "GenBank"
+    lines = (attribute_style(line) for _, line in feature_lines(path, until_fasta=True))
+    return next(filter(None, lines), "GFF3")
 
 
 def read_features(
@@ -20,7 +34,7 @@ def read_features(
     """Features in the file's order, and the records that it calls circular.
 
     Args:
-        kind: ``GFF3``, ``GTF`` or ``GenBank``, as `pipelines.intervals.annotation_format` says.
+        kind: ``GFF3``, ``GTF`` or ``GenBank``, as `gene_format` says.
         types: the types wanted; all where None.
         lengths: bases of each record of the genome, to check names and ends against.
 

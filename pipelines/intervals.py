@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import INTEGER, check_record, feature_lines
+from pipelines.annotation import INTEGER, attribute_style, check_record, feature_lines
 from pipelines.annotation_file import read_features
 from pipelines.sequence_files import sequence_format
 
@@ -16,9 +15,6 @@ from pipelines.sequence_files import sequence_format
 LANDMARKS = frozenset(
     ("assembly", "chromosome", "contig", "plasmid", "region", "scaffold", "source", "supercontig")
 )
-# How an attribute begins: `key=` in GFF3, `key value` in GTF, whose value may have no quotes.
-_GFF3_ATTRIBUTE = re.compile(r"\s*[^\s=;\"]+\s*=")
-_GTF_ATTRIBUTE = re.compile(r"\s*[^\s=;\"]+\s+[^\s=;]")
 # Attributes that name a feature, in GFF3 and GTF, the most readable first.
 _NAMES = ("Name", "gene_name", "gene", "locus_tag", "gene_id", "ID")
 
@@ -153,11 +149,8 @@ def annotation_format(path: Path) -> str:
             return "BED"
         columns = line.split("\t")
         if len(columns) >= 8:
-            attributes = columns[8] if len(columns) > 8 else ""
-            if _GFF3_ATTRIBUTE.match(attributes):
-                return "GFF3"
-            if _GTF_ATTRIBUTE.match(attributes):
-                return "GTF"
+            if style := attribute_style(line):
+                return style
             found = "GFF3"  # unless a line that says more is GTF
         elif found:
             break

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hnet_seq.analysis.genes import Genes, resolve
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 from pipelines.annotation import Feature
-from pipelines.annotation_file import read_features
+from pipelines.annotation_file import gene_format, read_features
 from pipelines.genome import Genome
-from pipelines.intervals import annotation_format
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Annotation:
             )
 
     def tell(self) -> None:
-        """One line on standard error of what could not be decided; nothing where all could."""
+        """One line on standard error of what could not be decided, or only by the sequence."""
         notes = list(self.genes.notes)
         if rows := len(self.genes.without_phase):
             notes.insert(0, f"{rows:,} CDS rows without a phase, so without codons")
@@ -54,12 +53,9 @@ def read_annotation(path: str | Path, genome: Genome) -> Annotation:
 
     Raises:
         InputError: the file is malformed, or of another genome.
-        UsageError: it is BED, which has no genes.
     """
     path = Path(path)
-    kind = annotation_format(path)
-    if kind == "BED":
-        raise UsageError("--annotation", f"{path} is BED, which has no genes; give GFF3 or GenBank")
+    kind = gene_format(path)
     rows, circular = read_features(path, kind, lengths=genome.lengths)
     features: dict[str, list[Feature]] = defaultdict(list)
     for row in rows:

@@ -195,7 +195,9 @@ def gtf_gene(maker: Maker) -> None:
     maker.begin()
     name, sign = maker.record, maker.random.choice((1, -1))
     text = maker.gtf(gene_id=name, transcript_id=f"{name}.1")
-    places = maker.random.choice(([(1000, sign)], [(600, 1), (1400, -1)], [(400, sign), (1400, sign)]))
+    places = maker.random.choice(
+        ([(1000, sign)], [(600, 1), (1400, -1)], [(400, sign), (1400, sign)])
+    )
     for place, on in places:
         exons = maker.exons(maker.random.randint(1, 2), on, place)
         coding = maker.coding(exons, *_ends(maker, exons))
@@ -237,9 +239,15 @@ def gtf_operon(maker: Maker) -> None:
 def gtf_pseudogene(maker: Maker) -> None:
     maker.begin()
     biotype = maker.random.choice(("gene_biotype", "gene_type", "transcript_biotype"))
-    values = {"gene_id": maker.record, "transcript_id": maker.record, biotype: "processed_pseudogene"}
+    values = {
+        "gene_id": maker.record,
+        "transcript_id": maker.record,
+        biotype: "processed_pseudogene",
+    }
     exons = maker.linear(2, maker.random.choice((1, -1)))
-    maker.write_cds(maker.coding(exons, 0, sum(map(len, exons))), maker.gtf(**values), maker.gtf(**values))
+    maker.write_cds(
+        maker.coding(exons, 0, sum(map(len, exons))), maker.gtf(**values), maker.gtf(**values)
+    )
 
 
 def gtf_round_origin(maker: Maker) -> None:

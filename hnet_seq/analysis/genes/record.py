@@ -144,13 +144,6 @@ class RecordResolver:
         """All genes of the record."""
         found = RecordGenes()
         found.coding = [self._coding(draft, marks_starts, stop_place) for draft in drafts]
-        found.coding_spans = [
-            span
-            for row in {row.index: row for group in self._groups for row in group}.values()
-            for span in self._inside(row.start, row.end)
-        ]
-        for coding in found.coding:
-            found.coding_spans += [(part.start, part.end) for part in coding.chain.inside()]
         found.introns = [*self._exon_introns(), *self._coding_introns(drafts, stop_place)]
         found.transcription_starts = self._transcription_starts(has_transcripts=has_transcripts)
         for row in self.rows.rows:
@@ -159,8 +152,10 @@ class RecordResolver:
                 found.genic += self._inside(row.start, row.end)
             if pseudo and (row.type in ("CDS", "gene") or "pseudogen" in row.type.lower()):
                 found.pseudo += self._inside(row.start, row.end)
-            if row.type == "CDS" and not row.sign and not pseudo:
-                self.notes["CDS rows without a strand, so without codons"] += 1
+            if row.type == "CDS" and not pseudo:
+                found.coding_spans += self._inside(row.start, row.end)
+                if not row.sign:
+                    self.notes["CDS rows without a strand, so without codons"] += 1
         return found
 
     def _inside(self, start: int, end: int) -> list[Span]:
@@ -269,15 +264,11 @@ class RecordResolver:
         return chains
 
     def _exon_introns(self) -> list[Intron]:
-        return [
-            intron
-            for chain in self._exons.values()
-            for intron in chain.introns(
-                joint
-                for joint in range(len(chain.parts) - 1)
-                if joint not in chain.breaks and chain.gap(joint) >= LEAST_INTRON
-            )
-        ]
+        found: list[Intron] = []
+        for chain in self._exons.values():
+            joints = [j for j in range(len(chain.parts) - 1) if j not in chain.breaks]
+            found += chain.introns([j for j in joints if chain.gap(j) >= LEAST_INTRON])
+        return found
 
     def _coding_introns(self, drafts: Sequence[Draft], place: StopPlace) -> list[Intron]:
         """Gaps between the rows of a CDS that are no slip of the ribosome."""
@@ -304,7 +295,7 @@ class RecordResolver:
             if _SLIPPAGE in exceptions and not exons and joints:
                 # Nothing but its width tells a slip of the ribosome from the introns beside it.
                 joints.remove(min(joints, key=lambda joint: abs(chain.gap(joint))))
-            found += chain.introns(j for j in joints if chain.gap(j) >= LEAST_INTRON)
+            found += chain.introns([j for j in joints if chain.gap(j) >= LEAST_INTRON])
         return found
 
     def _lies_in(self, gap: Span, exons: Sequence[Span]) -> bool:

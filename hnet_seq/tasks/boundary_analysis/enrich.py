@@ -29,6 +29,7 @@ from pipelines.annotation import Feature
 from pipelines.files import check_folder
 from pipelines.genome import Genome
 from pipelines.intervals import annotation_format
+from pipelines.sequence_files import sequence_format
 from pipelines.stranded_bed import read_bed_features
 
 RESULTS = "enrichment.json"
@@ -138,10 +139,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common_arguments(parser)
     parser.add_argument(
         "--features",
-        required=True,
         action="append",
         metavar="[NAME=]FILE",
-        help="GFF3, GTF, GenBank or BED; several times for several files",
+        help="GFF3, GTF, GenBank or BED; several times for several files; of a GENOME in GenBank "
+        "its own",
     )
     parser.add_argument(
         "--edges", metavar="TYPE,...", help="types of features whose edges are sites as well"
@@ -173,14 +174,19 @@ def main(args: argparse.Namespace) -> int:
     if args.near > args.width:
         raise UsageError("--near", f"is {args.near}, more than --width {args.width}")
     edges = [kind for kind in (args.edges or "").split(",") if kind]
+    sources = args.features
+    if not sources:
+        if sequence_format(args.genome) != "genbank":
+            raise UsageError("--features", "is missing: GFF3, GTF, GenBank or BED")
+        sources = [args.genome]
     model = open_model(args)
     genome = Genome(args.genome)
     spans = open_spans(genome, args.region)
-    sites = read_sites(args.features, edges, genome)
-    _check_sites(sites, spans, args.features[0])
+    sites = read_sites(sources, edges, genome)
+    _check_sites(sites, spans, sources[0])
     records = cut_genome(model, genome, spans, args, shuffles=args.shuffles)
     found = facts(args, records) | {
-        "features": [Path(_named(source)[1]).name for source in args.features],
+        "features": [Path(_named(source)[1]).name for source in sources],
         "width": args.width,
         "near": args.near,
         "block": BLOCK,

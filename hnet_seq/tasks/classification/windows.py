@@ -95,14 +95,22 @@ def coding_and_intergenic(
             raise UsageError(option, f"is {value}; expected 1 or more")
     source = Genome(genome)
     plan = _plan(source.lengths, test_region, guard)
-    genes = read_annotation(annotation, source).genes.records
+    opened = read_annotation(annotation, source)
     coding: dict[str, list[Span]] = {name: [] for name in source.lengths}
     taken: dict[str, list[Span]] = {name: [] for name in source.lengths}
-    for name, found_there in genes.items():
+    for name, found_there in opened.genes.records.items():
         coding[name] = found_there.coding_spans
         taken[name] = [*found_there.coding_spans, *found_there.pseudo]
+        for coding_sequence in found_there.coding:  # with a stop codon that its rows leave out
+            taken[name] += [(p.start, p.end) for p in coding_sequence.chain.inside()]
     if not any(coding.values()):
-        raise InputError(annotation, "no CDS that is no pseudogene", where="whole file")
+        there = dict.fromkeys(row.type for rows in opened.features.values() for row in rows)
+        of_type = "CDS but of pseudogenes" if "CDS" in there else "CDS"
+        raise InputError(
+            annotation,
+            f"no features of type {of_type}; it has {', '.join(list(there)[:8])}",
+            where="whole file",
+        )
 
     generator = np.random.default_rng(seed)
     chosen: dict[str, list[Window]] = {}
