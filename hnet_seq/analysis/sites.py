@@ -55,15 +55,14 @@ def gene_sites(genes: RecordGenes) -> dict[str, Sites]:
     - A transcription start is the 5' end of a transcript line; where the file has none, of the
       exons of a transcript; so bacteria that list only genes and CDS have none.
     """
-    found = {
-        START: [coding.start for coding in genes.coding],
-        STOP: [coding.stop for coding in genes.coding],
+    found: dict[str, list[Cut]] = {
+        START: [coding.start for coding in genes.coding if coding.start is not None],
+        STOP: [coding.stop for coding in genes.coding if coding.stop is not None],
         DONOR: [donor for donor, _ in genes.introns],
         ACCEPTOR: [acceptor for _, acceptor in genes.introns],
-        TRANSCRIPTION: list(genes.transcription_starts),
+        TRANSCRIPTION: genes.transcription_starts,
     }
-    sites = {kind: Sites.of(filter(None, cuts)) for kind, cuts in found.items()}
-    return {kind: own for kind, own in sites.items() if len(own)}
+    return {kind: Sites.of(cuts) for kind, cuts in found.items() if cuts}
 
 
 def edge_sites(

@@ -260,9 +260,52 @@ def gtf_round_origin(maker: Maker) -> None:
     maker.expect_codons(coding)
 
 
+def parts_with_ids(maker: Maker) -> None:
+    """Each row of a CDS has an ID of its own, or none."""
+    maker.begin(circular=True)
+    exons = maker.exons(maker.random.randint(2, 4), maker.random.choice((1, -1)))
+    coding, name = maker.coding(exons, 0, sum(map(len, exons))), maker.record
+    maker.rows("mRNA", [maker.extent(exons)], f"ID=rna-{name}", two=False)
+    done, named = 0, maker.random.random() < 0.5
+    for number, part in enumerate(coding):
+        text = f"ID=cds{number}-{name};" * named + f"Parent=rna-{name}"
+        maker.rows("CDS", [part], text, phase=-done % 3, two=False)
+        done += len(part)
+    maker.expect_codons(coding)
+    maker.expect_introns(coding)
+    maker.expect(TRANSCRIPTION, before(exons[0][0]))
+
+
+def cistrons_by_sequence(maker: Maker) -> None:
+    """CDS of one mRNA without exons, which only their stop codons tell apart."""
+    maker.begin()
+    name, sign = maker.record, maker.random.choice((1, -1))
+    whole = run(1000, 400, sign)
+    maker.rows("mRNA", [whole], f"ID=rna-{name}")
+    for number, place in enumerate((10, 120)):
+        coding = maker.coding([whole], place, place + 90)
+        maker.rows("CDS", coding, f"ID=cds{number}-{name};Parent=rna-{name}", phase=0)
+        maker.expect_codons(coding)
+    maker.expect(TRANSCRIPTION, before(whole[0]))
+
+
+def gtf_lines(maker: Maker) -> None:
+    """Copies on one strand, told by the numbers of their exons."""
+    maker.begin()
+    sign, name = maker.random.choice((1, -1)), maker.record
+    for place in (400, 1400):
+        exons = maker.exons(2, sign, place)
+        for number, exon in enumerate(exons, 1):
+            values = {"gene_id": name, "transcript_id": name, "exon_number": str(number)}
+            maker.rows("exon", [exon], maker.gtf(**values))
+        maker.expect_introns(exons)
+        maker.expect(TRANSCRIPTION, before(exons[0][0]))
+
+
 GFF = (spliced, round_origin, bacterial, pseudogene, polycistronic, trans_spliced)
 GFF_INSIDE = (*GFF, small_rna, slipping, partial, isoforms)
 GTF = (gtf_gene, gtf_incomplete, gtf_operon, gtf_pseudogene, gtf_round_origin)
+OWN_IDS = (parts_with_ids, cistrons_by_sequence)
 FILES: tuple[tuple[str, str, tuple[Kind, ...]], ...] = (
     ("GFF3", "inside", GFF_INSIDE),
     ("GFF3", "inside", GFF_INSIDE),
@@ -270,7 +313,8 @@ FILES: tuple[tuple[str, str, tuple[Kind, ...]], ...] = (
     ("GFF3", "marked outside", (spliced, round_origin, bacterial)),
     ("GFF3", "marked inside", (spliced, round_origin, bacterial)),
     ("GFF3", "outside", (spliced, round_origin, bacterial)),
-    ("GTF", "marked outside", GTF),
+    ("GFF3", "inside", OWN_IDS),
+    ("GTF", "marked outside", (*GTF, gtf_lines)),
     ("GTF", "marked inside", GTF),
 )
 

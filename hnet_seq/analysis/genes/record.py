@@ -29,7 +29,7 @@ from hnet_seq.analysis.genes.model import (
     Span,
     spans_inside,
 )
-from hnet_seq.analysis.genes.order import Circle, in_order
+from hnet_seq.analysis.genes.order import Circle, Ordered, in_order
 from hnet_seq.analysis.genes.rows import TRANSCRIPT_TYPES, Feature, Row, Rows
 
 GENIC_TYPES = frozenset(
@@ -161,20 +161,23 @@ class RecordResolver:
     def _inside(self, start: int, end: int) -> list[Span]:
         return spans_inside(start, end, self._circle.length)
 
-    def _ordered(self, group: Sequence[Row]) -> Chain:
+    def _in_order(self, group: Sequence[Row]) -> Ordered:
         above = self.rows.above(parent for row in group for parent in row.parents)
-        found = in_order(group, self._circle, above)
+        return in_order(group, self._circle, above)
+
+    def _ordered(self, group: Sequence[Row]) -> Chain:
+        found = self._in_order(group)
         if not found.is_sure:
             self.notes["features in parts whose order or junction was guessed"] += 1
         return found.chain
 
     def _rows_in_order(self, group: Sequence[Row]) -> list[Row]:
         by_index = {row.index: row for row in group}
-        return [by_index[part.row] for part in in_order(group, self._circle).chain.parts]
+        return [by_index[part.row] for part in self._in_order(group).chain.parts]
 
     def _is_stop(self, rows: Sequence[Row]) -> bool:
         """Whether rows of one CDS end in a stop codon in their frame."""
-        chain = in_order(rows, self._circle).chain
+        chain = self._in_order(rows).chain
         phase = chain.parts[0].phase or 0
         if (chain.bases() - phase) % 3:
             return False
