@@ -20,8 +20,11 @@ def gene_format(path: str | Path) -> str:
     path = Path(path)
     if sequence_format(path) == "genbank":
         return "GenBank"
-    lines = (attribute_style(line) for _, line in feature_lines(path, until_fasta=True))
-    return next(filter(None, lines), "GFF3")
+    for _, line in feature_lines(path, until_fasta=True):
+        style = attribute_style(line)
+        if style or line.count("\t") != 8:
+            return style or "GFF3"
+    return "GFF3"
 
 
 def read_features(

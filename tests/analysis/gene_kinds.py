@@ -5,22 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tests.analysis.gene_models import LENGTH, TRANSCRIPTION, Made, Maker, before, run
+from tests.analysis.gene_models import TRANSCRIPTION, Made, Maker, before, coding_ends, run
+from tests.analysis.gtf_kinds import (
+    gtf_gene,
+    gtf_incomplete,
+    gtf_lines,
+    gtf_operon,
+    gtf_pseudogene,
+    gtf_round_origin,
+)
 
 Kind = Callable[[Maker], None]
-
-
-def _ends(maker: Maker, exons: list[list[tuple[int, int]]]) -> tuple[int, int]:
-    """Where a CDS begins and ends among the bases of its exons."""
-    low = maker.random.randint(0, len(exons[0]) // 3)
-    return low, sum(map(len, exons)) - maker.random.randint(0, len(exons[-1]) // 3)
 
 
 def spliced(maker: Maker, *, circular: bool = False) -> None:
     maker.begin(circular=circular)
     count, sign = maker.random.randint(1, 4), maker.random.choice((1, -1))
     exons = maker.exons(count, sign) if circular else maker.linear(count, sign)
-    coding = maker.coding(exons, *_ends(maker, exons))
+    coding = maker.coding(exons, *coding_ends(maker, exons))
     maker.write_gff(exons, coding, two=maker.random.random() < 0.5)
     maker.expect_introns(exons)
     maker.expect_codons(coding)
@@ -190,76 +192,6 @@ def isoforms(maker: Maker) -> None:
     maker.expect(TRANSCRIPTION, before(exons[0][0]))
 
 
-def gtf_gene(maker: Maker) -> None:
-    """One transcript, or copies of it on both strands or apart on one."""
-    maker.begin()
-    name, sign = maker.record, maker.random.choice((1, -1))
-    text = maker.gtf(gene_id=name, transcript_id=f"{name}.1")
-    places = maker.random.choice(
-        ([(1000, sign)], [(600, 1), (1400, -1)], [(400, sign), (1400, sign)])
-    )
-    for place, on in places:
-        exons = maker.exons(maker.random.randint(1, 2), on, place)
-        coding = maker.coding(exons, *_ends(maker, exons))
-        maker.rows("exon", exons, text)
-        maker.write_cds(coding, text, text)
-        maker.expect_introns(exons)
-        maker.expect_codons(coding)
-        maker.expect(TRANSCRIPTION, before(exons[0][0]))
-
-
-def gtf_incomplete(maker: Maker) -> None:
-    """No start codon line on a record of its own: the CDS is open there."""
-    maker.begin()
-    text = maker.gtf(gene_id=maker.record, transcript_id=maker.record)
-    exons = maker.linear(2, maker.random.choice((1, -1)))
-    coding = maker.coding(exons, 0, sum(map(len, exons)))
-    begun = len(maker.made.lines)
-    maker.rows("exon", exons, text)
-    maker.write_cds(coding, text, text)
-    kept = [line for line in maker.made.lines[begun:] if "\tstart_codon\t" not in line]
-    maker.made.lines[begun:] = kept
-    maker.expect_introns(exons)
-    maker.expect_codons(coding, start=False)
-    maker.expect(TRANSCRIPTION, before(exons[0][0]))
-
-
-def gtf_operon(maker: Maker) -> None:
-    maker.begin()
-    text = maker.gtf(gene_id=maker.record, transcript_id=maker.record)
-    exon = run(1000, 300, maker.random.choice((1, -1)))
-    maker.rows("exon", [exon], text)
-    for place in (10, 10 + 3 * maker.random.randint(30, 40)):
-        coding = maker.coding([exon], place, place + 60)
-        maker.write_cds(coding, text, text)
-        maker.expect_codons(coding)
-    maker.expect(TRANSCRIPTION, before(exon[0]))
-
-
-def gtf_pseudogene(maker: Maker) -> None:
-    maker.begin()
-    biotype = maker.random.choice(("gene_biotype", "gene_type", "transcript_biotype"))
-    values = {
-        "gene_id": maker.record,
-        "transcript_id": maker.record,
-        biotype: "processed_pseudogene",
-    }
-    exons = maker.linear(2, maker.random.choice((1, -1)))
-    maker.write_cds(
-        maker.coding(exons, 0, sum(map(len, exons))), maker.gtf(**values), maker.gtf(**values)
-    )
-
-
-def gtf_round_origin(maker: Maker) -> None:
-    """Lines at both ends of a record: the codons say that it is circular."""
-    maker.begin()
-    text = maker.gtf(gene_id=maker.record, transcript_id=maker.record)
-    sign, size = maker.random.choice((1, -1)), 3 * maker.random.randint(20, 60)
-    coding = maker.coding([run(-sign * maker.random.randint(6, size - 6), size, sign)], 0, size)
-    maker.write_cds(coding, text, text)
-    maker.expect_codons(coding)
-
-
 def parts_with_ids(maker: Maker) -> None:
     """Each row of a CDS has an ID of its own, or none."""
     maker.begin(circular=True)
@@ -289,19 +221,6 @@ def cistrons_by_sequence(maker: Maker) -> None:
     maker.expect(TRANSCRIPTION, before(whole[0]))
 
 
-def gtf_lines(maker: Maker) -> None:
-    """Copies on one strand, told by the numbers of their exons."""
-    maker.begin()
-    sign, name = maker.random.choice((1, -1)), maker.record
-    for place in (400, 1400):
-        exons = maker.exons(2, sign, place)
-        for number, exon in enumerate(exons, 1):
-            values = {"gene_id": name, "transcript_id": name, "exon_number": str(number)}
-            maker.rows("exon", [exon], maker.gtf(**values))
-        maker.expect_introns(exons)
-        maker.expect(TRANSCRIPTION, before(exons[0][0]))
-
-
 GFF = (spliced, round_origin, bacterial, pseudogene, polycistronic, trans_spliced)
 GFF_INSIDE = (*GFF, small_rna, slipping, partial, isoforms)
 GTF = (gtf_gene, gtf_incomplete, gtf_operon, gtf_pseudogene, gtf_round_origin)
@@ -327,6 +246,3 @@ def make(seed: int, models: int) -> Made:
     for number in range(models):
         kinds[number % len(kinds)](maker)
     return maker.made
-
-
-__all__ = ["FILES", "LENGTH", "make"]

@@ -200,3 +200,9 @@ class Maker:
             last = last or self.trimmed(coding, 3)[1]
             self.rows("start_codon", heads, parent, phase=0, two=two)
             self.rows("stop_codon", last, parent, phase=0, two=two)
+
+
+def coding_ends(maker: Maker, exons: list[Exon]) -> tuple[int, int]:
+    """Where a CDS begins and ends among the bases of its exons."""
+    low = maker.random.randint(0, len(exons[0]) // 3)
+    return low, sum(map(len, exons)) - maker.random.randint(0, len(exons[-1]) // 3)

@@ -18,6 +18,7 @@ Fetch = Callable[[int, int], NDArray[np.uint8]]
 
 _LETTERS = "ACGT"
 _STANDARD = 1
+_STARTS = ("ATG", "GTG", "TTG")
 _UNKNOWN = 4  # the first token that is not A, C, G or T
 
 
@@ -58,6 +59,20 @@ def ends_in_stop(chain: Chain, bases: RecordBases, table: int) -> bool:
         if len(last) == 3:
             break
     return bases.spelled(last[::-1]) in stop_codons(table)
+
+
+def is_whole(chain: Chain, bases: RecordBases, table: int) -> bool:
+    """Whether a chain is seen to begin with a start codon, to end with a stop codon, in one frame.
+
+    Start codons that few genes have, in any code, are not among these: nobody looks for one.
+    """
+    first = bases.spelled(list(islice(chain.forwards(), 3)))
+    return (
+        first in _STARTS
+        and chain.bases() % 3 == 0
+        and chain.is_in_frame()
+        and ends_in_stop(chain, bases, table)
+    )
 
 
 def bases_after(chain: Chain, exons: Iterable[Chain], count: int) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
 
@@ -34,7 +34,13 @@ class Ordered:
     is_sure: bool = True
 
 
-def in_order(rows: Sequence[Row], circle: Circle, above: Iterable[Row] = ()) -> Ordered:
+def in_order(
+    rows: Sequence[Row],
+    circle: Circle,
+    above: Iterable[Row] = (),
+    *,
+    is_whole: Callable[[Chain], bool] = lambda chain: False,
+) -> Ordered:
     """The rows of one feature from the 5' to the 3' end; all of them have a strand.
 
     Rows of one strand follow each other along it. On a circular record those that meet at the
@@ -44,12 +50,13 @@ def in_order(rows: Sequence[Row], circle: Circle, above: Iterable[Row] = ()) -> 
 
     Args:
         above: rows of the features that they are part of.
+        is_whole: whether a chain is seen to read from a start to a stop codon.
     """
     genes = list(above)
     if len(rows) > 1 and (
         len({row.sign for row in rows}) > 1 or any(row.exception == TRANS for row in rows)
     ):
-        return _trans_spliced(rows, circle, genes)
+        return _trans_spliced(rows, circle, genes, is_whole)
     return Ordered(_along(rows, circle, genes))
 
 
@@ -72,11 +79,6 @@ def _along(rows: Sequence[Row], circle: Circle, genes: Sequence[Row]) -> Chain:
     meets = len(rows) > 1 and ascending[0].start == 0 and reach == length
     if reach > length or (meets and circle.circular):
         return _chain(ascending, _behind_origin(ascending, length), length)
-    if meets and not plain.is_in_frame():
-        # No line says that the record is circular, and the phases fit no other reading.
-        round_origin = _chain(ascending, _behind_origin(ascending, length), length)
-        if round_origin.is_in_frame():
-            return round_origin
     if meets and by_part:
         return _chain(ascending, by_part, length)
     return plain
@@ -134,8 +136,13 @@ def _rotation(ascending: Sequence[Row]) -> int:
     return first if order == turned else 0
 
 
-def _trans_spliced(rows: Sequence[Row], circle: Circle, genes: Sequence[Row]) -> Ordered:
-    order, is_sure = _trans_order(rows)
+def _trans_spliced(
+    rows: Sequence[Row],
+    circle: Circle,
+    genes: Sequence[Row],
+    is_whole: Callable[[Chain], bool],
+) -> Ordered:
+    order, is_sure = _trans_order(rows, is_whole)
     chain = Chain(tuple(_part(row) for row in order), circle.turn)
     joints = range(len(order) - 1)
     of_gene = _gene_parts(genes)
@@ -154,7 +161,9 @@ def _trans_spliced(rows: Sequence[Row], circle: Circle, genes: Sequence[Row]) ->
     return Ordered(Chain(chain.parts, chain.length, frozenset(breaks)), is_sure)
 
 
-def _trans_order(rows: Sequence[Row]) -> tuple[Sequence[Row], bool]:
+def _trans_order(
+    rows: Sequence[Row], is_whole: Callable[[Chain], bool]
+) -> tuple[Sequence[Row], bool]:
     """Rows in the order of translation, and whether more than the file's order says so."""
     numbers = [row.part for row in rows]
     if None not in numbers and len(set(numbers)) == len(numbers):
@@ -168,17 +177,19 @@ def _trans_order(rows: Sequence[Row]) -> tuple[Sequence[Row], bool]:
             if row.sign == sign
         ]
         return by_strand, True
-    if _fits(rows):
-        return rows, True
-    if len(rows) <= _MOST_PERMUTED:
-        fitting = [order for order in permutations(rows) if _fits(order)]
-        if fitting:
-            return fitting[0], len(fitting) == 1
+    orders = [tuple(rows), *(permutations(rows) if len(rows) <= _MOST_PERMUTED else ())]
+    chains = [Chain(tuple(_part(row) for row in order)) for order in orders]
+    fitting = [order for order, chain in zip(orders, chains, strict=True) if chain.is_in_frame()]
+    whole = [
+        order
+        for order, chain in zip(orders, chains, strict=True)
+        if chain.is_in_frame() and is_whole(chain)
+    ]
+    if whole:
+        return whole[0], True
+    if fitting:
+        return fitting[0], fitting[0] == tuple(rows) or len(fitting) == 1
     return rows, False
-
-
-def _fits(rows: Sequence[Row]) -> bool:
-    return Chain(tuple(_part(row) for row in rows)).is_in_frame()
 
 
 def _gene_parts(genes: Sequence[Row]) -> list[Row]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 
-from hnet_seq.analysis.genes.coding import Ends, Group, coding_groups, coding_name, ends_of
+from hnet_seq.analysis.genes.coding import Group, coding_groups, coding_name, ends_of
 from hnet_seq.analysis.genes.codons import (
     RecordBases,
     bases_after,
@@ -15,10 +13,12 @@ from hnet_seq.analysis.genes.codons import (
     ends_in_stop,
     extended_over,
     genetic_code,
+    is_whole,
     marks_start,
     stop_codons,
     with_stop,
 )
+from hnet_seq.analysis.genes.draft import Draft, StopPlace
 from hnet_seq.analysis.genes.model import (
     LEAST_INTRON,
     Chain,
@@ -40,47 +40,6 @@ GENIC_TYPES = frozenset(
 )
 _SLIPPAGE = "ribosomal slippage"
 _REARRANGED = "rearrangement required for product"
-
-
-class StopPlace(Enum):
-    """Where the stop codon of a complete CDS is."""
-
-    INSIDE = "its last three bases"
-    BEHIND = "the three bases after it"
-    MARKED = "where a line of the file says"
-    UNKNOWN = "not to be told"
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A coding sequence before the habits of its file are known.
-
-    Attributes:
-        chain: of its rows.
-        marked: with the stop_codon lines of its transcript; None without one.
-        after: the three bases behind it.
-        stops_inside, stops_behind: whether its last three bases, or the next three, are a stop
-            codon; both False where nobody can look.
-        starts: whether a start_codon line marks its first base.
-    """
-
-    rows: Group
-    chain: Chain
-    ends: Ends
-    marked: Chain | None
-    after: tuple[tuple[int, int], ...]
-    stops_inside: bool
-    stops_behind: bool
-    starts: bool
-
-    @property
-    def phase(self) -> int:
-        return self.chain.parts[0].phase or 0
-
-    @property
-    def may_stop(self) -> bool:
-        """Whether it holds whole codons and is not marked as open at its 3' end."""
-        return not self.ends.open3 and (self.chain.bases() - self.phase) % 3 == 0
 
 
 class RecordResolver:
@@ -163,7 +122,13 @@ class RecordResolver:
 
     def _in_order(self, group: Sequence[Row]) -> Ordered:
         above = self.rows.above(parent for row in group for parent in row.parents)
-        return in_order(group, self._circle, above)
+        table = genetic_code(group)
+        return in_order(
+            group,
+            self._circle,
+            above,
+            is_whole=lambda chain: is_whole(chain, self._bases, table),
+        )
 
     def _ordered(self, group: Sequence[Row]) -> Chain:
         found = self._in_order(group)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.genes.codons import RecordBases
+from hnet_seq.analysis.genes.codons import Fetch as OfRecord
+from hnet_seq.analysis.genes.codons import RecordBases, genetic_code, is_whole
+from hnet_seq.analysis.genes.draft import Draft, StopPlace
 from hnet_seq.analysis.genes.gtf import gtf_rows, shows_circle
 from hnet_seq.analysis.genes.model import RecordGenes
-from hnet_seq.analysis.genes.order import Circle
-from hnet_seq.analysis.genes.record import Draft, RecordResolver, StopPlace
-from hnet_seq.analysis.genes.rows import TRANSCRIPT_TYPES, Feature, Rows, gff_rows
+from hnet_seq.analysis.genes.order import Circle, in_order
+from hnet_seq.analysis.genes.record import RecordResolver
+from hnet_seq.analysis.genes.rows import TRANSCRIPT_TYPES, Feature, Row, Rows, gff_rows
 
 Fetch = Callable[[str, int, int], NDArray[np.uint8]]
 """Tokens of a record's bases from one place to another, 0-based and half-open."""
@@ -77,7 +79,7 @@ def resolve(
         length = None if lengths is None else lengths.get(record)
         rows = gtf_rows(own, length) if kind == "GTF" else gff_rows(own)
         is_circular = record in circular or (
-            kind == "GTF" and length is not None and shows_circle(rows, length)
+            length is not None and _shows_circle(rows, length, kind, _of_record(fetch, record))
         )
         bases = RecordBases(_of_record(fetch, record), length, is_circular)
         resolvers[record] = RecordResolver(Rows(rows), Circle(length, is_circular), bases)
@@ -101,10 +103,32 @@ def resolve(
     return genes
 
 
-def _of_record(fetch: Fetch | None, record: str) -> Callable[[int, int], NDArray[np.uint8]] | None:
+def _of_record(fetch: Fetch | None, record: str) -> OfRecord | None:
     if fetch is None:
         return None
     return lambda start, end: fetch(record, start, end)
+
+
+def _shows_circle(rows: Sequence[Row], length: int, kind: str, fetch: OfRecord | None) -> bool:
+    """Whether a record is circular though the file does not say so: a CDS reads round its origin.
+
+    Rows at both ends could as well be a gene that fills a contig, so the codons must show it.
+    """
+    if kind == "GTF" and shows_circle(rows, length):
+        return True
+    of_key: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.type == "CDS" and row.sign:
+            of_key[row.key].append(row)
+    bases = RecordBases(fetch, length, circular=True)
+    for own in of_key.values():
+        at_ends = min(row.start for row in own) == 0 and max(row.end for row in own) == length
+        if len(own) > 1 and at_ends and len({row.sign for row in own}) == 1:
+            chain = in_order(own, Circle(length, True)).chain
+            phase = chain.parts[0].phase
+            if phase == 0 and is_whole(chain, bases, genetic_code(own)):
+                return True
+    return False
 
 
 def _habits(resolvers: Sequence[RecordResolver], kind: str) -> Habits:

@@ -104,7 +104,6 @@ def _read_file(
     found = read_annotation(path, genome)
     if not edges:
         found.check_phases()
-    found.tell()
     before = f"{label}: " if label else ""
     sites = {}
     for record, rows in found.features.items():
@@ -113,6 +112,8 @@ def _read_file(
             length, is_circular = genome.lengths[record], record in found.circular
             of_record |= edge_sites(rows, edges, length=length, circular=is_circular)
         sites[record] = {f"{before}{name}": own for name, own in of_record.items()}
+    if edges or any(sites.values()):  # or else there is an error to tell
+        found.tell()
     return sites, {row.type for rows in found.features.values() for row in rows}
 
 

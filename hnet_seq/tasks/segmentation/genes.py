@@ -45,8 +45,8 @@ def read_genes(path: str, genome: Genome) -> dict[str, RecordAnnotation]:
     """
     found = read_annotation(path, genome)
     found.check_phases()
-    found.tell()
     annotations = {record: from_genes(genes) for record, genes in found.genes.records.items()}
     if not any(len(annotation.coding.start) for annotation in annotations.values()):
         raise InputError(path, "no CDS with a strand; the statistics need reading frames")
+    found.tell()
     return annotations
