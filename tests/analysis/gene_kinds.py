@@ -100,8 +100,9 @@ def trans_spliced(maker: Maker) -> None:
         exons = [run(1000 + 600 * sign, 82, sign), *maker.exons(2, sign, 1000)]
     coding = maker.coding(exons, 0, sum(map(len, exons)))
     mark = ";exception=trans-splicing"
+    of_cds = maker.random.choice((mark, ""))
     maker.rows("gene", [exons[0], maker.extent(exons[1:])], f"ID=gene-{name}{mark}")
-    maker.rows("CDS", coding, f"ID=cds-{name};Parent=gene-{name}{mark}", phase=0)
+    maker.rows("CDS", coding, f"ID=cds-trans-{name};Parent=gene-{name}{of_cds}", phase=0)
     maker.expect_codons(coding)
     maker.expect_introns(coding, skip=(0,))
 

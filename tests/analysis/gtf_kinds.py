@@ -52,17 +52,18 @@ def gtf_operon(maker: Maker) -> None:
 
 
 def gtf_pseudogene(maker: Maker) -> None:
+    """Marked on each line, or on the line of its gene alone."""
     maker.begin()
     biotype = maker.random.choice(("gene_biotype", "gene_type", "transcript_biotype"))
-    values = {
-        "gene_id": maker.record,
-        "transcript_id": maker.record,
-        biotype: "processed_pseudogene",
-    }
+    mark = {biotype: "processed_pseudogene"}
+    names = {"gene_id": maker.record, "transcript_id": maker.record}
     exons = maker.linear(2, maker.random.choice((1, -1)))
-    maker.write_cds(
-        maker.coding(exons, 0, sum(map(len, exons))), maker.gtf(**values), maker.gtf(**values)
-    )
+    if maker.random.random() < 0.5:
+        gene = maker.gtf(gene_id=maker.record, transcript_id="", gene_biotype="pseudogene")
+        maker.rows("gene", [maker.extent(exons)], gene)
+        mark = {}
+    text = maker.gtf(**names, **mark)
+    maker.write_cds(maker.coding(exons, 0, sum(map(len, exons))), text, text)
 
 
 def gtf_round_origin(maker: Maker) -> None:

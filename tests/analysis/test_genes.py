@@ -202,3 +202,22 @@ def test_rows_sorted_by_place_are_put_in_order_by_phases_and_codons(tmp_path: Pa
     assert found["splice donor"] == [(100, -1)]
     # Nothing but the phases, which fit in two ways: that is said.
     assert any("guess" in note for note in genes(tmp_path, *rows).notes)
+
+
+def test_rows_that_name_two_genes_or_touch_in_one_exon_are_two_coding_sequences(
+    tmp_path: Path,
+) -> None:
+    exon, cds = "exon 1 200 + . Parent=t", "+ 0 Parent=t;"
+    rows = (exon, f"CDS 1 90 {cds}ID=a", f"CDS 91 180 {cds}ID=b")
+    assert cuts(genes(tmp_path, *rows))["start codon"] == [(0, 1), (90, 1)]
+    rows = (f"CDS 1 90 {cds}locus_tag=a", f"CDS 121 180 {cds}locus_tag=b")
+    assert cuts(genes(tmp_path, *rows))["start codon"] == [(0, 1), (120, 1)]
+
+
+def test_rows_in_another_order_are_believed_where_only_so_they_read(tmp_path: Path) -> None:
+    # The first exon lies downstream of the second; nothing says trans-splicing.
+    whole = CODING + "TAA"
+    letters = "C" * 50 + whole[13:] + "C" * 33 + whole[:13] + "C" * 50
+    rows = ("CDS 101 113 + 0 ID=a", "CDS 51 67 + 2 ID=a")
+    found = cuts(genes(tmp_path, *rows, letters=letters))
+    assert found == {"start codon": [(100, 1)], "stop codon": [(64, 1)]}

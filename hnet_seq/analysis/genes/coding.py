@@ -10,6 +10,7 @@ from itertools import pairwise
 from hnet_seq.analysis.genes.rows import Row, Rows
 
 NAME_ATTRIBUTES = ("gene", "Name", "locus_tag", "ID")
+_GENES = ("protein_id", "locus_tag", "gene")  # what rows of one CDS agree in
 _PARTIAL_CODES = ("00", "01", "10", "11")
 
 Group = tuple[Row, ...]
@@ -37,7 +38,7 @@ def coding_groups(
     several. Some tools number the exons' parts instead, so rows with different IDs, or none, are
     one CDS too where they have a parent in common, unless the file gives some CDS one ID on
     several rows; they overlap (alternatives, such as two starts of one gene); one exon covers
-    both and what lies between; or a stop codon ends the first of them.
+    both and what lies between; they name two genes or proteins; or a stop codon ends the first.
 
     Args:
         own_ids: rows of different IDs are different CDS.
@@ -97,8 +98,11 @@ def _chained(
     for index, (here, after) in enumerate(pairwise(together)):
         left, right = min(here.start, after.start), max(here.end, after.end)
         gap = right - left - here.bases - after.bases
-        in_one_exon = gap > 0 and any(e.start <= left and right <= e.end for e in exons)
-        if in_one_exon or is_stop(together[first : index + 1]):
+        # Parts of one CDS that have names of their own would not touch inside an exon.
+        may_part = gap > 0 or (gap == 0 and here.is_named and after.is_named)
+        in_one_exon = may_part and any(e.start <= left and right <= e.end for e in exons)
+        of_two = any(here.get(k) and after.get(k) and here.get(k) != after.get(k) for k in _GENES)
+        if in_one_exon or of_two or is_stop(together[first : index + 1]):
             yield tuple(together[first : index + 1])
             first = index + 1
     yield tuple(together[first:])

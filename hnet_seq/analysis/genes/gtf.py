@@ -46,7 +46,7 @@ def gtf_rows(features: Iterable[Feature], length: int | None = None) -> list[Row
         if feature.type in TRANSCRIPT_TYPES:
             by_name[key].append(Row(feature, index, key, (f"gene {gene}",)))
         else:
-            by_name[key].append(Row(feature, index, f"line {index}", (key,)))
+            by_name[key].append(Row(feature, index, f"line {index}", (key,), gene=f"gene {gene}"))
     for name, own in by_name.items():
         for number, copy in enumerate(_copies(own, length), 1):
             rows += _linked(copy, name if number == 1 else f"{name} {number}")

@@ -54,10 +54,15 @@ def in_order(
     """
     genes = list(above)
     if len(rows) > 1 and (
-        len({row.sign for row in rows}) > 1 or any(row.exception == TRANS for row in rows)
+        len({row.sign for row in rows}) > 1
+        or any(row.exception == TRANS for row in (*rows, *genes))
     ):
         return _trans_spliced(rows, circle, genes, is_whole)
-    return Ordered(_along(rows, circle, genes))
+    chain = _along(rows, circle, genes)
+    by_file = Chain(tuple(_part(row) for row in rows), circle.turn)
+    if len(rows) > 1 and not is_whole(chain) and is_whole(by_file):
+        return _trans_spliced(rows, circle, genes, is_whole)  # though no row says so
+    return Ordered(chain)
 
 
 def _along(rows: Sequence[Row], circle: Circle, genes: Sequence[Row]) -> Chain:
@@ -154,7 +159,7 @@ def _trans_spliced(
         or (order[joint].start < order[joint + 1].start) != (order[joint].sign > 0)
         or (of_gene and _place(order[joint], of_gene) != _place(order[joint + 1], of_gene))
     }
-    if not breaks and len(of_gene) < 2 and any(row.exception == TRANS for row in rows):
+    if not breaks and len(of_gene) < 2 and any(r.exception == TRANS for r in (*rows, *genes)):
         # All on one strand and in order: the junction of two transcripts is the widest gap.
         breaks = {max(joints, key=chain.gap)}
         is_sure = False

@@ -55,6 +55,7 @@ class Row:
         key: rows of one key are parts of one feature.
         parents: keys of the features that it is part of.
         is_named: whether the file gives the key, so that other rows of the feature would have it.
+        gene: key of its gene, where a row names that beside its parent, as GTF does.
     """
 
     feature: Feature
@@ -62,6 +63,7 @@ class Row:
     key: str
     parents: tuple[str, ...]
     is_named: bool = True
+    gene: str = ""
 
     @property
     def type(self) -> str:
@@ -139,6 +141,8 @@ class Rows:
             parent: one of its parents, to ask for that one alone; else all of them must be.
         """
         if says_pseudo(row.feature) or self._derives_from_pseudo(row):
+            return True
+        if row.gene and self._key_is_pseudo(row.gene, frozenset()):
             return True
         parents = (parent,) if parent is not None else row.parents
         if not parents:
