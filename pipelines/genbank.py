@@ -28,8 +28,8 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
 
     A record's name is its accession with version, as in the FASTA file of the same entry, or
     the name on its LOCUS line where it has none. Its features are for
-    `pipelines.genbank_features`. GenBank writes all
-    bases in lower case, so nothing is soft-masked.
+    `pipelines.genbank_features`. GenBank writes all bases in lower case, so nothing is
+    soft-masked.
 
     Args:
         iupac: ambiguity codes other than N become ``unknown``, or are an ``error``.

@@ -60,7 +60,8 @@ def in_order(
         return _trans_spliced(rows, circle, genes, is_whole)
     chain = _along(rows, circle, genes)
     by_file = Chain(tuple(_part(row) for row in rows), circle.turn)
-    if len(rows) > 1 and not is_whole(chain) and is_whole(by_file):
+    has_frame = len(rows) > 1 and all(row.feature.phase is not None for row in rows)
+    if has_frame and not is_whole(chain) and is_whole(by_file):
         return _trans_spliced(rows, circle, genes, is_whole)  # though no row says so
     return Ordered(chain)
 

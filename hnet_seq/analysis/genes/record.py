@@ -103,7 +103,7 @@ class RecordResolver:
         """All genes of the record."""
         found = RecordGenes()
         found.coding = [self._coding(draft, marks_starts, stop_place) for draft in drafts]
-        found.introns = [*self._exon_introns(), *self._coding_introns(drafts, stop_place)]
+        found.introns = [*self._exon_introns(), *self._coding_introns(drafts)]
         found.transcription_starts = self._transcription_starts(has_transcripts=has_transcripts)
         for row in self.rows.rows:
             pseudo = self.rows.is_pseudo(row)
@@ -155,16 +155,13 @@ class RecordResolver:
 
     def _marked_stops(self, chains: Sequence[Chain]) -> list[Chain | None]:
         """Each chain with the stop_codon lines of its transcript; of several it takes the next."""
-        lines: dict[int, list[Row]] = {}
-        of_line: dict[int, list[int]] = {}
+        of_line: dict[Row, list[int]] = {}
         for number, group in enumerate(self._groups):
             for row in self._codon_lines(group, "stop_codon"):
-                of_line.setdefault(row.index, []).append(number)
-                lines.setdefault(row.index, [row])
+                of_line.setdefault(row, []).append(number)
         found: list[Chain | None] = [None] * len(chains)
         near: dict[int, list[tuple[int, Row]]] = {}
-        for index, numbers in of_line.items():
-            row = lines[index][0]
+        for row, numbers in of_line.items():
             away = {
                 number: distance
                 for number in numbers
@@ -238,7 +235,7 @@ class RecordResolver:
             found += chain.introns([j for j in joints if chain.gap(j) >= LEAST_INTRON])
         return found
 
-    def _coding_introns(self, drafts: Sequence[Draft], place: StopPlace) -> list[Intron]:
+    def _coding_introns(self, drafts: Sequence[Draft]) -> list[Intron]:
         """Gaps between the rows of a CDS that are no slip of the ribosome."""
         extended = {draft.rows: draft.marked or draft.chain for draft in drafts}
         found: list[Intron] = []
@@ -247,13 +244,12 @@ class RecordResolver:
             exceptions = {row.exception for row in group}
             if _REARRANGED in exceptions:
                 continue
+            parents = dict.fromkeys(parent for row in group for parent in row.parents)
             exons = [
-                span
-                for row in group
-                for parent in row.parents
+                (part.start, part.end)
+                for parent in parents
                 if parent in self._exons
                 for part in self._exons[parent].inside()
-                for span in [(part.start, part.end)]
             ]
             joints = [
                 joint

@@ -69,9 +69,9 @@ def coding_and_intergenic(
 
     A coding window lies wholly inside one CDS line; an intergenic window touches no CDS of either
     strand (genes of RNA, where the annotation has them, count as intergenic). Neither touches a
-    pseudogene. Each CDS or gap is
-    filled with as many windows as fit, side by side, from a random offset, so that a window's
-    place in its gene tells nothing. Then as many of each class are drawn as the rarer one has.
+    pseudogene. Each CDS or gap is filled with as many windows as fit, side by side, from a random
+    offset, so that a window's place in its gene tells nothing. Then as many of each class are
+    drawn as the rarer one has.
 
     Args:
         genome: FASTA, GenBank or 2bit. annotation: GFF3, GTF or GenBank with CDS features.
