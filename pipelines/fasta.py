@@ -20,7 +20,7 @@ _HEADER_LIMIT = 1 << 20  # bytes; a file that starts with ">" and has no lines i
 _OTHER_FORMATS = {
     b"@": "this looks like FASTQ; convert it to FASTA",
     b"##gff": "this is GFF; give it as the annotation",
-    b"LOCUS": "this is GenBank, which `hnet-seq shard` reads; convert it to FASTA for other verbs",
+    b"LOCUS": "this looks like GenBank, but LOCUS and a name with blanks between begin that",
     b";": "comment lines are not supported; remove them",
     b"\xef\xbb\xbf": "the file begins with a byte order mark; remove it",
 }

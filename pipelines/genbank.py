@@ -27,8 +27,9 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
     """The records of a plain, gzip or bgzip GenBank file, in its order, sequences whole.
 
     A record's name is its accession with version, as in the FASTA file of the same entry, or
-    the name on its LOCUS line where it has none. Features are not looked at. GenBank writes all
-    bases in lower case, so nothing is soft-masked.
+    the name on its LOCUS line where it has none. Its features are for
+    `pipelines.genbank_features`. GenBank writes all bases in lower case, so nothing is
+    soft-masked.
 
     Args:
         iupac: ambiguity codes other than N become ``unknown``, or are an ``error``.
@@ -44,14 +45,29 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
 
 
 def _records(path: Path, iupac: Iupac) -> Iterator[FastaRecord]:
-    lines = _Lines(path)
-    scanner = GenBankScanner()
     names: set[str] = set()
+    for found, lines in read_entries(path):
+        record = _record(found, lines, iupac)
+        if record.name in names:
+            raise lines.error(f"the name {record.name!r} is there twice; rename one of the records")
+        names.add(record.name)
+        yield record
+
+
+def read_entries(path: Path, *, features: bool = False) -> Iterator[tuple[Any, Lines]]:
+    """Biopython's record of each entry, and the lines that it was read from, for errors.
+
+    Raises:
+        InputError: the file is missing, truncated, not GenBank, or has no entries.
+    """
+    lines = Lines(path)
+    scanner = GenBankScanner()
+    count = 0
     while True:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", BiopythonParserWarning)
             try:
-                found = scanner.parse(lines, do_features=False)
+                found = scanner.parse(lines, do_features=features)
             except InputError:
                 raise
             # The scanner has checks of its own, and asserts and indexes where it has none.
@@ -65,17 +81,19 @@ def _records(path: Path, iupac: Iupac) -> Iterator[FastaRecord]:
                 )
         if found is None:
             break
-        record = _record(found, lines, iupac)
-        if record.name in names:
-            raise lines.error(f"the name {record.name!r} is there twice; rename one of the records")
-        names.add(record.name)
-        yield record
-    if not names:
+        count += 1
+        yield found, lines
+    if not count:
         raise lines.error("no records; expected GenBank, which begins with LOCUS")
 
 
-def _record(found: Any, lines: _Lines, iupac: Iupac) -> FastaRecord:
-    name = found.id if found.id and not found.id.startswith("<unknown") else found.name
+def entry_name(found: Any) -> str:
+    """The accession with its version, or else the name on the LOCUS line."""
+    return str(found.id if found.id and not found.id.startswith("<unknown") else found.name)
+
+
+def _record(found: Any, lines: Lines, iupac: Iupac) -> FastaRecord:
+    name = entry_name(found)
     try:
         letters = bytes(found.seq)
     except UndefinedSequenceError:
@@ -98,7 +116,7 @@ def _record(found: Any, lines: _Lines, iupac: Iupac) -> FastaRecord:
     return FastaRecord(name, description, annotated, np.zeros(len(annotated), np.bool_), counts)
 
 
-class _Lines:
+class Lines:
     """A text file as the scanner reads it, which knows where it is."""
 
     def __init__(self, path: Path) -> None:

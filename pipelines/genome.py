@@ -1,4 +1,4 @@
-"""Random access to the tokens of a FASTA file.
+"""Random access to the tokens of a FASTA, GenBank or 2bit file.
 
 The file is read once, by the streaming reader, into memory, or, where it is large, into an unnamed
 temporary file of one byte a base, which is then mapped. The byte keeps what an ambiguity code
@@ -14,6 +14,7 @@ import difflib
 import errno
 import io
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,12 +24,13 @@ from modalities.base import Tokens
 from modalities.dna import IUPAC_BITS, TOKEN_BITS, UNKNOWN, Iupac, decode_annotated
 from modalities.errors import InputError
 from pipelines.fasta import read_fasta_pieces
+from pipelines.sequence_files import read_records, sequence_format
 
 _IN_MEMORY = 1 << 24  # bases
 
 
 class Genome:
-    """The records of a FASTA file, plain, gzip or bgzip.
+    """The records of a FASTA, GenBank or 2bit file, plain, gzip or bgzip.
 
     Needs one byte a base in memory up to 16 MB, and else in the folder for temporary files
     (``TMPDIR``), and while opening two bytes a base of the longest record in memory; nothing is
@@ -45,7 +47,8 @@ class Genome:
         lengths: bases of each record, in file order.
 
     Raises:
-        InputError: as `pipelines.fasta.read_fasta`, or there is no room for the temporary file.
+        InputError: as `pipelines.sequence_files.read_records`, or there is no room for the
+            temporary file.
     """
 
     def __init__(self, path: str | Path, iupac: Iupac = "unknown") -> None:
@@ -119,13 +122,12 @@ def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
     to: IO[bytes] = io.BytesIO()
     try:
         with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
-            for piece in read_fasta_pieces(path, iupac=iupac):
-                annotated = piece.annotated & np.uint8(TOKEN_BITS | IUPAC_BITS)
+            for name, annotated in _pieces(path, iupac):
                 if isinstance(to, io.BytesIO) and to.tell() + len(annotated) > _IN_MEMORY:
                     file.write(to.getvalue())
                     to = file
                 to.write(annotated.data)
-                lengths[piece.name] = lengths.get(piece.name, 0) + len(annotated)
+                lengths[name] = lengths.get(name, 0) + len(annotated)
             if isinstance(to, io.BytesIO):
                 return lengths, np.frombuffer(to.getvalue(), np.uint8)
             file.flush()
@@ -135,6 +137,16 @@ def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
         if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
             raise
         raise _no_room(path, error) from None
+
+
+def _pieces(path: Path, iupac: Iupac) -> Iterator[tuple[str, Tokens]]:
+    """Names and annotated tokens; only of FASTA are a record's pieces and ambiguity codes kept."""
+    if sequence_format(path) != "fasta":
+        for record in read_records(path, iupac=iupac):
+            yield record.name, record.tokens
+        return
+    for piece in read_fasta_pieces(path, iupac=iupac):
+        yield piece.name, piece.annotated & np.uint8(TOKEN_BITS | IUPAC_BITS)
 
 
 def _no_room(path: Path, error: OSError) -> InputError:

@@ -1,4 +1,4 @@
-"""Regions of a genome from BED, GFF3 or GTF: sorted, merged, 0-based, half-open."""
+"""Regions of a genome from BED, GFF3, GTF or GenBank: sorted, merged, 0-based, half-open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import INTEGER, check_record, feature_lines, read_gff
+from pipelines.annotation import INTEGER, attribute_style, check_record, feature_lines
+from pipelines.annotation_file import read_features
+from pipelines.sequence_files import sequence_format
 
 # Features that are the record itself; between them and "outside" there would be nothing left.
 LANDMARKS = frozenset(
@@ -42,8 +44,8 @@ def read_intervals(
     looked at.
 
     Args:
-        features: types wanted of a GFF3 or GTF (``gene``, ``CDS``); None takes all but
-            ``LANDMARKS``, which span whole records.
+        features: types wanted of a GFF3, GTF or GenBank (``gene``, ``CDS``); None takes all but
+            ``LANDMARKS``, which span whole records. One across a circular origin is two intervals.
         flank: bases added on both sides, as far as the record goes.
         lengths: bases of each record, to check names and ends against and clip flanks to; None
             checks neither, and leaves clipping to `clip`.
@@ -63,7 +65,7 @@ def read_intervals(
             raise UsageError("features", f"{path} is BED, which has no types; leave them out")
         found = _read_bed(path, lengths)
     else:
-        found = _read_features(path, features, lengths, gtf=kind == "GTF")
+        found = _read_features(path, features, lengths, kind)
     merged = {
         record: _merged(
             [Interval(max(0, i.start - flank), i.end + flank, i.name) for i in intervals]
@@ -131,31 +133,39 @@ def _merged(intervals: list[Interval]) -> list[Interval]:
 
 
 def annotation_format(path: Path) -> str:
-    """``BED``, ``GFF3`` or ``GTF``, by the file's first line.
+    """``BED``, ``GFF3``, ``GTF`` or ``GenBank``, by the file's first lines.
 
     Raises:
         InputError: the file is unreadable, or none of these.
     """
+    if sequence_format(path) == "genbank":
+        return "GenBank"
+    found = ""
     for number, line in feature_lines(path, until_fasta=True):
         columns = bed_columns(line)
         if is_bed_header(columns):
             continue
-        if len(columns) >= 3 and INTEGER.match(columns[1]) and INTEGER.match(columns[2]):
+        if not found and len(columns) >= 3 and all(INTEGER.match(text) for text in columns[1:3]):
             return "BED"
         columns = line.split("\t")
         if len(columns) >= 8:
-            # Column 9 of GFF3 has "=" before any quote.
-            key = columns[8].partition('"')[0] if len(columns) > 8 else ""
-            return "GTF" if '"' in line and "=" not in key else "GFF3"
-        if len(columns) >= 3:
+            if style := attribute_style(line):
+                return style
+            found = "GFF3"  # unless a line that says more is GTF
+        elif found:
+            break
+        elif len(columns) >= 3:
             return "BED"  # with a start or end that is no number: its reader says which
-        raise InputError(
-            path,
-            f"found {line[:40]!r}, expected BED (record, start, end), GFF3 or GTF, with tabs "
-            "between columns",
-            where=f"line {number}",
-        )
-    raise InputError(path, "no intervals; expected BED, GFF3 or GTF", where="whole file")
+        else:
+            raise InputError(
+                path,
+                f"found {line[:40]!r}, expected BED (record, start, end), GFF3, GTF or GenBank, "
+                "with tabs between columns",
+                where=f"line {number}",
+            )
+    if found:
+        return found
+    raise InputError(path, "no intervals; expected BED, GFF3, GTF or GenBank", where="whole file")
 
 
 def bed_columns(line: str) -> list[str]:
@@ -210,15 +220,19 @@ def bed_interval(columns: list[str]) -> Interval:
 
 
 def _read_features(
-    path: Path, types: Collection[str] | None, lengths: Mapping[str, int] | None, *, gtf: bool
+    path: Path, types: Collection[str] | None, lengths: Mapping[str, int] | None, kind: str
 ) -> Intervals:
     found: Intervals = {}
-    wanted = None if types is None else set(types)
-    for feature in read_gff(path, types=wanted, lengths=lengths, gtf=gtf):
-        if wanted is None and feature.type in LANDMARKS:
+    for feature in read_features(path, kind, types=types, lengths=lengths)[0]:
+        if types is None and feature.type in LANDMARKS:
             continue
         name = next((feature.attributes[key] for key in _NAMES if key in feature.attributes), "")
-        found.setdefault(feature.sequence, []).append(Interval(feature.start, feature.end, name))
+        start, end = feature.start, feature.end
+        own = found.setdefault(feature.sequence, [])
+        length = end if lengths is None else lengths[feature.sequence]
+        own.append(Interval(start, min(end, length), name))
+        if end > length:  # of a circular record: it goes on at the first base
+            own.append(Interval(0, end - length, name))
     if not found:
         there = ", ".join(sorted(LANDMARKS))
         raise InputError(

@@ -65,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEQUENCES",
         help="FASTA, GenBank, 2bit, BED, or a CSV, TSV or Parquet table; - for standard input",
     )
-    parser.add_argument("--genome", metavar="FASTA", help="that the places of a BED file lie on")
+    parser.add_argument(
+        "--genome", metavar="GENOME", help="FASTA, GenBank or 2bit that BED lies on"
+    )
     parser.add_argument(
         "--label", metavar="COLUMN", help="of a table, kept beside the vectors and in the report"
     )

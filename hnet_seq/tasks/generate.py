@@ -24,7 +24,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
 from hnet_seq.tasks.arguments import add_device_argument
-from hnet_seq.tasks.sequences.parts import read_fasta_sequences
+from hnet_seq.tasks.sequences.parts import read_named_sequences
 from modalities import code, text
 from modalities.base import Modality, Tokens
 from modalities.dna_bytes import from_dna
@@ -72,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq generate``."""
     parser.add_argument("checkpoint", help="checkpoint folder, run folder, hub id or .pt")
     parser.add_argument("--prompt", action="append", metavar="LETTERS", help="may be repeated")
-    parser.add_argument("--prompts", metavar="FILE", help="FASTA for DNA, lines for text")
+    parser.add_argument(
+        "--prompts", metavar="FILE", help="FASTA or GenBank for DNA, lines for text"
+    )
     parser.add_argument("--out", metavar="FILE", help="write there instead of standard output")
     parser.add_argument("--max-new-tokens", type=int, default=256, help="%(default)s")
     parser.add_argument("--samples", type=int, default=1, help="of each prompt (%(default)s)")
@@ -173,7 +175,7 @@ def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, To
     else:
         found = [
             (name, np.concatenate([begin, from_dna(tokens) if len(begin) else tokens]))
-            for name, tokens in read_fasta_sequences(args.prompts)
+            for name, tokens in read_named_sequences(args.prompts)
         ]
     if not found:
         raise InputError(args.prompts, "has no prompts")

@@ -93,7 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=STRANDS,
         help="average: with the reverse complement (default none for sequences, else average)",
     )
-    parser.add_argument("--genome", metavar="FASTA", help="what variants or BED lie on")
+    parser.add_argument(
+        "--genome", metavar="GENOME", help="what variants or BED lie on (FASTA, GenBank or 2bit)"
+    )
     variants = parser.add_argument_group("variants and mutagenesis")
     variants.add_argument(
         "--mutagenesis", metavar="REGION", help="NAME:START-END, 1-based and inclusive"

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq segment``."""
     parser.add_argument("checkpoint", help="checkpoint folder, or run folder for its last one")
     parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT", help="FASTA, plain, gzip or bgzip; or files of text"
+        "inputs", nargs="*", metavar="INPUT", help="FASTA, GenBank or 2bit; or files of text"
     )
     parser.add_argument("--bed", metavar="FILE", help="chunks; {stage} in the name: every stage")
     parser.add_argument(
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
-    parser.add_argument("--annotation", metavar="GFF", help="genes to hold the boundaries against")
+    parser.add_argument("--annotation", metavar="GENES", help="GFF3, GTF or GenBank")
     parser.add_argument("--out", metavar="DIR", help="folder for boundaries.json and region.json")
     parser.add_argument(
         "--left-context",
@@ -107,7 +107,10 @@ def main(args: argparse.Namespace) -> int:
     if is_byte_modality(model.metadata.get("modality")):
         return segment_text.run(args, model, ranks)
     if len(args.inputs) != 1 or args.shards or args.show:
-        raise UsageError("segment", f"{args.checkpoint} is no model of text; give one FASTA file")
+        raise UsageError(
+            "segment",
+            f"{args.checkpoint} is no model of text; give one FASTA, GenBank or 2bit file",
+        )
     args.genome = args.inputs[0]
     if bool(args.annotation) != bool(args.out):
         raise UsageError("--annotation", "goes together with --out DIR")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hnet_seq.analysis.genes import resolve
 from hnet_seq.analysis.sites import edge_sites, gene_sites
 from pipelines.annotation import read_gff
 
@@ -49,7 +50,8 @@ def gtf(exons, coding, strand, name):
 def read(tmp_path, lines, *, is_gtf=False):
     path = tmp_path / "annotation"
     path.write_text("\n".join(lines) + "\n")
-    return gene_sites(read_gff(path, gtf=is_gtf), gtf=is_gtf)
+    kind = "GTF" if is_gtf else "GFF3"
+    return gene_sites(resolve({"chr": read_gff(path, gtf=is_gtf)}, kind=kind).records["chr"])
 
 
 def pairs(sites):

@@ -46,7 +46,8 @@ FASTA: dict[str, tuple[bytes, str]] = {
     ),
     "text before the first record": (b"ACGT\n>a\nAC\n", "line 1: expected '>'"),
     "FASTQ": (b"@r\nACGT\n+\nIIII\n", "this looks like FASTQ"),
-    "GenBank": (b"LOCUS       X\n", "this is GenBank"),
+    "GenBank": (b"LOCUS       X\n", "record X, line 1: not GenBank"),
+    "nearly GenBank": (b"LOCUS X\n", "this looks like GenBank"),
     "a byte order mark": (b"\xef\xbb\xbf>a\nAC\n", "byte order mark"),
     "UTF-16": (">a\nAC\n".encode("utf-16"), "line 1: expected '>'"),
     "line ends of CR alone": (b">a\rACGT\r", "line 1: line ends are CR alone"),
@@ -64,9 +65,8 @@ FASTA: dict[str, tuple[bytes, str]] = {
     "zip": (b"PK\x03\x04", "is a zip file"),
 }
 
-# Where `shard` says it otherwise: it reads GenBank, and all names before it reads any bases.
+# Where `shard` says it otherwise: it reads all names before it reads any bases.
 OF_SHARD = {
-    "GenBank": "record X, line 1: not GenBank",
     "a repeated name": "record a, line 5: the name stands on line 1 already",
     "a name with colons and pipes twice": "record gi|1|x:9, line 3: the name stands on line 1",
 }
@@ -76,7 +76,7 @@ OF_SHARD = {
 @pytest.mark.parametrize("case", FASTA)
 def test_fasta(case: str, verb: str, good: Good, tmp_path: Path, refused: Refused) -> None:
     data, says = FASTA[case]
-    if verb == "shard" or (verb, case) == ("embed", "GenBank"):
+    if verb == "shard":
         says = OF_SHARD.get(case, says)
     path = tmp_path / "bad.fa"
     path.write_bytes(data)
@@ -111,7 +111,8 @@ GFF: dict[str, tuple[bytes, str]] = {
     "no strand known for any CDS": (row((7, "?")), "no CDS with a strand"),
     "a phase of 3": (row((8, "3")), "the phase is '3'"),
     "a CDS without a phase": (row((8, ".")), "a CDS without a phase"),
-    "GTF": (row((9, 'gene_id "a"')), "is this GTF?"),
+    "GTF with an open quote": (row((9, 'gene_id "a')), "is not key"),
+    "neither GFF3 nor GTF": (row((9, "a")), "is this GTF?"),
     "another assembly": (row((1, "chr1")), "no record 'chr1' in the genome"),
     "bad in line 3": (b"##gff-version 3\n" + row() + row((7, "x")), "line 3: the strand"),
     "latin-1": (row((9, "ID=a")).replace(b"ID=a", b"ID=\xe9"), "line 1: byte 0xe9 is not UTF-8"),
@@ -123,12 +124,13 @@ GFF: dict[str, tuple[bytes, str]] = {
 }
 
 
-NO_STRAND = "no strand known for any CDS"  # classify: on whichever strand, it is coding
+# classify: on whichever strand and in whichever frame, it is coding.
+OF_FRAMES = ("no strand known for any CDS", "a CDS without a phase")
 
 
 @pytest.mark.parametrize(
     ("case", "verb"),
-    [*((case, "segment") for case in GFF), *((c, "classify") for c in GFF if c != NO_STRAND)],
+    [*((case, "segment") for case in GFF), *((c, "classify") for c in GFF if c not in OF_FRAMES)],
 )
 def test_gff(case: str, verb: str, good: Good, tmp_path: Path, refused: Refused) -> None:
     data, says = GFF[case]

@@ -102,6 +102,54 @@ def test_a_strand_that_is_unknown_is_none(tmp_path: Path) -> None:
     assert [f.strand for f in read(tmp_path, line(strand="?"), line(strand="."))] == [".", "."]
 
 
+def test_a_phase_is_asked_for_where_codons_are_read_and_not_before(tmp_path: Path) -> None:
+    assert [f.phase for f in read(tmp_path, line(phase="."), line())] == [None, 0]
+
+
+def test_a_circular_record_goes_on_at_its_first_base(tmp_path: Path) -> None:
+    whole = line(type="region", start="1", end="1000", phase=".", attributes="Is_circular=true")
+    across = line(start="991", end="1010")
+    for lines in ((whole, across), (across, whole)):
+        found = read(tmp_path, *lines, types={"CDS"}, lengths=LENGTHS)
+        assert [(f.start, f.end) for f in found] == [(990, 1010)]
+    counted_on = line(start="1001", end="1010")
+    assert read(tmp_path, whole, across, counted_on, lengths=LENGTHS)[2].start == 0
+    with pytest.raises(InputError, match="line 3: 1 to 1001 is more than once round chr1"):
+        read(tmp_path, whole, line(start="1", end="1001"), lengths=LENGTHS)
+    # A ring of RNA says nothing of its chromosome.
+    ring = line(
+        type="circular_ncRNA", start="5", end="80", phase=".", attributes="Is_circular=true"
+    )
+    with pytest.raises(InputError, match="line 3: the end, 1010, lies beyond chr1"):
+        read(tmp_path, ring, across, lengths=LENGTHS)
+
+
+def test_a_comma_inside_a_name_does_not_part_it(tmp_path: Path) -> None:
+    (feature,) = read(tmp_path, line(attributes="ID=x%2Cy;Parent=a%2cb,c%3D1;Note=d%2Ce"))
+    assert feature.attributes == {"ID": "x%2Cy", "Parent": "a%2Cb,c=1", "Note": "d,e"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('gene_id "a"; transcript_id "b c";', {"gene_id": "a", "transcript_id": "b c"}),
+        (
+            "gene_id a; transcript_id a.1; level 2",
+            {"gene_id": "a", "transcript_id": "a.1", "level": "2"},
+        ),
+        ("gene_id a ; note two words;", {"gene_id": "a", "note": "two words"}),
+        ('transcript_id ""; tag "x"; tag "y";', {"transcript_id": "", "tag": "x,y"}),
+        ("g1.t1", {"g1.t1": ""}),
+        ('pseudo; gene_id "a=b"', {"pseudo": "", "gene_id": "a=b"}),
+    ],
+)
+def test_attributes_of_gtf_in_every_spelling(
+    tmp_path: Path, text: str, expected: dict[str, str]
+) -> None:
+    (feature,) = read(tmp_path, line(attributes=text), gtf=True)
+    assert feature.attributes == expected
+
+
 def test_names_with_pipes_and_escapes_match_records(tmp_path: Path) -> None:
     lines = [line(sequence="gi|1|ref|NC_1.1|"), line(sequence="gi%7C1%7Cref%7CNC_1.1%7C")]
     features = read(tmp_path, *lines, lengths=LENGTHS)
@@ -131,7 +179,6 @@ MALFORMED = {
     "end before start": (line(start="41"), "line 3: the end, 40, lies before the start, 41"),
     "strand": (line(strand="1"), "line 3: the strand is '1'"),
     "phase 3": (line(phase="3"), "line 3: the phase is '3', expected 0, 1, 2"),
-    "CDS without phase": (line(phase="."), "line 3: a CDS without a phase"),
     "beyond the record": (line(end="1001"), "line 3: the end, 1001, lies beyond chr1.* 1000 bases"),
     "unknown record": (line(sequence="Chr1"), "line 3: no record 'Chr1' .* as chr1"),
     "other assembly": (line(sequence="?"), r"line 3: no record '\?' .*3, as chr1, chr2"),

@@ -103,7 +103,10 @@ WRONG = {
     "negative": ("chr1 0 5\nchr1 -1 5\n", r"line 2: the start is '-1'"),
     "two columns": ("chr1 0 5\nchr1 1\n", r"line 2: 2 columns, expected record, start and end"),
     "one word": ("hello\n", r"line 1: found 'hello', expected BED"),
-    "only a header": ("track name=x\n", r"whole file: no intervals; expected BED, GFF3 or GTF"),
+    "only a header": (
+        "track name=x\n",
+        r"whole file: no intervals; expected BED, GFF3, GTF or GenBank",
+    ),
     "nothing": ("", r"whole file: no intervals"),
     "gff end": (gff(("chr2", "gene", 1, 51, ".")), r"line 1: the end, 51, lies beyond chr2"),
     "gff record": (gff(("ch1", "gene", 1, 5, ".")), r"line 1: no record 'ch1' .* as chr1"),

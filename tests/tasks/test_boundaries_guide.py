@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hnet_seq.analysis.genes.model import LEAST_INTRON
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK
-from hnet_seq.analysis.sites import GENE_SITES, LEAST_INTRON
+from hnet_seq.analysis.sites import GENE_SITES
 from hnet_seq.analysis.statistics import BLOCK, MIN_BLOCKS
 from hnet_seq.tasks import boundaries
 from tests.tasks.test_segment import make_model, saved

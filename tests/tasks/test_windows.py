@@ -170,3 +170,20 @@ def test_the_shipped_genome_gives_hundreds_of_test_windows() -> None:
     )
     assert len(found.train) == 2000
     assert len(found.test) >= 500
+
+
+def test_no_window_touches_a_pseudogene(tmp_path: Path) -> None:
+    genome, annotation = write_genome(tmp_path, "ACGTTGCA" * 300)
+    text = annotation.read_text()
+    rows = [
+        text.replace("ID=c900", "ID=c900;pseudo=true"),
+        "chr|1.x\ttest\tpseudogene\t701\t850\t.\t+\t.\tID=p\n",
+    ]
+    annotation.write_text("".join(rows))
+    found = coding_and_intergenic(
+        genome, annotation, test_region="chr|1.x:1501-2400", length=40, guard=0
+    )
+    assert found.train
+    for window in found.train + found.test:
+        for start, end in ((900, 1500), (700, 850)):
+            assert window.end <= start or end <= window.start

@@ -43,7 +43,7 @@ def add_common_arguments(
         whole_records: records of any length are read, for which attention's cache has a limit.
     """
     parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
-    parser.add_argument("genome", metavar="GENOME", help="FASTA, plain, gzip or bgzip")
+    parser.add_argument("genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the JSON file")
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hnet_seq.analysis.enrichment import SHIFTS, enrichment
 from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
 from hnet_seq.analysis.statistics import BLOCK
+from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     add_common_arguments,
@@ -24,10 +25,11 @@ from hnet_seq.tasks.boundary_analysis.common import (
 )
 from hnet_seq.tasks.segmentation.common import write_json
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import Feature, read_gff
+from pipelines.annotation import Feature
 from pipelines.files import check_folder
 from pipelines.genome import Genome
 from pipelines.intervals import annotation_format
+from pipelines.sequence_files import sequence_format
 from pipelines.stranded_bed import read_bed_features
 
 RESULTS = "enrichment.json"
@@ -36,21 +38,21 @@ WIDTH, NEAR, SHUFFLES = 60, 2, 1
 SitesByRecord = dict[str, dict[str, Sites]]
 
 
-def read_sites(
-    sources: Sequence[str], edges: Sequence[str], lengths: Mapping[str, int]
-) -> SitesByRecord:
+def read_sites(sources: Sequence[str], edges: Sequence[str], genome: Genome) -> SitesByRecord:
     """Sites of all files, by record and kind.
 
-    A GFF3 or GTF file gives the sites of its genes, and the edges of the types in ``edges``; a BED
-    file the edges of its intervals.
+    A GFF3, GTF or GenBank file gives the sites of its genes, and the edges of the types in
+    ``edges``; a BED file the edges of its intervals. What a file does not decide is said on
+    standard error.
 
     Args:
         sources: ``FILE`` or ``NAME=FILE``; the name stands before the kinds of the file, and in
             place of a BED file's own name.
-        lengths: bases of each record of the genome.
+        genome: that all of them speak of.
 
     Raises:
-        InputError: a file is malformed, of another genome, or has no sites.
+        InputError: a file is malformed, of another genome, or has no sites; or a CDS has no phase
+            and nothing but the sites of genes is asked for.
         UsageError: a type of ``edges`` that no file has, or two files with sites of one name.
     """
     found: SitesByRecord = defaultdict(dict)
@@ -58,7 +60,7 @@ def read_sites(
     owner: dict[str, str] = {}
     for source in sources:
         label, path = _named(source)
-        by_record, of_file = _read_file(label, path, edges, lengths)
+        by_record, of_file = _read_file(label, path, edges, genome)
         types |= of_file
         kinds = dict.fromkeys(kind for by_kind in by_record.values() for kind in by_kind)
         for kind in kinds:
@@ -93,21 +95,26 @@ def _named(source: str) -> tuple[str, Path]:
 
 
 def _read_file(
-    label: str, path: Path, edges: Sequence[str], lengths: Mapping[str, int]
+    label: str, path: Path, edges: Sequence[str], genome: Genome
 ) -> tuple[SitesByRecord, set[str]]:
-    kind = annotation_format(path)
-    if kind == "BED":
+    if annotation_format(path) == "BED":
         name = label or path.name.removesuffix(".gz").removesuffix(".bed")
-        by_record = _by_record(read_bed_features(path, lengths=lengths))
+        by_record = _by_record(read_bed_features(path, lengths=genome.lengths))
         return {record: edge_sites(rows, (), name) for record, rows in by_record.items()}, set()
-    gtf = kind == "GTF"
-    by_record = _by_record(read_gff(path, lengths=lengths, gtf=gtf))
+    found = read_annotation(path, genome)
+    if not edges:
+        found.check_phases()
     before = f"{label}: " if label else ""
     sites = {}
-    for record, rows in by_record.items():
-        of_record = gene_sites(rows, gtf=gtf) | (edge_sites(rows, edges) if edges else {})
-        sites[record] = {f"{before}{name}": found for name, found in of_record.items()}
-    return sites, {row.type for rows in by_record.values() for row in rows}
+    for record, rows in found.features.items():
+        of_record = gene_sites(found.genes.records[record])
+        if edges:
+            length, is_circular = genome.lengths[record], record in found.circular
+            of_record |= edge_sites(rows, edges, length=length, circular=is_circular)
+        sites[record] = {f"{before}{name}": own for name, own in of_record.items()}
+    if edges or any(sites.values()):  # or else there is an error to tell
+        found.tell()
+    return sites, {row.type for rows in found.features.values() for row in rows}
 
 
 def _by_record(features: Sequence[Feature]) -> dict[str, list[Feature]]:
@@ -133,13 +140,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common_arguments(parser)
     parser.add_argument(
         "--features",
-        required=True,
         action="append",
         metavar="[NAME=]FILE",
-        help="GFF3, GTF or BED; several times for several files",
+        help="GFF3, GTF, GenBank or BED; several times for several files; of a GENOME in GenBank "
+        "its own",
     )
     parser.add_argument(
-        "--edges", metavar="TYPE,...", help="types of a GFF3 or GTF whose edges are sites as well"
+        "--edges", metavar="TYPE,...", help="types of features whose edges are sites as well"
     )
     parser.add_argument(
         "--width", type=int, default=WIDTH, help="bases on each side of profiles (%(default)s)"
@@ -168,14 +175,19 @@ def main(args: argparse.Namespace) -> int:
     if args.near > args.width:
         raise UsageError("--near", f"is {args.near}, more than --width {args.width}")
     edges = [kind for kind in (args.edges or "").split(",") if kind]
+    sources = args.features
+    if not sources:
+        if sequence_format(args.genome) != "genbank":
+            raise UsageError("--features", "is missing: GFF3, GTF, GenBank or BED")
+        sources = [args.genome]
     model = open_model(args)
     genome = Genome(args.genome)
     spans = open_spans(genome, args.region)
-    sites = read_sites(args.features, edges, genome.lengths)
-    _check_sites(sites, spans, args.features[0])
+    sites = read_sites(sources, edges, genome)
+    _check_sites(sites, spans, sources[0])
     records = cut_genome(model, genome, spans, args, shuffles=args.shuffles)
     found = facts(args, records) | {
-        "features": [Path(_named(source)[1]).name for source in args.features],
+        "features": [Path(_named(source)[1]).name for source in sources],
         "width": args.width,
         "near": args.near,
         "block": BLOCK,

@@ -191,7 +191,7 @@ def add_actions(actions: Any) -> None:
         metavar="INPUT",
         help="FASTA, GenBank, 2bit, BED with --genome, a table with a sequence column, or -",
     )
-    child.add_argument("--genome", metavar="FASTA", help="that the places of a BED file lie on")
+    child.add_argument("--genome", metavar="GENOME", help="FASTA, GenBank or 2bit that BED lies on")
     child.add_argument(
         "--out", metavar="FILE", help=f"TSV, or Parquet if it ends in {_PARQUET} (standard output)"
     )

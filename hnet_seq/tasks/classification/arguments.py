@@ -44,8 +44,10 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit-train", type=int, metavar="N", help="training sequences at most (all)"
     )
     genome = parser.add_argument_group("coding against intergenic windows of a genome")
-    genome.add_argument("--genome", metavar="FASTA", help="plain, gzip or bgzip")
-    genome.add_argument("--annotation", metavar="GFF", help="GFF3 with CDS features")
+    genome.add_argument("--genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
+    genome.add_argument(
+        "--annotation", metavar="GENES", help="GFF3, GTF or GenBank with CDS features"
+    )
     genome.add_argument(
         "--test-region",
         metavar="REGION",

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hnet_seq.tasks.annotations import read_annotation
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import read_gff
 from pipelines.genome import Genome
 from pipelines.split import Region, plan_split
 
@@ -68,12 +68,13 @@ def coding_and_intergenic(
     """Cut labelled windows for training and testing from disjoint regions.
 
     A coding window lies wholly inside one CDS line; an intergenic window touches no CDS of either
-    strand (genes of RNA, where the annotation has them, count as intergenic). Each CDS or gap is
-    filled with as many windows as fit, side by side, from a random offset, so that a window's
-    place in its gene tells nothing. Then as many of each class are drawn as the rarer one has.
+    strand (genes of RNA, where the annotation has them, count as intergenic). Neither touches a
+    pseudogene. Each CDS or gap is filled with as many windows as fit, side by side, from a random
+    offset, so that a window's place in its gene tells nothing. Then as many of each class are
+    drawn as the rarer one has.
 
     Args:
-        genome: FASTA. annotation: GFF3 with CDS features.
+        genome: FASTA, GenBank or 2bit. annotation: GFF3, GTF or GenBank with CDS features.
         test_region: ``NAME:START-END`` (1-based, inclusive), ``last:FRACTION`` of the longest
             record, or ``records:NAME,...``; the rest of the genome is for training.
         length: bases of a window.
@@ -94,9 +95,22 @@ def coding_and_intergenic(
             raise UsageError(option, f"is {value}; expected 1 or more")
     source = Genome(genome)
     plan = _plan(source.lengths, test_region, guard)
+    opened = read_annotation(annotation, source)
     coding: dict[str, list[Span]] = {name: [] for name in source.lengths}
-    for feature in read_gff(annotation, types={"CDS"}, lengths=source.lengths):
-        coding[feature.sequence].append((feature.start, feature.end))
+    taken: dict[str, list[Span]] = {name: [] for name in source.lengths}
+    for name, found_there in opened.genes.records.items():
+        coding[name] = found_there.coding_spans
+        taken[name] = [*found_there.coding_spans, *found_there.pseudo]
+        for coding_sequence in found_there.coding:  # with a stop codon that its rows leave out
+            taken[name] += [(p.start, p.end) for p in coding_sequence.chain.inside()]
+    if not any(coding.values()):
+        there = dict.fromkeys(row.type for rows in opened.features.values() for row in rows)
+        of_type = "CDS but of pseudogenes" if "CDS" in there else "CDS"
+        raise InputError(
+            annotation,
+            f"no features of type {of_type}; it has {', '.join(list(there)[:8])}",
+            where="whole file",
+        )
 
     generator = np.random.default_rng(seed)
     chosen: dict[str, list[Window]] = {}
@@ -113,7 +127,7 @@ def coding_and_intergenic(
                 regions[split].append(f"{name}:{region.start + 1}-{region.end}")
                 for label, spans in (
                     (CODING, coding[name]),
-                    (INTERGENIC, gaps(coding[name], source.lengths[name])),
+                    (INTERGENIC, gaps(taken[name], source.lengths[name])),
                 ):
                     for start in tile(spans, region, length, generator):
                         tokens = source.fetch(name, start, start + length)

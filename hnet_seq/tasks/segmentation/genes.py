@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
-from hnet_seq.analysis.annotation import RecordAnnotation, from_features
+from hnet_seq.analysis.annotation import RecordAnnotation, from_genes
 from hnet_seq.analysis.gene_region import REGION_BASES, describe_window, gene_richest_window
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.tasks.annotations import read_annotation
 from modalities.errors import InputError
-from pipelines.annotation import read_gff
 from pipelines.genome import Genome
 
 
@@ -38,15 +37,16 @@ class GenePicture:
 
 
 def read_genes(path: str, genome: Genome) -> dict[str, RecordAnnotation]:
-    """Genes by record of a GFF3 file.
+    """Genes by record of a GFF3, GTF or GenBank file; what it does not decide is said.
 
     Raises:
-        InputError: as `pipelines.annotation.read_gff`, or there is no CDS with a strand.
+        InputError: as `hnet_seq.tasks.annotations.read_annotation`; a CDS has no phase, or there is
+            none with a strand.
     """
-    by_record = defaultdict(list)
-    for feature in read_gff(path, lengths=genome.lengths):
-        by_record[feature.sequence].append(feature)
-    annotations = {name: from_features(features) for name, features in by_record.items()}
+    found = read_annotation(path, genome)
+    found.check_phases()
+    annotations = {record: from_genes(genes) for record, genes in found.genes.records.items()}
     if not any(len(annotation.coding.start) for annotation in annotations.values()):
         raise InputError(path, "no CDS with a strand; the statistics need reading frames")
+    found.tell()
     return annotations

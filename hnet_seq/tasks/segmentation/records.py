@@ -40,7 +40,7 @@ def segment(
     record.
 
     Args:
-        genome: FASTA, plain, gzip or bgzip; or one that is open.
+        genome: FASTA, GenBank or 2bit; or one that is open.
         region: ``NAME`` or ``NAME:START-END``, 1-based and inclusive as samtools has it.
         left_context: bases before a region that the model reads first, if the record has them.
         batch_tokens: bases of one forward call.

@@ -115,7 +115,7 @@ def open_sequences(
             respected; CSV, TSV (plain or gzip) or Parquet with a column ``sequence``, named by
             ``id`` or else by the row's number; ``-`` for standard input: any of these but Parquet
             and 2bit, or one sequence a line. Standard input is copied to a temporary file.
-        genome: FASTA that the places of a BED file lie on.
+        genome: FASTA, GenBank or 2bit that the places of a BED file lie on.
         label: a column of a table that becomes the label.
         modality: what the letters are; text and code come from tables and lines only.
 

@@ -1,4 +1,4 @@
-"""Named sequences from a FASTA file, a part at a time."""
+"""Named sequences from a FASTA, GenBank or 2bit file, a part at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from modalities.base import Tokens
-from pipelines.fasta import read_fasta
+from pipelines.sequence_files import read_records
 
 Named = tuple[str, Tokens]
 Item = TypeVar("Item")
@@ -15,9 +15,9 @@ Item = TypeVar("Item")
 _RECORD_COST = 64  # bases: bounds a part of many short records by their count too
 
 
-def read_fasta_sequences(path: str | Path) -> Iterator[Named]:
-    """(name, tokens (L,)) of each record, L > 0; errors as :func:`pipelines.fasta.read_fasta`."""
-    for record in read_fasta(path):
+def read_named_sequences(path: str | Path) -> Iterator[Named]:
+    """(name, tokens (L,)) of each record, L > 0; errors as `read_records`."""
+    for record in read_records(path):
         yield record.name, record.tokens
 
 

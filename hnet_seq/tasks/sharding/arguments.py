@@ -95,10 +95,12 @@ def _add_dna(group: Any) -> None:
         help="runs of unknown bases at least this long are cut out (%(default)s)",
     )
     group.add_argument(
-        "--regions", metavar="FILE", help="BED, GFF or GTF: keep what lies in its intervals"
+        "--regions",
+        metavar="FILE",
+        help="BED, GFF, GTF or GenBank: keep what lies in its intervals",
     )
     group.add_argument(
-        "--features", metavar="TYPE,...", default="", help="of a GFF or GTF: gene, CDS, ..."
+        "--features", metavar="TYPE,...", default="", help="types of features: gene, CDS, ..."
     )
     group.add_argument(
         "--flank", type=int, default=0, metavar="BASES", help="kept beside each interval"

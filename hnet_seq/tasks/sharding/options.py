@@ -35,8 +35,8 @@ class ShardOptions:
         iupac: what becomes of ambiguity codes other than N: "unknown" or "error".
         unknown_run: runs of this many unknown bases or more are cut out, and so are shorter ones
             at the ends of what is left.
-        regions: BED, GFF or GTF; only what lies in its intervals is kept.
-        features: types of a GFF or GTF's features; empty: all but those of whole records.
+        regions: BED, GFF, GTF or GenBank; only what lies in its intervals is kept.
+        features: types of features; empty: all but those of whole records.
         flank: bases kept on both sides of an interval.
         label_regions: keep everything, with the label ``inside`` or ``outside``.
         keep_soft_mask: keep lower case as bit 7 of each stored token of ``dna``.
@@ -77,7 +77,9 @@ class ShardOptions:
         check_run(self.unknown_run)
         check_sizes(self.block_size, self.shard_size)
         if self.regions is None and (self.features or self.flank or self.label_regions):
-            raise UsageError("--regions", "is missing: BED, GFF or GTF, for the other options")
+            raise UsageError(
+                "--regions", "is missing: BED, GFF, GTF or GenBank, for the other options"
+            )
         if self.regions is not None and not self.is_dna:
             raise UsageError("--regions", f"are of a genome; {self.modality} has none")
         if self.keep_soft_mask and self.modality != "dna":
