@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from hnet_seq.config import ExperimentConfig
+from hnet_seq.model.config import HNetConfig
 from modalities.errors import UsageError
 from pipelines.files import replaced_file
 
@@ -30,19 +31,23 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
 
 
-def load_experiment(name: str | Path, overrides: list[str] | None = None) -> ExperimentConfig:
+def load_experiment(
+    name: str | Path, overrides: list[str] | None = None, shape: HNetConfig | None = None
+) -> ExperimentConfig:
     """Read an experiment by name or path.
 
     A file may begin with ``include: [model/..., train/...]``: those are merged first, in order.
 
     Args:
         overrides: ``key=value`` in OmegaConf's dotlist form.
+        shape: what ``model`` is where the experiment does not say.
 
     Raises:
         UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
     """
-    schema = OmegaConf.structured(ExperimentConfig)
-    merged = schema
+    merged = OmegaConf.structured(ExperimentConfig)
+    if shape is not None:
+        merged = OmegaConf.merge(merged, {"model": shape.to_dict()})
     for path, layer in _layers(_find(name)):
         merged = _merge(merged, layer, path)
     for item in overrides or []:
