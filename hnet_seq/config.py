@@ -178,10 +178,6 @@ class ExperimentConfig:
         train.schedule.validate()
         if train.init_optimizer not in ("fresh", "kept"):
             raise ValueError(f"train.init_optimizer: {train.init_optimizer!r} is not fresh or kept")
-        if train.init_optimizer == "kept" and not train.init:
-            raise ValueError(
-                "train.init_optimizer: kept, and train.init names no run to keep it of"
-            )
         if train.residual_proj not in ("zero", "identity"):
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"

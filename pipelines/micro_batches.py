@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -24,27 +25,47 @@ def runs(ends: Sequence[int], bound: int) -> list[int]:
     return bounds
 
 
-def even_runs(ends: Sequence[int], bound: int, multiple: int = 1) -> list[int]:
-    """Cut sequences into runs, of which the longest is as short as their number allows.
+def shared_out(ends: Sequence[int], bound: int, processes: int = 1) -> list[list[int]]:
+    """Share sequences out to micro-batches that have about as many tokens each.
 
-    There are as many runs as the bound asks for, rounded up to a multiple, or fewer where fewer do
-    as well: some processes have one less then.
+    Their number is that of bounds in all tokens, rounded up to a multiple of the processes; where
+    the sequences do not fit into so many, twice that, and so on. So it is the same for all numbers
+    of processes that divide it.
 
     Args:
-        ends, bound: as for :func:`runs`; bound 0: all that there is.
-        multiple: the number of processes.
+        ends: where the sequences end, in tokens.
+        bound: tokens of a micro-batch, unless its only sequence is longer; 0: no bound.
+
+    Returns:
+        the sequence numbers of each, growing; empty ones last, where there are too few sequences.
     """
-    total = ends[-1]
-    fewest = len(runs(ends, bound or total)) - 1
-    allowed = -(-fewest // multiple) * multiple
-    low, high = -(-total // allowed), bound or total
-    while low < high:
-        middle = (low + high) // 2
-        if len(runs(ends, middle)) - 1 <= allowed:
-            high = middle
+    lengths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    bound = max(bound or ends[-1], *lengths)
+    fewest = -(-ends[-1] // bound)
+    step = -(-fewest // processes) * processes
+    longest_first = sorted(range(len(lengths)), key=lambda number: (-lengths[number], number))
+    for count in range(step, step * (len(lengths) + 1) + 1, step):
+        # Each to the one that has least so far (Graham 1969).
+        shared: list[list[int]] = [[] for _ in range(count)]
+        room = [(0, place) for place in range(count)]
+        for number in longest_first:
+            tokens, place = heapq.heappop(room)
+            shared[place].append(number)
+            heapq.heappush(room, (tokens + lengths[number], place))
+        if max(room)[0] <= bound:
+            break
+    return [sorted(numbers) for numbers in shared]
+
+
+def stretches(windows: Sequence[tuple[int, int]], edge: int) -> list[tuple[int, int]]:
+    """Join stretches that follow each other, but at multiples of ``edge`` tokens."""
+    joined = [windows[0]]
+    for start, stop in windows[1:]:
+        if start == joined[-1][1] and start % edge:
+            joined[-1] = (joined[-1][0], stop)
         else:
-            low = middle + 1
-    return runs(ends, high)
+            joined.append((start, stop))
+    return joined
 
 
 def spread(ends: Sequence[int], limit: int) -> list[int]:

@@ -66,11 +66,13 @@ def run_checkpoint(init: str) -> Path:
     Raises:
         UsageError: they are none.
     """
+    key = "train.init_optimizer"
+    if not init:
+        raise UsageError(key, "is kept, and no --init names a run to keep it of")
     found: Located = locate(init)
     if not RunFolder.has_state(found.folder):
         raise UsageError(
-            "train.init_optimizer",
-            f"is kept, and {init} is no run that this package trained; take fresh",
+            key, f"is kept, and {init} is no run that this package trained; take fresh"
         )
     return found.folder
 

@@ -17,7 +17,7 @@ from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
 from hnet_seq.train.statistics import BoundaryStatistics
 from hnet_seq.train.tensors import on_device
 from pipelines.batches import PackedBatch, TokenBatches
-from pipelines.micro_batches import runs, spread
+from pipelines.micro_batches import runs, spread, stretches
 from pipelines.progress import progress_bar
 
 
@@ -51,22 +51,11 @@ class ValidationSource:
         sizes = list(accumulate(stop - start for start, stop in windows))
         bounds = runs(sizes, self.micro_batch_tokens or batches.batch_tokens)
         edge = batches.batch_tokens
-        return [_joined(windows[first:last], edge) for first, last in pairwise(bounds)]
+        return [stretches(windows[first:last], edge) for first, last in pairwise(bounds)]
 
     def read(self, number: int) -> PackedBatch:
         """One of :attr:`micro_batches`."""
         return PackedBatch.joined([self.batches.read(*part) for part in self.micro_batches[number]])
-
-
-def _joined(windows: Sequence[tuple[int, int]], edge: int) -> list[tuple[int, int]]:
-    """The same stretches, those that follow each other in a batch of ``edge`` tokens as one."""
-    joined = [windows[0]]
-    for start, stop in windows[1:]:
-        if start == joined[-1][1] and start % edge:
-            joined[-1] = (joined[-1][0], stop)
-        else:
-            joined.append((start, stop))
-    return joined
 
 
 def _tokens(micro_batches: Sequence[list[tuple[int, int]]]) -> int:

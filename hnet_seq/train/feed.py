@@ -13,7 +13,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 
 from pipelines.batches import PackedBatch, TokenBatches
-from pipelines.micro_batches import even_runs
+from pipelines.micro_batches import shared_out, stretches
 
 
 class _Steps(Dataset[Any]):
@@ -24,14 +24,20 @@ class _Steps(Dataset[Any]):
         self.ranks = ranks
 
     def __getitem__(self, step: int) -> list[PackedBatch]:
+        size = self.source.batch_tokens
         ends = self.source.sequence_ends(step)
-        places = [step * self.source.batch_tokens, *ends]
-        relative = [end - places[0] for end in ends]
-        bounds = even_runs(relative, self.bound, self.ranks)
-        runs = list(pairwise(places[number] for number in bounds))
-        own = [self.source.read(*run) for run in runs[self.rank :: self.ranks]]
-        rounds = -(-len(runs) // self.ranks)
-        return own + [PackedBatch.nothing()] * (rounds - len(own))
+        windows = list(pairwise([step * size, *ends]))
+        shared = shared_out([end - step * size for end in ends], self.bound, self.ranks)
+        return [
+            self._batch([windows[number] for number in numbers])
+            for numbers in shared[self.rank :: self.ranks]
+        ]
+
+    def _batch(self, windows: list[tuple[int, int]]) -> PackedBatch:
+        if not windows:
+            return PackedBatch.nothing()
+        parts = stretches(windows, self.source.batch_tokens)
+        return PackedBatch.joined([self.source.read(*part) for part in parts])
 
 
 class Feed:

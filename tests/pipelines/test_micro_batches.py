@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.micro_batches import even_runs, runs, spread
+from pipelines.micro_batches import runs, shared_out, spread
 
 lengths = st.lists(st.integers(1, 50), min_size=1, max_size=40)
 
@@ -30,27 +30,41 @@ def test_runs_are_the_fewest_that_the_bound_allows(lengths: list[int], bound: in
 
 
 @given(lengths=lengths, bound=st.integers(0, 120), processes=st.integers(1, 5))
-def test_even_runs_keep_the_bound_and_fit_the_processes(
+def test_micro_batches_share_out_all_within_the_bound(
     lengths: list[int], bound: int, processes: int
 ) -> None:
     ends = list(accumulate(lengths))
-    bounds = even_runs(ends, bound, processes)
-    assert (bounds[0], bounds[-1]) == (0, len(lengths))
-    fewest = len(runs(ends, bound or ends[-1])) - 1
-    assert fewest <= len(bounds) - 1 <= -(-fewest // processes) * processes
-    parts = sums(ends, bounds)
-    for (a, b), tokens in zip(pairwise(bounds), parts, strict=True):
-        assert not bound or tokens <= bound or b - a == 1
-    # No smaller bound makes as few of them.
-    if max(parts) > max(lengths):
-        allowed = -(-fewest // processes) * processes
-        assert len(runs(ends, max(parts) - 1)) - 1 > allowed
+    shared = shared_out(ends, bound, processes)
+    assert sorted(chain.from_iterable(shared)) == list(range(len(lengths)))
+    assert len(shared) % processes == 0
+    assert all(numbers == sorted(numbers) for numbers in shared)
+    tokens = [sum(lengths[number] for number in numbers) for numbers in shared]
+    assert not bound or max(tokens) <= max(bound, *lengths)
+    # Even: nobody has more than another by more than one sequence.
+    assert max(tokens) - min(tokens) <= max(lengths)
+    # Idle ones are the last.
+    assert [bool(numbers) for numbers in shared] == sorted(map(bool, shared), reverse=True)
 
 
-def test_a_bound_that_all_fit_in_leaves_one_run_for_one_process() -> None:
-    assert even_runs([5, 9, 20], 20) == even_runs([5, 9, 20], 0) == [0, 3]
-    assert even_runs([5, 9, 20], 0, 2) == [0, 2, 3]
-    assert even_runs([20], 0, 3) == [0, 1]
+@given(lengths=lengths, bound=st.integers(1, 120))
+def test_any_number_of_processes_that_divides_them_has_the_same_micro_batches(
+    lengths: list[int], bound: int
+) -> None:
+    ends = list(accumulate(lengths))
+    alone = shared_out(ends, bound)
+    fewest = -(-ends[-1] // max(bound, *lengths))
+    for processes in range(1, fewest + 1):
+        if fewest % processes == 0:
+            assert shared_out(ends, bound, processes) == alone
+
+
+def test_windows_that_a_step_cuts_share_a_micro_batch() -> None:
+    cut = [30, *[100] * 7, 70]
+    shared = shared_out(list(accumulate(cut)), 200)
+    assert [sum(cut[number] for number in numbers) for numbers in shared] == [200] * 4
+    assert shared_out([5, 9, 20], 20) == shared_out([5, 9, 20], 0) == [[0, 1, 2]]
+    assert shared_out([5, 9, 20], 0, 2) == [[2], [0, 1]]
+    assert shared_out([20], 0, 3) == [[0], [], []]
 
 
 @given(lengths=lengths, limit=st.integers(1, 2500))

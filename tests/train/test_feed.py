@@ -57,10 +57,10 @@ def test_a_step_has_the_same_sequences_for_any_micro_batch_and_number_of_process
         assert len({len(part) for part in dealt}) == 1
         rounds = [list(batches) for batches in zip(*dealt, strict=True)]
         together = list(chain.from_iterable(rounds))
-        assert sequences(together) == sequences([source[number]])
+        assert sorted(sequences(together)) == sorted(sequences([source[number]]))
         for batch in together:
             own = batch.input_ids.size - 7 * (batch.cu_seqlens.size - 1)
-            assert batch.cu_seqlens.size == 2 or own <= (micro or STEP)
+            assert own <= max(micro or STEP, CONTEXT)
         # Only the last round may have idle processes.
         assert not any(batch.idle for batches in rounds[:-1] for batch in batches)
         assert not rounds[-1][0].idle

@@ -110,7 +110,7 @@ def test_a_kept_optimiser_goes_on_with_its_moments_and_the_new_rates(
     assert begin(ground, tmp_path / "no", *words, given[0], "--init", str(bare)) == 2
     assert "train.init_optimizer: is kept" in capsys.readouterr().err
     assert begin(ground, tmp_path / "no", *words, given[0]) == 2
-    assert "names no run to keep it of" in capsys.readouterr().err
+    assert "no --init names a run to keep it of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
