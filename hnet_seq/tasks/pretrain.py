@@ -38,14 +38,14 @@ from hnet_seq.tasks.pretrain_weights import (
     run_checkpoint,
     shape_of,
 )
-from hnet_seq.train.continuation import branch, check_same, find_run
+from hnet_seq.train.continuation import branch, check_same, check_steps, find_run
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.launch import deterministic_operations, process_group
 from hnet_seq.train.loop import Trainer
 from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
-from hnet_seq.train.run_folder import RunFolder
+from hnet_seq.train.run_folder import RunFolder, step_of
 from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
 from pipelines.files import check_folder
@@ -282,6 +282,7 @@ def _resumed(args: argparse.Namespace) -> _Start:
         )
     run, checkpoint = find_run(Path(args.resume))
     config = load_experiment(run.config, overrides)
+    check_same(config, dataclasses.asdict(load_experiment(run.config)), run.path)
     if args.data:
         reassign_data(config, args.data)
     if args.out is None:
@@ -293,4 +294,6 @@ def _resumed(args: argparse.Namespace) -> _Start:
     folder = RunFolder(args.out)
     if args.go_on and folder.config.is_file():
         return _Start(config, folder, resume=True)
-    return _Start(config, folder, resume=True, branch=(checkpoint or run.latest(), run))
+    checkpoint = checkpoint or run.latest()
+    check_steps(config, step_of(checkpoint), run)
+    return _Start(config, folder, resume=True, branch=(checkpoint, run))

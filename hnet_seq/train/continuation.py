@@ -73,6 +73,14 @@ def check_same(asked: ExperimentConfig, found: dict[str, Any], folder: Path) -> 
             )
 
 
+def check_steps(config: ExperimentConfig, step: int, folder: RunFolder) -> None:
+    """Raise UsageError where a run has taken more steps than are asked for."""
+    if config.train.steps < step:
+        raise UsageError(
+            "train.steps", f"is {config.train.steps}, and the run in {folder.path} has taken {step}"
+        )
+
+
 def settle(
     config: ExperimentConfig, found: dict[str, Any], step: int, folder: RunFolder
 ) -> str | None:
@@ -97,10 +105,7 @@ def settle(
     schedule = train.schedule
     changes = found["train"]["schedule"].get("changes", [])
     schedule.changes = [ScheduleChange(**change) for change in changes]
-    if train.steps < step:
-        raise UsageError(
-            "train.steps", f"is {train.steps}, and the run in {folder.path} has taken {step}"
-        )
+    check_steps(config, step, folder)
     if train.steps == planned:
         return None
     schedule.changes.append(ScheduleChange(step, planned))

@@ -91,6 +91,10 @@ def test_a_run_branches_before_the_fall_and_stays_as_it_is(
     about = json.loads((branch / "run.json").read_text())
     assert (about["branch_of"], about["at_step"]) == (str(run), 3)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == files
+    for override in ("train.steps=2", "seed=5"):
+        assert resume(stable, override, "--out", str(tmp_path / "none")) == 2
+        assert override.partition("=")[0] in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
     assert resume(stable, "--out", str(branch)) == 2
     assert "holds a run already" in capsys.readouterr().err
     # The same command again, for restarts.
