@@ -73,8 +73,9 @@ def test_a_bound_is_shared_out_by_size_and_spread_over_the_split(folder: Path) -
     for part in parts:
         stretches = [stretch for group in part.micro_batches for stretch in group]
         tokens, size = sum(b - a for a, b in stretches), 3 * SIZES[part.label]
-        assert tokens <= 2000 * size / total or len(stretches) == 1
-        assert tokens >= 0.8 * 2000 * size / total or len(stretches) == 1
+        share = 2000 * size / total
+        # Up to a fifth less where shorter sequences were met, and a window.
+        assert 0.8 * share - 128 <= tokens <= share or len(stretches) == 1
         if part.label == "long":
             # From each of the three documents.
             assert {a // SIZES["long"] for a, _ in stretches} == {0, 1, 2}
