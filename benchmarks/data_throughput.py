@@ -180,9 +180,7 @@ def main() -> None:
                 dna, "train", CONTEXT, BATCH, reverse_complement=True
             ),
             "short documents": lambda: TokenBatches(code, "train", CONTEXT, BATCH),
-            "a mixture of both": lambda: TokenBatches(
-                mixed, "train", CONTEXT, BATCH, step_tokens=8 * BATCH
-            ),
+            "a mixture of both": lambda: TokenBatches(mixed, "train", CONTEXT, BATCH),
         }
         rates: dict[str, list[float]] = {}
 

@@ -9,6 +9,7 @@ from typing import Any
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.parallel_config import GuardConfig, ParallelConfig
 from hnet_seq.ratio_config import RatioLossConfig
+from hnet_seq.schedule_config import ScheduleConfig
 
 
 @dataclass
@@ -36,13 +37,16 @@ class DataConfig:
         sources: folders of shards, mixed by their weights.
         context: tokens of a training sequence.
         batch_tokens: tokens of one optimiser step.
-        micro_batch_tokens: tokens computed at once; gradients are accumulated up to
-            ``batch_tokens``. 0 means all at once.
+        micro_batch_tokens: tokens computed at once, at most: whole sequences of a step, one at
+            least; gradients are accumulated up to ``batch_tokens``. It bounds memory and changes
+            no sequence. 0 means all at once.
         carry_over: tokens of its document that each sequence reads again before its own, unscored
             and on top of ``batch_tokens``; 0 starts each sequence afresh.
         strands: ``none``, or ``augment`` to read half of the training windows from the other one.
         soft_mask_weight: loss weight of soft-masked positions, kept by ``shard``.
         validation_context: tokens of a validation sequence; 0 means ``context``.
+        validation_tokens: how many are validated on at most, sequences from all over the split,
+            the same each time; 0 means all.
         workers: processes that prepare batches; 0 prepares them in the trainer.
         damaged_shards: ``error``, or ``skip``: read all shards first, and train without the
             documents of those that are missing or damaged.
@@ -57,6 +61,7 @@ class DataConfig:
     strands: str = "none"
     soft_mask_weight: float = 1.0
     validation_context: int = 0
+    validation_tokens: int = 0
     workers: int = 0
     damaged_shards: str = "error"
     cache_gb: float = 20.0
@@ -67,9 +72,12 @@ class OptimizerConfig:
     """AdamW.
 
     Attributes:
-        stage_multipliers: scale the rate, from the outside in; empty: the paper's rule.
-        table_rate: how far the first sighting of an n-gram moves its row in ``model.ngram_memory``;
-            Adagrad, see :mod:`hnet_seq.train.tables`.
+        learning_rate: its peak, before the stages' multipliers.
+        stage_multipliers: of the rate, per stage from the outside in; empty: the paper's rule.
+        betas: of the moving averages of the gradient and of its square.
+        weight_decay: of the matrices; norms, biases, embeddings and convolutions have none.
+        table_rate: how far the first sighting of an n-gram moves its row of ``model.ngram_memory``.
+        clip_norm: a longer gradient is scaled down to this norm.
     """
 
     learning_rate: float = 3e-3
@@ -81,34 +89,35 @@ class OptimizerConfig:
 
 
 @dataclass
-class ScheduleConfig:
-    """Learning rate over the run: ``wsd``, ``cosine`` or ``constant``; fractions of the steps."""
-
-    name: str = "wsd"
-    warmup: float = 0.1
-    decay: float = 0.2
-    final: float = 0.0
-
-
-@dataclass
 class TrainConfig:
-    """The run. ``*_every`` count optimiser steps; 0 means only at the end.
+    """The run.
 
     Attributes:
+        steps: optimiser steps. A run may go on with more.
+        init: weights to begin with: a run, a checkpoint folder, a file, or ``owner/name`` on the
+            hub; empty: random ones. ``--init`` sets it.
+        init_optimizer: ``fresh``, or ``kept``: with AdamW's moments of the run that ``init`` is.
         objective: ``causal``, the next token; ``masked``, hidden tokens, which needs
             ``model.bidirectional``.
         mask_rate: share of the tokens that a masked objective asks for.
         precision: ``fp32``, or ``bf16`` for GPUs: weights, residual stream, router, smoothing and
             loss stay in fp32. CPUs are slower with it.
+        residual_proj: how the projection around each inner network begins: ``zero`` or
+            ``identity``.
         max_chunks: per stage, from the outside in, the most chunks computed at once: a micro-batch
             with more is computed in pieces of whole sequences. 0 or absent: no bound; one number
             bounds stage 0. It bounds memory and leaves gradients as they are.
+        log_every: optimiser steps between two lines of training in ``metrics.jsonl``.
+        validate_every: optimiser steps between two validations; 0: only at the end.
+        checkpoint_every: optimiser steps between two checkpoints; 0: only at the end.
         keep_checkpoints: how many of the last are kept.
         keep_every: also those of every so many steps; 0: none.
         deterministic: only operations that give the same bits each time; a CPU has no others.
     """
 
     steps: int = 1000
+    init: str = ""
+    init_optimizer: str = "fresh"
     objective: str = "causal"
     mask_rate: float = 0.15
     precision: str = "fp32"
@@ -129,7 +138,11 @@ class TrainConfig:
 
 @dataclass
 class ExperimentConfig:
-    """All that determines a run."""
+    """All that determines a run.
+
+    Attributes:
+        seed: of the first weights and of the order of the data.
+    """
 
     seed: int = 0
     model: HNetConfig = field(default_factory=HNetConfig)
@@ -164,17 +177,9 @@ class ExperimentConfig:
                 f"data.strands: {data.strands!r} is not none or augment; average is for embed and "
                 "classify, which have both strands of a sequence at once"
             )
-        if data.micro_batch_tokens and data.batch_tokens % data.micro_batch_tokens:
-            raise ValueError(
-                f"data.micro_batch_tokens: {data.micro_batch_tokens} does not divide "
-                f"data.batch_tokens, {data.batch_tokens}"
-            )
-        if train.schedule.name not in ("wsd", "cosine", "constant"):
-            raise ValueError(
-                f"train.schedule.name: {train.schedule.name!r} is not wsd, cosine or constant"
-            )
-        if not 0 <= train.schedule.warmup + train.schedule.decay <= 1:
-            raise ValueError("train.schedule: warmup and decay must together be at most 1")
+        train.schedule.validate()
+        if train.init_optimizer not in ("fresh", "kept"):
+            raise ValueError(f"train.init_optimizer: {train.init_optimizer!r} is not fresh or kept")
         if train.residual_proj not in ("zero", "identity"):
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
@@ -197,12 +202,13 @@ class ExperimentConfig:
 
     def _validate_numbers(self) -> None:
         data, train = self.data, self.train
-        optimizer, schedule = train.optimizer, train.schedule
+        optimizer = train.optimizer
         least: list[tuple[str, float, float]] = [
             ("data.context", data.context, 1),
             ("data.batch_tokens", data.batch_tokens, 1),
             ("data.micro_batch_tokens", data.micro_batch_tokens, 0),
             ("data.validation_context", data.validation_context, 0),
+            ("data.validation_tokens", data.validation_tokens, 0),
             ("data.carry_over", data.carry_over, 0),
             ("data.workers", data.workers, 0),
             ("data.soft_mask_weight", data.soft_mask_weight, 0),
@@ -215,9 +221,6 @@ class ExperimentConfig:
             ("train.optimizer.learning_rate", optimizer.learning_rate, 0),
             ("train.optimizer.weight_decay", optimizer.weight_decay, 0),
             ("train.optimizer.table_rate", optimizer.table_rate, 0),
-            ("train.schedule.warmup", schedule.warmup, 0),
-            ("train.schedule.decay", schedule.decay, 0),
-            ("train.schedule.final", schedule.final, 0),
             *(("train.optimizer.stage_multipliers", m, 0) for m in optimizer.stage_multipliers),
         ]
         for name, value, bound in least:

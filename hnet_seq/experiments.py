@@ -15,9 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from hnet_seq.config import ExperimentConfig
+from hnet_seq.model.config import HNetConfig
 from modalities.errors import UsageError
 from pipelines.files import replaced_file
 
+_YAML = (".yaml", ".yml")
 _PACKAGE = Path(__file__).parent
 #: In the wheel the files lie inside the package, in a checkout beside it.
 CONFIG_FOLDER = next(
@@ -30,20 +32,26 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
 
 
-def load_experiment(name: str | Path, overrides: list[str] | None = None) -> ExperimentConfig:
+def load_experiment(
+    name: str | Path, overrides: list[str] | None = None, shape: HNetConfig | None = None
+) -> ExperimentConfig:
     """Read an experiment by name or path.
 
-    A file may begin with ``include: [model/..., train/...]``: those are merged first, in order.
+    A file may begin with ``include: [model/..., train/..., other.yaml]``: those are merged first,
+    in order. A YAML file is looked for beside the one that includes it, then in the working
+    directory.
 
     Args:
         overrides: ``key=value`` in OmegaConf's dotlist form.
+        shape: what ``model`` is where the experiment does not say.
 
     Raises:
         UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
     """
-    schema = OmegaConf.structured(ExperimentConfig)
-    merged = schema
-    for path, layer in _layers(_find(name)):
+    merged = OmegaConf.structured(ExperimentConfig)
+    if shape is not None:
+        merged = OmegaConf.merge(merged, {"model": shape.to_dict()})
+    for path, layer in _layers(_find(name), ()):
         merged = _merge(merged, layer, path)
     for item in overrides or []:
         key, separator, _ = item.partition("=")
@@ -73,9 +81,16 @@ def save_experiment(config: ExperimentConfig, path: Path) -> None:
         file.write(OmegaConf.to_yaml(OmegaConf.create(values)))
 
 
-def _find(name: str | Path) -> Path:
+def is_experiment(name: str | Path) -> bool:
+    """Whether this is an experiment that comes with the package, or a YAML file."""
+    return Path(name).suffix in _YAML or f"{name}" in shipped()
+
+
+def _find(name: str | Path, beside: Path | None = None) -> Path:
     path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
+    if path.suffix in _YAML:
+        if beside and (beside / path).is_file():
+            return beside / path
         if path.is_file():
             return path
         raise UsageError(path, "no such file")
@@ -87,7 +102,10 @@ def _find(name: str | Path) -> Path:
     )
 
 
-def _layers(path: Path) -> list[tuple[Path, DictConfig]]:
+def _layers(path: Path, above: tuple[Path, ...]) -> list[tuple[Path, DictConfig]]:
+    """What a file includes, and itself; ``above`` are the files that include it."""
+    if path.resolve() in above:
+        raise UsageError(above[-1], f"includes {path}, which includes it")
     try:
         layer = OmegaConf.load(path)
     except (OSError, YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
@@ -97,7 +115,9 @@ def _layers(path: Path) -> list[tuple[Path, DictConfig]]:
     include = layer.pop("include", [])
     if isinstance(include, str):
         include = [include]
-    return [*(pair for name in include for pair in _layers(_find(name))), (path, layer)]
+    inner = (*above, path.resolve())
+    included = [_layers(_find(name, path.parent), inner) for name in include]
+    return [*(pair for layers in included for pair in layers), (path, layer)]
 
 
 def _merge(base: Any, layer: DictConfig, origin: Path | str) -> Any:

@@ -11,7 +11,12 @@ STATISTICS = ("batch", "document", "ranks")
 
 @dataclass
 class TargetPoint:
-    """Targets of all stages (tokens per chunk) at a share of the steps, from 0 to 1."""
+    """Targets of all stages at a moment of the run.
+
+    Attributes:
+        at: share of the steps, from 0 to 1.
+        targets: tokens per chunk, per stage from the outside in.
+    """
 
     at: float = 0.0
     targets: list[float] = field(default_factory=list)
@@ -19,7 +24,12 @@ class TargetPoint:
 
 @dataclass
 class WeightPoint:
-    """Weights of all stages at a share of the steps, from 0 to 1."""
+    """Weights of all stages at a moment of the run.
+
+    Attributes:
+        at: share of the steps, from 0 to 1.
+        weights: in the loss, per stage from the outside in.
+    """
 
     at: float = 0.0
     weights: list[float] = field(default_factory=list)
@@ -30,8 +40,8 @@ class RatioLossConfig:
     """Per stage, from the outside in: target tokens per chunk, and weight in the loss.
 
     Attributes:
-        targets: where the run ends; learning rates follow these.
-        weights: where the run ends.
+        targets: tokens per chunk where the run ends; learning rates follow these.
+        weights: in the loss where the run ends.
         target_schedule: points on the way to ``targets``, straight lines between them: a
             curriculum. The last point has ``targets`` themselves and holds to the end.
         weight_schedule: the same for ``weights``.

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,35 @@ class PackedBatch:
         targets: (T,) int16, the next token of the same document; -100 where none is scored.
         cu_seqlens: (S + 1,) int32, where the sequences begin and end.
         weights: (T,) float32, factor of each target's loss, or None: all count alike.
+        idle: computed by a process that has no sequences where others do, and counted nowhere.
     """
 
     input_ids: np.ndarray
     targets: np.ndarray
     cu_seqlens: np.ndarray
     weights: np.ndarray | None
+    idle: bool = False
+
+    @classmethod
+    def nothing(cls) -> PackedBatch:
+        """An idle one, of a single token."""
+        ids, bounds = np.zeros(1, np.uint8), np.array([0, 1], np.int32)
+        return cls(ids, np.full(1, IGNORED, np.int16), bounds, None, idle=True)
+
+    @classmethod
+    def joined(cls, parts: Sequence[PackedBatch]) -> PackedBatch:
+        """The sequences of several, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        starts = accumulate((len(part.input_ids) for part in parts), initial=0)
+        ends = [part.cu_seqlens[1:] + start for part, start in zip(parts, starts, strict=False)]
+        weights = [part.weights for part in parts if part.weights is not None]
+        return cls(
+            np.concatenate([part.input_ids for part in parts]),
+            np.concatenate([part.targets for part in parts]),
+            np.concatenate([[0], *ends]).astype(np.int32),
+            np.concatenate(weights) if weights else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -49,10 +73,10 @@ class MixedSource:
 class TokenBatches:
     """Batches of a split: ``source[k]`` for any k, equal whatever was asked for before.
 
-    A *step* has ``step_tokens`` tokens: of each source as many as its weight says, to the token,
-    one source after the other. A batch is the k-th stretch of ``batch_tokens`` of the steps in
-    their order. A sequence is a window of a document, or the part of one that is left at the edge
-    of a source's share or of a batch.
+    A batch is a step of training. It has of each source as many tokens as its weight says, to the
+    token, one source after the other. A sequence is a window of a document, or the part of one
+    that is left at the edge of a source's share of a batch. Parts of a batch that are computed one
+    after the other, or in several processes, are whole sequences (:meth:`read`).
 
     Args:
         sources: folder or URL, or several with weights. Their vocabulary must be the same.
@@ -60,7 +84,6 @@ class TokenBatches:
             which has one source and ends.
         context: tokens of a window.
         batch_tokens: tokens of a batch.
-        step_tokens: tokens of a step, a multiple of ``batch_tokens``; None: of one batch.
         reverse_complement: read each window of the sources that have two strands on the other one
             with probability one half.
         shuffle: as a rule for training and not for validation.
@@ -84,7 +107,6 @@ class TokenBatches:
         reverse_complement: bool = False,
         shuffle: bool | None = None,
         soft_mask_weight: float = 1.0,
-        step_tokens: int | None = None,
         carry_over: int = 0,
         skip_damaged: bool = False,
         store: dict[str, Any] | None = None,
@@ -93,10 +115,9 @@ class TokenBatches:
             sources = [MixedSource(sources)]
         self.split = split
         self.batch_tokens = batch_tokens
-        self.step_tokens = batch_tokens if step_tokens is None else step_tokens
         shuffle = split == "train" if shuffle is None else shuffle
-        _check_options(split, batch_tokens, self.step_tokens, reverse_complement, shuffle)
-        if len(sources) ** 2 > self.step_tokens:
+        _check_options(split, batch_tokens, reverse_complement, shuffle)
+        if len(sources) ** 2 > batch_tokens:
             raise UsageError("batch_tokens", f"is too few for {len(sources)} sources")
         if len(sources) > 1 and split == "validation":
             raise UsageError("split", "validation is read one source at a time")
@@ -129,7 +150,7 @@ class TokenBatches:
                     [stream.fingerprint for stream in self.streams],
                     self.mixture.shares,
                     batch_tokens,
-                    self.step_tokens,
+                    batch_tokens,  # twice: once there were smaller batches within a step
                     soft_mask_weight,
                 ]
             ).encode()
@@ -153,7 +174,7 @@ class TokenBatches:
 
     def epochs(self, step: int) -> dict[str, float]:
         """How often each source has been read after so many steps, by name."""
-        counts = self.mixture.counts(step * self.step_tokens)
+        counts = self.mixture.counts(step * self.batch_tokens)
         return {
             name: count / stream.tokens_per_epoch
             for name, count, stream in zip(self.names, counts, self.streams, strict=True)
@@ -165,6 +186,31 @@ class TokenBatches:
         Raises:
             IndexError: k is negative, or beyond the end of validation.
         """
+        return self.read(*self._range(k))
+
+    def sequence_ends(self, k: int) -> list[int]:
+        """Where the sequences of batch k end, in tokens of all batches in their order.
+
+        Nothing is read for it but how long the documents are.
+
+        Raises:
+            IndexError: as for the batch.
+        """
+        start, stop = self._range(k)
+        lengths = [
+            length
+            for source, first, last in self._shares(start, stop)
+            for length in self.streams[source].lengths(first, last)
+        ]
+        return list(accumulate(lengths, initial=start))[1:]
+
+    def read(self, start: int, stop: int) -> PackedBatch:
+        """Tokens ``start`` to ``stop`` of all batches in their order, of one batch; those that are
+        carried over come on top. A sequence is whole where :meth:`sequence_ends` has both edges.
+        """
+        return self._packed([self.streams[i].read(a, b) for i, a, b in self._shares(start, stop)])
+
+    def _range(self, k: int) -> tuple[int, int]:
         start, stop = k * self.batch_tokens, (k + 1) * self.batch_tokens
         if self.split == "validation":
             stop = min(stop, self.tokens_per_epoch)
@@ -172,16 +218,15 @@ class TokenBatches:
             raise IndexError(
                 f"batch {k}: {self.split} has batches 0 to {self.batches_per_epoch - 1}"
             )
-        return self._packed([self.streams[i].read(a, b) for i, a, b in self._shares(start, stop)])
+        return start, stop
 
     def _shares(self, start: int, stop: int) -> list[tuple[int, int, int]]:
-        """Source and stretch of its stream, for tokens ``start`` to ``stop`` of the steps."""
+        """Source and stretch of its stream, for tokens ``start`` to ``stop`` of one batch."""
         if len(self.streams) == 1:
             return [(0, start, stop)]
-        step = start // self.step_tokens
-        place = step * self.step_tokens  # where the source's share of the step begins
+        place = start // self.batch_tokens * self.batch_tokens  # where the source's share begins
         before = self.mixture.counts(place)
-        after = self.mixture.counts(place + self.step_tokens)
+        after = self.mixture.counts(place + self.batch_tokens)
         shares = []
         for source, (first, last) in enumerate(zip(before, after, strict=True)):
             begin, end = max(start, place), min(stop, place + last - first)
@@ -222,15 +267,9 @@ class TokenBatches:
             )
 
 
-def _check_options(
-    split: str, batch_tokens: int, step_tokens: int, reverse_complement: bool, shuffle: bool
-) -> None:
+def _check_options(split: str, batch_tokens: int, reverse_complement: bool, shuffle: bool) -> None:
     if batch_tokens < 1:
         raise UsageError("batch_tokens", f"is {batch_tokens}, expected at least 1 token")
-    if step_tokens < 1 or step_tokens % batch_tokens:
-        raise UsageError(
-            "step_tokens", f"is {step_tokens}, expected a multiple of {batch_tokens}, batch_tokens"
-        )
     if split == "validation" and (reverse_complement or shuffle):
         option = "reverse_complement" if reverse_complement else "shuffle"
         raise UsageError(option, "is for training; validation is always the same")

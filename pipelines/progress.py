@@ -11,7 +11,13 @@ _LOG_SECONDS = 30.0
 
 
 def progress_bar(
-    label: str, total: int | None, *, unit: str, progress: bool = True, initial: int = 0
+    label: str,
+    total: int | None,
+    *,
+    unit: str,
+    progress: bool = True,
+    initial: int = 0,
+    leave: bool = True,
 ) -> tqdm[Any]:
     """Work done, with a rate and the time left, on standard error.
 
@@ -23,6 +29,7 @@ def progress_bar(
         unit: what is counted: ``base``, ``B``, ``variant``, ...
         progress: False for no bar.
         initial: done before.
+        leave: whether a terminal still shows it when all is done.
     """
     is_terminal = sys.stderr.isatty()
     return tqdm(
@@ -32,6 +39,7 @@ def progress_bar(
         unit_scale=True,
         disable=not progress,
         initial=initial,
+        leave=leave,
         file=sys.stderr if is_terminal else _Lines(sys.stderr),
         mininterval=0.1 if is_terminal else _LOG_SECONDS,
         delay=0 if is_terminal else _LOG_SECONDS,

@@ -140,6 +140,10 @@ class TokenStream:
         """Input tokens of an epoch: all of the split's."""
         return self._order.tokens_per_epoch
 
+    def lengths(self, start: int, stop: int) -> list[int]:
+        """Own tokens of the sequences that :meth:`read` gives."""
+        return [part.end - part.begin for part in self._order.slices(start, stop)]
+
     def read(self, start: int, stop: int) -> Stretch:
         """Tokens ``start`` to ``stop`` of the stream; windows at the edges are cut in two."""
         parts = list(self._order.slices(start, stop))

@@ -15,7 +15,14 @@ MAMBA_HEAD_DIM = 64
 
 @dataclass
 class SSMConfig:
-    """Mamba-2. ``chunk_size`` is a kernel's hint and does not change results."""
+    """Mamba-2.
+
+    Attributes:
+        d_conv: positions that the convolution sees.
+        expand: inner width, in widths of the stage.
+        d_state: values of the state per channel.
+        chunk_size: a kernel's hint, which does not change results.
+    """
 
     d_conv: int = 4
     expand: int = 2
@@ -27,8 +34,11 @@ class SSMConfig:
 class AttentionConfig:
     """Self-attention, one value per stage from the outside in.
 
-    ``window_size`` counts the tokens seen to the left, and of a bidirectional model as many to the
-    right; -1 sees all.
+    Attributes:
+        num_heads: of each stage.
+        rotary_emb_dim: values of a head that are rotated by their place; even.
+        window_size: tokens seen to the left, and of a bidirectional model as many to the right; -1
+            sees all.
     """
 
     num_heads: list[int] = field(default_factory=list)
@@ -44,7 +54,7 @@ class HNetConfig:
         arch_layout: nested layout, see :mod:`hnet_seq.model.layout`.
         d_model: width of each stage, from the outside in, non-decreasing.
         d_intermediate: MLP width of each stage; 0 where no layer has an MLP.
-        vocab_size: tokens.
+        vocab_size: tokens of the vocabulary.
         tie_embeddings: one matrix for the embedding and the output.
         boundary_policies: where each stage's chunks begin, from the outside in; empty where all
             are learned, and then left out of the JSON, as the released files do not have it.

@@ -1,4 +1,4 @@
-"""Versions, device, operations and experiments; or what a checkpoint or a configuration is."""
+"""Versions, device, operations and experiments; or what a checkpoint or an experiment is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 import hnet_seq
-from hnet_seq.experiments import shipped
+from hnet_seq.configuration_keys import explained, keys_of
+from hnet_seq.experiments import is_experiment, load_experiment, shipped
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json
@@ -237,7 +238,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         help="a checkpoint folder, a run, a .pt file, owner/name on the hub, a .json "
-        "configuration, or a released name",
+        "configuration, or a released name; or an experiment (a name or .yaml), for all its keys",
     )
     parser.add_argument("--config", metavar="FILE", help="JSON of a checkpoint that has none")
     parser.add_argument(
@@ -261,6 +262,10 @@ def main(args: argparse.Namespace) -> int:
     if args.what is None:
         about = environment()
         lines = environment_lines(about)
+    elif is_experiment(args.what) and not Path(args.what).is_dir():
+        experiment = load_experiment(args.what)
+        about = {"experiment": args.what, "keys": [vars(key) for key in keys_of(experiment)]}
+        lines = explained(experiment)
     else:
         about = describe(
             args.what,

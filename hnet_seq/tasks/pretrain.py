@@ -6,11 +6,13 @@ In several processes: torchrun --nproc-per-node=N -m hnet_seq.cli pretrain ...
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import os
 import platform
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,6 @@ import torch
 from hnet_seq import WAIT_POLICY
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
-from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.pretrain_data import (
@@ -27,10 +28,19 @@ from hnet_seq.tasks.pretrain_data import (
     check_local_shards,
     complement,
     everything_once,
+    reassign_data,
     report_sources,
     training_batches,
     validation_sources,
 )
+from hnet_seq.tasks.pretrain_weights import (
+    absolute_init,
+    check_same_weights,
+    first_model,
+    run_checkpoint,
+    shape_of,
+)
+from hnet_seq.train.continuation import branch, check_same, check_steps, find_run
 from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.launch import deterministic_operations, process_group
@@ -38,8 +48,8 @@ from hnet_seq.train.loop import Trainer
 from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
-from hnet_seq.train.run_folder import RunFolder
-from modalities.errors import InputError, UsageError
+from hnet_seq.train.run_folder import RunFolder, step_of
+from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
 from pipelines.files import DiskError, check_folder
 
@@ -51,8 +61,6 @@ EXAMPLE = (
 # Both leave a complete checkpoint. 130 is what a shell reports of a process that Ctrl-C ended, 75
 # (EX_TEMPFAIL of sysexits.h) asks a job script to run the same again.
 _INTERRUPTED, _TRY_AGAIN = 130, 75
-# What a run may go on with otherwise than it began.
-_MAY_CHANGE = ("train.parallel", "train.keep_", "data.workers", "data.cache_gb")
 
 
 def pretrain(
@@ -60,6 +68,7 @@ def pretrain(
     out: str | Path,
     *,
     resume: bool = False,
+    init: str | Path | None = None,
     device: str | None = None,
 ) -> bool:
     """Train into a run folder, together with the processes that ``torchrun`` started.
@@ -67,26 +76,51 @@ def pretrain(
     Args:
         out: the run folder; one for all processes.
         resume: go on with the run in ``out``, bit for bit; by another number of processes, to
-            rounding.
+            rounding. ``train.steps`` and other keys may be others than it began with
+            (:data:`hnet_seq.train.continuation.MAY_CHANGE`).
+        init: weights to begin with, as ``train.init`` names them: step, schedule and optimiser
+            begin anew.
         device: a GPU if there is one, else the CPU, when None.
 
     Returns:
         True when the run is complete; False when a signal stopped it after a checkpoint.
 
     Raises:
-        UsageError: ``out`` holds a run and ``resume`` was not asked for, or there are no sources.
+        UsageError: ``out`` holds a run and ``resume`` was not asked for, or one with another
+            configuration; there are no sources; or ``init`` has another shape or vocabulary.
         InputError: the shards are missing, damaged, of another vocabulary, or without training
             data.
     """
-    return _pretrain(config, out, resume, device) is None
+    config = copy.deepcopy(config)
+    if init is not None:
+        config.train.init = f"{init}"
+    return _pretrain(_Start(config, RunFolder(out), resume), device) is None
 
 
-def _pretrain(
-    config: ExperimentConfig, out: str | Path, resume: bool, device: str | None
-) -> int | None:
+@dataclass(frozen=True)
+class _Start:
+    """How a run begins.
+
+    Attributes:
+        resume: there is one in ``folder``, or will be.
+        branch: a checkpoint of another run, and that run, which ``folder`` is made from first.
+    """
+
+    config: ExperimentConfig
+    folder: RunFolder
+    resume: bool
+    branch: tuple[Path, RunFolder] | None = None
+
+
+def _pretrain(start: _Start, device: str | None) -> int | None:
     """As :func:`pretrain`; returns the signal that stopped the run, or None."""
-    with process_group(device) as own, deterministic_operations(config.train.deterministic):
-        return _run(_trainer(config, RunFolder(check_folder(out)), resume, own))
+    deterministic = start.config.train.deterministic
+    with process_group(device) as own, deterministic_operations(deterministic):
+        check_folder(start.folder.path)
+        if start.branch:
+            checkpoint, run = start.branch
+            on_first(lambda: branch(checkpoint, run, start.folder))
+        return _run(_trainer(start.config, start.folder, start.resume, own))
 
 
 def _run(trainer: Trainer) -> int | None:
@@ -118,15 +152,7 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
     validation = validation_sources(config, train)
     if not resume and config.data.damaged_shards == "error":
         on_first(lambda: check_local_shards(config))
-    per_step = config.data.batch_tokens // train.batch_tokens
-    if per_step % world_size():
-        raise UsageError(
-            "data.micro_batch_tokens",
-            f"a step has {per_step} micro-batches of {train.batch_tokens} tokens, which cannot be "
-            f"dealt out to {world_size()} processes; set it to data.batch_tokens "
-            f"({config.data.batch_tokens}) divided by a multiple of {world_size()}",
-        )
-    feed = Feed(train, per_step, config.data.workers, rank(), world_size())
+    feed = Feed(train, config.data.micro_batch_tokens, config.data.workers, rank(), world_size())
     vocabulary, mask = train.manifest.vocab_size, ""
     if isinstance(train, MaskedBatches):
         vocabulary, mask = train.vocab_size, " with the mask"
@@ -136,34 +162,43 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
             f"has a vocabulary of {vocabulary}{mask}; model.vocab_size is "
             f"{config.model.vocab_size}",
         )
-    started = agreed(resume and bool(folder.complete()))
+    started, given = agreed(resume and bool(folder.complete())), None
     if started:
         model = load_pretrained(on_first(folder.latest), device)
     else:
-        model = language_model(
-            config.model,
-            seed=config.seed,
-            residual_proj="identity" if config.train.residual_proj == "identity" else "zero",
-        ).to(device)
-        on_first(lambda: _begin(config, folder, resume, _provenance(config, device, train)))
+        config.train.init = absolute_init(config.train.init)
+        kept = config.train.init_optimizer == "kept"
+        given = on_first(lambda: run_checkpoint(config.train.init)) if kept else None
+        model, about = first_model(config, train, device)
+        about = _provenance(config, device, train) | about
+        on_first(lambda: _begin(config, folder, resume, about))
     model.metadata |= {
         "modality": train.manifest.modality,
         "vocabulary": train.manifest.vocabulary_fingerprint,
         "data": train.fingerprint,
     }
-    counting = Counting(model, feed, config.train.steps, complement(config, train))
+    # Given weights have counts of their own data, of which nothing need be held out.
+    counts = None if config.train.init else model.backbone.ngram_counts
+    counting = Counting(counts, feed, config.train.steps, complement(config, train))
     if not started:
         counting.count(everything_once(train))
     trainer = Trainer(config, model, feed, validation, folder, counting)
     if started:
-        trainer.restore()
+        said = trainer.restore()
+        if is_first() and said:
+            print(said, file=sys.stderr)
+        on_first(lambda: save_experiment(config, folder.config))
+    elif given is not None:
+        trainer.checkpoints.keep_optimizer_of(given)
     return trainer
 
 
 def _begin(
     config: ExperimentConfig, folder: RunFolder, resume: bool, provenance: dict[str, Any]
 ) -> None:
-    if not resume:
+    if resume:
+        check_same_weights(folder, provenance)
+    else:
         folder.create()
     folder.write_json("run.json", provenance)
     # Last: from here on there is a run to resume, if only from its beginning.
@@ -191,7 +226,12 @@ def _provenance(config: ExperimentConfig, device: str, train: TokenBatches) -> d
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq pretrain``."""
     parser.add_argument("config", nargs="?", help="experiment by name, or a .yaml file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change configuration")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="change configuration; `hnet-seq info EXPERIMENT` lists the keys",
+    )
     parser.add_argument(
         "--data",
         metavar="[NAME=]FOLDER",
@@ -199,7 +239,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shards, or their URL; once for each source of the experiment",
     )
     parser.add_argument("--out", metavar="RUN", help="run folder to create")
-    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
+    parser.add_argument(
+        "--init",
+        metavar="CHECKPOINT",
+        help="weights to begin with: a run, a checkpoint folder, a file, or owner/name on the hub; "
+        "step, schedule and optimiser begin anew",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a run, with more train.steps=N if it shall be longer; with --out, or from "
+        "RUN/checkpoints/STEP, in a new folder",
+    )
     parser.add_argument(
         "--continue",
         dest="go_on",
@@ -212,21 +263,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    if args.resume:
-        if args.config or args.out or args.data or args.overrides or args.go_on:
-            raise UsageError("--resume", "the run folder knows the rest; give nothing else")
-        folder = RunFolder(args.resume)
-        if not folder.config.is_file():
-            raise InputError(folder.config, "not a run folder: no configuration to resume with")
-        config, out = load_experiment(folder.config), args.resume
-    else:
-        if not args.config or not args.out:
-            raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
-        config, out = load_experiment(args.config, args.overrides), args.out
-        if args.data:
-            assign_data(config, args.data)
-    resume = bool(args.resume) or (args.go_on and _holds_the_same(config, RunFolder(out)))
-    stopped_by = _pretrain(config, out, resume, args.device)
+    start = (_resumed if args.resume else _asked)(args)
+    out = start.folder.path
+    stopped_by = _pretrain(start, args.device)
     # The group has been left; the launcher's number is still there.
     first = os.environ.get("RANK", "0") == "0"
     if stopped_by is None:
@@ -238,33 +277,46 @@ def main(args: argparse.Namespace) -> int:
     return _TRY_AGAIN if stopped_by == signal.SIGTERM else _INTERRUPTED
 
 
-def _holds_the_same(config: ExperimentConfig, folder: RunFolder) -> bool:
-    """Whether there is a run to go on with, which must be the one that is asked for.
+def _asked(args: argparse.Namespace) -> _Start:
+    """A run of an experiment, or the one that is there of it."""
+    if not args.config or not args.out:
+        raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
+    folder = RunFolder(args.out)
+    found = load_experiment(folder.config) if args.go_on and folder.config.is_file() else None
+    shape = None
+    if args.init:
+        shape = found.model if found else shape_of(args.init)
+    config = load_experiment(args.config, args.overrides, shape)
+    config.train.init = absolute_init(args.init or config.train.init)
+    if args.data:
+        assign_data(config, args.data)
+    if found:
+        check_same(config, dataclasses.asdict(found), folder.path)
+    return _Start(config, folder, resume=found is not None)
 
-    Raises:
-        UsageError: its configuration is another.
-    """
-    if not folder.config.is_file():
-        return False
-    asked, found = (_flat(c) for c in (config, load_experiment(folder.config)))
-    for key in asked.keys() | found.keys():
-        if asked.get(key) != found.get(key) and not key.startswith(_MAY_CHANGE):
+
+def _resumed(args: argparse.Namespace) -> _Start:
+    """A run that there is, with what changes; in a folder of its own where one is given."""
+    overrides = [*([args.config] if args.config else []), *args.overrides]
+    surplus = ["--init"] if args.init else [item for item in overrides if "=" not in item]
+    if surplus:
+        raise UsageError(
+            "--resume", f"the run knows its experiment and its weights; leave out {surplus[0]}"
+        )
+    run, checkpoint = find_run(Path(args.resume))
+    config = load_experiment(run.config, overrides)
+    check_same(config, dataclasses.asdict(load_experiment(run.config)), run.path)
+    if args.data:
+        reassign_data(config, args.data)
+    if args.out is None:
+        if checkpoint is not None and checkpoint != run.latest():
             raise UsageError(
-                folder.path,
-                f"holds a run with {key} {found.get(key)}, and {asked.get(key)} was asked for; "
-                "give another --out",
+                "--resume", f"{checkpoint} is not the last one of its run; give --out for a new run"
             )
-    return True
-
-
-def _flat(config: ExperimentConfig) -> dict[str, Any]:
-    """Values by dotted key; lists as they are."""
-
-    def walk(values: dict[str, Any], prefix: str) -> dict[str, Any]:
-        flat: dict[str, Any] = {}
-        for key, value in values.items():
-            inner = isinstance(value, dict)
-            flat |= walk(value, f"{prefix}{key}.") if inner else {prefix + key: value}
-        return flat
-
-    return walk(dataclasses.asdict(config), "")
+        return _Start(config, run, resume=True)
+    folder = RunFolder(args.out)
+    if args.go_on and folder.config.is_file():
+        return _Start(config, folder, resume=True)
+    checkpoint = checkpoint or run.latest()
+    check_steps(config, step_of(checkpoint), run)
+    return _Start(config, folder, resume=True, branch=(checkpoint, run))

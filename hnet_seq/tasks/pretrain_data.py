@@ -47,6 +47,20 @@ def assign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
                 sources.append(SourceConfig(item))
 
 
+def reassign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
+    """Say where the sources of a run lie now; those that are not given stay where they are.
+
+    Raises:
+        UsageError: as :func:`assign_data`.
+    """
+    before = [source.path for source in config.data.sources]
+    for source in config.data.sources:
+        source.path = ""
+    assign_data(config, given)
+    for source, path in zip(config.data.sources, before, strict=False):
+        source.path = source.path or path
+
+
 def training_batches(config: ExperimentConfig) -> TokenBatches:
     """All sources by their weights.
 
@@ -73,8 +87,7 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
         ],
         split="train",
         context=data.context,
-        batch_tokens=data.micro_batch_tokens or data.batch_tokens,
-        step_tokens=data.batch_tokens,
+        batch_tokens=data.batch_tokens,
         seed=config.seed,
         carry_over=data.carry_over,
         reverse_complement=data.strands == "augment",
@@ -102,10 +115,13 @@ def complement(config: ExperimentConfig, train: TokenBatches) -> np.ndarray | No
 
 
 def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[ValidationSource]:
-    """The validation splits that there are, one for each label of each source."""
+    """The validation splits that there are, one for each label of each source.
+
+    ``data.validation_tokens`` is shared out to them by their size.
+    """
     data = config.data
     context = data.validation_context or data.context
-    sources = []
+    found = []
     for name, source, stream in zip(train.names, data.sources, train.streams, strict=True):
         labels = list(stream.manifest.label_tokens("validation"))
         if source.labels:
@@ -121,8 +137,19 @@ def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[Va
                 skip_damaged=data.damaged_shards == "skip",
                 store=_store(config),
             )
-            sources.append(ValidationSource(name, label, batches))
-    return sources
+            found.append((name, label, batches))
+    total = sum(batches.tokens_per_epoch for _, _, batches in found)
+    limit = min(data.validation_tokens or total, total)
+    return [
+        ValidationSource(
+            name,
+            label,
+            batches,
+            micro_batch_tokens=data.micro_batch_tokens,
+            limit=batches.tokens_per_epoch * limit // total,
+        )
+        for name, label, batches in found
+    ]
 
 
 def check_local_shards(config: ExperimentConfig) -> None:
@@ -138,8 +165,16 @@ def check_local_shards(config: ExperimentConfig) -> None:
 
 
 def report_sources(config: ExperimentConfig, train: TokenBatches) -> None:
-    """Say what is left out of the data, and which sources have short sequences."""
+    """Say what is left out of the data, and which sequences are shorter or longer than asked."""
     data = config.data
+    window = min(max(data.context, data.validation_context), data.batch_tokens)
+    if 0 < data.micro_batch_tokens < window:
+        print(
+            f"warning: data.micro_batch_tokens ({data.micro_batch_tokens:,}) is less than a "
+            f"sequence: sequences are never cut for it, so up to {window:,} tokens are computed at "
+            "once; lower data.context for less",
+            file=sys.stderr,
+        )
     for name, stream, share in zip(train.names, train.streams, train.mixture.shares, strict=True):
         for reason in stream.skipped.values():
             print(f"skipped: {reason}", file=sys.stderr)

@@ -24,7 +24,8 @@ from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.checksums import check_checksums, write_checksums
 from hnet_seq.train.parallel import Parallel
 from hnet_seq.train.ranks import is_first, on_first, rank, wait_for_all
-from hnet_seq.train.run_folder import RunFolder
+from hnet_seq.train.run_folder import RunFolder, step_of
+from hnet_seq.train.schedule import before_the_fall
 from hnet_seq.train.sharded_state import (
     FOLDER,
     load_parts,
@@ -129,14 +130,24 @@ class Checkpoints:
             return
         partial, self._pending = self._pending, None
         writing, self._writing = self._writing, []
-        config = self.config
         with self._given_up_on_error(partial):
             for future in writing:
                 future.result()
             wait_for_all()
-            on_first(
-                lambda: self.folder.finish(partial, config.keep_checkpoints, config.keep_every)
-            )
+            on_first(lambda: self.folder.finish(partial, self.config.keep_checkpoints, self._stays))
+
+    def _stays(self, step: int) -> bool:
+        """Whether a checkpoint stays that is none of the last."""
+        config = self.config
+        if step == 0:
+            # What a run is compared with that began with given weights.
+            return bool(config.init)
+        if config.keep_every and step % config.keep_every == 0:
+            return True
+        # What a run that went on can go on from otherwise, without the fall of its rate.
+        complete = list(map(step_of, self.folder.complete()))
+        ends = [change.at for change in config.schedule.changes]
+        return step in [before_the_fall(config, end, complete) for end in ends]
 
     def load(self) -> tuple[Path, dict[str, Any]]:
         """The last complete checkpoint, and its trainer state without the optimiser's.
@@ -157,6 +168,25 @@ class Checkpoints:
             load_whole(state["optimizer"], model, optimizer)
         else:
             optimizer.load_state_dict(state["optimizer"])
+
+    def keep_optimizer_of(self, checkpoint: Path) -> None:
+        """Take AdamW's moments from a run of the same layout; rates and decay stay those of this.
+
+        Raises:
+            InputError: there are none, or they are of another layout.
+        """
+        state = self.folder.load_state(checkpoint)
+        mine = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in self.optimizer.param_groups
+        ]
+        try:
+            self.load_optimizer(checkpoint, state)
+        except (KeyError, ValueError, RuntimeError) as error:
+            message = f"does not hold the optimiser of this layout: {' '.join(str(error).split())}"
+            raise InputError(checkpoint, message) from error
+        for group, own in zip(self.optimizer.param_groups, mine, strict=True):
+            group.update(own)
 
     def _write(self, model: HNetLanguageModel, state: dict[str, Any], partial: Path) -> None:
         model.save_pretrained(partial)

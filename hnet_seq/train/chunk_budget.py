@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.statistics import ratio_counts
 from pipelines.batches import PackedBatch
+from pipelines.micro_batches import runs
 
 
 class OverBudget(Exception):
@@ -102,17 +103,6 @@ def _check(limit: int) -> Callable[[nn.Module, Any], None]:
     def check(_module: nn.Module, arguments: Any) -> None:
         packing = next(a for a in arguments if isinstance(a, Packing))
         if packing.total > limit and packing.num_sequences > 1:
-            raise OverBudget(_cuts(packing.lengths, limit))
+            raise OverBudget(runs(list(accumulate(packing.lengths)), limit))
 
     return check
-
-
-def _cuts(chunks: list[int], limit: int) -> list[int]:
-    """Where to cut sequences with these many chunks: as few runs as possible within the limit."""
-    bounds, held = [0], 0
-    for sequence, count in enumerate(chunks):
-        if held and held + count > limit:
-            bounds.append(sequence)
-            held = 0
-        held += count
-    return [*bounds, len(chunks)]

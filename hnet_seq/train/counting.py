@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.feed import Feed
@@ -30,17 +29,17 @@ class Counting:
     Every process counts all windows of a span, not only its own.
 
     Args:
-        model: with or without counts; without, there is nothing to do.
+        counts: of a model; None if there is nothing to do.
         feed: the batches of the run.
         steps: of the run.
         complement: (256,) of each token, where the other strand counts as much; or None.
     """
 
     def __init__(
-        self, model: HNetLanguageModel, feed: Feed, steps: int, complement: np.ndarray | None
+        self, counts: NgramCounts | None, feed: Feed, steps: int, complement: np.ndarray | None
     ) -> None:
-        self.counts: NgramCounts | None = model.backbone.ngram_counts
-        self._feed = Feed(feed.source, feed.per_step)
+        self.counts = counts
+        self._feed = Feed(feed.source)
         self._steps = steps
         self._span = -(-steps // _SPANS)
         self._complement = complement

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -14,7 +16,9 @@ from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
 from hnet_seq.train.statistics import BoundaryStatistics
 from hnet_seq.train.tensors import on_device
-from pipelines.batches import TokenBatches
+from pipelines.batches import PackedBatch, TokenBatches
+from pipelines.micro_batches import runs, spread, stretches
+from pipelines.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,38 @@ class ValidationSource:
     Attributes:
         source: its name.
         label: a language, or "".
-        batches: of the split "validation".
+        batches: of the split "validation"; their sequences are scored.
+        micro_batch_tokens: computed at once, but for a longer sequence; 0: a batch.
+        limit: tokens that are scored at most, whole sequences from all over the split, always the
+            same and one at least; None: all.
     """
 
     source: str
     label: str
     batches: TokenBatches
+    micro_batch_tokens: int = 0
+    limit: int | None = None
+
+    @cached_property
+    def micro_batches(self) -> list[list[tuple[int, int]]]:
+        """What is computed at once: whole sequences, in stretches that ``batches.read`` takes."""
+        batches = self.batches
+        ends = [end for k in range(batches.batches_per_epoch) for end in batches.sequence_ends(k)]
+        windows = list(pairwise([0, *ends]))
+        if self.limit is not None:
+            windows = [windows[number] for number in spread(ends, self.limit)]
+        sizes = list(accumulate(stop - start for start, stop in windows))
+        bounds = runs(sizes, self.micro_batch_tokens or batches.batch_tokens)
+        edge = batches.batch_tokens
+        return [stretches(windows[first:last], edge) for first, last in pairwise(bounds)]
+
+    def read(self, number: int) -> PackedBatch:
+        """One of :attr:`micro_batches`."""
+        return PackedBatch.joined([self.batches.read(*part) for part in self.micro_batches[number]])
+
+
+def _tokens(micro_batches: Sequence[list[tuple[int, int]]]) -> int:
+    return sum(stop - start for parts in micro_batches for start, stop in parts)
 
 
 # Not inference mode: parameters that FSDP2 gathers in it could not be trained on afterwards.
@@ -39,12 +69,14 @@ def evaluate(
     sources: Sequence[ValidationSource],
     targets: Sequence[float],
     precision: str = "fp32",
+    progress: bool = False,
 ) -> dict[str, Any]:
-    """Score every source once, in order; the processes of a run share out the batches.
+    """Score every source once, in order; the processes of a run share out the micro-batches.
 
     Args:
         targets: tokens per chunk that each stage is trained to.
         precision: of the forward pass, see :mod:`hnet_seq.train.precision`.
+        progress: show how far it has come.
 
     Returns:
         ``bits_per_token``, ``scored_tokens`` and ``stages`` over all tokens; where there are
@@ -54,17 +86,22 @@ def evaluate(
     model.eval()
     whole = _Sums(BoundaryStatistics.of_stages(model.num_stages))
     apart = []
-    for source in sources:
-        sums = _Sums(BoundaryStatistics.of_stages(model.num_stages))
-        batches = source.batches.batches_per_epoch
-        for k in range(rank(), -(-batches // world_size()) * world_size(), world_size()):
-            # Under FSDP2 all processes compute as often: who has no batch left takes the last.
-            counted = [sums] if k < batches else []
-            _score(model, source.batches, min(k, batches - 1), counted, precision)
-        sums = sums.over_ranks()
-        whole.add(sums)
-        named = {"source": source.source, "label": source.label}
-        apart.append(named | sums.summary(targets))
+    size = world_size()
+    total = sum(_tokens(source.micro_batches) for source in sources)
+    with progress_bar("validate", total, unit="tok", progress=progress, leave=False) as bar:
+        for source in sources:
+            sums = _Sums(BoundaryStatistics.of_stages(model.num_stages))
+            count = len(source.micro_batches)
+            for first in range(0, count, size):
+                number = first + rank()
+                # Under FSDP2 all processes compute as often.
+                batch = source.read(number) if number < count else PackedBatch.nothing()
+                _score(model, batch, sums, precision)
+                bar.update(_tokens(source.micro_batches[first : first + size]))
+            sums = sums.over_ranks()
+            whole.add(sums)
+            named = {"source": source.source, "label": source.label}
+            apart.append(named | sums.summary(targets))
     model.train(training)
     return whole.summary(targets) | ({"sources": apart} if len(apart) > 1 else {})
 
@@ -99,22 +136,15 @@ class _Sums:
         }
 
 
-def _score(
-    model: HNetLanguageModel,
-    batches: TokenBatches,
-    k: int,
-    sums: Sequence[_Sums],
-    precision: str,
-) -> None:
-    batch = batches[k]
+def _score(model: HNetLanguageModel, batch: PackedBatch, sums: _Sums, precision: str) -> None:
     device = model.embeddings.weight.device
     ids, goals, cu_seqlens = (
         on_device(array, device) for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
     )
     with computing_in(precision, device):
         out = model(ids, cu_seqlens)
-    nats, scored = float(cross_entropy(out.logits, goals)), int((goals >= 0).sum())
-    for each in sums:
-        each.nats += nats
-        each.scored += scored
-        each.boundaries.update(out.boundaries)
+    if batch.idle:
+        return
+    sums.nats += float(cross_entropy(out.logits, goals))
+    sums.scored += int((goals >= 0).sum())
+    sums.boundaries.update(out.boundaries)

@@ -1,81 +1,91 @@
 """Batches for the trainer, made ahead by worker processes if asked.
 
-The number of workers changes when a batch is made, never what is in it.
+A batch of the source is a step. Its sequences are dealt out whole: neither the size of a
+micro-batch nor the number of processes or workers changes which they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from pipelines.batches import TokenBatches
+from pipelines.batches import PackedBatch, TokenBatches
+from pipelines.micro_batches import shared_out, stretches
 
 
-class _Batches(Dataset[Any]):
-    def __init__(self, source: TokenBatches) -> None:
+class _Steps(Dataset[Any]):
+    def __init__(self, source: TokenBatches, bound: int, rank: int, ranks: int) -> None:
         self.source = source
+        self.bound = bound
+        self.rank = rank
+        self.ranks = ranks
 
-    def __getitem__(self, index: int) -> Any:
-        return self.source[index]
+    def __getitem__(self, step: int) -> list[PackedBatch]:
+        size = self.source.batch_tokens
+        ends = self.source.sequence_ends(step)
+        windows = list(pairwise([step * size, *ends]))
+        shared = shared_out([end - step * size for end in ends], self.bound, self.ranks)
+        return [
+            self._batch([windows[number] for number in numbers])
+            for numbers in shared[self.rank :: self.ranks]
+        ]
+
+    def _batch(self, windows: list[tuple[int, int]]) -> PackedBatch:
+        if not windows:
+            return PackedBatch.nothing()
+        parts = stretches(windows, self.source.batch_tokens)
+        return PackedBatch.joined([self.source.read(*part) for part in parts])
 
 
 class Feed:
     """The micro-batches of each optimiser step.
 
     Args:
-        source: batch k holds one micro-batch.
-        per_step: micro-batches of one step.
+        source: batch k is step k.
+        micro_batch_tokens: what a micro-batch has at most, unless its only sequence is longer; 0:
+            no bound.
         workers: processes; 0 makes batches in this one.
-        rank, ranks: which of the processes of a run this is: each takes every ``ranks``-th
-            micro-batch of a step, so the step is the same for any number of them.
+        rank, ranks: which of the processes of a run this is. Each has as many micro-batches of a
+            step; where there are too few sequences, the last is idle.
 
     Raises:
-        ValueError: the micro-batches of a step cannot be dealt out evenly.
+        ValueError: there is no such rank.
     """
 
     def __init__(
         self,
         source: TokenBatches,
-        per_step: int = 1,
+        micro_batch_tokens: int = 0,
         workers: int = 0,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        if per_step % ranks or not 0 <= rank < ranks:
-            raise ValueError(
-                f"{per_step} micro-batches a step cannot be dealt out to {ranks} processes; "
-                "set data.micro_batch_tokens so that they can"
-            )
+        if not 0 <= rank < ranks:
+            raise ValueError(f"rank {rank} is none of {ranks} processes")
         self.source = source
-        self.per_step = per_step
         self.workers = workers
-        self.rank = rank
-        self.ranks = ranks
+        self._steps = _Steps(source, micro_batch_tokens, rank, ranks)
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the content or the order of the batches would."""
-        return f"{self.source.fingerprint}/{self.per_step}"
+        """Changes when the content or the order of the steps would."""
+        # Versions that cut windows at the edges of micro-batches wrote their number here.
+        return f"{self.source.fingerprint}/1"
 
-    def steps(self, start: int, stop: int) -> Iterator[list[Any]]:
+    def steps(self, start: int, stop: int) -> Iterator[list[PackedBatch]]:
         """This rank's micro-batches of steps ``start`` to ``stop`` - 1, a list for each step."""
-        indices = range(start * self.per_step + self.rank, stop * self.per_step, self.ranks)
         loader: DataLoader[Any] = DataLoader(
-            _Batches(self.source),
-            sampler=indices,
+            self._steps,
+            sampler=range(start, stop),
             batch_size=None,
             num_workers=self.workers,
             # Batches stay numpy: torch's collation of scalars and None is not wanted here.
             collate_fn=_unchanged,
         )
-        step: list[Any] = []
-        for batch in loader:
-            step.append(batch)
-            if len(step) == self.per_step // self.ranks:
-                yield step
-                step = []
+        yield from loader
 
 
 def _unchanged(batch: Any) -> Any:

@@ -10,14 +10,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from hnet_seq.config import ExperimentConfig
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.checkpoints import Checkpoints
+from hnet_seq.train.continuation import settle
 from hnet_seq.train.counting import Counting
 from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.feed import Feed
@@ -29,7 +32,7 @@ from hnet_seq.train.parallel import clip_gradients, parallelize
 from hnet_seq.train.ranks import is_first, on_first
 from hnet_seq.train.ratio_control import RatioControl
 from hnet_seq.train.run_folder import RunFolder
-from hnet_seq.train.schedule import learning_rate_factor
+from hnet_seq.train.schedule import first_plan, learning_rate_factor
 from hnet_seq.train.statistics import ratio_warnings
 from hnet_seq.train.step_report import tell_each_other
 from hnet_seq.train.stopping import stop_requests
@@ -70,7 +73,7 @@ class Trainer:
         self.objective = Objective(
             model, ratio.statistics, config.train.max_chunks, config.train.precision, self.parallel
         )
-        self.control = RatioControl(ratio, config.train.steps)
+        self.control = RatioControl(ratio, first_plan(config.train.steps, config.train.schedule))
         self.guard = Guard(config.train.guard)
         # Its parameters are those that the model has now.
         self.optimizer = build_optimizer(model, config.train.optimizer, ratio.targets)
@@ -92,6 +95,7 @@ class Trainer:
         state = {
             "step": self.step,
             "tokens": self.tokens,
+            "config": asdict(self.config),
             "data_fingerprint": self.train_feed.fingerprint,
             "interval": self._interval.state(),
             "ratio_control": self.control.state(),
@@ -100,22 +104,33 @@ class Trainer:
         self.model.metadata["step"] = str(self.step)
         self.checkpoints.save(state, self.step)
 
-    def restore(self) -> None:
+    def restore(self) -> str | None:
         """Go on from the last complete checkpoint; its weights are in the model already.
+
+        Returns:
+            what the run does from here on otherwise than it was begun, for people.
 
         Raises:
             InputError: the shards or their order are not those the run began with, or another
                 version wrote the checkpoint.
+            UsageError: the configuration differs where it may not.
         """
         checkpoint, state = self.checkpoints.load()
-        if state["data_fingerprint"] != self.train_feed.fingerprint:
-            raise InputError(
-                checkpoint, "the shards differ from those this run began with; resume needs them"
-            )
-        if "ratio_control" not in state:
+        fingerprint = self.train_feed.fingerprint
+        rules = [text.partition("/")[2] for text in (state["data_fingerprint"], fingerprint)]
+        if "ratio_control" not in state or rules[0] != rules[1]:
             raise InputError(
                 checkpoint, "an older version wrote it; finish the run with that, or start anew"
             )
+        if state["data_fingerprint"] != fingerprint:
+            raise InputError(
+                checkpoint, "the shards differ from those this run began with; resume needs them"
+            )
+        # Checkpoints of earlier versions have none.
+        found = state.get("config") or asdict(load_experiment(self.folder.config))
+        said = settle(self.config, found, state["step"], self.folder)
+        train = self.config.train
+        self.control.steps = first_plan(train.steps, train.schedule)
         self.checkpoints.load_optimizer(checkpoint, state)
         self.step, self.tokens = state["step"], state["tokens"]
         self._interval = Interval.from_state(state["interval"])
@@ -123,6 +138,7 @@ class Trainer:
         if "guard" in state:  # checkpoints of earlier versions have none
             self.guard.restore(state["guard"])
         on_first(lambda: self.folder.rewind_metrics(self.step))
+        return said
 
     # Training ----------------------------------------------------------------------------------
 
@@ -235,7 +251,8 @@ class Trainer:
             return
         started = time.perf_counter()
         train = self.config.train
-        result = evaluate(self.model, self.validation, train.ratio_loss.targets, train.precision)
+        targets, precision = train.ratio_loss.targets, train.precision
+        result = evaluate(self.model, self.validation, targets, precision, progress=is_first())
         if not is_first():
             return
         result = {

@@ -105,17 +105,13 @@ class MaskedBatches(TokenBatches):
         """Ids that a model needs: the vocabulary and the mask."""
         return max(self.manifest.vocab_size, self.mask_token + 1)
 
-    def __getitem__(self, k: int) -> PackedBatch:
-        """Batch k.
-
-        Raises:
-            IndexError: as :class:`pipelines.batches.TokenBatches`.
-        """
-        batch = super().__getitem__(k)
+    def read(self, start: int, stop: int) -> PackedBatch:
+        """As :meth:`pipelines.batches.TokenBatches.read`, with tokens hidden."""
+        batch = super().read(start, stop)
         ids, targets = mask_tokens(
             batch.input_ids.astype(np.int64),
             seed=self.seed,
-            first=k * self.batch_tokens,
+            first=start,
             rate=self.mask_rate,
             mask_token=self.mask_token,
             eligible=self.eligible,

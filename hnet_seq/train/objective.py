@@ -39,7 +39,8 @@ class Extent:
 
     @classmethod
     def of(cls, batches: Sequence[PackedBatch]) -> Extent:
-        """Counted together."""
+        """Counted together, without idle ones."""
+        batches = [batch for batch in batches if not batch.idle]
         return cls(
             tokens=sum(batch.input_ids.size for batch in batches),
             sequences=sum(batch.cu_seqlens.size - 1 for batch in batches),
@@ -114,6 +115,8 @@ class Objective:
         Returns:
             positions and boundaries of each stage, (stages, 2).
         """
+        if batch.idle:
+            return self._take_part(batch, last)
         out = None
         with self.parallel.gradients(last):
             try:
@@ -133,6 +136,18 @@ class Objective:
         for number, (piece, _) in enumerate(pieces, 1):
             with self.parallel.gradients(last and number == len(pieces)):
                 self._add(piece, self._forward(piece), whole, step, ratio, interval)
+        return counts
+
+    def _take_part(self, batch: PackedBatch, last: bool) -> Tensor:
+        """Compute an idle batch, whose gradient is 0: all processes exchange as often."""
+        with self.parallel.gradients(last):
+            out = self._forward(batch)
+            counts = torch.zeros(len(out.boundaries), 2, dtype=torch.float64)
+            if self.statistics == "ranks" and len(counts):
+                summed_over_ranks(counts)
+            loss = out.logits.sum() + sum(stage.boundary_prob.sum() for stage in out.boundaries)
+            self.ready = time.perf_counter()
+            (0 * loss).backward()
         return counts
 
     def _forward(self, batch: PackedBatch) -> LanguageModelOutput:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from modalities.errors import InputError, UsageError
 from pipelines.files import append_line, replaced_file, replaced_stream, sync
 
+PROVENANCE = "run.json"
 _TRAINER = "trainer.pt"
 
 
@@ -44,6 +46,21 @@ class RunFolder:
         """Write a small JSON file under a temporary name and rename it."""
         with replaced_file(self.path / name) as file:
             file.write(json.dumps(values, indent=2) + "\n")
+
+    def provenance(self) -> dict[str, Any]:
+        """What the run was begun with; nothing where that was not written.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self.path / PROVENANCE
+        if not path.is_file():
+            return {}
+        try:
+            values: dict[str, Any] = json.loads(path.read_bytes())
+        except ValueError:
+            raise InputError(path, "is damaged: not JSON") from None
+        return values
 
     # Metrics -----------------------------------------------------------------------------------
 
@@ -86,19 +103,21 @@ class RunFolder:
         with replaced_stream(partial / _TRAINER) as file:
             torch.save(state, file)
 
-    def finish(self, partial: Path, keep: int, keep_every: int = 0) -> Path:
+    def finish(
+        self, partial: Path, keep: int, stays: Callable[[int], bool] = lambda step: False
+    ) -> Path:
         """Give a checkpoint its name, all of it being written, then drop the oldest.
 
         Args:
             keep: how many of the last stay.
-            keep_every: also those of every so many steps; 0: none.
+            stays: whether that of a step stays too.
         """
         target = self.target(partial)
         sync(partial)
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
         for old in self.complete()[:-keep]:
-            if keep_every and _step(old) and _step(old) % keep_every == 0:
+            if stays(step_of(old)):
                 continue
             # Renamed first: what is half dropped must not look like a checkpoint.
             dropped = old.rename(old.with_name(f".{old.name}.dropped"))
@@ -119,6 +138,11 @@ class RunFolder:
             )
         return complete[-1]
 
+    @staticmethod
+    def has_state(checkpoint: Path) -> bool:
+        """Whether a folder of weights has a trainer's state, as checkpoints of runs do."""
+        return (checkpoint / _TRAINER).is_file()
+
     def load_state(self, checkpoint: Path) -> dict[str, Any]:
         """The trainer state beside the weights; tensors and plain values only."""
         try:
@@ -133,9 +157,10 @@ class RunFolder:
         # Past a million steps the names no longer sort as their numbers do.
         return sorted(
             (path.parent for path in self.checkpoints.glob(f"step-*/{_TRAINER}")),
-            key=_step,
+            key=step_of,
         )
 
 
-def _step(checkpoint: Path) -> int:
+def step_of(checkpoint: Path) -> int:
+    """The step of a checkpoint of a run, from its name."""
     return int(checkpoint.name.removeprefix("step-"))

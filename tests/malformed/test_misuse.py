@@ -127,7 +127,8 @@ OPTIONS = {
     "pretrain ecoli_demo --out {tmp}/r": "data.sources: no shards given",
     "pretrain code_text --data code={shards} --out {tmp}/r": "no shards given for chinese",
     "pretrain code_text --data kod={shards} --out {tmp}/r": "no source 'kod'; there are: code, ch",
-    "pretrain --resume {tmp}/r --out {tmp}/q": "the run folder knows the rest",
+    "pretrain ecoli_demo --resume {tmp}/r": "the run knows its experiment and its weights; leave",
+    "pretrain --resume {tmp}/r --init {model}": "its weights; leave out --init",
 }
 
 
@@ -150,6 +151,8 @@ MISSING = {
     "report {none}": "no such folder",
     "report {tmp}": "is no run folder",
     "pretrain --resume {none}": "not a run folder",
+    "pretrain --resume {tmp} train.steps=9 --out {tmp}/q": "not a run folder",
+    "pretrain ecoli_demo --init {none} --out {tmp}/r": "no such file or folder",
     "classify predict {none} {genome}": "no such file",
     "classify predict {genome} {genome}": "is no probe",
     "info {none}": "none",

@@ -21,7 +21,7 @@ from pipelines.mixture import Mixture
 from pipelines.token_stream import TokenStream
 from tests.pipelines.made_shards import Written, write_shards
 
-CONTEXT, BATCH, STEP, SEED = 32, 100, 400, 3
+CONTEXT, STEP, SEED = 32, 400, 3
 # Which source a token is from is told by its first bits.
 SOURCES = {"code": 0, "chinese": 64, "english": 128}
 WEIGHTS = {"code": 2.0, "chinese": 1.0, "english": 0.37}
@@ -85,10 +85,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def mixed(folder: Path, step_tokens: int | None = STEP, **options: Any) -> TokenBatches:
+def mixed(folder: Path, **options: Any) -> TokenBatches:
     sources = [MixedSource(folder / name, name, weight) for name, weight in WEIGHTS.items()]
-    given = {"context": CONTEXT, "batch_tokens": BATCH, "seed": SEED} | options
-    return TokenBatches(sources, step_tokens=step_tokens, **given)
+    given = {"context": CONTEXT, "batch_tokens": STEP, "seed": SEED} | options
+    return TokenBatches(sources, **given)
 
 
 def digest(batch: PackedBatch) -> str:
@@ -113,24 +113,23 @@ def test_any_batch_alone_is_the_batch_in_sequence(folder: Path) -> None:
 def test_a_step_has_of_each_source_what_its_weight_says_one_after_the_other(folder: Path) -> None:
     source = mixed(folder)
     for step in range(60):
-        batches = [source[k] for k in range(step * STEP // BATCH, (step + 1) * STEP // BATCH)]
-        ids = np.concatenate([batch.input_ids for batch in batches])
+        batch = source[step]
+        ids = batch.input_ids
         before, after = (source.mixture.counts(n * STEP) for n in (step, step + 1))
         wanted = [last - first for first, last in zip(before, after, strict=True)]
         assert list(per_source(ids).values()) == wanted
         assert (np.diff(ids >> 6) >= 0).all()
-        for batch in batches:
-            # No sequence has two sources.
-            for a, b in itertools.pairwise(batch.cu_seqlens.tolist()):
-                assert len(set((batch.input_ids[a:b] >> 6).tolist())) == 1
-                assert b - a <= CONTEXT
+        # No sequence has two sources.
+        for a, b in itertools.pairwise(batch.cu_seqlens.tolist()):
+            assert len(set((ids[a:b] >> 6).tolist())) == 1
+            assert b - a <= CONTEXT
 
 
 def test_each_source_gives_its_own_stream_without_gaps(folder: Path) -> None:
     """Every token of a source once an epoch of it, before any comes twice."""
     source = mixed(folder)
-    ids = np.concatenate([source[k].input_ids for k in range(200)])
-    targets = np.concatenate([source[k].targets for k in range(200)])
+    ids = np.concatenate([source[k].input_ids for k in range(50)])
+    targets = np.concatenate([source[k].targets for k in range(50)])
     for name, first in SOURCES.items():
         mine = (ids >> 6) == first >> 6
         stream = TokenStream(folder / name, "train", context=CONTEXT, seed=SEED, shuffle=True)
@@ -151,16 +150,20 @@ def test_each_source_gives_its_own_stream_without_gaps(folder: Path) -> None:
     }
 
 
-def test_batches_of_a_step_are_its_stretches(folder: Path) -> None:
-    whole = mixed(folder, batch_tokens=STEP)
-    parts = mixed(folder, batch_tokens=STEP // 8)
+def test_parts_of_a_step_are_its_sequences(folder: Path) -> None:
+    source = mixed(folder)
     for step in range(10):
-        ids = [parts[8 * step + k].input_ids for k in range(8)]
-        assert (np.concatenate(ids) == whole[step].input_ids).all()
+        ends, whole = source.sequence_ends(step), source[step]
+        assert (np.array(ends) - step * STEP == whole.cu_seqlens[1:]).all()
+        edges = [step * STEP, *ends]
+        for group in (1, 3, len(ends)):
+            cuts = sorted({*range(0, len(ends), group), len(ends)})
+            parts = [source.read(edges[a], edges[b]) for a, b in itertools.pairwise(cuts)]
+            assert digest(PackedBatch.joined(parts)) == digest(whole)
 
 
 def test_over_a_million_tokens_the_mixture_is_that_of_the_weights(folder: Path) -> None:
-    source = mixed(folder, step_tokens=None, batch_tokens=16_384, context=512)
+    source = mixed(folder, batch_tokens=16_384, context=512)
     counts: Counter[str] = Counter()
     for k in range(-(-1_000_000 // 16_384)):
         counts.update(per_source(source[k].input_ids))
@@ -186,7 +189,7 @@ def test_one_source_by_its_labels_is_a_mixture_too(folder: Path) -> None:
 
 def test_the_fingerprint_tells_the_mixture(folder: Path) -> None:
     def of(*sources: MixedSource, **options: Any) -> str:
-        given = {"batch_tokens": BATCH, "step_tokens": STEP} | options
+        given = {"batch_tokens": STEP} | options
         return TokenBatches(sources, context=CONTEXT, **given).fingerprint
 
     code, english = MixedSource(folder / "code"), MixedSource(folder / "english")
@@ -194,7 +197,7 @@ def test_the_fingerprint_tells_the_mixture(folder: Path) -> None:
         of(code),
         of(code, english),
         of(english, code),
-        of(code, english, step_tokens=2 * STEP),
+        of(code, english, batch_tokens=2 * STEP),
         of(code, MixedSource(folder / "english", weight=2.0)),
         of(code, MixedSource(folder / "english", labels=["a"])),
     ]
@@ -227,8 +230,7 @@ def test_sources_without_soft_mask_weigh_one_beside_those_with_it(tmp_path: Path
         (("code", "code"), {}, "data.sources: two sources are called 'code'; give each a name"),
         (("code", "english"), {"batch_tokens": 3}, "batch_tokens: is too few for 2 sources"),
         (("code", "english"), {"split": "validation"}, "split: validation is read one source at a"),
-        (("code",), {"step_tokens": 150}, "step_tokens: is 150, "),
-        (("code",), {"step_tokens": 0}, "step_tokens: is 0, "),
+        (("code",), {"batch_tokens": 0}, "batch_tokens: is 0, "),
     ],
 )
 def test_mixtures_that_cannot_be_meant_are_refused(
@@ -236,5 +238,5 @@ def test_mixtures_that_cannot_be_meant_are_refused(
 ) -> None:
     sources = [MixedSource(folder / name) for name in names]
     with pytest.raises(UsageError) as caught:
-        TokenBatches(sources, **{"context": CONTEXT, "batch_tokens": BATCH} | options)
+        TokenBatches(sources, **{"context": CONTEXT, "batch_tokens": STEP} | options)
     assert str(caught.value).startswith(message)

@@ -42,8 +42,10 @@ def tiny(experiment: str, shards: Path, *overrides: str) -> ExperimentConfig:
     return load_experiment(experiment, [*TINY, data, *overrides])
 
 
-def train_until_killed(config: ExperimentConfig, out: Path, step: int) -> None:
-    """Begin a run whose process dies, without a word, before it takes ``step``."""
+def train_until_killed(
+    config: ExperimentConfig, out: Path, step: int, *, resume: bool = False
+) -> None:
+    """Begin a run, or go on, in a process that dies, without a word, before it takes ``step``."""
 
     class Killed(BaseException):
         pass
@@ -58,7 +60,7 @@ def train_until_killed(config: ExperimentConfig, out: Path, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "_train_step", take)
         with pytest.raises(Killed):
-            pretrain(config, out, device="cpu")
+            pretrain(config, out, resume=resume, device="cpu")
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:

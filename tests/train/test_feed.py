@@ -1,76 +1,102 @@
-"""Micro-batches of a step, dealt out to the processes of a run."""
+"""The sequences of a step, dealt out whole to micro-batches and processes."""
 
 from __future__ import annotations
 
 import pickle
+from itertools import chain, pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hnet_seq.train.feed import Feed
+from hnet_seq.train.masking import MaskedBatches
 from pipelines.batches import MixedSource, PackedBatch, TokenBatches
 from tests.pipelines.made_shards import random_documents, write_shards
 
-PER_STEP, MICRO = 4, 64
+STEP, CONTEXT = 256, 50
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> TokenBatches:
+@pytest.fixture(scope="module", params=["next token", "carried over", "masked"])
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("feed")
     for seed, name in enumerate(("a", "b")):
         write_shards(folder / name, random_documents((500, 30, 900), seed=seed))
-    return TokenBatches(
-        [MixedSource(folder / "a", weight=2.0), MixedSource(folder / "b")],
-        context=50,
-        batch_tokens=MICRO,
-        step_tokens=PER_STEP * MICRO,
-    )
+    sources = [MixedSource(folder / "a", weight=2.0), MixedSource(folder / "b")]
+    given = {"context": CONTEXT, "batch_tokens": STEP, "reverse_complement": True}
+    if request.param == "masked":
+        return MaskedBatches(sources, mask_rate=0.3, **given)
+    return TokenBatches(sources, carry_over=7 * (request.param == "carried over"), **given)
 
 
-def as_bytes(batch: PackedBatch) -> bytes:
-    return b"|".join(a.tobytes() for a in (batch.input_ids, batch.targets, batch.cu_seqlens))
+def sequences(batches: list[PackedBatch]) -> list[bytes]:
+    """Ids and targets of every sequence that counts."""
+    return [
+        batch.input_ids[a:b].astype(np.int64).tobytes() + batch.targets[a:b].tobytes()
+        for batch in batches
+        if not batch.idle
+        for a, b in pairwise(batch.cu_seqlens)
+    ]
 
 
-def steps(source: TokenBatches, start: int, stop: int, **options: Any) -> list[list[bytes]]:
-    feed = Feed(source, PER_STEP, **options)
-    return [[as_bytes(batch) for batch in step] for step in feed.steps(start, stop)]
+def as_bytes(steps: list[list[PackedBatch]]) -> list[list[bytes]]:
+    return [[b"|".join(sequences([batch])) for batch in step] for step in steps]
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 4])
-def test_the_steps_are_the_same_for_any_number_of_processes(
-    source: TokenBatches, ranks: int
+def steps(source: TokenBatches, start: int, stop: int, *arguments: Any) -> list[list[PackedBatch]]:
+    return list(Feed(source, *arguments).steps(start, stop))
+
+
+@pytest.mark.parametrize("micro", [0, STEP, STEP // 2, STEP // 3, STEP // 8, 1])
+@pytest.mark.parametrize("ranks", [1, 2, 3, 20])
+def test_a_step_has_the_same_sequences_for_any_micro_batch_and_number_of_processes(
+    source: TokenBatches, micro: int, ranks: int
 ) -> None:
-    parts = [steps(source, 3, 20, rank=rank, ranks=ranks) for rank in range(ranks)]
-    for number, dealt in enumerate(zip(*parts, strict=True)):
-        assert {len(part) for part in dealt} == {PER_STEP // ranks}
-        whole = [dealt[i % ranks][i // ranks] for i in range(PER_STEP)]
-        first = (3 + number) * PER_STEP
-        assert whole == [as_bytes(source[first + i]) for i in range(PER_STEP)]
+    parts = [steps(source, 3, 20, micro, 0, rank, ranks) for rank in range(ranks)]
+    for number, dealt in enumerate(zip(*parts, strict=True), 3):
+        assert len({len(part) for part in dealt}) == 1
+        rounds = [list(batches) for batches in zip(*dealt, strict=True)]
+        together = list(chain.from_iterable(rounds))
+        assert sorted(sequences(together)) == sorted(sequences([source[number]]))
+        for batch in together:
+            own = batch.input_ids.size - 7 * (batch.cu_seqlens.size - 1)
+            assert own <= max(micro or STEP, CONTEXT)
+        # Only the last round may have idle processes.
+        assert not any(batch.idle for batches in rounds[:-1] for batch in batches)
+        assert not rounds[-1][0].idle
+
+
+def test_one_process_without_a_bound_has_the_batch_itself(source: TokenBatches) -> None:
+    for micro in (0, STEP):
+        ((batch,),) = steps(source, 4, 5, micro)
+        for part in ("input_ids", "targets", "cu_seqlens"):
+            assert getattr(batch, part).tobytes() == getattr(source[4], part).tobytes()
 
 
 def test_a_step_does_not_depend_on_where_reading_began(source: TokenBatches) -> None:
-    whole = steps(source, 0, 12)
+    whole = as_bytes(steps(source, 0, 12, 64))
     assert len(whole) == 12
     for start in (1, 7, 11):
-        assert steps(source, start, 12) == whole[start:]
+        assert as_bytes(steps(source, start, 12, 64)) == whole[start:]
     assert steps(source, 5, 5) == []
 
 
 def test_workers_get_their_own_files_and_the_same_batches(source: TokenBatches) -> None:
-    alone = steps(source, 0, 6)
-    assert steps(source, 0, 6, workers=2) == alone
-    assert steps(pickle.loads(pickle.dumps(source)), 0, 6) == alone
+    alone = as_bytes(steps(source, 0, 6, 64))
+    assert as_bytes(steps(source, 0, 6, 64, 2)) == alone
+    assert as_bytes(steps(pickle.loads(pickle.dumps(source)), 0, 6, 64)) == alone
 
 
-def test_the_fingerprint_tells_how_many_micro_batches_a_step_has(source: TokenBatches) -> None:
-    assert Feed(source, 4).fingerprint != Feed(source, 8).fingerprint
-    # And not who reads them.
-    assert Feed(source, 4, 2, 1, 2).fingerprint == Feed(source, 4).fingerprint
-
-
-@pytest.mark.parametrize(("rank", "ranks"), [(0, 3), (2, 2), (-1, 2), (0, 8)])
-def test_micro_batches_that_cannot_be_dealt_out_evenly_are_refused(
-    source: TokenBatches, rank: int, ranks: int
+def test_the_fingerprint_tells_the_steps_and_not_how_they_are_computed(
+    source: TokenBatches,
 ) -> None:
-    with pytest.raises(ValueError, match="4 micro-batches a step cannot be dealt out"):
-        Feed(source, PER_STEP, rank=rank, ranks=ranks)
+    fingerprint = Feed(source).fingerprint
+    assert Feed(source, 64, 2, 1, 3).fingerprint == fingerprint
+    # As versions wrote it that cut windows at the edges of micro-batches, for one a step.
+    assert fingerprint == f"{source.fingerprint}/1"
+
+
+@pytest.mark.parametrize(("rank", "ranks"), [(2, 2), (-1, 2)])
+def test_a_rank_that_there_is_not_is_refused(source: TokenBatches, rank: int, ranks: int) -> None:
+    with pytest.raises(ValueError, match=f"rank {rank} is none of 2 processes"):
+        Feed(source, 0, rank=rank, ranks=ranks)

@@ -153,5 +153,5 @@ def test_continue_begins_a_run_and_goes_on_with_the_same_only(
     assert run("data.workers=0", "train.parallel.strategy=ddp", "train.keep_every=3") == 0
     assert metrics(tmp_path / "run") == whole
     capsys.readouterr()
-    assert run("train.steps=7") == 2
-    assert "holds a run with train.steps 6, and 7 was asked for" in capsys.readouterr().err
+    assert run("train.mask_rate=0.2") == 2
+    assert "holds a run with train.mask_rate 0.15, and 0.2 was asked for" in capsys.readouterr().err

@@ -148,11 +148,3 @@ def test_all_stop_at_the_same_step_when_one_is_asked_to(shards: Path, tmp_path: 
     config = load_experiment(out / "config.yaml", [f"train.steps={step + 1}"])
     assert pretrain(config, out, resume=True, device="cpu")
     assert metrics(out)[-1]["step"] == step + 1
-
-
-def test_processes_that_cannot_share_out_a_step_are_told_so(shards: Path, tmp_path: Path) -> None:
-    processes = start_two(command(shards, tmp_path / "run", "data.micro_batch_tokens=512"))
-    said = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [2, 2]
-    assert "set it to data.batch_tokens (512) divided by a multiple of 2" in said[0][1]
-    assert not (tmp_path / "run").exists()

@@ -86,13 +86,22 @@ def test_the_log_has_the_target_and_weight_in_force(shards: Path, tmp_path: Path
 
 def test_accumulated_gradients_equal_those_of_one_large_batch(shards: Path, tmp_path: Path) -> None:
     # With a ratio loss per micro-batch the sums differ; without, they must not.
-    plain = ["train.ratio_loss.weights=[0]", "train.steps=1"]
+    plain = ["train.ratio_loss.weights=[0]", "train.steps=1", "data.context=200"]
     pretrain(_config(shards, *plain), tmp_path / "one", device="cpu")
-    split = [*plain, "data.micro_batch_tokens=128"]
-    pretrain(_config(shards, *split), tmp_path / "four", device="cpu")
-    one, four = metrics(tmp_path / "one"), metrics(tmp_path / "four")
-    assert four[0]["cross_entropy"] == pytest.approx(one[0]["cross_entropy"], abs=1e-6)
-    assert four[0]["grad_norm"] == pytest.approx(one[0]["grad_norm"], rel=1e-4)
+    one = metrics(tmp_path / "one")
+    for micro in (300, 64):
+        split = [*plain, f"data.micro_batch_tokens={micro}"]
+        pretrain(_config(shards, *split), tmp_path / f"{micro}", device="cpu")
+        some = metrics(tmp_path / f"{micro}")
+        assert some[0]["cross_entropy"] == pytest.approx(one[0]["cross_entropy"], rel=1e-6)
+        assert some[0]["grad_norm"] == pytest.approx(one[0]["grad_norm"], rel=1e-5)
+        # The histogram tells whether chunks, and so sequences, are the same ones.
+        assert (
+            some[0]["stages"][0]["chunk_length_histogram"]
+            == (one[0]["stages"][0]["chunk_length_histogram"])
+        )
+        assert some[1]["scored_tokens"] == one[1]["scored_tokens"]
+        assert some[1]["bits_per_token"] == pytest.approx(one[1]["bits_per_token"], rel=1e-6)
 
 
 def test_training_learns_a_repeat(tmp_path: Path) -> None:

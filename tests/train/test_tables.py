@@ -90,10 +90,10 @@ def test_training_sees_counts_of_all_but_its_span(shards: Path) -> None:
     batches = training_batches(config)
     model = HNetForCausalLM(config.model)
     both = complement(config, batches)
-    counting = Counting(model, Feed(batches), 32, both)
-    counting.count(everything_once(batches))
     counts = model.backbone.ngram_counts
     assert counts is not None
+    counting = Counting(counts, Feed(batches), 32, both)
+    counting.count(everything_once(batches))
     assert counts.counts[:4].sum() == _sightings(everything_once(batches))
     for step in (0, 1, 2, 31):
         counting.hold_out(step)

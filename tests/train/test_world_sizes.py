@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,12 @@ from hnet_seq.train.feed import Feed
 from modalities import dna
 from pipelines.batches import MixedSource, TokenBatches
 
-STEPS, PER_STEP = 500, 4
+STEPS, STEP = 500, 512
 WORKERS = (0, 1, 3)
 MICRO_BATCH, CONTEXT = 128, 64
-# Each process writes the hashes of its own micro-batches, one line a step.
+# Each process writes the hashes of its own sequences, one line a micro-batch.
 SCRIPT = """
+import json
 import sys
 from pathlib import Path
 from hnet_seq.train.launch import process_group
@@ -32,8 +35,8 @@ if __name__ == "__main__":
     with process_group("cpu"):
         folder, own, ranks = Path(sys.argv[1]), rank(), world_size()
         for workers in WORKERS:
-            lines = [" ".join(step) for step in hashes(feed(folder, workers, own, ranks))]
-            (folder / f"{ranks}-{workers}-{own}.txt").write_text("\\n".join(lines))
+            dealt = hashes(feed(folder, workers, own, ranks))
+            (folder / f"{ranks}-{workers}-{own}.json").write_text(json.dumps(dealt))
 """
 
 
@@ -44,21 +47,22 @@ def feed(folder: Path, workers: int = 0, rank: int = 0, ranks: int = 1) -> Feed:
             MixedSource(folder / "notes", weight=1),
         ],
         context=CONTEXT,
-        batch_tokens=MICRO_BATCH,
-        step_tokens=MICRO_BATCH * PER_STEP,
+        batch_tokens=STEP,
         reverse_complement=True,
         seed=5,
     )
-    return Feed(batches, PER_STEP, workers, rank, ranks)
+    return Feed(batches, MICRO_BATCH, workers, rank, ranks)
 
 
-def hashes(of: Feed) -> list[list[str]]:
-    """Of every micro-batch of every step."""
+def hashes(of: Feed) -> list[list[list[str]]]:
+    """Of every sequence of every micro-batch of every step."""
     return [
         [
-            hashlib.sha256(
-                b"|".join(a.tobytes() for a in (b.input_ids, b.targets, b.cu_seqlens))
-            ).hexdigest()
+            [
+                hashlib.sha256(b.input_ids[i:j].tobytes() + b.targets[i:j].tobytes()).hexdigest()
+                for i, j in pairwise(b.cu_seqlens)
+                if not b.idle
+            ]
             for b in step
         ]
         for step in of.steps(0, STEPS)
@@ -88,14 +92,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def alone(folder: Path) -> list[list[str]]:
+def alone(folder: Path) -> list[list[list[str]]]:
     """What one process without workers trains on."""
     return hashes(feed(folder))
 
 
-def test_no_two_steps_of_the_mixture_are_alike(folder: Path, alone: list[list[str]]) -> None:
-    assert [len(step) for step in alone] == [PER_STEP] * STEPS
-    assert len({digest for step in alone for digest in step}) == PER_STEP * STEPS
+def test_no_two_steps_of_the_mixture_are_alike(folder: Path, alone: list[list[list[str]]]) -> None:
+    assert len(alone) == STEPS
+    assert len({"".join(chain.from_iterable(step)) for step in alone}) == STEPS
     epochs = feed(folder).source.epochs(STEPS)
     assert min(epochs.values()) > 2
 
@@ -103,7 +107,9 @@ def test_no_two_steps_of_the_mixture_are_alike(folder: Path, alone: list[list[st
 # Three workers on two cores are what is to be tested.
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 @pytest.mark.parametrize("workers", [1, 3])
-def test_workers_do_not_change_a_batch(folder: Path, alone: list[list[str]], workers: int) -> None:
+def test_workers_do_not_change_a_batch(
+    folder: Path, alone: list[list[list[str]]], workers: int
+) -> None:
     assert hashes(feed(folder, workers)) == alone
 
 
@@ -111,9 +117,9 @@ def test_workers_do_not_change_a_batch(folder: Path, alone: list[list[str]], wor
     not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
     reason="this build of torch has no gloo",
 )
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_the_processes_of_a_run_share_out_the_batches_of_one(
-    folder: Path, alone: list[list[str]], ranks: int
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_the_processes_of_a_run_share_out_the_sequences_of_one(
+    folder: Path, alone: list[list[list[str]]], ranks: int
 ) -> None:
     (folder / "rank.py").write_text(SCRIPT)
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
@@ -127,17 +133,12 @@ def test_the_processes_of_a_run_share_out_the_batches_of_one(
     assert done.returncode == 0, done.stderr
     for workers in WORKERS:
         told = [
-            [line.split() for line in path.read_text().splitlines()]
-            for path in (folder / f"{ranks}-{workers}-{rank}.txt" for rank in range(ranks))
+            json.loads((folder / f"{ranks}-{workers}-{rank}.json").read_text())
+            for rank in range(ranks)
         ]
-        # Rank r has every ranks-th micro-batch of a step, from the r-th on.
-        together = [
-            [parts[i % ranks][i // ranks] for i in range(PER_STEP)]
-            for parts in zip(*told, strict=True)
-        ]
-        assert together == alone
-
-
-def test_micro_batches_that_cannot_be_dealt_out_evenly_are_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match="4 micro-batches a step cannot be dealt out to 3"):
-        feed(folder, ranks=3)
+        for dealt, whole in zip(zip(*told, strict=True), alone, strict=True):
+            together = chain.from_iterable(chain.from_iterable(dealt))
+            assert sorted(together) == sorted(chain.from_iterable(whole))
+            if ranks < 3:
+                # Rank r has every ranks-th micro-batch of a step, from the r-th on.
+                assert [batch for batches in zip(*dealt, strict=True) for batch in batches] == whole
