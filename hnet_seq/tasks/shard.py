@@ -147,7 +147,7 @@ def _documents(
     paths: list[Path], options: ShardOptions, workers: int, *, progress: bool
 ) -> tuple[list[Job], list[Path]]:
     documents = options.documents
-    units = plan_units(paths)
+    units = plan_units(paths, modality=options.modality)
     stored = ByteOptions(
         documents,
         DocumentSplit.parse(options.validation),
