@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from modalities.errors import InputError
-from pipelines.compression import read_chunks, sniff
+from pipelines.compression import read_chunks
+from pipelines.tables import Table, column_names, is_parquet, plain_name
 
-Form = Literal["vcf", "table", "parquet"]
+Form = Literal["vcf", "table"]
 
 COLUMNS = ("chrom", "pos", "ref", "alt")
+SEQUENCE = "sequence"  # a column of tables that are no variants, whatever else they have
 MISSING_ALLELE = "."
 
 _VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -28,7 +26,6 @@ _WITHOUT_LETTERS = re.compile(
     r"<[^<>,\s]+>|\*|[^,\s]*[\[\]][^,\s]*|\.[ACGTNacgtn]+|[ACGTNacgtn]+\."
 )
 _HEAD = 1 << 16  # bytes that tell what a file is
-_PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True)
@@ -74,21 +71,21 @@ def variant_form(path: str | Path) -> Form | None:
     Raises:
         InputError: the file is missing, unreadable or compressed in another way.
     """
-    if sniff(path) == "plain":
-        with open(path, "rb") as file:
-            if file.read(4) == _PARQUET:
-                return (
-                    "parquet" if set(COLUMNS) <= set(_names(_parquet_names(Path(path)))) else None
-                )
     head = next(read_chunks(path, chunk=_HEAD), b"")
     if head.startswith((b"##fileformat=VCF", b"#CHROM\t")):
         return "vcf"
-    first = head.partition(b"\n")[0].decode("utf-8-sig", "replace")
-    names = _names(first.split("\t" if "\t" in first else ","))
-    if set(COLUMNS) <= set(names):
-        return "table"
-    # A part of them is enough to know what was meant: what lacks is named where it is read.
-    return "table" if {"chrom", "pos"} & set(names) and "sequence" not in names else None
+    names: set[str] = set()
+    if is_parquet(path):
+        names = {plain_name(name) for name in Table(path).names}
+    for line in head.decode("utf-8-sig", "replace").splitlines():
+        names = names or set(column_names(line.lstrip("#")))
+        # A part of them is enough to know what was meant: what lacks is named where it is read.
+        if {"chrom", "pos"} & names:
+            return "table" if SEQUENCE not in names else None
+        if line.strip() and not line.startswith("#"):
+            return None
+        names = set()
+    return None
 
 
 def read_variants(path: str | Path) -> Iterator[Variant]:
@@ -107,7 +104,7 @@ def read_variants(path: str | Path) -> Iterator[Variant]:
             path, f"is neither VCF nor a table with the columns {', '.join(COLUMNS)}; add a header"
         )
     found = False
-    rows = {"vcf": _of_vcf, "table": _of_table, "parquet": _of_parquet}[form](Path(path))
+    rows = {"vcf": _of_vcf, "table": _of_table}[form](Path(path))
     for variant in rows:
         found = True
         yield variant
@@ -182,85 +179,14 @@ def _parse_vcf(path: Path, content: bytes, number: int) -> list[Variant]:
 
 
 def _of_table(path: Path) -> Iterator[Variant]:
-    first, rows = _table_rows(path)
-    separator = "\t" if "\t" in first else ","
-    reader = csv.reader(rows, delimiter=separator)
-    names = _names(next(reader))
-    column = _columns(path, names)
-    try:
-        for fields in reader:
-            if not fields:
-                continue
-            number = reader.line_num
-            if len(fields) != len(names):
-                raise InputError(
-                    path,
-                    f"has {len(fields)} fields, and the header has {len(names)}; "
-                    "quote separators in text",
-                    where=f"line {number}",
-                )
-            chrom, pos, ref, alt = (fields[column[name]].strip() for name in COLUMNS)
-            name = fields[column["id"]].strip() if "id" in column else ""
-            yield from _alleles(path, number, chrom, pos, ref, alt, name or MISSING_ALLELE)
-    except csv.Error as error:
-        raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
-
-
-def _table_rows(path: Path) -> tuple[str, Iterator[str]]:
-    """The header line, and all lines."""
-
-    def decoded() -> Iterator[str]:
-        for number, line in enumerate(_lines(path), 1):
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError:
-                raise InputError(path, "is not UTF-8 text", where=f"line {number}") from None
-
-    return next(decoded(), ""), decoded()
-
-
-def _of_parquet(path: Path) -> Iterator[Variant]:
-    names = _names(_parquet_names(path))
-    column = _columns(path, names)
-    number = 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            columns = {name: batch.column(column[name]).to_pylist() for name in column}
-            for row in range(batch.num_rows):
-                number += 1
-                chrom, pos, ref, alt = (_text(columns[name][row]) for name in COLUMNS)
-                name = _text(columns["id"][row]) if "id" in columns else ""
-                yield from _alleles(path, number, chrom, pos, ref, alt, name or MISSING_ALLELE)
-
-
-def _parquet_names(path: Path) -> list[str]:
-    try:
-        return pq.read_schema(path).names
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            path, f"is a damaged Parquet file ({reason[:80]}); fetch it again"
-        ) from None
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _names(header: Sequence[str]) -> list[str]:
-    return [name.strip().strip('"').lower().removeprefix("#") for name in header]
-
-
-def _columns(path: Path, names: Sequence[str]) -> dict[str, int]:
+    table = Table(path, expected=COLUMNS)
+    remedy = f"variants need {', '.join(COLUMNS)}"
     for name in COLUMNS:
-        if name not in names:
-            raise InputError(
-                path,
-                f"no column {name!r}, but {', '.join(names) or 'nothing'}; variants need "
-                f"{', '.join(COLUMNS)}",
-                where="line 1",
-            )
-    return {name: names.index(name) for name in (*COLUMNS, "id") if name in names}
+        table.column(name, remedy)
+    wanted = [*COLUMNS, *(["id"] if table.find("id") else [])]
+    for row in table.rows(wanted, empty=True):
+        chrom, pos, ref, alt, *name = (row.text(column) for column in wanted)
+        yield from _alleles(path, row.number, chrom, pos, ref, alt, "".join(name) or MISSING_ALLELE)
 
 
 def _alleles(

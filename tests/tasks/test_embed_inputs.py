@@ -141,7 +141,6 @@ MALFORMED = {
     ),
     "no records": ("t.fa", "\n", "expected FASTA"),
     "an empty record": ("t.fa", ">a\n>b\nACGT\n", "record a, line 1: the record has no bases"),
-    "a repeated name": ("t.fa", ">a\nAC\n>a\nGT\n", "the name 'a' stands on line 1 already"),
     "an unknown chromosome": ("t.bed", "chr1\t0\t4\nchr9\t0\t4\n", "line 2: no record 'chr9'"),
     "a place beyond the end": ("t.bed", "chr2\t0\t7\n", "line 1: the end, 7, lies beyond chr2"),
     "a place without bases": ("t.bed", "chr2\t3\t3\n", "line 1: the start and the end are both 3"),
@@ -162,6 +161,17 @@ def test_malformed_input_is_named_with_its_place(tmp_path: Path, genome: Path, c
     assert words in str(caught.value)
 
 
+def test_records_whose_names_repeat_are_told_by_their_whole_headers(tmp_path: Path) -> None:
+    fasta = tmp_path / "t.fa"
+    fasta.write_text(">seq 0\nAC\n>seq 1 x\nGT\n>other\nA\n")
+    assert read(fasta) == {"seq 0": "AC", "seq 1 x": "GT", "other": "A"}
+    fasta.write_text(">a\nAC\n>a\nGT\n>b kept short\nA\n")
+    found = [(name, dna.decode(own)) for name, own in open_sequences(fasta).names_and_tokens()]
+    assert found == [("a", "AC"), ("a", "GT"), ("b kept short", "A")]
+    fasta.write_text(">a 1\nAC\n>b 2\nGT\n")
+    assert read(fasta) == {"a": "AC", "b": "GT"}
+
+
 def test_a_row_of_parquet_is_named(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     bad_parquet(path, sequence=["ACGT", "AC-T"])
@@ -177,7 +187,7 @@ def test_a_row_of_parquet_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column 'sequence', but letters"):
         read(path)
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(InputError, match="cannot be read as Parquet"):
+    with pytest.raises(InputError, match="is a damaged Parquet file"):
         read(path)
 
 

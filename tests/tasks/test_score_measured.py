@@ -70,7 +70,7 @@ def test_a_random_split_keeps_copies_and_groups_on_one_side(tmp_path: Path, seed
         origin = path.read_text().splitlines()[line - 1].split(",")[3]
         origins.setdefault(origin, set()).add(side)
     assert all(len(side) == 1 for side in origins.values())
-    assert 0.1 < found.is_test.mean() <= 0.2
+    assert 0.13 < found.is_test.mean() < 0.27  # half of the largest group of 20 rows more or less
     again = read_measured(path, "y", sequence="x", group="origin", seed=seed)
     assert (again.is_test == found.is_test).all()
 
@@ -194,7 +194,7 @@ def test_the_verb_prints_the_table_and_writes_what_each_ranking_says(
         ("x,y\nA,inf\n", "line 2: y is inf; remove"),
         ("x,y\n,1\n", "line 2: the sequence is empty"),
         ("x,y\nAC-T,1\n", "line 2: sequence, position 3: '-' is a gap"),
-        ("x,y\nA,1,2\n", "line 2: has 3 fields, and the header has 2"),
+        ("x,y\nA,1,2\n", "line 2: 3 fields, but the header names 2"),
         ("x,y\nA,1\n", "rows; expected 2 or more on each side"),
     ],
 )

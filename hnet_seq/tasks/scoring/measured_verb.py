@@ -38,7 +38,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         max_rows=args.max_rows,
         seed=seed,
     )
-    print(_counts(rows, args.split), file=sys.stderr)
+    print(_counts(rows), file=sys.stderr)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_modality(model)
     strands: Strands = args.strands or "average"
@@ -83,13 +83,12 @@ def _flanks(letters: list[str]) -> tuple[Tokens, Tokens]:
     return sides[0], sides[1]
 
 
-def _counts(rows: MeasuredTable, split: str | None) -> str:
+def _counts(rows: MeasuredTable) -> str:
     test = int(rows.is_test.sum())
-    how = f"by column {split}" if split else "at random, copies of a sequence on one side"
     leak = (
         f"; {rows.shared:,} test rows have a copy or their group in training" if rows.shared else ""
     )
-    return f"{len(rows.values) - test:,} training and {test:,} test rows ({how}){leak}"
+    return f"{len(rows.values) - test:,} training and {test:,} test rows ({rows.about}){leak}"
 
 
 def _told(effects: Effects, seed: int) -> str:

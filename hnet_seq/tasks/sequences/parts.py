@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from modalities.base import Tokens
 from pipelines.fasta import read_fasta
+from pipelines.fasta_survey import survey_fasta
 
 Named = tuple[str, Tokens]
 Item = TypeVar("Item")
@@ -16,9 +17,16 @@ _RECORD_COST = 64  # bases: bounds a part of many short records by their count t
 
 
 def read_fasta_sequences(path: str | Path) -> Iterator[Named]:
-    """(name, tokens (L,)) of each record, L > 0; errors as :func:`pipelines.fasta.read_fasta`."""
-    for record in read_fasta(path):
-        yield record.name, record.tokens
+    """(name, tokens (L,)) of each record, L > 0; errors as :func:`pipelines.fasta.read_fasta`.
+
+    The name is the header up to its first blank; the whole header where such names repeat, which
+    are as good as others here: nothing is looked up by them.
+    """
+    names = [place.name for place in survey_fasta(path)]
+    whole = len(set(names)) < len(names)
+    for record in read_fasta(path, unique=False):
+        name = f"{record.name} {record.description}".rstrip() if whole else record.name
+        yield name, record.tokens
 
 
 def in_parts(
