@@ -44,6 +44,7 @@ def assign(
     labels: NDArray[np.int64],
     classes: Sequence[str],
     *,
+    strata: NDArray[np.int64] | None = None,
     rule: SplitRule | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
@@ -55,7 +56,8 @@ def assign(
     a chain of near duplicates connects.
 
     Args:
-        labels: (N,) numbers of ``classes``.
+        labels: (N,) numbers of ``classes``, each of which both sides need.
+        strata: (N,) what the draw takes equal shares of; None for the labels.
         rule: None takes the split that is given, and else draws one.
         seed: of the draw.
 
@@ -102,7 +104,7 @@ def assign(
             " compared with the next so many only: look for leaks below"
         )
     together = kept.groups
-    is_test = draw_groups(together, labels, test_fraction, seed)
+    is_test = draw_groups(together, labels if strata is None else strata, test_fraction, seed)
     _check_drawn(path, together, is_test, labels, classes, test_fraction)
     if groups or rule == "similarity":
         about += f"; {len(np.unique(together)):,} groups"

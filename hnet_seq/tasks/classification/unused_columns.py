@@ -1,4 +1,4 @@
-"""Columns of a table that no option names: told to the user, since one may decide what a row means."""
+"""Columns of a table that no option names: one of them may decide what a row means."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hnet_seq.tasks.classification.labelled_data import tables_of
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from modalities.errors import InputError
 from pipelines.tables import MOST_VALUES, Table, listed, plain_name, shown
@@ -65,13 +66,26 @@ def unused_columns(path: str | Path, columns: Columns) -> UnusedColumns:
     return UnusedColumns({name: v if len(v) <= MOST_VALUES else [] for name, v in few.items()})
 
 
-def check_task(path: str | Path, unused: UnusedColumns) -> None:
-    """Raise InputError where rows of several tasks would be learned as one."""
+def look_at_columns(path: str | Path, columns: Columns, *, every_task: bool = False) -> list[str]:
+    """A note about the columns that are ignored, if there are some, of a file or a folder's first.
+
+    Args:
+        every_task: rows of several tasks are meant.
+
+    Raises:
+        InputError: rows of several tasks would be learned as one.
+    """
+    tables = tables_of(Path(path))
+    if not tables:
+        return []
+    unused = unused_columns(tables[0][1], columns)
     for name, values in unused.values.items():
-        if plain_name(name) == TASK and len(values) != 1:
+        if plain_name(name) == TASK and len(values) != 1 and not every_task:
+            first = values[0] if values else "NAME"
             raise InputError(
-                path,
+                tables[0][1],
                 f"the column {name!r} ({_said(values)}) is ignored unless a task is chosen, and "
-                f"labels may mean other things in each; give --task {values[0] if values else 'NAME'}, or "
-                f"--task {EVERY} for the rows of all",
+                f"labels may mean other things in each; give --task {first}, or --task {EVERY} for "
+                "the rows of all",
             )
+    return [f"{unused}"] if unused.values else []

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.unused_columns import UnusedColumns, unused_columns
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.scoring.measured_effects import Effects, measured_effects
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable, read_measured
@@ -16,6 +18,7 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
+from pipelines.tables import RowFilter, plain_name
 
 FORMAT = ".tsv"
 
@@ -34,10 +37,14 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         sequence=args.sequence_column or "sequence",
         split=args.split,
         group=args.group,
+        where=RowFilter.parse(args.where),
         test_fraction=0.2 if args.test_fraction is None else args.test_fraction,
         max_rows=args.max_rows,
         seed=seed,
     )
+    ignored = _ignored(args)
+    if ignored:
+        print(f"note: {args.input}: {ignored}", file=sys.stderr)
     print(_counts(rows), file=sys.stderr)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_modality(model)
@@ -71,6 +78,17 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         }
         write_summary(out, content)
     return 0
+
+
+def _ignored(args: argparse.Namespace) -> str:
+    """What is said of the columns that nothing was read from."""
+    group = GroupRule(args.group) if args.group else None
+    where = RowFilter.parse(args.where)
+    columns = Columns(args.sequence_column or "sequence", args.measured, group, where)
+    unused = unused_columns(args.input, columns).values
+    taken = plain_name(args.split or "")
+    left = {name: values for name, values in unused.items() if plain_name(name) != taken}
+    return f"{UnusedColumns(left)}"
 
 
 def _flanks(letters: list[str]) -> tuple[Tokens, Tokens]:
