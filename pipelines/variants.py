@@ -185,8 +185,8 @@ def _of_table(path: Path) -> Iterator[Variant]:
         table.column(name, remedy)
     wanted = [*COLUMNS, *(["id"] if table.find("id") else [])]
     for row in table.rows(wanted, empty=True):
-        chrom, pos, ref, alt, *name = (row.text(column) for column in wanted)
-        yield from _alleles(path, row.number, chrom, pos, ref, alt, "".join(name) or MISSING_ALLELE)
+        chrom, pos, ref, alt, *ids = (row.text(column) for column in wanted)
+        yield from _alleles(path, row.number, chrom, pos, ref, alt, "".join(ids) or MISSING_ALLELE)
 
 
 def _alleles(

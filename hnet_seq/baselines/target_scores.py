@@ -250,10 +250,12 @@ def _spearman(predicted: NDArray[np.floating], targets: Floats, weights: Floats)
 
 def _ranks(values: NDArray[np.floating], weights: Floats) -> Floats:
     """Mean ranks of rows that occur ``weights`` times each, (N, R)."""
-    _, place = np.unique(values, return_inverse=True)
-    count = np.zeros((int(place.max()) + 1, weights.shape[1]))
-    np.add.at(count, place, weights)
-    return (np.cumsum(count, 0) - count / 2)[place]
+    order = np.argsort(values, kind="stable")
+    _, starts, place = np.unique(values[order], return_index=True, return_inverse=True)
+    count = np.add.reduceat(weights[order], starts, 0)
+    ranks = np.empty_like(weights)
+    ranks[order] = (np.cumsum(count, 0) - count / 2)[place]
+    return ranks
 
 
 def _correlation(one: Floats, two: Floats, weights: Floats) -> Floats:

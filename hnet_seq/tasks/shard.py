@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.summary import summary
 from modalities.errors import InputError, UsageError
 from pipelines import dna_shards
+from pipelines.bed import blocks_ignored, count_with_blocks
 from pipelines.dna_shards import DnaOptions, dna_jobs, survey
 from pipelines.document_shards import ByteOptions, Tail, document_jobs, find_tail
 from pipelines.document_split import DocumentSplit
@@ -35,7 +37,7 @@ from pipelines.documents import (
     signatures,
 )
 from pipelines.files import file_sha256
-from pipelines.intervals import read_intervals
+from pipelines.intervals import annotation_format, read_intervals
 from pipelines.manifest import FORMAT, Manifest, Source
 from pipelines.progress import progress_bar
 from pipelines.region_labels import keep_intervals, label_intervals
@@ -125,6 +127,7 @@ def _dna(
         options = ShardOptions(**{**vars(options), "validation": None})
     plan = plan_split(lengths, options.validation, guard=options.guard)
     if options.regions is not None:
+        _say_blocks(Path(options.regions))
         intervals = read_intervals(
             options.regions, options.features or None, options.flank, lengths=lengths
         )
@@ -141,6 +144,12 @@ def _dna(
         shard_size=options.shard_size,
     )
     return dna_jobs(places, paths, plan, stored), paths
+
+
+def _say_blocks(regions: Path) -> None:
+    count = count_with_blocks(regions) if annotation_format(regions) == "BED" else 0
+    if count:
+        print(f"note: {regions}: {blocks_ignored(count)}", file=sys.stderr)
 
 
 def _documents(

@@ -59,7 +59,7 @@ class Case:
         """Run a command that must be refused with one line that names something."""
         answer = self.run(*command)
         assert answer.code in (1, 2), answer.out
-        said = [line for line in answer.err.splitlines() if line.startswith("hnet-seq: ")]
+        said = [line for line in answer.err.splitlines() if line.startswith("hnet-seq")]
         assert len(said) == 1, answer.err
         assert naming in said[0], said[0]
         return answer

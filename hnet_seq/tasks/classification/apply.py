@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
-from hnet_seq.baselines.target_scores import format_targets, target_row
+from hnet_seq.baselines.target_scores import TargetRow, format_targets, target_row
 from hnet_seq.tasks.arguments import add_batch_arguments, add_input_arguments
 from hnet_seq.tasks.classification.arguments import (
     add_column_arguments,
@@ -211,16 +211,14 @@ def _print_targets(
     constant = np.tile(targets.mean(0), (len(rows), 1))
     groups = kept_together([row.tokens for row in rows], dna.COMPLEMENT).groups.astype(str).tolist()
     name = "mean of these rows" if classifier.problem == "regression" else "share of each label"
-    scores = [
-        target_row(
-            classifier.problem, who, kind, [said], targets, classifier.classes,
-            clean=clean, groups=groups,
+
+    def scored(who: str, kind: Literal["model", "baseline"], said: Any) -> TargetRow:
+        names = classifier.classes
+        return target_row(
+            classifier.problem, who, kind, [said], targets, names, clean=clean, groups=groups
         )
-        for who, kind, said in (
-            (classifier.name, "model", predicted),
-            (name, "baseline", constant),
-        )
-    ]  # fmt: skip
+
+    scores = [scored(classifier.name, "model", predicted), scored(name, "baseline", constant)]
     print(f"{len(rows):,} {_which(split)}: {', '.join(classifier.classes)}")
     print(format_targets(classifier.problem, scores))
 

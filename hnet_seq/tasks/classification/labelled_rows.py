@@ -167,8 +167,9 @@ def rows_of_table(
     table.require_text(columns.sequence)
     id_column = next((name for name in IDS if table.find(name) is not None), None)
     split_column = "split" if split is None and table.find("split") is not None else None
-    named = (columns.sequence, columns.label, columns.group and columns.group.column)
-    wanted = [name for name in (*named, id_column, split_column) if name is not None]
+    group = None if columns.group is None else columns.group.column
+    named = (columns.sequence, columns.label, group, id_column, split_column)
+    wanted = [name for name in named if name is not None]
     for row in table.rows(wanted):
         own = split if split_column is None else _split(table.path, row)
         yield labelled_row(
