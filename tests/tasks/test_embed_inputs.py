@@ -19,8 +19,9 @@ from hnet_seq.cli import main
 from hnet_seq.tasks.embed import embed
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from modalities import dna
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError
 from modalities.text import TEXT
+from pipelines.tables import RowFilter
 from tests.conftest import LAYOUTS, make_model
 
 GENOME = {"chr1": "ACGTACGGTTNA", "chr2": "GGGATC"}
@@ -280,3 +281,34 @@ def test_a_model_of_bytes_embeds_text(tmp_path: Path, capsys: pytest.CaptureFixt
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), expected, atol=1e-5)
     assert main([*command, str(tmp_path / "w.npy"), "--strands", "average"]) == 2
     assert "text has one strand; use none" in capsys.readouterr().err
+
+
+TWELVE = "chr1\t0\t9\tx\t0\t-\t0\t9\t0\t2\t3,2,\t0,7,\nchr2\t0\t4\ty\n"
+
+
+def test_blocks_are_joined_on_their_strand_or_told(
+    tmp_path: Path, genome: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bed = tmp_path / "t.bed"
+    bed.write_text(TWELVE)
+    whole = read(bed, genome=genome)
+    assert "note: " in (said := capsys.readouterr().err)
+    assert "1 BED row has blocks, which are ignored" in said
+    assert whole == {"x": "ACCGTACGT", "y": "GGGA"}
+    assert read(bed, genome=genome, blocks=True) == {"x": "ACCGT", "y": "GGGA"}
+    assert capsys.readouterr().err == ""
+
+
+def test_rows_of_a_table_are_chosen_and_a_header_of_bed_is_skipped(
+    tmp_path: Path, genome: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("Fold,sequence,id\n1,ACGT,a\n2,GGG,b\n1,TT,c\n")
+    assert read(table, where=RowFilter({"fold": ["1"]})) == {"a": "ACGT", "c": "TT"}
+    with pytest.raises(UsageError, match="--where: is for rows of a table"):
+        open_sequences(genome, where=RowFilter({"fold": ["1"]}))
+    bed = tmp_path / "t.bed"
+    bed.write_text("chrom\tstart\tend\nchr2\t0\t4\n")
+    assert read(bed, genome=genome) == {"chr2:1-4(.)": "GGGA"}
+    with pytest.raises(UsageError, match=r"--genome: .* is BED"):
+        open_sequences(bed)
