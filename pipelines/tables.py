@@ -9,12 +9,10 @@ those below it that do not have the header's number of fields. An empty cell is 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,72 +20,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 from pipelines.compression import read_chunks, sniff
+from pipelines.table_rows import RowFilter, TableRow
+from pipelines.table_text import (
+    MOST_VALUES,
+    as_number,
+    listed,
+    plain_name,
+    separator,
+    shown,
+    text_lines,
+)
 
-MOST_VALUES = 8  # of a column, in a message
 _FIELD_LIMIT = 1 << 28  # characters; the csv module's own limit cuts sequences at 128 KiB
-_LINE_LIMIT = 1 << 28  # characters; a file without line ends is not read whole
 _ROWS = 256  # of Parquet in memory at a time
 _PARQUET = b"PAR1"
-_WHOLE = re.compile(r"([+-]?\d+)\.0+")
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*')  # the first line of a table that spreadsheets wrote
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """One row.
-
-    Attributes:
-        where: its line or row, for messages: ``line 3``.
-        number: of that line, or row of Parquet, from 1.
-        cells: by the column's name as it was asked for; text without blanks around it, or a list of
-            such where a column of Parquet holds lists. A gap is "".
-    """
-
-    where: str
-    number: int
-    cells: dict[str, Any]
-
-    def text(self, name: str) -> str:
-        """The cell as text; a list as its members between blanks."""
-        cell = self.cells[name]
-        return cell if isinstance(cell, str) else " ".join(cell)
-
-
-@dataclass(frozen=True)
-class RowFilter:
-    """Which rows of a table are wanted: those with one of the values, in each of the columns."""
-
-    values: dict[str, list[str]] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, conditions: Iterable[str]) -> RowFilter:
-        """``COLUMN=VALUE`` each; several values of one column are alternatives.
-
-        Raises:
-            UsageError: a condition without a column or an equals sign.
-        """
-        values: dict[str, list[str]] = {}
-        for condition in conditions:
-            column, equals, value = condition.partition("=")
-            if not plain_name(column) or not equals:
-                raise UsageError("--where", f"is {condition!r}; expected COLUMN=VALUE")
-            values.setdefault(plain_name(column), []).append(value.strip())
-        return cls(values)
-
-    def refuses(self, row: TableRow) -> str | None:
-        """The value for which the row is not wanted; None for a row that is."""
-        for column, values in self.values.items():
-            cell = row.text(column)
-            if cell not in values and plain_number(cell) not in values:
-                return cell
-        return None
-
-    def __str__(self) -> str:
-        parts = (f"{column} = {' or '.join(values)}" for column, values in self.values.items())
-        return " and ".join(parts)
 
 
 class Table:
@@ -327,81 +277,6 @@ def is_parquet(path: str | Path) -> bool:
     if head == _PARQUET and sniff(path) != "plain":
         raise InputError(path, "is compressed Parquet; unpack it")
     return head == _PARQUET
-
-
-def separator(header: str) -> str:
-    """A tab where the header line has one, else whichever of semicolon and comma it has more of."""
-    if "\t" in header:
-        return "\t"
-    return ";" if header.count(";") > header.count(",") else ","
-
-
-def column_names(header: str) -> list[str]:
-    """The columns that a header line names, see :func:`plain_name`; [] where it is not CSV."""
-    try:
-        fields = next(csv.reader([header], delimiter=separator(header)), [])
-    except csv.Error:
-        return []
-    return [plain_name(name) for name in fields]
-
-
-def plain_name(name: str) -> str:
-    """A column's name in lower case, blanks joined."""
-    return " ".join(name.lower().split())
-
-
-def as_number(text: str) -> float | None:
-    """The finite number that text says; None where it says none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and "_" not in text else None
-
-
-def plain_number(text: str) -> str:
-    """``0`` for ``0.0``, which is how a column of numbers with a gap is written; else the text."""
-    whole = _WHOLE.fullmatch(text)
-    return text if whole is None else whole[1]
-
-
-def listed(values: Sequence[str]) -> str:
-    """Values for a message, not too many of them."""
-    rest = ", ..." if len(values) > MOST_VALUES else ""
-    return ", ".join(shown(value) for value in values[:MOST_VALUES]) + rest
-
-
-def shown(name: str) -> str:
-    """A name for a message, cut short."""
-    return name if len(name) <= 40 else f"{name[:40]}..."
-
-
-def text_lines(path: Path) -> Iterator[str]:
-    """The lines of a text file with their ends, however it is compressed.
-
-    Raises:
-        InputError: it is not UTF-8, or has no line ends.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    rest = ""
-    number = 0
-    for chunk in chain(read_chunks(path), [b""]):
-        try:
-            rest += decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            line = number + error.object.count(b"\n", 0, error.start) + 1
-            raise InputError(
-                path,
-                f"byte 0x{error.object[error.start]:02x} is not UTF-8; convert the file's encoding",
-                where=f"line {line}",
-            ) from None
-        *lines, rest = rest.split("\n")
-        number += len(lines)
-        yield from (f"{line}\n" for line in lines)
-        if len(rest) > _LINE_LIMIT:
-            raise InputError(path, "the line has no end; is it text?", where=f"line {number + 1}")
-    if rest:
-        yield rest
 
 
 def _cell(value: Any) -> Any:

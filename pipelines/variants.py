@@ -10,7 +10,8 @@ from typing import Literal
 
 from modalities.errors import InputError
 from pipelines.compression import read_chunks
-from pipelines.tables import Table, column_names, is_parquet, plain_name
+from pipelines.table_text import column_names, plain_name
+from pipelines.tables import Table, is_parquet
 
 Form = Literal["vcf", "table"]
 

@@ -29,7 +29,7 @@ from hnet_seq.tasks.embedding.vectors import (
     modality_of,
     vector_width,
 )
-from pipelines.tables import RowFilter
+from pipelines.table_rows import RowFilter
 
 __all__ = [
     "BATCH_TOKENS",

@@ -54,7 +54,7 @@ from hnet_seq.tasks.sequences.parts import Named, named_length
 from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
-from pipelines.tables import RowFilter
+from pipelines.table_rows import RowFilter
 from pipelines.variants import variant_form
 
 __all__ = ["Score", "score"]

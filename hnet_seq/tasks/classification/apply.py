@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
-from hnet_seq.baselines.target_scores import TargetRow, format_targets, target_row
 from hnet_seq.tasks.arguments import add_batch_arguments, add_input_arguments
+from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
 from hnet_seq.tasks.classification.arguments import (
     add_column_arguments,
     columns_from_arguments,
@@ -26,17 +26,16 @@ from hnet_seq.tasks.classification.arguments import (
 from hnet_seq.tasks.classification.classifiers import Classifier, load_classifier
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import SPLITS, Row
-from hnet_seq.tasks.classification.labels import SEPARATOR, members_of, value_of
+from hnet_seq.tasks.classification.labels import SEPARATOR
 from hnet_seq.tasks.classification.trained_on import were_trained_on
 from hnet_seq.tasks.classification.unused_columns import EVERY, look_at_columns
 from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts, named_length
-from hnet_seq.train.grouped_draw import kept_together
-from modalities import dna
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file, replaced_path
-from pipelines.tables import RowFilter, plain_number
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import plain_number
 
 _CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
 _PARQUET = ".parquet"
@@ -146,7 +145,8 @@ def evaluate(args: argparse.Namespace) -> int:
     if classifier.problem == "classes":
         labels: NDArray[Any] = _class_numbers(rows, classifier, args.data)
     else:
-        labels = _targets(rows, classifier, args)
+        mark = args.label_separator
+        labels = read_targets(args.data, rows, classifier, args.label, mark)
     # Data with a split are most likely those that the classifier was trained on.
     split = args.split or ("test" if any(row.split for row in rows) else "all")
     if split != "all":
@@ -166,7 +166,8 @@ def evaluate(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     if classifier.problem != "classes":
-        _print_targets(classifier, rows, labels, clean, split)
+        print(f"{len(rows):,} {_which(split)}: {', '.join(classifier.classes)}")
+        print(target_table(classifier, rows, labels, clean))
         return 0
     shares = np.bincount(labels, minlength=len(classifier.classes)) / len(labels)
     probabilities = classifier.predict_proba([row.tokens for row in rows])
@@ -176,51 +177,6 @@ def evaluate(args: argparse.Namespace) -> int:
     print(f"{len(rows):,} {_which(split)}: {', '.join(classifier.classes)}")
     print(format_table([scores, majority]))
     return 0
-
-
-def _targets(
-    rows: Sequence[Row], classifier: Classifier, args: argparse.Namespace
-) -> NDArray[np.float64]:
-    """(N, C) of 0 and 1, or (N, 1) numbers; InputError for a label that is not known."""
-    if classifier.problem == "regression":
-        return np.array([[value_of(args.data, row, args.label)] for row in rows])
-    known = {name: at for at, name in enumerate(classifier.classes)}
-    targets = np.zeros((len(rows), len(known)))
-    for at, row in enumerate(rows):
-        for name in members_of(row, args.label_separator):
-            if name not in known:
-                raise InputError(
-                    args.data,
-                    f"the {classifier.kind} does not know the label {name!r}; it knows "
-                    f"{', '.join(classifier.classes)}",
-                    where=row.place,
-                )
-            targets[at, known[name]] = 1
-    return targets
-
-
-def _print_targets(
-    classifier: Classifier,
-    rows: Sequence[Row],
-    targets: NDArray[np.float64],
-    clean: NDArray[np.bool_] | None,
-    split: str,
-) -> None:
-    predicted = classifier.predict_proba([row.tokens for row in rows])
-    # Of numbers no mean is known but that of these rows, which is the best constant there is.
-    constant = np.tile(targets.mean(0), (len(rows), 1))
-    groups = kept_together([row.tokens for row in rows], dna.COMPLEMENT).groups.astype(str).tolist()
-    name = "mean of these rows" if classifier.problem == "regression" else "share of each label"
-
-    def scored(who: str, kind: Literal["model", "baseline"], said: Any) -> TargetRow:
-        names = classifier.classes
-        return target_row(
-            classifier.problem, who, kind, [said], targets, names, clean=clean, groups=groups
-        )
-
-    scores = [scored(classifier.name, "model", predicted), scored(name, "baseline", constant)]
-    print(f"{len(rows):,} {_which(split)}: {', '.join(classifier.classes)}")
-    print(format_targets(classifier.problem, scores))
 
 
 def _which(split: str) -> str:

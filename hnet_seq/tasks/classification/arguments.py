@@ -16,7 +16,7 @@ from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_w
 from hnet_seq.tasks.classification.unused_columns import EVERY, TASK
 from hnet_seq.tasks.classification.windows import GUARD, coding_and_intergenic
 from modalities.errors import UsageError
-from pipelines.tables import RowFilter
+from pipelines.table_rows import RowFilter
 
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,7 +25,8 @@ from hnet_seq.tasks.classification.labelled_rows import (
 )
 from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks, stem_of
-from pipelines.tables import TableRow, as_number
+from pipelines.table_rows import TableRow
+from pipelines.table_text import as_number
 
 _TABLE = re.compile(r"([a-z]+)(?:[-_.].*)?\.(csv|tsv|parquet)", re.IGNORECASE)
 _TEXT = ".txt"

@@ -13,7 +13,9 @@ import numpy as np
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.tables import RowFilter, Table, TableRow, plain_name, plain_number
+from pipelines.table_rows import RowFilter, TableRow
+from pipelines.table_text import plain_name, plain_number
+from pipelines.tables import Table
 
 Split = Literal["train", "validation", "test"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import rank_bins
 from modalities.errors import InputError
-from pipelines.tables import as_number, listed
+from pipelines.table_text import as_number, listed
 
 Problem = Literal["classes", "multi-label", "regression"]
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)

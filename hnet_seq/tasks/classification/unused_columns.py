@@ -10,7 +10,8 @@ from pathlib import Path
 from hnet_seq.tasks.classification.labelled_data import tables_of
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from modalities.errors import InputError
-from pipelines.tables import MOST_VALUES, Table, listed, plain_name, shown
+from pipelines.table_text import MOST_VALUES, listed, plain_name, shown
+from pipelines.tables import Table
 
 TASK = "task"
 """A column of this name says which of several tables put together a row is of."""

@@ -39,7 +39,7 @@ from hnet_seq.train.precision import computing_in
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
-from pipelines.tables import RowFilter
+from pipelines.table_rows import RowFilter
 
 
 def run(

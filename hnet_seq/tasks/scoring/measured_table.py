@@ -12,7 +12,8 @@ from hnet_seq.train.grouped_draw import Together, draw_groups, kept_together, ra
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.tables import RowFilter, Table, TableRow
+from pipelines.table_rows import RowFilter, TableRow
+from pipelines.tables import Table
 
 DRAWS = ("random", "similarity")
 """Words for a split that is drawn, where no column has such a name."""

@@ -18,7 +18,8 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
-from pipelines.tables import RowFilter, plain_name
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import plain_name
 
 FORMAT = ".tsv"
 

@@ -31,7 +31,9 @@ from pipelines.bed import blocks_ignored, count_with_blocks, looks_like_bed
 from pipelines.compression import read_chunks
 from pipelines.genome import Genome
 from pipelines.sequence_files import read_records, sequence_format
-from pipelines.tables import RowFilter, column_names, is_parquet
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import column_names
+from pipelines.tables import is_parquet
 
 STDIN = "-"
 _STDIN_NAME = "standard input"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
-from pipelines.tables import RowFilter, Table, plain_name, text_lines
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import plain_name, text_lines
+from pipelines.tables import Table
 
 SEQUENCE, ID = "sequence", "id"
 _BREAKS = ("\t", "\n", "\r")
