@@ -13,7 +13,8 @@ class InputError(ValueError):
     """
 
     def __init__(self, path: str | Path | None, message: str, *, where: str | None = None) -> None:
-        parts = [str(part) for part in (path, where) if part is not None]
+        shown = None if path is None else printable(str(path))
+        parts = [part for part in (shown, where) if part is not None]
         super().__init__(": ".join([*parts, message]))
         self.path = path
         self.where = where
@@ -35,3 +36,19 @@ def _again(
     kind: type[InputError], path: str | Path | None, message: str, where: str | None
 ) -> InputError:
     return kind(path, message, where=where)
+
+
+def printable(name: str) -> str:
+    r"""A name as one line of UTF-8: control characters and bytes that are not UTF-8 as ``\x0a``."""
+    try:
+        text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a surrogate pair, out of JSON
+        text = name.encode("utf-8", "backslashreplace").decode()
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == " " else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else character

@@ -62,8 +62,10 @@ class FastaPiece:
     counts: SequenceCounts
 
 
-def read_fasta(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaRecord]:
-    """The records of a plain, gzip or bgzip file, in its order.
+def read_fasta(
+    path: str | Path, *, iupac: Iupac = "unknown", unique: bool = True
+) -> Iterator[FastaRecord]:
+    """The records of a file, however it is compressed, in its order.
 
     Line lengths may differ, line ends may be LF or CRLF, blank lines are skipped. A ``>`` without
     a name, a record without bases and a repeated name are errors: nothing could refer to such a
@@ -72,13 +74,14 @@ def read_fasta(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaR
 
     Args:
         iupac: ambiguity codes other than N become ``unknown``, or are an ``error``.
+        unique: a repeated name is an error; False where nothing is looked up by name.
 
     Raises:
         InputError: the file is missing, empty, truncated, not FASTA or not DNA; with the record
             and line. Records before that line have been yielded.
         UsageError: an ``iupac`` that is neither.
     """
-    return _whole_records(read_fasta_pieces(path, iupac=iupac))
+    return _whole_records(read_fasta_pieces(path, iupac=iupac, unique=unique))
 
 
 def _whole_records(pieces: Iterator[FastaPiece]) -> Iterator[FastaRecord]:
@@ -101,6 +104,7 @@ def read_fasta_pieces(
     start: int = 0,
     stop: int | None = None,
     line: int = 1,
+    unique: bool = True,
 ) -> Iterator[FastaPiece]:
     """As :func:`read_fasta`, in pieces of about a megabyte: memory does not grow with a record.
 
@@ -109,15 +113,16 @@ def read_fasta_pieces(
         line: the number of the first line there.
     """
     dna.check_iupac(iupac)
-    reader = _Reader(Path(path), iupac, line)
+    reader = _Reader(Path(path), iupac, line, unique=unique)
     return reader.pieces(read_chunks(path, start=start, stop=stop))
 
 
 class _Reader:
     """The state between two chunks of a file."""
 
-    def __init__(self, path: Path, iupac: Iupac, line: int) -> None:
+    def __init__(self, path: Path, iupac: Iupac, line: int, *, unique: bool) -> None:
         self._path = path
+        self._unique = unique
         self._iupac = iupac
         self._line = line  # of the next byte
         self._line_of_name: dict[str, int] = {}
@@ -181,6 +186,8 @@ class _Reader:
         if not words:
             raise self._error("a '>' without a name; write one after it, or remove the line")
         name = words[0]
+        if not self._unique:
+            self._line_of_name = {}
         first = self._line_of_name.setdefault(name, self._line)
         if first != self._line:
             raise self._error(

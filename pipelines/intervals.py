@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import INTEGER, attribute_style, check_record, feature_lines
+from pipelines.annotation import attribute_style, check_record, feature_lines
 from pipelines.annotation_file import read_features
+from pipelines.bed import bed_columns, bed_rows, is_bed_header, looks_like_bed
 from pipelines.sequence_files import sequence_format
 
 # Features that are the record itself; between them and "outside" there would be nothing left.
@@ -145,7 +146,7 @@ def annotation_format(path: Path) -> str:
         columns = bed_columns(line)
         if is_bed_header(columns):
             continue
-        if not found and len(columns) >= 3 and all(INTEGER.match(text) for text in columns[1:3]):
+        if not found and looks_like_bed(line):
             return "BED"
         columns = line.split("\t")
         if len(columns) >= 8:
@@ -168,55 +169,11 @@ def annotation_format(path: Path) -> str:
     raise InputError(path, "no intervals; expected BED, GFF3, GTF or GenBank", where="whole file")
 
 
-def bed_columns(line: str) -> list[str]:
-    """Columns of a line of BED, between tabs or else blanks."""
-    return line.split("\t") if "\t" in line else line.split()
-
-
-def is_bed_header(columns: list[str]) -> bool:
-    """Whether a line speaks to a genome browser; a record may have such a name as well."""
-    words = columns[0].split()
-    return (
-        bool(words)
-        and words[0] in ("track", "browser")
-        and not (len(columns) >= 3 and INTEGER.match(columns[1]))
-    )
-
-
 def _read_bed(path: Path, lengths: Mapping[str, int] | None) -> Intervals:
     found: Intervals = {}
-    for number, line in feature_lines(path):
-        columns = bed_columns(line)
-        if is_bed_header(columns):
-            continue
-        try:
-            interval = bed_interval(columns)
-            if lengths is not None:
-                check_record(columns[0], interval.end, lengths)
-        except ValueError as error:
-            raise InputError(path, str(error), where=f"line {number}") from None
-        found.setdefault(columns[0], []).append(interval)
+    for row in bed_rows(path, lengths):
+        found.setdefault(row.record, []).append(Interval(row.start, row.end, row.name))
     return found
-
-
-def bed_interval(columns: list[str]) -> Interval:
-    """Start, end and name of a line of BED; ValueError says what is wrong with it."""
-    if len(columns) < 3:
-        raise ValueError(f"{len(columns)} columns, expected record, start and end (BED)")
-    if not columns[0].strip():
-        raise ValueError("the line begins with a tab; expected the name of a record")
-    for name, text in (("start", columns[1]), ("end", columns[2])):
-        if not INTEGER.match(text):
-            raise ValueError(f"the {name} is {text!r}, expected a whole number of bases")
-    start, end = int(columns[1]), int(columns[2])
-    if start == end:
-        raise ValueError(
-            f"the start and the end are both {start}, so it has no bases: BED counts from 0 and "
-            "ends before its end; correct or remove it"
-        )
-    if start > end:
-        raise ValueError(f"the end, {end}, lies before the start, {start}; swap them")
-    return Interval(start, end, columns[3] if len(columns) > 3 else "")
 
 
 def _read_features(

@@ -58,7 +58,7 @@ class BlockReader:
         self.skipped: dict[str, str] = {}
         self.skipped_tokens = 0
         if labels is not None:
-            _check_labels(store, manifest, labels)
+            labels = spelled_labels(store.location, manifest, labels)
         chosen = [_chosen(shard, labels) for shard in self._shards]
         if skip_damaged:
             chosen = self._without_damaged(chosen)
@@ -250,10 +250,17 @@ def _joined(columns: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.int64), *columns])
 
 
-def _check_labels(store: ShardStore, manifest: Manifest, labels: Sequence[str]) -> None:
+def spelled_labels(location: str, manifest: Manifest, labels: Sequence[str]) -> list[str]:
+    """Labels as the shards spell them, whichever case they are asked for in.
+
+    Raises:
+        UsageError: there is no such label.
+    """
     known = sorted({label for shard in manifest.shards for label in shard.labels})
+    found: list[str] = []
     for label in labels:
-        if label not in known:
-            raise UsageError(
-                store.location, f"has no label {label!r}; there are: {', '.join(known)}"
-            )
+        same = [label] if label in known else [k for k in known if k.lower() == label.lower()]
+        if not same:
+            raise UsageError(location, f"has no label {label!r}; there are: {', '.join(known)}")
+        found += same
+    return list(dict.fromkeys(found))

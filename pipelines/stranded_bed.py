@@ -6,24 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modalities.errors import InputError
-from pipelines.annotation import Feature, check_record, feature_lines
-from pipelines.intervals import bed_columns, bed_interval, is_bed_header
-
-_STRANDS = ("+", "-", ".")
-
-
-def bed_strand(columns: list[str]) -> str:
-    """Column 6 of a line of BED, ``.`` where there is none; ValueError for one that is none."""
-    strand = columns[5].strip() if len(columns) > 5 else "."
-    if strand not in _STRANDS:
-        raise ValueError(f"the strand is {strand!r}, expected {', '.join(_STRANDS)}")
-    return strand
+from pipelines.annotation import Feature
+from pipelines.bed import bed_rows
 
 
 def read_bed_features(
     path: str | Path, *, lengths: Mapping[str, int] | None = None
 ) -> list[Feature]:
-    """Each line of a plain, gzip or bgzip BED file, in its order, as a feature.
+    """Each line of a BED file, however compressed, in its order, as a feature.
 
     ``type`` is the name of column 4 (empty where there is none), ``strand`` that of column 6
     (``.`` where there is none); blocks (BED12) are not looked at.
@@ -32,33 +22,27 @@ def read_bed_features(
         lengths: bases of each record, to check names and ends against.
 
     Raises:
-        InputError: the file is unreadable or empty; a start or end is no number, the interval
-            empty, its strand unknown, its record unknown or too short; with file and line.
+        InputError: as :func:`pipelines.bed.bed_rows`; a strand that is none, with its line; or the
+            file is empty.
     """
     path = Path(path)
     found = []
-    for number, line in feature_lines(path):
-        columns = bed_columns(line)
-        if is_bed_header(columns):
-            continue
+    for row in bed_rows(path, lengths):
         try:
-            interval = bed_interval(columns)
-            strand = bed_strand(columns)
-            if lengths is not None:
-                check_record(columns[0], interval.end, lengths)
+            strand = row.strand
         except ValueError as error:
-            raise InputError(path, str(error), where=f"line {number}") from None
+            raise InputError(path, str(error), where=f"line {row.line}") from None
         found.append(
             Feature(
-                sequence=columns[0],
+                sequence=row.record,
                 source="",
-                type=interval.name,
-                start=interval.start,
-                end=interval.end,
+                type=row.name,
+                start=row.start,
+                end=row.end,
                 strand=strand,
                 phase=None,
                 attributes={},
-                line=number,
+                line=row.line,
             )
         )
     if not found:

@@ -16,7 +16,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.manifest import MANIFEST, ORDER_VERSION, SPLITS
 from pipelines.open_shards import open_shards
 from pipelines.order import Order, Slice
-from pipelines.reader import BlockReader
+from pipelines.reader import BlockReader, spelled_labels
 from pipelines.shards import SOFT_MASK_BIT
 
 IGNORED = -100
@@ -92,6 +92,8 @@ class TokenStream:
         self.two_strands = modality.complement_table is not None
         reverse_complement = reverse_complement and self.two_strands
         self.location = opened.location
+        if labels is not None:
+            labels = spelled_labels(self.location, self.manifest, labels)
         self._reader = BlockReader(opened, self.manifest, split, labels, skip_damaged)
         if not len(self._reader.blocks):
             with_label = f" with label {' or '.join(labels)}" if labels else ""

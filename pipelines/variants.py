@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from modalities.errors import InputError
 from pipelines.alleles import MISSING_ALLELE, Variant, fault_variant, row_variants
-from pipelines.compression import read_chunks, sniff
-from pipelines.vcf import is_vcf, lines_of, read_vcf
+from pipelines.compression import read_chunks
+from pipelines.table_text import column_names, plain_name
+from pipelines.tables import Table, is_parquet
+from pipelines.vcf import is_vcf, read_vcf
 
 __all__ = ["Form", "Variant", "read_variants", "variant_form"]
 
-Form = Literal["vcf", "table", "parquet"]
+Form = Literal["vcf", "table"]
 
 COLUMNS = ("chrom", "pos", "ref", "alt")
+SEQUENCE = "sequence"  # a column of tables that are no variants, whatever else they have
 _HEAD = 1 << 16  # bytes that tell what a file is
-_PARQUET = b"PAR1"
 
 
 def variant_form(path: str | Path) -> Form | None:
@@ -30,21 +28,21 @@ def variant_form(path: str | Path) -> Form | None:
     Raises:
         InputError: the file is missing, unreadable, compressed in another way, or BCF.
     """
-    if sniff(path) == "plain":
-        with open(path, "rb") as file:
-            if file.read(4) == _PARQUET:
-                return (
-                    "parquet" if set(COLUMNS) <= set(_names(_parquet_names(Path(path)))) else None
-                )
-    if is_vcf(Path(path)):
+    names: set[str] = set()
+    if is_parquet(path):
+        names = {plain_name(name) for name in Table(path).names}
+    elif is_vcf(Path(path)):
         return "vcf"
     head = next(read_chunks(path, chunk=_HEAD), b"")
-    first = head.partition(b"\n")[0].decode("utf-8-sig", "replace")
-    names = _names(first.split("\t" if "\t" in first else ","))
-    if set(COLUMNS) <= set(names):
-        return "table"
-    # A part of them is enough to know what was meant: what lacks is named where it is read.
-    return "table" if {"chrom", "pos"} & set(names) and "sequence" not in names else None
+    for line in head.decode("utf-8-sig", "replace").splitlines():
+        names = names or set(column_names(line.lstrip("#")))
+        # A part of them is enough to know what was meant: what lacks is named where it is read.
+        if {"chrom", "pos"} & names:
+            return "table" if SEQUENCE not in names else None
+        if line.strip() and not line.startswith("#"):
+            return None
+        names = set()
+    return None
 
 
 def read_variants(path: str | Path, *, keep_faults: bool = False) -> Iterator[Variant]:
@@ -66,8 +64,7 @@ def read_variants(path: str | Path, *, keep_faults: bool = False) -> Iterator[Va
         raise InputError(
             path, f"is neither VCF nor a table with the columns {', '.join(COLUMNS)}; add a header"
         )
-    rows = {"vcf": _of_vcf, "table": _of_table, "parquet": _of_parquet}[form]
-    yield from rows(Path(path), keep_faults)
+    yield from {"vcf": _of_vcf, "table": _of_table}[form](Path(path), keep_faults)
 
 
 def _of_vcf(path: Path, keep_faults: bool) -> Iterator[Variant]:
@@ -76,84 +73,15 @@ def _of_vcf(path: Path, keep_faults: bool) -> Iterator[Variant]:
 
 
 def _of_table(path: Path, keep_faults: bool) -> Iterator[Variant]:
-    first, rows = _table_rows(path)
-    separator = "\t" if "\t" in first else ","
-    reader = csv.reader(rows, delimiter=separator)
-    names = _names(next(reader))
-    column = _columns(path, names)
-    try:
-        for fields in reader:
-            if not fields:
-                continue
-            number = reader.line_num
-            if len(fields) != len(names):
-                fault = (
-                    f"has {len(fields)} fields, and the header has {len(names)}; "
-                    "quote separators in text"
-                )
-                yield fault_variant(path, number, fault, keep_faults=keep_faults)
-                continue
-            chrom, pos, ref, alt = (fields[column[name]].strip() for name in COLUMNS)
-            name = fields[column["id"]].strip() if "id" in column else ""
-            cells = (chrom, pos, ref, alt, name or MISSING_ALLELE)
-            yield from row_variants(path, number, cells, keep_faults=keep_faults)
-    except csv.Error as error:
-        raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
-
-
-def _table_rows(path: Path) -> tuple[str, Iterator[str]]:
-    """The header line, and all lines."""
-
-    def decoded() -> Iterator[str]:
-        for number, line in enumerate(lines_of(path), 1):
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError:
-                raise InputError(path, "is not UTF-8 text", where=f"line {number}") from None
-
-    return next(decoded(), ""), decoded()
-
-
-def _of_parquet(path: Path, keep_faults: bool) -> Iterator[Variant]:
-    names = _names(_parquet_names(path))
-    column = _columns(path, names)
-    number = 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            columns = {name: batch.column(column[name]).to_pylist() for name in column}
-            for row in range(batch.num_rows):
-                number += 1
-                chrom, pos, ref, alt = (_text(columns[name][row]) for name in COLUMNS)
-                name = _text(columns["id"][row]) if "id" in columns else ""
-                cells = (chrom, pos, ref, alt, name or MISSING_ALLELE)
-                yield from row_variants(path, number, cells, keep_faults=keep_faults)
-
-
-def _parquet_names(path: Path) -> list[str]:
-    try:
-        return pq.read_schema(path).names
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            path, f"is a damaged Parquet file ({reason[:80]}); fetch it again"
-        ) from None
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _names(header: Sequence[str]) -> list[str]:
-    return [name.strip().strip('"').lower().removeprefix("#") for name in header]
-
-
-def _columns(path: Path, names: Sequence[str]) -> dict[str, int]:
+    table = Table(path, expected=COLUMNS)
+    remedy = f"variants need {', '.join(COLUMNS)}"
     for name in COLUMNS:
-        if name not in names:
-            raise InputError(
-                path,
-                f"no column {name!r}, but {', '.join(names) or 'nothing'}; variants need "
-                f"{', '.join(COLUMNS)}",
-                where="line 1",
-            )
-    return {name: names.index(name) for name in (*COLUMNS, "id") if name in names}
+        table.column(name, remedy)
+    wanted = [*COLUMNS, *(["id"] if table.find("id") else [])]
+    for row in table.rows(wanted, empty=True, keep_faults=keep_faults):
+        if row.fault:
+            yield fault_variant(path, row.number, row.fault, keep_faults=keep_faults)
+            continue
+        chrom, pos, ref, alt, *ids = (row.text(column) for column in wanted)
+        cells = (chrom, pos, ref, alt, "".join(ids) or MISSING_ALLELE)
+        yield from row_variants(path, row.number, cells, keep_faults=keep_faults)

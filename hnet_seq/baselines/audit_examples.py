@@ -25,6 +25,8 @@ class Examples:
         ambiguous: (N,) share of the other IUPAC codes.
         together: what a further split must keep together: copies, groups, near duplicates where
             the split went by them; None where nothing is known.
+        targets: (N, C) of 0 and 1 where rows have several labels, (N, 1) where they have numbers;
+            ``labels`` then number sets of labels, or are 0. None for classes.
     """
 
     sequences: list[Tokens]
@@ -36,6 +38,7 @@ class Examples:
     unknown: NDArray[np.floating]
     ambiguous: NDArray[np.floating]
     together: list[str] | None = None
+    targets: NDArray[np.float64] | None = None
 
     def name(self, index: int) -> str:
         """The place of a sequence, with its id if there is one."""

@@ -6,7 +6,7 @@ the sequences' lengths, and 1- to 5-mer counts beat many a trained network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,22 +43,28 @@ def baseline_probabilities(
     """
     share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
     found = {"majority class": np.tile(share, (len(test), 1))}
+    for name, own, others in baseline_features(train, test, both_strands=both_strands):
+        model = fit_logistic(own, train_labels, num_classes=num_classes, groups=groups, seed=seed)
+        found[name] = model.predict_proba(others)
+    return found
+
+
+def baseline_features(
+    train: Sequence[np.ndarray], test: Sequence[np.ndarray], *, both_strands: bool = False
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Name and features, (N, F) of train and of test, of each baseline that learns."""
     strands = ", both strands" if both_strands else ""
     frequencies = partial(word_frequencies, both_strands=both_strands)
-    fit = partial(
-        fit_logistic, labels=train_labels, num_classes=num_classes, groups=groups, seed=seed
-    )
     for name, features in (
         ("length", length_features),
         (f"base composition{strands}", partial(frequencies, longest_word=1)),
         (f"1- to {LONGEST_WORD}-mer frequencies{strands}", frequencies),
     ):
-        found[name] = fit(features(train)).predict_proba(features(test))
+        yield name, features(train), features(test)
     positions = one_hot_positions(train)
     even = len({len(sequence) for sequence in [*train, *test]}) == 1 and positions.whole
     name = "one-hot letters by position" if even else f"one-hot letters of the {positions.said}"
-    model = fit(one_hot(train, positions))
-    return found | {name: model.predict_proba(one_hot(test, positions))}
+    yield name, one_hot(train, positions), one_hot(test, positions)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ class HeadConfig:
         Args:
             labels: of each sequence: a class name; the collection of its class names; or its
                 numbers, (N,) or (N, K). Names are compared as text: 1 and "1" are one class.
-            names: of the numbers of a regression; by default ``value`` or ``value_0`` ...
+            names: of the numbers of a regression; by default ``value`` or ``value_0`` ...; or of
+                classes that may occur elsewhere, besides those in ``labels``.
 
         Raises:
             ValueError: a label that is none of these, or too few classes.
@@ -117,6 +118,7 @@ class HeadConfig:
             classes = {name for label in labels for name in as_names(label)}
         else:
             classes = {str(label) for label in labels}
+        classes |= set(names or ())
         return cls(problem, sorted(classes), pooling, stage, markers=markers)
 
     @classmethod

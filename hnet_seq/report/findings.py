@@ -8,6 +8,7 @@ from hnet_seq.report.gene_track import gene_track
 from hnet_seq.report.html import Markup, element, figure, join, table
 from hnet_seq.report.results import Rate
 from hnet_seq.report.run_data import RunData
+from hnet_seq.report.target_scores import target_section
 from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import command, interval, missing, rate
 
@@ -143,6 +144,8 @@ def _rates(title: str, caption: str, rows: list[Rate]) -> Markup:
 
 def classification_section(run: RunData) -> Markup:
     """Scores of classifiers beside trivial ones, or how to get them."""
+    if run.targets is not None:
+        return target_section(run.targets)
     found = run.classification
     if found is None and run.unit is not BASE:
         return join([])

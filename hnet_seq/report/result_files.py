@@ -20,10 +20,12 @@ from hnet_seq.report.score_section import (
     score_section,
 )
 from hnet_seq.report.stability_section import read_stability, stability_section
+from hnet_seq.report.target_scores import read_targets, target_section
 
 #: By what a file says it is (``kind``), or else by its name.
 SECTIONS: dict[str, Callable[[Path], Markup]] = {
     "classification": lambda path: classification_section(read_classification(path)),
+    "targets": lambda path: target_section(read_targets(path)),
     "enrichment": lambda path: enrichment_section(read_enrichment(path)),
     "stability": lambda path: stability_section(read_stability(path)),
     "motifs": lambda path: motifs_section(read_motifs(path)),

@@ -15,6 +15,7 @@ from hnet_seq.report.markov_scores import Markov, read_markov
 from hnet_seq.report.metrics import Metrics, read_metrics
 from hnet_seq.report.results import Boundaries, Region, read_boundaries, read_region
 from hnet_seq.report.scores import Classification, read_classification
+from hnet_seq.report.target_scores import TargetScores, read_targets
 from hnet_seq.report.text_boundaries import TextBoundaries, read_text_boundaries
 from hnet_seq.report.units import BASE, Unit, unit_of
 from modalities.errors import InputError
@@ -35,6 +36,7 @@ class RunData:
     region: Region | None
     text_boundaries: TextBoundaries | None
     classification: Classification | None
+    targets: TargetScores | None = None  # of classification.json too
 
     @property
     def unit(self) -> Unit:
@@ -96,6 +98,7 @@ def read_run(path: Path) -> RunData:
         return reader(path / name) if (path / name).is_file() else None
 
     metrics = read("metrics.jsonl", read_metrics)
+    targets = read("classification.json", read_targets)
     provenance = read("run.json", read_object)
     markov = None if metrics and metrics.masked else read("markov.json", read_markov)
     unit = unit_of(provenance)
@@ -114,7 +117,8 @@ def read_run(path: Path) -> RunData:
         boundaries=read("boundaries.json", read_boundaries),
         region=read("region.json", read_region),
         text_boundaries=read("text_boundaries.json", read_text_boundaries),
-        classification=read("classification.json", read_classification),
+        classification=None if targets else read("classification.json", read_classification),
+        targets=targets,
     )
 
 

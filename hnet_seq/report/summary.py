@@ -5,6 +5,7 @@ from __future__ import annotations
 from hnet_seq.report.classification_section import score_with_interval
 from hnet_seq.report.headline import headline_rows, verdict
 from hnet_seq.report.run_data import RunData
+from hnet_seq.report.target_scores import target_lines
 from hnet_seq.report.wording import score
 
 
@@ -26,6 +27,8 @@ def summary(run: RunData, baseline: RunData | None) -> str:
         lines += ["", *_columns([head, *scores])]
         serious = [f for f in run.classification.findings if f.severity == "high"]
         lines += [f"{f.kind}: {f.text} -> {f.remedy}" for f in serious]
+    if run.targets is not None:
+        lines += ["", *_columns(target_lines(run.targets))]
     return "\n".join([*lines, "", verdict(run)])
 
 

@@ -27,6 +27,28 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
     add_device_argument(parser)
 
 
+def add_input_arguments(parser: argparse._ActionsContainer) -> None:
+    """``--genome``, ``--blocks`` and ``--where``: how sequences are read from BED and tables."""
+    parser.add_argument(
+        "--genome", metavar="GENOME", help="FASTA, GenBank or 2bit that BED lies on"
+    )
+    add_reading_arguments(parser)
+
+
+def add_reading_arguments(parser: argparse._ActionsContainer) -> None:
+    """``--blocks`` and ``--where``."""
+    parser.add_argument(
+        "--blocks", action="store_true", help="join the blocks of BED rows that have them (BED12)"
+    )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="of a table only these rows; again for other columns, or for more values of one",
+    )
+
+
 def add_precision_argument(parser: argparse.ArgumentParser) -> None:
     """``--precision`` of forward calls."""
     parser.add_argument(

@@ -59,7 +59,7 @@ def from_files(
     options = DocumentOptions(
         modality=modality, duplicates="keep", keep_generated=True, keep_minified=True
     )
-    for unit in plan_units(inputs):
+    for unit in plan_units(inputs, modality=modality):
         for document in read_unit(unit, options):
             if isinstance(document, Dropped):
                 dropped[document.reason] += 1

@@ -15,9 +15,8 @@ import json
 import sys
 from typing import Any
 
-from hnet_seq.baselines.audit import Audit, audit, describe_audit
+from hnet_seq.baselines.audit import Audit
 from hnet_seq.baselines.probes import PROBES
-from hnet_seq.baselines.score_rows import ScoreRow, format_table
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification import apply as classify_apply
@@ -30,7 +29,10 @@ from hnet_seq.tasks.classification.arguments import (
 )
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS, classify, default_poolings
 from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe
+from hnet_seq.tasks.classification.score_tables import Rows, format_rows, rows_of
+from hnet_seq.tasks.classification.targets import check_probes
 from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
@@ -57,14 +59,8 @@ def _train(args: argparse.Namespace) -> int:
         check_pooling(model, pooling, args.stage)
     task = task_from_arguments(args)
     probes = list(PROBES) if args.probe == "all" else [args.probe]  # the first one is kept
-    found, clean = audit(
-        task.train,
-        task.test,
-        task.classes,
-        validation=task.validation,
-        origin=task.origin,
-        seed=args.seed,
-    )
+    check_probes(task.problem, probes)
+    found, clean = audit_task(task, args.seed)
     outcome = classify(
         model,
         task,
@@ -77,13 +73,14 @@ def _train(args: argparse.Namespace) -> int:
         seed=args.seed,
         progress=True,
     )
-    rows = outcome.rows(task, clean=clean, seed=args.seed)
+    rows = rows_of(outcome, task, clean=clean, seed=args.seed)
     probe = Probe(
         task.classes,
         outcome.probes[kept, probes[0]],
         Embedding(kept, args.stage, args.strands),
         str(args.checkpoint),
         weights_sha256(args.checkpoint),
+        task.problem,
     )
     with filled_folder(out) as folder:
         save_probe(probe, folder / PROBE)
@@ -92,14 +89,14 @@ def _train(args: argparse.Namespace) -> int:
             json.dump(_results(task, found, rows, kept, args), stream, indent=2)
             stream.write("\n")
     print(describe_task(task))
-    print(describe_audit(found))
-    print(format_table(rows))
+    print(describe_task_audit(task, found))
+    print(format_rows(task.problem, rows))
     print(f"{out / RESULTS}; {out / PROBE} reads {MODEL_ROWS[kept]}", file=sys.stderr)
     return 0
 
 
 def _results(
-    task: Task, found: Audit, rows: list[ScoreRow], kept: str, args: argparse.Namespace
+    task: Task, found: Audit, rows: Rows, kept: str, args: argparse.Namespace
 ) -> dict[str, Any]:
     return {
         **task_facts(task, args.seed),

@@ -11,6 +11,7 @@ import argparse
 from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.tasks.arguments import (
     add_batch_arguments,
+    add_input_arguments,
     add_precision_argument,
     add_streaming_arguments,
 )
@@ -28,6 +29,7 @@ from hnet_seq.tasks.embedding.vectors import (
     modality_of,
     vector_width,
 )
+from pipelines.table_rows import RowFilter
 
 __all__ = [
     "BATCH_TOKENS",
@@ -65,9 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEQUENCES",
         help="FASTA, GenBank, 2bit, BED, or a CSV, TSV or Parquet table; - for standard input",
     )
-    parser.add_argument(
-        "--genome", metavar="GENOME", help="FASTA, GenBank or 2bit that BED lies on"
-    )
+    add_input_arguments(parser)
     parser.add_argument(
         "--label", metavar="COLUMN", help="of a table, kept beside the vectors and in the report"
     )
@@ -113,6 +113,8 @@ def main(args: argparse.Namespace) -> int:
         args.out,
         options,
         genome=args.genome,
+        where=RowFilter.parse(args.where),
+        blocks=args.blocks,
         device=args.device,
     )
     return 0

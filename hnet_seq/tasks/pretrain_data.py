@@ -125,7 +125,8 @@ def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[Va
     for name, source, stream in zip(train.names, data.sources, train.streams, strict=True):
         labels = list(stream.manifest.label_tokens("validation"))
         if source.labels:
-            labels = [label for label in labels if label in source.labels]
+            wanted = {label.lower() for label in source.labels}
+            labels = [label for label in labels if label.lower() in wanted]
         for label in labels:
             batches = _batches(config)(
                 [MixedSource(source.path, name, labels=[label])],

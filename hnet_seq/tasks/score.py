@@ -22,7 +22,11 @@ from typing import Any, TextIO
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.arguments import (
+    add_batch_arguments,
+    add_reading_arguments,
+    add_streaming_arguments,
+)
 from hnet_seq.tasks.embedding.plan import model_hash
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands
 from hnet_seq.tasks.ranked.digests import computed_by
@@ -50,6 +54,7 @@ from hnet_seq.tasks.sequences.parts import Named, named_length
 from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
+from pipelines.table_rows import RowFilter
 from pipelines.variants import variant_form
 
 __all__ = ["Score", "score"]
@@ -58,7 +63,7 @@ EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out score
 
 # What each use takes beside the model, its input and how calls are made.
 _USES: dict[str, frozenset[str]] = {
-    "sequences": frozenset({"genome", "attention_window", "cache_limit"}),
+    "sequences": frozenset({"genome", "where", "blocks", "attention_window", "cache_limit"}),
     "variants": frozenset({"genome", "window", "on_mismatch", "markov_order"}),
     "mutagenesis": frozenset({"genome", "window", "markov_order", "mutagenesis"}),
     "measured": frozenset(
@@ -67,6 +72,7 @@ _USES: dict[str, frozenset[str]] = {
             "sequence_column",
             "split",
             "group",
+            "where",
             "test_fraction",
             "flanks",
             "max_rows",
@@ -96,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--genome", metavar="GENOME", help="what variants or BED lie on (FASTA, GenBank or 2bit)"
     )
+    add_reading_arguments(parser)
     variants = parser.add_argument_group("variants and mutagenesis")
     variants.add_argument(
         "--mutagenesis", metavar="REGION", help="NAME:START-END, 1-based and inclusive"
@@ -110,7 +117,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured = parser.add_argument_group("measured effects")
     measured.add_argument("--measured", metavar="COLUMN", help="of the table INPUT: numbers")
     measured.add_argument("--sequence-column", metavar="COLUMN", help="(sequence)")
-    measured.add_argument("--split", metavar="COLUMN", help="train, validation and test rows")
+    measured.add_argument(
+        "--split",
+        metavar="COLUMN",
+        help="train, validation and test rows; random (default) or similarity: drawn",
+    )
     measured.add_argument("--group", metavar="COLUMN", help="rows kept on one side of the split")
     measured.add_argument(
         "--test-fraction", type=float, help="of the groups, without --split (0.2)"
@@ -186,7 +197,9 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     strands: Strands = args.strands or "none"
     check_scoring(model, strands, args.batch_tokens)
-    source = open_sequences(args.input, genome=args.genome)
+    source = open_sequences(
+        args.input, genome=args.genome, where=RowFilter.parse(args.where), blocks=args.blocks
+    )
     # The first pass finds what is wrong with the input before anything is computed.
     cost = sequence_cost(model.config, args.attention_window)
     parts = [

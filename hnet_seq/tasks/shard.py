@@ -24,6 +24,7 @@ from hnet_seq.tasks.sharding.similar_records import compare_records
 from hnet_seq.tasks.sharding.summary import summary, warning
 from modalities.errors import InputError, UsageError
 from pipelines import dna_shards
+from pipelines.bed import blocks_ignored, count_with_blocks
 from pipelines.dna_shards import DnaOptions, dna_jobs, survey
 from pipelines.document_shards import ByteOptions, Tail, document_jobs, find_tail
 from pipelines.document_split import DocumentSplit
@@ -38,7 +39,7 @@ from pipelines.documents import (
 )
 from pipelines.files import file_sha256
 from pipelines.held_out_copies import held_out_copies
-from pipelines.intervals import read_intervals
+from pipelines.intervals import annotation_format, read_intervals
 from pipelines.manifest import FORMAT, SPLITS, Manifest, Source
 from pipelines.progress import progress_bar
 from pipelines.region_labels import keep_intervals, label_intervals
@@ -135,6 +136,7 @@ def _dna(
     similar.check_named(options.validation)
     plan = plan_split(kept, options.validation, guard=options.guard, groups=similar.groups)
     if options.regions is not None:
+        _say_blocks(Path(options.regions))
         intervals = read_intervals(
             options.regions, options.features or None, options.flank, lengths=lengths
         )
@@ -153,11 +155,17 @@ def _dna(
     return dna_jobs(places, paths, plan, stored, similar.dropped), paths
 
 
+def _say_blocks(regions: Path) -> None:
+    count = count_with_blocks(regions) if annotation_format(regions) == "BED" else 0
+    if count:
+        print(f"note: {regions}: {blocks_ignored(count)}", file=sys.stderr)
+
+
 def _documents(
     paths: list[Path], options: ShardOptions, workers: int, *, progress: bool
 ) -> tuple[list[Job], list[Path]]:
     documents = options.documents
-    units = plan_units(paths)
+    units = plan_units(paths, modality=options.modality)
     stored = ByteOptions(
         documents,
         DocumentSplit.parse(options.validation),

@@ -1,17 +1,64 @@
-"""Whole groups drawn for one side of a split, with equal shares of every class."""
+"""What a split must keep together, and whole groups drawn for one side of it.
+
+Every verb that draws a split does it here: the test rows of ``classify`` and of ``score
+--measured``, and the sequences that fine-tuning stops early by.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from hnet_seq.baselines.similarity_groups import similarity_groups
 from modalities.base import Tokens
 
-_DRAW = 2  # what the generator is for; labelled_batches.py has 0 and 1
+_DRAW = 2  # what the generator is for; labelled_batches.py has 0
+
+
+@dataclass(frozen=True)
+class Together:
+    """What belongs together among N sequences.
+
+    Attributes:
+        groups: (N,) group numbers.
+        neighbours: as of :class:`hnet_seq.baselines.similarity_groups.Similarity`.
+    """
+
+    groups: NDArray[np.int64]
+    neighbours: int | None = None
+
+
+def kept_together(
+    sequences: Sequence[Tokens],
+    complement: Tokens | None,
+    *relations: Sequence[Hashable],
+    near: bool = False,
+) -> Together:
+    """Groups that a split must not tear apart.
+
+    A sequence, its copies and its reverse complement are together, and so are those that share a
+    value of a relation; with ``near`` also whatever a chain of near duplicates connects.
+
+    Args:
+        complement: the modality's table; None where there is one strand.
+        relations: N values each, such as genes.
+    """
+    keys = [strand_key(tokens, complement) for tokens in sequences]
+    if not near:
+        return Together(linked(keys, *relations))
+    similar = similarity_groups(sequences)
+    return Together(linked(keys, *relations, similar.groups.tolist()), similar.neighbours)
+
+
+def rank_bins(values: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
+    """(N,) numbers of bins with equal counts of ordered values (N,), for shares of each."""
+    ranks = values.argsort(kind="stable").argsort(kind="stable")
+    return (ranks * max(1, bins) // max(1, len(values))).astype(np.int64)
 
 
 def strand_key(tokens: Tokens, complement: Tokens | None) -> bytes:

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.problems import collate_targets
-from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
+from hnet_seq.train.grouped_draw import draw_groups, kept_together, rank_bins
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 
 _BINS = 10  # of a regression's first number, to stratify by
-_ORDER, _SPLIT = 0, 1  # what a generator is for, so that no two share their draws
+_ORDER = 0  # what a generator is for, so that no two share their draws; grouped_draw.py has 2
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ def split_validation(
     """Indices for training and for validation.
 
     Copies of a sequence, and its reverse complement, stay on one side, or validation would see
-    what training learns by heart. Each stratum gives its share up to one member; the only member
-    of a stratum stays in training.
+    what training learns by heart. Each stratum gives its share up to a group; the only group of a
+    stratum stays in training.
 
     Args:
         strata: (N,) from :func:`stratify`.
@@ -189,47 +189,20 @@ def split_validation(
             :func:`hnet_seq.train.grouped_draw.draw_groups`.
 
     Raises:
-        UsageError: the fraction is outside, or too small to hold out a single sequence or group.
+        UsageError: the fraction is outside, or there are too few groups to hold one out.
     """
     if not 0 <= fraction <= 0.5:
         raise UsageError("validation_fraction", f"is {fraction}; expected 0 to 0.5")
     if not fraction:
         return list(range(len(sequences))), []
-    keys = [strand_key(sequence, complement) for sequence in sequences]
-    if groups is not None:
-        return _split_groups(linked(keys, groups), strata, fraction, seed)
-    copies: dict[bytes, list[int]] = {}
-    for index, key in enumerate(keys):
-        copies.setdefault(key, []).append(index)
-    unique = list(copies.values())
-    stratum = np.array([strata[same[0]] for same in unique])
-    _, inverse, members = np.unique(stratum, return_inverse=True, return_counts=True)
-
-    generator = np.random.default_rng([_SPLIT, seed])
-    order = generator.permutation(len(unique))
-    order = order[members[inverse[order]] > 1]
-    order = order[np.argsort(stratum[order], kind="stable")]
-    # Every (1 / fraction)-th of the groups sorted by stratum, from a random offset.
-    steps = np.floor(np.arange(len(order) + 1) * fraction + generator.random())
-    held_out = {index for place in order[np.diff(steps) > 0] for index in unique[place]}
-    if not held_out:
-        raise UsageError(
-            "validation_fraction",
-            f"{fraction:g} of {len(unique)} different sequences holds out none; give more "
-            "sequences or a larger fraction, or 0 for training without early stopping",
-        )
-    return [i for i in range(len(sequences)) if i not in held_out], sorted(held_out)
-
-
-def _split_groups(
-    groups: NDArray[np.int64], strata: NDArray[np.int64], fraction: float, seed: int
-) -> tuple[list[int], list[int]]:
-    held_out = draw_groups(groups, strata, fraction, seed)
+    relations = [] if groups is None else [groups]
+    together = kept_together(sequences, complement, *relations).groups
+    held_out = draw_groups(together, strata, fraction, seed)
     if not held_out.any():
         raise UsageError(
             "validation_fraction",
-            f"{len(set(groups.tolist()))} groups (copies are one) are too few to hold one out, and "
-            "leave every class in training; give more, a validation split, or 0 for training "
+            f"{len(set(together.tolist()))} groups (copies are one) are too few to hold one out, "
+            "and leave every class in training; give more, a validation split, or 0 for training "
             "without early stopping",
         )
     return np.flatnonzero(~held_out).tolist(), np.flatnonzero(held_out).tolist()
@@ -246,5 +219,4 @@ def stratify(head: HeadConfig, targets: Sequence[Tensor]) -> NDArray[np.int64]:
         _, group, members = np.unique(values, axis=0, return_inverse=True, return_counts=True)
         # Sets that occur once are one stratum, or with many labels nothing could be held out.
         return np.where(members[group.ravel()] > 1, group.ravel(), -1)
-    ranks = values[:, 0].argsort(kind="stable").argsort(kind="stable")
-    return ranks * _BINS // len(ranks)
+    return rank_bins(values[:, 0], min(_BINS, len(values) // 2))

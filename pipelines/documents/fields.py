@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modalities.errors import InputError
+from modalities.errors import InputError, printable
 from pipelines.documents.options import DocumentOptions
-from pipelines.documents.records import Dropped, RawDocument, printable
+from pipelines.documents.records import Dropped, RawDocument
 
 _REMEDY = "; correct it, or leave such records out with --broken-lines drop"
 _SHOWN_FIELDS = 8

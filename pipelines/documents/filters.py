@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from modalities import code
-from modalities.errors import InputError
+from modalities.errors import InputError, printable
 from pipelines.documents.licenses import allowed
 from pipelines.documents.options import DocumentOptions
-from pipelines.documents.records import Document, Dropped, RawDocument, printable
+from pipelines.documents.records import Document, Dropped, RawDocument
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -1,4 +1,4 @@
-"""JSON lines, from any byte of a file on, one line in memory at a time."""
+"""JSON lines, from any byte of a file on, and other JSON; one record in memory at a time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from modalities.errors import InputError
+from modalities.errors import InputError, printable
+from pipelines.compression import read_chunks, sniff
 from pipelines.documents.fields import Broken, broken, raw_document
+from pipelines.documents.json_layout import NotJson, json_values
 from pipelines.documents.options import DocumentOptions
-from pipelines.documents.records import Dropped, RawDocument, printable
-from pipelines.documents.streams import compression_of, read_bytes
+from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.units import Unit
 
 LONGEST_LINE = 1 << 30  # bytes; a file without lines is not read whole
@@ -52,6 +53,32 @@ def read_jsonl(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | D
             yield broken(error, options, reason="broken_line", file=file, name=name, where=place)
 
 
+def read_json(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | Dropped]:
+    """The records of a file of JSON that may span lines: of an array, or one after another.
+
+    Raises:
+        InputError: the file cannot be read; a record is broken where that is an error.
+    """
+    path = unit.paths[0]
+    file, stem = printable(path), unit.name_of(path)
+    number = 0
+    errors = "replace" if options.invalid_utf8 == "replace" else "strict"
+    try:
+        for number, value in json_values(path, errors=errors):
+            name, where = f"{stem}@{number}", f"record {number}"
+            try:
+                yield raw_document(value, options, file=file, name=name, where=partial(str, where))
+            except Broken as error:
+                yield broken(
+                    error, options, reason="broken_line", file=file, name=name, where=where
+                )
+    except NotJson as error:
+        place = f"after record {number}, character {error.offset + 1}"
+        wrong = Broken(f"no JSON ({error})")
+        name = f"{stem}@{number + 1}"
+        yield broken(wrong, options, reason="broken_line", file=file, name=name, where=place)
+
+
 def _parse(line: str, offset: int) -> object:
     try:
         return json.loads(line if offset else line.removeprefix("\ufeff"))
@@ -65,14 +92,14 @@ def _parse(line: str, offset: int) -> object:
 
 def _unit_lines(unit: Unit) -> Iterator[tuple[int, bytes]]:
     path = unit.paths[0]
-    if compression_of(path) != "plain":
-        yield from lines(read_bytes(path), file=path)
+    if sniff(path, foreign=True) != "plain":
+        yield from lines(read_chunks(path, foreign=True), file=path)
         return
     if unit.start == unit.stop:
         return
     # From one byte earlier: a line that begins at start is told by the line end before it.
     begin = max(0, unit.start - 1)
-    found = lines(read_bytes(path, start=begin), start=begin, file=path)
+    found = lines(read_chunks(path, start=begin, foreign=True), start=begin, file=path)
     if unit.start:
         next(found, None)
     for offset, line in found:
@@ -114,7 +141,7 @@ def lines(chunks: Iterable[bytes], *, file: str, start: int = 0) -> Iterator[tup
 
 def _place(path: str, offset: int) -> str:
     line, position = 1, 0
-    for chunk in read_bytes(path):
+    for chunk in read_chunks(path, foreign=True):
         line += chunk.count(b"\n", 0, max(0, offset - position))
         position += len(chunk)
         if position >= offset:

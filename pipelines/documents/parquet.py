@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modalities.errors import InputError
+from modalities.errors import InputError, printable
 from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
-from pipelines.documents.records import Dropped, RawDocument, printable
+from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.units import Unit
 
 _BUFFER = 1 << 20  # bytes of a column read at once

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 
 from modalities import code
+from modalities.errors import printable
+from pipelines.compression import read_chunks, stem_of
 from pipelines.documents.filters import choose
 from pipelines.documents.options import DocumentOptions
-from pipelines.documents.records import Document, Dropped, RawDocument, printable
-from pipelines.documents.streams import read_bytes, stem_of
+from pipelines.documents.records import Document, Dropped, RawDocument
 from pipelines.documents.units import Unit
 
 _NONE: Mapping[int, str] = {}
@@ -59,6 +60,10 @@ def _raw(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | Dropped
         from pipelines.documents.jsonl import read_jsonl
 
         return read_jsonl(unit, options)
+    if unit.kind == "json":
+        from pipelines.documents.jsonl import read_json
+
+        return read_json(unit, options)
     if unit.kind == "parquet":
         from pipelines.documents.parquet import read_parquet
 
@@ -96,7 +101,7 @@ def _no_source(name: str) -> bool:
 def _read(path: str, max_bytes: int | None) -> bytes:
     """A file, or the beginning of one that is too large anyway."""
     chunks, length = [], 0
-    for chunk in read_bytes(path):
+    for chunk in read_chunks(path, foreign=True):
         chunks.append(chunk)
         length += len(chunk)
         if max_bytes is not None and length > max_bytes + _BYTE_ORDER_MARK:

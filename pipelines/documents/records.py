@@ -76,19 +76,3 @@ class RawDocument:
     path: str = ""
     language: str = ""
     license: str = ""
-
-
-def printable(name: str) -> str:
-    r"""A name as one line of UTF-8: control characters and bytes that are not UTF-8 as ``\x0a``."""
-    try:
-        text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half a surrogate pair, out of JSON
-        text = name.encode("utf-8", "backslashreplace").decode()
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == " " else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else character

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modalities.errors import InputError, UsageError
-from pipelines.documents.records import printable
-from pipelines.documents.streams import compression_of, stem_of
+from modalities import code
+from modalities.errors import InputError, UsageError, printable
+from pipelines.compression import foreign_format, sniff, stem_of
+from pipelines.documents.json_layout import is_json_lines, json_layout
 
 UNIT_BYTES = 64 << 20
 _KINDS = {
@@ -20,7 +21,6 @@ _KINDS = {
     ".tgz": "webdataset",
 }
 _VERSION_CONTROL = {"CVS", "_darcs"}  # besides those that are hidden
-_FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"%PDF": "PDF"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Unit:
     """A stretch of the inputs.
 
     Attributes:
-        kind: ``files`` (a document each), ``jsonl``, ``parquet`` or ``webdataset``.
+        kind: ``files`` (a document each), ``jsonl`` (a record a line), ``json`` (records that may
+            span lines), ``parquet`` or ``webdataset``.
         paths: one, or with ``files`` several.
         start: the first byte or row group of the one path; lines belong to the unit in which they
             begin. 0 with ``files``.
@@ -49,10 +50,14 @@ class Unit:
         return printable(os.path.relpath(path, self.root or os.curdir).replace(os.sep, "/"))
 
 
-def plan_units(inputs: Sequence[str | Path], *, unit_bytes: int = UNIT_BYTES) -> list[Unit]:
+def plan_units(
+    inputs: Sequence[str | Path], *, unit_bytes: int = UNIT_BYTES, modality: str = "text"
+) -> list[Unit]:
     """The units of files and folders, in their order; the files of a folder by name.
 
-    They follow from names and sizes, not from the number of processes. In a folder, hidden files,
+    They follow from the files, not from the number of processes. JSON is told by its content: under
+    any name it is records and no text. As code, a JSON document is a source file like others, and
+    only JSON lines are records. In a folder, hidden files,
     version control and linked folders are skipped; linked files are read.
 
     Args:
@@ -77,13 +82,25 @@ def plan_units(inputs: Sequence[str | Path], *, unit_bytes: int = UNIT_BYTES) ->
             raise UsageError("inputs", f"{printable(path)} is given twice")
         seen.add(path)
         for file, size in _files(path):
-            kind = _KINDS.get(os.path.splitext(stem_of(file))[1].lower(), "files")
+            kind = _kind(file, size, modality)
             if kind == "files" or not os.path.isfile(file):
                 units += group.add(file, size, os.path.dirname(path))
             else:
                 units += group.close()
                 units += _cut(kind, file, size, os.path.dirname(path), unit_bytes)
     return units + group.close()
+
+
+def _kind(file: str, size: int, modality: str) -> str:
+    kind = _KINDS.get(os.path.splitext(stem_of(file))[1].lower(), "files")
+    if kind not in ("files", "jsonl") or not size or not os.access(file, os.R_OK):
+        return kind
+    if modality == "code" and kind == "files":
+        if code.language_of(stem_of(file)) not in ("", "json"):
+            return kind
+        return "jsonl" if is_json_lines(file) else kind
+    layout = json_layout(file)
+    return "json" if layout == "values" else "jsonl" if layout == "lines" else kind
 
 
 class _Group:
@@ -134,11 +151,11 @@ def _files(path: str) -> Iterator[tuple[str, int]]:
         raise InputError(
             printable(path), f"cannot be read ({error.strerror}); check its permissions"
         ) from None
-    for magic, name in _FOREIGN.items():
-        if head.startswith(magic):
-            raise InputError(
-                printable(path), f"is a {name} file; unpack it: plain, gzip and zstd are read"
-            )
+    name = foreign_format(head)
+    if name is not None:
+        raise InputError(
+            printable(path), f"is a {name} file; unpack it: plain, gzip and zstd are read"
+        )
     yield path, os.path.getsize(path)
 
 
@@ -167,7 +184,7 @@ def _cut(kind: str, path: str, size: int, root: str, unit_bytes: int) -> Iterato
                 start, taken = index, 0
             taken += row_group
         yield Unit(kind, (path,), start, len(sizes), taken, root)
-    elif kind == "jsonl" and compression_of(path) == "plain":
+    elif kind == "jsonl" and sniff(path, foreign=True) == "plain":
         for start in range(0, max(1, size), unit_bytes):
             stop = min(size, start + unit_bytes)
             yield Unit(kind, (path,), start, stop, stop - start, root)

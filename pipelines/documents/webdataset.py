@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from modalities.errors import InputError
+from modalities.errors import InputError, printable
+from pipelines.compression import read_chunks
 from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
-from pipelines.documents.records import Dropped, RawDocument, printable
-from pipelines.documents.streams import read_bytes
+from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.units import Unit
 
 # As webdataset splits names: at the first dot after the last slash.
@@ -90,7 +90,7 @@ def _samples(path: str) -> Iterator[tuple[str, dict[str, bytes]]]:
 
 def _members(path: str) -> Iterator[tuple[str, str, bytes]]:
     try:
-        with tarfile.open(fileobj=_Stream(read_bytes(path)), mode="r|") as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=_Stream(read_chunks(path, foreign=True)), mode="r|") as tar:  # type: ignore[call-overload]
             for member in tar:
                 tar.members = []  # or it keeps the header of each
                 match = _NAME.fullmatch(member.name)

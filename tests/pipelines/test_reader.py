@@ -85,6 +85,11 @@ def test_reading_by_label_gives_exactly_the_documents_with_it(
     assert sum(counts[label] for label in labels) == total
 
 
+def test_labels_are_found_in_any_case(folder: Path, documents: list[Written]) -> None:
+    wanted = {d.name: d.tokens.tobytes() for d in documents if d.label in ("de", "en")}
+    assert texts(opened(folder, ["DE", "En"])) == wanted
+
+
 def test_a_label_that_is_not_there_is_named_with_those_that_are(folder: Path) -> None:
     with pytest.raises(UsageError, match="has no label 'fr'; there are: , de, en"):
         opened(folder, ["de", "fr"])

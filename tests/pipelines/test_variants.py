@@ -178,7 +178,7 @@ def test_bcf_is_named_with_what_converts_it(tmp_path: Path, pack: Callable[[byte
         (b"##fileformat=VCFv4.3\n", "has no line that begins with #CHROM"),
         (b"##fileformat=VCFv4.3\nc\t5\t.\tA\tC\t.\t.\t.\n", "line 2: expected the tab-separated"),
         (b"chrom,pos,ref\nc,5,A\n", "line 1: no column 'alt', but chrom, pos, ref"),
-        (b"chrom,pos,ref,alt\nc,5,A\n", "line 2: has 3 fields, and the header has 4"),
+        (b"chrom,pos,ref,alt\nc,5,A\n", "line 2: 3 fields, but the header names 4"),
         (b"chrom,pos,ref,alt\nc,,A,C\n", "line 2: position '' is no whole number"),
         (HEADER.encode() + b"c\xff\t5\t.\tA\tC\t.\t.\t.\n", "line 4: is not UTF-8"),
         (b"PAR1 and no more", "is a damaged Parquet file"),

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks.classification.labelled_table import read_table
+from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.tasks.classification.task import task_from_data
 from modalities import dna
@@ -278,12 +278,12 @@ def test_nothing_is_written_where_the_table_is_bad(
 def test_what_the_csv_reader_refuses_is_named_in_the_header_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hnet_seq.tasks.classification.labelled_table._FIELD_LIMIT", 10)
+    monkeypatch.setattr("pipelines.tables._FIELD_LIMIT", 10)
     for text, line in (("sequence,label_of_row\nAC,a\n", 1), ("sequence,label\nA,b\n", 3)):
         path = tmp_path / "t.csv"
         path.write_text(text + "ACGTACGTACGT,a\n")
         with pytest.raises(InputError, match=rf"t\.csv: line {line}: not CSV: field larger"):
-            read_table(path)
+            read_labelled(path)
 
 
 def test_damaged_files_are_named(
@@ -361,7 +361,7 @@ def test_misuse_exits_with_2(
 def test_tables_are_read_whatever_their_line_ends_order_and_case(tmp_path: Path) -> None:
     path = tmp_path / "t.tsv"
     path.write_bytes("\ufeffLabel\tid\tSequence\r\nb\tx\tacgu\r\n\r\na\ty\tNNRT\r\n".encode())
-    rows = read_table(path)
+    rows = read_labelled(path)
     assert [row.label for row in rows] == ["b", "a"]
     assert [row.place for row in rows] == ["line 2", "line 4"]
     assert [row.id for row in rows] == ["x", "y"]

@@ -161,7 +161,6 @@ S = "sequence,label,split\n"
 BAD = {
     "one class": (H + "ACGT,a\nACCT,a\n", "all 2 rows have the label 'a'"),
     "empty label": (H + "ACGT,a\nACCT,\n", "line 3: the label is ''"),
-    "NaN label": (H + "ACGT,NaN\nACCT,b\n", "line 2: the label is 'NaN'"),
     "empty sequence": (H + "ACGT,a\n,b\n", "line 3: the sequence is empty"),
     "not DNA": (H + "AC!T,a\nAC,b\n", "line 2: sequence, position 3: '!'"),
     "protein": (H + "MKEFLIP,a\nAC,b\n", "line 2: sequence, position 3: 'E'"),

@@ -19,8 +19,9 @@ from hnet_seq.cli import main
 from hnet_seq.tasks.embed import embed
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from modalities import dna
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError
 from modalities.text import TEXT
+from pipelines.table_rows import RowFilter
 from tests.conftest import LAYOUTS, make_model
 
 GENOME = {"chr1": "ACGTACGGTTNA", "chr2": "GGGATC"}
@@ -141,7 +142,6 @@ MALFORMED = {
     ),
     "no records": ("t.fa", "\n", "expected FASTA"),
     "an empty record": ("t.fa", ">a\n>b\nACGT\n", "record a, line 1: the record has no bases"),
-    "a repeated name": ("t.fa", ">a\nAC\n>a\nGT\n", "the name 'a' stands on line 1 already"),
     "an unknown chromosome": ("t.bed", "chr1\t0\t4\nchr9\t0\t4\n", "line 2: no record 'chr9'"),
     "a place beyond the end": ("t.bed", "chr2\t0\t7\n", "line 1: the end, 7, lies beyond chr2"),
     "a place without bases": ("t.bed", "chr2\t3\t3\n", "line 1: the start and the end are both 3"),
@@ -162,6 +162,17 @@ def test_malformed_input_is_named_with_its_place(tmp_path: Path, genome: Path, c
     assert words in str(caught.value)
 
 
+def test_records_whose_names_repeat_are_told_by_their_whole_headers(tmp_path: Path) -> None:
+    fasta = tmp_path / "t.fa"
+    fasta.write_text(">seq 0\nAC\n>seq 1 x\nGT\n>other\nA\n")
+    assert read(fasta) == {"seq 0": "AC", "seq 1 x": "GT", "other": "A"}
+    fasta.write_text(">a\nAC\n>a\nGT\n>b kept short\nA\n")
+    found = [(name, dna.decode(own)) for name, own in open_sequences(fasta).names_and_tokens()]
+    assert found == [("a", "AC"), ("a", "GT"), ("b kept short", "A")]
+    fasta.write_text(">a 1\nAC\n>b 2\nGT\n")
+    assert read(fasta) == {"a": "AC", "b": "GT"}
+
+
 def test_a_row_of_parquet_is_named(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     bad_parquet(path, sequence=["ACGT", "AC-T"])
@@ -177,7 +188,7 @@ def test_a_row_of_parquet_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column 'sequence', but letters"):
         read(path)
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(InputError, match="cannot be read as Parquet"):
+    with pytest.raises(InputError, match="is a damaged Parquet file"):
         read(path)
 
 
@@ -270,3 +281,34 @@ def test_a_model_of_bytes_embeds_text(tmp_path: Path, capsys: pytest.CaptureFixt
     np.testing.assert_allclose(np.load(tmp_path / "v.npy"), expected, atol=1e-5)
     assert main([*command, str(tmp_path / "w.npy"), "--strands", "average"]) == 2
     assert "text has one strand; use none" in capsys.readouterr().err
+
+
+TWELVE = "chr1\t0\t9\tx\t0\t-\t0\t9\t0\t2\t3,2,\t0,7,\nchr2\t0\t4\ty\n"
+
+
+def test_blocks_are_joined_on_their_strand_or_told(
+    tmp_path: Path, genome: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bed = tmp_path / "t.bed"
+    bed.write_text(TWELVE)
+    whole = read(bed, genome=genome)
+    assert "note: " in (said := capsys.readouterr().err)
+    assert "1 BED row has blocks, which are ignored" in said
+    assert whole == {"x": "ACCGTACGT", "y": "GGGA"}
+    assert read(bed, genome=genome, blocks=True) == {"x": "ACCGT", "y": "GGGA"}
+    assert capsys.readouterr().err == ""
+
+
+def test_rows_of_a_table_are_chosen_and_a_header_of_bed_is_skipped(
+    tmp_path: Path, genome: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("Fold,sequence,id\n1,ACGT,a\n2,GGG,b\n1,TT,c\n")
+    assert read(table, where=RowFilter({"fold": ["1"]})) == {"a": "ACGT", "c": "TT"}
+    with pytest.raises(UsageError, match="--where: is for rows of a table"):
+        open_sequences(genome, where=RowFilter({"fold": ["1"]}))
+    bed = tmp_path / "t.bed"
+    bed.write_text("chrom\tstart\tend\nchr2\t0\t4\n")
+    assert read(bed, genome=genome) == {"chr2:1-4(.)": "GGGA"}
+    with pytest.raises(UsageError, match=r"--genome: .* is BED"):
+        open_sequences(bed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hnet_seq.tasks.classification.labelled_table import read_table
+from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from modalities import dna
 from modalities.errors import InputError
@@ -27,7 +27,7 @@ def test_a_table_of_semicolons_is_a_table(tmp_path: Path) -> None:
 
 
 def test_labelled_rows_of_semicolons_are_read(tmp_path: Path) -> None:
-    rows = read_table(write(tmp_path, ROWS))
+    rows = read_labelled(write(tmp_path, ROWS))
     assert [(row.id, dna.decode(row.tokens), row.label) for row in rows] == [
         ("s1", "ACGT", "0,5"),
         ("s2", "GGG", "1,5"),
@@ -44,4 +44,4 @@ def test_a_table_of_semicolons_without_the_column_says_what_it_has(tmp_path: Pat
     with pytest.raises(InputError, match="line 1: no column 'sequence', but id, seq"):
         next(open_sequences(path).names_and_tokens())
     with pytest.raises(InputError, match="line 1: no column 'sequence', but id, seq"):
-        read_table(path)
+        read_labelled(path)

@@ -49,7 +49,7 @@ def test_copies_and_reverse_complements_stay_on_one_side() -> None:
         assert set(held_out) == {g + 40 * k for g in groups for k in range(3)}
 
 
-@pytest.mark.parametrize(("fraction", "count"), [(0.6, 24), (-0.1, 24), (1e-9, 24), (0.1, 1)])
+@pytest.mark.parametrize(("fraction", "count"), [(0.6, 24), (-0.1, 24), (0.1, 1)])
 def test_a_validation_split_that_cannot_be_is_refused(
     fraction: float, count: int, sequences: list[Tokens]
 ) -> None:
@@ -59,10 +59,10 @@ def test_a_validation_split_that_cannot_be_is_refused(
 
 
 def test_numbers_are_stratified_by_rank_and_sets_of_labels_by_set() -> None:
-    numbers = list(torch.tensor([[5.0], [1.0], [9.0], [7.0]]))
+    numbers = list(torch.tensor([[5.0], [1.0], [9.0], [7.0], [8.0], [6.0]]))
     regression = HeadConfig("regression", ["x"], mean=[0.0], sd=[1.0])
     ranks = stratify(regression, numbers)
-    assert np.argsort(ranks).tolist() == [1, 0, 3, 2]
+    assert ranks.tolist() == [0, 0, 2, 1, 2, 1]
     sets = list(torch.tensor([[1.0, 0], [0, 1], [1, 0], [1, 1], [0, 0], [0, 0]]))
     groups = stratify(HeadConfig("multi_label", ["a", "b"]), sets).tolist()
     assert groups[0] == groups[2] != groups[4] == groups[5]

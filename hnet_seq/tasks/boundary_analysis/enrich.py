@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ from hnet_seq.tasks.boundary_analysis.common import (
 from hnet_seq.tasks.segmentation.common import write_json
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import Feature
+from pipelines.bed import blocks_ignored, count_with_blocks
+from pipelines.compression import stem_of
 from pipelines.files import check_folder
 from pipelines.genome import Genome
 from pipelines.intervals import annotation_format
@@ -98,7 +101,10 @@ def _read_file(
     label: str, path: Path, edges: Sequence[str], genome: Genome
 ) -> tuple[SitesByRecord, set[str]]:
     if annotation_format(path) == "BED":
-        name = label or path.name.removesuffix(".gz").removesuffix(".bed")
+        name = label or stem_of(path.name).removesuffix(".bed")
+        count = count_with_blocks(path)
+        if count:
+            print(f"note: {path}: {blocks_ignored(count)}", file=sys.stderr)
         by_record = _by_record(read_bed_features(path, lengths=genome.lengths))
         return {record: edge_sites(rows, (), name) for record, rows in by_record.items()}, set()
     found = read_annotation(path, genome)

@@ -9,8 +9,9 @@ from pathlib import Path
 from hnet_seq.analysis.motifs import IUPAC, Occurrences, find_motif
 from modalities.errors import InputError
 from pipelines.annotation import INTEGER, feature_lines
+from pipelines.bed import bed_columns, is_bed_header, names_bed_columns
+from pipelines.compression import stem_of
 from pipelines.genome import Genome
-from pipelines.intervals import bed_columns, is_bed_header
 from pipelines.stranded_bed import read_bed_features
 
 Motifs = dict[str, dict[str, Occurrences]]
@@ -86,7 +87,7 @@ def _pattern(line: str) -> tuple[str, str]:
 def _is_bed(path: Path) -> bool:
     for _, line in feature_lines(path):
         columns = bed_columns(line)
-        if is_bed_header(columns):
+        if is_bed_header(columns) or names_bed_columns(columns):
             return True
         return len(columns) >= 3 and any(INTEGER.match(column) for column in columns[1:3])
     return False
@@ -94,7 +95,7 @@ def _is_bed(path: Path) -> bool:
 
 def _from_bed(path: Path, lengths: Mapping[str, int]) -> Motifs:
     spans: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
-    unnamed = path.name.removesuffix(".gz").removesuffix(".bed")
+    unnamed = stem_of(path.name).removesuffix(".bed")
     for feature in read_bed_features(path, lengths=lengths):
         span = (feature.start, feature.end)
         spans[feature.type or unnamed][feature.sequence].append(span)

@@ -7,6 +7,7 @@ import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,25 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
-from hnet_seq.tasks.arguments import add_batch_arguments
-from hnet_seq.tasks.classification.arguments import add_column_arguments
+from hnet_seq.tasks.arguments import add_batch_arguments, add_input_arguments
+from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
+from hnet_seq.tasks.classification.arguments import (
+    add_column_arguments,
+    columns_from_arguments,
+)
 from hnet_seq.tasks.classification.classifiers import Classifier, load_classifier
 from hnet_seq.tasks.classification.labelled_data import read_labelled
-from hnet_seq.tasks.classification.labelled_rows import SPLITS, Columns, Row, plain_number
+from hnet_seq.tasks.classification.labelled_rows import SPLITS, Row
+from hnet_seq.tasks.classification.labels import SEPARATOR
 from hnet_seq.tasks.classification.trained_on import were_trained_on
+from hnet_seq.tasks.classification.unused_columns import EVERY, look_at_columns
 from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts, named_length
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file, replaced_stream
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import plain_number
 
 _CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
 _PARQUET = ".parquet"
@@ -44,10 +53,12 @@ def predict(args: argparse.Namespace) -> int:
         batch_tokens=args.batch_tokens,
         device=args.device,
     )
-    source = open_sequences(args.input, genome=args.genome)
+    source = open_sequences(
+        args.input, genome=args.genome, where=RowFilter.parse(args.where), blocks=args.blocks
+    )
     for _ in source.names_and_tokens():
         pass  # the first pass finds what is wrong, before a line of the result is written
-    with _writer(out, classifier.classes) as write:
+    with _writer(out, classifier) as write:
         for part in in_parts(source.names_and_tokens(), _PART_TOKENS, named_length):
             write(
                 [name for name, _ in part],
@@ -57,19 +68,25 @@ def predict(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
-    """Writes names and probabilities (N, C) as TSV, or as Parquet where the name ends so."""
+def _writer(out: Path | None, classifier: Classifier) -> Iterator[Write]:
+    """Writes names and predictions (N, C) as TSV, or as Parquet where the name ends so."""
+    header, texts = _columns(classifier)
 
-    def label(row: NDArray[np.floating]) -> str:
-        return classes[int(row.argmax())]
+    def labels(row: NDArray[np.floating]) -> list[str]:
+        if classifier.problem == "regression":
+            return []
+        if classifier.problem == "classes":
+            return [classifier.classes[int(row.argmax())]]
+        said = (name for name, value in zip(classifier.classes, row, strict=True) if value >= 0.5)
+        return [SEPARATOR.join(said)]
 
     def as_text(stream: Any) -> Write:
         table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        table.writerow(_header(classes))
+        table.writerow(header)
 
         def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
             for name, row in zip(names, probabilities, strict=True):
-                table.writerow([name, label(row), *(f"{value:.6f}" for value in row)])
+                table.writerow([name, *labels(row), *(f"{value:.6f}" for value in row)])
 
         return write
 
@@ -79,14 +96,14 @@ def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
         with replaced_file(out) as stream:
             yield as_text(stream)
     else:
-        text, values = _header(classes)[:2], _header(classes)[2:]
         schema = pa.schema(
-            [*((name, pa.string()) for name in text), *((name, pa.float32()) for name in values)]
+            [(name, pa.string() if at < texts else pa.float32()) for at, name in enumerate(header)]
         )
         with replaced_stream(out) as raw, pq.ParquetWriter(raw, schema) as table:
 
             def write(names: Sequence[str], probabilities: NDArray[np.floating]) -> None:
-                columns = [list(names), [label(row) for row in probabilities]]
+                said = [labels(row) for row in probabilities]
+                columns = [list(names), *map(list, zip(*said, strict=True))]
                 values = list(probabilities.astype(np.float32).T)
                 arrays = [
                     pa.array(column, field.type)
@@ -97,10 +114,18 @@ def _writer(out: Path | None, classes: list[str]) -> Iterator[Write]:
             yield write
 
 
-def _header(classes: list[str]) -> list[str]:
-    """``id``, ``label`` and a column a class, by its name unless that is taken."""
+def _columns(classifier: Classifier) -> tuple[list[str], int]:
+    """The header, and how many of its columns are text.
+
+    ``id``, ``label`` and a column a class, by its name unless that is taken; several labels stand
+    between semicolons. A number has no column ``label``.
+    """
+    if classifier.problem == "regression":
+        name = classifier.classes[0]
+        return ["id", f"predicted {name}" if name == "id" else name], 1
     taken = ("id", "label")
-    return [*taken, *(f"class {name}" if name in taken else name for name in classes)]
+    named = (f"class {name}" if name in taken else name for name in classifier.classes)
+    return [*taken, *named], 2
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -111,8 +136,17 @@ def evaluate(args: argparse.Namespace) -> int:
         batch_tokens=args.batch_tokens,
         device=args.device,
     )
-    rows = read_labelled(args.data, Columns(args.sequence_column, args.label))
-    labels = _class_numbers(rows, classifier, args.data)
+    columns = replace(
+        columns_from_arguments(args), empty_labels=classifier.problem == "multi-label"
+    )
+    for note in look_at_columns(args.data, columns, every_task=args.task == EVERY):
+        print(f"note: {args.data}: {note}", file=sys.stderr)
+    rows = read_labelled(args.data, columns)
+    if classifier.problem == "classes":
+        labels: NDArray[Any] = _class_numbers(rows, classifier, args.data)
+    else:
+        mark = args.label_separator
+        labels = read_targets(args.data, rows, classifier, args.label, mark)
     # Data with a split are most likely those that the classifier was trained on.
     split = args.split or ("test" if any(row.split for row in rows) else "all")
     if split != "all":
@@ -131,6 +165,10 @@ def evaluate(args: argparse.Namespace) -> int:
             "make its score too good",
             file=sys.stderr,
         )
+    if classifier.problem != "classes":
+        print(f"{len(rows):,} {_which(split)}: {', '.join(classifier.classes)}")
+        print(target_table(classifier, rows, labels, clean))
+        return 0
     shares = np.bincount(labels, minlength=len(classifier.classes)) / len(labels)
     probabilities = classifier.predict_proba([row.tokens for row in rows])
     scores = score_row(classifier.name, "model", [probabilities], labels, clean=clean)
@@ -191,7 +229,7 @@ def add_actions(actions: Any) -> None:
         metavar="INPUT",
         help="FASTA, GenBank, 2bit, BED with --genome, a table with a sequence column, or -",
     )
-    child.add_argument("--genome", metavar="GENOME", help="FASTA, GenBank or 2bit that BED lies on")
+    add_input_arguments(child)
     child.add_argument(
         "--out", metavar="FILE", help=f"TSV, or Parquet if it ends in {_PARQUET} (standard output)"
     )
@@ -202,6 +240,12 @@ def add_actions(actions: Any) -> None:
     child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
     child.add_argument("data", metavar="PATH", help="a table or folder as --data of train has it")
     add_column_arguments(child)
+    child.add_argument(
+        "--label-separator",
+        default=SEPARATOR,
+        metavar="MARK",
+        help="between several labels of a row (%(default)s)",
+    )
     child.add_argument(
         "--split",
         choices=("train", "validation", "test", "all"),

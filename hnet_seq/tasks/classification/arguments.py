@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.labels import PROBLEMS, SEPARATOR
 from hnet_seq.tasks.classification.splits import SPLIT_RULES
 from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
+from hnet_seq.tasks.classification.unused_columns import EVERY, TASK
 from hnet_seq.tasks.classification.windows import GUARD, coding_and_intergenic
 from modalities.errors import UsageError
+from pipelines.table_rows import RowFilter
 
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,17 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         "train.csv, dev.csv, test.csv; train*.parquet, test*.parquet; train/CLASS/*.txt",
     )
     add_column_arguments(data)
+    data.add_argument(
+        "--problem",
+        choices=PROBLEMS,
+        help="what the labels are: classes (default); multi-label, several a row; regression",
+    )
+    data.add_argument(
+        "--label-separator",
+        default=SEPARATOR,
+        metavar="MARK",
+        help="between several labels of a row (%(default)s)",
+    )
     data.add_argument(
         "--split",
         choices=SPLIT_RULES,
@@ -67,13 +81,31 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_column_arguments(parser: argparse._ActionsContainer) -> None:
-    """``--label`` and ``--sequence-column``."""
+    """``--label``, ``--sequence-column``, ``--where`` and ``--task``."""
     parser.add_argument(
         "--label", default="label", metavar="COLUMN", help="with the class (%(default)s)"
     )
     parser.add_argument(
         "--sequence-column", default="sequence", metavar="COLUMN", help="(%(default)s)"
     )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only these rows; again for other columns, or for more values of one",
+    )
+    parser.add_argument(
+        "--task", metavar="NAME", help=f"--where task=NAME; {EVERY} for the rows of every task"
+    )
+
+
+def columns_from_arguments(args: argparse.Namespace, group: GroupRule | None = None) -> Columns:
+    """What :func:`add_column_arguments` says of the columns and rows."""
+    conditions = list(args.where)
+    if args.task not in (None, EVERY):
+        conditions.append(f"{TASK}={args.task}")
+    return Columns(args.sequence_column, args.label, group, RowFilter.parse(conditions))
 
 
 def task_from_arguments(args: argparse.Namespace) -> Task:
@@ -95,20 +127,26 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
         if not 0 < args.test_fraction < 1:
             raise UsageError("--test-fraction", f"is {args.test_fraction}; expected 0 to 1")
         group = GroupRule.parse(args.group_by) if args.group_by else None
-        return task_from_data(
+        task = task_from_data(
             args.data,
-            Columns(args.sequence_column, args.label, group),
+            columns_from_arguments(args, group),
             rule=args.split,
             test_fraction=args.test_fraction,
             limit_train=args.limit_train,
             seed=args.seed,
+            problem=args.problem,
+            separator=_separator(args.label_separator),
+            every_task=args.task == EVERY,
         )
+        for note in task.notes:
+            print(f"note: {task.name}: {note}", file=sys.stderr)
+        return task
     if not all(genome_options):
         raise UsageError(
             f"classify {args.action}", "give --genome, --annotation and --test-region, or --data"
         )
-    for option in ("split", "group_by", "limit_train"):
-        if getattr(args, option) is not None:
+    for option in ("split", "group_by", "limit_train", "problem", "where", "task"):
+        if getattr(args, option):
             raise UsageError(f"--{option.replace('_', '-')}", "goes with --data; leave it out")
     windows = coding_and_intergenic(
         args.genome,
@@ -132,6 +170,12 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
     return task_from_windows(windows, about)
 
 
+def _separator(mark: str) -> str:
+    if not mark or mark.isspace():
+        raise UsageError("--label-separator", f"is {mark!r}; expected a mark such as ; or ,")
+    return mark
+
+
 def task_facts(task: Task, seed: int) -> dict[str, Any]:
     """What ``classification.json`` says about the task."""
     splits = task.splits
@@ -140,6 +184,7 @@ def task_facts(task: Task, seed: int) -> dict[str, Any]:
         "task": task.name,
         "classes": task.classes,
         **{f"n_{name}": len(examples.labels) for name, examples in splits.items()},
+        **({} if task.problem == "classes" else {"kind": "targets", "problem": task.problem}),
         "n_of_classes": {name: _counts(task, name) for name in splits},
         "regions": None,
         # Bases of every sequence; null where lengths differ.
@@ -151,15 +196,28 @@ def task_facts(task: Task, seed: int) -> dict[str, Any]:
 
 def describe_task(task: Task) -> str:
     """How many sequences of which class are in which split, one line for each."""
-    lines = [f"{task.name}: {', '.join(task.classes)}"]
+    kinds = {"multi-label": "labels ", "regression": "numbers of "}
+    lines = [f"{task.name}: {kinds.get(task.problem, '')}{', '.join(task.classes)}"]
     if "split" in task.about:
         lines.append(f"split: {task.about['split']}")
     for name, examples in task.splits.items():
-        counts = (f"{count:,} {label}" for label, count in _counts(task, name).items())
-        lines.append(f"{name}: {len(examples.labels):,} sequences, {', '.join(counts)}")
+        line = f"{name}: {len(examples.labels):,} sequences"
+        if task.problem == "regression" and examples.targets is not None:
+            values = examples.targets
+            line += f", {values.min():g} to {values.max():g}, mean {values.mean():.4g}"
+        else:
+            counts = (f"{count:,} {label}" for label, count in _counts(task, name).items())
+            line += f", {', '.join(counts)}"
+        lines.append(line)
     return "\n".join(lines)
 
 
 def _counts(task: Task, split: str) -> dict[str, int]:
-    counts = np.bincount(task.splits[split].labels, minlength=len(task.classes))
+    examples = task.splits[split]
+    if task.problem == "regression":
+        return {task.classes[0]: len(examples.labels)}
+    if examples.targets is not None:
+        counts = examples.targets.sum(0).astype(np.int64)
+    else:
+        counts = np.bincount(examples.labels, minlength=len(task.classes))
     return dict(zip(task.classes, counts.tolist(), strict=True))

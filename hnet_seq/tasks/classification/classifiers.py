@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.probes import PROBES, kind_of
+from hnet_seq.baselines.ridge import RidgeModel
+from hnet_seq.baselines.target_probes import OneVsRest, predict_targets
 from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.pretrained import WEIGHTS, load_pretrained
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
+from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.tasks.classification.seeds import MODEL
 from hnet_seq.tasks.classification.trained_on import Hashes, read_trained_on
@@ -35,6 +38,13 @@ FINETUNED_ROWS = {
 }
 
 
+_PROBLEMS: dict[str, Problem] = {
+    "single_label": "classes",
+    "multi_label": "multi-label",
+    "regression": "regression",
+}
+
+
 @dataclass(frozen=True)
 class Classifier:
     """What can be asked for the classes of sequences.
@@ -43,8 +53,9 @@ class Classifier:
         kind: for messages.
         name: its line in a table of scores.
         classes: (C,) sorted names.
-        predict_proba: sequences to probabilities (N, C).
+        predict_proba: sequences to probabilities (N, C), or numbers (N, 1).
         trained_on: hashes of its training sequences, see ``trained_on.py``; None where unknown.
+        problem: what is predicted.
     """
 
     kind: str
@@ -52,6 +63,7 @@ class Classifier:
     classes: list[str]
     predict_proba: Callable[[list[Tokens]], NDArray[np.floating]]
     trained_on: Hashes | None
+    problem: Problem = "classes"
 
 
 def load_classifier(
@@ -90,10 +102,10 @@ def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifie
     model = HNetForSequenceClassification.from_pretrained(folder, device=device)
     check_modality(model)
     head = model.head_config
-    if head.problem != "single_label":
+    problem = _PROBLEMS.get(head.problem)
+    if problem is None or (problem == "regression" and len(head.names) > 1):
         raise InputError(
-            folder,
-            f"predicts {head.problem}, not one class of several; use hnet_seq.train.predict",
+            folder, f"predicts {head.problem} of {len(head.names)}; use hnet_seq.train.predict"
         )
 
     def predict_proba(sequences: list[Tokens]) -> NDArray[np.floating]:
@@ -105,6 +117,7 @@ def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifie
         head.names,
         predict_proba,
         read_trained_on(folder / WEIGHTS),
+        problem,
     )
 
 
@@ -138,7 +151,13 @@ def _probe(
             device=device,
             progress=True,
         )
+        if isinstance(probe.model, OneVsRest | RidgeModel):
+            return predict_targets(probe.model, vectors)
         return probe.model.predict_proba(vectors)
 
-    name = MODEL_ROWS[probe.embedding.pooling] + PROBES[kind_of(probe.model)][2]
-    return Classifier("probe", name, probe.classes, predict_proba, read_trained_on(path))
+    name = MODEL_ROWS[probe.embedding.pooling]
+    if not isinstance(probe.model, RidgeModel):
+        kind = probe.model.kind if isinstance(probe.model, OneVsRest) else kind_of(probe.model)
+        name += PROBES[kind][2]
+    known = read_trained_on(path)
+    return Classifier("probe", name, probe.classes, predict_proba, known, probe.problem)

@@ -12,9 +12,7 @@ from typing import Any
 
 import torch
 
-from hnet_seq.baselines.audit import audit, describe_audit
 from hnet_seq.baselines.probes import PROBES
-from hnet_seq.baselines.score_rows import ScoreRow, format_table, score_row
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -34,9 +32,19 @@ from hnet_seq.tasks.classification.kept_results import (
     unfinished_folder,
     write_kept,
 )
-from hnet_seq.tasks.classification.seeds import HISTORY, MODEL, PARTS, SeedRun, finetune_seeds
+from hnet_seq.tasks.classification.score_tables import format_rows, model_row, rows_of
+from hnet_seq.tasks.classification.seeds import (
+    HISTORY,
+    MODEL,
+    PARTS,
+    SeedRun,
+    finetune_seeds,
+    head_of,
+)
 from hnet_seq.tasks.classification.settings import add_training_arguments, finetune_config
+from hnet_seq.tasks.classification.targets import check_probes
 from hnet_seq.tasks.classification.task import Task, check_known
+from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.embed import Strands, check_modality, check_pooling
 from hnet_seq.tasks.embedding.plan import model_hash
 from hnet_seq.train.finetune import FinetuneConfig
@@ -71,19 +79,13 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     config = finetune_config(args, model.num_stages)
     task = task_from_arguments(args)
     check_known(args.data or args.genome, task)
-    head = HeadConfig("single_label", task.classes, args.pooling, args.stage, markers=args.markers)
+    check_probes(task.problem, list(PROBES) if args.probe == "all" else [args.probe])
+    head = head_of(task, args.pooling, args.stage, markers=args.markers)
     # A wrong part is told now, not after the probe.
     trainable_names(HNetForSequenceClassification.from_causal_lm(model, head), config.part)
-    found, clean = audit(
-        task.train,
-        task.test,
-        task.classes,
-        validation=task.validation,
-        origin=task.origin,
-        seed=args.seed,
-    )
+    found, clean = audit_task(task, args.seed)
     print(describe_task(task))
-    print(describe_audit(found), flush=True)
+    print(describe_task_audit(task, found), flush=True)
     identity = model_hash(model)
     outcome = _frozen_scores(model, task, frozen, config, identity, out, args)
     seeds = list(range(args.seed, args.seed + args.seeds))
@@ -98,15 +100,9 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         batch_tokens=args.batch_tokens,
         device=args.device,
     )
-    tuned = score_row(
-        FINETUNED_ROWS[args.pooling],
-        "model",
-        [run.probabilities for run in runs],
-        task.test.labels,
-        clean=clean,
-        seed=args.seed,
-    )
-    rows: list[ScoreRow] = [tuned, *outcome.rows(task, clean=clean, seed=args.seed)]
+    predictions = [run.probabilities for run in runs]
+    tuned = model_row(FINETUNED_ROWS[args.pooling], predictions, task, clean=clean, seed=args.seed)
+    rows = [tuned, *rows_of(outcome, task, clean=clean, seed=args.seed)]
     results = {
         **task_facts(task, args.seed),
         "seeds": seeds,
@@ -121,7 +117,7 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         stream.write("\n")
     for run in runs:
         print(_describe(run))
-    print(format_table(rows))
+    print(format_rows(task.problem, rows))
 
 
 def _frozen_scores(

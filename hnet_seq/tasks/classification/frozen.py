@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.probes import PROBES, ProbeModel
 from hnet_seq.baselines.score_rows import ScoreRow, score_row
 from hnet_seq.baselines.sequence_features import baseline_probabilities
+from hnet_seq.baselines.target_probes import TargetModel, predict_targets
+from hnet_seq.baselines.target_scores import TargetRow, target_row
 from hnet_seq.heads.pooling import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.tasks.classification.targets import (
+    fit_target_probe,
+    target_baselines,
+    targets_of,
+)
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.embed import BATCH_TOKENS, Strands, embed_poolings
 
@@ -42,7 +49,7 @@ class Classification:
     """Every probe and baseline on the test split; the probes themselves by (pooling, kind)."""
 
     scored: list[Scored]
-    probes: dict[tuple[str, str], ProbeModel]
+    probes: dict[tuple[str, str], ProbeModel | TargetModel]
 
     def rows(
         self, task: Task, *, clean: NDArray[np.bool_] | None = None, seed: int = 0
@@ -55,6 +62,25 @@ class Classification:
                 [each.probabilities],
                 task.test.labels,
                 clean=clean,
+                seed=seed,
+            )
+            for each in self.scored
+        ]
+
+    def target_rows(
+        self, task: Task, *, clean: NDArray[np.bool_] | None = None, seed: int = 0
+    ) -> list[TargetRow]:
+        """Scores of a task of several labels or numbers."""
+        return [
+            target_row(
+                task.problem,
+                each.name,
+                "model" if each.kind == "model" else "baseline",
+                [each.probabilities],
+                targets_of(task, "test"),
+                task.classes,
+                clean=clean,
+                groups=task.test.together,
                 seed=seed,
             )
             for each in self.scored
@@ -95,18 +121,27 @@ def classify(
         progress=progress,
     )
     scored: list[Scored] = []
-    fitted: dict[tuple[str, str], ProbeModel] = {}
+    fitted: dict[tuple[str, str], ProbeModel | TargetModel] = {}
     num_classes = len(task.classes)
     for pooling in poolings:
         fit, held_out = np.split(vectors[pooling], [len(train.sequences)])
         for kind in probes:
             _, fit_probe, suffix = PROBES[kind]
+            name = MODEL_ROWS[pooling] + suffix
+            if task.problem != "classes":
+                several = fit_target_probe(task, kind, fit, seed)
+                fitted[pooling, kind] = several
+                scored.append(Scored(name, "model", predict_targets(several, held_out)))
+                continue
             probe = fit_probe(
                 fit, train.labels, num_classes=num_classes, groups=train.together, seed=seed
             )
             fitted[pooling, kind] = probe
-            name = MODEL_ROWS[pooling] + suffix
             scored.append(Scored(name, "model", probe.predict_proba(held_out)))
+    if task.problem != "classes":
+        both = strands == "average"
+        trivial = target_baselines(task, both_strands=both, seed=seed)
+        return Classification([*scored, *(Scored(n, "baseline", p) for n, p in trivial)], fitted)
     baselines = baseline_probabilities(
         train.sequences,
         train.labels,

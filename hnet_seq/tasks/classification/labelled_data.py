@@ -2,7 +2,7 @@
 
 Folders:
 
-- ``train.csv``, ``dev.csv``, ``test.csv`` (GUE, DNABERT), as TSV, gzip or Parquet too;
+- ``train.csv``, ``dev.csv``, ``test.csv`` (GUE, DNABERT), as TSV, gzip, zstd or Parquet too;
 - ``train-00000-of-00001.parquet``, in the folder or in its ``data/`` (Nucleotide Transformer);
 - ``train/CLASS/*.txt``, ``test/CLASS/*.txt``, one sequence a file (Genomic Benchmarks).
 """
@@ -19,15 +19,17 @@ from hnet_seq.tasks.classification.labelled_rows import (
     Columns,
     Row,
     Split,
-    rows_of,
+    labelled_row,
+    rows_of_table,
     with_one_spelling,
 )
-from hnet_seq.tasks.classification.labelled_table import read_table
-from modalities.errors import InputError
-from pipelines.compression import read_chunks
+from modalities.errors import InputError, UsageError
+from pipelines.compression import read_chunks, stem_of
+from pipelines.table_rows import TableRow
+from pipelines.table_text import as_number
 
-_TABLE = re.compile(r"([a-z]+)(?:[-_.].*)?\.(csv|tsv|parquet)(?:\.gz)?", re.IGNORECASE)
-_TEXT = (".txt", ".txt.gz")
+_TABLE = re.compile(r"([a-z]+)(?:[-_.].*)?\.(csv|tsv|parquet)", re.IGNORECASE)
+_TEXT = ".txt"
 _LAYOUTS = (
     "expected train.csv and test.csv (or TSV, Parquet), or train/CLASS/*.txt and test/CLASS/*.txt"
 )
@@ -51,21 +53,31 @@ def read_labelled(path: str | Path, columns: Columns | None = None) -> list[Row]
 
 def _read(path: Path, columns: Columns) -> list[Row]:
     if not path.is_dir():
-        return read_table(path, columns)
+        return list(rows_of_table(path, columns))
     folders = _split_folders(path)
     if folders:
         return [
             row for split, folder in folders for row in _class_rows(path, split, folder, columns)
         ]
-    files = _split_files(path) or (_split_files(path / "data") if (path / "data").is_dir() else [])
+    files = tables_of(path)
     if not files:
         raise InputError(path, f"holds no split; {_LAYOUTS}")
     rows = []
     for split, file in files:
-        found = read_table(file, columns, split=split)
         name = file.relative_to(path)
+        found = rows_of_table(file, columns, split=split)
         rows += [replace(row, place=f"{name}: {row.place}") for row in found]
     return rows
+
+
+def tables_of(path: Path) -> list[tuple[Split | None, Path]]:
+    """The tables that data are read from, each with its split; none for a folder of classes."""
+    if not path.is_dir():
+        return [(None, path)]
+    if _split_folders(path):
+        return []
+    found = _split_files(path) or (_split_files(path / "data") if (path / "data").is_dir() else [])
+    return list(found)
 
 
 def _split_folders(path: Path) -> list[tuple[Split, Path]]:
@@ -92,7 +104,7 @@ def _in_order(found: dict[Split, Path]) -> list[tuple[Split, Path]]:
 def _split_files(path: Path) -> list[tuple[Split, Path]]:
     files: dict[Split, list[Path]] = {}
     for file in sorted(path.iterdir()):
-        match = _TABLE.fullmatch(file.name)
+        match = _TABLE.fullmatch(stem_of(file.name))
         split = SPLITS.get(match[1].lower()) if match and file.is_file() else None
         if split is not None:
             files.setdefault(split, []).append(file)
@@ -113,17 +125,22 @@ def _class_rows(path: Path, split: Split, folder: Path, columns: Columns) -> Ite
     if not classes:
         raise InputError(folder, f"holds no folder of a class; {_LAYOUTS}")
 
-    def records() -> Iterator[tuple[str, list[str]]]:
-        for members in classes:
-            files = [file for file in sorted(members.iterdir()) if file.name.endswith(_TEXT)]
-            if not files:
-                raise InputError(members, "the class is empty: no .txt file with a sequence")
-            for file in files:
-                name = file.name.removesuffix(".gz").removesuffix(".txt")
-                yield str(file.relative_to(path)), [_letters(file), members.name, name]
-
-    named = replace(columns, sequence="sequence", label="label")
-    return rows_of(path, ["sequence", "label", "id"], records(), named, split=split)
+    if columns.where.values:
+        raise UsageError("--where", f"is for rows of a table, and {path} is a folder of classes")
+    columns = replace(columns, sequence="sequence", label="label")
+    if columns.group is not None and columns.group.column not in ("sequence", "label", "id"):
+        raise InputError(
+            path, f"no column {columns.group.column!r}, but sequence, label, id; see --group-by"
+        )
+    for members in classes:
+        files = [file for file in sorted(members.iterdir()) if stem_of(file.name).endswith(_TEXT)]
+        if not files:
+            raise InputError(members, "the class is empty: no .txt file with a sequence")
+        for number, file in enumerate(files, 1):
+            name = stem_of(file.name).removesuffix(_TEXT)
+            cells = {"sequence": _letters(file), "label": members.name, "id": name}
+            row = TableRow(str(file.relative_to(path)), number, cells)
+            yield labelled_row(path, row, columns, split, "id", as_number(members.name))
 
 
 def _letters(file: Path) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,9 @@ import numpy as np
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
+from pipelines.table_rows import RowFilter, TableRow
+from pipelines.table_text import plain_name, plain_number
+from pipelines.tables import Table
 
 Split = Literal["train", "validation", "test"]
 
@@ -20,6 +23,7 @@ SPLITS: dict[str, Split | None] = {
     "train": "train",
     "training": "train",
     "test": "test",
+    "testing": "test",
     "dev": "validation",
     "val": "validation",
     "valid": "validation",
@@ -28,9 +32,7 @@ SPLITS: dict[str, Split | None] = {
 }
 """Words for a split, and what they mean; ``all`` says that there is none."""
 
-_NO_LABEL = {"", "nan", "na", "n/a", "null", "none", "<na>"}
-_IDS = ("id", "name")
-_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+IDS = ("id", "name")
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,15 @@ class Row:
     Attributes:
         place: where it stands, for messages: ``line 3``.
         tokens: (L,) without letter case.
-        label: the class as it is written.
+        label: what stands in its column, as it is written; members of a list between semicolons.
         split: None where none is given.
         id: of the column ``id``, else ``name``, else None.
         group: what keeps this row with others, see :class:`GroupRule`; None without a rule.
         lower_case, unknown, ambiguous: shares of the letters that are lower case, N, or another
             code for several bases. The tokens do not tell; an audit has to.
         id_column: that ``id`` was read from, ``id`` or ``name``.
+        value: the number that the label is; None where it is none.
+        members: of a label that is a list (Parquet); None where it is text.
     """
 
     place: str
@@ -59,6 +63,8 @@ class Row:
     unknown: float
     ambiguous: float
     id_column: str | None = None
+    value: float | None = None
+    members: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,22 +110,34 @@ class GroupRule:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table mean what; names are compared without case."""
+    """Which columns of a table mean what, and which rows count; names are compared without case.
+
+    Attributes:
+        where: which rows are wanted.
+        empty_labels: a row may have an empty label: none of several.
+    """
 
     sequence: str = "sequence"
     label: str = "label"
     group: GroupRule | None = None
+    where: RowFilter = field(default_factory=RowFilter)
+    empty_labels: bool = False
 
+    def used(self, table: Table) -> list[str]:
+        """The names in the table of the columns that mean something.
 
-def plain_name(name: str) -> str:
-    """A column's name in lower case, blanks joined."""
-    return " ".join(name.lower().split())
-
-
-def plain_number(label: str) -> str:
-    """``0`` for ``0.0``, which is how a column of numbers with a gap is written; else the label."""
-    whole = _WHOLE.fullmatch(label)
-    return label if whole is None else whole[1]
+        Raises:
+            InputError: one that must be there is missing, or there twice.
+        """
+        options = [(self.sequence, "--sequence-column"), (self.label, "--label")]
+        if self.group is not None:
+            options.append((self.group.column, "--group-by"))
+        names = [
+            table.column(name, f"name one so in the header line, or say which with {option}")
+            for name, option in options
+        ]
+        more = [found for name in ("split", *IDS) if (found := table.find(name)) is not None]
+        return list(dict.fromkeys([*names, *more, *map(table.column, self.where.values)]))
 
 
 def with_one_spelling(rows: list[Row]) -> list[Row]:
@@ -133,121 +151,92 @@ def with_one_spelling(rows: list[Row]) -> list[Row]:
     return [replace(row, label=plain_number(row.label)) for row in rows]
 
 
-def rows_of(
-    path: Path,
-    header: Sequence[str],
-    records: Iterable[tuple[str, Sequence[str]]],
-    columns: Columns,
-    *,
-    split: Split | None = None,
-    header_place: str = "line 1",
+def rows_of_table(
+    path: str | Path, columns: Columns | None = None, *, split: Split | None = None
 ) -> Iterator[Row]:
-    """Rows from the fields of a table, each with its place.
+    """The rows of a table with named columns; columns beyond the known ones are ignored.
 
     Args:
-        header: names of the columns; those beyond the known are ignored.
-        records: (place, fields) of each row.
-        split: of all rows; None reads the column ``split`` where there is one.
+        columns: which columns mean what; by default ``sequence`` and ``label``.
+        split: of all rows, whatever a column ``split`` says.
 
     Raises:
-        InputError: a column that is missing or there twice; or a row that is empty, not DNA, of
-            the wrong number of fields, without a label or group, or of an unknown split.
+        InputError: as :meth:`pipelines.tables.Table.rows` and :func:`labelled_row`.
     """
-    names = [plain_name(name) for name in header]
-    number = {name: index for index, name in enumerate(names)}
-    sequence, label = plain_name(columns.sequence), plain_name(columns.label)
-    asked = [(sequence, "--sequence-column"), (label, "--label")]
-    if columns.group is not None:
-        asked.append((columns.group.column, "--group-by"))
-    for name, option in asked:
-        if name not in number:
-            raise InputError(
-                path,
-                f"no column {name!r}, but {', '.join(names) or 'nothing'}; name one so in the "
-                f"header line, or say which with {option}",
-                where=header_place,
-            )
-    if len(number) != len(names):
-        raise InputError(path, "two columns have one name; rename one", where=header_place)
-    id_column = next((name for name in _IDS if name in number), None)
-    for place, fields in records:
-        if len(fields) != len(names):
-            raise InputError(
-                path,
-                f"{len(fields)} fields, but the header names {len(names)}; quote separators in "
-                "text",
-                where=place,
-            )
-        if split is None and "split" in number:
-            own = _split(path, place, fields[number["split"]])
-        else:
-            own = split
-        group = None
-        if columns.group is not None:
-            group = _group(path, place, fields[number[columns.group.column]], columns.group)
-        yield _row(
-            path,
-            place,
-            fields[number[sequence]],
-            fields[number[label]].strip(),
-            own,
-            None if id_column is None else fields[number[id_column]].strip(),
-            id_column,
-            group,
+    columns = columns or Columns()
+    table = Table(path, expected=(columns.sequence,), where=columns.where)
+    columns.used(table)
+    table.require_text(columns.sequence)
+    id_column = next((name for name in IDS if table.find(name) is not None), None)
+    split_column = "split" if split is None and table.find("split") is not None else None
+    group = None if columns.group is None else columns.group.column
+    named = (columns.sequence, columns.label, group, id_column, split_column)
+    wanted = [name for name in named if name is not None]
+    for row in table.rows(wanted):
+        own = split if split_column is None else _split(table.path, row)
+        yield labelled_row(
+            table.path, row, columns, own, id_column, table.number(row.text(columns.label))
         )
 
 
-def _row(
+def labelled_row(
     path: Path,
-    place: str,
-    letters: str,
-    label: str,
+    row: TableRow,
+    columns: Columns,
     split: Split | None,
-    id: str | None,
     id_column: str | None,
-    group: str | None,
+    value: float | None,
 ) -> Row:
-    letters = letters.strip()
+    """A row from its cells.
+
+    Raises:
+        InputError: it has no sequence, label or group, or is not DNA; with its place.
+    """
+    letters = row.text(columns.sequence)
     if not letters:
-        raise InputError(path, "the sequence is empty; remove the row", where=place)
+        raise InputError(path, "the sequence is empty; remove the row", where=row.where)
     try:
         tokens = dna.encode(letters)
     except InputError as error:
-        raise InputError(path, f"sequence, {error}", where=place) from None
-    if label.lower() in _NO_LABEL:
+        raise InputError(path, f"sequence, {error}", where=row.where) from None
+    cell = row.cells[columns.label]
+    label = cell if isinstance(cell, str) else ";".join(cell)
+    if not label and not columns.empty_labels:
         raise InputError(
-            path, f"the label is {label!r}; give the row a class, or remove it", where=place
+            path, "the label is ''; give the row a label, or remove it", where=row.where
         )
     code = np.frombuffer(letters.encode("ascii"), np.uint8)
     unknown = np.isin(code, (ord("N"), ord("n")))
     return Row(
-        place,
+        row.where,
         tokens,
         label,
         split,
-        id,
-        group,
+        None if id_column is None else row.text(id_column),
+        None if columns.group is None else _group(path, row, columns.group),
         lower_case=float((code >= ord("a")).mean()),
         unknown=float(unknown.mean()),
         ambiguous=float(((tokens == dna.UNKNOWN) & ~unknown).mean()),
         id_column=id_column,
+        value=value,
+        members=None if isinstance(cell, str) else tuple(cell),
     )
 
 
-def _split(path: Path, place: str, word: str) -> Split | None:
-    word = word.strip().lower()
+def _split(path: Path, row: TableRow) -> Split | None:
+    word = row.text("split").lower()
     if word not in SPLITS:
         raise InputError(
             path,
             f"the split is {word!r}, not train, dev or test; rename it, or remove the column for a "
             "drawn split",
-            where=place,
+            where=row.where,
         )
     return SPLITS[word]
 
 
-def _group(path: Path, place: str, value: str, rule: GroupRule) -> str:
-    value = value.strip()
+def _group(path: Path, row: TableRow, rule: GroupRule) -> str:
+    value = row.text(rule.column)
     if rule.pattern is not None:
         match = rule.pattern.search(value)
         if match is None or not match.group(1):
@@ -255,13 +244,13 @@ def _group(path: Path, place: str, value: str, rule: GroupRule) -> str:
                 path,
                 f"--group-by {rule} finds no group in the {rule.column} {value!r}; change the "
                 "expression so that every row has one",
-                where=place,
+                where=row.where,
             )
         return match.group(1)
     if not value:
         raise InputError(
             path,
             f"the column {rule.column} is empty; --group-by needs a group in every row",
-            where=place,
+            where=row.where,
         )
     return value

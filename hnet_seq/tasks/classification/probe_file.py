@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
+from hnet_seq.baselines.ridge import RidgeModel
+from hnet_seq.baselines.target_probes import RIDGE, OneVsRest, TargetModel
+from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.embed import Strands
 from modalities.errors import InputError
 from pipelines.files import replaced_stream
@@ -37,27 +40,35 @@ class Probe:
         embedding: what it was fitted on.
         checkpoint: where the model lay, as the user named it.
         weights: sha256 of the model's file of weights: another model's vectors mean nothing.
+        problem: what is predicted; ``classes`` are labels or the name of a number otherwise.
     """
 
     classes: list[str]
-    model: ProbeModel
+    model: ProbeModel | TargetModel
     embedding: Embedding
     checkpoint: str
     weights: str
+    problem: Problem = "classes"
 
 
 def save_probe(probe: Probe, path: Path) -> None:
     """Write ``path``: complete or not at all."""
-    values = {field.name: getattr(probe.model, field.name) for field in fields(probe.model)}
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    if isinstance(probe.model, OneVsRest):
+        kind, parts = probe.model.kind, [_parts(model) for model in probe.model.models]
+        arrays = {f"{at}.{name}": a for at, (own, _) in enumerate(parts) for name, a in own.items()}
+        settings: Any = [own for _, own in parts]
+    else:
+        kind = RIDGE if isinstance(probe.model, RidgeModel) else kind_of(probe.model)
+        arrays, settings = _parts(probe.model)
     about = {
         "format": FORMAT,
-        "kind": kind_of(probe.model),
+        "kind": kind,
         "classes": probe.classes,
         "embedding": asdict(probe.embedding),
         "checkpoint": probe.checkpoint,
         "weights": probe.weights,
-        "settings": {name: value for name, value in values.items() if name not in arrays},
+        "settings": settings,
+        **({} if probe.problem == "classes" else {"problem": probe.problem}),
     }
     with replaced_stream(path) as file:
         stored: dict[str, Any] = {"about": np.array(json.dumps(about)), **arrays}
@@ -80,14 +91,14 @@ def load_probe(path: str | Path) -> Probe:
                 raise InputError(
                     path, f"has format {about['format']}, this version reads {FORMAT}; train again"
                 )
-            kind = PROBES[about["kind"]][0]
             found = {name: arrays[name] for name in arrays.files if name != "about"}
             return Probe(
                 classes=list(about["classes"]),
-                model=kind(**found, **about["settings"]),
+                model=_model(about, found),
                 embedding=Embedding(**about["embedding"]),
                 checkpoint=about["checkpoint"],
                 weights=about["weights"],
+                problem=about.get("problem", "classes"),
             )
     except FileNotFoundError:
         raise InputError(path, "no such file; `hnet-seq classify train` writes one") from None
@@ -97,3 +108,27 @@ def load_probe(path: str | Path) -> Probe:
         raise InputError(
             path, "is no probe of `hnet-seq classify train`; give its probe.npz"
         ) from None
+
+
+def _parts(model: ProbeModel | RidgeModel | float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arrays and JSON values of a model; a constant is the value ``share``."""
+    if isinstance(model, float):
+        return {}, {"share": model}
+    values = {field.name: getattr(model, field.name) for field in fields(model)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return arrays, {name: value for name, value in values.items() if name not in arrays}
+
+
+def _model(about: dict[str, Any], arrays: dict[str, Any]) -> ProbeModel | TargetModel:
+    settings = about["settings"]
+    if about["kind"] == RIDGE:
+        return RidgeModel(**arrays, **settings)
+    kind = PROBES[about["kind"]][0]
+    if isinstance(settings, dict):
+        return kind(**arrays, **settings)
+    models: list[ProbeModel | float] = []
+    for at, own in enumerate(settings):
+        start = f"{at}."
+        mine = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+        models.append(own["share"] if "share" in own else kind(**mine, **own))
+    return OneVsRest(about["kind"], models)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from hnet_seq.baselines.audit import Examples
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -131,18 +132,14 @@ def _train(
         copy.deepcopy(model), head, seed=config.seed
     )
     tuned.metadata[_SETTINGS] = settings_hash(settings)
-
-    def names(labels: NDArray[np.int64]) -> list[str]:
-        return [task.classes[number] for number in labels]
-
     held = task.validation
     found = finetune(
         tuned,
         task.train.sequences,
-        names(task.train.labels),
+        head_labels(task, task.train),
         config,
         groups=task.train.together,
-        validation=None if held is None else (held.sequences, names(held.labels)),
+        validation=None if held is None else (held.sequences, head_labels(task, held)),
         folder=folder,
         on_epoch=on_epoch,
         device=device,
@@ -157,6 +154,29 @@ def _train(
         len(found.validation),
         found.ratio_targets,
     )
+
+
+def head_of(task: Task, pooling: str, stage: int, *, markers: bool) -> HeadConfig:
+    """The head that a task needs."""
+    if task.problem == "classes":
+        return HeadConfig("single_label", task.classes, pooling, stage, markers=markers)
+    return HeadConfig.from_labels(
+        "multi_label" if task.problem == "multi-label" else "regression",
+        head_labels(task, task.train),
+        pooling=pooling,
+        stage=stage,
+        names=task.classes,
+        markers=markers,
+    )
+
+
+def head_labels(task: Task, examples: Examples) -> Any:
+    """The labels of N examples as :meth:`HeadConfig.from_labels` takes them."""
+    if examples.targets is None:
+        return [task.classes[number] for number in examples.labels]
+    if task.problem == "regression":
+        return examples.targets
+    return [[task.classes[at] for at in np.flatnonzero(row)] for row in examples.targets]
 
 
 def _finished(path: Path, seed: int) -> SeedRun | None:

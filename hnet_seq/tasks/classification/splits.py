@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.near_duplicates import WORD
-from hnet_seq.baselines.similarity_groups import similarity_groups
 from hnet_seq.tasks.classification.labelled_rows import Row
-from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
+from hnet_seq.train.grouped_draw import draw_groups, kept_together
 from modalities import dna
 from modalities.errors import InputError, UsageError
 
@@ -45,6 +44,7 @@ def assign(
     labels: NDArray[np.int64],
     classes: Sequence[str],
     *,
+    strata: NDArray[np.int64] | None = None,
     rule: SplitRule | None = None,
     test_fraction: float = 0.2,
     seed: int = 0,
@@ -56,7 +56,8 @@ def assign(
     a chain of near duplicates connects.
 
     Args:
-        labels: (N,) numbers of ``classes``.
+        labels: (N,) numbers of ``classes``, each of which both sides need.
+        strata: (N,) what the draw takes equal shares of; None for the labels.
         rule: None takes the split that is given, and else draws one.
         seed: of the draw.
 
@@ -66,10 +67,7 @@ def assign(
     """
     given = np.array([row.split is not None for row in rows])
     groups = [row.group for row in rows if row.group is not None]
-    kept: list[Sequence[str | bytes | int]] = [
-        [strand_key(row.tokens, dna.COMPLEMENT) for row in rows],
-        *([groups] if groups else []),
-    ]
+    sequences, relations = [row.tokens for row in rows], [groups] if groups else []
     if rule == "given" and not given.any():
         raise InputError(
             path,
@@ -87,28 +85,28 @@ def assign(
             )
         split = np.array([row.split for row in rows])
         _check_given(path, split, labels, classes)
-        return Assignment(split, _names(linked(*kept)), "given", "given")
+        together = kept_together(sequences, dna.COMPLEMENT, *relations).groups
+        return Assignment(split, _names(together), "given", "given")
     if not 0 < test_fraction < 1:
         raise UsageError("--test-fraction", f"is {test_fraction}; expected 0 to 1")
     about = f"random, stratified, {test_fraction:g} for testing"
     kind: Literal["drawn", "similarity"] = "similarity" if rule == "similarity" else "drawn"
     if groups:
         about = f"drawn by group, {test_fraction:g} for testing"
+    kept = kept_together(sequences, dna.COMPLEMENT, *relations, near=rule == "similarity")
     if rule == "similarity":
-        similar, neighbours = similarity_groups([row.tokens for row in rows])
-        kept.append(similar.tolist())
         about = (
             f"drawn by {'group and ' if groups else ''}similarity, {test_fraction:g} for testing"
         )
-        if neighbours is not None:
-            about += (
-                f"; where more than {neighbours:,} sequences hold a word of {WORD} bases, each was "
-                "compared with the next so many only: look for leaks below"
-            )
-    together = linked(*kept)
-    is_test = draw_groups(together, labels, test_fraction, seed)
+    if kept.neighbours is not None:
+        about += (
+            f"; where more than {kept.neighbours:,} sequences hold a word of {WORD} bases, each was"
+            " compared with the next so many only: look for leaks below"
+        )
+    together = kept.groups
+    is_test = draw_groups(together, labels if strata is None else strata, test_fraction, seed)
     _check_drawn(path, together, is_test, labels, classes, test_fraction)
-    if len(kept) > 1:
+    if groups or rule == "similarity":
         about += f"; {len(np.unique(together)):,} groups"
     return Assignment(np.where(is_test, "test", "train"), _names(together), about, kind)
 

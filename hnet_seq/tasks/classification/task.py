@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.audit import Examples, Origin
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import Columns, Row
+from hnet_seq.tasks.classification.labels import SEPARATOR, Labels, Problem, read_labels
 from hnet_seq.tasks.classification.splits import Assignment, SplitRule, assign
+from hnet_seq.tasks.classification.unused_columns import look_at_columns
 from hnet_seq.tasks.classification.windows import LabelledWindows, Window
 from modalities import dna
 from modalities.errors import InputError, UsageError
@@ -26,10 +28,14 @@ class Task:
 
     Attributes:
         name: what ``classification.json`` calls it.
-        classes: sorted names; class number i is ``classes[i]``, on every machine.
+        classes: sorted names; class number i is ``classes[i]``, on every machine. Of several labels
+            a row their names; of numbers the one name of their column.
         validation: given to stop training early by; None where none is given.
         about: where the sequences come from, for ``classification.json``.
         origin: the same for the audit's remedies.
+        problem: what is learned.
+        sets: what the numbers in ``labels`` of the examples mean; None for the classes.
+        notes: about the labels and columns, for the user.
     """
 
     name: str
@@ -39,6 +45,9 @@ class Task:
     validation: Examples | None
     about: dict[str, Any]
     origin: Origin
+    problem: Problem = "classes"
+    sets: list[str] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def splits(self) -> dict[str, Examples]:
@@ -52,6 +61,8 @@ class Task:
         for name, examples in self.splits.items():
             digest.update(f"{name} {len(examples.labels)} {examples.together}".encode())
             digest.update(examples.labels.tobytes())
+            if examples.targets is not None:
+                digest.update(examples.targets.tobytes())
             for sequence in examples.sequences:
                 digest.update(f"{len(sequence)}\n".encode() + sequence.tobytes())
         return digest.hexdigest()
@@ -65,6 +76,9 @@ def task_from_data(
     test_fraction: float = 0.2,
     limit_train: int | None = None,
     seed: int = 0,
+    problem: Problem | None = None,
+    separator: str = SEPARATOR,
+    every_task: bool = False,
 ) -> Task:
     """A task from labelled sequences in any layout of ``labelled_data``.
 
@@ -73,37 +87,51 @@ def task_from_data(
         rule, test_fraction: of the split, see :func:`hnet_seq.tasks.classification.splits.assign`.
         limit_train: training sequences at most, in the shares of the classes.
         seed: of every draw.
+        problem, separator: see :func:`hnet_seq.tasks.classification.labels.read_labels`.
+        every_task: rows of several tasks, in a column ``task``, are learned as one.
 
     Raises:
-        InputError: a row is wrong, there is one class only, a class of the test split is not in
-            train, or a split is empty.
+        InputError: a row is wrong, rows are of several tasks, there is one class only, a class of
+            the test split is not in train, or a split is empty.
     """
+    columns = replace(columns or Columns(), empty_labels=problem == "multi-label")
+    notes = look_at_columns(path, columns, every_task=every_task)
     rows = read_labelled(path, columns)
-    classes = sorted({row.label for row in rows})
-    if len(classes) < 2:
-        raise InputError(
-            path,
-            f"all {len(rows)} rows have the label {classes[0]!r}; a classifier needs two classes",
-            where="column label",
-        )
-    number = {name: index for index, name in enumerate(classes)}
-    labels = np.array([number[row.label] for row in rows])
-    found = assign(path, rows, labels, classes, rule=rule, test_fraction=test_fraction, seed=seed)
+    what = read_labels(path, rows, columns.label, problem, separator)
+    # Of classes each side needs some; of sets of labels and of numbers it need not.
+    of_classes = what.problem == "classes"
+    needed = what.numbers if of_classes else np.zeros(len(rows), np.int64)
+    classes = what.names if of_classes else ["any"]
+    found = assign(
+        path,
+        rows,
+        needed,
+        classes,
+        strata=None if of_classes else what.strata,
+        rule=rule,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
     train = np.flatnonzero(found.split == "train")
     if limit_train is not None:
-        train = train[_limited(labels[train], classes, limit_train, seed)]
+        train = train[_limited(needed[train], classes, limit_train, seed)]
     validation = np.flatnonzero(found.split == "validation")
     about: dict[str, Any] = {"table": Path(path).name, "split": found.about}
+    if columns.where.values:
+        about["rows"] = f"{columns.where}"
     columns_of_ids = {row.id_column for row in rows}
     id_column = columns_of_ids.pop() if len(columns_of_ids) == 1 else None
     return Task(
         Path(path).name,
-        classes,
-        _examples(rows, labels, found, train),
-        _examples(rows, labels, found, np.flatnonzero(found.split == "test")),
-        _examples(rows, labels, found, validation) if len(validation) else None,
+        what.names,
+        _examples(rows, what, found, train),
+        _examples(rows, what, found, np.flatnonzero(found.split == "test")),
+        _examples(rows, what, found, validation) if len(validation) else None,
         about,
         Origin(found.kind, id_column),
+        what.problem,
+        what.sets,
+        (*notes, *what.notes),
     )
 
 
@@ -127,14 +155,14 @@ def _limited(
 
 
 def _examples(
-    rows: Sequence[Row], labels: NDArray[np.int64], found: Assignment, members: NDArray[np.int64]
+    rows: Sequence[Row], what: Labels, found: Assignment, members: NDArray[np.int64]
 ) -> Examples:
     picked = [rows[index] for index in members]
     ids = [row.id for row in picked if row.id is not None]
     groups = [row.group for row in picked if row.group is not None]
     return Examples(
         [row.tokens for row in picked],
-        labels[members],
+        what.numbers[members],
         [row.place for row in picked],
         ids if len(ids) == len(picked) else None,
         groups if len(groups) == len(picked) else None,
@@ -142,6 +170,7 @@ def _examples(
         unknown=np.array([row.unknown for row in picked]),
         ambiguous=np.array([row.ambiguous for row in picked]),
         together=[found.together[index] for index in members],
+        targets=None if what.targets is None else what.targets[members],
     )
 
 

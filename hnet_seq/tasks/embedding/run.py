@@ -39,6 +39,7 @@ from hnet_seq.train.precision import computing_in
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
+from pipelines.table_rows import RowFilter
 
 
 def run(
@@ -48,6 +49,8 @@ def run(
     options: EmbedOptions,
     *,
     genome: str | Path | None = None,
+    where: RowFilter | None = None,
+    blocks: bool = False,
     device: str | None = None,
 ) -> None:
     """Embed all sequences of ``source``; ``<out>.json`` says how.
@@ -71,7 +74,14 @@ def run(
     check_ranks_input(source, ranks)
     model = load_pretrained(checkpoint, rank_device(device, ranks))
     plan = plan_embedding(model, options)
-    sequences = open_sequences(source, genome=genome, label=options.label, modality=plan.modality)
+    sequences = open_sequences(
+        source,
+        genome=genome,
+        label=options.label,
+        where=where,
+        blocks=blocks,
+        modality=plan.modality,
+    )
     # The first pass finds what is wrong with the input, and how many vectors there will be.
     cost = sequence_cost(model.config, options.attention_window)
     parts = _check(

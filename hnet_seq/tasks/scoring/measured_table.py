@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hnet_seq.tasks.sequences.tables import separator, text_lines
+from hnet_seq.train.grouped_draw import Together, draw_groups, kept_together, rank_bins
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.compression import sniff
+from pipelines.table_rows import RowFilter, TableRow
+from pipelines.tables import Table
 
+DRAWS = ("random", "similarity")
+"""Words for a split that is drawn, where no column has such a name."""
+
+_BINS = 10  # of what was measured, to draw equal shares of
+_BIN_ROWS = 20  # rows of a bin at least
 # Validation rows train: the penalty is chosen by folds inside the training rows.
 TRAIN = frozenset({"train", "training", "validation", "valid", "val", "dev"})
 TEST = frozenset({"test", "testing"})
@@ -34,7 +34,9 @@ class MeasuredTable:
         values: (N,) what was measured.
         lines: (N,) of the file, 1-based; rows of Parquet count from 1.
         is_test: (N,) bool.
-        groups: (N,) int; rows of one sequence, or of one group, have one number.
+        groups: (N,) int; rows of one sequence, on either strand, or of one group, have one number,
+            and near copies where the split was drawn by them.
+        about: how the split was made, in words.
     """
 
     sequences: list[Tokens]
@@ -42,6 +44,7 @@ class MeasuredTable:
     lines: NDArray[np.int64]
     is_test: NDArray[np.bool_]
     groups: NDArray[np.int64]
+    about: str = ""
 
     @property
     def shared(self) -> int:
@@ -56,21 +59,25 @@ def read_measured(
     sequence: str = "sequence",
     split: str | None = None,
     group: str | None = None,
+    where: RowFilter | None = None,
     test_fraction: float = 0.2,
     max_rows: int | None = None,
     seed: int = 0,
 ) -> MeasuredTable:
-    """Read CSV or TSV (plain, gzip, bgzip) or Parquet with a header.
+    """Read a table, see :class:`pipelines.tables.Table`.
 
     Args:
-        measured, sequence, split, group: names of columns. Without ``split`` a random
-            ``test_fraction`` of the rows is for testing; rows of one sequence go to one side, and
-            so do those of one ``group``.
+        measured, sequence, split, group: names of columns. Without ``split``, or where it is a
+            word of ``DRAWS`` and no column, about ``test_fraction`` of the rows is drawn for
+            testing, in equal shares of high and low values; copies of a sequence, on either strand,
+            and near copies go to one side, and so do rows of one ``group``.
+        where: which rows are wanted.
         max_rows: of each side, a random choice.
         seed: of the split and of the choice.
 
     Raises:
-        InputError: an unreadable file, a missing column, fewer than two rows on a side; or a row
+        InputError: an unreadable file, a missing column, near copies without an end where they
+            shall be kept together, fewer than two rows on a side; or a row
             without a number, a sequence or a known split; with its line.
         UsageError: a fraction or a number of rows that cannot be meant.
     """
@@ -81,96 +88,78 @@ def read_measured(
         )
     if max_rows is not None and max_rows < 2:
         raise UsageError("--max-rows", f"is {max_rows}; expected 2 or more")
-    wanted = [name for name in (measured, sequence, split, group) if name is not None]
+    table = Table(path, expected=(sequence, measured), where=where)
+    column = None if split in DRAWS and table.find(split) is None else split
+    wanted = [name for name in (measured, sequence, column, group) if name is not None]
+    remedy = "name one of these (--measured, --sequence-column, --split, --group)"
+    for name in wanted:
+        table.column(name, remedy)
+    table.require_text(sequence)
     sequences: list[Tokens] = []
     values: list[float] = []
     lines: list[int] = []
     splits: list[bool] = []
     keys: list[str] = []
-    for line, row in _rows(path, wanted):
-        where = f"line {line}"
-        sequences.append(_tokens(path, where, row[sequence]))
-        values.append(_number(path, where, measured, row[measured]))
-        lines.append(line)
-        if split is not None:
-            splits.append(_side(path, where, split, row[split]))
+    for row in table.rows(wanted):
+        sequences.append(_tokens(path, row.where, row.text(sequence)))
+        values.append(_number(table, row, measured))
+        lines.append(row.number)
+        if column is not None:
+            splits.append(_side(path, row.where, column, row.text(column)))
         if group is not None:
-            if not row[group].strip():
+            if not row.text(group):
                 raise InputError(
-                    path, f"the column {group} is empty; give the row a group", where=where
+                    path, f"the column {group} is empty; give the row a group", where=row.where
                 )
-            keys.append(row[group])
-    if not lines:
-        raise InputError(path, "holds a header and no rows; check how it was made")
-    groups = _groups(sequences, keys)
-    is_test = np.array(splits) if split is not None else _draw(groups, test_fraction, seed)
-    table = MeasuredTable(sequences, np.array(values), np.array(lines), is_test, groups)
-    table = _choose(table, max_rows, seed)
-    for name, count in (("train", (~table.is_test).sum()), ("test", table.is_test.sum())):
+            keys.append(row.text(group))
+    measures = np.array(values)
+    relations = [keys] if keys else []
+    together = kept_together(sequences, dna.COMPLEMENT, *relations)
+    about = "by column " + column if column is not None else ""
+    is_test = np.array(splits)
+    if column is None:
+        together, about = _drawn_groups(path, sequences, relations, split, test_fraction, together)
+        strata = rank_bins(measures, min(_BINS, len(measures) // _BIN_ROWS))
+        is_test = draw_groups(together.groups, strata, test_fraction, seed)
+    found = MeasuredTable(sequences, measures, np.array(lines), is_test, together.groups, about)
+    found = _choose(found, max_rows, seed)
+    for name, count in (("train", (~found.is_test).sum()), ("test", found.is_test.sum())):
         if count < 2:
             raise InputError(
                 path,
                 f"has {count} {name} rows; expected 2 or more on each side "
                 "(copies of a sequence and groups are not split)",
             )
-    return table
+    return found
 
 
-def _rows(path: Path, wanted: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    if sniff(path) == "plain":
-        with path.open("rb") as file:
-            if file.read(4) == b"PAR1":
-                return _parquet(path, wanted)
-    return _text(path, wanted)
+def _drawn_groups(
+    path: Path,
+    sequences: list[Tokens],
+    relations: list[list[str]],
+    rule: str | None,
+    fraction: float,
+    copies: Together,
+) -> tuple[Together, str]:
+    """What the draw keeps together, and how it is said.
 
-
-def _text(path: Path, wanted: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    lines = text_lines(path)
-    header = next(lines, "")
-    reader = csv.reader(chain([header], lines), delimiter=separator(header))
-    try:
-        names = [name.strip() for name in next(reader, [])]
-        place = _columns(path, names, wanted)
-        for fields in reader:
-            if not fields:
-                continue
-            if len(fields) != len(names):
-                raise InputError(
-                    path,
-                    f"has {len(fields)} fields, and the header has {len(names)}; quote "
-                    "separators in text",
-                    where=f"line {reader.line_num}",
-                )
-            yield reader.line_num, {name: fields[place[name]].strip() for name in wanted}
-    except csv.Error as error:
-        raise InputError(path, f"not CSV: {error}", where=f"line {reader.line_num}") from None
-
-
-def _parquet(path: Path, wanted: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    number = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            _columns(path, file.schema_arrow.names, wanted)
-            for batch in file.iter_batches(columns=wanted):
-                for row in batch.to_pylist():
-                    number += 1
-                    shown = {key: "" if x is None else str(x).strip() for key, x in row.items()}
-                    yield number, shown
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:80]
-        raise InputError(path, f"is a damaged Parquet file ({reason}); fetch it again") from None
-
-
-def _columns(path: Path, names: list[str], wanted: list[str]) -> dict[str, int]:
-    for name in wanted:
-        if name not in names:
-            raise InputError(
-                path,
-                f"no column {name!r}, but {', '.join(names) or 'nothing'}; name one of these "
-                "(--measured, --sequence-column, --split, --group)",
-                where="line 1",
-            )
-    return {name: names.index(name) for name in wanted}
+    Tables of mutants hold one sequence in many near copies. Where these are too many for a split
+    that keeps them together, copies and groups alone are kept, unless similarity is asked for.
+    """
+    near = kept_together(sequences, dna.COMPLEMENT, *relations, near=True)
+    largest = int(np.bincount(near.groups).max())
+    if largest <= (1 - fraction) * len(sequences):
+        return near, "at random, near copies of a sequence on one side, either strand"
+    if rule == "similarity":
+        raise InputError(
+            path,
+            f"near copies connect {largest:,} of {len(sequences):,} rows, too many to hold out "
+            f"{fraction:g}; use --split random, which keeps only copies and groups together",
+        )
+    return copies, (
+        "at random, copies of a sequence on one side, either strand; near copies, which connect "
+        f"{largest:,} of {len(sequences):,} rows, are on both"
+    )
 
 
 def _tokens(path: Path, where: str, letters: str) -> Tokens:
@@ -182,16 +171,21 @@ def _tokens(path: Path, where: str, letters: str) -> Tokens:
         raise InputError(path, f"sequence, {error}", where=where) from None
 
 
-def _number(path: Path, where: str, name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise InputError(
-            path, f"{name} is {text!r}, not a number; remove the row", where=where
-        ) from None
-    if not math.isfinite(value):
-        raise InputError(path, f"{name} is {text}; remove the row", where=where)
+def _number(table: Table, row: TableRow, name: str) -> float:
+    text = row.text(name)
+    value = table.number(text)
+    if value is None:
+        kind = f"{text}" if _is_float(text) else f"{text!r}, not a number"
+        raise InputError(table.path, f"{name} is {kind}; remove the row", where=row.where)
     return value
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _side(path: Path, where: str, name: str, text: str) -> bool:
@@ -203,42 +197,6 @@ def _side(path: Path, where: str, name: str, text: str) -> bool:
             where=where,
         )
     return side in TEST
-
-
-def _groups(sequences: list[Tokens], keys: list[str]) -> NDArray[np.int64]:
-    """Numbers of what belongs together: by sequence, and by key where there are keys."""
-    parent = list(range(len(sequences)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    shared: list[Callable[[int], object]] = [lambda index: sequences[index].tobytes()]
-    if keys:
-        shared.append(lambda index: keys[index])
-    for key in shared:
-        first: dict[object, int] = {}
-        for index in range(len(sequences)):
-            other = first.setdefault(key(index), index)
-            parent[root(index)] = root(other)
-    return np.array([root(index) for index in range(len(sequences))], np.int64)
-
-
-def _draw(groups: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.bool_]:
-    """Whole groups in random order, as they fit into ``fraction`` of the rows."""
-    unique, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.random.default_rng(seed).permutation(len(unique))
-    chosen = np.zeros(len(unique), np.bool_)
-    left = round(fraction * len(groups))
-    for group in order.tolist():
-        # A group that is larger than what is left trains: it could hold most of the rows.
-        if counts[group] <= left:
-            chosen[group] = True
-            left -= int(counts[group])
-    picked: NDArray[np.bool_] = chosen[place]
-    return picked
 
 
 def _choose(table: MeasuredTable, max_rows: int | None, seed: int) -> MeasuredTable:
@@ -259,4 +217,5 @@ def _choose(table: MeasuredTable, max_rows: int | None, seed: int) -> MeasuredTa
         table.lines[kept],
         table.is_test[kept],
         table.groups[kept],
+        table.about,
     )

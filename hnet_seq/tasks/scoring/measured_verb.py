@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.unused_columns import UnusedColumns, unused_columns
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.scoring.measured_effects import Effects, measured_effects
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable, read_measured
@@ -16,6 +18,8 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import plain_name
 
 FORMAT = ".tsv"
 
@@ -34,11 +38,15 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         sequence=args.sequence_column or "sequence",
         split=args.split,
         group=args.group,
+        where=RowFilter.parse(args.where),
         test_fraction=0.2 if args.test_fraction is None else args.test_fraction,
         max_rows=args.max_rows,
         seed=seed,
     )
-    print(_counts(rows, args.split), file=sys.stderr)
+    ignored = _ignored(args)
+    if ignored:
+        print(f"note: {args.input}: {ignored}", file=sys.stderr)
+    print(_counts(rows), file=sys.stderr)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     check_modality(model)
     strands: Strands = args.strands or "average"
@@ -73,6 +81,17 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     return 0
 
 
+def _ignored(args: argparse.Namespace) -> str:
+    """What is said of the columns that nothing was read from."""
+    group = GroupRule(args.group) if args.group else None
+    where = RowFilter.parse(args.where)
+    columns = Columns(args.sequence_column or "sequence", args.measured, group, where)
+    unused = unused_columns(args.input, columns).values
+    taken = plain_name(args.split or "")
+    left = {name: values for name, values in unused.items() if plain_name(name) != taken}
+    return f"{UnusedColumns(left)}"
+
+
 def _flanks(letters: list[str]) -> tuple[Tokens, Tokens]:
     sides = []
     for side in letters:
@@ -83,13 +102,12 @@ def _flanks(letters: list[str]) -> tuple[Tokens, Tokens]:
     return sides[0], sides[1]
 
 
-def _counts(rows: MeasuredTable, split: str | None) -> str:
+def _counts(rows: MeasuredTable) -> str:
     test = int(rows.is_test.sum())
-    how = f"by column {split}" if split else "at random, copies of a sequence on one side"
     leak = (
         f"; {rows.shared:,} test rows have a copy or their group in training" if rows.shared else ""
     )
-    return f"{len(rows.values) - test:,} training and {test:,} test rows ({how}){leak}"
+    return f"{len(rows.values) - test:,} training and {test:,} test rows ({rows.about}){leak}"
 
 
 def _told(effects: Effects, seed: int) -> str:

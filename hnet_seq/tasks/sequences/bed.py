@@ -3,98 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+
+import numpy as np
 
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
-from pipelines.annotation import INTEGER, check_record, feature_lines
+from pipelines.bed import BedRow, bed_rows
 from pipelines.genome import Genome
-from pipelines.intervals import bed_columns, bed_interval, is_bed_header
-from pipelines.stranded_bed import bed_strand
 
 
-@dataclass(frozen=True)
-class Place:
-    """Bases ``start`` (0-based) to ``end`` (exclusive) of a record, and the line that says so."""
+def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tuple[str, Tokens]]:
+    """(name, tokens (L,)) of each line: on ``-`` the reverse complement.
 
-    record: str
-    start: int
-    end: int
-    strand: str
-    name: str
-    line: int
-
-    @property
-    def coordinates(self) -> str:
-        """NAME:START-END(strand), 1-based and inclusive."""
-        return f"{self.record}:{self.start + 1}-{self.end}({self.strand})"
-
-
-def looks_like_bed(line: str) -> bool:
-    """Whether a line has the three columns of BED."""
-    columns = bed_columns(line.rstrip("\r\n"))
-    return len(columns) >= 3 and all(INTEGER.match(text) for text in columns[1:3])
-
-
-def read_places(path: Path, lengths: dict[str, int]) -> Iterator[Place]:
-    """Lines of a plain, gzip or bgzip BED file; nothing is merged, blocks are not looked at.
+    The name is that of the fourth column where the file has one in every line and none twice,
+    else NAME:START-END(strand), 1-based and inclusive.
 
     Args:
-        lengths: bases of each record of the genome.
+        blocks: join the blocks of rows that have several (BED12); else the whole span is read.
 
     Raises:
-        InputError: a line has fewer than three columns, no whole numbers, no bases, a strand that
-            is none, or leaves its record; or there are no lines. With the line.
+        InputError: as :func:`pipelines.bed.bed_rows`; a strand that is none; blocks that do not lie
+            in the row, where they are asked for; or there are no lines. With the line.
     """
+    by_name = _names_are_unique(path)
     found = False
-    for number, line in feature_lines(path):
-        columns = bed_columns(line)
-        if is_bed_header(columns):
-            continue
-        try:
-            place = _place(columns, number)
-            check_record(place.record, place.end, lengths)
-        except ValueError as error:
-            raise InputError(path, str(error), where=f"line {number}") from None
+    for row in bed_rows(path, genome.lengths):
         found = True
-        yield place
+        try:
+            strand = row.strand
+            spans = row.blocks if blocks else [(row.start, row.end)]
+        except ValueError as error:
+            raise InputError(path, str(error), where=f"line {row.line}") from None
+        parts = [genome.fetch(row.record, start, end) for start, end in spans]
+        tokens = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if strand == "-":
+            tokens = dna.reverse_complement(tokens)
+        coordinates = f"{row.record}:{row.start + 1}-{row.end}({strand})"
+        yield (_name(row) if by_name else coordinates), tokens
     if not found:
         raise InputError(
             path, "no lines of BED; expected record, start and end", where="whole file"
         )
 
 
-def read_bed(path: Path, genome: Genome) -> Iterator[tuple[str, Tokens]]:
-    """(name, tokens (L,)) of each line: on ``-`` the reverse complement.
-
-    The name is that of the fourth column where the file has one in every line and none twice,
-    else NAME:START-END(strand), 1-based and inclusive.
-
-    Raises:
-        InputError: as :func:`read_places`.
-    """
-    by_name = _names_are_unique(path, genome.lengths)
-    for place in read_places(path, genome.lengths):
-        tokens = genome.fetch(place.record, place.start, place.end)
-        if place.strand == "-":
-            tokens = dna.reverse_complement(tokens)
-        yield (place.name if by_name else place.coordinates), tokens
+def _name(row: BedRow) -> str:
+    return " ".join(row.name.split())
 
 
-def _names_are_unique(path: Path, lengths: dict[str, int]) -> bool:
+def _names_are_unique(path: Path) -> bool:
     met: set[bytes] = set()  # digests: names may be long, and there may be millions
-    for place in read_places(path, lengths):
-        digest = blake2b(place.name.encode(), digest_size=8).digest()
-        if not place.name or place.name == "." or digest in met:
+    for row in bed_rows(path):
+        name = _name(row)
+        digest = blake2b(name.encode(), digest_size=8).digest()
+        if not name or name == "." or digest in met:
             return False
         met.add(digest)
     return True
-
-
-def _place(columns: list[str], line: int) -> Place:
-    interval = bed_interval(columns)
-    name = " ".join(interval.name.split())
-    return Place(columns[0], interval.start, interval.end, bed_strand(columns), name, line)

@@ -15,22 +15,26 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hnet_seq.tasks.sequences.bed import looks_like_bed, read_bed
+from hnet_seq.one_voice import speaks
+from hnet_seq.tasks.sequences.bed import read_bed
+from hnet_seq.tasks.sequences.parts import read_named_sequences
 from hnet_seq.tasks.sequences.tables import (
     SEQUENCE,
     TextRow,
-    column_names,
-    read_parquet_table,
     read_plain_lines,
-    read_text_table,
+    read_table_sequences,
 )
 from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.compression import read_chunks, sniff
+from pipelines.bed import blocks_ignored, count_with_blocks, looks_like_bed
+from pipelines.compression import read_chunks
 from pipelines.files import named_errors
 from pipelines.genome import Genome
 from pipelines.sequence_files import read_records, sequence_format
+from pipelines.table_rows import RowFilter
+from pipelines.table_text import column_names
+from pipelines.tables import is_parquet
 
 STDIN = "-"
 _STDIN_NAME = "standard input"
@@ -106,27 +110,35 @@ def open_sequences(
     *,
     genome: str | Path | None = None,
     label: str | None = None,
+    where: RowFilter | None = None,
+    blocks: bool = False,
     modality: Modality = dna.DNA,
 ) -> SequenceSource:
     """Look at ``source`` and choose its reader; sequences are read as they are asked for.
 
     Args:
-        source: FASTA (plain, gzip, bgzip), GenBank or 2bit; with ``genome``, BED, whose strand is
-            respected; CSV, TSV (plain or gzip) or Parquet with a column ``sequence``, named by
-            ``id`` or else by the row's number; ``-`` for standard input: any of these but Parquet
-            and 2bit, or one sequence a line. Standard input is copied to a temporary file.
+        source: FASTA, GenBank or 2bit; with ``genome``, BED, whose strand is respected; CSV, TSV or
+            Parquet with a column ``sequence``, named by ``id`` or else by the row's number; ``-``
+            for standard input: any of these but Parquet and 2bit, or one sequence a line. Text may
+            be plain, gzip, bgzip or zstd. Standard input is copied to a temporary file.
         genome: FASTA, GenBank or 2bit that the places of a BED file lie on.
         label: a column of a table that becomes the label.
+        where: which rows of a table are wanted.
+        blocks: join the blocks of BED rows; else the whole span is read, and standard error says
+            how many rows have blocks.
         modality: what the letters are; text and code come from tables and lines only.
 
     Raises:
         InputError: the file is missing, unreadable, or of a format that does not fit.
-        UsageError: BED without ``genome``, ``genome`` without BED, or ``label`` without a table.
+        UsageError: BED without ``genome``, ``genome`` or ``blocks`` without BED, ``label`` or
+            ``where`` without a table.
     """
     is_stdin = f"{source}" == STDIN
     path = _copy_of_stdin() if is_stdin else Path(source)
     try:
-        read = _reader(path, genome, label, modality, lines=is_stdin)
+        kind = _kind(path, lines=is_stdin, genome=genome is not None)
+        _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
+        read = _reader(path, kind, genome, label, where, modality, blocks=blocks)
     except InputError as error:
         if not is_stdin:
             raise
@@ -148,21 +160,42 @@ def _copy_of_stdin() -> Path:
     return path
 
 
-def _reader(
-    path: Path, genome: str | Path | None, label: str | None, modality: Modality, *, lines: bool
-) -> Callable[[], Iterator[NamedSequence]]:
-    kind = _kind(path, lines=lines)
+def _check_options(
+    path: Path,
+    kind: str,
+    *,
+    genome: str | Path | None,
+    label: str | None,
+    where: RowFilter | None,
+    blocks: bool,
+) -> None:
+    said = f"{path} is {_SAID[kind]}"
     if genome is not None and kind != "bed":
-        raise UsageError("--genome", f"is for BED, and {path} is {_SAID[kind]}; leave it out")
-    if label is not None and kind not in ("table", "parquet"):
-        raise UsageError("--label", f"is a column of a table, and {path} is {_SAID[kind]}")
-    if kind in ("table", "parquet", "lines"):
-        rows: dict[str, Callable[[], Iterator[TextRow]]] = {
-            "table": lambda: read_text_table(path, label),
-            "parquet": lambda: read_parquet_table(path, label),
-            "lines": lambda: read_plain_lines(path),
-        }
-        return lambda: _encoded(path, rows[kind](), modality)
+        raise UsageError("--genome", f"is for BED, and {said}; leave it out")
+    if blocks and kind != "bed":
+        raise UsageError("--blocks", f"is for BED, and {said}; leave it out")
+    if label is not None and kind != "table":
+        raise UsageError("--label", f"is a column of a table, and {said}")
+    if where is not None and where.values and kind != "table":
+        raise UsageError("--where", f"is for rows of a table, and {said}")
+    if genome is None and kind == "bed":
+        raise UsageError("--genome", f"{path} is BED, places without letters; give their genome")
+
+
+def _reader(
+    path: Path,
+    kind: str,
+    genome: str | Path | None,
+    label: str | None,
+    where: RowFilter | None,
+    modality: Modality,
+    *,
+    blocks: bool,
+) -> Callable[[], Iterator[NamedSequence]]:
+    if kind == "table":
+        return lambda: _encoded(path, read_table_sequences(path, label, where), modality)
+    if kind == "lines":
+        return lambda: _encoded(path, read_plain_lines(path), modality)
     if modality not in (dna.DNA, dna_bytes.DNA_BYTES):
         raise InputError(
             path,
@@ -170,14 +203,23 @@ def _reader(
             "'sequence'",
         )
     convert = dna_bytes.from_dna if modality is dna_bytes.DNA_BYTES else _as_it_is
+    if kind == "fasta":
+        return lambda: (
+            NamedSequence(name, convert(own)) for name, own in read_named_sequences(path)
+        )
     if kind == "records":
         return lambda: (
             NamedSequence(record.name, convert(record.tokens)) for record in read_records(path)
         )
-    if genome is None:
-        raise UsageError("--genome", f"{path} is BED, places without letters; give their genome")
+    assert genome is not None
     opened = Genome(genome)
-    return lambda: (NamedSequence(name, convert(own)) for name, own in read_bed(path, opened))
+    ignored = 0 if blocks else count_with_blocks(path)
+    said = f"note: {path}: {blocks_ignored(ignored, '; --blocks joins them')}"
+    if ignored and speaks(said):
+        print(said, file=sys.stderr)
+    return lambda: (
+        NamedSequence(name, convert(own)) for name, own in read_bed(path, opened, blocks=blocks)
+    )
 
 
 def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterator[NamedSequence]:
@@ -196,35 +238,38 @@ def _as_it_is(tokens: Tokens) -> Tokens:
 
 
 _SAID = {
-    "records": "FASTA, GenBank or 2bit",
+    "fasta": "FASTA",
+    "records": "GenBank or 2bit",
     "bed": "BED",
     "table": "a table",
-    "parquet": "Parquet",
     "lines": "plain lines",
 }
 
 
-def _kind(path: Path, *, lines: bool) -> str:
-    """``records``, ``bed``, ``table``, ``parquet``, or ``lines`` where these are allowed."""
-    if sniff(path) == "plain":
-        with path.open("rb") as file:
-            magic = file.read(4)
-        if magic == b"PAR1":
-            return "parquet"
+def _kind(path: Path, *, lines: bool, genome: bool) -> str:
+    """``fasta``, other ``records``, ``bed``, ``table``, or ``lines`` where these are allowed.
+
+    Args:
+        genome: one is given, so that BED is meant where the file itself does not say otherwise.
+    """
+    if is_parquet(path):
+        return "table"
     if sequence_format(path) != "fasta":
         return "records"
     head = next(read_chunks(path), b"")[:_HEADER].decode("utf-8-sig", errors="replace")
-    lines_seen = (line for line in head.splitlines() if line.strip())
-    first = next((line for line in lines_seen if not line.startswith(_COMMENTS)), "")
+    seen = [line for line in head.splitlines() if line.strip()]
+    if seen and seen[0].startswith("#") and SEQUENCE in column_names(seen[0][1:]):
+        return "table"
+    first = next((line for line in seen if not line.startswith(_COMMENTS)), "")
     if not first.strip():
-        return "lines" if lines else "records"
+        return "lines" if lines else "bed" if genome and seen else "fasta"
     if first.startswith((">", "@", ";")):
-        return "records"
-    if looks_like_bed(first):
-        return "bed"
+        return "fasta"
     if SEQUENCE in column_names(first):
         return "table"
+    if looks_like_bed(first) or genome:
+        return "bed"
     is_text = first.replace("\t", "").isprintable() and "\ufffd" not in first
-    if is_text and any(mark in first for mark in "\t,;"):
+    if is_text and any(mark in first for mark in "\t,;{"):
         return "table"  # whose reader says what its header lacks
-    return "lines" if lines else "records"
+    return "lines" if lines else "fasta"

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from modalities.base import Tokens
-from pipelines.sequence_files import read_records
+from pipelines.fasta import read_fasta
+from pipelines.fasta_survey import survey_fasta
+from pipelines.sequence_files import read_records, sequence_format
 
 Named = tuple[str, Tokens]
 Item = TypeVar("Item")
@@ -16,9 +18,20 @@ _RECORD_COST = 64  # bases: bounds a part of many short records by their count t
 
 
 def read_named_sequences(path: str | Path) -> Iterator[Named]:
-    """(name, tokens (L,)) of each record, L > 0; errors as `read_records`."""
-    for record in read_records(path):
-        yield record.name, record.tokens
+    """(name, tokens (L,)) of each record, L > 0; errors as `read_records`.
+
+    The name is a FASTA header up to its first blank; the whole header where such names repeat,
+    which are as good as others here: nothing is looked up by them.
+    """
+    if sequence_format(path) != "fasta":
+        for record in read_records(path):
+            yield record.name, record.tokens
+        return
+    names = [place.name for place in survey_fasta(path)]
+    whole = len(set(names)) < len(names)
+    for record in read_fasta(path, unique=False):
+        name = f"{record.name} {record.description}".rstrip() if whole else record.name
+        yield name, record.tokens
 
 
 def in_parts(

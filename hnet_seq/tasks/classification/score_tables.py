@@ -1,0 +1,55 @@
+"""The table of scores of a task, for the terminal and ``classification.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.baselines.score_rows import ScoreRow, format_table, score_row
+from hnet_seq.baselines.target_scores import TargetRow, format_targets, target_row
+from hnet_seq.tasks.classification.frozen import Classification
+from hnet_seq.tasks.classification.targets import targets_of
+from hnet_seq.tasks.classification.task import Task
+
+Rows = Sequence[ScoreRow] | Sequence[TargetRow]
+
+
+def rows_of(
+    found: Classification, task: Task, *, clean: NDArray[np.bool_], seed: int
+) -> list[ScoreRow] | list[TargetRow]:
+    """Scores of every probe and baseline on the test split."""
+    if task.problem == "classes":
+        return found.rows(task, clean=clean, seed=seed)
+    return found.target_rows(task, clean=clean, seed=seed)
+
+
+def model_row(
+    name: str,
+    predictions: Sequence[NDArray[np.floating]],
+    task: Task,
+    *,
+    clean: NDArray[np.bool_],
+    seed: int,
+) -> Any:
+    """Scores of a model trained with several seeds."""
+    if task.problem == "classes":
+        return score_row(name, "model", predictions, task.test.labels, clean=clean, seed=seed)
+    return target_row(
+        task.problem,
+        name,
+        "model",
+        predictions,
+        targets_of(task, "test"),
+        task.classes,
+        clean=clean,
+        groups=task.test.together,
+        seed=seed,
+    )
+
+
+def format_rows(problem: str, rows: Any) -> str:
+    """Rows as aligned text."""
+    return format_table(rows) if problem == "classes" else format_targets(problem, rows)
