@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
 
-from hnet_seq.baselines.audit import Audit, audit, describe_audit
+from hnet_seq.baselines.audit import audit, describe_audit
 from hnet_seq.baselines.probes import PROBES
-from hnet_seq.baselines.score_rows import ScoreRow, format_table
+from hnet_seq.baselines.score_rows import format_comparisons, format_table
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification import apply as classify_apply
@@ -30,7 +29,6 @@ from hnet_seq.tasks.classification.arguments import (
 )
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS, classify, default_poolings
 from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe
-from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
@@ -87,28 +85,27 @@ def _train(args: argparse.Namespace) -> int:
     )
     save_probe(probe, out / PROBE)
     write_trained_on(out / PROBE, task.train.sequences)
-    with replaced_file(out / RESULTS) as stream:
-        json.dump(_results(task, found, rows, kept, args), stream, indent=2)
-        stream.write("\n")
-    print(describe_task(task))
-    print(describe_audit(found))
-    print(format_table(rows))
-    print(f"{out / RESULTS}; {out / PROBE} reads {MODEL_ROWS[kept]}", file=sys.stderr)
-    return 0
-
-
-def _results(
-    task: Task, found: Audit, rows: list[ScoreRow], kept: str, args: argparse.Namespace
-) -> dict[str, Any]:
-    return {
+    comparisons = outcome.minus_others(task, seed=args.seed)
+    results = {
         **task_facts(task, args.seed),
         "seeds": [args.seed],
         "strands": args.strands,
         "stage": args.stage,
         "probe_pooling": kept,
         "audit": found,
+        "headline": rows[0]["name"],
         "rows": rows,
+        "comparisons": comparisons,
     }
+    with replaced_file(out / RESULTS) as stream:
+        json.dump(results, stream, indent=2)
+        stream.write("\n")
+    print(describe_task(task))
+    print(describe_audit(found))
+    print(format_table(rows))
+    print(format_comparisons(comparisons))
+    print(f"{out / RESULTS}; {out / PROBE} reads {MODEL_ROWS[kept]}", file=sys.stderr)
+    return 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,13 @@ import torch
 
 from hnet_seq.baselines.audit import audit, describe_audit
 from hnet_seq.baselines.probes import PROBES
-from hnet_seq.baselines.score_rows import ScoreRow, format_table, score_row
+from hnet_seq.baselines.score_rows import (
+    ScoreRow,
+    compare,
+    format_comparisons,
+    format_table,
+    score_row,
+)
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -42,6 +48,7 @@ from pipelines.files import check_folder, replaced_file
 RESULTS = "classification.json"
 
 _SEEDS = 3
+_FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count
 # The nearest pooling of a probe.
 _FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
 
@@ -94,6 +101,13 @@ def main(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     rows: list[ScoreRow] = [tuned, *outcome.rows(task, clean=clean, seed=args.seed)]
+    comparisons = compare(
+        tuned["name"],
+        [run.probabilities for run in runs],
+        [(each.name, each.kind, [each.probabilities]) for each in outcome.scored],
+        task.test.labels,
+        seed=args.seed,
+    )
     results = {
         **task_facts(task, args.seed),
         "seeds": seeds,
@@ -101,7 +115,9 @@ def main(args: argparse.Namespace) -> int:
         "stage": args.stage,
         "fine_tuned": _facts(config, runs, head),
         "audit": found,
+        "headline": tuned["name"],
         "rows": rows,
+        "comparisons": comparisons,
     }
     with replaced_file(out / RESULTS) as stream:
         json.dump(results, stream, indent=2)
@@ -109,6 +125,7 @@ def main(args: argparse.Namespace) -> int:
     for run in runs:
         print(_describe(run))
     print(format_table(rows))
+    print(format_comparisons(comparisons))
     which = f" of seed {seeds[0]}" if len(seeds) > 1 else ""
     print(f"{out / RESULTS}, {out / HISTORY}; the model{which} is {out / MODEL}", file=sys.stderr)
     return 0
@@ -133,6 +150,7 @@ def _frozen_scores(
         "stage": args.stage,
         "strands": strands,
         "probes": probes,
+        "fits": _FITS,
         "seed": args.seed,
     }
     path = kept_path(out / PARTS, "frozen", settings)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.probes import PROBES, ProbeModel
-from hnet_seq.baselines.score_rows import ScoreRow, score_row
+from hnet_seq.baselines.score_rows import Comparison, ScoreRow, compare, score_row
 from hnet_seq.baselines.sequence_features import baseline_probabilities
 from hnet_seq.heads.pooling import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -33,7 +34,7 @@ class Scored:
     """One classifier's probabilities (N, C) of the test sequences, under its name."""
 
     name: str
-    kind: str
+    kind: Literal["model", "baseline"]
     probabilities: NDArray[np.floating]
 
 
@@ -51,7 +52,7 @@ class Classification:
         return [
             score_row(
                 each.name,
-                "model" if each.kind == "model" else "baseline",
+                each.kind,
                 [each.probabilities],
                 task.test.labels,
                 clean=clean,
@@ -59,6 +60,12 @@ class Classification:
             )
             for each in self.scored
         ]
+
+    def minus_others(self, task: Task, *, seed: int = 0) -> list[Comparison]:
+        """The first row, which is the kept probe, minus every other."""
+        first, *rest = self.scored
+        others = [(each.name, each.kind, [each.probabilities]) for each in rest]
+        return compare(first.name, [first.probabilities], others, task.test.labels, seed=seed)
 
 
 def classify(
