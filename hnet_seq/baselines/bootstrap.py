@@ -54,7 +54,7 @@ def bootstrap_intervals(
 
     An interval tells of the test split, not of the training. It always holds the score. That of
     ``auroc`` is not drawn: it is the score interval of Hanley and McNeil's variance (Radiology 143,
-    1982; Newcombe, Stat. Med. 25, 2006).
+    1982) as Newcombe has it (Stat. Med. 25, 2006, method 5).
 
     Args:
         probabilities: (N, C) for each seed of training.
@@ -224,8 +224,8 @@ def _auroc_interval(area: float, positive: int, negative: int) -> list[float]:
     def beyond(true: float) -> float:
         pairs = positive * negative
         one, two = true / (2 - true), 2 * true**2 / (1 + true)
-        variance = true * (1 - true)
-        variance += (positive - 1) * (one - true**2) + (negative - 1) * (two - true**2)
+        # Which class varies more is not known: both count as the mean of the two.
+        variance = true * (1 - true) + ((positive + negative) / 2 - 1) * (one + two - 2 * true**2)
         return abs(true - area) - _Z * float(np.sqrt(max(variance, 0) / pairs))
 
     near = 1e-9
