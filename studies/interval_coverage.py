@@ -13,18 +13,23 @@ import argparse
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy.stats import norm
 
+from hnet_seq.analysis.resampling import jackknife
 from hnet_seq.analysis.statistics import block_intervals
 from hnet_seq.baselines.bootstrap import bootstrap_intervals, paired_difference
-from hnet_seq.baselines.metrics import classification_metrics, confusion, confusion_metrics
+from hnet_seq.baselines.metrics import confusion, confusion_metrics, matthews_correlation
 from hnet_seq.baselines.spearman import spearman
 
 APART = 1.5  # standard deviations between the means of the two classes
 REPLICATES = 300
 
 Ends = tuple[float, float] | list[float] | None
-Trial = Callable[[], tuple[Ends, Ends]]
-"""One simulated set: our interval, and that of the percentile bootstrap."""
+Found = dict[str, tuple[Ends, Ends]]
+"""Of one simulated set, by what it is about: our interval, and that of the percentile bootstrap."""
+
+Study = tuple[dict[str, float], Callable[[], Found]]
+"""The truths, and what simulates a set."""
 
 
 def two_classes(
@@ -44,88 +49,84 @@ def two_classes(
 
 
 def percentiles(values: np.ndarray) -> Ends:
+    """2.5% and 97.5%."""
     low, high = np.nanquantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 
 def drawn_again(
-    generator: np.random.Generator, predicted: list[np.ndarray], labels: np.ndarray, name: str
-) -> np.ndarray:
-    """The metric of each column of predictions under draws of sequences, (columns, R)."""
+    generator: np.random.Generator, predicted: list[np.ndarray], labels: np.ndarray
+) -> list[dict[str, np.ndarray]]:
+    """The metrics (R,) of one or two columns of predictions under draws of sequences."""
     code = labels.copy()
     for column in predicted:
         code = code * 2 + column
-    cells = np.bincount(code, minlength=2 ** (1 + len(predicted)))
-    drawn = generator.multinomial(len(labels), cells / len(labels), size=REPLICATES).T
-    drawn = drawn.reshape(*(2,) * (1 + len(predicted)), -1)
-    other = [
-        tuple(k for k in range(1, 1 + len(predicted)) if k != 1 + i) for i in range(len(predicted))
-    ]
-    return np.stack([confusion_metrics(drawn.sum(axis=axes))[name] for axes in other])
+    shape = (2,) * (1 + len(predicted))
+    cells = np.bincount(code, minlength=2 ** len(shape)) / len(labels)
+    drawn = generator.multinomial(len(labels), cells, size=REPLICATES).T.reshape(*shape, -1)
+    if len(predicted) == 1:
+        return [confusion_metrics(drawn)]
+    return [confusion_metrics(drawn.sum(axis=axis)) for axis in (2, 1)]
 
 
-def classification(
-    generator: np.random.Generator, name: str, size: int, share: float
-) -> tuple[float, Trial]:
+def classification(generator: np.random.Generator, size: int, share: float) -> Study:
     labels, probabilities, _ = two_classes(generator, 400_000, share)
-    true = classification_metrics(probabilities, labels)[name]  # type: ignore[literal-required]
+    counts = confusion(probabilities.argmax(1), labels, 2)
+    true = {name: float(value) for name, value in confusion_metrics(counts).items()}
 
-    def trial() -> tuple[Ends, Ends]:
+    def trial() -> Found:
         labels, probabilities, _ = two_classes(generator, size, share)
         seed = int(generator.integers(1 << 31))
-        ours = bootstrap_intervals([probabilities], labels, replicates=REPLICATES, seed=seed)[name]
-        if name == "auroc":
-            return ours, None
-        draws = drawn_again(generator, [probabilities.argmax(1)], labels, name)
-        return ours, percentiles(draws[0])
+        ours = bootstrap_intervals([probabilities], labels, replicates=REPLICATES, seed=seed)
+        [draws] = drawn_again(generator, [probabilities.argmax(1)], labels)
+        found: Found = {name: (ours[name], percentiles(draws[name])) for name in draws}
+        return found | {"auroc": (ours["auroc"], None)}
 
-    return true, trial
+    return true | {"auroc": float(norm.cdf(APART / np.sqrt(2)))}, trial
 
 
-def difference(generator: np.random.Generator, size: int, share: float) -> tuple[float, Trial]:
+def difference(generator: np.random.Generator, size: int, share: float) -> Study:
     """MCC of a classifier minus that of one whose measurement has half as much noise again."""
+    name = "paired difference of MCC"
     labels, one, other = two_classes(generator, 400_000, share, mixed=0.7)
-    mcc = [classification_metrics(each, labels)["mcc"] for each in (one, other)]
+    mcc = [matthews_correlation(each.argmax(1), labels, 2) for each in (one, other)]
 
-    def trial() -> tuple[Ends, Ends]:
+    def trial() -> Found:
         labels, one, other = two_classes(generator, size, share, mixed=0.7)
         seed = int(generator.integers(1 << 31))
         ours = paired_difference([one], [other], labels, replicates=REPLICATES, seed=seed)
-        draws = drawn_again(generator, [one.argmax(1), other.argmax(1)], labels, "mcc")
-        return ours["interval"], percentiles(draws[0] - draws[1])
+        draws = drawn_again(generator, [one.argmax(1), other.argmax(1)], labels)
+        return {name: (ours["interval"], percentiles(draws[0]["mcc"] - draws[1]["mcc"]))}
 
-    return mcc[0] - mcc[1], trial
+    return {name: mcc[0] - mcc[1]}, trial
 
 
-def several_classes(
-    generator: np.random.Generator, name: str, size: int, shares: list[float]
-) -> tuple[float, Trial]:
+def several_classes(generator: np.random.Generator, size: int, shares: list[float]) -> Study:
     """Called right in three cases of four, else any other class."""
     classes = len(shares)
-    cells = np.full((classes, classes), 0.25 / (classes - 1)) + (
-        0.75 - 0.25 / (classes - 1)
-    ) * np.eye(classes)
+    wrong = 0.25 / (classes - 1)
+    cells = np.full((classes, classes), wrong) + (0.75 - wrong) * np.eye(classes)
     cells *= np.array(shares)[:, None]
-    true = float(confusion_metrics(cells)[name])
+    true = {name: float(value) for name, value in confusion_metrics(cells).items()}
 
-    def trial() -> tuple[Ends, Ends]:
+    def trial() -> Found:
         code = generator.choice(classes**2, size=size, p=cells.ravel() / cells.sum())
         labels, predicted = np.divmod(code, classes)
         seed = int(generator.integers(1 << 31))
-        ours = bootstrap_intervals(
-            [np.eye(classes)[predicted]], labels, replicates=REPLICATES, seed=seed
-        )[name]
+        given = [np.eye(classes)[predicted]]
+        ours = bootstrap_intervals(given, labels, replicates=REPLICATES, seed=seed)
         counts = confusion(predicted, labels, classes).ravel() / size
         drawn = generator.multinomial(size, counts, size=REPLICATES).T
-        return ours, percentiles(confusion_metrics(drawn.reshape(classes, classes, -1))[name])
+        draws = confusion_metrics(drawn.reshape(classes, classes, -1))
+        return {name: (ours[name], percentiles(draws[name])) for name in draws}
 
     return true, trial
 
 
-def correlation(generator: np.random.Generator, size: int, strength: float) -> tuple[float, Trial]:
+def correlation(generator: np.random.Generator, size: int, strength: float) -> Study:
     """Of a normal pair with correlation r, Spearman's is 6 / pi * arcsin(r / 2)."""
 
-    def trial() -> tuple[Ends, Ends]:
+    def trial() -> Found:
         one = generator.normal(size=size)
         two = strength * one + np.sqrt(1 - strength**2) * generator.normal(size=size)
         found = spearman(one, two)
@@ -133,57 +134,63 @@ def correlation(generator: np.random.Generator, size: int, strength: float) -> t
         again = [spearman(one[r], two[r], resamples=0)["rho"] for r in rows]
         known = np.array([value for value in again if value is not None])
         ours = None if found["low"] is None else (found["low"], found["high"])
-        return ours, percentiles(known)
+        return {"Spearman": (ours, percentiles(known))}
 
-    return 6 / np.pi * np.arcsin(strength / 2), trial
+    return {"Spearman": 6 / np.pi * np.arcsin(strength / 2)}, trial
 
 
-def blocks(
-    generator: np.random.Generator, count: int, sites: float, spread: float
-) -> tuple[float, Trial]:
-    """Boundaries at 5 bases around each site; blocks differ in their rate, by ``spread``."""
+def blocks(generator: np.random.Generator, count: int, spread: float) -> Study:
+    """Boundaries at 5 bases around each site; blocks differ in their rate, by ``spread``.
+
+    The ratio is that of the rate to one at other places of the same blocks, which follows it.
+    """
 
     def rates(shape: int) -> np.ndarray:
         return np.minimum(0.2 * generator.gamma(1 / spread, spread, shape), 0.95)
 
-    true = float(rates(400_000).mean())
+    def over(sums: np.ndarray) -> np.ndarray:
+        return (sums[:, [0]] / sums[:, [1]]) / (sums[:, [2]] / sums[:, [3]])
 
-    def trial() -> tuple[Ends, Ends]:
-        bases = 5 * (1 + generator.poisson(sites - 1, count))
-        boundaries = generator.binomial(bases, rates(count))
-        low, high = block_intervals(bases[:, None], boundaries[:, None])
-        weights = generator.multinomial(count, np.full(count, 1 / count), size=REPLICATES)
-        ours = None if np.isnan(low[0]) else (low[0], high[0])
-        return ours, percentiles((weights @ boundaries) / (weights @ bases))
+    def trial() -> Found:
+        bases = 5 * (1 + generator.poisson(3, count))
+        others, rate = 100 * bases, rates(count)
+        columns = [generator.binomial(bases, rate), bases]
+        columns += [generator.binomial(others, rate), others]
+        table = np.stack(columns, axis=1)
+        low, high = block_intervals(table[:, [1]], table[:, [0]])
+        ends = [end[0] for end in jackknife(table, over, scale="ratio")]
+        drawn = generator.multinomial(count, np.full(count, 1 / count), size=REPLICATES) @ table
+        return {
+            "rate at sites": (given(low[0], high[0]), percentiles(drawn[:, 0] / drawn[:, 1])),
+            "enrichment ratio": (given(*ends), percentiles(over(drawn))),
+        }
 
-    return true, trial
+    return {"rate at sites": float(rates(400_000).mean()), "enrichment ratio": 1.0}, trial
 
 
-def studies(generator: np.random.Generator) -> Iterator[tuple[str, str, float, Trial]]:
-    """(interval, circumstances, truth, trial)."""
-    sizes = ((50, 0.5), (50, 0.1), (100, 0.05), (200, 0.5), (200, 0.1), (200, 0.05), (1000, 0.02))
-    for name in ("mcc", "f1", "accuracy", "auroc"):
-        for size, share in sizes:
-            said = f"{size:,} sequences, {share:.0%} positive"
-            yield (
-                name.upper() if name != "accuracy" else name,
-                said,
-                *classification(generator, name, size, share),
-            )
+def given(low: float, high: float) -> Ends:
+    return None if np.isnan(low) else (low, high)
+
+
+def studies(generator: np.random.Generator) -> Iterator[tuple[str, Study]]:
+    """What is simulated, in words."""
+    for size, share in (
+        *((50, 0.5), (50, 0.1), (100, 0.05)),
+        *((200, 0.5), (200, 0.1), (200, 0.05), (1000, 0.02)),
+    ):
+        yield f"{size:,} sequences, {share:.0%} positive", classification(generator, size, share)
     for size, share in ((50, 0.5), (200, 0.5), (200, 0.1), (1000, 0.02)):
-        said = f"{size:,} sequences, {share:.0%} positive"
-        yield "paired difference of MCC", said, *difference(generator, size, share)
-    for name in ("mcc", "f1"):
-        for size, shares in ((100, [0.6, 0.3, 0.1]), (100, [0.2] * 5), (200, [0.1] * 10)):
-            said = f"{size:,} sequences, {len(shares)} classes, rarest {min(shares):.0%}"
-            yield name.upper(), said, *several_classes(generator, name, size, shares)
+        yield f"{size:,} sequences, {share:.0%} positive", difference(generator, size, share)
+    for size, shares in ((100, [0.6, 0.3, 0.1]), (100, [0.2] * 5), (200, [0.1] * 10)):
+        said = f"{size:,} sequences, {len(shares)} classes, rarest {min(shares):.0%}"
+        yield said, several_classes(generator, size, shares)
     for size in (12, 20, 50):
         for strength in (0.0, 0.5, 0.9):
-            yield "Spearman", f"{size} rows, r {strength}", *correlation(generator, size, strength)
+            yield f"{size} rows, r {strength}", correlation(generator, size, strength)
     for count in (10, 15, 30, 100):
         for spread in (0.01, 0.5):
             said = f"{count} blocks, {'alike' if spread < 0.1 else 'unlike'}"
-            yield "rate at sites", said, *blocks(generator, count, 4, spread)
+            yield said, blocks(generator, count, spread)
 
 
 def main() -> None:
@@ -194,15 +201,15 @@ def main() -> None:
     generator = np.random.default_rng(args.seed)
     print("| interval of | test sets | given | holds the truth | drawn with replacement |")
     print("|---|---|---|---|---|", flush=True)
-    for name, said, true, trial in studies(generator):
-        both = [trial() for _ in range(args.trials)]
-        held = [
-            [e[0] <= true <= e[1] for e in ends if e is not None]
-            for ends in zip(*both, strict=True)
-        ]
-        shares = [f"{np.mean(each):.3f}" if each else "" for each in held]
-        given = len(held[0]) / args.trials
-        print(f"| {name} | {said} | {given:.2f} | {shares[0]} | {shares[1]} |", flush=True)
+    for said, (true, trial) in studies(generator):
+        found = [trial() for _ in range(args.trials)]
+        for name, truth in true.items():
+            pairs = zip(*(each[name] for each in found), strict=True)
+            held = [[e[0] <= truth <= e[1] for e in ends if e is not None] for ends in pairs]
+            shares = [f"{np.mean(each):.3f}" if each else "" for each in held]
+            given_to = len(held[0]) / args.trials
+            label = name.upper() if name in ("mcc", "f1", "auroc") else name
+            print(f"| {label} | {said} | {given_to:.2f} | {shares[0]} | {shares[1]} |", flush=True)
 
 
 if __name__ == "__main__":

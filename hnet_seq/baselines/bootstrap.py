@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.sparse import csr_array
+from sklearn.metrics import roc_auc_score
 
-from hnet_seq.baselines.metrics import METRICS, classification_metrics, confusion_metrics
+from hnet_seq.baselines.metrics import METRICS, confusion, confusion_metrics
 
 REPLICATES = 1000
 FEWEST = 5  # test sequences of every class: with fewer the coverage is not near 95%
@@ -76,8 +77,12 @@ def bootstrap_intervals(
         if name in refused:
             intervals[name] = None
         elif name == "auroc":
-            positive = int((labels == labels[0]).sum())
-            intervals[name] = _auroc_interval(means[name], positive, len(labels) - positive)
+            second = labels == 1
+            areas = [roc_auc_score(second, each[:, 1]) for each in probabilities]
+            positive = int(second.sum())
+            intervals[name] = _auroc_interval(
+                float(np.mean(areas)), positive, len(labels) - positive
+            )
         else:
             intervals[name] = _ends(drawn[name], means[name])
     return intervals
@@ -126,12 +131,9 @@ def paired_difference(
 
 
 def _means(probabilities: Predictions, labels: NDArray[np.integer]) -> dict[str, float]:
-    scores = [classification_metrics(each, labels) for each in probabilities]
-    return {
-        name: float(np.mean([of[name] for of in scores]))  # type: ignore[literal-required]
-        for name in METRICS
-        if scores[0][name] is not None  # type: ignore[literal-required]
-    }
+    counts = [confusion(each.argmax(1), labels, each.shape[1]) for each in probabilities]
+    found = confusion_metrics(np.stack(counts, axis=-1))
+    return {name: float(values.mean()) for name, values in found.items()}
 
 
 def _ends(drawn: NDArray[np.float64], value: float) -> list[float]:

@@ -75,7 +75,7 @@ def test_findings_are_quoted_with_their_remedies_and_none_is_said_to_be_none(
     [
         (0.95, "above every baseline; the least above 5-mers +0.150 (+0.130 to +0.170)"),
         (0.81, "Minus 5-mers +0.010 (\u22120.010 to +0.030): these data do not tell it from that"),
-        (0.78, "Minus 5-mers \u22120.020 (\u22120.040 to +0.000): these data do not"),
+        (0.785, "Minus 5-mers \u22120.015 (\u22120.035 to +0.005): these data do not"),
         (0.77, "Minus 5-mers \u22120.030 (\u22120.050 to \u22120.010): the model adds nothing"),
     ],
 )
