@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from scipy.stats import norm
@@ -172,36 +173,40 @@ def given(low: float, high: float) -> Ends:
     return None if np.isnan(low) else (low, high)
 
 
-def studies(generator: np.random.Generator) -> Iterator[tuple[str, Study]]:
-    """What is simulated, in words."""
+def studies() -> Iterator[tuple[str, Callable[[np.random.Generator], Study]]]:
+    """What is simulated, in words, and how."""
     for size, share in (
         *((50, 0.5), (50, 0.1), (100, 0.05)),
         *((200, 0.5), (200, 0.1), (200, 0.05), (1000, 0.02)),
     ):
-        yield f"{size:,} sequences, {share:.0%} positive", classification(generator, size, share)
+        said = f"{size:,} sequences, {share:.0%} positive"
+        yield said, partial(classification, size=size, share=share)
     for size, share in ((50, 0.5), (200, 0.5), (200, 0.1), (1000, 0.02)):
-        yield f"{size:,} sequences, {share:.0%} positive", difference(generator, size, share)
+        said = f"{size:,} sequences, {share:.0%} positive"
+        yield said, partial(difference, size=size, share=share)
     for size, shares in ((100, [0.6, 0.3, 0.1]), (100, [0.2] * 5), (200, [0.1] * 10)):
         said = f"{size:,} sequences, {len(shares)} classes, rarest {min(shares):.0%}"
-        yield said, several_classes(generator, size, shares)
+        yield said, partial(several_classes, size=size, shares=shares)
     for size in (12, 20, 50):
         for strength in (0.0, 0.5, 0.9):
-            yield f"{size} rows, r {strength}", correlation(generator, size, strength)
+            yield f"{size} rows, r {strength}", partial(correlation, size=size, strength=strength)
     for count in (10, 15, 30, 100):
         for spread in (0.01, 0.5):
             said = f"{count} blocks, {'alike' if spread < 0.1 else 'unlike'}"
-            yield said, blocks(generator, count, spread)
+            yield said, partial(blocks, count=count, spread=spread)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="every N-th study, from K")
     args = parser.parse_args()
-    generator = np.random.default_rng(args.seed)
     print("| interval of | test sets | given | holds the truth | drawn with replacement |")
     print("|---|---|---|---|---|", flush=True)
-    for said, (true, trial) in studies(generator):
+    first, step = map(int, args.part.split("/"))
+    for index, (said, make) in list(enumerate(studies()))[first - 1 :: step]:
+        true, trial = make(np.random.default_rng([args.seed, index]))
         found = [trial() for _ in range(args.trials)]
         for name, truth in true.items():
             pairs = zip(*(each[name] for each in found), strict=True)

@@ -100,7 +100,7 @@ def without_interval(probabilities: Predictions, labels: NDArray[np.integer]) ->
         reason = f"under {FEWEST} of a class"
     found = dict.fromkeys(("f1", "mcc", "auroc"), reason) if reason else {}
     if not reason and all(len(np.unique(each)) < 2 for each in predicted):
-        found |= dict.fromkeys(("f1", "mcc"), "one class predicted")
+        found["mcc"] = "one class predicted"
     if not reason and probabilities[0].shape[1] > 2:
         found["auroc"] = "more than two classes"
     return {name: why for name, why in found.items() if why} | {"auprc": "no method covers"}
