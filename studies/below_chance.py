@@ -14,24 +14,27 @@ import argparse
 
 import numpy as np
 
-from hnet_seq.baselines.logistic import fit_logistic
 from hnet_seq.baselines.metrics import matthews_correlation
+from hnet_seq.baselines.ridge import fit_ridge
 from hnet_seq.train.grouped_draw import draw_groups
 
 
 def mcc_without_signal(
     generator: np.random.Generator, groups: int, size: int, apart: float, width: int
 ) -> tuple[float, int]:
-    """MCC on a fifth of the sequences in whole groups, and how many these are."""
+    """MCC on a fifth of the sequences in whole groups, and how many these are.
+
+    The probe is a ridge regression on the class, 1 or -1, whose sign is the prediction: as good
+    here as a logistic regression, and faster.
+    """
     group = generator.integers(groups, size=size)
     share = 1 / (1 + np.exp(-apart * generator.normal(size=groups)))
     labels = (generator.random(size) < share[group]).astype(int)
     vectors = generator.normal(size=(size, width))
     vectors += apart * generator.normal(size=(groups, width))[group]
     test = draw_groups(group, labels, 0.2, int(generator.integers(1 << 31)))
-    together = [str(number) for number in group[~test]]
-    probe = fit_logistic(vectors[~test], labels[~test], num_classes=2, groups=together)
-    predicted = probe.predict_proba(vectors[test]).argmax(1)
+    probe = fit_ridge(vectors[~test], 2.0 * labels[~test] - 1, group[~test])
+    predicted = (probe.predict(vectors[test]) > 0).astype(int)
     return matthews_correlation(predicted, labels[test], 2), int(test.sum())
 
 
