@@ -10,7 +10,7 @@ sequences, 10% of them positive, where it says 95%. ``studies/interval_coverage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypedDict
@@ -177,20 +177,15 @@ class _Cells:
 
     def draws(
         self, prior: list[tuple[tuple[int, ...], float]], replicates: int, seed: int
-    ) -> list[_Weights]:
+    ) -> Iterator[_Weights]:
         """Weights of the cells and of those of the prior, in parts of a bounded size."""
         rows = np.concatenate([self.rows, np.array([row for row, _ in prior])])
         shapes = np.concatenate([self.counts, [mass for _, mass in prior]])
         generator = np.random.default_rng(seed)
         at_once = max(1, _CELLS // max(len(shapes), self.classes**2))
-        return [
-            _Weights(
-                rows,
-                generator.standard_gamma(shapes, (min(at_once, replicates - begin), len(shapes))).T,
-                self.classes,
-            )
-            for begin in range(0, replicates, at_once)
-        ]
+        for begin in range(0, replicates, at_once):
+            size = (min(at_once, replicates - begin), len(shapes))
+            yield _Weights(rows, generator.standard_gamma(shapes, size).T, self.classes)
 
 
 def _row_prior(classes: int, seeds: int) -> list[tuple[tuple[int, ...], float]]:

@@ -135,6 +135,8 @@ def read_classification(path: Path) -> Classification:
     """Raises InputError when the file is not what ``hnet-seq classify`` writes."""
     top = "top level"
     content = fields(read_object(path), path, top, "rows", "classes", kind=list)
+    if "comparisons" in content:  # files of older versions have none
+        fields(content, path, top, "comparisons", kind=list)
     found = fields(content, path, top, "audit", kind=dict)["audit"]
     findings = fields(found, path, "audit", "findings", kind=list)["findings"]
     classes = [f"{name}" for name in content["classes"]]
@@ -185,6 +187,8 @@ def _score(row: Any, num_classes: int, path: Path, where: str) -> Score:
     fields(row, path, where, "name", "kind", "without_leaked")
     fields(row, path, where, "per_seed", "confusion", kind=list)
     fields(row, path, where, "intervals", "calibration", kind=dict)
+    if "no_interval" in row:
+        fields(row, path, where, "no_interval", kind=dict)
     if row["kind"] not in ("model", "baseline"):
         raise InputError(path, f"kind {row['kind']!r} is not model or baseline", where=where)
     calibration, there = row["calibration"], f"{where}.calibration"
