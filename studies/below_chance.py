@@ -1,9 +1,7 @@
-"""How far below 0 the MCC of a probe without signal falls where sequences come in groups.
+"""How far below 0 the MCC of a probe without signal falls, on whole groups or single sequences.
 
-Vectors know the group (a chromosome, a gene) and nothing of the label; labels are shared out a
-little differently in each group. Whole groups are tested. What is learned of the training groups is
-as likely wrong as right in the others: scores spread far beyond what the number of test sequences
-alone would give.
+Vectors know the group (a chromosome, a gene) at most and nothing of the label; labels are shared out
+a little differently in each group, and whole groups are tested.
 
     python studies/below_chance.py --trials 200
 """
