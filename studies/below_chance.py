@@ -1,7 +1,7 @@
 """How far below 0 the MCC of a probe without signal falls, on whole groups or single sequences.
 
-Vectors know the group (a chromosome, a gene) at most and nothing of the label; labels are shared out
-a little differently in each group, and whole groups are tested.
+Vectors know the group (a chromosome, a gene) at most and nothing of the label; labels are shared
+out a little differently in each group, and whole groups are tested.
 
     python studies/below_chance.py --trials 200
 """

@@ -187,7 +187,7 @@ def studies() -> Iterator[tuple[str, Callable[[np.random.Generator], Study]]]:
     for size, shares in ((100, [0.6, 0.3, 0.1]), (100, [0.2] * 5), (200, [0.1] * 10)):
         said = f"{size:,} sequences, {len(shares)} classes, rarest {min(shares):.0%}"
         yield said, partial(several_classes, size=size, shares=shares)
-    for size in (12, 20, 50):
+    for size in (15, 20, 50):
         for strength in (0.0, 0.5, 0.9):
             yield f"{size} rows, r {strength}", partial(correlation, size=size, strength=strength)
     for count in (10, 15, 30, 100):

@@ -10,7 +10,7 @@ from scipy.stats import t
 
 RESAMPLES = 200
 _PERFECT = 1 - 1e-12
-FEWEST = 10  # rows, or groups of rows: fewer say too little about how much they differ
+FEWEST = 15  # rows, or groups of rows: fewer say too little about how much they differ
 
 
 class Correlation(TypedDict):
@@ -73,7 +73,8 @@ def spearman(
     known = np.array([value for value in without if value is not None and abs(value) < _PERFECT])
     if len(known) < parts or abs(rho) >= _PERFECT:
         return found | {"no_interval": "constant or perfect but for a few rows"}
-    apart = np.arctanh(known) - np.arctanh(rho)
+    apart = np.arctanh(known)
+    apart -= apart.mean()
     wide = np.sqrt((apart**2).sum() * (parts - 1) / parts) * t.ppf(0.975, parts - 1)
     low, high = np.tanh(np.arctanh(rho) + np.array([-wide, wide]))
     return found | {"low": float(low), "high": float(high)}

@@ -61,7 +61,7 @@ def test_rows_that_repeat_each_other_do_not_narrow_the_interval() -> None:
         (np.ones(30), "constant"),
         (np.arange(30.0), "perfect"),
         (np.eye(30)[3], "constant"),  # without one row
-        (np.arange(9.0), "under 10 rows"),
+        (np.arange(14.0), "under 15 rows"),
     ],
 )
 def test_where_there_is_no_interval_the_reason_is_given(one: np.ndarray, why: str) -> None:
