@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.labels import base_contexts, known
-from hnet_seq.analysis.resampling import interval, number, quantiles, quotient
+from hnet_seq.analysis.resampling import jackknife, number, quantiles, quotient
 from hnet_seq.analysis.site_counts import (
     SiteCounts,
     blocks_of,
@@ -25,7 +26,7 @@ from hnet_seq.analysis.site_counts import (
     shifted_in_blocks,
 )
 from hnet_seq.analysis.sites import Sites
-from hnet_seq.analysis.statistics import MIN_BLOCKS, ContextRates, block_bootstrap
+from hnet_seq.analysis.statistics import MIN_BLOCKS, ContextRates, block_intervals
 
 SHIFTS = 200
 
@@ -91,7 +92,7 @@ def enrichment(
         width: bases on each side of a site that profiles show.
         near: a boundary is at a site where it is at most that many bases away.
         shifts: how often the sites are shifted.
-        seed: of shifts and bootstrap.
+        seed: of the shifts.
 
     Returns:
         ``rate``, ``shuffled_rates``, and ``kinds``, in the order in which the sites name them.
@@ -178,8 +179,8 @@ def _describe(
     return {
         "sites": sum(len(sites) for _, sites, _, _ in placed),
         "blocks": len(tables["observed"].bases) if tables["observed"] else 0,
-        **_ratios(tables, common, near, by_shift, generator),
-        "profile": _profile(tables, by_shift, generator),
+        **_ratios(tables, common, near, by_shift),
+        "profile": _profile(tables, by_shift),
     }
 
 
@@ -192,17 +193,14 @@ def _ratios(
     common: _Context,
     near: int,
     by_shift: NDArray[np.float64],
-    generator: np.random.Generator,
 ) -> dict[str, Any]:
     """The rate within ``near`` bases, and observed / expected under each control."""
     columns = {name: table.near(near) for name, table in tables.items() if table is not None}
     bases = np.stack([column[0] for column in columns.values()], axis=1)
     values = np.stack([column[1] for column in columns.values()], axis=1)
     rates = dict(zip(columns, quotient(values.sum(axis=0), bases.sum(axis=0)), strict=True))
-    replicates: dict[str, NDArray[np.float64]] = {}
-    if int((bases[:, 0] > 0).sum()) >= MIN_BLOCKS:
-        drawn = block_bootstrap(bases, values, seed=int(generator.integers(1 << 31)))
-        replicates = dict(zip(columns, drawn.T, strict=True))
+    both = np.stack([values, bases], axis=1)
+    blocks = int((bases[:, 0] > 0).sum())
     rate, at_site = common.rate, rates["observed"]
     controls: dict[str, Any] = {"shuffled": None}
     for name in ("shifted", "random", "context", "shuffled"):
@@ -214,27 +212,30 @@ def _ratios(
             mean = float(np.mean(common.shuffled_rates))
             scale = rate / mean if mean else np.nan
         expected = rate if name == "random" else rates[name] * scale
-        sample = None
-        if replicates:
-            other = rate if name == "random" else replicates[name] * scale
-            sample = quotient(replicates["observed"], other)
-        low, high = interval(sample)
+        low = high = np.nan
+        if blocks >= MIN_BLOCKS:
+            fixed = expected if name == "random" else None
+            against = partial(_over, column=list(columns).index(name) if fixed is None else 0)
+            low, high = (
+                ends[0] / (fixed or scale)
+                for ends in jackknife(both, against, scale="ratio", units=blocks)
+            )
         ratio = quotient(at_site, expected)
         controls[name] = {
             "expected": number(expected),
             "ratio": number(ratio),
-            "low": low,
-            "high": high,
+            "low": number(low),
+            "high": number(high),
         }
     width = (by_shift.shape[2] - 1) // 2
     zone = by_shift[:, :, width - near : width + near + 1].sum(axis=2)
     controls["shifted"]["p"] = _p_value(at_site, quotient(zone[1], zone[0]))
-    low, high = interval(replicates.get("observed"))
+    low, high = (ends[0] for ends in block_intervals(bases[:, :1], values[:, :1]))
     return {
         "observed": {
             "rate": number(at_site),
-            "low": low,
-            "high": high,
+            "low": number(low),
+            "high": number(high),
             "bases": int(bases[:, 0].sum()),
             "boundaries": int(values[:, 0].sum()),
         },
@@ -242,21 +243,25 @@ def _ratios(
     }
 
 
+def _over(sums: NDArray[np.float64], column: int) -> NDArray[np.float64]:
+    """(R, 1) the observed rate over that of a control; the rate itself for column 0.
+
+    Args:
+        sums: (R, 2, controls) of boundaries and of bases.
+    """
+    rates = quotient(sums[:, 0], sums[:, 1])
+    return quotient(rates[:, :1], rates[:, [column]]) if column else rates[:, :1]
+
+
 def _profile(
     tables: Mapping[str, SiteCounts | None],
     by_shift: NDArray[np.float64],
-    generator: np.random.Generator,
 ) -> dict[str, Any]:
     """Rates at each distance: raw with its interval, and the controls'."""
     observed = tables["observed"]
     assert observed is not None
     width = observed.width
-    low = high = np.full(2 * width + 1, np.nan)
-    if len(observed.bases) >= MIN_BLOCKS:
-        drawn = block_bootstrap(
-            observed.bases, observed.values, seed=int(generator.integers(1 << 31))
-        )
-        low, high = quantiles(drawn)
+    low, high = block_intervals(observed.bases, observed.values)
     shifted = quotient(by_shift[1], by_shift[0])
     shifted_low, shifted_high = quantiles(shifted)
     rates = {

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.enrichment import CutRecord
-from hnet_seq.analysis.resampling import interval, number, quotient
+from hnet_seq.analysis.resampling import jackknife, number, quotient
 from hnet_seq.analysis.site_counts import blocks_of
-from hnet_seq.analysis.statistics import MIN_BLOCKS, block_bootstrap
+from hnet_seq.analysis.statistics import MIN_BLOCKS, block_intervals
 
 # One bit a base: A 1, C 2, G 4, T 8. (Cornish-Bowden, Nucleic Acids Res. 13:3021, 1985)
 IUPAC = {
@@ -78,8 +78,6 @@ def fragmentation(
     records: Sequence[CutRecord],
     motifs: Mapping[str, Mapping[str, Occurrences]],
     cutters: Sequence[Cutter],
-    *,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """How each cutter treats each motif.
 
@@ -87,7 +85,6 @@ def fragmentation(
         motifs: by name, by record, in the coordinates of the whole record; what does not lie
             wholly in the region of a record is not counted.
         cutters: the model first: random cuts are at its rate.
-        seed: of the bootstrap over blocks of 10 kb.
 
     Returns:
         ``cutters``: name and mean bases between cuts. ``motifs``: name, number of occurrences, mean
@@ -105,7 +102,7 @@ def fragmentation(
     }
     rate = rates[cutters[0].name]
     described = []
-    for order, (name, by_record) in enumerate(motifs.items()):
+    for name, by_record in motifs.items():
         tables: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
         lengths = []
         for index, record in enumerate(records):
@@ -129,8 +126,7 @@ def fragmentation(
                 "occurrences": len(every),
                 "length": float(every.mean()) if len(every) else None,
                 "rows": [
-                    _row(cutter, np.concatenate(table), rates, seed + order)
-                    for cutter, table in tables.items()
+                    _row(cutter, np.concatenate(table), rates) for cutter, table in tables.items()
                 ],
             }
         )
@@ -170,9 +166,7 @@ def _by_block(
     return summed
 
 
-def _row(
-    cutter: str, table: NDArray[np.float64], rates: Mapping[str, float], seed: int
-) -> dict[str, Any]:
+def _row(cutter: str, table: NDArray[np.float64], rates: Mapping[str, float]) -> dict[str, Any]:
     """Chunks per occurrence, share in one chunk, and cuts against the cutter's own rate."""
     count, gaps, cuts, whole = table.sum(axis=0)
     row: dict[str, Any] = {
@@ -192,13 +186,13 @@ def _row(
     rate = rates[cutter]
     row["ratio"] = number(quotient(cuts / gaps, rate))
     if len(table) >= MIN_BLOCKS:
-        # Cuts an occurrence, whole ones an occurrence, and cuts a place, which lengths do not move.
-        drawn = block_bootstrap(table[:, [0, 0, 1]], table[:, [2, 3, 2]], seed=seed)
-        low, high = interval(drawn[:, 0])
-        assert low is not None
-        assert high is not None
-        row |= {"chunks_low": 1 + low, "chunks_high": 1 + high}
-        row["whole_low"], row["whole_high"] = interval(drawn[:, 1])
+        # Cuts an occurrence, and cuts a place, which lengths do not move.
+        low, high = jackknife(
+            table, lambda sums: quotient(sums[:, [2]], sums[:, :2]), scale="ratio"
+        )
+        row |= {"chunks_low": number(1 + low[0]), "chunks_high": number(1 + high[0])}
         if rate > 0:
-            row["ratio_low"], row["ratio_high"] = interval(drawn[:, 2] / rate)
+            row |= {"ratio_low": number(low[1] / rate), "ratio_high": number(high[1] / rate)}
+        ends = block_intervals(table[:, :1], table[:, 3:])
+        row["whole_low"], row["whole_high"] = (number(end[0]) for end in ends)
     return row

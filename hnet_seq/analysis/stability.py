@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.resampling import interval, number, quotient
-from hnet_seq.analysis.statistics import MIN_BLOCKS, block_bootstrap
+from hnet_seq.analysis.resampling import number, quotient
+from hnet_seq.analysis.statistics import block_intervals
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.state import HNetState
@@ -146,12 +146,13 @@ def distance_bins(reach: int) -> list[tuple[int, int]]:
     return bins
 
 
-def stability(cuts: Sequence[EditedCuts], *, reach: int, seed: int = 0) -> dict[str, Any]:
+def stability(cuts: Sequence[EditedCuts], *, reach: int) -> dict[str, Any]:
     """Share of boundaries that stay, by edit, side and distance; and of boundaries that are new.
+
+    What intervals take for independent is the place.
 
     Args:
         reach: bases on each side.
-        seed: of the bootstrap, whose unit is the place.
 
     Returns:
         ``rate``, boundaries per base right of the edits before them: the share that would stay if
@@ -165,8 +166,8 @@ def stability(cuts: Sequence[EditedCuts], *, reach: int, seed: int = 0) -> dict[
         # A boundary at a deleted base went with it, which says nothing of the others.
         first = 1 if edit == "deletion" else 0
         ranges = [(low, high) for low, high in distance_bins(reach) if high >= first]
-        rows = _rows("left", distance_bins(reach)[:0:-1], left, left, seed)
-        rows += _rows("right", [*ranges, (first, reach)], before, after, seed)
+        rows = _rows("left", distance_bins(reach)[:0:-1], left, left)
+        rows += _rows("right", [*ranges, (first, reach)], before, after)
         edits.append({"edit": edit, "rows": rows})
     return {"rate": float(before.mean()), "edits": edits}
 
@@ -180,18 +181,16 @@ def _right_aligned(mask: Mask, reach: int) -> Mask:
 
 
 def _rows(
-    side: str, ranges: Sequence[tuple[int, int]], before: Mask, after: Mask, seed: int
+    side: str, ranges: Sequence[tuple[int, int]], before: Mask, after: Mask
 ) -> list[dict[str, Any]]:
     """Shares within ranges of distances; ``before`` and ``after`` are (places, reach + 1)."""
     boundaries, kept, found, added = (
         np.stack([table[:, low : high + 1].sum(axis=1) for low, high in ranges], axis=1)
         for table in (before, before & after, after, after & ~before)
     )
-    drawn = block_bootstrap(boundaries, kept, seed=seed)
+    lows, highs = block_intervals(boundaries, kept)
     rows = []
     for index, (low, high) in enumerate(ranges):
-        enough = int((boundaries[:, index] > 0).sum()) >= MIN_BLOCKS
-        lowest, highest = interval(drawn[:, index]) if enough else (None, None)
         old, stay = int(boundaries[:, index].sum()), int(kept[:, index].sum())
         rows.append(
             {
@@ -201,8 +200,8 @@ def _rows(
                 "boundaries": old,
                 "kept": stay,
                 "share": number(quotient(stay, old)),
-                "low": lowest,
-                "high": highest,
+                "low": number(lows[index]),
+                "high": number(highs[index]),
                 "new": number(quotient(added[:, index].sum(), found[:, index].sum())),
             }
         )

@@ -21,15 +21,16 @@ from hnet_seq.analysis.labels import (
     base_labels,
     known,
 )
+from hnet_seq.analysis.resampling import jackknife, quotient
 
 BLOCK = 10_000  # bases: neighbours are not independent, blocks of this length nearly are
-REPLICATES = 1000
 MIN_BLOCKS = 10  # fewer say too little about how much blocks differ
 LONGEST_CHUNK = 64  # bases: longer chunks share the last bin, as in metrics.jsonl
 _SPAN = 100 * BLOCK  # bases labelled at a time
 _CONTEXTS = UNKNOWN_CONTEXT + 1
 
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class ContextRates:
@@ -128,12 +129,8 @@ class BoundaryStatistics:
         """Boundaries per counted base; None before any base was counted."""
         return self._context_rates.rate
 
-    def summary(self, seed: int = 0) -> dict[str, Any]:
-        """Every table of ``boundaries.json`` for this stage.
-
-        Args:
-            seed: of the bootstrap.
-        """
+    def summary(self) -> dict[str, Any]:
+        """Every table of ``boundaries.json`` for this stage."""
         sections: dict[str, Any] = {table.section: [] for table in TABLES}
         context_rates = self._context_rates.rates
         for table, counts in enumerate(self._contexts):
@@ -144,7 +141,6 @@ class BoundaryStatistics:
                 counts,
                 context_rates,
                 self.rate,
-                seed,
             )
             sections[TABLES[table].section] += [
                 row | numbers for row, numbers in zip(TABLES[table].rows, rates, strict=True)
@@ -183,26 +179,21 @@ def chunk_length_table(lengths: Counts, bases: int) -> dict[str, Any]:
     }
 
 
-def block_bootstrap(
-    bases: NDArray[Any], boundaries: NDArray[Any], *, seed: int = 0, replicates: int = REPLICATES
-) -> NDArray[np.float64]:
-    """(replicates, L) boundary rates of each label in genomes of blocks drawn with replacement.
+def block_intervals(bases: NDArray[Any], boundaries: NDArray[Any]) -> tuple[Floats, Floats]:
+    """95% intervals (L,) of the boundary rates of labels, from their counts (blocks, L) each.
 
-    Args:
-        bases, boundaries: (blocks, L) counts. All labels of a replicate come from the same blocks.
-
-    A rate is NaN where a replicate drew no base of the label. (Efron and Tibshirani, An
-    Introduction to the Bootstrap, 1993, section 8.6: blocks keep the dependence of neighbours.)
+    NaN where fewer than ten blocks have bases of the label, or without one of them no boundary or
+    nothing but boundaries would be left.
     """
-    generator = np.random.default_rng(seed)
-    blocks, size = bases.shape
-    rates = np.full((replicates, size), np.nan)
-    both = np.hstack([boundaries, bases]).astype(np.float64)
-    for replicate in range(replicates):
-        weights = np.bincount(generator.integers(blocks, size=blocks), minlength=blocks)
-        totals = weights @ both
-        np.divide(totals[:size], totals[size:], out=rates[replicate], where=totals[size:] > 0)
-    return rates
+    used = (bases > 0).sum(axis=0)
+    low, high = jackknife(
+        np.stack([boundaries, bases], axis=1),
+        lambda sums: quotient(sums[:, 0], sums[:, 1]),
+        scale="share",
+        units=np.maximum(used, 2),
+    )
+    few = used < MIN_BLOCKS
+    return np.where(few, np.nan, low), np.where(few, np.nan, high)
 
 
 def _rates(
@@ -211,21 +202,15 @@ def _rates(
     contexts: Counts,
     context_rates: NDArray[np.float64],
     overall: float | None,
-    seed: int,
 ) -> Iterator[dict[str, Any]]:
     """One row of numbers for each label; what too few bases cannot tell is None."""
-    enough = (bases > 0).sum(axis=0) >= MIN_BLOCKS
-    if enough.any():
-        replicates = block_bootstrap(bases, boundaries, seed=seed)
-    for label, used in enumerate(enough):
+    lows, highs = block_intervals(bases, boundaries)
+    for label, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True)):
         n, k = int(bases[:, label].sum()), int(boundaries[:, label].sum())
-        low = high = None
-        if used:
-            low, high = map(float, np.nanquantile(replicates[:, label], [0.025, 0.975]))
         yield {
             "rate": k / n if n else None,
-            "low": low,
-            "high": high,
+            "low": low if low == low else None,
+            "high": high if high == high else None,
             "control": overall,
             "context_control": float(contexts[label] @ context_rates / n) if n else None,
             "bases": n,

@@ -7,15 +7,15 @@ documented in ``docs/boundaries.md``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.characters import CLASSES, KINDS, PLACES, classify
+from hnet_seq.analysis.resampling import jackknife, quotient
 
 BLOCK = 1000  # bytes: what is resampled where there are few documents
-REPLICATES = 1000
 MIN_DOCUMENTS = 30  # with fewer, blocks are resampled
 MIN_UNITS = 10  # fewer say too little about how much they differ
 _SPAN = 1000 * BLOCK  # bytes classified at a time
@@ -60,23 +60,17 @@ class TextBoundaries:
             )
         self._of_label.setdefault(label, []).append(np.concatenate(parts))
 
-    def summary(self, seed: int = 0) -> dict[str, Any]:
-        """``all`` documents, and ``labels`` in their order where there are several.
-
-        Args:
-            seed: of the bootstrap.
-        """
+    def summary(self) -> dict[str, Any]:
+        """``all`` documents, and ``labels`` in their order where there are several."""
         everything = [counts for of_label in self._of_label.values() for counts in of_label]
         labels = sorted(self._of_label)
         return {
-            "all": _describe(everything, seed),
-            "labels": [
-                {"label": label, **_describe(self._of_label[label], seed)} for label in labels
-            ],
+            "all": _describe(everything),
+            "labels": [{"label": label, **_describe(self._of_label[label])} for label in labels],
         }
 
 
-def _describe(documents: list[Counts], seed: int) -> dict[str, Any]:
+def _describe(documents: list[Counts]) -> dict[str, Any]:
     """Every row of one label.
 
     Args:
@@ -91,11 +85,9 @@ def _describe(documents: list[Counts], seed: int) -> dict[str, Any]:
     )
     units = units[units[:, 0, -1] > 0]
     totals = units.sum(axis=0)
-    enough = np.count_nonzero(units[:, 0], axis=0) >= MIN_UNITS
-    drawn = _bootstrap(units, seed) if enough.any() else np.zeros((0, *totals.shape))
+    used = np.count_nonzero(units[:, 0], axis=0)
     rows = [
-        _row(name, column, totals, drawn, bool(enough[column]))
-        for column, name in enumerate(CLASSES)
+        _row(name, column, totals, units, int(used[column])) for column, name in enumerate(CLASSES)
     ]
     size, boundaries = totals[:, -1].tolist()
     several = [row for row in rows if row["class"] in _MULTI_BYTE]
@@ -112,20 +104,16 @@ def _describe(documents: list[Counts], seed: int) -> dict[str, Any]:
     }
 
 
-def _row(
-    name: str, column: int, totals: Counts, drawn: NDArray[np.float64], enough: bool
-) -> dict[str, Any]:
+def _row(name: str, column: int, totals: Counts, units: Counts, used: int) -> dict[str, Any]:
     among: Iterable[int] = (len(CLASSES),)
     if name in _MULTI_BYTE:
         among = [CLASSES.index(other) for other in _MULTI_BYTE]
     size, boundaries = totals[:, column].tolist()
     expected, share, ratio = _shares(totals[None], column, among).tolist()[0]
     low = high = ratio_low = ratio_high = None
-    if enough and share == share:
-        _, shares, ratios = _shares(drawn, column, among).T
-        low, high = _interval(shares)
-        if ratio == ratio:
-            ratio_low, ratio_high = _interval(ratios)
+    if used >= MIN_UNITS and share == share:
+        low, high = _interval(units, column, among, 1, used)
+        ratio_low, ratio_high = _interval(units, column, among, 2, used)
     return {
         "class": name,
         "bytes": size,
@@ -144,32 +132,21 @@ def _shares(
     counts: NDArray[np.int64] | NDArray[np.float64], column: int, among: Iterable[int]
 ) -> NDArray[np.float64]:
     """(R, 3) share of the bytes, share of the boundaries, and their ratio; NaN without any."""
-    whole = counts[:, :, list(among)].sum(axis=2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = counts[:, :, column] / whole
-        return np.column_stack(
-            [shares, np.where(shares[:, 0] > 0, shares[:, 1] / shares[:, 0], np.nan)]
-        )
+    shares = quotient(counts[:, :, column], counts[:, :, list(among)].sum(axis=2))
+    return np.column_stack([shares, quotient(shares[:, 1], shares[:, 0])])
 
 
-def _bootstrap(units: Counts, seed: int) -> NDArray[np.float64]:
-    """(REPLICATES, 2, classes + 1) sums over as many units, drawn with replacement.
-
-    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 8.
-    """
-    generator = np.random.default_rng(seed)
-    number = len(units)
-    flat = units.reshape(number, -1).astype(np.float64)
-    drawn = np.empty((REPLICATES, flat.shape[1]))
-    for replicate in drawn:
-        weights = np.bincount(generator.integers(number, size=number), minlength=number)
-        replicate[:] = weights @ flat
-    return drawn.reshape(REPLICATES, *units.shape[1:])
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)
+def _interval(
+    units: Counts, column: int, among: Iterable[int], which: Literal[1, 2], used: int
+) -> tuple[float | None, float | None]:
+    """Of the share of the boundaries (1), or of the ratio (2)."""
+    low, high = jackknife(
+        units,
+        lambda sums: _shares(sums, column, among)[:, [which]],
+        scale="share" if which == 1 else "ratio",
+        units=used,
+    )
+    return _or_none(float(low[0])), _or_none(float(high[0]))
 
 
 def _or_none(value: float) -> float | None:

@@ -117,7 +117,8 @@ def _platt(margins: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     """
     mean, scale = margins.mean(0), margins.std(0)
     scale[scale == 0] = 1
-    platt = LogisticRegression(C=_PLATT, max_iter=1000).fit((margins - mean) / scale, labels)
+    platt = LogisticRegression(C=_PLATT, max_iter=10_000, tol=1e-6)
+    platt.fit((margins - mean) / scale, labels)
     slopes = platt.coef_ / scale
     return slopes, platt.intercept_ - slopes @ mean
 

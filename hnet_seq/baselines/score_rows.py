@@ -8,9 +8,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.bootstrap import Intervals, bootstrap_intervals
+from hnet_seq.baselines.bootstrap import (
+    Difference,
+    Intervals,
+    Predictions,
+    bootstrap_intervals,
+    paired_difference,
+    without_interval,
+)
 from hnet_seq.baselines.calibration import Calibration, calibration
-from hnet_seq.baselines.metrics import METRICS, Metrics, classification_metrics
+from hnet_seq.baselines.metrics import METRICS, Metrics, classification_metrics, confusion
 
 
 class CleanScores(Metrics):
@@ -18,14 +25,16 @@ class CleanScores(Metrics):
 
     n: int
     intervals: Intervals
+    no_interval: dict[str, str]
 
 
 class ScoreRow(Metrics):
     """One classifier on the test split.
 
-    The metrics are means over the seeds of training. ``intervals`` are 95%, of a percentile
-    bootstrap over the test sequences of these means. ``confusion`` (C, C) counts the first seed's
-    predictions, a row for each true class; ``calibration`` is of the first seed too.
+    The metrics are means over the seeds of training. ``intervals`` are 95%, over the test
+    sequences, of these means; ``no_interval`` says why a metric has none. ``confusion`` (C, C)
+    counts the first seed's predictions, a row for each true class; ``calibration`` is of the first
+    seed too.
     """
 
     name: str
@@ -33,15 +42,24 @@ class ScoreRow(Metrics):
     n: int
     per_seed: list[Metrics]
     intervals: Intervals
+    no_interval: dict[str, str]
     without_leaked: CleanScores | None
     confusion: list[list[int]]
     calibration: Calibration
 
 
+class Comparison(Difference):
+    """The classifier ``model`` minus the classifier ``other``, which is of this ``kind``."""
+
+    model: str
+    other: str
+    kind: Literal["model", "baseline"]
+
+
 def score_row(
     name: str,
     kind: Literal["model", "baseline"],
-    probabilities: Sequence[NDArray[np.floating]],
+    probabilities: Predictions,
     labels: NDArray[np.integer],
     *,
     clean: NDArray[np.bool_] | None = None,
@@ -55,35 +73,58 @@ def score_row(
         clean: (N,) False for the sequences that leaked into training, as
             :func:`hnet_seq.baselines.audit.audit` finds them. None, or no True: no scores without
             leaked sequences.
-        seed: of the bootstrap; rows of one table should have the same.
+        seed: of the intervals.
     """
     per_seed = [classification_metrics(each, labels) for each in probabilities]
     means = _means(per_seed)
     intervals = bootstrap_intervals(probabilities, labels, seed=seed)
+    why_not = without_interval(probabilities, labels)
     without_leaked = None
     if clean is not None and clean.all():
-        without_leaked = CleanScores(n=len(labels), intervals=intervals, **means)
+        without_leaked = CleanScores(
+            n=len(labels), intervals=intervals, no_interval=why_not, **means
+        )
     elif clean is not None and clean.any():
         left = [each[clean] for each in probabilities]
         without_leaked = CleanScores(
             n=int(clean.sum()),
             intervals=bootstrap_intervals(left, labels[clean], seed=seed),
+            no_interval=without_interval(left, labels[clean]),
             **_means([classification_metrics(each, labels[clean]) for each in left]),
         )
     first = probabilities[0]
-    num_classes = first.shape[1]
-    cells = np.bincount(labels * num_classes + first.argmax(1), minlength=num_classes**2)
     return ScoreRow(
         name=name,
         kind=kind,
         n=len(labels),
         per_seed=per_seed,
         intervals=intervals,
+        no_interval=why_not,
         without_leaked=without_leaked,
-        confusion=cells.reshape(num_classes, num_classes).tolist(),
+        confusion=confusion(first.argmax(1), labels, first.shape[1]).tolist(),
         calibration=calibration(first, labels),
         **means,
     )
+
+
+def compare(
+    model: str,
+    probabilities: Predictions,
+    others: Sequence[tuple[str, Literal["model", "baseline"], Predictions]],
+    labels: NDArray[np.integer],
+    *,
+    seed: int = 0,
+) -> list[Comparison]:
+    """One classifier's MCC minus that of each of the others: name, kind and probabilities."""
+    return [
+        Comparison(
+            model=model,
+            other=name,
+            kind=kind,
+            **paired_difference(probabilities, of_other, labels, seed=seed),
+        )
+        for name, kind, of_other in others
+    ]
 
 
 def _means(per_seed: Sequence[Metrics]) -> Metrics:
@@ -115,13 +156,34 @@ def format_table(rows: Sequence[ScoreRow]) -> str:
             [
                 row["name"],
                 _shown(row["mcc"]),
-                _interval(row["intervals"]["mcc"]),
+                _interval(row["intervals"]["mcc"], row["no_interval"].get("mcc")),
                 *[_shown(spread)] * several,
                 *[_shown(clean["mcc"] if clean else None)] * leaked,
                 *(_shown(row[name]) for name in ("accuracy", "f1", "auroc", "auprc")),
                 "(baseline)" if row["kind"] == "baseline" else "",
             ]
         )
+    return _aligned(lines)
+
+
+def format_comparisons(found: Sequence[Comparison]) -> str:
+    """MCC of one classifier minus that of every other, with intervals, as aligned text."""
+    if not found:
+        return ""
+    head = [f"{found[0]['model']} minus", "MCC", "95% interval", ""]
+    lines = [
+        [
+            each["other"],
+            f"{each['mcc']:+.3f}",
+            _interval(each["interval"], each["no_interval"], signed=True),
+            "(baseline)" if each["kind"] == "baseline" else "",
+        ]
+        for each in found
+    ]
+    return _aligned([head, *lines])
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(
@@ -136,5 +198,8 @@ def _shown(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-def _interval(ends: list[float] | None) -> str:
-    return "n/a" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
+def _interval(ends: list[float] | None, why_not: str | None, *, signed: bool = False) -> str:
+    if ends is None:
+        return why_not or "n/a"
+    low, high = (f"{end:+.3f}" if signed else f"{end:.3f}" for end in ends)
+    return f"{low} to {high}"

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hnet_seq.heads.pooling import segment_sum
+
 _QUERIES = 4
 
 
@@ -29,14 +31,14 @@ class AttentionPool(nn.Module):
         vectors = vectors.float()
         scores = self.score(vectors) / math.sqrt(vectors.shape[1])  # (T, Q)
         # Any constant of a sequence cancels; its largest score keeps the exponentials in range.
-        largest = _reduce(scores.detach(), "max", lengths)
+        largest = _largest(scores.detach(), lengths)
         largest = largest.repeat_interleave(lengths, 0, output_size=len(vectors))
         weights = (scores - largest).exp().unsqueeze(2)  # (T, Q, 1)
         shares = vectors.unflatten(1, (self.queries, -1))
-        pooled = _reduce(shares * weights, "sum", lengths) / _reduce(weights, "sum", lengths)
-        return pooled.flatten(1)
+        pooled = segment_sum(shares * weights, lengths) / segment_sum(weights, lengths)
+        return pooled.flatten(1).float()
 
 
-def _reduce(values: Tensor, how: str, lengths: Tensor) -> Tensor:
+def _largest(values: Tensor, lengths: Tensor) -> Tensor:
     # unsafe spares a check of the lengths on the host.
-    return torch.segment_reduce(values, how, lengths=lengths, axis=0, unsafe=True)
+    return torch.segment_reduce(values, "max", lengths=lengths, axis=0, unsafe=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hnet_seq.heads.pooling import segment_sum
+
 _PLACES = 1024  # tokens; whatever comes later counts as the last of them
 _RANK = 16
 
@@ -31,5 +33,4 @@ class PlaceReadout(nn.Module):
         place = (tokens - begins).clamp(max=_PLACES - 1)
         weights = self.weights[place].unflatten(1, (self.outputs, _RANK))
         parts = (weights * self.features(hidden.float()).unsqueeze(1)).sum(2)  # (T, C)
-        # unsafe spares a check of the lengths on the host.
-        return torch.segment_reduce(parts, "sum", lengths=lengths, axis=0, unsafe=True)
+        return segment_sum(parts, lengths).float()

@@ -1,8 +1,9 @@
 """One vector per sequence from packed vectors, without padding: means over chunks and bases, last.
 
 Shapes: T packed vectors of width D, S sequences; every sequence has at least one vector. Sums are
-taken in fp32 whatever the vectors' type, each sequence by itself, so that a result does not depend
-on what else is packed.
+taken in fp64 whatever the vectors' type, each sequence by itself, so that a result does not depend
+on what else is packed: a running sum in fp32 stops growing where a term is half its last digit,
+which for ones is at 16,777,216.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hnet_seq.model.hnet import HNetOutput
 def mean_pool(vectors: Tensor, cu_seqlens: Tensor) -> Tensor:
     """(T, D) and (S + 1,) to the mean of each sequence, (S, D) fp32."""
     lengths = cu_seqlens.diff().long()
-    return _sum(vectors.float(), lengths) / lengths.unsqueeze(1)
+    return (segment_sum(vectors, lengths) / lengths.unsqueeze(1)).float()
 
 
 def weighted_mean_pool(vectors: Tensor, weights: Tensor, cu_seqlens: Tensor) -> Tensor:
@@ -30,8 +31,8 @@ def weighted_mean_pool(vectors: Tensor, weights: Tensor, cu_seqlens: Tensor) -> 
         cu_seqlens: (S + 1,).
     """
     lengths = cu_seqlens.diff().long()
-    weights = weights.float().unsqueeze(1)
-    return _sum(vectors.float() * weights, lengths) / _sum(weights, lengths)
+    weights = weights.double().unsqueeze(1)
+    return (segment_sum(vectors * weights, lengths) / segment_sum(weights, lengths)).float()
 
 
 def last_pool(vectors: Tensor, cu_seqlens: Tensor) -> Tensor:
@@ -119,6 +120,7 @@ POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
 CHUNK_POOLINGS = ("chunks", "chunks_weighted")
 
 
-def _sum(vectors: Tensor, lengths: Tensor) -> Tensor:
+def segment_sum(values: Tensor, lengths: Tensor) -> Tensor:
+    """(T, ...) and (S,) to the sum of each sequence, (S, ...) fp64."""
     # unsafe spares a check of the lengths on the host.
-    return torch.segment_reduce(vectors, "sum", lengths=lengths, axis=0, unsafe=True)
+    return torch.segment_reduce(values.double(), "sum", lengths=lengths, axis=0, unsafe=True)

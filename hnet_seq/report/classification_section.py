@@ -10,10 +10,10 @@ from hnet_seq.report.classification_charts import (
     score_chart,
 )
 from hnet_seq.report.html import Markup, element, figure, join, table
-from hnet_seq.report.scores import Classification, Finding, Score, read_classification
-from hnet_seq.report.wording import score
+from hnet_seq.report.scores import Classification, Finding, Minus, Score, read_classification
+from hnet_seq.report.wording import difference, score, signed_interval
 
-__all__ = ["best_score", "classification_section", "read_classification", "score_with_interval"]
+__all__ = ["classification_section", "minus_words", "read_classification", "score_with_interval"]
 
 _MOST_CLASSES = 12  # that are drawn; beyond, the cells of a confusion matrix are too small
 _MOST_PAIRS = 20
@@ -25,44 +25,61 @@ def classification_section(found: Classification) -> Markup:
     models = [s for s in found.scores if not s.baseline]
     baselines = [s for s in found.scores if s.baseline]
     ordered = [*models, *baselines]
-    best = best_score(models) or best_score(ordered)
+    shown = found.headline
     parts: list[Markup] = [element("h2", "Classification", id="classification")]
-    if best is None:
+    if shown is None:
         parts.append(element("p", "classification.json holds no classifier."))
     else:
-        parts.append(element("p", _verdict(best, best_score(baselines))))
+        parts.append(element("p", _verdict(shown, found.minus)))
     parts.append(_audit(found.findings))
-    if best is not None:
-        parts.append(_scores(ordered, found.leaked))
-        parts.append(_confusion(best, found.classes))
-        parts.append(_calibration(best, best_score(baselines), len(found.classes)))
+    if shown is not None:
+        parts.append(_scores(ordered, found))
+        parts.append(_confusion(shown, found.classes))
+        nearest = next(
+            (s for s in baselines if found.nearest and s.name == found.nearest.other), None
+        )
+        parts.append(_calibration(shown, nearest, len(found.classes)))
     parts.append(table(("Detail", "Value"), found.facts))
     return element("section", *parts, aria_labelledby="classification")
-
-
-def best_score(scores: Sequence[Score]) -> Score | None:
-    """The one with the highest MCC."""
-    return max(scores, key=lambda s: s.mcc, default=None)
 
 
 def score_with_interval(found: Score) -> str:
     """MCC, and its 95% interval in brackets."""
     ends = found.interval
-    return score(found.mcc) + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")
+    if ends is None:
+        return score(found.mcc) + (
+            f" (no interval: {found.no_interval})" if found.no_interval else ""
+        )
+    return f"{score(found.mcc)} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
-def _verdict(best: Score, baseline: Score | None) -> str:
-    said = f"{best.name} reaches an MCC of {score_with_interval(best)} on {best.n:,} test sequences"
-    if baseline is None or baseline is best:
+def minus_words(found: Minus) -> str:
+    """The other's name, the difference to it, and its 95% interval in brackets."""
+    sure = signed_interval(found.interval, found.no_interval)
+    return f"{found.other} {difference(found.mcc)} ({sure})"
+
+
+def _verdict(shown: Score, minus: Sequence[Minus]) -> str:
+    """The score, and whether it is told apart from each baseline on the same sequences."""
+    said = (
+        f"{shown.name} reaches an MCC of {score_with_interval(shown)} on {shown.n:,} test sequences"
+    )
+    told = sorted((m for m in minus if m.baseline), key=lambda m: m.mcc)
+    if not told:
         return f"{said}."
-    other = f"the best baseline, {baseline.name}, at {score_with_interval(baseline)}"
-    if best.interval and baseline.interval:
-        if best.interval[0] > baseline.interval[1]:
-            return f"{said}, above {other}."
-        if best.interval[1] < baseline.interval[0]:
-            return f"{said}, below {other}: the model adds nothing that counting does not see."
-        return f"{said}; {other}: the intervals overlap, so the two are hard to tell apart."
-    return f"{said}; {other}."
+    below = [m for m in told if m.interval and m.interval[1] < 0]
+    if below:
+        return (
+            f"{said}. Minus {'; minus '.join(map(minus_words, below))}: the model adds nothing "
+            "that this does not see."
+        )
+    level = [m for m in told if m.interval is None or m.interval[0] <= 0]
+    if level:
+        return (
+            f"{said}. Minus {'; minus '.join(map(minus_words, level))}: these data do not tell it "
+            "from that."
+        )
+    return f"{said}, above every baseline; the least above {minus_words(told[0])}."
 
 
 def _audit(findings: Sequence[Finding]) -> Markup:
@@ -84,12 +101,11 @@ def _audit(findings: Sequence[Finding]) -> Markup:
     return join([element("h3", "What the audit of the splits found"), element("ul", *items)])
 
 
-def _scores(ordered: Sequence[Score], leaked: int | None) -> Markup:
-    several = any(s.spread is not None for s in ordered)
+def _scores(ordered: Sequence[Score], found: Classification) -> Markup:
+    leaked, several = found.leaked, any(s.spread is not None for s in ordered)
     head = ["Features", "Kind", "MCC", "95% interval"]
     head += ["SD over seeds"] * several + ["MCC without leaked"] * bool(leaked)
     head += ["Accuracy", "F1", "AUROC", "AUPRC"]
-    best = best_score([s for s in ordered if not s.baseline]) or best_score(ordered)
     rows = [_row(s, several, bool(leaked)) for s in ordered]
     leaks = (
         f" Grey ticks are MCC without the {leaked:,} test sequences that stand in training too, "
@@ -100,25 +116,46 @@ def _scores(ordered: Sequence[Score], leaked: int | None) -> Markup:
     return figure(
         score_chart(ordered, description="MCC of each classifier with its 95% interval"),
         "Test sequences only; higher is better, and guessing stands at 0. Baselines see only what "
-        "their name says, so a model says something new where it is above all of them. Intervals "
-        f"are of a bootstrap over the test sequences.{leaks}",
+        "their name says. Intervals are over the test sequences; they do not compare two rows, "
+        f"which the differences below do.{leaks}",
         join(
             [
                 table(
                     head,
                     rows,
                     numeric=range(2, len(head)),
-                    emphasised=[i for i, s in enumerate(ordered) if s is best],
+                    emphasised=[i for i, s in enumerate(ordered) if s is found.headline],
                 ),
                 element(
                     "p",
                     "F1, AUROC and AUPRC are means over classes; AUROC stands at 0.5 for guessing, "
-                    "AUPRC at the share of a class. The model with the best MCC is in bold.",
+                    "AUPRC at the share of a class. In bold is the classifier that was decided on "
+                    "before the test.",
                     class_="caption",
                 ),
+                _differences(found),
             ]
         ),
         title="Scores",
+    )
+
+
+def _differences(found: Classification) -> Markup:
+    if not found.minus or found.headline is None:
+        return join([])
+    return table(
+        (f"{found.headline.name} minus", "Kind", "MCC", "95% interval"),
+        [
+            (
+                m.other,
+                "baseline" if m.baseline else "model",
+                difference(m.mcc),
+                signed_interval(m.interval, m.no_interval),
+            )
+            for m in found.minus
+        ],
+        numeric=(2, 3),
+        caption="Differences on the same draws of test sequences",
     )
 
 
@@ -128,32 +165,32 @@ def _row(found: Score, several: bool, leaked: bool) -> list[str]:
         found.name,
         "baseline" if found.baseline else "model",
         score(found.mcc),
-        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else score(None),
+        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else found.no_interval or score(None),
         *[score(found.spread)] * several,
         *[score(found.clean.mcc if found.clean else None)] * leaked,
         *(score(value) for value in (found.accuracy, found.f1, found.auroc, found.auprc)),
     ]
 
 
-def _confusion(best: Score, classes: Sequence[str]) -> Markup:
-    numbers = _confused_pairs(best, classes)
+def _confusion(shown: Score, classes: Sequence[str]) -> Markup:
+    numbers = _confused_pairs(shown, classes)
     if len(classes) > _MOST_CLASSES:
-        return join([element("h3", f"Confusions of {best.name}"), numbers])
+        return join([element("h3", f"Confusions of {shown.name}"), numbers])
     return figure(
         confusion_chart(
-            best.confusion, classes, description=f"Confusion matrix of {best.name}, counts"
+            shown.confusion, classes, description=f"Confusion matrix of {shown.name}, counts"
         ),
-        f"{best.name}, first seed: rows are true classes, columns predicted ones; the stronger the "
-        "colour of a cell, the larger its share of the row. What is off the diagonal is wrong.",
+        f"{shown.name}, first seed: rows are true classes, columns predicted ones; the stronger "
+        "the colour of a cell, the larger its share of the row. What is off the diagonal is wrong.",
         numbers,
         title="Confusion matrix",
     )
 
 
-def _confused_pairs(best: Score, classes: Sequence[str]) -> Markup:
+def _confused_pairs(shown: Score, classes: Sequence[str]) -> Markup:
     pairs = [
         (count, sum(row), classes[true], classes[predicted])
-        for true, row in enumerate(best.confusion)
+        for true, row in enumerate(shown.confusion)
         for predicted, count in enumerate(row)
         if true != predicted and count
     ]
@@ -169,10 +206,10 @@ def _confused_pairs(best: Score, classes: Sequence[str]) -> Markup:
     )
 
 
-def _calibration(best: Score, baseline: Score | None, num_classes: int) -> Markup:
-    shown = [best] if baseline is None or baseline is best else [best, baseline]
-    curves = [(each.name, each.baseline, each.bins) for each in shown]
-    errors = " and ".join(f"{each.ece:.3f} of {each.name}" for each in shown)
+def _calibration(shown: Score, baseline: Score | None, num_classes: int) -> Markup:
+    both = [shown] if baseline is None or baseline is shown else [shown, baseline]
+    curves = [(each.name, each.baseline, each.bins) for each in both]
+    errors = " and ".join(f"{each.ece:.3f} of {each.name}" for each in both)
     return figure(
         calibration_chart(
             curves,
@@ -186,7 +223,7 @@ def _calibration(best: Score, baseline: Score | None, num_classes: int) -> Marku
             ("Classifier", "Confidence", "Right", "Sequences"),
             [
                 (each.name, f"{b.confidence:.3f}", f"{b.accuracy:.3f}", f"{b.count:,}")
-                for each in shown
+                for each in both
                 for b in each.bins
             ],
             numeric=(1, 2, 3),

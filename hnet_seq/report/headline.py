@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from hnet_seq.report.classification_section import best_score, score_with_interval
+from hnet_seq.report.classification_section import minus_words
 from hnet_seq.report.html import Markup, element, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.wording import bits, difference, duration, score
@@ -140,11 +140,10 @@ def _chunks(run: RunData) -> list[Row]:
 def _classification(run: RunData) -> list[Row]:
     if run.classification is None:
         return []
-    model = best_score([s for s in run.classification.scores if not s.baseline])
-    other = best_score([s for s in run.classification.scores if s.baseline])
-    if model is None:
+    model, nearest = run.classification.headline, run.classification.nearest
+    if model is None or model.baseline:
         return []
-    beside = f"; best baseline ({other.name}) {score_with_interval(other)}" if other else ""
+    beside = f"; minus {minus_words(nearest)}" if nearest else ""
     clean = model.clean
     leaks = (
         f"; {score(clean.mcc)} without {model.n - clean.n:,} leaked test sequences"
@@ -152,7 +151,9 @@ def _classification(run: RunData) -> list[Row]:
         else ""
     )
     ends = model.interval
-    sure = f", 95% interval {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+    sure = f", no interval: {model.no_interval}" if model.no_interval else ""
+    if ends:
+        sure = f", 95% interval {ends[0]:.3f} to {ends[1]:.3f}"
     return [
         (
             f"Classification, MCC ({model.name})",

@@ -57,6 +57,7 @@ class Ranking:
     rho: float | None
     low: float | None
     high: float | None
+    no_interval: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,8 @@ def _ranking(row: Any, path: Path, where: str) -> Ranking:
         raise InputError(path, f"kind {row['kind']!r} is not model or baseline", where=where)
     found = fields(row, path, where, "spearman", kind=dict)["spearman"]
     rho, low, high = (optional_number(found, key, path, where) for key in ("rho", "low", "high"))
-    return Ranking(name, row["kind"] == "baseline", bool(row["fitted"]), rho, low, high)
+    why_not = found.get("no_interval")
+    return Ranking(name, row["kind"] == "baseline", bool(row["fitted"]), rho, low, high, why_not)
 
 
 def _name(row: Any, path: Path, where: str) -> str:

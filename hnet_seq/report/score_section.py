@@ -155,7 +155,7 @@ def _measured(found: Measured) -> list[Markup]:
         figure(
             _rankings(rows),
             f"Spearman's rank correlation with {found.measured} on the same {found.n_test:,} test "
-            "rows, with 95% intervals of a bootstrap over groups of rows "
+            "rows, with 95% intervals over groups of rows "
             f"(seed {found.seed}). Fitted rows are ridge regressions on {found.n_train:,} training "
             f"rows; the others have seen no measurement.{leak}",
             table(
@@ -166,7 +166,7 @@ def _measured(found: Measured) -> list[Markup]:
                         "baseline" if row.baseline else "model",
                         "yes" if row.fitted else "no",
                         _rho(row.rho),
-                        _DASH
+                        row.no_interval or _DASH
                         if row.low is None or row.high is None
                         else f"{difference(row.low)} to {difference(row.high)}",
                     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ _NAMES = {
     "guard": "gap between training and test (bases)",
     "seeds": "seeds of training",
 }
-_APART = ("rows", "audit")  # that are no facts to list
+_APART = ("rows", "audit", "headline", "comparisons")  # that are no facts to list
 _SEVERITIES = ("high", "medium", "low")
 
 Interval = tuple[float, float]
@@ -52,9 +52,10 @@ class Bin:
 class Score:
     """One classifier on ``n`` test sequences; scores are means over the seeds of training.
 
-    ``auroc`` and ``auprc`` are None where only one class occurs; ``interval`` is of MCC, 95%;
-    ``spread`` the standard deviation of MCC over seeds, None for one; ``clean`` None where nobody
-    looked. ``confusion`` counts a row for each true class.
+    ``auroc`` and ``auprc`` are None where only one class occurs; ``interval`` is of MCC, 95%, and
+    ``no_interval`` says why there is none; ``spread`` the standard deviation of MCC over seeds,
+    None for one; ``clean`` None where nobody looked. ``confusion`` counts a row for each true
+    class.
     """
 
     name: str
@@ -71,6 +72,18 @@ class Score:
     confusion: list[list[int]]
     bins: list[Bin]
     ece: float
+    no_interval: str | None = None
+
+
+@dataclass(frozen=True)
+class Minus:
+    """MCC of the headline's classifier minus that of ``other``, on the same draws of sequences."""
+
+    other: str
+    baseline: bool
+    mcc: float
+    interval: Interval | None
+    no_interval: str | None
 
 
 @dataclass(frozen=True)
@@ -85,12 +98,32 @@ class Finding:
 
 @dataclass(frozen=True)
 class Classification:
-    """All classifiers of one task, and what may be wrong with its splits."""
+    """All classifiers of one task, and what may be wrong with its splits.
+
+    ``minus`` has the headline's differences to the others; none in files of older versions.
+    """
 
     classes: list[str]
     scores: list[Score]
     findings: list[Finding]
     facts: list[tuple[str, str]]
+    name: str | None = None
+    minus: list[Minus] = field(default_factory=list)
+
+    @property
+    def headline(self) -> Score | None:
+        """The classifier that was decided on before the test: kept by ``train``, or fine-tuned.
+
+        The verbs write it first of the models. Never the one that does best on the test.
+        """
+        models = [s for s in self.scores if not s.baseline] or self.scores
+        named = [s for s in models if s.name == self.name]
+        return next(iter([*named, *models]), None)
+
+    @property
+    def nearest(self) -> Minus | None:
+        """The baseline that the headline gains least on."""
+        return min((m for m in self.minus if m.baseline), key=lambda m: m.mcc, default=None)
 
     @property
     def leaked(self) -> int | None:
@@ -102,6 +135,8 @@ def read_classification(path: Path) -> Classification:
     """Raises InputError when the file is not what ``hnet-seq classify`` writes."""
     top = "top level"
     content = fields(read_object(path), path, top, "rows", "classes", kind=list)
+    if "comparisons" in content:  # files of older versions have none
+        fields(content, path, top, "comparisons", kind=list)
     found = fields(content, path, top, "audit", kind=dict)["audit"]
     findings = fields(found, path, "audit", "findings", kind=list)["findings"]
     classes = [f"{name}" for name in content["classes"]]
@@ -117,6 +152,22 @@ def read_classification(path: Path) -> Classification:
             for key, value in content.items()
             if key not in _APART and value is not None
         ],
+        content.get("headline"),
+        [
+            _minus(each, path, f"comparisons[{index}]")
+            for index, each in enumerate(content.get("comparisons", []))
+        ],
+    )
+
+
+def _minus(record: Any, path: Path, where: str) -> Minus:
+    fields(record, path, where, "other", "kind", kind=str)
+    return Minus(
+        record["other"],
+        record["kind"] == "baseline",
+        _finite(record, "mcc", path, where),
+        _interval({"mcc": fields(record, path, where, "interval")["interval"]}, path, where),
+        record.get("no_interval"),
     )
 
 
@@ -136,6 +187,8 @@ def _score(row: Any, num_classes: int, path: Path, where: str) -> Score:
     fields(row, path, where, "name", "kind", "without_leaked")
     fields(row, path, where, "per_seed", "confusion", kind=list)
     fields(row, path, where, "intervals", "calibration", kind=dict)
+    if "no_interval" in row:
+        fields(row, path, where, "no_interval", kind=dict)
     if row["kind"] not in ("model", "baseline"):
         raise InputError(path, f"kind {row['kind']!r} is not model or baseline", where=where)
     calibration, there = row["calibration"], f"{where}.calibration"
@@ -156,6 +209,7 @@ def _score(row: Any, num_classes: int, path: Path, where: str) -> Score:
         confusion=_confusion(row["confusion"], num_classes, path, f"{where}.confusion"),
         bins=[_bin(each, path, f"{there}.bins[{index}]") for index, each in enumerate(bins)],
         ece=_finite(calibration, "ece", path, there),
+        no_interval=row.get("no_interval", {}).get("mcc"),
     )
 
 

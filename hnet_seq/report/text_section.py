@@ -119,7 +119,7 @@ def _numbers(found: LabelBoundaries, everything: bool, section: str) -> Markup:
 
 def _ratio_interval(row: ByteClass) -> str:
     if row.ratio_low is None or row.ratio_high is None:
-        return f"too few {BYTE.many}"
+        return f"too few {BYTE.many} or all alike"
     return f"{ratio(row.ratio_low)} to {ratio(row.ratio_high)}"
 
 

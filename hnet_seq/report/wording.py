@@ -24,7 +24,14 @@ def ratio(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: Unit) -> str:
-    return f"too few {unit.many}" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    if low is None or high is None:
+        return f"too few {unit.many} or all alike"
+    return f"{low:.3f} to {high:.3f}"
+
+
+def signed_interval(ends: tuple[float, float] | None, why_not: str | None) -> str:
+    """Of a difference; the reason where there is none."""
+    return why_not or "\u2013" if ends is None else " to ".join(map(difference, ends))
 
 
 def score(value: float | None) -> str:

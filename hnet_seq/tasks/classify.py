@@ -17,6 +17,7 @@ from typing import Any
 
 from hnet_seq.baselines.audit import Audit
 from hnet_seq.baselines.probes import PROBES
+from hnet_seq.baselines.score_rows import Comparison, format_comparisons
 from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification import apply as classify_apply
@@ -82,21 +83,29 @@ def _train(args: argparse.Namespace) -> int:
         weights_sha256(args.checkpoint),
         task.problem,
     )
+    comparisons = outcome.minus_others(task, seed=args.seed)
     with filled_folder(out) as folder:
         save_probe(probe, folder / PROBE)
         write_trained_on(folder / PROBE, task.train.sequences)
         with replaced_file(folder / RESULTS) as stream:
-            json.dump(_results(task, found, rows, kept, args), stream, indent=2)
+            json.dump(_results(task, found, rows, comparisons, kept, args), stream, indent=2)
             stream.write("\n")
     print(describe_task(task))
     print(describe_task_audit(task, found))
     print(format_rows(task.problem, rows))
+    if comparisons:
+        print(format_comparisons(comparisons))
     print(f"{out / RESULTS}; {out / PROBE} reads {MODEL_ROWS[kept]}", file=sys.stderr)
     return 0
 
 
 def _results(
-    task: Task, found: Audit, rows: Rows, kept: str, args: argparse.Namespace
+    task: Task,
+    found: Audit,
+    rows: Rows,
+    comparisons: list[Comparison],
+    kept: str,
+    args: argparse.Namespace,
 ) -> dict[str, Any]:
     return {
         **task_facts(task, args.seed),
@@ -105,7 +114,9 @@ def _results(
         "stage": args.stage,
         "probe_pooling": kept,
         "audit": found,
+        "headline": rows[0]["name"],
         "rows": rows,
+        "comparisons": comparisons,
     }
 
 

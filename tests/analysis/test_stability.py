@@ -136,6 +136,6 @@ def test_intervals_hold_the_share_that_places_were_drawn_with():
             cuts_of(before, before & (rng.random(17) < 0.7))
             for before in rng.random((80, 17)) < 0.3
         ]
-        row = rows_of(stability(cuts, reach=16, seed=seed), "insertion")["right", 9, 16]
+        row = rows_of(stability(cuts, reach=16), "insertion")["right", 9, 16]
         hits += row["low"] <= 0.7 <= row["high"]
     assert 16 <= hits <= 20

@@ -12,7 +12,7 @@ from hnet_seq.analysis.statistics import (
     LONGEST_CHUNK,
     MIN_BLOCKS,
     BoundaryStatistics,
-    block_bootstrap,
+    block_intervals,
 )
 
 NO_GENES = from_features([])
@@ -100,10 +100,30 @@ def test_the_interval_covers_the_true_rate_as_often_as_it_says():
     bases = np.full((30, 200), 1000)
     # Blocks differ in their own rate: intervals from independent bases would be far too short.
     block_rates = np.clip(rng.normal(0.3, 0.05, (30, 200)), 0, 1)
-    low, high = np.quantile(
-        block_bootstrap(bases, rng.binomial(bases, block_rates)), [0.025, 0.975], axis=0
-    )
-    assert 0.88 <= np.mean((low <= 0.3) & (high >= 0.3)) <= 0.99
+    low, high = block_intervals(bases, rng.binomial(bases, block_rates))
+    assert 0.9 <= np.mean((low <= 0.3) & (high >= 0.3)) <= 0.99
+
+
+def test_ten_blocks_that_differ_cover_as_well():
+    rng = np.random.default_rng(1)
+    bases = 5 * (1 + rng.poisson(4, (10, 400)))
+    rates = np.minimum(0.1 * rng.gamma(1, size=(10, 400)), 0.95)
+    low, high = block_intervals(bases, rng.binomial(bases, rates))
+    given = np.isfinite(low)
+    assert given.mean() > 0.9
+    true = 0.1 * (1 - np.exp(-9.5))  # of a gamma distribution of shape 1, cut off at 9.5
+    # Blocks drawn with replacement would hold it in 85%.
+    assert 0.92 <= np.mean((low <= true) & (high >= true), where=given) <= 0.99
+
+
+def test_boundaries_in_one_block_only_or_everywhere_have_no_interval():
+    bases = np.full((12, 3), 100)
+    boundaries = np.zeros((12, 3), int)
+    boundaries[4, 0] = 30
+    boundaries[:, 1] = 100
+    boundaries[:2, 2] = 1
+    low, high = block_intervals(bases, boundaries)
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("strand", ["+", "-"])

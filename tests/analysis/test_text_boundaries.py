@@ -88,7 +88,8 @@ def test_random_boundaries_are_no_richer_than_chance_and_word_starts_are() -> No
     assert sum(inside) >= len(inside) - 2  # of 95% intervals
     assert all(row["low"] <= row["share"] <= row["high"] for row in rows_of(found).values())
     row = rows_of(words.summary()["all"])["word start"]
-    assert row["share"] == row["low"] == row["high"] == 1
+    assert row["share"] == 1
+    assert row["low"] is None  # all of them: how far other documents might be is not seen
     assert row["ratio_low"] > 4
 
 
@@ -101,8 +102,7 @@ def test_few_documents_are_resampled_in_blocks() -> None:
     assert found["units"] == -(-len(tokens) // 1000)
     row = rows_of(found)["whitespace"]
     assert row["low"] < row["share"] < row["high"]
-    assert statistics.summary()["all"] == found  # the same seed
-    assert statistics.summary(seed=1)["all"] != found
+    assert statistics.summary()["all"] == found
 
 
 def test_labels_are_apart_and_all_is_their_sum() -> None:

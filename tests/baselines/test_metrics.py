@@ -14,8 +14,9 @@ from sklearn.metrics import (
 
 from hnet_seq.baselines.metrics import (
     classification_metrics,
+    confusion,
+    confusion_metrics,
     matthews_correlation,
-    weighted_metrics,
 )
 
 
@@ -75,14 +76,13 @@ def test_one_class_alone_has_no_curves_and_an_absent_class_does_not_count() -> N
     assert (without_the_third["f1"], without_the_third["auroc"]) == (1, 1)
 
 
-@pytest.mark.parametrize("precision", [np.float32, np.float64])
-def test_a_weight_is_a_sequence_that_stands_there_as_often(precision: type) -> None:
-    probabilities, labels = predictions(3, 0)
-    weights = np.random.default_rng(1).integers(0, 4, (len(labels), 7))
-    found = weighted_metrics(probabilities, labels, weights.astype(precision))
-    for column, times in enumerate(weights.T):
-        rows = np.repeat(np.arange(len(labels)), times)
-        repeated = classification_metrics(probabilities[rows], labels[rows])
-        assert {name: values[column] for name, values in found.items()} == pytest.approx(
-            repeated, rel=1e-6
-        )
+def test_many_confusion_matrices_are_scored_as_one_each_and_weights_need_not_be_whole() -> None:
+    several = []
+    for seed in range(4):
+        probabilities, labels = predictions(3, seed)
+        several.append(confusion(probabilities.argmax(1), labels, 3))
+    found = confusion_metrics(np.stack(several, axis=-1) * 0.25)
+    for seed in range(4):
+        alone = classification_metrics(*predictions(3, seed))
+        for name, values in found.items():
+            assert values[seed] == pytest.approx(alone[name])  # type: ignore[literal-required]

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from hnet_seq.baselines import bootstrap
-from hnet_seq.baselines.bootstrap import bootstrap_intervals
+from hnet_seq.baselines.bootstrap import (
+    bootstrap_intervals,
+    paired_difference,
+    without_interval,
+)
 from hnet_seq.baselines.calibration import calibration
 from hnet_seq.baselines.metrics import METRICS, classification_metrics
-from hnet_seq.baselines.score_rows import format_table, score_row
+from hnet_seq.baselines.score_rows import compare, format_comparisons, format_table, score_row
 
 
 def predictions(count: int, seed: int, num_classes: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -26,9 +30,14 @@ def test_intervals_hold_the_score_and_narrow_with_more_sequences(num_classes: in
         probabilities, labels = predictions(count, 0, num_classes)
         found = bootstrap_intervals([probabilities], labels)
         score = classification_metrics(probabilities, labels)
+        refused = without_interval([probabilities], labels)
         for name in METRICS:
-            low, high = found[name] or [1, 0]
+            if found[name] is None:
+                assert name in refused
+                continue
+            low, high = found[name]
             assert low < score[name] < high
+        assert refused.keys() == ({"auprc"} if num_classes == 2 else {"auprc", "auroc"})
         widths.append(np.diff(found["accuracy"])[0])
     assert 3 < widths[0] / widths[1] < 5.3  # the root of 16
 
@@ -55,9 +64,9 @@ def test_intervals_are_a_function_of_the_seed_and_not_of_the_parts(
     whole = bootstrap_intervals([probabilities], labels, seed=1)
     assert bootstrap_intervals([probabilities], labels, seed=1) == whole
     assert bootstrap_intervals([probabilities], labels, seed=2) != whole
-    monkeypatch.setattr(bootstrap, "_COUNTS", 700)
+    monkeypatch.setattr(bootstrap, "_CELLS", 700)
     parts = bootstrap_intervals([probabilities], labels, seed=1)
-    for name in METRICS:
+    for name in ("accuracy", "f1", "mcc"):
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-6)
 
 
@@ -69,8 +78,10 @@ def test_a_row_is_the_mean_over_seeds_and_its_interval_is_of_that_mean() -> None
     assert [each["accuracy"] for each in row["per_seed"]] == pytest.approx(
         [classification_metrics(one, labels)["accuracy"], 1 - row["per_seed"][0]["accuracy"]]
     )
-    # On every draw the two add up to one.
-    assert row["intervals"]["accuracy"] == pytest.approx([0.5, 0.5])
+    # On every draw the two add up to one, but for the one sequence that is right and the one that
+    # is wrong in both.
+    assert row["intervals"]["accuracy"] == pytest.approx([0.5, 0.5], abs=0.01)
+    assert np.diff(row["intervals"]["mcc"])[0] < 0.03
 
 
 def test_leaked_sequences_are_left_out_of_a_second_score() -> None:
@@ -140,5 +151,81 @@ def test_a_table_without_seeds_and_leaks_has_no_columns_for_them() -> None:
         *("classifier", "MCC", "95%", "interval", "accuracy", "F1", "AUROC", "AUPRC")
     ]
     assert lines[1].split() == [
-        *("model", "0.000", "0.000", "to", "0.000", "1.000", "1.000", "n/a", "n/a")
+        *("model", "0.000", "one", "class", "in", "the", "test", "1.000", "1.000", "n/a", "n/a")
     ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "why"),
+    [
+        ([0] * 30 + [1] * 4, [0] * 30 + [1] * 4, "under 5 of a class"),
+        ([0] * 30 + [1] * 8, [0] * 38, "one class predicted"),
+        ([0] * 30, [0] * 28 + [1] * 2, "one class in the test"),
+        ([0] * 30 + [1] * 8, [0] * 30 + [1] * 8, None),
+    ],
+)
+def test_where_an_interval_would_not_cover_stands_the_reason(
+    labels: list[int], predicted: list[int], why: str | None
+) -> None:
+    row = score_row("model", "model", [np.eye(2)[predicted]], np.array(labels))
+    assert row["no_interval"].get("mcc") == why
+    # A class that is never predicted has an F1 of 0, which is no convention as an MCC of 0 is.
+    assert row["no_interval"].get("f1") == (None if why == "one class predicted" else why)
+    assert (row["intervals"]["mcc"] is None) == (why is not None)
+    assert row["intervals"]["accuracy"] is not None
+    if why:
+        assert why in format_table([row])
+    else:  # nothing is wrong, which a larger test might not repeat
+        low, high = row["intervals"]["mcc"] or (0, 0)
+        assert 0.6 < low < 0.95
+        assert high == 1
+
+
+def test_intervals_of_mcc_cover_where_few_sequences_are_positive() -> None:
+    """Two normal distributions; 10% of 50, where drawing with replacement covers 72%."""
+    generator = np.random.default_rng(0)
+    held = {"mcc": 0, "f1": 0, "auroc": 0}
+    true = {"mcc": 0.362, "f1": 0.656, "auroc": 0.856}
+    given = 0
+    while given < 150:
+        labels = (generator.random(50) < 0.1).astype(int)
+        odds = np.log(1 / 9) + 1.5 * (generator.normal(size=50) + 1.5 * labels) - 1.5**2 / 2
+        positive = 1 / (1 + np.exp(-odds))
+        found = bootstrap_intervals([np.stack([1 - positive, positive], 1)], labels, replicates=200)
+        if found["mcc"] is None:
+            continue
+        given += 1
+        for name in held:
+            low, high = found[name] or (0, 0)
+            held[name] += low <= true[name] <= high
+    for name, count in held.items():
+        assert 0.9 <= count / given <= 0.99, name
+
+
+def test_a_difference_on_the_same_sequences_is_surer_than_two_intervals() -> None:
+    """Both fail on the same hard sequences: the intervals overlap, the difference is clear."""
+    generator = np.random.default_rng(1)
+    labels = generator.integers(2, size=300)
+    hard, slips = generator.random(300) < 0.2, generator.random(300) < 0.07
+    better = np.eye(2)[np.where(hard, 1 - labels, labels)]
+    worse = np.eye(2)[np.where(hard | slips, 1 - labels, labels)]
+    rows = [score_row(n, "model", [p], labels) for n, p in (("a", better), ("b", worse))]
+    (low, _), (_, high) = (row["intervals"]["mcc"] for row in rows)  # type: ignore[misc]
+    assert low < high
+    [found] = compare("a", [better], [("b", "baseline", [worse])], labels)
+    assert found["mcc"] == pytest.approx(rows[0]["mcc"] - rows[1]["mcc"])
+    assert found["interval"] is not None
+    assert 0 < found["interval"][0] < found["mcc"] < found["interval"][1]
+    back = paired_difference([worse], [better], labels)
+    np.testing.assert_allclose(back["interval"], -np.array(found["interval"][::-1]), atol=0.02)
+    said = format_comparisons([found]).splitlines()
+    assert said[0].split() == ["a", "minus", "MCC", "95%", "interval"]
+    assert said[1].startswith(f"b        {found['mcc']:+.3f}  {found['interval'][0]:+.3f} to ")
+
+
+def test_a_difference_to_a_constant_row_has_an_interval_and_of_two_constants_none() -> None:
+    labels = np.arange(60) % 2
+    constant, right = np.eye(2)[np.zeros(60, int)], np.eye(2)[labels]
+    assert paired_difference([right], [constant], labels)["interval"] is not None
+    none = paired_difference([constant], [constant], labels)
+    assert (none["interval"], none["no_interval"]) == (None, "one class predicted")

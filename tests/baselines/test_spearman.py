@@ -33,8 +33,8 @@ def test_the_interval_covers() -> None:
 
 def test_a_seed_gives_the_same_interval_and_a_constant_none() -> None:
     one, two = np.random.default_rng(1).normal(size=(2, 50))
-    assert spearman(one, two, seed=3) == spearman(one, two, seed=3)
-    assert spearman(one, two, seed=3) != spearman(one, two, seed=4)
+    assert spearman(one, two, resamples=20, seed=3) == spearman(one, two, resamples=20, seed=3)
+    assert spearman(one, two, resamples=20, seed=3) != spearman(one, two, resamples=20, seed=4)
     constant = spearman(np.ones(50), two)
     assert (constant["rho"], constant["low"], constant["n"]) == (None, None, 50)
     with pytest.raises(ValueError, match="NaN"):
@@ -53,3 +53,30 @@ def test_rows_that_repeat_each_other_do_not_narrow_the_interval() -> None:
         assert found["high"] is not None
         held += found["low"] <= 0 <= found["high"]
     assert held >= 34
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (np.ones(30), "constant"),
+        (np.arange(30.0), "perfect"),
+        (np.eye(30)[3], "constant"),  # without one row
+        (np.arange(14.0), "under 15 rows"),
+    ],
+)
+def test_where_there_is_no_interval_the_reason_is_given(one: np.ndarray, why: str) -> None:
+    found = spearman(one, np.arange(float(len(one))))
+    assert (found["low"], found["high"]) == (None, None)
+    assert why in (found["no_interval"] or "")
+
+
+def test_intervals_of_strong_correlations_of_few_rows_cover_and_are_not_all_there_is() -> None:
+    generator = np.random.default_rng(0)
+    truth = 6 / np.pi * np.arcsin(0.9 / 2)
+    held = 0
+    for _ in range(150):
+        one = generator.normal(size=20)
+        two = 0.9 * one + np.sqrt(0.19) * generator.normal(size=20)
+        found = spearman(one, two)
+        held += found["low"] <= truth <= found["high"]
+    assert 135 <= held <= 149

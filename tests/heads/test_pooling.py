@@ -130,3 +130,30 @@ def test_chunk_poolings_read_the_stage_that_is_asked_for(two_stages: HNetForCaus
         pool(output, cu_seqlens, "chunks", 2)
     with pytest.raises(ValueError, match="unknown pooling 'max'; known: chunks"):
         pool(output, cu_seqlens, "max")
+
+
+def test_a_mean_of_more_vectors_than_fp32_counts_is_theirs() -> None:
+    """A running fp32 sum of ones ends at 2**24: a mean of 20 million would be 0.839."""
+    ones = torch.ones(20_000_000, 1)
+    cu_seqlens = torch.tensor([0, len(ones)])
+    assert mean_pool(ones, cu_seqlens).item() == 1
+    assert weighted_mean_pool(ones, ones.squeeze(1), cu_seqlens).item() == 1
+
+
+def test_sums_of_long_sequences_are_those_of_fp64_and_so_are_their_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.rand(300_000, 3, generator=generator) + 1
+    weights = torch.rand(300_000, generator=generator) + 0.1
+    cu_seqlens = torch.tensor([0, 100, 300_000])
+    parts = [(vectors[a:b].double(), weights[a:b].double()) for a, b in ((0, 100), (100, 300_000))]
+    means = torch.stack([x.mean(0) for x, _ in parts]).float()
+    assert torch.equal(mean_pool(vectors, cu_seqlens), means)
+    leaf = weights.clone().requires_grad_()
+    pooled = weighted_mean_pool(vectors, leaf, cu_seqlens)
+    expected = [w @ x / w.sum() for x, w in parts]
+    torch.testing.assert_close(pooled.detach(), torch.stack(expected).float(), rtol=1e-7, atol=0)
+    pooled[:, 0].sum().backward()
+    slope = torch.cat(
+        [(x[:, 0] - m[0]) / w.sum() for (x, w), m in zip(parts, expected, strict=True)]
+    )
+    torch.testing.assert_close(leaf.grad, slope.float(), rtol=1e-4, atol=1e-9)

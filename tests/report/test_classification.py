@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 
 from hnet_seq.report.classification_section import (
-    best_score,
     classification_section,
     read_classification,
 )
 from hnet_seq.report.run_data import read_run
 from hnet_seq.report.summary import summary
 from modalities.errors import InputError
-from tests.report.conftest import classification_row, classification_scores
+from tests.report.conftest import classification_row, classification_scores, minus
 from tests.report.pages import page_of, rows, section, words
 
 
@@ -74,16 +73,58 @@ def test_findings_are_quoted_with_their_remedies_and_none_is_said_to_be_none(
 @pytest.mark.parametrize(
     ("mcc", "said"),
     [
-        (0.95, "above the best baseline, 5-mers"),
-        (0.81, "hard to tell apart"),
-        (0.3, "adds nothing"),
+        (0.95, "above every baseline; the least above 5-mers +0.150 (+0.130 to +0.170)"),
+        (0.81, "Minus 5-mers +0.010 (\u22120.010 to +0.030): these data do not tell it from that"),
+        (0.785, "Minus 5-mers \u22120.015 (\u22120.035 to +0.005): these data do not"),
+        (0.77, "Minus 5-mers \u22120.030 (\u22120.050 to \u22120.010): the model adds nothing"),
     ],
 )
-def test_the_verdict_is_of_the_intervals(tmp_path: Path, mcc: float, said: str) -> None:
+def test_the_verdict_is_of_paired_differences(tmp_path: Path, mcc: float, said: str) -> None:
+    """Each row's own interval is 0.02 to either side: at 0.77 it overlaps that of 5-mers, 0.80."""
     content = classification_scores()
     baselines = [row for row in content["rows"] if row["kind"] == "baseline"]
-    content["rows"] = [classification_row("probe", "model", 0.9, mcc, 0.9), *baselines]
-    assert said in words(drawn(tmp_path, content))
+    probe = ("probe", "model", 0.9, mcc, 0.9)
+    content |= {"headline": "probe", "rows": [classification_row(*probe), *baselines]}
+    content["comparisons"] = [
+        minus(probe, row["name"], "baseline", 0, row["mcc"], None) for row in baselines
+    ]
+    shown = words(drawn(tmp_path, content))
+    assert said in shown
+    assert "overlap" not in shown
+    assert "hard to tell" not in shown
+
+
+def test_the_headline_is_what_was_kept_and_not_what_did_best_on_the_test(make_run) -> None:
+    run = make_run()
+    path = run / "classification.json"
+    content = classification_scores()
+    content["rows"][0] = classification_row("H-Net, mean over chunks", "model", 0.7, 0.412, 0.8)
+    path.write_text(json.dumps(content))
+    page = page_of(run)
+    assert "H-Net, mean over chunks reaches an MCC of 0.412" in words(page)
+    assert "Classification, MCC (H-Net, mean over chunks)" in words(page)
+    assert "Confusion matrix of H-Net, mean over bases" not in words(page)
+    assert "(H-Net, mean over chunks)  0.412" in summary(read_run(run), None)
+    # A file of before has no name of it: the verbs have always written it first.
+    del content["headline"], content["comparisons"]
+    path.write_text(json.dumps(content))
+    assert "Classification, MCC (H-Net, mean over chunks)" in words(page_of(run))
+
+
+def test_the_reason_stands_where_the_interval_would(tmp_path: Path) -> None:
+    content = classification_scores()
+    content["rows"][0] |= {
+        "intervals": {"mcc": None},
+        "no_interval": {"mcc": "under 5 of a class"},
+    }
+    content["comparisons"][0] |= {"interval": None, "no_interval": "under 5 of a class"}
+    root = drawn(tmp_path, content)
+    assert "MCC of 0.902 (no interval: under 5 of a class) on" in words(root)
+    found = rows(root)
+    assert ["H-Net, mean over chunks", "model", "0.902", "under 5 of a class"] in [
+        row[:4] for row in found
+    ]
+    assert ["H-Net, mean over bases", "model", "+0.021", "under 5 of a class"] in found
 
 
 def test_models_and_baselines_have_marks_of_different_shape(tmp_path: Path) -> None:
@@ -104,7 +145,7 @@ def test_models_and_baselines_have_marks_of_different_shape(tmp_path: Path) -> N
     assert len(tips["polygon"]) == 7
 
 
-def test_cells_of_the_confusion_matrix_are_the_counts_of_the_best_model(tmp_path: Path) -> None:
+def test_cells_of_the_confusion_matrix_are_the_counts_of_the_headline(tmp_path: Path) -> None:
     root = drawn(tmp_path, classification_scores())
     cells = [
         "".join(rect.itertext())
@@ -145,14 +186,13 @@ def test_headline_and_summary_give_interval_leaks_and_baseline(make_run) -> None
     run = make_run()
     said = words(page_of(run))
     assert "95% interval 0.882 to 0.922; 0.898 without 6 leaked test sequences" in said
-    assert "best baseline (5-mers) 0.800 (0.780 to 0.820)" in said
+    assert "minus 5-mers +0.102 (+0.082 to +0.122)" in said
     text = summary(read_run(run), None)
     assert "0.902 (0.882 to 0.922)" in text
     assert "leak: 6 of 1,000 test sequences stand in train -> split by similarity" in text
 
 
 def test_no_classifier_is_no_fault(tmp_path: Path) -> None:
-    assert best_score([]) is None
     assert "holds no classifier" in words(drawn(tmp_path, classification_scores() | {"rows": []}))
 
 

@@ -78,11 +78,19 @@ def test_train_scores_every_pooling_beside_every_baseline(trained: Path) -> None
     assert [row["kind"] for row in rows] == ["model"] * 3 + ["baseline"] * 5
     for row in rows:
         assert row["n"] == 40
-        assert row["intervals"]["mcc"][0] <= row["mcc"] <= row["intervals"]["mcc"][1]
+        ends = row["intervals"]["mcc"]
+        assert ends[0] <= row["mcc"] <= ends[1] if ends else row["no_interval"]["mcc"]
         assert row["without_leaked"]["n"] == 37
     assert (results["n_train"], results["n_test"]) == (60, 40)
     assert results["classes"] == ["alpha", "zeta"]
     assert results["n_of_classes"]["test"] == {"alpha": 20, "zeta": 20}
+    assert results["headline"] == MODELS[0]  # the one that probe.npz holds
+    comparisons = {each["other"]: each for each in results["comparisons"]}
+    assert list(comparisons) == MODELS[1:] + BASELINES
+    for row in rows[1:]:
+        less = comparisons[row["name"]]
+        assert (less["model"], less["kind"]) == (MODELS[0], row["kind"])
+        assert less["mcc"] == pytest.approx(rows[0]["mcc"] - row["mcc"])
     assert results["seeds"] == [0]
     (overlap,) = results["audit"]["overlaps"]
     assert [overlap[key] for key in ("exact", "reverse_complement", "near")] == [1, 1, 1]

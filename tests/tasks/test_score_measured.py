@@ -169,7 +169,7 @@ def test_the_verb_prints_the_table_and_writes_what_each_ranking_says(
     command += ["--sequence-column", "x", "--device", "cpu", "--flanks", "ACGT", "", "--seed", "3"]
     assert main([*command, "--out", f"{out}"]) == 0
     captured = capsys.readouterr()
-    assert "n 20 test rows, bootstrap over groups of rows, seed 3" in captured.out
+    assert "n 20 test rows, intervals over groups of rows, seed 3" in captured.out
     assert "40 training and 20 test rows (by column set)" in captured.err
     found = json.loads((tmp_path / "m.json").read_text())
     assert (found["kind"], found["n_train"], found["n_test"]) == ("measured", 40, 20)

@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
     found = facts(args, records) | {
         "file": Path(args.motifs).name,
         "byte_pairs": learned,
-        **fragmentation(records, motifs, cutters, seed=args.seed),
+        **fragmentation(records, motifs, cutters),
     }
     write_json(out / RESULTS, found)
     print(describe(found))

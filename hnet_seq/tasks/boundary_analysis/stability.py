@@ -116,7 +116,7 @@ def main(args: argparse.Namespace) -> int:
         "places": len(places),
         "context": max(args.left_context, args.reach),
         "reach": args.reach,
-        **stability(cuts, reach=args.reach, seed=args.seed),
+        **stability(cuts, reach=args.reach),
     }
     write_json(out / RESULTS, found)
     print(describe(found))

@@ -186,12 +186,18 @@ def task_facts(task: Task, seed: int) -> dict[str, Any]:
         **{f"n_{name}": len(examples.labels) for name, examples in splits.items()},
         **({} if task.problem == "classes" else {"kind": "targets", "problem": task.problem}),
         "n_of_classes": {name: _counts(task, name) for name in splits},
+        "test_groups": _groups(task),
         "regions": None,
         # Bases of every sequence; null where lengths differ.
         "window": lengths.pop() if len(lengths) == 1 else None,
         **task.about,
         "seed": seed,
     }
+
+
+def _groups(task: Task) -> int | None:
+    """How many groups of --group-by are tested: intervals take sequences for independent."""
+    return None if task.test.groups is None else len(set(task.test.groups))
 
 
 def describe_task(task: Task) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from hnet_seq.baselines.probes import PROBES
+from hnet_seq.baselines.score_rows import compare, format_comparisons
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -55,6 +56,7 @@ from pipelines.files import check_folder, replaced_file
 RESULTS = "classification.json"
 
 _SEEDS = 3
+_FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count
 # The nearest pooling of a probe.
 _FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
 
@@ -103,6 +105,12 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     predictions = [run.probabilities for run in runs]
     tuned = model_row(FINETUNED_ROWS[args.pooling], predictions, task, clean=clean, seed=args.seed)
     rows = [tuned, *rows_of(outcome, task, clean=clean, seed=args.seed)]
+    others = [(each.name, each.kind, [each.probabilities]) for each in outcome.scored]
+    comparisons = (
+        compare(tuned["name"], predictions, others, task.test.labels, seed=args.seed)
+        if task.problem == "classes"
+        else []
+    )
     results = {
         **task_facts(task, args.seed),
         "seeds": seeds,
@@ -110,7 +118,9 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         "stage": args.stage,
         "fine_tuned": _facts(config, runs, head),
         "audit": found,
+        "headline": tuned["name"],
         "rows": rows,
+        "comparisons": comparisons,
     }
     with replaced_file(out / RESULTS) as stream:
         json.dump(results, stream, indent=2)
@@ -118,6 +128,8 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     for run in runs:
         print(_describe(run))
     print(format_rows(task.problem, rows))
+    if comparisons:
+        print(format_comparisons(comparisons))
 
 
 def _frozen_scores(
@@ -139,6 +151,7 @@ def _frozen_scores(
         "stage": args.stage,
         "strands": strands,
         "probes": probes,
+        "fits": _FITS,
         "seed": args.seed,
     }
     path = kept_path(out / PARTS, "frozen", settings)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.probes import PROBES, ProbeModel
-from hnet_seq.baselines.score_rows import ScoreRow, score_row
+from hnet_seq.baselines.score_rows import Comparison, ScoreRow, compare, score_row
 from hnet_seq.baselines.sequence_features import baseline_probabilities
 from hnet_seq.baselines.target_probes import TargetModel, predict_targets
 from hnet_seq.baselines.target_scores import TargetRow, target_row
@@ -40,7 +41,7 @@ class Scored:
     """One classifier's probabilities (N, C) of the test sequences, under its name."""
 
     name: str
-    kind: str
+    kind: Literal["model", "baseline"]
     probabilities: NDArray[np.floating]
 
 
@@ -58,7 +59,7 @@ class Classification:
         return [
             score_row(
                 each.name,
-                "model" if each.kind == "model" else "baseline",
+                each.kind,
                 [each.probabilities],
                 task.test.labels,
                 clean=clean,
@@ -85,6 +86,14 @@ class Classification:
             )
             for each in self.scored
         ]
+
+    def minus_others(self, task: Task, *, seed: int = 0) -> list[Comparison]:
+        """The first row, which is the kept probe, minus every other; of classes alone."""
+        if task.problem != "classes":
+            return []
+        first, *rest = self.scored
+        others = [(each.name, each.kind, [each.probabilities]) for each in rest]
+        return compare(first.name, [first.probabilities], others, task.test.labels, seed=seed)
 
 
 def classify(

@@ -121,11 +121,11 @@ def _told(effects: Effects, seed: int) -> str:
                 row["kind"],
                 "yes" if row["fitted"] else "no",
                 shown(found["rho"]),
-                interval if found["low"] is not None else "-",
+                interval if found["low"] is not None else found["no_interval"] or "-",
             )
         )
     n = effects.rows[0]["spearman"]["n"]
-    return f"{table(lines)}\nn {n:,} test rows, bootstrap over groups of rows, seed {seed}"
+    return f"{table(lines)}\nn {n:,} test rows, intervals over groups of rows, seed {seed}"
 
 
 def _write(out: Path, rows: MeasuredTable, effects: Effects) -> None:
