@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.linear import Linear
@@ -125,18 +126,20 @@ class HNetLanguageModel(nn.Module):
             return self.lm_head(hidden.to(self.lm_head.weight.dtype))
 
     def forward(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
     ) -> LanguageModelOutput:
         """Logits of every position.
 
         Args:
-            input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+            input_ids: (T,) packed with ``cu_seqlens``, or (B, L); or letters, one string or a list
+                of them, which are packed.
             cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
             mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
 
         Raises:
             ValueError: the shapes do not fit, or a sequence is empty.
         """
+        input_ids, cu_seqlens = given_ids(self, input_ids, cu_seqlens)
         ids, packing, tokens = packed_ids(input_ids, cu_seqlens, mask)
         out = self.encode(ids, packing)
         logits = self.logits(out.hidden)

@@ -42,6 +42,7 @@ from hnet_seq.tasks.scoring.sequences import (
     score,
     score_part,
     sequence_parts,
+    stream_scores,
 )
 from hnet_seq.tasks.scoring.variant_scores import ON_MISMATCH
 from hnet_seq.tasks.scoring.variant_windows import WINDOW
@@ -233,7 +234,7 @@ def _scores(
         "cache_limit": args.cache_limit,
     }
     if not on_ranks(out, ranks):
-        yield score(model, source.names_and_tokens(), **how)
+        yield stream_scores(model, source.names_and_tokens(), **how)
         return
     assert out is not None
     identity = {

@@ -18,6 +18,7 @@ from hnet_seq.heads.problems import collate_targets
 from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
+from modalities.given import Given, named_sequences
 
 _BINS = 10  # of a regression's first number, to stratify by
 _ORDER, _SPLIT = 0, 1  # what a generator is for, so that no two share their draws
@@ -37,52 +38,30 @@ class Packed:
 
 
 def encode_sequences(
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     modality: Modality,
     vocab_size: int,
     *,
     for_learning: bool = True,
+    parameter: str = "sequences",
 ) -> list[Tokens]:
-    """Letters or tokens to tokens that a model of ``vocab_size`` tokens can read.
+    """Sequences as :func:`modalities.given.named_sequences` takes them, without their names.
 
     Raises:
-        InputError: one that is empty, not of the modality, or outside the vocabulary, with its
-            index. For learning also: none at all, or one without any known letter (N only).
+        InputError: as there. For learning also: one without any known letter (N only).
     """
-    if for_learning and not len(sequences):
-        raise InputError(None, "no sequences; give some")
+    given = named_sequences(sequences, modality, vocab_size, parameter=parameter)
+    encoded = [tokens for _, tokens in given]
     scored = np.zeros(256, bool)
     scored[list(modality.scored_tokens)] = True
-    encoded: list[Tokens] = []
-    for index, sequence in enumerate(sequences):
-        where = f"sequence {index}"
-        if not len(sequence):
-            raise InputError(None, "is empty; leave it out", where=where)
-        if isinstance(sequence, str):
-            try:
-                sequence = modality.encode(sequence)
-            except InputError as error:
-                raise InputError(None, str(error), where=where) from None
-        elif sequence.dtype != np.uint8 or sequence.ndim != 1:
+    for index, tokens in enumerate(encoded) if for_learning else ():
+        if not scored[tokens].any():
+            unknown = modality.vocabulary[int(tokens[0])]
             raise InputError(
-                None,
-                f"is {sequence.dtype} {sequence.shape}; expected a string or uint8 tokens (L,)",
-                where=where,
-            )
-        if int(sequence.max()) >= vocab_size:
-            raise InputError(
-                None,
-                f"holds token {sequence.max()}; the model knows 0 to {vocab_size - 1}",
-                where=where,
-            )
-        if for_learning and not scored[sequence].any():
-            unknown = modality.vocabulary[int(sequence[0])]
-            raise InputError(
-                None,
+                parameter,
                 f"holds only {unknown} and the like: nothing to learn from; leave it out",
-                where=where,
+                where=f"sequence {index}",
             )
-        encoded.append(sequence)
     return encoded
 
 

@@ -7,8 +7,9 @@ inputs are rounded. bf16 has the range of fp32, so losses need no scaling.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import torch
 
@@ -16,6 +17,7 @@ from modalities.errors import UsageError
 
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Item = TypeVar("Item")
 
 
 def computing_in(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -37,3 +39,14 @@ def computing_in(precision: str, device: torch.device) -> AbstractContextManager
         name = torch.cuda.get_device_name(device)
         raise UsageError("precision", f"is bf16, which {name} does not have; use fp32")
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def computed_in(precision: str, device: torch.device, items: Iterator[Item]) -> Iterator[Item]:
+    """``items``, each computed under :func:`computing_in`, which ends before it is given out."""
+    while True:
+        with computing_in(precision, device):
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item

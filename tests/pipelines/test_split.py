@@ -97,5 +97,5 @@ def test_a_wrong_specification_is_refused_in_one_line(validation: str, message: 
 
 
 def test_a_negative_guard_is_refused() -> None:
-    with pytest.raises(UsageError, match="--guard"):
+    with pytest.raises(UsageError, match="guard"):
         plan_split(LENGTHS, None, guard=-1)

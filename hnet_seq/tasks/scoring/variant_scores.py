@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.scoring.sequences import (
     BATCH_TOKENS,
@@ -27,10 +29,13 @@ from hnet_seq.tasks.scoring.variant_windows import (
     place,
     windows,
 )
+from hnet_seq.train.precision import computing_in
+from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from pipelines.genome import Genome
+from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants
 
 ON_MISMATCH = ("error", "skip")
@@ -82,8 +87,11 @@ def score_variants(
     on_mismatch: str = "error",
     markov: MarkovModel | None = None,
     batch_tokens: int = BATCH_TOKENS,
-) -> Iterator[VariantScore]:
-    """Score variants in their order, on the model's device.
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    progress: bool = False,
+) -> Rows[VariantScore]:
+    """Scores of variants in their order, computed as they are asked for and kept.
 
     A score depends on its variant, the genome and ``window`` alone, up to rounding; see
     :func:`hnet_seq.tasks.scoring.variant_windows.place` for the windows. Reference windows that
@@ -96,8 +104,12 @@ def score_variants(
         window: bases of each window.
         strands: ``average``, the mean of both strands; ``none``, the forward strand alone.
         on_mismatch: ``error`` or ``skip``, for a reference allele that the genome does not have.
-        markov: what ``markov_llr`` is of; the reference window is left out of its counts.
+        markov: what ``markov_llr`` is of, see :func:`hnet_seq.count_markov`; NaN without one. The
+            reference window is left out of its counts.
         batch_tokens: bases of one forward call.
+        device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
+        progress: show a bar.
 
     Raises:
         UsageError: an option that cannot be meant.
@@ -105,18 +117,39 @@ def score_variants(
     """
     check_scoring(model, strands, batch_tokens)
     if on_mismatch not in ON_MISMATCH:
-        raise UsageError("--on-mismatch", f"is {on_mismatch!r}; expected error or skip")
+        raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
     check_window(window)
     opened = genome if isinstance(genome, Genome) else Genome(genome)
     rows = read_variants(variants) if isinstance(variants, str | Path) else variants
     placed = place_all(opened, rows, window=window, on_mismatch=on_mismatch)
-    return (
-        score
-        for part in variant_parts(placed)
-        for score in score_part(
-            model, opened, part, strands=strands, markov=markov, batch_tokens=batch_tokens
-        )
-    )
+
+    def scores() -> Iterator[VariantScore]:
+        bar = progress_bar("score", None, unit="allele", progress=progress)
+        with computing(model, device) as where, bar:
+            for part in variant_parts(placed):
+                with computing_in(precision, where):
+                    rows = list(
+                        score_part(
+                            model,
+                            opened,
+                            part,
+                            strands=strands,
+                            markov=markov,
+                            batch_tokens=batch_tokens,
+                        )
+                    )
+                bar.update(len(rows))
+                yield from rows
+
+    return Rows(scores(), _COLUMNS, _record, "alleles")
+
+
+_OF_VARIANT = ("chrom", "pos", "name", "ref", "alt")
+_COLUMNS = (*_OF_VARIANT, *(own.name for own in fields(VariantScore) if own.name != "variant"))
+
+
+def _record(row: VariantScore) -> dict[str, Any]:
+    return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
 
 
 def place_all(

@@ -135,6 +135,16 @@ def open_sequences(
     return SequenceSource(path, read, is_stdin=is_stdin)
 
 
+def read_sequences(
+    source: str | Path, *, genome: str | Path | None = None, modality: Modality = dna.DNA
+) -> Iterator[tuple[str, Tokens]]:
+    """(name, tokens (L,)) of each sequence of a file, for functions that take sequences.
+
+    Arguments and errors as :func:`open_sequences`.
+    """
+    return open_sequences(source, genome=genome, modality=modality).names_and_tokens()
+
+
 def _copy_of_stdin() -> Path:
     """A file in a folder of its own."""
     path = Path(tempfile.mkdtemp(prefix="hnet-seq-")) / "stdin"
