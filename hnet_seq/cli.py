@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """The parser of one verb; nothing that computes is imported for it."""
-    task = importlib.import_module(f"hnet_seq.tasks.{verb}")
+    task = importlib.import_module(f"hnet_seq.commands.{verb}")
     parser = _Parser(
         prog=f"hnet-seq {verb}",
         description=with_docs(f"{task.__doc__}"),

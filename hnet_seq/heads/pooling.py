@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hnet_seq.heads.head_config import POOLINGS
 from hnet_seq.model.hnet import HNetOutput
 
 
@@ -113,10 +114,6 @@ def stage_chunks(
     masks = [record.boundary_mask for record in output.boundaries[: stage % stages + 1]]
     lengths, chunk_cu_seqlens = chunk_bases(masks, cu_seqlens)
     return output.chunks[stage], lengths, chunk_cu_seqlens
-
-
-POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
-CHUNK_POOLINGS = ("chunks", "chunks_weighted")
 
 
 def _sum(vectors: Tensor, lengths: Tensor) -> Tensor:

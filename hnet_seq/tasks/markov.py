@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.baselines import byte_markov
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
@@ -27,8 +26,6 @@ from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.open_shards import check_hashes, open_shards
 from pipelines.shard_documents import read_documents
-
-EXAMPLE = "hnet-seq markov shards --out run/markov.json"
 
 
 def markov(
@@ -79,23 +76,6 @@ def table(scores: MarkovScores) -> str:
         f"{scores['scored_bases']:,} scored, {scores['smoothing']} added to each count"
     )
     return "\n".join(lines)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq markov``."""
-    parser.add_argument(
-        "shards", nargs="+", metavar="SHARDS", help="folder made by hnet-seq shard; bytes: several"
-    )
-    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON, e.g. markov.json")
-    parser.add_argument(
-        "--max-order",
-        type=int,
-        help=f"default {MAX_ORDER} for DNA, {markov_bytes.DEFAULT_ORDER} for bytes (at most "
-        f"{byte_markov.MAX_ORDER})",
-    )
-    parser.add_argument(
-        "--one-strand", action="store_true", help="DNA: count the records' forward strand only"
-    )
 
 
 def main(args: argparse.Namespace) -> int:

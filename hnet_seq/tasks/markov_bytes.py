@@ -17,10 +17,10 @@ from hnet_seq.baselines.byte_markov import (
     score_byte_orders,
 )
 from hnet_seq.tasks.byte_documents import from_shards, is_byte_modality
+from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER as DEFAULT_ORDER
 from modalities.errors import InputError, UsageError
 from pipelines.open_shards import check_hashes, open_shards
 
-DEFAULT_ORDER = 6
 """Beyond it the best order of text and code seldom lies, and counting takes longer."""
 
 _Key = tuple[str, str]  # folder and label

@@ -1,11 +1,4 @@
-"""Where a model cuts a genome: BED, bigWig, tables; with genes, what it cuts at. Or text and code.
-
-Records of any length go through in one pass, piece by piece from a running state. With
---annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
-homopolymer and start and stop codon beside their controls, and DIR/region.json one stretch full
-of genes. A model of text or code reads files, folders or --shards DIR, and prints at what it cuts:
-spaces, starts of words, inside words, punctuation (docs/boundaries.md).
-"""
+"""``hnet-seq segment``: where a model cuts a genome, or text; arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -22,8 +15,8 @@ import numpy as np
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
+from hnet_seq.commands.segment import EXAMPLE, add_arguments
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.digests import genome_digest
@@ -65,39 +58,6 @@ __all__ = [
     "segment",
     "segment_stretches",
 ]
-
-EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq segment``."""
-    parser.add_argument("checkpoint", help="checkpoint folder, or run folder for its last one")
-    parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT", help="FASTA, plain, gzip or bgzip; or files of text"
-    )
-    parser.add_argument("--bed", metavar="FILE", help="chunks; {stage} in the name: every stage")
-    parser.add_argument(
-        "--bigwig",
-        metavar="FILE",
-        help="boundary probability per base; {stage} in the name: every stage",
-    )
-    parser.add_argument(
-        "--chunks", metavar="TABLE", help="chunks of all stages: .parquet, .tsv or .tsv.gz"
-    )
-    parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
-    parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
-    parser.add_argument("--annotation", metavar="GFF", help="genes to hold the boundaries against")
-    parser.add_argument("--out", metavar="DIR", help="folder for boundaries.json and region.json")
-    parser.add_argument(
-        "--left-context",
-        type=int,
-        default=LEFT_CONTEXT,
-        metavar="BASES",
-        help="read before a region, not reported (%(default)s)",
-    )
-    segment_text.add_arguments(parser)
-    add_streaming_arguments(parser)
-    add_batch_arguments(parser, BATCH_TOKENS)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, TypeVar, get_args
-
-import torch
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from modalities.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -34,6 +35,8 @@ def computing_in(precision: str, device: torch.device) -> AbstractContextManager
         raise UsageError("precision", f"is {precision!r}; expected {' or '.join(PRECISIONS)}")
     if precision == "fp32":
         return nullcontext()
+    import torch  # here: the names are known without it
+
     # Older GPUs emulate it, slower than fp32.
     if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
         name = torch.cuda.get_device_name(device)

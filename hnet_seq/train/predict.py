@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.train.finetune_config import STRANDS, Strands
 from hnet_seq.train.labelled_batches import (
     encode_sequences,
     longest_first,
@@ -30,9 +30,6 @@ from modalities.given import Given
 from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 16384
-
-Strands = Literal["none", "augment", "average"]
-STRANDS: tuple[Strands, ...] = get_args(Strands)
 
 
 def predict(

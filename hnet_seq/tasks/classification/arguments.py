@@ -10,68 +10,9 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
-from hnet_seq.tasks.classification.splits import SPLIT_RULES
 from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
-from hnet_seq.tasks.classification.windows import GUARD, coding_and_intergenic
+from hnet_seq.tasks.classification.windows import coding_and_intergenic
 from modalities.errors import UsageError
-
-
-def add_task_arguments(parser: argparse.ArgumentParser) -> None:
-    """Labelled sequences, or a genome with its annotation; and the seed."""
-    data = parser.add_argument_group("labelled sequences")
-    data.add_argument(
-        "--data",
-        "--table",
-        metavar="PATH",
-        help="CSV, TSV (or .gz) or Parquet with sequence, label and perhaps split; or a folder: "
-        "train.csv, dev.csv, test.csv; train*.parquet, test*.parquet; train/CLASS/*.txt",
-    )
-    add_column_arguments(data)
-    data.add_argument(
-        "--split",
-        choices=SPLIT_RULES,
-        help="given (where the data have one), random, or similarity: near duplicates on one side",
-    )
-    data.add_argument(
-        "--group-by",
-        metavar="COLUMN[:REGEX]",
-        help="rows of one value, or of one first (group) of the expression, stay on one side",
-    )
-    data.add_argument(
-        "--test-fraction", type=float, default=0.2, help="of a drawn split (%(default)s)"
-    )
-    data.add_argument(
-        "--limit-train", type=int, metavar="N", help="training sequences at most (all)"
-    )
-    genome = parser.add_argument_group("coding against intergenic windows of a genome")
-    genome.add_argument("--genome", metavar="FASTA", help="plain, gzip or bgzip")
-    genome.add_argument("--annotation", metavar="GFF", help="GFF3 with CDS features")
-    genome.add_argument(
-        "--test-region",
-        metavar="REGION",
-        help="NAME:START-END (1-based, inclusive), last:FRACTION or records:NAME,...",
-    )
-    genome.add_argument("--length", type=int, default=150, help="bases of a window (%(default)s)")
-    genome.add_argument(
-        "--max-train", type=int, default=1000, help="training windows of a class (%(default)s)"
-    )
-    genome.add_argument(
-        "--max-test", type=int, default=500, help="test windows of a class (%(default)s)"
-    )
-    genome.add_argument(
-        "--guard", type=int, default=GUARD, help="bases between train and test (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
-
-
-def add_column_arguments(parser: argparse._ActionsContainer) -> None:
-    """``--label`` and ``--sequence-column``."""
-    parser.add_argument(
-        "--label", default="label", metavar="COLUMN", help="with the class (%(default)s)"
-    )
-    parser.add_argument(
-        "--sequence-column", default="sequence", metavar="COLUMN", help="(%(default)s)"
-    )
 
 
 def task_from_arguments(args: argparse.Namespace) -> Task:

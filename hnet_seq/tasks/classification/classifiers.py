@@ -17,7 +17,7 @@ from hnet_seq.tasks.classification.frozen import MODEL_ROWS
 from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.tasks.classification.seeds import MODEL
 from hnet_seq.tasks.classification.trained_on import Hashes, read_trained_on
-from hnet_seq.tasks.embed import check_modality, embed
+from hnet_seq.tasks.embedding.vectors import check_modality, embed
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens

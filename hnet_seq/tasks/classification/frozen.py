@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.probes import PROBES, ProbeModel
 from hnet_seq.baselines.score_rows import ScoreRow, score_row
 from hnet_seq.baselines.sequence_features import baseline_probabilities
-from hnet_seq.heads.pooling import CHUNK_POOLINGS
+from hnet_seq.heads.head_config import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.classification.task import Task
-from hnet_seq.tasks.embed import BATCH_TOKENS, Strands, embed_poolings
+from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS, Strands, embed_poolings
 
 MODEL_ROWS = {
     "chunks": "H-Net, mean over chunks",

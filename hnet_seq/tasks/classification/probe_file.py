@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
-from hnet_seq.tasks.embed import Strands
+from hnet_seq.tasks.embedding.vectors import Strands
 from modalities.errors import InputError
 from pipelines.files import replaced_path
 

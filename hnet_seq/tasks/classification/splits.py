@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.near_duplicates import WORD
 from hnet_seq.baselines.similarity_groups import similarity_groups
+from hnet_seq.tasks.choices import SplitRule
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
 from modalities import dna
 from modalities.errors import InputError, UsageError
-
-SplitRule = Literal["given", "random", "similarity"]
-SPLIT_RULES: tuple[SplitRule, ...] = get_args(SplitRule)
 
 
 @dataclass(frozen=True)

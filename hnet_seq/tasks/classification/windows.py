@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hnet_seq.tasks.choices import WINDOWS_GUARD as GUARD
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import read_gff
@@ -20,7 +21,6 @@ from pipelines.genome import Genome
 from pipelines.split import Region, plan_split
 
 CODING, INTERGENIC = "coding", "intergenic"
-GUARD = 1000  # bases between a training and a test region
 
 Span = tuple[int, int]  # 0-based, end exclusive
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hnet_seq.tasks.choices import VECTOR_FORMATS as FORMATS
 from hnet_seq.tasks.embedding.anndata_files import check_anndata, write_anndata
 from hnet_seq.tasks.embedding.spooled_rows import TEXT, Column, SpooledRows
 from modalities.errors import InputError, UsageError
 from pipelines.files import replaced_file
 
-FORMATS = (".parquet", ".npy", ".h5ad", ".zarr")
 KEYED_BY_ID = (".h5ad", ".zarr")  # rows are found by name there
 
 _ARROW = {"<i8": pa.int64(), "<f4": pa.float32(), TEXT: pa.string()}

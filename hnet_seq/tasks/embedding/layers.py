@@ -14,13 +14,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.tasks.choices import LAYERS
 from modalities.errors import UsageError
-
-LAYERS = ("final", "inner", "encoder", "decoder", "innermost")
-LEVELS = ("sequence", "chunk", "base")
 
 Placed = Callable[[HNetOutput], HNetOutput]
 

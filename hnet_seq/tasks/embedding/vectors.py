@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +18,8 @@ import modalities
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
+from hnet_seq.tasks.choices import STRANDS, Strands
 from hnet_seq.tasks.embedding.layers import layer_of_pooling, listening
 from hnet_seq.tasks.embedding.pooled_calls import pooled
 from hnet_seq.train.labelled_batches import longest_first
@@ -29,11 +30,6 @@ from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
-
-BATCH_TOKENS = 16384
-STRANDS = ("none", "average")
-
-Strands = Literal["none", "average"]
 
 
 def embed(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
 from hnet_seq.results.rows import Rows
+from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
 from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
 from hnet_seq.train.precision import computing_in
@@ -26,7 +27,6 @@ from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
 
-BATCH_TOKENS = 8192
 PART_TOKENS = 1 << 18  # bases held at a time, but for a longer sequence
 
 
@@ -147,8 +147,14 @@ def stream_scores(
     ):
         for part in sequence_parts(sequences):
             with computing_in(precision, where):
-                rows = score_part(
-                    model, part, strands=strands, batch_tokens=batch_tokens, cache_limit=cache_limit
+                rows = list(
+                    score_part(
+                        model,
+                        part,
+                        strands=strands,
+                        batch_tokens=batch_tokens,
+                        cache_limit=cache_limit,
+                    )
                 )
             bar.update(sum(row.bases for row in rows))
             yield from rows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.rows import Rows
+from hnet_seq.tasks.choices import ON_MISMATCH
 from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.scoring.sequences import (
     BATCH_TOKENS,
@@ -38,7 +39,6 @@ from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants
 
-ON_MISMATCH = ("error", "skip")
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
 

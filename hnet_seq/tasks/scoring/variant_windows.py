@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from hnet_seq.tasks.choices import WINDOW
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -17,7 +18,6 @@ from pipelines.variants import MISSING_ALLELE, Variant
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
 KINDS: tuple[Kind, ...] = ("SNV", "MNV", "insertion", "deletion", "indel")
 
-WINDOW = 1024
 REASONS = {
     "symbolic": "an allele in angle brackets",
     "breakend": "an end of a rearrangement",

@@ -16,6 +16,8 @@ from hnet_seq.analysis.record_boundaries import CHUNK_COLUMNS, RecordBoundaries
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
 from hnet_seq.results.tables import import_pandas, to_pandas
+from hnet_seq.tasks.choices import LEFT_CONTEXT
+from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.segmentation.common import check_stages
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
@@ -28,9 +30,6 @@ from pipelines.regions import parse_region
 
 if TYPE_CHECKING:
     import pandas
-
-LEFT_CONTEXT = 8192  # bases
-BATCH_TOKENS = 8192  # bases; twice that takes 140 MB more and the same time
 
 
 def segment(

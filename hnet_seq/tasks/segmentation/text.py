@@ -88,20 +88,6 @@ def segment_text(
             raise InputError(document.name, f"{said} (--attention-window, --cache-limit)") from None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments that only models of bytes have."""
-    parser.add_argument(
-        "--shards",
-        metavar="DIR",
-        action="append",
-        default=[],
-        help="text and code: the validation split of shards; may be repeated",
-    )
-    parser.add_argument(
-        "--show", type=int, default=0, metavar="N", help="text and code: print N stretches, cut"
-    )
-
-
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
     """Run the verb for a model of bytes."""
     modality = model.metadata["modality"]

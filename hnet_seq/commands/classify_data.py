@@ -1,0 +1,129 @@
+"""What ``classify`` learns from and is tested on, and how it trains."""
+
+from __future__ import annotations
+
+import argparse
+
+from hnet_seq.tasks.choices import PROBES, SPLIT_RULES, WINDOWS_GUARD
+from hnet_seq.train.finetune_config import STRANDS, FinetuneConfig, Part
+
+_DEFAULTS = FinetuneConfig()
+
+
+def add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Labelled sequences, or a genome with its annotation; and the seed."""
+    data = parser.add_argument_group("labelled sequences")
+    data.add_argument(
+        "--data",
+        "--table",
+        metavar="PATH",
+        help="CSV, TSV (or .gz) or Parquet with sequence, label and perhaps split; or a folder: "
+        "train.csv, dev.csv, test.csv; train*.parquet, test*.parquet; train/CLASS/*.txt",
+    )
+    add_column_arguments(data)
+    data.add_argument(
+        "--split",
+        choices=SPLIT_RULES,
+        help="given (where the data have one), random, or similarity: near duplicates on one side",
+    )
+    data.add_argument(
+        "--group-by",
+        metavar="COLUMN[:REGEX]",
+        help="rows of one value, or of one first (group) of the expression, stay on one side",
+    )
+    data.add_argument(
+        "--test-fraction", type=float, default=0.2, help="of a drawn split (%(default)s)"
+    )
+    data.add_argument(
+        "--limit-train", type=int, metavar="N", help="training sequences at most (all)"
+    )
+    genome = parser.add_argument_group("coding against intergenic windows of a genome")
+    genome.add_argument("--genome", metavar="FASTA", help="plain, gzip or bgzip")
+    genome.add_argument("--annotation", metavar="GFF", help="GFF3 with CDS features")
+    genome.add_argument(
+        "--test-region",
+        metavar="REGION",
+        help="NAME:START-END (1-based, inclusive), last:FRACTION or records:NAME,...",
+    )
+    genome.add_argument("--length", type=int, default=150, help="bases of a window (%(default)s)")
+    genome.add_argument(
+        "--max-train", type=int, default=1000, help="training windows of a class (%(default)s)"
+    )
+    genome.add_argument(
+        "--max-test", type=int, default=500, help="test windows of a class (%(default)s)"
+    )
+    genome.add_argument(
+        "--guard",
+        type=int,
+        default=WINDOWS_GUARD,
+        help="bases between train and test (%(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+
+
+def add_column_arguments(parser: argparse._ActionsContainer) -> None:
+    """``--label`` and ``--sequence-column``."""
+    parser.add_argument(
+        "--label", default="label", metavar="COLUMN", help="with the class (%(default)s)"
+    )
+    parser.add_argument(
+        "--sequence-column", default="sequence", metavar="COLUMN", help="(%(default)s)"
+    )
+
+
+def add_probe_argument(parser: argparse.ArgumentParser) -> None:
+    """``--probe``: what reads the frozen vectors."""
+    parser.add_argument(
+        "--probe",
+        choices=[*PROBES, "all"],
+        default="logistic",
+        help="on the frozen vectors (%(default)s)",
+    )
+
+
+def _part(text: str) -> Part:
+    return int(text) if text.isdecimal() else text  # type: ignore[return-value]
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """What learns, how fast, and for how long."""
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--part",
+        type=_part,
+        default=_DEFAULTS.part,
+        metavar="PART",
+        help="all (default), head, inner (the innermost network) or N innermost stages; "
+        "the head always learns",
+    )
+    for option, default, kind, text in (
+        ("--epochs", _DEFAULTS.epochs, int, "passes over the training split at most"),
+        (
+            "--learning-rate",
+            _DEFAULTS.optimizer.learning_rate,
+            float,
+            "peak, times a stage's multiplier",
+        ),
+        ("--head-rate", _DEFAULTS.head_rate, float, "peak, of the head"),
+        (
+            "--validation-fraction",
+            _DEFAULTS.validation_fraction,
+            float,
+            "of the training split, to stop early by, where no validation split is given",
+        ),
+        ("--patience", _DEFAULTS.patience, int, "epochs without a lower validation loss"),
+    ):
+        training.add_argument(option, type=kind, default=default, help=f"{text} (%(default)s)")
+    training.add_argument(
+        "--ratio-weight",
+        type=float,
+        metavar="WEIGHT",
+        help="of the ratio loss, which holds the chunks; default that of pretraining, else 1",
+    )
+    training.add_argument(
+        "--strands",
+        choices=STRANDS,
+        default=_DEFAULTS.strands,
+        help="augment: also learn from reverse complements; average: predict from both strands, "
+        "too (default %(default)s)",
+    )
