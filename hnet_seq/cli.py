@@ -92,6 +92,8 @@ def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
         option = next((text for text in action.option_strings if text.startswith("--")), None)
         if option is not None:
             found[action.dest] = found[option[2:].replace("-", "_")] = option
+    if "attention_window" in found:
+        found.setdefault("window", found["attention_window"])
     return found
 
 

@@ -22,8 +22,9 @@ class InputError(ValueError):
     def __init__(self, path: str | Path | None, message: str, *, where: str | None = None) -> None:
         parts = [str(part) for part in (path, where) if part is not None]
         self._worded = ": ".join([*parts, message])
-        if isinstance(path, str) and path.startswith("--"):
-            parts[0] = _OPTION.sub(_name, path)
+        for index, part in enumerate((path, where) if path is not None else (where,)):
+            if isinstance(part, str) and part.startswith("--"):
+                parts[index] = _OPTION.sub(_name, part)
         said = _OPTION.sub(lambda found: f"`{_name(found)}`", message)
         super().__init__(": ".join([*parts, said]))
         self.path = path

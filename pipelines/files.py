@@ -52,7 +52,7 @@ def replaced_file(path: Path) -> Iterator[TextIO]:
         yield stream
 
 
-def check_file(path: str | Path, option: str = "--out") -> Path:
+def check_file(path: str | Path, option: str = "out") -> Path:
     """``path``, where a file can be written.
 
     Raises:
@@ -66,7 +66,7 @@ def check_file(path: str | Path, option: str = "--out") -> Path:
     return path
 
 
-def check_folder(path: str | Path, option: str = "--out") -> Path:
+def check_folder(path: str | Path, option: str = "out") -> Path:
     """``path``, where files can be written into a folder, which need not exist yet.
 
     Raises:

@@ -115,7 +115,7 @@ def use_of(args: argparse.Namespace) -> str:
 def _use(args: argparse.Namespace) -> str:
     if args.mutagenesis is not None:
         if args.input is not None:
-            raise UsageError("--mutagenesis", f"makes its own changes; leave {args.input} out")
+            raise UsageError("mutagenesis", f"makes its own changes; leave {args.input} out")
         return "mutagenesis"
     if args.input is None:
         raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
@@ -136,6 +136,6 @@ def _check_options(args: argparse.Namespace, use: str) -> None:
         given = getattr(args, name) != parser.get_default(name)
         if given and name not in _USES[use]:
             owners = " or ".join(sorted(other for other, names in _USES.items() if name in names))
-            raise UsageError(f"--{name.replace('_', '-')}", f"is for {owners}; this is {use}")
+            raise UsageError(name, f"is for {owners}; this is {use}")
     if use in ("variants", "mutagenesis") and args.genome is None:
-        raise UsageError("--genome", f"{use} need the genome that they lie on; give its FASTA")
+        raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")

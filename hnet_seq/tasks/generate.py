@@ -107,7 +107,7 @@ def _is_text(modality: Modality) -> bool:
 def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
     stated = model.metadata.get("modality")
     if asked and stated and asked != stated:
-        raise UsageError("--modality", f"{checkpoint} was trained on {stated}, not {asked}")
+        raise UsageError("modality", f"{checkpoint} was trained on {stated}, not {asked}")
     name = asked or stated
     if name is None:
         raise InputError(checkpoint, "does not say what it was trained on; give --modality")
@@ -135,9 +135,9 @@ def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, To
             try:
                 tokens = modality.encode(letters)
             except InputError as error:
-                raise UsageError("--prompt", f"prompt {number}, {error}") from None
+                raise UsageError("prompt", f"prompt {number}, {error}") from None
             if not len(tokens):
-                raise UsageError("--prompt", f"prompt {number} is empty; give a base at least")
+                raise UsageError("prompt", f"prompt {number} is empty; give a base at least")
             found.append((f"prompt_{number}", np.concatenate([begin, tokens])))
     else:
         found = [

@@ -124,7 +124,7 @@ def describe(
     rates = tokens_per_chunk or [_TOKENS_PER_CHUNK] * shape.num_stages
     if len(rates) != shape.num_stages:
         raise UsageError(
-            "--tokens-per-chunk",
+            "tokens_per_chunk",
             f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
         )
     forward = flops_per_token(shape, context, rates)

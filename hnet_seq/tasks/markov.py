@@ -38,7 +38,7 @@ def markov(
         InputError: the shards are missing, not DNA, or without a validation split.
     """
     if not 0 <= max_order <= MAX_ORDER:
-        raise UsageError("--max-order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
+        raise UsageError("max_order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
     store, manifest = open_shards(shards)
     if manifest.modality != "dna":
         raise InputError(
@@ -95,7 +95,7 @@ def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
     found = [open_shards(folder)[1].modality for folder in args.shards]
     if all(map(is_byte_modality, found)):
         if args.one_strand:
-            raise UsageError("--one-strand", f"is for shards of DNA; these hold {found[0]}")
+            raise UsageError("one_strand", f"is for shards of DNA; these hold {found[0]}")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
         began = time.monotonic()
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)

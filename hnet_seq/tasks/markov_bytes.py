@@ -39,7 +39,7 @@ def markov_bytes(
         InputError: shards that are missing, damaged, not of bytes, or without a validation split.
     """
     if not 0 <= max_order <= MAX_ORDER:
-        raise UsageError("--max-order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
+        raise UsageError("max_order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
     names = [str(folder) for folder in folders]
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice:

@@ -46,7 +46,7 @@ def _page(folder: Path, baseline: str | Path | None) -> str:
     if is_run(folder):
         return build_page(*_read(folder, baseline))
     if baseline is not None:
-        raise UsageError("--baseline", f"is for runs, and {folder} is none")
+        raise UsageError("baseline", f"is for runs, and {folder} is none")
     return build_results_page(folder)
 
 

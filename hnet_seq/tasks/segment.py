@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from hnet_seq.tasks.segmentation.files import (
     open_files,
     stage_files,
 )
+from hnet_seq.tasks.segmentation.gene_table import gene_table
 from hnet_seq.tasks.segmentation.genes import GenePicture, read_genes
 from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
 from hnet_seq.tasks.segmentation.records import (
@@ -70,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("segment", f"{args.checkpoint} is no model of text; give one FASTA file")
     args.genome = args.inputs[0]
     if bool(args.annotation) != bool(args.out):
-        raise UsageError("--annotation", "goes together with --out DIR")
+        raise UsageError("annotation", "goes together with --out DIR")
     if not (args.bed or args.bigwig or args.chunks or args.out):
         raise UsageError(
             "segment",
@@ -82,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
     check_stage(model, args.stage, args.checkpoint)
     beds, bigwigs = (
         stage_files(path, args.stage, model.num_stages, option) if path else []
-        for path, option in ((args.bed, "--bed"), (args.bigwig, "--bigwig"))
+        for path, option in ((args.bed, "bed"), (args.bigwig, "bigwig"))
     )
     chunks = check_table(args.chunks) if args.chunks else None
     if bigwigs:
@@ -183,9 +185,11 @@ def _run(
             "region": args.region or "whole genome",
             "attention_window": args.attention_window,
         }
-        write_json(out / "boundaries.json", head | statistics.summary())
+        found = statistics.summary()
+        write_json(out / "boundaries.json", head | found)
         if picture.content is not None:
             write_json(out / "region.json", picture.content)
+        print(gene_table(found))
     seconds = time.monotonic() - began
     print(
         f"{bases:,} bases in {count} records, {chunks[args.stage]:,} chunks of stage {args.stage}, "
@@ -193,3 +197,6 @@ def _run(
         f"{bases / max(seconds, 1e-9):,.0f} bases/s, peak memory {peak_memory_mb():,.0f} MB",
         file=sys.stderr,
     )
+    if annotations is not None:
+        draw = shlex.join(["hnet-seq", "report", args.out])
+        print(f"{Path(args.out) / 'boundaries.json'}; next: {draw}", file=sys.stderr)

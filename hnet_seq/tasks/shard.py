@@ -220,7 +220,7 @@ def main(args: argparse.Namespace) -> int:
             raise UsageError(f"shard {args.inputs[0]}", "give one folder of shards, or its URL")
         return action(args.inputs[1], args)
     if not args.out:
-        raise UsageError("--out", "is missing: name a folder to make")
+        raise UsageError("out", "is missing: name a folder to make")
     manifest = shard(
         args.inputs,
         args.out,

@@ -92,7 +92,7 @@ def test_a_wrong_specification_is_refused_in_one_line(validation: str, message: 
     with pytest.raises(UsageError) as caught:
         plan_split(LENGTHS, validation)
     assert message in str(caught.value)
-    assert str(caught.value).startswith(f"--validation {validation}: ")
+    assert str(caught.value).startswith(f"validation {validation}: ")
     assert "\n" not in str(caught.value)
 
 

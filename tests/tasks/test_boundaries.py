@@ -309,7 +309,7 @@ def test_a_region_without_sites_is_an_error(checkpoint, genome, genes, tmp_path)
 
 
 def test_too_few_places_is_an_error(checkpoint, genome, tmp_path):
-    with pytest.raises(InputError, match="--places"):
+    with pytest.raises(InputError, match="`places`"):
         run(
             *("stability", checkpoint, genome, "--out", tmp_path / "out"),
             *("--places", 40, "--reach", 1490),

@@ -276,7 +276,7 @@ def test_groups_that_cannot_be_found(rule: str, message: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("rule", ["", ":x", "id:", "id:(", "id:gene"])
 def test_group_rules_that_cannot_be_meant(rule: str) -> None:
-    with pytest.raises(UsageError, match="--group-by"):
+    with pytest.raises(UsageError, match="group_by"):
         GroupRule.parse(rule)
 
 

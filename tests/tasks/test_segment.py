@@ -136,7 +136,7 @@ def test_pieces_of_a_record_force_no_boundaries(model, genome):
 
 
 def test_a_record_beyond_the_cache_limit_is_refused_and_a_window_lets_it_through(model, genome):
-    with pytest.raises(InputError, match=r"record chr\|1\.1: .*--attention-window"):
+    with pytest.raises(InputError, match=r"record chr\|1\.1: .*`window`"):
         list(segment(model, genome, batch_tokens=64, cache_limit=10))
     windowed = list(segment(model, genome, batch_tokens=64, cache_limit=10, window=8))
     whole = list(segment(model, genome, window=8))

@@ -78,7 +78,7 @@ def test_classes_are_balanced_and_counted(windows: LabelledWindows) -> None:
 
 
 def test_a_guard_below_zero_is_named_as_the_guard(small: tuple[Path, Path]) -> None:
-    with pytest.raises(UsageError, match=r"^--guard: is -1"):
+    with pytest.raises(UsageError, match=r"^guard: is -1"):
         coding_and_intergenic(*small, test_region="last:0.4", guard=-1)
 
 
@@ -160,7 +160,7 @@ def test_misuse_is_named(
 
 
 def test_a_class_without_windows_says_what_to_change(small: tuple[Path, Path]) -> None:
-    with pytest.raises(InputError, match=r"no intergenic window of 320 bases .* \(--length\)"):
+    with pytest.raises(InputError, match=r"no intergenic window of 320 bases .* \(`length`\)"):
         coding_and_intergenic(*small, test_region="last:0.4", length=320, guard=10)
 
 

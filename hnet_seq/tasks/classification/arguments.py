@@ -24,15 +24,15 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
         InputError: a file or a row of it that cannot be learned from.
     """
     if not 0 <= args.seed < 1 << 32:
-        raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
+        raise UsageError("seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
     genome_options = (args.genome, args.annotation, args.test_region)
     if args.data:
         if any(genome_options):
             raise UsageError(
-                "--data", "has its own sequences; leave --genome, --annotation, --test-region out"
+                "data", "has its own sequences; leave --genome, --annotation, --test-region out"
             )
         if not 0 < args.test_fraction < 1:
-            raise UsageError("--test-fraction", f"is {args.test_fraction}; expected 0 to 1")
+            raise UsageError("test_fraction", f"is {args.test_fraction}; expected 0 to 1")
         group = GroupRule.parse(args.group_by) if args.group_by else None
         return task_from_data(
             args.data,
@@ -48,7 +48,7 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
         )
     for option in ("split", "group_by", "limit_train"):
         if getattr(args, option) is not None:
-            raise UsageError(f"--{option.replace('_', '-')}", "goes with --data; leave it out")
+            raise UsageError(option, "goes with --data; leave it out")
     windows = coding_and_intergenic(
         args.genome,
         args.annotation,

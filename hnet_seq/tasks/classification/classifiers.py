@@ -75,7 +75,7 @@ def load_classifier(
     folders = [folder for folder in (path, path / MODEL) if (folder / HEAD).is_file()]
     if folders:
         if checkpoint is not None:
-            raise UsageError("--checkpoint", f"goes with a probe; {folders[0]} is a whole model")
+            raise UsageError("checkpoint", f"goes with a probe; {folders[0]} is a whole model")
         return _finetuned(folders[0], batch_tokens, device)
     if path.is_dir():
         raise InputError(

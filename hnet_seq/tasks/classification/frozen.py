@@ -71,6 +71,7 @@ def classify(
     strands: Strands = "none",
     batch_tokens: int = BATCH_TOKENS,
     device: str | None = None,
+    precision: str = "fp32",
     seed: int = 0,
     progress: bool = False,
 ) -> Classification:
@@ -80,7 +81,7 @@ def classify(
 
     Args:
         probes: kinds of :data:`hnet_seq.baselines.probes.PROBES`.
-        poolings, stage, strands, batch_tokens, device: see :func:`hnet_seq.tasks.embed.embed`.
+        poolings, stage, strands, batch_tokens, device, precision, progress: see :func:`hnet_seq.tasks.embed.embed`.
         seed: of the folds that choose the settings; they keep the groups of the task together.
     """
     train, test = task.train, task.test
@@ -92,6 +93,7 @@ def classify(
         strands=strands,
         batch_tokens=batch_tokens,
         device=device,
+        precision=precision,
         progress=progress,
     )
     scored: list[Scored] = []

@@ -87,7 +87,7 @@ def assign(
         _check_given(path, split, labels, classes)
         return Assignment(split, _names(linked(*kept)), "given", "given")
     if not 0 < test_fraction < 1:
-        raise UsageError("--test-fraction", f"is {test_fraction}; expected 0 to 1")
+        raise UsageError("test_fraction", f"is {test_fraction}; expected 0 to 1")
     about = f"random, stratified, {test_fraction:g} for testing"
     kind: Literal["drawn", "similarity"] = "similarity" if rule == "similarity" else "drawn"
     if groups:

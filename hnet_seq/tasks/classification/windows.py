@@ -86,9 +86,9 @@ def coding_and_intergenic(
         InputError: an unreadable file, or a split in which a class has no window.
     """
     for option, value in (
-        ("--length", length),
-        ("--max-train", max_train),
-        ("--max-test", max_test),
+        ("length", length),
+        ("max_train", max_train),
+        ("max_test", max_test),
     ):
         if value < 1:
             raise UsageError(option, f"is {value}; expected 1 or more")
@@ -131,11 +131,11 @@ def _plan(lengths: Mapping[str, int], test_region: str, guard: int) -> dict[str,
     try:
         return plan_split(lengths, test_region if is_form else f"region:{test_region}", guard=guard)
     except UsageError as error:
-        if error.path == "--guard":
+        if error.path == "guard":
             raise
         # The rules are those of the shards' validation split; the option has another name here.
         reason = str(error).removeprefix(f"{error.path}: ")
-        raise UsageError(f"--test-region {test_region}", reason) from None
+        raise UsageError(f"test_region {test_region}", reason) from None
 
 
 def gaps(spans: list[Span], length: int) -> list[Span]:

@@ -36,7 +36,7 @@ def vector_format(path: Path) -> str:
     """
     if path.suffix not in FORMATS:
         raise UsageError(
-            "--out",
+            "out",
             f"{path.name} has no known format; end it in {', '.join(FORMATS[:-1])} or .zarr",
         )
     if path.suffix in KEYED_BY_ID:
@@ -44,9 +44,9 @@ def vector_format(path: Path) -> str:
     is_array = any((path / name).is_file() for name in (".zgroup", "zarr.json"))
     if path.suffix == ".zarr":
         if path.exists() and not (path.is_dir() and is_array):
-            raise UsageError("--out", f"{path} is there and no Zarr group; name another")
+            raise UsageError("out", f"{path} is there and no Zarr group; name another")
     elif path.exists() and not path.is_file():
-        raise UsageError("--out", f"{path} is no file; name a file")
+        raise UsageError("out", f"{path} is no file; name a file")
     return path.suffix
 
 

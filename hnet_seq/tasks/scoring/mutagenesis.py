@@ -26,7 +26,7 @@ from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from modalities.given import Given, one_sequence
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
@@ -66,10 +66,7 @@ def find_stretch(genome: Genome, region: str, window: int = WINDOW) -> Stretch:
         InputError: no such record, or bases beyond it.
     """
     check_window(window)
-    try:
-        name, start, end = parse_region(region, genome.lengths, genome.path)
-    except InputError as error:
-        raise type(error)(None, str(error).replace("--region", "--mutagenesis")) from None
+    name, start, end = parse_region(region, genome.lengths, genome.path, "mutagenesis")
     record = genome.lengths[name]
     length = min(max(window, end - start), record)
     first = min(max(0, (start + end) // 2 - length // 2), record - length)

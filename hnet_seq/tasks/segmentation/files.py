@@ -50,8 +50,8 @@ def stage_files(path: str, stage: int, num_stages: int, option: str) -> list[tup
 def check_table(path: str) -> Path:
     """``path``, where a table of chunks can be written; UsageError where not."""
     if not path.endswith(TABLE_SUFFIXES):
-        raise UsageError("--chunks", f"{path} should end in {', '.join(TABLE_SUFFIXES)}")
-    return check_file(path, "--chunks")
+        raise UsageError("chunks", f"{path} should end in {', '.join(TABLE_SUFFIXES)}")
+    return check_file(path, "chunks")
 
 
 def import_bigwig() -> Any:
@@ -60,7 +60,7 @@ def import_bigwig() -> Any:
         import pyBigWig
     except ImportError:
         raise UsageError(
-            "--bigwig", "needs pyBigWig: pip install pyBigWig (or 'hnet-seq[tracks]')"
+            "bigwig", "needs pyBigWig: pip install pyBigWig (or 'hnet-seq[tracks]')"
         ) from None
     return pyBigWig
 

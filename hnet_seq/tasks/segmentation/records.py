@@ -220,7 +220,7 @@ def _segment(
         except CacheLimitError as error:
             raise InputError(
                 path,
-                f"{error} (--attention-window, --cache-limit)",
+                f"{error} (`window`, `cache_limit`)",
                 where=f"record {error.key}",
             ) from None
 

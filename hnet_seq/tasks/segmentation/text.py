@@ -85,7 +85,7 @@ def segment_text(
         except CacheLimitError as error:
             document = waiting[str(error.key)]
             said = str(error).removeprefix(f"{error.key}: ")
-            raise InputError(document.name, f"{said} (--attention-window, --cache-limit)") from None
+            raise InputError(document.name, f"{said} (`window`, `cache_limit`)") from None
 
 
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
@@ -93,11 +93,9 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
     modality = model.metadata["modality"]
     for name in _DNA_ONLY:
         if getattr(args, name):
-            raise UsageError(
-                f"--{name}", f"is for DNA; {args.checkpoint} was trained on {modality}"
-            )
+            raise UsageError(name, f"is for DNA; {args.checkpoint} was trained on {modality}")
     if args.show < 0:
-        raise UsageError("--show", f"is {args.show}; expected 0 or more")
+        raise UsageError("show", f"is {args.show}; expected 0 or more")
     if args.out:
         check_folder(args.out)
     check_stages(model, args.checkpoint)
@@ -166,7 +164,7 @@ def _cut(
     }
     out = Path(args.out) / OUTPUT if args.out else None
     if out is None and ranks.world > 1:
-        raise UsageError("--out", "ranks meet beside it; give --out DIR")
+        raise UsageError("out", "ranks meet beside it; give --out DIR")
     if out is None or not goes_on_ranks(out, ranks):
         documents = _documents(args, modality, dropped)
         return nullcontext(segment_text(model, documents, progress=True, **sizes))

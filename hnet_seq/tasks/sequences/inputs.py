@@ -158,9 +158,9 @@ def _reader(
 ) -> Callable[[], Iterator[NamedSequence]]:
     kind = _kind(path, lines=lines)
     if genome is not None and kind != "bed":
-        raise UsageError("--genome", f"is for BED, and {path} is {_SAID[kind]}; leave it out")
+        raise UsageError("genome", f"is for BED, and {path} is {_SAID[kind]}; leave it out")
     if label is not None and kind not in ("table", "parquet"):
-        raise UsageError("--label", f"is a column of a table, and {path} is {_SAID[kind]}")
+        raise UsageError("label", f"is a column of a table, and {path} is {_SAID[kind]}")
     if kind in ("table", "parquet", "lines"):
         rows: dict[str, Callable[[], Iterator[TextRow]]] = {
             "table": lambda: read_text_table(path, label),
@@ -180,7 +180,7 @@ def _reader(
             NamedSequence(record.name, convert(record.tokens)) for record in read_records(path)
         )
     if genome is None:
-        raise UsageError("--genome", f"{path} is BED, places without letters; give their genome")
+        raise UsageError("genome", f"{path} is BED, places without letters; give their genome")
     opened = Genome(genome)
     return lambda: (NamedSequence(name, convert(own)) for name, own in read_bed(path, opened))
 

@@ -69,11 +69,11 @@ class ShardOptions:
         check_run(self.unknown_run)
         check_sizes(self.block_size, self.shard_size)
         if self.regions is None and (self.features or self.flank or self.label_regions):
-            raise UsageError("--regions", "is missing: BED, GFF or GTF, for the other options")
+            raise UsageError("regions", "is missing: BED, GFF or GTF, for the other options")
         if self.regions is not None and not self.is_dna:
-            raise UsageError("--regions", f"are of a genome; {self.modality} has none")
+            raise UsageError("regions", f"are of a genome; {self.modality} has none")
         if self.keep_soft_mask and self.modality != "dna":
-            raise UsageError("--keep-soft-mask", f"{self.modality} has no soft-masked letters")
+            raise UsageError("keep_soft_mask", f"{self.modality} has no soft-masked letters")
 
     def recorded(self) -> dict[str, Any]:
         """What the manifest says of them."""
