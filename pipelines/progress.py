@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from tqdm import tqdm
 
 _LOG_SECONDS = 30.0
+
+if TYPE_CHECKING:
+    _Tqdm = tqdm[Any]
+else:
+    _Tqdm = tqdm  # it has type parameters in its stubs alone
 
 
 def progress_bar(
@@ -42,7 +47,7 @@ def progress_bar(
     )
 
 
-class _Bar(tqdm):  # type: ignore[type-arg]
+class _Bar(_Tqdm):
     """Says no rate before it knows one.
 
     Work that is done a part at a time is counted when the part is done, item by item: the first one

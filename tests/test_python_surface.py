@@ -131,7 +131,7 @@ def test_mutagenesis_takes_one_sequence() -> None:
     of_tokens = hnet_seq.saturation_mutagenesis(a_model(), [TOKENS], device="cpu")
     np.testing.assert_array_equal(of_letters, of_tokens)
     for given in ({"a": LETTERS}, [], [LETTERS, LETTERS], None):
-        with pytest.raises(InputError, match="^tokens: "):
+        with pytest.raises(InputError, match=r"^tokens: "):
             hnet_seq.saturation_mutagenesis(a_model(), given)
 
 

@@ -19,6 +19,7 @@ from hnet_seq.commands.classify_data import (
     add_probe_argument,
     add_task_arguments,
     add_training_arguments,
+    check_task_arguments,
 )
 from hnet_seq.commands.embed import add_embedding_arguments
 from hnet_seq.commands.later import later
@@ -68,8 +69,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the action, once its words can be meant."""
     if args.action in ("train", "finetune"):
         check_folder(args.out)
+        check_task_arguments(args)
         check_checkpoint(args.checkpoint)
-        check_there(args.data, args.genome, args.annotation)
     elif args.action == "predict":
         if args.out:
             check_file(args.out)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from hnet_seq.commands.checks import check_there
 from hnet_seq.tasks.choices import PROBES, SPLIT_RULES, WINDOWS_GUARD
 from hnet_seq.train.finetune_config import STRANDS, FinetuneConfig, Part
+from modalities.errors import UsageError
 
 _DEFAULTS = FinetuneConfig()
 
@@ -127,3 +129,33 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="augment: also learn from reverse complements; average: predict from both strands, "
         "too (default %(default)s)",
     )
+
+
+def check_task_arguments(args: argparse.Namespace) -> None:
+    """Raise where the words of :func:`add_task_arguments` cannot be meant.
+
+    Raises:
+        UsageError: neither labelled sequences nor a genome, or both; or a number that cannot be
+            meant.
+        InputError: a file is not there.
+    """
+    if not 0 <= args.seed < 1 << 32:
+        raise UsageError("seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
+    genome_options = (args.genome, args.annotation, args.test_region)
+    if args.data:
+        if any(genome_options):
+            raise UsageError(
+                "data", "has its own sequences; leave --genome, --annotation, --test-region out"
+            )
+        if not 0 < args.test_fraction < 1:
+            raise UsageError("test_fraction", f"is {args.test_fraction}; expected 0 to 1")
+    else:
+        if not all(genome_options):
+            raise UsageError(
+                f"classify {args.action}",
+                "give --genome, --annotation and --test-region, or --data",
+            )
+        for option in ("split", "group_by", "limit_train"):
+            if getattr(args, option) is not None:
+                raise UsageError(option, "goes with --data; leave it out")
+    check_there(args.data, args.genome, args.annotation)

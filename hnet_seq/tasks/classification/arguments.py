@@ -12,27 +12,15 @@ import numpy as np
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.windows import coding_and_intergenic
-from modalities.errors import UsageError
 
 
 def task_from_arguments(args: argparse.Namespace) -> Task:
     """The task that :func:`add_task_arguments` describes.
 
     Raises:
-        UsageError: neither labelled sequences nor a genome, or both; or a number that cannot be
-            meant.
         InputError: a file or a row of it that cannot be learned from.
     """
-    if not 0 <= args.seed < 1 << 32:
-        raise UsageError("seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
-    genome_options = (args.genome, args.annotation, args.test_region)
     if args.data:
-        if any(genome_options):
-            raise UsageError(
-                "data", "has its own sequences; leave --genome, --annotation, --test-region out"
-            )
-        if not 0 < args.test_fraction < 1:
-            raise UsageError("test_fraction", f"is {args.test_fraction}; expected 0 to 1")
         group = GroupRule.parse(args.group_by) if args.group_by else None
         return task_from_data(
             args.data,
@@ -42,13 +30,6 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
             limit_train=args.limit_train,
             seed=args.seed,
         )
-    if not all(genome_options):
-        raise UsageError(
-            f"classify {args.action}", "give --genome, --annotation and --test-region, or --data"
-        )
-    for option in ("split", "group_by", "limit_train"):
-        if getattr(args, option) is not None:
-            raise UsageError(option, "goes with --data; leave it out")
     windows = coding_and_intergenic(
         args.genome,
         args.annotation,

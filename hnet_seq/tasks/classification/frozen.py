@@ -81,7 +81,8 @@ def classify(
 
     Args:
         probes: kinds of :data:`hnet_seq.baselines.probes.PROBES`.
-        poolings, stage, strands, batch_tokens, device, precision, progress: see :func:`hnet_seq.tasks.embed.embed`.
+        poolings, stage, strands, batch_tokens, device, precision, progress: see
+            :func:`hnet_seq.embed`.
         seed: of the folds that choose the settings; they keep the groups of the task together.
     """
     train, test = task.train, task.test
