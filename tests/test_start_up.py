@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from hnet_seq import cli
 from hnet_seq.cli import VERBS
 
+ROOT = Path(__file__).parents[1]
 HEAVY = ["torch", "sklearn", "scipy", "pyarrow", "pandas", "omegaconf", "Bio", "fsspec"]
 ACTIONS = {
     "classify": ["train", "finetune", "predict", "evaluate"],
@@ -98,3 +102,16 @@ def test_the_hint_names_the_help_of_the_verb(line: str, tmp_path: Path) -> None:
     verb = " ".join(word for word in line.split()[:2] if word in ("classify", "train", "embed"))
     assert codes == [2]
     assert said.endswith(f"see hnet-seq {verb} --help")
+
+
+def test_help_names_guides_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.with_docs("see docs/shards.md") == "see docs/shards.md"
+    monkeypatch.setattr(cli, "IN_WHEEL", tmp_path)
+    assert cli.with_docs("see docs/shards.md)") == f"see {tmp_path / 'shards.md'})"
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
+        "targets"
+    ]
+    assert wheel["wheel"]["force-include"]["docs"] == "hnet_seq/docs"
+    for verb in cli.VERBS:
+        for page in re.findall(r"docs/\w+\.md", cli.verb_parser(verb).description or ""):
+            assert (ROOT / page).is_file()

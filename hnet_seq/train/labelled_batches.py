@@ -15,7 +15,6 @@ from torch import Tensor
 
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.problems import collate_targets
-from hnet_seq.train.grouped_draw import draw_groups, linked, strand_key
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
@@ -174,6 +173,8 @@ def split_validation(
         raise UsageError("validation_fraction", f"is {fraction}; expected 0 to 0.5")
     if not fraction:
         return list(range(len(sequences))), []
+    from hnet_seq.train.grouped_draw import linked, strand_key  # scipy: to embed needs none of it
+
     keys = [strand_key(sequence, complement) for sequence in sequences]
     if groups is not None:
         return _split_groups(linked(keys, groups), strata, fraction, seed)
@@ -203,6 +204,8 @@ def split_validation(
 def _split_groups(
     groups: NDArray[np.int64], strata: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[list[int], list[int]]:
+    from hnet_seq.train.grouped_draw import draw_groups
+
     held_out = draw_groups(groups, strata, fraction, seed)
     if not held_out.any():
         raise UsageError(
