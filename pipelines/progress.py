@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 _LOG_SECONDS = 30.0
-
-if TYPE_CHECKING:
-    _Tqdm = tqdm[Any]
-else:
-    _Tqdm = tqdm  # it has type parameters in its stubs alone
 
 
 def progress_bar(
@@ -47,7 +42,7 @@ def progress_bar(
     )
 
 
-class _Bar(_Tqdm):
+class _Bar(tqdm):
     """Says no rate before it knows one.
 
     Work that is done a part at a time is counted when the part is done, item by item: the first one

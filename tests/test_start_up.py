@@ -108,10 +108,8 @@ def test_help_names_guides_where_they_are(tmp_path: Path, monkeypatch: pytest.Mo
     assert cli.with_docs("see docs/shards.md") == "see docs/shards.md"
     monkeypatch.setattr(cli, "IN_WHEEL", tmp_path)
     assert cli.with_docs("see docs/shards.md)") == f"see {tmp_path / 'shards.md'})"
-    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"][
-        "targets"
-    ]
-    assert wheel["wheel"]["force-include"]["docs"] == "hnet_seq/docs"
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    assert build["targets"]["wheel"]["force-include"]["docs"] == "hnet_seq/docs"
     for verb in cli.VERBS:
         for page in re.findall(r"docs/\w+\.md", cli.verb_parser(verb).description or ""):
             assert (ROOT / page).is_file()
