@@ -13,6 +13,7 @@ import pytest
 
 from hnet_seq import cli
 from hnet_seq.cli import VERBS
+from tests.conftest import make_model
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ["torch", "sklearn", "scipy", "pyarrow", "pandas", "omegaconf", "Bio", "fsspec"]
@@ -113,3 +114,23 @@ def test_help_names_guides_where_they_are(tmp_path: Path, monkeypatch: pytest.Mo
     for verb in cli.VERBS:
         for page in re.findall(r"docs/\w+\.md", cli.verb_parser(verb).description or ""):
             assert (ROOT / page).is_file()
+
+
+EMBED = """
+import sys
+from hnet_seq.cli import main
+code = main(["embed", "run", "x.fa", "--out", "v.npy", "--device", "cpu"])
+late = [name for name in ("torch._dynamo", "scipy", "sklearn", "Bio") if name in sys.modules]
+sys.exit(f"{late}" if late else code)
+"""
+
+
+def test_embedding_imports_no_compiler_and_no_statistics(tmp_path: Path) -> None:
+    """Each takes as long as all the rest; a start is to cost little more than torch itself."""
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(tmp_path / "run")
+    (tmp_path / "x.fa").write_text(">a\nACGTTGCA\n")
+    command = [sys.executable, "-c", EMBED]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -65,7 +65,9 @@ class HNetLanguageModel(nn.Module):
         self.config = config
         self.metadata: dict[str, str] = {}
         width = config.d_model[0]
-        self.embeddings = nn.Embedding(config.vocab_size, width)
+        # Empty, for what fills it: to draw on the meta device, torch imports its compiler for seconds.
+        weight = torch.empty(config.vocab_size, width)
+        self.embeddings = nn.Embedding(config.vocab_size, width, _weight=weight)
         self.backbone = HNet(config)
         self.lm_head = Linear(width, config.vocab_size, bias=False)
         if config.tie_embeddings:
