@@ -65,7 +65,7 @@ class HNetLanguageModel(nn.Module):
         self.config = config
         self.metadata: dict[str, str] = {}
         width = config.d_model[0]
-        # Empty, for what fills it: to draw on the meta device, torch imports its compiler for seconds.
+        # Empty, and filled below: to draw on the meta device torch imports its compiler.
         weight = torch.empty(config.vocab_size, width)
         self.embeddings = nn.Embedding(config.vocab_size, width, _weight=weight)
         self.backbone = HNet(config)
