@@ -144,9 +144,9 @@ def test_gaps_are_what_no_span_covers(spans: list[tuple[int, int]]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"test_region": "last:0.4", "length": 0}, "--length: is 0"),
-        ({"test_region": "chr9:1-10"}, "--test-region chr9:1-10: no record 'chr9'"),
-        ({"test_region": "last:2"}, "--test-region last:2: expected a fraction"),
+        ({"test_region": "last:0.4", "length": 0}, "length: is 0"),
+        ({"test_region": "chr9:1-10"}, "test_region chr9:1-10: no record 'chr9'"),
+        ({"test_region": "last:2"}, "test_region last:2: expected a fraction"),
         ({"test_region": "chr|1.x:9-4"}, "positions are 1-based"),
     ],
 )
@@ -156,7 +156,7 @@ def test_misuse_is_named(
     with pytest.raises(UsageError) as caught:
         coding_and_intergenic(*small, **options)  # type: ignore[arg-type]
     assert message in str(caught.value)
-    assert "--validation" not in str(caught.value)
+    assert "validation:" not in str(caught.value)
 
 
 def test_a_class_without_windows_says_what_to_change(small: tuple[Path, Path]) -> None:
