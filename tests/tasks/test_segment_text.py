@@ -196,7 +196,7 @@ def test_what_cannot_be_meant_is_one_line(
         ([model, file, "--region", "a"], 2, "was trained on text"),
         ([model, file, "--stage", "2"], 2, "has stages 0 to 1; got 2"),
         ([model, file, "--show", "-1"], 2, "--show: is -1"),
-        ([model, f"{tmp_path / 'none'}"], 1, "no such file or folder"),
+        ([model, f"{tmp_path / 'none'}"], 1, "no such file"),
         ([model, "--shards", f"{dna}"], 1, "holds dna;"),
         ([model, "--shards", f"{whole}"], 1, "has no validation split"),
         ([f"{flat}", file], 1, f"{flat}: the model is isotropic"),
