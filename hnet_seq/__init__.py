@@ -10,6 +10,13 @@ from hnet_seq.threads import choose_wait_policy
 WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:
+    from hnet_seq.baselines.score_rows import format_table as format_table
+    from hnet_seq.baselines.score_rows import score_row as score_row
+    from hnet_seq.baselines.sequence_features import (
+        baseline_probabilities as baseline_probabilities,
+    )
+    from hnet_seq.config import ExperimentConfig as ExperimentConfig
+    from hnet_seq.experiments import load_experiment as load_experiment
     from hnet_seq.heads.head_config import HeadConfig as HeadConfig
     from hnet_seq.heads.sequence_classification import (
         HNetForSequenceClassification as HNetForSequenceClassification,
@@ -17,64 +24,142 @@ if TYPE_CHECKING:
     from hnet_seq.heads.token_classification import (
         HNetForTokenClassification as HNetForTokenClassification,
     )
+    from hnet_seq.model.boundary_policy import BoundaryPolicy as BoundaryPolicy
+    from hnet_seq.model.boundary_policy import use_boundary_policy as use_boundary_policy
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM
     from hnet_seq.model.config import HNetConfig as HNetConfig
+    from hnet_seq.model.generation import generate as generate
     from hnet_seq.model.masked_lm import HNetForMaskedLM as HNetForMaskedLM
+    from hnet_seq.model.pretrained import load_pretrained as load_pretrained
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
-    from hnet_seq.tasks.classify import classify as classify
-    from hnet_seq.tasks.embed import embed as embed
+    from hnet_seq.model.sampling import Sampling as Sampling
+    from hnet_seq.tasks.classification.frozen import classify as classify
+    from hnet_seq.tasks.classification.task import Task as Task
+    from hnet_seq.tasks.classification.task import task_from_data as task_from_data
+    from hnet_seq.tasks.embedding.vectors import embed as embed
+    from hnet_seq.tasks.embedding.vectors import embed_poolings as embed_poolings
     from hnet_seq.tasks.pretrain import pretrain as pretrain
-    from hnet_seq.tasks.score import score as score
+    from hnet_seq.tasks.scoring.genome_markov import count_markov as count_markov
     from hnet_seq.tasks.scoring.mutagenesis import saturation_mutagenesis as saturation_mutagenesis
+    from hnet_seq.tasks.scoring.sequences import score as score
     from hnet_seq.tasks.scoring.variant_scores import score_variants as score_variants
-    from hnet_seq.tasks.segment import segment as segment
+    from hnet_seq.tasks.segmentation.records import segment as segment
+    from hnet_seq.tasks.sequences.inputs import read_sequences as read_sequences
+    from hnet_seq.tasks.shard import shard as shard
     from hnet_seq.train.finetune import finetune as finetune
     from hnet_seq.train.finetune_config import FinetuneConfig as FinetuneConfig
+    from hnet_seq.train.predict import predict as predict
+    from hnet_seq.train.predict import predict_positions as predict_positions
+    from modalities.errors import InputError as InputError
+    from modalities.errors import UsageError as UsageError
+    from pipelines.annotation import read_gff as read_gff
+    from pipelines.batches import TokenBatches as TokenBatches
+    from pipelines.fasta import read_fasta as read_fasta
+    from pipelines.genome import Genome as Genome
+    from pipelines.variants import Variant as Variant
+    from pipelines.variants import read_variants as read_variants
 
 __version__ = "0.1.0"
 
 # Imported on first use: torch takes seconds, and ``hnet-seq --help`` needs none of it.
 _HOMES = {
+    "BoundaryPolicy": "hnet_seq.model.boundary_policy",
+    "ExperimentConfig": "hnet_seq.config",
     "FinetuneConfig": "hnet_seq.train.finetune_config",
+    "Genome": "pipelines.genome",
     "HNetConfig": "hnet_seq.model.config",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
     "HNetForMaskedLM": "hnet_seq.model.masked_lm",
     "HNetForSequenceClassification": "hnet_seq.heads.sequence_classification",
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
     "HeadConfig": "hnet_seq.heads.head_config",
-    "classify": "hnet_seq.tasks.classify",
-    "embed": "hnet_seq.tasks.embed",
+    "InputError": "modalities.errors",
+    "Sampling": "hnet_seq.model.sampling",
+    "Task": "hnet_seq.tasks.classification.task",
+    "TokenBatches": "pipelines.batches",
+    "UsageError": "modalities.errors",
+    "Variant": "pipelines.variants",
+    "baseline_probabilities": "hnet_seq.baselines.sequence_features",
+    "classify": "hnet_seq.tasks.classification.frozen",
+    "count_markov": "hnet_seq.tasks.scoring.genome_markov",
+    "embed": "hnet_seq.tasks.embedding.vectors",
+    "embed_poolings": "hnet_seq.tasks.embedding.vectors",
     "finetune": "hnet_seq.train.finetune",
+    "format_table": "hnet_seq.baselines.score_rows",
+    "generate": "hnet_seq.model.generation",
+    "load_experiment": "hnet_seq.experiments",
+    "load_pretrained": "hnet_seq.model.pretrained",
+    "predict": "hnet_seq.train.predict",
+    "predict_positions": "hnet_seq.train.predict",
     "pretrain": "hnet_seq.tasks.pretrain",
     "ratio_loss": "hnet_seq.model.ratio_loss",
+    "read_fasta": "pipelines.fasta",
+    "read_gff": "pipelines.annotation",
+    "read_sequences": "hnet_seq.tasks.sequences.inputs",
+    "read_variants": "pipelines.variants",
     "saturation_mutagenesis": "hnet_seq.tasks.scoring.mutagenesis",
-    "score": "hnet_seq.tasks.score",
+    "score": "hnet_seq.tasks.scoring.sequences",
+    "score_row": "hnet_seq.baselines.score_rows",
     "score_variants": "hnet_seq.tasks.scoring.variant_scores",
-    "segment": "hnet_seq.tasks.segment",
+    "segment": "hnet_seq.tasks.segmentation.records",
+    "shard": "hnet_seq.tasks.shard",
+    "task_from_data": "hnet_seq.tasks.classification.task",
+    "use_boundary_policy": "hnet_seq.model.boundary_policy",
 }
 
 __all__ = [
+    "BoundaryPolicy",
+    "ExperimentConfig",
     "FinetuneConfig",
+    "Genome",
     "HNetConfig",
     "HNetForCausalLM",
     "HNetForMaskedLM",
     "HNetForSequenceClassification",
     "HNetForTokenClassification",
     "HeadConfig",
+    "InputError",
+    "Sampling",
+    "Task",
+    "TokenBatches",
+    "UsageError",
+    "Variant",
     "__version__",
+    "baseline_probabilities",
     "classify",
+    "count_markov",
     "embed",
+    "embed_poolings",
     "finetune",
+    "format_table",
+    "generate",
+    "load_experiment",
+    "load_pretrained",
+    "predict",
+    "predict_positions",
     "pretrain",
     "ratio_loss",
+    "read_fasta",
+    "read_gff",
+    "read_sequences",
+    "read_variants",
     "saturation_mutagenesis",
     "score",
+    "score_row",
     "score_variants",
     "segment",
+    "shard",
+    "task_from_data",
+    "use_boundary_policy",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    return found

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hnet_seq import __version__
 from hnet_seq.one_voice import speaks
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
 
 VERBS = {
-    "shard": "FASTA to WebDataset shards",
+    "shard": "FASTA, GenBank, 2bit, text or code to WebDataset shards",
     "pretrain": "train an H-Net on shards",
     "markov": "order-k Markov models on the same shards, the baseline to beat",
     "embed": "vectors of sequences, chunks or bases",
@@ -26,6 +28,9 @@ VERBS = {
     "report": "one HTML page about a run, or about results",
     "info": "versions, device, operations, experiments; or a checkpoint",
 }
+
+#: Where a wheel has the guides; a checkout has them in ``docs/``.
+IN_WHEEL = Path(__file__).parent / "docs"
 
 _OK, _FAILED, _MISUSE, _INTERRUPTED = 0, 1, 2, 130
 _ENDED_BY = 128  # and the number of the signal, as a shell reports it
@@ -42,24 +47,16 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 ok, 1 failed, 2 misuse, 130 interrupted, 75 stopped."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser = _Parser(prog="hnet-seq", description="H-Net without a tokenizer")
-    parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
-    for verb, description in VERBS.items():
-        # Only the verb that is asked for is imported: torch takes seconds.
-        asked = next((a for a in arguments if not a.startswith("-")), None) == verb
-        task = importlib.import_module(f"hnet_seq.tasks.{verb}") if asked else None
-        child = verbs.add_parser(
-            verb,
-            help=description,
-            description=f"{task.__doc__ if task else description}",
-            epilog=f"example: {task.EXAMPLE}" if task else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if task:
-            task.add_arguments(child)
-            child.set_defaults(_task=task.main)
-    args = parser.parse_args(arguments)
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    if verb not in VERBS:
+        parser = _parser_of_verbs()
+        parser.parse_args(arguments)  # which ends the process, with help, a version or an error
+        parser.error("the following arguments are required: verb")
+    parser = verb_parser(verb)
+    words = [*arguments]
+    words.remove(verb)
+    parser, words = _of_action(parser, words)
+    args = parser.parse_intermixed_args(words)
     try:
         code = int(args._task(args))
         sys.stdout.flush()
@@ -69,11 +66,76 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except (ValueError, FloatingPointError, OSError) as error:
-        _say(f"hnet-seq {args.verb}: {_one_line(error)}")
+        _say(f"hnet-seq {verb}: {_one_line(error, options_of(parser))}")
         return _MISUSE if isinstance(error, UsageError) else _FAILED
     except KeyboardInterrupt:
-        _say(f"hnet-seq {args.verb}: interrupted")
+        _say(f"hnet-seq {verb}: interrupted")
         return _INTERRUPTED
+
+
+def verb_parser(verb: str) -> argparse.ArgumentParser:
+    """The parser of one verb; nothing that computes is imported for it."""
+    task = importlib.import_module(f"hnet_seq.commands.{verb}")
+    parser = _Parser(
+        prog=f"hnet-seq {verb}",
+        description=with_docs(f"{task.__doc__}"),
+        epilog=f"example: {task.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    task.add_arguments(parser)
+    parser.set_defaults(_task=task.main, verb=verb)
+    return parser
+
+
+def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """From the names of parameters to the options of a command: ``pooling`` to ``--pooling``."""
+    found = {}
+    for action in parser._actions:
+        option = next((text for text in action.option_strings if text.startswith("--")), None)
+        if option is not None:
+            found[action.dest] = found[option[2:].replace("-", "_")] = option
+    if "attention_window" in found:
+        found.setdefault("window", found["attention_window"])
+    return found
+
+
+def with_docs(text: str) -> str:
+    """A text with the places of guides as they are here: in the wheel, inside the package."""
+    if not IN_WHEEL.is_dir():
+        return text
+    return re.sub(r"docs/(\w+\.md)", lambda found: str(IN_WHEEL / found[1]), text)
+
+
+def _parser_of_verbs() -> argparse.ArgumentParser:
+    parser = _Parser(prog="hnet-seq", description="H-Net without a tokenizer")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
+    for verb, description in VERBS.items():
+        verbs.add_parser(verb, help=description)
+    return parser
+
+
+def _of_action(
+    parser: argparse.ArgumentParser, words: list[str]
+) -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser of ``classify train`` and the like, and the words that are left for it.
+
+    Options and arguments may stand in any order, which argparse has for a parser without others
+    below it only.
+    """
+    below = next((a for a in parser._actions if isinstance(a, argparse._SubParsersAction)), None)
+    if below is None:
+        return parser, words
+    name = next((word for word in words if word in below.choices), None)
+    if name is None:
+        parser.parse_args(words)  # which ends the process, with help or an error
+        parser.error(f"the following arguments are required: {below.metavar}")
+    child: argparse.ArgumentParser = below.choices[name]
+    child.set_defaults(_task=parser.get_default("_task"), verb=parser.get_default("verb"))
+    child.set_defaults(**{below.dest: name})
+    rest = [*words]
+    rest.remove(name)
+    return child, rest
 
 
 def _say(message: str) -> None:
@@ -81,7 +143,9 @@ def _say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, options: dict[str, str]) -> str:
+    if isinstance(error, InputError):
+        return " ".join(error.for_command_line(options).split())
     if isinstance(error, OSError) and error.strerror:
         return ": ".join(str(part) for part in (error.filename, error.strerror) if part is not None)
     return " ".join(str(error).split())

@@ -22,4 +22,14 @@ def get(name: str) -> Modality:
     return MODALITIES[name]
 
 
-__all__ = ["MODALITIES", "InputError", "Modality", "UsageError", "get"]
+__all__ = [
+    "MODALITIES",
+    "InputError",
+    "Modality",
+    "UsageError",
+    "code",
+    "dna",
+    "dna_bytes",
+    "get",
+    "text",
+]

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
+_PARAMETER = re.compile(r"`([a-z]\w*)`")
 
 
 class InputError(ValueError):
     """Bad input. The message is one line: ``path: place: what was found; what to do``.
 
-    The command line prints it without a traceback and exits with 1.
+    The command line prints it without a traceback and exits with 1. What a caller can set goes by
+    the name of its parameter, whether a message writes it as ```batch_tokens``` or, where it was
+    written for the command line, as ``--batch-tokens``; :meth:`for_command_line` has the options.
     """
 
     def __init__(self, path: str | Path | None, message: str, *, where: str | None = None) -> None:
         shown = None if path is None else printable(str(path))
         parts = [part for part in (shown, where) if part is not None]
-        super().__init__(": ".join([*parts, message]))
+        self._worded = ": ".join([*parts, message])
+        for index, part in enumerate((path, where) if path is not None else (where,)):
+            if isinstance(part, str) and part.startswith("--"):
+                parts[index] = _OPTION.sub(_name, part)
+        said = _OPTION.sub(lambda found: f"`{_name(found)}`", message)
+        super().__init__(": ".join([*parts, said]))
         self.path = path
         self.where = where
         self._message = message
+
+    def for_command_line(self, options: Mapping[str, str]) -> str:
+        """The message with the options of the command in place of parameters.
+
+        Args:
+            options: from the names of parameters to the options: ``{"pooling": "--pooling"}``.
+        """
+        worded = self._worded
+        if isinstance(self, UsageError) and isinstance(self.path, str):
+            name = re.match(r"[a-z]\w*(?=[: ])", worded)
+            if name and name[0] in options:
+                worded = options[name[0]] + worded[name.end() :]
+        return _PARAMETER.sub(lambda found: options.get(found[1], found[0]), worded)
 
     def __reduce__(self) -> Any:
         # Worker processes send what went wrong to the one that started them.
@@ -28,8 +53,12 @@ class InputError(ValueError):
 class UsageError(InputError):
     """A request that cannot be meant: an unknown option or config key, a missing argument.
 
-    The command line exits with 2.
+    Its ``path`` is the name of the parameter. The command line exits with 2.
     """
+
+
+def _name(found: re.Match[str]) -> str:
+    return found[1].replace("-", "_")
 
 
 def _again(

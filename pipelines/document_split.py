@@ -48,7 +48,7 @@ class DocumentSplit:
                 fraction = -1.0
             if 0 < fraction < 1:
                 return cls(form, fraction)
-        raise UsageError(f"--validation {validation}", f"unknown; expected one of: {FORMS}")
+        raise UsageError(f"validation {validation}", f"unknown; expected one of: {FORMS}")
 
     def holds_out(self, name: str, data: bytes) -> bool:
         """Whether a whole document is for validation."""

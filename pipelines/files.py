@@ -233,7 +233,7 @@ def _refused(error: BaseException | None) -> int | None:
     return None
 
 
-def check_file(path: str | Path, option: str = "--out") -> Path:
+def check_file(path: str | Path, option: str = "out") -> Path:
     """``path``, where a file can be written.
 
     Raises:
@@ -247,7 +247,7 @@ def check_file(path: str | Path, option: str = "--out") -> Path:
     return path
 
 
-def check_folder(path: str | Path, option: str = "--out") -> Path:
+def check_folder(path: str | Path, option: str = "out") -> Path:
     """``path``, where files can be written into a folder, which need not exist yet.
 
     Raises:

@@ -89,4 +89,4 @@ class KnownStretches:
 def check_run(run: int) -> None:
     """Raise UsageError unless a run has a base."""
     if run < 1:
-        raise UsageError("--unknown-run", f"is {run}, expected at least 1 token")
+        raise UsageError("unknown_run", f"is {run}, expected at least 1 token")

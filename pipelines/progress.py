@@ -32,7 +32,7 @@ def progress_bar(
         leave: whether a terminal still shows it when all is done.
     """
     is_terminal = sys.stderr.isatty()
-    return tqdm(
+    return _Bar(
         total=total,
         desc=label,
         unit=unit,
@@ -44,7 +44,36 @@ def progress_bar(
         mininterval=0.1 if is_terminal else _LOG_SECONDS,
         delay=0 if is_terminal else _LOG_SECONDS,
         ncols=None if is_terminal else 90,
+        # The mean over all that is done: a rate of the last moments means little where work comes
+        # in parts of different sizes.
+        smoothing=0,
     )
+
+
+class _Bar(tqdm):
+    """Says no rate before it knows one.
+
+    Work that is done a part at a time is counted when the part is done, item by item: the first one
+    of 150 is there after the time of them all. Until as much has come after the first item as half
+    of what came before it, nothing follows from that.
+    """
+
+    _first: float | None = None
+
+    def update(self, n: float | None = 1) -> bool | None:
+        if self._first is None and not self.disable:
+            self._first = self._time()
+        return super().update(n)
+
+    @property
+    def format_dict(self) -> Any:
+        values = super().format_dict
+        known = self._first is not None and (
+            self._time() - self._first >= (self._first - self.start_t) / 2
+        )
+        if not known and (self.total is None or self.n < self.total):
+            values["rate"] = 0  # which is shown as unknown
+        return values
 
 
 class _Lines:

@@ -7,10 +7,19 @@ from pathlib import Path
 from modalities.errors import InputError, UsageError
 
 
-def parse_region(region: str, lengths: dict[str, int], genome: str | Path) -> tuple[str, int, int]:
+def parse_region(
+    region: str, lengths: dict[str, int], genome: str | Path, parameter: str = "region"
+) -> tuple[str, int, int]:
     """``NAME`` or ``NAME:START-END`` to name and 0-based half-open bounds.
 
     Names may hold colons: a whole record's name wins over a range.
+
+    Args:
+        parameter: what the region was given as, for errors.
+
+    Raises:
+        UsageError: it is malformed.
+        InputError: there is no such record, or it does not go that far.
     """
     if region in lengths:
         return region, 0, lengths[region]
@@ -18,14 +27,16 @@ def parse_region(region: str, lengths: dict[str, int], genome: str | Path) -> tu
     first, _, last = bounds.replace(",", "").partition("-")
     if not colon or not (first.isdecimal() and last.isdecimal()):
         if name in lengths:
-            raise UsageError("--region", f"{region!r} is not NAME:START-END, 1-based")
+            raise UsageError(parameter, f"{region!r} is not NAME:START-END, 1-based")
         name = region
     if name not in lengths:
         known = ", ".join(list(lengths)[:3]) + (", ..." if len(lengths) > 3 else "")
-        raise InputError(genome, f"no record {name!r}; it has {known}", where="--region")
+        raise InputError(genome, f"no record {name!r}; it has {known}", where=f"--{parameter}")
     start, end = int(first) - 1, int(last)
     if not 0 <= start < end <= lengths[name]:
         raise InputError(
-            genome, f"{first}-{last} is not within 1-{lengths[name]} of {name}", where="--region"
+            genome,
+            f"{first}-{last} is not within 1-{lengths[name]} of {name}",
+            where=f"--{parameter}",
         )
     return name, start, end

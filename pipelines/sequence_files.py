@@ -11,7 +11,6 @@ from modalities import dna
 from modalities.dna import Iupac
 from pipelines.compression import read_chunks
 from pipelines.fasta import FastaRecord, read_fasta
-from pipelines.genbank import read_genbank
 from pipelines.twobit import SIGNATURES, read_twobit
 
 Format = Literal["fasta", "genbank", "2bit"]
@@ -49,4 +48,8 @@ def read_records(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
     found = sequence_format(path)
     if found == "2bit":
         return read_twobit(path)
-    return read_genbank(path, iupac=iupac) if found == "genbank" else read_fasta(path, iupac=iupac)
+    if found == "genbank":
+        from pipelines.genbank import read_genbank  # Biopython is not needed for anything else
+
+        return read_genbank(path, iupac=iupac)
+    return read_fasta(path, iupac=iupac)

@@ -45,7 +45,7 @@ def run_jobs(
         UsageError: ``workers`` is below 1.
     """
     if workers < 1:
-        raise UsageError("--workers", f"is {workers}, expected at least 1 process")
+        raise UsageError("workers", f"is {workers}, expected at least 1 process")
     done = {number: result for number in range(len(jobs)) if (result := staging.load(number))}
     left = [number for number in range(len(jobs)) if number not in done]
     with progress_bar(

@@ -282,9 +282,7 @@ def check_sizes(block_size: int, shard_size: int) -> None:
     """Raise UsageError unless a tar has room for a block, and a block for a token."""
     if block_size < SHORTEST_DOCUMENT:
         raise UsageError(
-            "--block-size", f"is {block_size}, expected at least {SHORTEST_DOCUMENT} tokens"
+            "block_size", f"is {block_size}, expected at least {SHORTEST_DOCUMENT} tokens"
         )
     if shard_size < block_size:
-        raise UsageError(
-            "--shard-size", f"is {shard_size}, less than a block of {block_size} tokens"
-        )
+        raise UsageError("shard_size", f"is {shard_size}, less than a block of {block_size} tokens")

@@ -61,7 +61,7 @@ def plan_split(
             leaves nothing to train on or to validate with.
     """
     if guard < 0:
-        raise UsageError("--guard", f"is {guard}, expected 0 or more bases")
+        raise UsageError("guard", f"is {guard}, expected 0 or more bases")
     if validation is None:
         return {name: [Region(0, length, "train")] for name, length in lengths.items()}
     form, _, rest = validation.partition(":")
@@ -185,4 +185,4 @@ def _require(lengths: Mapping[str, int], name: str, validation: str) -> None:
 
 
 def _wrong(validation: str, message: str) -> UsageError:
-    return UsageError(f"--validation {validation}", message)
+    return UsageError(f"validation {validation}", message)

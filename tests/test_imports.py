@@ -14,10 +14,16 @@ ALLOWED = {
     "modalities": {"modalities"},
     "pipelines": {"modalities", "pipelines"},
     "hnet_seq/ops": {"hnet_seq.ops"},
-    "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model"},
+    "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model", "modalities"},
     "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads"},
     "hnet_seq/baselines": {"hnet_seq.baselines", "modalities"},
-    "hnet_seq/analysis": {"hnet_seq.analysis", "hnet_seq.model", "modalities"},
+    "hnet_seq/analysis": {
+        "hnet_seq.analysis",
+        "hnet_seq.model",
+        "hnet_seq.results",
+        "modalities",
+    },
+    "hnet_seq/results": {"hnet_seq.results", "modalities"},
     "hnet_seq/report": {"hnet_seq.report", "modalities"},
 }
 

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.results.plot import plot_boundaries
+from hnet_seq.results.tables import SHOWN, to_html, to_pandas
+from modalities.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+CHUNK_COLUMNS = ("record", "start", "end", "length", "stage", "probability")
 _SLICE = 1 << 18  # bases whose chunks are listed at once
 
 
@@ -28,7 +38,7 @@ class StageCuts:
     probs: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecordBoundaries:
     """Where a model cuts one record, or one region ``[start, start + n)`` of it.
 
@@ -122,6 +132,76 @@ class RecordBoundaries:
             yield self._between(stage, bounds)
             open_chunk = int(bounds[-1])
         yield self._between(stage, np.array([open_chunk, len(self.tokens)]))
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.count(stage):,}" for stage in range(self.num_stages))
+        return (
+            f"RecordBoundaries({self.name!r}, {self.start:,} to {self.end:,}, boundaries of each "
+            f"stage: {counts})"
+        )
+
+    def to_pandas(self, stage: int = 0) -> pandas.DataFrame:
+        """A row a chunk of ``stage``: record, start (0-based), end, length, stage, probability.
+
+        Raises:
+            UsageError: no such stage, or pandas is not installed.
+        """
+        return to_pandas(list(self.chunk_rows(stage)), CHUNK_COLUMNS)
+
+    def plot(
+        self,
+        stage: int = 0,
+        start: int | None = None,
+        end: int | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Boundary probability by position, and where chunks of ``stage`` begin.
+
+        Args:
+            start, end: of the record, 0-based and exclusive; the whole region by default.
+            ax: to draw on; a new figure when None.
+
+        Raises:
+            UsageError: no such stage, nothing between the ends, or matplotlib is not installed.
+        """
+        self._check_stage(stage)
+        first = self.start if start is None else max(start, self.start)
+        last = self.end if end is None else min(end, self.end)
+        if first >= last:
+            raise UsageError("start, end", f"{start} to {end} is not in {self.start} to {self.end}")
+        part = slice(first - self.start, last - self.start)
+        probs = self.probs[stage, part]
+        # A deeper stage looks only at the bases where the stage outside it begins a chunk.
+        looked_at = self.depth[part] >= stage
+        return plot_boundaries(
+            np.arange(first, last),
+            np.where(looked_at, probs, np.nan),
+            self.mask(stage)[part],
+            title=f"{self.name}, stage {stage}",
+            ax=ax,
+        )
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for row in self.chunk_rows(0) if self.num_stages else ():
+            rows.append(row)
+            if len(rows) > SHOWN:
+                break
+        return to_html(rows, CHUNK_COLUMNS, repr(self))
+
+    def chunk_rows(self, stage: int) -> Iterator[dict[str, Any]]:
+        """The chunks of ``stage`` as values by ``CHUNK_COLUMNS``."""
+        self._check_stage(stage)
+        for starts, ends, probs in self.chunks(stage):
+            for start, end, prob in zip(
+                starts.tolist(), ends.tolist(), probs.tolist(), strict=True
+            ):
+                values = (self.name, start, end, end - start, stage, prob)
+                yield dict(zip(CHUNK_COLUMNS, values, strict=True))
+
+    def _check_stage(self, stage: int) -> None:
+        if not 0 <= stage < self.num_stages:
+            raise UsageError("stage", f"is {stage}; there are 0 to {self.num_stages - 1}")
 
     def _between(
         self, stage: int, bounds: NDArray[np.int64]

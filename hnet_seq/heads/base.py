@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -173,9 +174,10 @@ class HNetWithHead(nn.Module, ABC):
         return self.backbone(self.embeddings(input_ids), input_ids, packing)
 
     def _read(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None, mask: Tensor | None
+        self, input_ids: Ids, cu_seqlens: Tensor | None, mask: Tensor | None
     ) -> tuple[HNetOutput, Packing, Tensor | None]:
         """Packed or padded ids through the H-Net; the flat index (T,) of padded input's tokens."""
+        input_ids, cu_seqlens = given_ids(self, input_ids, cu_seqlens)
         ids, packing, tokens = packed_ids(input_ids, cu_seqlens, mask)
         return self.encode(ids, packing), packing, tokens
 

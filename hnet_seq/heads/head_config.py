@@ -12,6 +12,9 @@ import numpy as np
 Problem = Literal["single_label", "multi_label", "regression", "per_position"]
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 
+POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
+CHUNK_POOLINGS = ("chunks", "chunks_weighted")
+
 HEAD_POOLINGS = (
     "chunks",
     "chunks_weighted",

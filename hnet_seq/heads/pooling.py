@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hnet_seq.heads.head_config import POOLINGS
 from hnet_seq.model.hnet import HNetOutput
 
 
@@ -114,10 +115,6 @@ def stage_chunks(
     masks = [record.boundary_mask for record in output.boundaries[: stage % stages + 1]]
     lengths, chunk_cu_seqlens = chunk_bases(masks, cu_seqlens)
     return output.chunks[stage], lengths, chunk_cu_seqlens
-
-
-POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
-CHUNK_POOLINGS = ("chunks", "chunks_weighted")
 
 
 def segment_sum(values: Tensor, lengths: Tensor) -> Tensor:

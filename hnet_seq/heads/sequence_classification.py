@@ -16,6 +16,7 @@ from hnet_seq.heads.place_readout import PlaceReadout
 from hnet_seq.heads.pooling import POOLINGS, early_pool, last_pool, pool, stage_chunks
 from hnet_seq.heads.problems import predictions
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.given_ids import Ids
 from hnet_seq.model.hnet import HNetOutput, StageBoundaries
 from hnet_seq.model.norm import RMSNorm
 
@@ -115,12 +116,13 @@ class HNetForSequenceClassification(HNetWithHead):
         return SequenceHead(config, head)
 
     def forward(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
     ) -> SequenceClassificationOutput:
         """Logits of every sequence; they do not depend on what else is in the batch.
 
         Args:
-            input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+            input_ids: (T,) packed with ``cu_seqlens``, or (B, L); or letters, one string or a list
+                of them, which are packed.
             cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
             mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
 
@@ -133,7 +135,7 @@ class HNetForSequenceClassification(HNetWithHead):
 
     @torch.inference_mode()
     def predict(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
     ) -> Prediction:
         """Probabilities, or numbers, of every sequence; arguments as for :meth:`forward`."""
         logits = self.forward(input_ids, cu_seqlens, mask).logits

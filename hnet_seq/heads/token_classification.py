@@ -13,6 +13,7 @@ from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import Prediction
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import StageBoundaries
 from hnet_seq.model.norm import RMSNorm
 from hnet_seq.model.padding import pad
@@ -58,9 +59,10 @@ class HNetForTokenClassification(HNetWithHead):
         return TokenHead(config, head)
 
     def forward(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
     ) -> TokenClassificationOutput:
         """Logits of every position; arguments and errors as for a sequence classifier."""
+        input_ids, cu_seqlens = given_ids(self, input_ids, cu_seqlens)
         out, _, tokens = self._read(input_ids, cu_seqlens, mask)
         logits = self.head(out.hidden)
         if tokens is not None:
@@ -69,7 +71,7 @@ class HNetForTokenClassification(HNetWithHead):
 
     @torch.inference_mode()
     def predict(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
     ) -> Prediction:
         """Probabilities of every position; arguments as for :meth:`forward`."""
         logits = self.forward(input_ids, cu_seqlens, mask).logits

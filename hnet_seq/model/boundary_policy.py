@@ -11,14 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from hnet_seq.ops.packing import Packing
-
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+    from hnet_seq.ops.packing import Packing
 
 POLICIES = ("learned", "stride", "delimiters", "random")
 
@@ -80,13 +76,15 @@ def rule_boundaries(
     Returns:
         boundary probability (T,) fp32 and mask (T,); the start of each sequence is a boundary.
     """
+    import torch  # here: configurations are read where nothing is computed
+
     if rule.policy == "stride":
         mask = packing.position % rule.every == rule.phase
     elif rule.policy == "random":
         mask = _uniform(packing.position, tokens, rule.seed) < rule.rate
     else:
         assert rule.policy == "delimiters"
-        previous = F.pad(tokens[:-1], (1, 0))
+        previous = torch.nn.functional.pad(tokens[:-1], (1, 0))
         if last_token is not None:
             assert packing.slots is not None
             previous[packing.starts] = last_token[packing.slots]

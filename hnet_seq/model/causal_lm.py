@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hnet_seq.model.generation import generate
+from hnet_seq.model.given_ids import Ids, given_ids, given_prompts
 from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.language_model import (
     HNetLanguageModel,
@@ -18,6 +19,7 @@ from hnet_seq.model.padding import packed_ids
 from hnet_seq.model.sampling import Sampling
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops.packing import Packing
+from modalities.given import Given
 
 __all__ = ["CausalLMOutput", "HNetForCausalLM", "cross_entropy"]
 
@@ -44,7 +46,7 @@ class HNetForCausalLM(HNetLanguageModel):
 
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Ids,
         cu_seqlens: Tensor | None = None,
         mask: Tensor | None = None,
         *,
@@ -54,7 +56,8 @@ class HNetForCausalLM(HNetLanguageModel):
         """Logits of every position.
 
         Args:
-            input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+            input_ids: (T,) packed with ``cu_seqlens``, or (B, L); or letters, one string or a list
+                of them, which are packed.
             cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
             mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
             state: sequences go on from here, and it is advanced in place; packed ids only, and
@@ -66,6 +69,7 @@ class HNetForCausalLM(HNetLanguageModel):
         """
         if state is None:
             return super().forward(input_ids, cu_seqlens, mask)
+        input_ids, cu_seqlens = given_ids(self, input_ids, cu_seqlens)
         if input_ids.dim() != 1 or mask is not None:
             raise ValueError("a state goes with packed (T,) ids, not with (B, L) or a mask")
         _, packing, _ = packed_ids(input_ids, cu_seqlens, None)
@@ -75,17 +79,19 @@ class HNetForCausalLM(HNetLanguageModel):
 
     @torch.no_grad()
     def prefill(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None
     ) -> tuple[CausalLMOutput, HNetState]:
         """Read prompts of any lengths.
 
         Args:
-            input_ids: (T,) packed with ``cu_seqlens`` (S + 1,); one prompt if absent.
+            input_ids: (T,) packed with ``cu_seqlens`` (S + 1,), one prompt if absent; or letters,
+                one string or a list of them.
 
         Returns:
             ``logits`` (S, V) of the token after each prompt, with ``hidden`` (S, D); and the state
             that :meth:`step` goes on from.
         """
+        input_ids, cu_seqlens = given_ids(self, input_ids, cu_seqlens)
         _, packing, _ = packed_ids(input_ids, cu_seqlens, None)
         state = self.new_state(packing.num_sequences)
         packing = going_on(packing, state, None)
@@ -115,17 +121,21 @@ class HNetForCausalLM(HNetLanguageModel):
 
     def generate(
         self,
-        prompts: Sequence[Tensor],
-        max_new_tokens: int,
+        prompts: Given,
+        max_new_tokens: int = 256,
         *,
         sampling: Sampling | None = None,
         stop_tokens: Sequence[int] = (),
         seeds: Sequence[int] | int = 0,
     ) -> list[Tensor]:
-        """The new tokens (L_i,) int64 of each prompt.
+        """The new tokens (L_i,) int64 of each prompt; ``modalities.dna.decode`` makes letters.
 
         :func:`hnet_seq.model.generation.generate` gives them as they come, and says the rest.
+
+        Args:
+            prompts: one or many, letters or tokens.
         """
+        prompts = given_prompts(self, prompts)
         new: list[list[int]] = [[] for _ in prompts]
         for token in generate(
             self,

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from hnet_seq.model.chunking import chunk_depth
+from hnet_seq.model.given_ids import given_prompts
 from hnet_seq.model.sampling import Sampling, draw
+from modalities.errors import UsageError
+from modalities.given import Given
 
 if TYPE_CHECKING:
     from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -35,8 +38,8 @@ class Token:
 
 def generate(
     model: HNetForCausalLM,
-    prompts: Sequence[Tensor],
-    max_new_tokens: int,
+    prompts: Given,
+    max_new_tokens: int = 256,
     *,
     sampling: Sampling | None = None,
     stop_tokens: Sequence[int] = (),
@@ -49,41 +52,27 @@ def generate(
     iterator is in use.
 
     Args:
-        prompts: (L,) int64 each, on any device; none empty.
+        prompts: one or many, letters or tokens (L,), see
+            :func:`modalities.given.named_sequences`; letters of a model of bytes follow the marker
+            of a document.
         sampling: how tokens are drawn; plain sampling if absent.
         seeds: one for each prompt, or a first one: prompt i then has ``seeds + i``.
 
     Raises:
-        ValueError: no prompt, an empty one, an unknown token, or a number of seeds that does not
+        InputError: no prompt, an empty one, an unknown token, or a number of seeds that does not
             fit.
     """
-    _check(model, prompts, max_new_tokens)
+    prompts = given_prompts(model, prompts)
+    if max_new_tokens < 0:
+        raise UsageError("max_new_tokens", f"is {max_new_tokens}; expected 0 or more")
     if isinstance(seeds, int):
         seeds = range(seeds, seeds + len(prompts))
     if len(seeds) != len(prompts):
-        raise ValueError(f"expected {len(prompts)} seeds, one for each prompt; got {len(seeds)}")
+        raise UsageError("seeds", f"are {len(seeds)}; expected {len(prompts)}, one a prompt")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     return _generate(
         model, prompts, max_new_tokens, sampling or Sampling(), frozenset(stop_tokens), generators
     )
-
-
-def _check(model: HNetForCausalLM, prompts: Sequence[Tensor], max_new_tokens: int) -> None:
-    if not prompts:
-        raise ValueError("no prompts")
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens: expected 0 or more; got {max_new_tokens}")
-    for index, prompt in enumerate(prompts):
-        if prompt.dim() != 1 or not prompt.numel():
-            raise ValueError(
-                f"prompt {index}: expected at least one token, (L,); got {tuple(prompt.shape)}"
-            )
-        low, high = int(prompt.min()), int(prompt.max())
-        if low < 0 or high >= model.config.vocab_size:
-            raise ValueError(
-                f"prompt {index}: token {low if low < 0 else high} is not in the model's "
-                f"vocabulary, 0 to {model.config.vocab_size - 1}"
-            )
 
 
 @torch.no_grad()

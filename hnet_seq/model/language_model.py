@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.linear import Linear
@@ -64,7 +65,9 @@ class HNetLanguageModel(nn.Module):
         self.config = config
         self.metadata: dict[str, str] = {}
         width = config.d_model[0]
-        self.embeddings = nn.Embedding(config.vocab_size, width)
+        # Empty, and filled below: to draw on the meta device torch imports its compiler.
+        weight = torch.empty(config.vocab_size, width)
+        self.embeddings = nn.Embedding(config.vocab_size, width, _weight=weight)
         self.backbone = HNet(config)
         self.lm_head = Linear(width, config.vocab_size, bias=False)
         if config.tie_embeddings:
@@ -126,18 +129,20 @@ class HNetLanguageModel(nn.Module):
             return logits if out.counted is None else logits + out.counted
 
     def forward(
-        self, input_ids: Tensor, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
     ) -> LanguageModelOutput:
         """Logits of every position.
 
         Args:
-            input_ids: (T,) packed with ``cu_seqlens``, or (B, L).
+            input_ids: (T,) packed with ``cu_seqlens``, or (B, L); or letters, one string or a list
+                of them, which are packed.
             cu_seqlens: (S + 1,) where the packed sequences begin and end; one sequence if absent.
             mask: (B, L) bool, True at tokens; each row's tokens must come before its padding.
 
         Raises:
             ValueError: the shapes do not fit, or a sequence is empty.
         """
+        input_ids, cu_seqlens = given_ids(self, input_ids, cu_seqlens)
         ids, packing, tokens = packed_ids(input_ids, cu_seqlens, mask)
         out = self.encode(ids, packing)
         logits = self.logits(out)

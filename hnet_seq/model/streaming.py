@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNetOutput
+from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops import KeyValueCache, Packing
 
 Key = TypeVar("Key")
 
-CACHE_LIMIT = 4 * 10**9  # bytes
 _SPARE = 1.5  # a growing cache has up to half its size in reserve
 
 

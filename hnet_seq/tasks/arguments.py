@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 
-import torch
-
-from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.train.precision import PRECISIONS
 
 
@@ -103,12 +102,17 @@ def _gigabytes(text: str) -> int:
 
 
 def _device(name: str) -> str:
+    if name == "cpu":
+        return name
+    wrong = argparse.ArgumentTypeError(f"{name!r} is no device; expected cpu, cuda, cuda:1, ...")
+    if not re.fullmatch(r"(cpu|cuda|mps|xpu|hpu|xla|mtia|privateuseone)(:\d+)?", name):
+        raise wrong
+    import torch  # what there is of a kind, only torch knows
+
     try:
         kind = torch.device(name).type
     except RuntimeError:
-        raise argparse.ArgumentTypeError(
-            f"{name!r} is no device; expected cpu, cuda, cuda:1, ..."
-        ) from None
+        raise wrong from None
     if kind == "cuda" and not torch.cuda.is_available():
         raise argparse.ArgumentTypeError(f"{name}: torch sees no CUDA device; use cpu")
     return name

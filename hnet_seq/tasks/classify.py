@@ -1,12 +1,4 @@
-"""Train, apply and evaluate a classifier on a model, beside trivial baselines.
-
-  train     fits probes on frozen vectors, and baselines, and scores both on the test split
-  finetune  trains the model too, with several seeds, and scores it beside probes and baselines
-  predict   labels and probabilities of sequences
-  evaluate  scores of a kept classifier on labelled sequences
-
-Guides: docs/classification.md, docs/fine_tuning.md
-"""
+"""``hnet-seq classify train``; the arguments of all actions stand in ``commands``."""
 
 from __future__ import annotations
 
@@ -18,12 +10,9 @@ from typing import Any
 from hnet_seq.baselines.audit import Audit
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import Comparison, format_comparisons
-from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.commands.classify import EXAMPLE, PROBE, RESULTS, add_arguments, main
 from hnet_seq.model.pretrained import load_pretrained
-from hnet_seq.tasks.classification import apply as classify_apply
-from hnet_seq.tasks.classification import finetune as classify_finetune
 from hnet_seq.tasks.classification.arguments import (
-    add_task_arguments,
     describe_task,
     task_facts,
     task_from_arguments,
@@ -35,21 +24,15 @@ from hnet_seq.tasks.classification.targets import check_probes
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.classification.trained_on import write_trained_on
-from hnet_seq.tasks.embed import add_embedding_arguments, check_modality, check_pooling
+from hnet_seq.tasks.embedding.vectors import check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
 from pipelines.files import check_folder, filled_folder, replaced_file
 
-__all__ = ["add_arguments", "classify", "main"]
-
-EXAMPLE = (
-    "hnet-seq classify finetune run --data enhancers.csv --out enhancers && "
-    "hnet-seq classify predict enhancers windows.fa.gz"
-)
-
-RESULTS, PROBE = "classification.json", "probe.npz"
+__all__ = ["EXAMPLE", "add_arguments", "classify", "main", "train"]
 
 
-def _train(args: argparse.Namespace) -> int:
+def train(args: argparse.Namespace) -> int:
+    """Run ``hnet-seq classify train``."""
     out = check_folder(args.out)
     model = load_pretrained(args.checkpoint, args.device)
     check_modality(model)
@@ -118,33 +101,3 @@ def _results(
         "rows": rows,
         "comparisons": comparisons,
     }
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq classify``."""
-    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
-
-    train = actions.add_parser("train", help="fit probes and baselines, and score them")
-    train.set_defaults(act=_train)
-    train.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
-    train.add_argument("--out", required=True, metavar="FOLDER", help=f"for {RESULTS} and {PROBE}")
-    add_task_arguments(train)
-    train.add_argument(
-        "--pooling",
-        choices=POOLINGS,
-        help=f"of the probe that is kept (default {CHUNK_POOLINGS[0]}; bases where there are none)",
-    )
-    classify_finetune.add_probe_argument(train)
-    add_embedding_arguments(train)
-
-    finetune = actions.add_parser("finetune", help="train a model's weights too, and score it")
-    classify_finetune.add_arguments(finetune)
-    finetune.set_defaults(act=classify_finetune.main)
-
-    classify_apply.add_actions(actions)
-
-
-def main(args: argparse.Namespace) -> int:
-    """Run the verb."""
-    code: int = args.act(args)
-    return code

@@ -1,21 +1,10 @@
-"""Vectors of sequences: a row for each sequence, each learned chunk, or each base.
-
-Sequences come from FASTA, GenBank, 2bit, BED with its genome, tables, or standard input. A run that
-was killed goes on where it stopped when it is started again (docs/embedding.md).
-"""
+"""``hnet-seq embed``: vectors of sequences into a file; its arguments are in ``commands``."""
 
 from __future__ import annotations
 
 import argparse
 
-from hnet_seq.heads.pooling import POOLINGS
-from hnet_seq.tasks.arguments import (
-    add_batch_arguments,
-    add_input_arguments,
-    add_precision_argument,
-    add_streaming_arguments,
-)
-from hnet_seq.tasks.embedding.layers import LAYERS, LEVELS
+from hnet_seq.commands.embed import EXAMPLE, add_arguments, add_embedding_arguments
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
 from hnet_seq.tasks.embedding.vectors import (
@@ -46,51 +35,6 @@ __all__ = [
     "modality_of",
     "vector_width",
 ]
-
-EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
-
-
-def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every verb that embeds."""
-    parser.add_argument("--strands", choices=STRANDS, default="none", help="default none")
-    parser.add_argument(
-        "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
-    )
-    add_batch_arguments(parser, BATCH_TOKENS)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq embed``."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
-    parser.add_argument(
-        "input",
-        metavar="SEQUENCES",
-        help="FASTA, GenBank, 2bit, BED, or a CSV, TSV or Parquet table; - for standard input",
-    )
-    add_input_arguments(parser)
-    parser.add_argument(
-        "--label", metavar="COLUMN", help="of a table, kept beside the vectors and in the report"
-    )
-    parser.add_argument(
-        "--out",
-        required=True,
-        metavar="FILE",
-        help="vectors.parquet, .npy, .h5ad or .zarr; what was done is written to vectors.json",
-    )
-    parser.add_argument(
-        "--level", choices=LEVELS, default="sequence", help="what a vector is of (%(default)s)"
-    )
-    parser.add_argument(
-        "--pooling", choices=POOLINGS, help="of level sequence; chunks, or bases where none are"
-    )
-    parser.add_argument(
-        "--layer",
-        choices=LAYERS,
-        help="whose vectors; inner for chunks (default), final for bases (default)",
-    )
-    add_streaming_arguments(parser)
-    add_embedding_arguments(parser)
-    add_precision_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,10 +1,4 @@
-"""Continue sequences with a causal model: text as it comes, bases as FASTA, many at once.
-
-Prompts are --prompt arguments, or the records of a FASTA file (DNA) or the lines of a text file
-with --prompts. A sequence depends on its prompt, its seed and the options alone, not on what else
-is in the batch. With --show-chunks, a bar stands before each token that begins a chunk: one for
-every stage that begins one there.
-"""
+"""``hnet-seq generate``: continue sequences; its arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -20,10 +14,10 @@ import numpy as np
 import torch
 
 import modalities
+from hnet_seq.commands.generate import EXAMPLE, add_arguments
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
-from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.sequences.parts import read_named_sequences
 from modalities import code, text
 from modalities.base import Modality, Tokens
@@ -32,7 +26,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks
 from pipelines.files import check_file, replaced_file
 
-EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
+__all__ = ["BAR", "EXAMPLE", "Writer", "add_arguments", "main"]
 
 BAR = "|"
 _LINE = 80  # letters of a FASTA line
@@ -68,35 +62,8 @@ class Writer:
         return self._decoder.decode(b"", final=True)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq generate``."""
-    parser.add_argument("checkpoint", help="checkpoint folder, run folder, hub id or .pt")
-    parser.add_argument("--prompt", action="append", metavar="LETTERS", help="may be repeated")
-    parser.add_argument(
-        "--prompts", metavar="FILE", help="FASTA or GenBank for DNA, lines for text"
-    )
-    parser.add_argument("--out", metavar="FILE", help="write there instead of standard output")
-    parser.add_argument("--max-new-tokens", type=int, default=256, help="%(default)s")
-    parser.add_argument("--samples", type=int, default=1, help="of each prompt (%(default)s)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="0: likeliest token (1)")
-    parser.add_argument("--top-k", type=int, default=0, help="keep the k likeliest (all)")
-    parser.add_argument("--top-p", type=float, default=1.0, help="keep this probability (1)")
-    parser.add_argument("--min-p", type=float, default=0.0, help="share of the likeliest (0)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first sequence (%(default)s)")
-    parser.add_argument("--show-chunks", action="store_true", help="bars where chunks begin")
-    parser.add_argument(
-        "--modality", choices=sorted(modalities.MODALITIES), help="if the checkpoint lacks it"
-    )
-    add_device_argument(parser)
-
-
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    if bool(args.prompt) == bool(args.prompts):
-        raise UsageError("generate", "give --prompt LETTERS, or --prompts FILE")
-    for name, value in (("--max-new-tokens", args.max_new_tokens), ("--samples", args.samples)):
-        if value < 1:
-            raise UsageError(name, f"must be 1 or more; got {value}")
     out = check_file(args.out) if args.out else None
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
     modality = _modality(model, args.modality, args.checkpoint)
@@ -105,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
         sampling = Sampling(args.temperature, args.top_k, args.top_p, args.min_p, allowed)
     except ValueError as error:
         name, _, rest = str(error).partition(":")
-        raise UsageError(f"--{name.replace('_', '-')}", rest.strip()) from None
+        raise UsageError(name, rest.strip()) from None
     prompts = [
         # No blank: a FASTA name ends at the first one, and samples would share theirs.
         (f"{name}_sample_{sample}" if args.samples > 1 else name, tokens)
@@ -140,7 +107,7 @@ def _is_text(modality: Modality) -> bool:
 def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
     stated = model.metadata.get("modality")
     if asked and stated and asked != stated:
-        raise UsageError("--modality", f"{checkpoint} was trained on {stated}, not {asked}")
+        raise UsageError("modality", f"{checkpoint} was trained on {stated}, not {asked}")
     name = asked or stated
     if name is None:
         raise InputError(checkpoint, "does not say what it was trained on; give --modality")
@@ -168,9 +135,9 @@ def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, To
             try:
                 tokens = modality.encode(letters)
             except InputError as error:
-                raise UsageError("--prompt", f"prompt {number}, {error}") from None
+                raise UsageError("prompt", f"prompt {number}, {error}") from None
             if not len(tokens):
-                raise UsageError("--prompt", f"prompt {number} is empty; give a base at least")
+                raise UsageError("prompt", f"prompt {number} is empty; give a base at least")
             found.append((f"prompt_{number}", np.concatenate([begin, tokens])))
     else:
         found = [

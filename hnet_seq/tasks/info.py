@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 import hnet_seq
+from hnet_seq.commands.info import CONTEXT
 from hnet_seq.configuration_keys import explained, keys_of
 from hnet_seq.experiments import is_experiment, load_experiment, shipped
 from hnet_seq.model.config import HNetConfig
@@ -28,8 +29,6 @@ from hnet_seq.ops import choices
 from hnet_seq.train.memory_plan import MemoryPlan, plan_memory, untrained
 from modalities.errors import UsageError
 
-EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
-
 _LIBRARIES = (
     "torch",
     "numpy",
@@ -41,7 +40,6 @@ _LIBRARIES = (
     "safetensors",
     "huggingface_hub",
 )
-_CONTEXT = 8192
 _TOKENS_PER_CHUNK = 3.0
 _HEAD = "head.json"
 
@@ -82,7 +80,7 @@ def describe(
     what: str | Path,
     *,
     tokens_per_chunk: list[float] | None = None,
-    context: int = _CONTEXT,
+    context: int = CONTEXT,
     batch_tokens: int | None = None,
     config: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -132,7 +130,7 @@ def describe(
     rates = tokens_per_chunk or [_TOKENS_PER_CHUNK] * shape.num_stages
     if len(rates) != shape.num_stages:
         raise UsageError(
-            "--tokens-per-chunk",
+            "tokens_per_chunk",
             f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
         )
     forward = flops_per_token(shape, context, rates)
@@ -232,33 +230,8 @@ def description_lines(about: dict[str, Any]) -> list[str]:
     return lines
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq info``."""
-    parser.add_argument(
-        "what",
-        nargs="?",
-        help="a checkpoint folder, a run, a .pt file, owner/name on the hub, a .json "
-        "configuration, or a released name; or an experiment (a name or .yaml), for all its keys",
-    )
-    parser.add_argument("--config", metavar="FILE", help="JSON of a checkpoint that has none")
-    parser.add_argument(
-        "--tokens-per-chunk", type=float, nargs="+", metavar="N", help="of each stage (default 3)"
-    )
-    parser.add_argument("--context", type=int, default=_CONTEXT, help="tokens (%(default)s)")
-    parser.add_argument(
-        "--batch-tokens", type=int, help="tokens that training computes at once (one context)"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
-
-
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    if args.context < 1:
-        raise UsageError("--context", f"is {args.context}; expected 1 token or more")
-    if args.batch_tokens is not None and args.batch_tokens < 1:
-        raise UsageError("--batch-tokens", f"is {args.batch_tokens}; expected 1 token or more")
-    if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
-        raise UsageError("--tokens-per-chunk", "expected numbers of 1 or more")
     if args.what is None:
         about = environment()
         lines = environment_lines(about)

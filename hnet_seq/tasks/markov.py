@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.baselines import byte_markov
 from hnet_seq.baselines.context_mixing import MixingScores, score_context_mixing
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.tasks import markov_bytes
@@ -28,8 +27,6 @@ from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.open_shards import check_hashes, open_shards
 from pipelines.shard_documents import read_documents
-
-EXAMPLE = "hnet-seq markov shards --out run/markov.json"
 
 
 def markov(
@@ -42,7 +39,7 @@ def markov(
         InputError: the shards are missing, not DNA, or without a validation split.
     """
     if not 0 <= max_order <= MAX_ORDER:
-        raise UsageError("--max-order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
+        raise UsageError("max_order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
     _check(shards)
     return score_markov_orders(
         _documents(shards, "train"),
@@ -97,28 +94,6 @@ def table(scores: MarkovScores) -> str:
     return "\n".join(lines)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq markov``."""
-    parser.add_argument(
-        "shards", nargs="+", metavar="SHARDS", help="folder made by hnet-seq shard; bytes: several"
-    )
-    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON, e.g. markov.json")
-    parser.add_argument(
-        "--max-order",
-        type=int,
-        help=f"default {MAX_ORDER} for DNA, {markov_bytes.DEFAULT_ORDER} for bytes (at most "
-        f"{byte_markov.MAX_ORDER})",
-    )
-    parser.add_argument(
-        "--one-strand", action="store_true", help="DNA: count the records' forward strand only"
-    )
-    parser.add_argument(
-        "--mix",
-        action="store_true",
-        help="DNA: also context mixing of orders 1 to 24, as DNA compressors do, the bar above",
-    )
-
-
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out) if args.out else None
@@ -136,9 +111,9 @@ def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
     found = [open_shards(folder)[1].modality for folder in args.shards]
     if all(map(is_byte_modality, found)):
         if args.one_strand:
-            raise UsageError("--one-strand", f"is for shards of DNA; these hold {found[0]}")
+            raise UsageError("one_strand", f"is for shards of DNA; these hold {found[0]}")
         if args.mix:
-            raise UsageError("--mix", f"is for shards of DNA; these hold {found[0]}")
+            raise UsageError("mix", f"is for shards of DNA; these hold {found[0]}")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
         began = time.monotonic()
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)

@@ -17,10 +17,10 @@ from hnet_seq.baselines.byte_markov import (
     score_byte_orders,
 )
 from hnet_seq.tasks.byte_documents import from_shards, is_byte_modality
+from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER as DEFAULT_ORDER
 from modalities.errors import InputError, UsageError
 from pipelines.open_shards import check_hashes, open_shards
 
-DEFAULT_ORDER = 6
 """Beyond it the best order of text and code seldom lies, and counting takes longer."""
 
 _Key = tuple[str, str]  # folder and label
@@ -39,7 +39,7 @@ def markov_bytes(
         InputError: shards that are missing, damaged, not of bytes, or without a validation split.
     """
     if not 0 <= max_order <= MAX_ORDER:
-        raise UsageError("--max-order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
+        raise UsageError("max_order", f"{max_order} given; the orders are 0..{MAX_ORDER}")
     names = [str(folder) for folder in folders]
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice:

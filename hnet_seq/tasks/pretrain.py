@@ -19,10 +19,11 @@ from typing import Any
 import torch
 
 from hnet_seq import WAIT_POLICY
+from hnet_seq.commands.pretrain import EXAMPLE as EXAMPLE
+from hnet_seq.commands.pretrain import add_arguments as add_arguments
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.pretrained import load_pretrained
-from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.pretrain_data import (
     assign_data,
     check_local_shards,
@@ -52,11 +53,6 @@ from hnet_seq.train.run_folder import RunFolder, step_of
 from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
 from pipelines.files import DiskError, check_folder
-
-EXAMPLE = (
-    "hnet-seq shard genome.fna.gz --out shards --validation last:0.1 && "
-    "hnet-seq pretrain dna_small --data shards --out run"
-)
 
 # Both leave a complete checkpoint. 130 is what a shell reports of a process that Ctrl-C ended, 75
 # (EX_TEMPFAIL of sysexits.h) asks a job script to run the same again.
@@ -221,44 +217,6 @@ def _provenance(config: ExperimentConfig, device: str, train: TokenBatches) -> d
             "torch": torch.__version__,
         },
     }
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq pretrain``."""
-    parser.add_argument("config", nargs="?", help="experiment by name, or a .yaml file")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="key=value",
-        help="change configuration; `hnet-seq info EXPERIMENT` lists the keys",
-    )
-    parser.add_argument(
-        "--data",
-        metavar="[NAME=]FOLDER",
-        action="append",
-        help="shards, or their URL; once for each source of the experiment",
-    )
-    parser.add_argument("--out", metavar="RUN", help="run folder to create")
-    parser.add_argument(
-        "--init",
-        metavar="CHECKPOINT",
-        help="weights to begin with: a run, a checkpoint folder, a file, or owner/name on the hub; "
-        "step, schedule and optimiser begin anew",
-    )
-    parser.add_argument(
-        "--resume",
-        metavar="RUN",
-        help="go on with a run, with more train.steps=N if it shall be longer; with --out, or from "
-        "RUN/checkpoints/STEP, in a new folder",
-    )
-    parser.add_argument(
-        "--continue",
-        dest="go_on",
-        action="store_true",
-        help="go on with the run in --out if there is one, else begin it: the same command for "
-        "every restart",
-    )
-    add_device_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:

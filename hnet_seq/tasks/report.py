@@ -17,8 +17,6 @@ from hnet_seq.report.summary import summary
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 
-EXAMPLE = "hnet-seq report run"
-
 
 def report(
     run: str | Path, baseline: str | Path | None = None, out: str | Path | None = None
@@ -48,7 +46,7 @@ def _page(folder: Path, baseline: str | Path | None) -> str:
     if is_run(folder):
         return build_page(*_read(folder, baseline))
     if baseline is not None:
-        raise UsageError("--baseline", f"is for runs, and {folder} is none")
+        raise UsageError("baseline", f"is for runs, and {folder} is none")
     return build_results_page(folder)
 
 
@@ -64,13 +62,6 @@ def _read(run: str | Path, baseline: str | Path | None) -> tuple[RunData, RunDat
             "not compare; give a run on the same data",
         )
     return this, other
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq report``."""
-    parser.add_argument("run_folder", metavar="RUN", help="run folder, or one of results")
-    parser.add_argument("--baseline", metavar="RUN", help="another run to draw beside it")
-    parser.add_argument("--out", metavar="FILE", help="page to write (RUN/report.html)")
 
 
 def main(args: argparse.Namespace) -> int:

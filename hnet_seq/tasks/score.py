@@ -1,13 +1,4 @@
-"""Log-likelihoods of sequences, effects of variants, and mutagenesis, beside trivial baselines.
-
-What INPUT holds decides. Sequences (FASTA, GenBank, 2bit, BED with --genome, a table with the
-column sequence, - for standard input): a line each with its bases, how many were scored (A, C, G
-and T that have a predecessor), the sum of their log-probabilities (nats), bits per base, and the
-bits per base that the sequence's own letter frequencies need. Variants (VCF, or a table with the
-columns chrom, pos, ref, alt) with --genome: the log-likelihood of a window with the variant less
-that without it. --measured COLUMN of a table: how well the model ranks measured effects.
---mutagenesis NAME:START-END with --genome and without INPUT: every single-base change there.
-"""
+"""``hnet-seq score``: what INPUT holds decides; its arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -20,15 +11,11 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TextIO
 
+from hnet_seq.commands.score import EXAMPLE, add_arguments, use_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
-from hnet_seq.tasks.arguments import (
-    add_batch_arguments,
-    add_reading_arguments,
-    add_streaming_arguments,
-)
 from hnet_seq.tasks.embedding.plan import model_hash
-from hnet_seq.tasks.embedding.vectors import STRANDS, Strands
+from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.ranked.digests import computed_by
 from hnet_seq.tasks.ranked.ranks import (
     Ranks,
@@ -40,105 +27,25 @@ from hnet_seq.tasks.ranked.ranks import (
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring.kept_rows import check_meeting, is_kept, kept_rows
 from hnet_seq.tasks.scoring.sequences import (
-    BATCH_TOKENS,
     Score,
     check_scoring,
     score,
     score_part,
     sequence_parts,
+    stream_scores,
 )
-from hnet_seq.tasks.scoring.variant_scores import ON_MISMATCH
-from hnet_seq.tasks.scoring.variant_windows import WINDOW
-from hnet_seq.tasks.sequences.inputs import STDIN, SequenceSource, open_sequences
+from hnet_seq.tasks.sequences.inputs import SequenceSource, open_sequences
 from hnet_seq.tasks.sequences.parts import Named, named_length
-from modalities.errors import UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
 from pipelines.table_rows import RowFilter
-from pipelines.variants import variant_form
 
-__all__ = ["Score", "score"]
-
-EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz"
-
-# What each use takes beside the model, its input and how calls are made.
-_USES: dict[str, frozenset[str]] = {
-    "sequences": frozenset({"genome", "where", "blocks", "attention_window", "cache_limit"}),
-    "variants": frozenset({"genome", "window", "on_mismatch", "markov_order"}),
-    "mutagenesis": frozenset({"genome", "window", "markov_order", "mutagenesis"}),
-    "measured": frozenset(
-        {
-            "measured",
-            "sequence_column",
-            "split",
-            "group",
-            "where",
-            "test_fraction",
-            "flanks",
-            "max_rows",
-            "seed",
-        }
-    ),
-}
-_OPTIONS = sorted(frozenset().union(*_USES.values()))
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq score``."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
-    parser.add_argument(
-        "input", metavar="INPUT", nargs="?", help="sequences or variants; - for standard input"
-    )
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        help=".tsv instead of standard output; variants also .parquet, .vcf, .vcf.gz; .json beside",
-    )
-    parser.add_argument(
-        "--strands",
-        choices=STRANDS,
-        help="average: with the reverse complement (default none for sequences, else average)",
-    )
-    parser.add_argument(
-        "--genome", metavar="GENOME", help="what variants or BED lie on (FASTA, GenBank or 2bit)"
-    )
-    add_reading_arguments(parser)
-    variants = parser.add_argument_group("variants and mutagenesis")
-    variants.add_argument(
-        "--mutagenesis", metavar="REGION", help="NAME:START-END, 1-based and inclusive"
-    )
-    variants.add_argument("--window", type=int, help=f"bases around a variant ({WINDOW:,})")
-    variants.add_argument(
-        "--on-mismatch", choices=ON_MISMATCH, help="of rows that do not fit (default error)"
-    )
-    variants.add_argument(
-        "--markov-order", type=int, metavar="K", help="of the baseline (chosen by genome size)"
-    )
-    measured = parser.add_argument_group("measured effects")
-    measured.add_argument("--measured", metavar="COLUMN", help="of the table INPUT: numbers")
-    measured.add_argument("--sequence-column", metavar="COLUMN", help="(sequence)")
-    measured.add_argument(
-        "--split",
-        metavar="COLUMN",
-        help="train, validation and test rows; random (default) or similarity: drawn",
-    )
-    measured.add_argument("--group", metavar="COLUMN", help="rows kept on one side of the split")
-    measured.add_argument(
-        "--test-fraction", type=float, help="of the groups, without --split (0.2)"
-    )
-    measured.add_argument(
-        "--flanks", nargs=2, metavar=("LEFT", "RIGHT"), help="letters around every sequence"
-    )
-    measured.add_argument("--max-rows", type=int, help="of each split, drawn by --seed (all)")
-    measured.add_argument("--seed", type=int, help="of draws, folds and intervals (0)")
-    add_streaming_arguments(parser)
-    add_batch_arguments(parser, BATCH_TOKENS)
+__all__ = ["EXAMPLE", "Score", "add_arguments", "main", "score"]
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    use = _use(args)
-    _check_options(args, use)
+    use = use_of(args)
     out = check_file(args.out) if args.out else None
     if out is not None:
         from hnet_seq.tasks.scoring.summary import check_places
@@ -155,39 +62,6 @@ def main(args: argparse.Namespace) -> int:
     from hnet_seq.tasks.scoring.variant_verb import run as variants
 
     return variants(args, out)
-
-
-def _use(args: argparse.Namespace) -> str:
-    if args.mutagenesis is not None:
-        if args.input is not None:
-            raise UsageError("--mutagenesis", f"makes its own changes; leave {args.input} out")
-        return "mutagenesis"
-    if args.input is None:
-        raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
-    if args.measured is not None:
-        return "measured"
-    if args.input == STDIN or variant_form(args.input) is None:
-        return "sequences"
-    return "variants"
-
-
-def _check_options(args: argparse.Namespace, use: str) -> None:
-    """An option that would be ignored is an error."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    for name in _OPTIONS:
-        given = getattr(args, name) != parser.get_default(name)
-        if given and name not in _USES[use]:
-            owners = " or ".join(sorted(other for other, names in _USES.items() if name in names))
-            raise UsageError(f"--{name.replace('_', '-')}", f"is for {owners}; {_told(args, use)}")
-    if use in ("variants", "mutagenesis") and args.genome is None:
-        raise UsageError("--genome", f"{use} need the genome that they lie on; give its FASTA")
-
-
-def _told(args: argparse.Namespace, use: str) -> str:
-    if use != "sequences" or args.input == STDIN:
-        return f"this is {use}"
-    return f"{args.input} is read as sequences: no header of VCF, no columns chrom, pos, ref, alt"
 
 
 def _sequences(args: argparse.Namespace, out: Path | None) -> int:
@@ -254,7 +128,7 @@ def _scores(
         "cache_limit": args.cache_limit,
     }
     if not is_kept(out):
-        yield score(model, source.names_and_tokens(), **how)
+        yield stream_scores(model, source.names_and_tokens(), **how)
         return
     from hnet_seq.tasks.scoring.summary import summary_path
 

@@ -1,15 +1,9 @@
-"""Where a model cuts a genome: BED, bigWig, tables; with genes, what it cuts at. Or text and code.
-
-Records of any length go through in one pass, piece by piece from a running state. With
---annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
-homopolymer and start and stop codon beside their controls, and DIR/region.json one stretch full
-of genes. A model of text or code reads files, folders or --shards DIR, and prints at what it cuts:
-spaces, starts of words, inside words, punctuation (docs/boundaries.md).
-"""
+"""``hnet-seq segment``: where a model cuts a genome, or text; arguments are in ``commands``."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -22,8 +16,8 @@ import numpy as np
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
+from hnet_seq.commands.segment import EXAMPLE, add_arguments
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.digests import genome_digest
@@ -38,6 +32,7 @@ from hnet_seq.tasks.segmentation.files import (
     open_files,
     stage_files,
 )
+from hnet_seq.tasks.segmentation.gene_table import gene_table
 from hnet_seq.tasks.segmentation.genes import GenePicture, read_genes
 from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
 from hnet_seq.tasks.segmentation.records import (
@@ -66,39 +61,6 @@ __all__ = [
     "segment_stretches",
 ]
 
-EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq segment``."""
-    parser.add_argument("checkpoint", help="checkpoint folder, or run folder for its last one")
-    parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT", help="FASTA, GenBank or 2bit; or files of text"
-    )
-    parser.add_argument("--bed", metavar="FILE", help="chunks; {stage} in the name: every stage")
-    parser.add_argument(
-        "--bigwig",
-        metavar="FILE",
-        help="boundary probability per base; {stage} in the name: every stage",
-    )
-    parser.add_argument(
-        "--chunks", metavar="TABLE", help="chunks of all stages: .parquet, .tsv or .tsv.gz"
-    )
-    parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
-    parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
-    parser.add_argument("--annotation", metavar="GENES", help="GFF3, GTF or GenBank")
-    parser.add_argument("--out", metavar="DIR", help="folder for boundaries.json and region.json")
-    parser.add_argument(
-        "--left-context",
-        type=int,
-        default=LEFT_CONTEXT,
-        metavar="BASES",
-        help="read before a region, not reported (%(default)s)",
-    )
-    segment_text.add_arguments(parser)
-    add_streaming_arguments(parser)
-    add_batch_arguments(parser, BATCH_TOKENS)
-
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
@@ -113,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
         )
     args.genome = args.inputs[0]
     if bool(args.annotation) != bool(args.out):
-        raise UsageError("--annotation", "goes together with --out DIR")
+        raise UsageError("annotation", "goes together with --out DIR")
     if not (args.bed or args.bigwig or args.chunks or args.out):
         raise UsageError(
             "segment",
@@ -125,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
     check_stage(model, args.stage, args.checkpoint)
     beds, bigwigs = (
         stage_files(path, args.stage, model.num_stages, option) if path else []
-        for path, option in ((args.bed, "--bed"), (args.bigwig, "--bigwig"))
+        for path, option in ((args.bed, "bed"), (args.bigwig, "bigwig"))
     )
     chunks = check_table(args.chunks) if args.chunks else None
     if bigwigs:
@@ -226,9 +188,11 @@ def _run(
             "region": args.region or "whole genome",
             "attention_window": args.attention_window,
         }
-        write_json(out / "boundaries.json", head | statistics.summary())
+        found = statistics.summary()
+        write_json(out / "boundaries.json", head | found)
         if picture.content is not None:
             write_json(out / "region.json", picture.content)
+        print(gene_table(found))
     seconds = time.monotonic() - began
     print(
         f"{bases:,} bases in {count} records, {chunks[args.stage]:,} chunks of stage {args.stage}, "
@@ -236,3 +200,6 @@ def _run(
         f"{bases / max(seconds, 1e-9):,.0f} bases/s, peak memory {peak_memory_mb():,.0f} MB",
         file=sys.stderr,
     )
+    if annotations is not None:
+        draw = shlex.join(["hnet-seq", "report", args.out])
+        print(f"{Path(args.out) / 'boundaries.json'}; next: {draw}", file=sys.stderr)

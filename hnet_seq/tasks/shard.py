@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import modalities
+from hnet_seq.commands.shard import EXAMPLE
 from hnet_seq.tasks.sharding.arguments import add_arguments, options_from
 from hnet_seq.tasks.sharding.check import check, peek
 from hnet_seq.tasks.sharding.options import ShardOptions
@@ -47,9 +48,7 @@ from pipelines.shard_folder import staged_folder
 from pipelines.sharding import Job, added, run_jobs, worker_pool
 from pipelines.split import plan_split
 
-__all__ = ["add_arguments", "main", "shard", "summary"]
-
-EXAMPLE = "hnet-seq shard examples/data/ecoli_536/genome.fna.gz --out shards --validation last:0.1"
+__all__ = ["EXAMPLE", "add_arguments", "main", "shard", "summary"]
 
 _ACTIONS = {"check": check, "peek": peek}
 
@@ -247,7 +246,7 @@ def main(args: argparse.Namespace) -> int:
             raise UsageError(f"shard {args.inputs[0]}", "give one folder of shards, or its URL")
         return action(args.inputs[1], args)
     if not args.out:
-        raise UsageError("--out", "is missing: name a folder to make")
+        raise UsageError("out", "is missing: name a folder to make")
     manifest = shard(
         args.inputs,
         args.out,

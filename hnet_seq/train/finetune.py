@@ -19,10 +19,11 @@ from hnet_seq.heads.problems import encode_labels
 from hnet_seq.train.finetune_config import FinetuneConfig
 from hnet_seq.train.finetune_run import Model, Run
 from hnet_seq.train.labelled_batches import encode_sequences, split_validation, stratify
-from hnet_seq.train.predict import computing, modality_of, strand_table
+from hnet_seq.train.predict import check_head, computing, modality_of, strand_table
 from hnet_seq.train.trainable import only_trainable, trainable_names
 from modalities.base import Tokens
 from modalities.errors import InputError
+from modalities.given import Given
 
 __all__ = ["FinetuneConfig", "Finetuned", "finetune"]
 
@@ -47,12 +48,12 @@ class Finetuned:
 
 def finetune(
     model: Model,
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     labels: Sequence[Any] | NDArray[Any],
     config: FinetuneConfig | None = None,
     *,
     groups: Sequence[Hashable] | None = None,
-    validation: tuple[Sequence[str | Tokens], Sequence[Any] | NDArray[Any]] | None = None,
+    validation: tuple[Given, Sequence[Any] | NDArray[Any]] | None = None,
     folder: str | Path | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
     device: str | torch.device | None = None,
@@ -64,8 +65,9 @@ def finetune(
     metadata then say which strands it predicts from.
 
     Args:
-        sequences: letters, or uint8 tokens (L,), for training and early stopping; never those
-            that the model will be tested on.
+        model: with a head, see :mod:`hnet_seq.heads`.
+        sequences: for training and early stopping, never those that the model will be tested on;
+            see :func:`modalities.given.named_sequences`.
         labels: as :func:`hnet_seq.heads.problems.encode_labels` takes them.
         groups: of each sequence; the sequences that are held out are whole groups.
         validation: sequences and labels to stop early by; none is held out of the training ones
@@ -78,10 +80,12 @@ def finetune(
         progress: show a bar; text is what it is called.
 
     Raises:
-        InputError: a sequence or label that cannot be learned from, with its index.
+        InputError: a model without a head, or a sequence or label that cannot be learned from,
+            with its index.
         UsageError: a setting that does not fit.
         FloatingPointError: the gradient is not finite.
     """
+    check_head(model, "learn")
     config = config or FinetuneConfig()
     config.validate(model.num_stages)
     modality = modality_of(model)
@@ -100,7 +104,9 @@ def finetune(
             groups,
         )
     else:
-        others = encode_sequences(validation[0], modality, model.config.vocab_size)
+        others = encode_sequences(
+            validation[0], modality, model.config.vocab_size, parameter="validation"
+        )
         fit, held_out = (
             list(range(len(tokens))),
             list(range(len(tokens), len(tokens) + len(others))),

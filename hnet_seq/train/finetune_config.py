@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from hnet_seq.config import OptimizerConfig
-from hnet_seq.train.predict import Strands
-from hnet_seq.train.trainable import Part
 from modalities.errors import UsageError
+
+Part = Literal["all", "head", "inner"] | int
+Strands = Literal["none", "augment", "average"]
+STRANDS: tuple[Strands, ...] = get_args(Strands)
 
 
 @dataclass(frozen=True)

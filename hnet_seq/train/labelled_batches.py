@@ -15,9 +15,9 @@ from torch import Tensor
 
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.problems import collate_targets
-from hnet_seq.train.grouped_draw import draw_groups, kept_together, rank_bins
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
+from modalities.given import Given, named_sequences
 
 _BINS = 10  # of a regression's first number, to stratify by
 _ORDER = 0  # what a generator is for, so that no two share their draws; grouped_draw.py has 2
@@ -37,52 +37,30 @@ class Packed:
 
 
 def encode_sequences(
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     modality: Modality,
     vocab_size: int,
     *,
     for_learning: bool = True,
+    parameter: str = "sequences",
 ) -> list[Tokens]:
-    """Letters or tokens to tokens that a model of ``vocab_size`` tokens can read.
+    """Sequences as :func:`modalities.given.named_sequences` takes them, without their names.
 
     Raises:
-        InputError: one that is empty, not of the modality, or outside the vocabulary, with its
-            index. For learning also: none at all, or one without any known letter (N only).
+        InputError: as there. For learning also: one without any known letter (N only).
     """
-    if for_learning and not len(sequences):
-        raise InputError(None, "no sequences; give some")
+    given = named_sequences(sequences, modality, vocab_size, parameter=parameter)
+    encoded = [tokens for _, tokens in given]
     scored = np.zeros(256, bool)
     scored[list(modality.scored_tokens)] = True
-    encoded: list[Tokens] = []
-    for index, sequence in enumerate(sequences):
-        where = f"sequence {index}"
-        if not len(sequence):
-            raise InputError(None, "is empty; leave it out", where=where)
-        if isinstance(sequence, str):
-            try:
-                sequence = modality.encode(sequence)
-            except InputError as error:
-                raise InputError(None, str(error), where=where) from None
-        elif sequence.dtype != np.uint8 or sequence.ndim != 1:
+    for index, tokens in enumerate(encoded) if for_learning else ():
+        if not scored[tokens].any():
+            unknown = modality.vocabulary[int(tokens[0])]
             raise InputError(
-                None,
-                f"is {sequence.dtype} {sequence.shape}; expected a string or uint8 tokens (L,)",
-                where=where,
-            )
-        if int(sequence.max()) >= vocab_size:
-            raise InputError(
-                None,
-                f"holds token {sequence.max()}; the model knows 0 to {vocab_size - 1}",
-                where=where,
-            )
-        if for_learning and not scored[sequence].any():
-            unknown = modality.vocabulary[int(sequence[0])]
-            raise InputError(
-                None,
+                parameter,
                 f"holds only {unknown} and the like: nothing to learn from; leave it out",
-                where=where,
+                where=f"sequence {index}",
             )
-        encoded.append(sequence)
     return encoded
 
 
@@ -195,6 +173,8 @@ def split_validation(
         raise UsageError("validation_fraction", f"is {fraction}; expected 0 to 0.5")
     if not fraction:
         return list(range(len(sequences))), []
+    from hnet_seq.train.grouped_draw import draw_groups, kept_together
+
     relations = [] if groups is None else [groups]
     together = kept_together(sequences, complement, *relations).groups
     held_out = draw_groups(together, strata, fraction, seed)
@@ -219,4 +199,6 @@ def stratify(head: HeadConfig, targets: Sequence[Tensor]) -> NDArray[np.int64]:
         _, group, members = np.unique(values, axis=0, return_inverse=True, return_counts=True)
         # Sets that occur once are one stratum, or with many labels nothing could be held out.
         return np.where(members[group.ravel()] > 1, group.ravel(), -1)
+    from hnet_seq.train.grouped_draw import rank_bins  # SciPy: to embed needs none of it
+
     return rank_bins(values[:, 0], min(_BINS, len(values) // 2))

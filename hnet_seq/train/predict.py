@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.train.finetune_config import STRANDS, Strands
 from hnet_seq.train.labelled_batches import (
     encode_sequences,
     longest_first,
@@ -23,23 +23,23 @@ from hnet_seq.train.labelled_batches import (
     pack,
     reverse_complement,
 )
+from hnet_seq.train.precision import computing_in
 from modalities.base import Modality, Tokens
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
+from modalities.given import Given
 from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 16384
 
-Strands = Literal["none", "augment", "average"]
-STRANDS: tuple[Strands, ...] = get_args(Strands)
-
 
 def predict(
     model: HNetForSequenceClassification,
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     *,
     strands: Strands | None = None,
     batch_tokens: int = BATCH_TOKENS,
     device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> NDArray[np.float32]:
     """(N, C) probabilities of ``model.head_config.names``, or numbers in the targets' units.
@@ -48,17 +48,20 @@ def predict(
     they were found.
 
     Args:
-        sequences: letters, or uint8 tokens (L,).
+        sequences: one or many, see :func:`modalities.given.named_sequences`.
         strands: ``average`` takes the mean of the logits of both strands; None does what the model
             was fine-tuned for.
         batch_tokens: tokens of one forward call; a longer sequence is a call by itself.
         device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
+        progress: show a bar.
 
     Raises:
-        InputError: a sequence that is empty or not of the modality, with its index.
+        InputError: no sequences, one that is empty or not of the modality, with its index, or a
+            model without a head.
         UsageError: unknown strands, or ``average`` for a modality of one strand.
     """
-    logits = _predict(model, sequences, strands, batch_tokens, device, progress)
+    logits = _predict(model, sequences, strands, batch_tokens, device, precision, progress)
     return (
         torch.stack(logits).numpy()
         if logits
@@ -68,11 +71,12 @@ def predict(
 
 def predict_positions(
     model: HNetForTokenClassification,
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     *,
     strands: Strands | None = None,
     batch_tokens: int = BATCH_TOKENS,
     device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> list[NDArray[np.float32]]:
     """(L, C) probabilities at the positions of each sequence; else as :func:`predict`.
@@ -80,19 +84,24 @@ def predict_positions(
     ``average`` takes the mean with the logits at the same base of the other strand, which has
     seen what follows on this one.
     """
-    return [x.numpy() for x in _predict(model, sequences, strands, batch_tokens, device, progress)]
+    return [
+        x.numpy()
+        for x in _predict(model, sequences, strands, batch_tokens, device, precision, progress)
+    ]
 
 
 def _predict(
     model: HNetForSequenceClassification | HNetForTokenClassification,
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     strands: Strands | None,
     batch_tokens: int,
     device: str | torch.device | None,
+    precision: str,
     progress: bool,
 ) -> list[Tensor]:
     if batch_tokens < 1:
         raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
+    check_head(model, "predict")
     modality = modality_of(model)
     chosen = strands or model.metadata.get("strands", "none")
     complement = strand_table(modality, chosen)
@@ -104,7 +113,9 @@ def _predict(
     bar = progress_bar("predict", int(lengths.sum()), unit="tok", progress=progress)
     with bar, computing(model, device) as where, torch.inference_mode():
         for batch in longest_first(lengths, batch_tokens):
-            logits = strand_logits(model, [tokens[index] for index in batch], complement, where)
+            picked = [tokens[index] for index in batch]
+            with computing_in(precision, where):
+                logits = strand_logits(model, picked, complement, where)
             for index, rows in zip(batch, logits, strict=True):
                 found[index] = predictions(model.head_config, rows).cpu()
             bar.update(int(lengths[batch].sum()))
@@ -137,6 +148,18 @@ def strand_logits(
     ]
 
 
+def check_head(model: nn.Module, verb: str) -> None:
+    """Raise InputError for a model that has no head to ``verb`` with."""
+    if not isinstance(model, HNetWithHead):
+        raise InputError(
+            None,
+            f"{type(model).__name__} has no head to {verb} with; put one on it: model = "
+            "HNetForSequenceClassification.from_causal_lm(model, HeadConfig('single_label', "
+            "['first class', 'second class']))",
+            where="model",
+        )
+
+
 def modality_of(model: HNetWithHead) -> Modality:
     """What the backbone was trained on; DNA where the checkpoint does not say."""
     return modalities.get(model.metadata.get("modality", "dna"))
@@ -152,11 +175,11 @@ def strand_table(
     """
     if strands not in choices:
         names = f"{', '.join(choices[:-1])} or {choices[-1]}"
-        raise UsageError("--strands", f"is {strands!r}; expected {names}")
+        raise UsageError("strands", f"is {strands!r}; expected {names}")
     if strands == "none":
         return None
     if modality.complement_table is None:
-        raise UsageError("--strands", f"is {strands}, but {modality.name} has one strand; use none")
+        raise UsageError("strands", f"is {strands}, but {modality.name} has one strand; use none")
     return modality.complement_table
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 
 from hnet_seq.config import OptimizerConfig
 from hnet_seq.heads.base import HNetWithHead
+from hnet_seq.train.finetune_config import Part
 from hnet_seq.train.optimizer import parameter_groups
 from modalities.errors import UsageError
 
-Part = Literal["all", "head", "inner"] | int
 _HEAD = "head."
 
 

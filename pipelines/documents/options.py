@@ -63,11 +63,11 @@ class DocumentOptions:
 
     def __post_init__(self) -> None:
         for option, value, choices in (
-            ("--modality", self.modality, ("text", "code")),
-            ("--broken-lines", self.broken_lines, get_args(BrokenLines)),
-            ("--invalid-utf8", self.invalid_utf8, get_args(InvalidUtf8)),
-            ("--line-ends", self.line_ends, get_args(LineEnds)),
-            ("--duplicates", self.duplicates, get_args(Duplicates)),
+            ("modality", self.modality, ("text", "code")),
+            ("broken_lines", self.broken_lines, get_args(BrokenLines)),
+            ("invalid_utf8", self.invalid_utf8, get_args(InvalidUtf8)),
+            ("line_ends", self.line_ends, get_args(LineEnds)),
+            ("duplicates", self.duplicates, get_args(Duplicates)),
         ):
             if value not in choices:
                 raise UsageError(option, f"is {value!r}, expected {' or '.join(choices)}")
@@ -82,25 +82,25 @@ class DocumentOptions:
             object.__setattr__(self, field, tuple(values))
         both = set(self.languages) & set(self.exclude_languages)
         if both:
-            raise UsageError("--exclude-languages", f"{min(both)} also stands in --languages")
+            raise UsageError("exclude_languages", f"{min(both)} also stands in --languages")
         if not self.text_field:
-            raise UsageError("--text-field", "is empty; name a field")
+            raise UsageError("text_field", "is empty; name a field")
         if self.min_bytes < 0:
-            raise UsageError("--min-bytes", f"is {self.min_bytes}, expected 0 or more")
+            raise UsageError("min_bytes", f"is {self.min_bytes}, expected 0 or more")
         if self.max_bytes is not None and self.max_bytes < max(1, self.min_bytes):
             raise UsageError(
-                "--max-bytes",
+                "max_bytes",
                 f"is {self.max_bytes}, expected at least {max(1, self.min_bytes)} (--min-bytes)",
             )
         for option, length in (
-            ("--mean-line", self.mean_line),
-            ("--longest-line", self.longest_line),
+            ("mean_line", self.mean_line),
+            ("longest_line", self.longest_line),
         ):
             if length < 1:
                 raise UsageError(option, f"is {length}, expected 1 or more bytes")
         if not 0.5 <= self.similarity <= 0.99:
             raise UsageError(
-                "--similarity",
+                "similarity",
                 f"is {self.similarity}, expected 0.5 to 0.99 (--duplicates exact finds equal ones)",
             )
 

@@ -70,7 +70,7 @@ def plan_units(
         UsageError: no inputs, one given twice, or ``unit_bytes`` below 1.
     """
     if unit_bytes < 1:
-        raise UsageError("--unit-bytes", f"is {unit_bytes}, expected 1 or more")
+        raise UsageError("unit_bytes", f"is {unit_bytes}, expected 1 or more")
     if not inputs:
         raise UsageError("inputs", "none given; name files or folders")
     units: list[Unit] = []

@@ -118,8 +118,8 @@ def test_training_mode_is_put_back(model: HNetForCausalLM) -> None:
 @pytest.mark.parametrize(
     ("prompts", "match"),
     [
-        ([], "no prompts"),
-        ([torch.empty(0, dtype=torch.int64)], "prompt 0"),
+        ([], "prompts: has no sequences"),
+        ([torch.empty(0, dtype=torch.int64)], "sequence 0: is empty"),
         ([torch.tensor([99])], "99"),
     ],
 )

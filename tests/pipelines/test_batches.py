@@ -337,7 +337,7 @@ def test_options_that_the_shards_do_not_allow_are_refused(tmp_path: Path) -> Non
     shard([tmp_path / "x.txt"], tmp_path / "s", modality="text", progress=False)
     with pytest.raises(UsageError, match="text has one strand"):
         TokenBatches(tmp_path / "s", reverse_complement=True)
-    with pytest.raises(UsageError, match="written without --keep-soft-mask"):
+    with pytest.raises(UsageError, match="written without `keep_soft_mask`"):
         TokenBatches(tmp_path / "s", soft_mask_weight=0.1)
     with pytest.raises(InputError, match="no validation documents"):
         TokenBatches(tmp_path / "s", split="validation")

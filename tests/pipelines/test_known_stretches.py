@@ -95,5 +95,5 @@ def test_what_is_left_has_known_ends_and_no_long_run(
 
 
 def test_a_run_without_a_base_is_refused() -> None:
-    with pytest.raises(UsageError, match="--unknown-run"):
+    with pytest.raises(UsageError, match="unknown_run"):
         KnownStretches(Recorder(), "r", 0, "", 0)

@@ -49,3 +49,23 @@ def test_no_bar_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None
     with progress.progress_bar("embed", 10, unit="base", progress=False) as bar:
         bar.update(10)
     assert terminal.getvalue() == ""
+
+
+def test_the_first_item_of_a_part_tells_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """150 items that take 77 seconds together come at once, and the first is no 1 in 77 seconds."""
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    seconds = [0.0]
+    with progress.progress_bar("score", 300, unit="allele") as bar:
+        monkeypatch.setattr(bar, "_time", lambda: seconds[0])
+        bar.start_t = bar.last_print_t = 0.0
+        seconds[0] = 77.0
+        bar.update(1)
+        assert "1.00/300 [01:17<?, ?allele/s]" in str(bar)
+        bar.update(149)
+        assert "<?" in str(bar)
+        seconds[0] = 154.0
+        bar.update(1)
+        assert "?" not in str(bar)
+        bar.update(149)
+        assert "300/300 [02:34<00:00, 1.95allele/s]" in str(bar)

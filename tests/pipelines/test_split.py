@@ -92,10 +92,10 @@ def test_a_wrong_specification_is_refused_in_one_line(validation: str, message: 
     with pytest.raises(UsageError) as caught:
         plan_split(LENGTHS, validation)
     assert message in str(caught.value)
-    assert str(caught.value).startswith(f"--validation {validation}: ")
+    assert str(caught.value).startswith(f"validation {validation}: ")
     assert "\n" not in str(caught.value)
 
 
 def test_a_negative_guard_is_refused() -> None:
-    with pytest.raises(UsageError, match="--guard"):
+    with pytest.raises(UsageError, match="guard"):
         plan_split(LENGTHS, None, guard=-1)

@@ -218,7 +218,7 @@ BAD_FEATURES = {
     "past the end": ("chr1\tx\tCDS\t2995\t3003\t.\t+\t0\tID=a\n", "beyond chr1"),
     "empty": ("", "no intervals"),
     "only comments": ("##gff-version 3\n", "no intervals"),
-    "no sites": ("chr1\tx\tregion\t1\t90\t.\t+\t.\tID=a\n", "--edges"),
+    "no sites": ("chr1\tx\tregion\t1\t90\t.\t+\t.\tID=a\n", "`edges`"),
     "a bad strand": ("chr1\tx\tCDS\t1\t9\t.\tx\t0\tID=a\n", "strand is 'x'"),
     "a CDS without a phase": ("chr1\tx\tCDS\t1\t9\t.\t+\t.\tID=a\n", "phase"),
     "a swapped interval": ("chr1\t90\t80\n", "swap"),
@@ -274,13 +274,13 @@ def test_motifs_that_make_no_sense_are_named_before_the_work(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--width", 0), "--width"),
-        (("--near", 61), "--near"),
-        (("--shifts", 3), "--shifts"),
-        (("--shuffles", -1), "--shuffles"),
+        (("--width", 0), "width"),
+        (("--near", 61), "near"),
+        (("--shifts", 3), "shifts"),
+        (("--shuffles", -1), "shuffles"),
         (("--stage", 2), "stages 0 to 1"),
-        (("--seed", -1), "--seed"),
-        (("--left-context", -1), "--left-context"),
+        (("--seed", -1), "seed"),
+        (("--left-context", -1), "left_context"),
         (("--edges", "repeat"), "no feature is a 'repeat'"),
         (("--features", "=x"), "neither FILE nor NAME=FILE"),
     ],
@@ -309,7 +309,7 @@ def test_a_region_without_sites_is_an_error(checkpoint, genome, genes, tmp_path)
 
 
 def test_too_few_places_is_an_error(checkpoint, genome, tmp_path):
-    with pytest.raises(InputError, match="--places"):
+    with pytest.raises(InputError, match="`places`"):
         run(
             *("stability", checkpoint, genome, "--out", tmp_path / "out"),
             *("--places", 40, "--reach", 1490),

@@ -360,7 +360,10 @@ def test_misuse_exits_with_2(
     options: list[str],
     message: str,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(Path("t.csv"), [("ACGT", "a")], "sequence,label")
     command = ["classify", "train", str(checkpoint), "--out", str(tmp_path / "o"), *options]
     assert main(command) == 2
     assert message in capsys.readouterr().err

@@ -14,8 +14,8 @@ import pytest
 from hnet_seq.baselines.nearest_neighbours import NEIGHBOURS
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.cli import main
+from hnet_seq.tasks.choices import SPLIT_RULES
 from hnet_seq.tasks.classification.labelled_rows import SPLITS
-from hnet_seq.tasks.classification.splits import SPLIT_RULES
 from tests.conftest import make_model
 
 GUIDE = (Path(__file__).parents[2] / "docs/classification.md").read_text()

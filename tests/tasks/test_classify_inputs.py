@@ -165,7 +165,7 @@ BAD = {
     "not DNA": (H + "AC!T,a\nAC,b\n", "line 2: sequence, position 3: '!'"),
     "protein": (H + "MKEFLIP,a\nAC,b\n", "line 2: sequence, position 3: 'E'"),
     "missing label column": ("sequence,class\nACGT,a\n", "no column 'label', but sequence, class"),
-    "missing sequence column": ("seq,label\nACGT,a\n", "say which with --sequence-column"),
+    "missing sequence column": ("seq,label\nACGT,a\n", "say which with `sequence_column`"),
     "unknown split": (S + "ACGT,a,train\nACCT,b,held\n", "line 3: the split is 'held', not train"),
     "split in some rows": (S + "ACGT,a,train\nACCT,b,all\n", "line 3: is in no split, but other"),
     "no test": (S + "ACGT,a,train\nACCT,b,train\n", "column split: no row is in test"),
@@ -261,7 +261,7 @@ def test_a_bad_folder_is_one_line_with_place_and_remedy(case: str, tmp_path: Pat
     ("rule", "message"),
     [
         ("gene", "no column 'gene', but id, sequence, label"),
-        ("id:^(x[0-9]+)", "line 3: --group-by id:^(x[0-9]+) finds no group in the id 'y'"),
+        ("id:^(x[0-9]+)", "line 3: `group_by` id:^(x[0-9]+) finds no group in the id 'y'"),
         ("id:^(.)", "1 of them 'a' in 1 group that must stay together"),
     ],
 )
@@ -275,7 +275,7 @@ def test_groups_that_cannot_be_found(rule: str, message: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("rule", ["", ":x", "id:", "id:(", "id:gene"])
 def test_group_rules_that_cannot_be_meant(rule: str) -> None:
-    with pytest.raises(UsageError, match="--group-by"):
+    with pytest.raises(UsageError, match="group_by"):
         GroupRule.parse(rule)
 
 

@@ -94,7 +94,7 @@ def test_training_is_limited_in_the_shares_of_the_classes(table: Path) -> None:
     assert set(task.train.names) < set(whole.train.names)
     assert task.test.names == whole.test.names
     for limit in (0, 1):
-        with pytest.raises(UsageError, match="--limit-train"):
+        with pytest.raises(UsageError, match="limit_train"):
             task_from_data(table, limit_train=limit)
 
 

@@ -114,8 +114,9 @@ def test_one_batch_never_holds_more_tokens_than_asked(
     assert max(len(batch) for batch in sizes) > 1
 
 
-def test_no_sequences_give_no_vectors(hnet: HNetForCausalLM) -> None:
-    assert embed(hnet, []).shape == (0, 64)
+def test_no_sequences_are_an_error(hnet: HNetForCausalLM) -> None:
+    with pytest.raises(InputError, match="sequences: has no sequences"):
+        embed(hnet, [])
 
 
 def test_bad_sequences_are_named_by_their_index(hnet: HNetForCausalLM) -> None:
@@ -125,8 +126,8 @@ def test_bad_sequences_are_named_by_their_index(hnet: HNetForCausalLM) -> None:
         embed(hnet, ["ACGT", "A", "ACEEEE"])
     with pytest.raises(InputError, match="sequence 0: holds token 9; the model knows 0 to 7"):
         embed(hnet, [np.array([9], np.uint8)])
-    with pytest.raises(InputError, match="sequence 0: is int64"):
-        embed(hnet, [np.array([1])])
+    with pytest.raises(InputError, match="sequence 0: is float64"):
+        embed(hnet, [np.array([1.0])])
 
 
 def test_what_the_model_cannot_do_is_misuse(hnet: HNetForCausalLM) -> None:
@@ -135,7 +136,7 @@ def test_what_the_model_cannot_do_is_misuse(hnet: HNetForCausalLM) -> None:
     assert embed(make_model("isotropic"), ["ACGT"], pooling="bases").shape == (1, 64)
     with pytest.raises(UsageError, match="stages 0 to 1"):
         embed(hnet, ["ACGT"], stage=2)
-    with pytest.raises(UsageError, match="--pooling: is 'max'"):
+    with pytest.raises(UsageError, match="pooling: is 'max'"):
         embed(hnet, ["ACGT"], pooling="max")
     text = make_model("one stage")
     text.metadata["modality"] = "text"

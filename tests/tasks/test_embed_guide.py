@@ -15,8 +15,8 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
 from hnet_seq.report.embedding_section import read_embedding
+from hnet_seq.tasks.choices import LAYERS, LEVELS
 from hnet_seq.tasks.embedding.files import FORMATS
-from hnet_seq.tasks.embedding.layers import LAYERS, LEVELS
 from hnet_seq.tasks.embedding.overview import SAMPLE
 from tests.conftest import make_model
 

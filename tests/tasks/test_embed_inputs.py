@@ -202,9 +202,9 @@ def test_what_does_not_go_together_is_misuse(tmp_path: Path, genome: Path) -> No
     bed = tmp_path / "t.bed"
     bed.write_text("chr1\t0\t4\n")
     for source, options, words in (
-        (bed, {}, "--genome: .* is BED, places without letters"),
-        (genome, {"genome": genome}, "--genome: is for BED"),
-        (genome, {"label": "kind"}, "--label: is a column of a table"),
+        (bed, {}, "genome: .* is BED, places without letters"),
+        (genome, {"genome": genome}, "genome: is for BED"),
+        (genome, {"label": "kind"}, "label: is a column of a table"),
         (genome, {"modality": TEXT}, "the model reads text; give a table"),
         (tmp_path / "none.fa", {}, "no such file"),
     ):

@@ -116,8 +116,8 @@ def test_missing_units_are_named_with_what_to_do(
         work_on(run, UNITS[3])
         assert not write(run, out)
     error = capsys.readouterr().err
-    assert "unit-00000, unit-00002 of 4 are missing" in error
-    assert "start the same command again: it computes only these" in error
+    assert "other ranks are at unit-00000, unit-00002 of 4" in error
+    assert "the same command computes what is missing, should one be killed" in error
     assert not out.exists()
     with joined(out, world=1) as run:
         assert [unit.index for unit in run.missing()] == [0, 2]

@@ -109,7 +109,7 @@ def test_the_verb_writes_a_line_a_record(
 def test_what_cannot_be_meant_is_refused(hnet: HNetForCausalLM) -> None:
     with pytest.raises(UsageError, match="strands"):
         score(hnet, encoded(), strands="both")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="batch-tokens"):
+    with pytest.raises(UsageError, match="batch_tokens"):
         score(hnet, encoded(), batch_tokens=0)
 
 

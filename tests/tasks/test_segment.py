@@ -136,7 +136,7 @@ def test_pieces_of_a_record_force_no_boundaries(model, genome):
 
 
 def test_a_record_beyond_the_cache_limit_is_refused_and_a_window_lets_it_through(model, genome):
-    with pytest.raises(InputError, match=r"record chr\|1\.1: .*--attention-window"):
+    with pytest.raises(InputError, match=r"record chr\|1\.1: .*`window`"):
         list(segment(model, genome, batch_tokens=64, cache_limit=10))
     windowed = list(segment(model, genome, batch_tokens=64, cache_limit=10, window=8))
     whole = list(segment(model, genome, window=8))
@@ -258,9 +258,9 @@ def test_an_impossible_region_is_named(model, genome, region, error, says):
 @pytest.mark.parametrize(
     ("sizes", "says"),
     [
-        ({"left_context": -1}, "left-context"),
-        ({"batch_tokens": 0}, "batch-tokens"),
-        ({"window": 0}, "attention-window"),
+        ({"left_context": -1}, "left_context"),
+        ({"batch_tokens": 0}, "batch_tokens"),
+        ({"window": 0}, "window"),
     ],
 )
 def test_sizes_that_do_not_fit_are_misuse(model, genome, sizes, says):
@@ -293,8 +293,8 @@ def test_a_model_that_cannot_cut_dna_is_refused_by_the_name_of_its_file(
         (("--bed", "x.bed", "--stage", 2), "stages 0 to 1; got 2"),
         (("--bed", "x.bed", "--stage", -1), "stages 0 to 1"),
         ((), "nothing to write"),
-        (("--out", "folder"), "--annotation"),
-        (("--bed", "x.bed", "--annotation", "genes.gff"), "--out"),
+        (("--out", "folder"), "annotation"),
+        (("--bed", "x.bed", "--annotation", "genes.gff"), "`out`"),
     ],
 )
 def test_requests_that_cannot_be_meant_are_misuse(model, genome, tmp_path, arguments, says):

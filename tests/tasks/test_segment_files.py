@@ -134,7 +134,7 @@ def test_chunks_of_a_long_record_come_some_at_a_time_and_tile_it(monkeypatch):
     [
         (("--chunks", "chunks.csv"), r"\.parquet, \.tsv, \.tsv\.gz"),
         (("--chunks", "folder/chunks.tsv"), "folder is a file"),
-        (("--bigwig", "folder/{stage}.bw"), "--bigwig"),
+        (("--bigwig", "folder/{stage}.bw"), "bigwig"),
     ],
 )
 def test_files_that_cannot_be_written_are_misuse(

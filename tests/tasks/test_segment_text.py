@@ -196,7 +196,7 @@ def test_what_cannot_be_meant_is_one_line(
         ([model, file, "--region", "a"], 2, "was trained on text"),
         ([model, file, "--stage", "2"], 2, "has stages 0 to 1; got 2"),
         ([model, file, "--show", "-1"], 2, "--show: is -1"),
-        ([model, f"{tmp_path / 'none'}"], 1, "no such file or folder"),
+        ([model, f"{tmp_path / 'none'}"], 1, "no such file"),
         ([model, "--shards", f"{dna}"], 1, "holds dna;"),
         ([model, "--shards", f"{whole}"], 1, "has no validation split"),
         ([f"{flat}", file], 1, f"{flat}: the model is isotropic"),
@@ -213,7 +213,7 @@ def test_what_cannot_be_meant_is_one_line(
 
 def test_a_document_beyond_the_cache_limit_is_named(model: HNetForCausalLM) -> None:
     document = MarkedDocument("long.txt", "", with_markers(RNG.bytes(450).hex().encode()))
-    with pytest.raises(InputError, match=r"^long\.txt: over 902 tokens .*--attention-window"):
+    with pytest.raises(InputError, match=r"^long\.txt: over 902 tokens .*`window`"):
         list(segment_text(model, [document], batch_tokens=64, cache_limit=10))
     ((_, found),) = segment_text(model, [document], batch_tokens=64, cache_limit=10, window=8)
     assert found.count(0) > 1

@@ -138,7 +138,7 @@ def test_dna_does_not_mix_with_text_but_as_bytes(tmp_path: Path, genome: Path) -
     shard([text], tmp_path / "text", modality="text", progress=False)
     for modality in ("dna", "dna_bytes"):
         shard([genome], tmp_path / modality, modality=modality, progress=False)
-    with pytest.raises(UsageError, match="--modality dna_bytes"):
+    with pytest.raises(UsageError, match="`modality` dna_bytes"):
         TokenBatches([MixedSource(tmp_path / "text"), MixedSource(tmp_path / "dna")])
     mixed = TokenBatches(
         [MixedSource(tmp_path / "text"), MixedSource(tmp_path / "dna_bytes", weight=3.0)],

@@ -14,52 +14,12 @@ from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.arguments import (
-    add_attention_window_argument,
-    add_batch_arguments,
-    add_streaming_arguments,
-)
-from hnet_seq.tasks.segment import (
-    BATCH_TOKENS,
-    LEFT_CONTEXT,
-    check_model,
-    region_spans,
-    segment_stretches,
-)
 from hnet_seq.tasks.segmentation.common import check_stage
+from hnet_seq.tasks.segmentation.records import check_model, region_spans, segment_stretches
 from modalities.errors import InputError, UsageError
 from pipelines.genome import Genome
 
 Span = tuple[str, int, int]
-
-
-def add_common_arguments(
-    parser: argparse.ArgumentParser, left_context: int = LEFT_CONTEXT, *, whole_records: bool = True
-) -> None:
-    """Model, genome, and where and how to cut it.
-
-    Args:
-        left_context: default, bases.
-        whole_records: records of any length are read, for which attention's cache has a limit.
-    """
-    parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
-    parser.add_argument("genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the JSON file")
-    parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
-    parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
-    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
-    parser.add_argument(
-        "--left-context",
-        type=int,
-        default=left_context,
-        metavar="BASES",
-        help="read before what is looked at, not counted (%(default)s)",
-    )
-    if whole_records:
-        add_streaming_arguments(parser)
-    else:
-        add_attention_window_argument(parser)
-    add_batch_arguments(parser, BATCH_TOKENS)
 
 
 def open_model(args: argparse.Namespace) -> HNetForCausalLM:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.analysis.enrichment import SHIFTS, enrichment
+from hnet_seq.analysis.enrichment import enrichment
 from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
 from hnet_seq.analysis.statistics import BLOCK
 from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
-    add_common_arguments,
     cut_genome,
     facts,
     open_model,
@@ -36,7 +35,6 @@ from pipelines.sequence_files import sequence_format
 from pipelines.stranded_bed import read_bed_features
 
 RESULTS = "enrichment.json"
-WIDTH, NEAR, SHUFFLES = 60, 2, 1
 
 SitesByRecord = dict[str, dict[str, Sites]]
 
@@ -138,36 +136,6 @@ def _check_sites(sites: SitesByRecord, spans: list[Span], source: str) -> None:
                 return
     raise InputError(
         source, f"no site lies in {', '.join(name for name, _, _ in spans[:3])}; see --region"
-    )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq boundaries enrich``."""
-    add_common_arguments(parser)
-    parser.add_argument(
-        "--features",
-        action="append",
-        metavar="[NAME=]FILE",
-        help="GFF3, GTF, GenBank or BED; several times for several files; of a GENOME in GenBank "
-        "its own",
-    )
-    parser.add_argument(
-        "--edges", metavar="TYPE,...", help="types of features whose edges are sites as well"
-    )
-    parser.add_argument(
-        "--width", type=int, default=WIDTH, help="bases on each side of profiles (%(default)s)"
-    )
-    parser.add_argument(
-        "--near", type=int, default=NEAR, help="bases that still are at a site (%(default)s)"
-    )
-    parser.add_argument(
-        "--shifts", type=int, default=SHIFTS, help="of the sites, as control (%(default)s)"
-    )
-    parser.add_argument(
-        "--shuffles",
-        type=int,
-        default=SHUFFLES,
-        help="passes over shuffled sequence, each as long as the first pass (%(default)s)",
     )
 
 

@@ -13,7 +13,6 @@ from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, fragmentation
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
-    add_common_arguments,
     cut_genome,
     facts,
     open_model,
@@ -40,20 +39,6 @@ def training_stretches(genome: Genome, region: str | None, spans: list[Span]) ->
         for start, end in held_out:
             yield genome.fetch(name, 0, start)
             yield genome.fetch(name, end, length)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq boundaries motifs``."""
-    add_common_arguments(parser)
-    parser.add_argument(
-        "--motifs",
-        required=True,
-        metavar="FILE",
-        help="lines of a name, a tab and an IUPAC pattern; or a BED of occurrences",
-    )
-    parser.add_argument(
-        "--no-bpe", action="store_true", help="leave the byte-pair tokeniser out (extra: bpe)"
-    )
 
 
 def main(args: argparse.Namespace) -> int:

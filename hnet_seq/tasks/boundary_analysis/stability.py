@@ -12,7 +12,6 @@ from hnet_seq.analysis.stability import Place, cut_edited, stability
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
-    add_common_arguments,
     open_model,
     open_spans,
     positive,
@@ -26,7 +25,6 @@ from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 
 RESULTS = "stability.json"
-PLACES, CONTEXT, REACH = 500, 1024, 256
 _TRIES = 50  # draws for each place that is wanted, before the genome is said to have too few
 
 
@@ -69,18 +67,6 @@ def draw_places(
             "found; ask for fewer (--places) or look less far (--reach)",
         )
     return places
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq boundaries stability``."""
-    # Nothing longer than the context and the reach is read: no cache can grow past a limit.
-    add_common_arguments(parser, left_context=CONTEXT, whole_records=False)
-    parser.add_argument(
-        "--places", type=int, default=PLACES, help="bases that are edited (%(default)s)"
-    )
-    parser.add_argument(
-        "--reach", type=int, default=REACH, help="bases on each side to look at (%(default)s)"
-    )
 
 
 def main(args: argparse.Namespace) -> int:

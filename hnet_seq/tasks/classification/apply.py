@@ -17,19 +17,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
-from hnet_seq.tasks.arguments import add_batch_arguments, add_input_arguments
 from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
-from hnet_seq.tasks.classification.arguments import (
-    add_column_arguments,
-    columns_from_arguments,
-)
+from hnet_seq.tasks.classification.arguments import columns_from_arguments
 from hnet_seq.tasks.classification.classifiers import Classifier, load_classifier
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import SPLITS, Row
 from hnet_seq.tasks.classification.labels import SEPARATOR
 from hnet_seq.tasks.classification.trained_on import were_trained_on
 from hnet_seq.tasks.classification.unused_columns import EVERY, look_at_columns
-from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.sequences.inputs import open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts, named_length
 from modalities.errors import InputError
@@ -37,7 +32,6 @@ from pipelines.files import check_file, replaced_file, replaced_stream
 from pipelines.table_rows import RowFilter
 from pipelines.table_text import plain_number
 
-_CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
 _PARQUET = ".parquet"
 _PART_TOKENS = 1 << 22  # bases read, classified and written at a time
 
@@ -217,43 +211,3 @@ def _class_numbers(rows: Sequence[Row], classifier: Classifier, path: str) -> ND
             )
         numbers[at] = found
     return numbers
-
-
-def add_actions(actions: Any) -> None:
-    """``predict`` and ``evaluate`` of ``hnet-seq classify``."""
-    child = actions.add_parser("predict", help="labels and probabilities of sequences")
-    child.set_defaults(act=predict)
-    child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
-    child.add_argument(
-        "input",
-        metavar="INPUT",
-        help="FASTA, GenBank, 2bit, BED with --genome, a table with a sequence column, or -",
-    )
-    add_input_arguments(child)
-    child.add_argument(
-        "--out", metavar="FILE", help=f"TSV, or Parquet if it ends in {_PARQUET} (standard output)"
-    )
-    _add_common(child)
-
-    child = actions.add_parser("evaluate", help="scores on labelled sequences")
-    child.set_defaults(act=evaluate)
-    child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
-    child.add_argument("data", metavar="PATH", help="a table or folder as --data of train has it")
-    add_column_arguments(child)
-    child.add_argument(
-        "--label-separator",
-        default=SEPARATOR,
-        metavar="MARK",
-        help="between several labels of a row (%(default)s)",
-    )
-    child.add_argument(
-        "--split",
-        choices=("train", "validation", "test", "all"),
-        help="these rows only (test, where there is a split)",
-    )
-    _add_common(child)
-
-
-def _add_common(child: argparse.ArgumentParser) -> None:
-    child.add_argument("--checkpoint", help="where the model of a probe lies now")
-    add_batch_arguments(child, BATCH_TOKENS)

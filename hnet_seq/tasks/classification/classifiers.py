@@ -20,7 +20,7 @@ from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.tasks.classification.seeds import MODEL
 from hnet_seq.tasks.classification.trained_on import Hashes, read_trained_on
-from hnet_seq.tasks.embed import check_modality, embed
+from hnet_seq.tasks.embedding.vectors import check_modality, embed
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens
@@ -87,7 +87,7 @@ def load_classifier(
     folders = [folder for folder in (path, path / MODEL) if (folder / HEAD).is_file()]
     if folders:
         if checkpoint is not None:
-            raise UsageError("--checkpoint", f"goes with a probe; {folders[0]} is a whole model")
+            raise UsageError("checkpoint", f"goes with a probe; {folders[0]} is a whole model")
         return _finetuned(folders[0], batch_tokens, device)
     if path.is_dir():
         raise InputError(

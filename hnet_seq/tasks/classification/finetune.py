@@ -14,13 +14,12 @@ import torch
 
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import compare, format_comparisons
-from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
+from hnet_seq.commands.classify import HISTORY, MODEL, RESULTS
+from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import load_pretrained
-from hnet_seq.tasks.arguments import add_batch_arguments
 from hnet_seq.tasks.classification.arguments import (
-    add_task_arguments,
     describe_task,
     task_facts,
     task_from_arguments,
@@ -34,28 +33,18 @@ from hnet_seq.tasks.classification.kept_results import (
     write_kept,
 )
 from hnet_seq.tasks.classification.score_tables import format_rows, model_row, rows_of
-from hnet_seq.tasks.classification.seeds import (
-    HISTORY,
-    MODEL,
-    PARTS,
-    SeedRun,
-    finetune_seeds,
-    head_of,
-)
-from hnet_seq.tasks.classification.settings import add_training_arguments, finetune_config
+from hnet_seq.tasks.classification.seeds import PARTS, SeedRun, finetune_seeds, head_of
+from hnet_seq.tasks.classification.settings import finetune_config
 from hnet_seq.tasks.classification.targets import check_probes
 from hnet_seq.tasks.classification.task import Task, check_known
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
-from hnet_seq.tasks.embed import Strands, check_modality, check_pooling
 from hnet_seq.tasks.embedding.plan import model_hash
+from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling
 from hnet_seq.train.finetune import FinetuneConfig
 from hnet_seq.train.trainable import trainable_names
 from modalities.errors import UsageError
 from pipelines.files import check_folder, replaced_file
 
-RESULTS = "classification.json"
-
-_SEEDS = 3
 _FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count
 # The nearest pooling of a probe.
 _FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
@@ -213,45 +202,3 @@ def _describe(run: SeedRun) -> str:
     ):
         text += f"; stage {stage}: {chunk:.2f} per chunk, held at {target:.2f}"
     return text
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq classify finetune``."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
-    parser.add_argument(
-        "--out", required=True, metavar="FOLDER", help=f"for {MODEL}/, {RESULTS} and {HISTORY}"
-    )
-    add_task_arguments(parser)
-    parser.add_argument(
-        "--seeds",
-        type=int,
-        default=_SEEDS,
-        metavar="N",
-        help="runs, with --seed and the numbers after it; scores are means (%(default)s)",
-    )
-    add_probe_argument(parser)
-    head = parser.add_argument_group("the head")
-    head.add_argument(
-        "--pooling",
-        choices=HEAD_POOLINGS,
-        default="attention_bases",
-        help="how positions become one vector (%(default)s)",
-    )
-    head.add_argument(
-        "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
-    )
-    head.add_argument(
-        "--markers", action="store_true", help="read each sequence between begin and end tokens"
-    )
-    add_training_arguments(parser)
-    add_batch_arguments(parser, FinetuneConfig().batch_tokens)
-
-
-def add_probe_argument(parser: argparse.ArgumentParser) -> None:
-    """``--probe``: what reads the frozen vectors."""
-    parser.add_argument(
-        "--probe",
-        choices=[*PROBES, "all"],
-        default="logistic",
-        help="on the frozen vectors (%(default)s)",
-    )

@@ -18,7 +18,7 @@ from hnet_seq.baselines.score_rows import Comparison, ScoreRow, compare, score_r
 from hnet_seq.baselines.sequence_features import baseline_probabilities
 from hnet_seq.baselines.target_probes import TargetModel, predict_targets
 from hnet_seq.baselines.target_scores import TargetRow, target_row
-from hnet_seq.heads.pooling import CHUNK_POOLINGS
+from hnet_seq.heads.head_config import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.classification.targets import (
     fit_target_probe,
@@ -26,7 +26,7 @@ from hnet_seq.tasks.classification.targets import (
     targets_of,
 )
 from hnet_seq.tasks.classification.task import Task
-from hnet_seq.tasks.embed import BATCH_TOKENS, Strands, embed_poolings
+from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS, Strands, embed_poolings
 
 MODEL_ROWS = {
     "chunks": "H-Net, mean over chunks",
@@ -106,6 +106,7 @@ def classify(
     strands: Strands = "none",
     batch_tokens: int = BATCH_TOKENS,
     device: str | None = None,
+    precision: str = "fp32",
     seed: int = 0,
     progress: bool = False,
 ) -> Classification:
@@ -115,7 +116,8 @@ def classify(
 
     Args:
         probes: kinds of :data:`hnet_seq.baselines.probes.PROBES`.
-        poolings, stage, strands, batch_tokens, device: see :func:`hnet_seq.tasks.embed.embed`.
+        poolings, stage, strands, batch_tokens, device, precision, progress: see
+            :func:`hnet_seq.embed`.
         seed: of the folds that choose the settings; they keep the groups of the task together.
     """
     train, test = task.train, task.test
@@ -127,6 +129,7 @@ def classify(
         strands=strands,
         batch_tokens=batch_tokens,
         device=device,
+        precision=precision,
         progress=progress,
     )
     scored: list[Scored] = []

@@ -6,19 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.tasks.choices import SEPARATOR, Problem
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import rank_bins
 from modalities.errors import InputError
 from pipelines.table_text import as_number, listed
-
-Problem = Literal["classes", "multi-label", "regression"]
-PROBLEMS: tuple[Problem, ...] = get_args(Problem)
-SEPARATOR = ";"
 
 _BINS = 10  # of numbers, to draw equal shares of
 _BIN_ROWS = 20  # rows of a bin at least

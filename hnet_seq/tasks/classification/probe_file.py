@@ -14,7 +14,7 @@ from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
 from hnet_seq.baselines.ridge import RidgeModel
 from hnet_seq.baselines.target_probes import RIDGE, OneVsRest, TargetModel
 from hnet_seq.tasks.classification.labels import Problem
-from hnet_seq.tasks.embed import Strands
+from hnet_seq.tasks.embedding.vectors import Strands
 from modalities.errors import InputError
 from pipelines.files import replaced_stream
 

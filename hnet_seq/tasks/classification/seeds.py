@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from hnet_seq.baselines.audit import Examples
+from hnet_seq.commands.classify import HISTORY, MODEL
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -36,7 +37,7 @@ from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict
 from pipelines.files import named_errors, replaced_file
 
-PARTS, MODEL, HISTORY = "parts", "model", "finetune.jsonl"
+PARTS = "parts"
 _SETTINGS = "settings"  # in the metadata of the kept model
 
 

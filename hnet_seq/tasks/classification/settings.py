@@ -5,11 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hnet_seq.config import OptimizerConfig
-from hnet_seq.experiments import load_experiment
-from hnet_seq.model.locate import locate
-from hnet_seq.train.finetune import FinetuneConfig
-from hnet_seq.train.predict import STRANDS
-from hnet_seq.train.trainable import Part
+from hnet_seq.train.finetune_config import FinetuneConfig
 
 _DEFAULTS = FinetuneConfig()
 
@@ -49,6 +45,9 @@ def finetune_config(args: argparse.Namespace, stages: int) -> FinetuneConfig:
 
 def _pretraining(checkpoint: str) -> tuple[list[float], list[float], list[float]]:
     """Stage multipliers, ratio targets and ratio weights of a run; empty outside a run folder."""
+    from hnet_seq.experiments import load_experiment
+    from hnet_seq.model.locate import locate
+
     folder = locate(checkpoint).folder
     run = folder.parent.parent if folder.parent.name == "checkpoints" else folder
     if not (run / "config.yaml").is_file():
@@ -56,51 +55,3 @@ def _pretraining(checkpoint: str) -> tuple[list[float], list[float], list[float]
     train = load_experiment(run / "config.yaml").train
     ratio = train.ratio_loss
     return list(train.optimizer.stage_multipliers), list(ratio.targets), list(ratio.weights)
-
-
-def _part(text: str) -> Part:
-    return int(text) if text.isdecimal() else text  # type: ignore[return-value]
-
-
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """What learns, how fast, and for how long."""
-    training = parser.add_argument_group("training")
-    training.add_argument(
-        "--part",
-        type=_part,
-        default=_DEFAULTS.part,
-        metavar="PART",
-        help="all (default), head, inner (the innermost network) or N innermost stages; "
-        "the head always learns",
-    )
-    for option, default, kind, text in (
-        ("--epochs", _DEFAULTS.epochs, int, "passes over the training split at most"),
-        (
-            "--learning-rate",
-            _DEFAULTS.optimizer.learning_rate,
-            float,
-            "peak, times a stage's multiplier",
-        ),
-        ("--head-rate", _DEFAULTS.head_rate, float, "peak, of the head"),
-        (
-            "--validation-fraction",
-            _DEFAULTS.validation_fraction,
-            float,
-            "of the training split, to stop early by, where no validation split is given",
-        ),
-        ("--patience", _DEFAULTS.patience, int, "epochs without a lower validation loss"),
-    ):
-        training.add_argument(option, type=kind, default=default, help=f"{text} (%(default)s)")
-    training.add_argument(
-        "--ratio-weight",
-        type=float,
-        metavar="WEIGHT",
-        help="of the ratio loss, which holds the chunks; default that of pretraining, else 1",
-    )
-    training.add_argument(
-        "--strands",
-        choices=STRANDS,
-        default=_DEFAULTS.strands,
-        help="augment: also learn from reverse complements; average: predict from both strands, "
-        "too (default %(default)s)",
-    )

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.near_duplicates import WORD
+from hnet_seq.tasks.choices import SplitRule
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import draw_groups, kept_together
 from modalities import dna
 from modalities.errors import InputError, UsageError
-
-SplitRule = Literal["given", "random", "similarity"]
-SPLIT_RULES: tuple[SplitRule, ...] = get_args(SplitRule)
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def assign(
         together = kept_together(sequences, dna.COMPLEMENT, *relations).groups
         return Assignment(split, _names(together), "given", "given")
     if not 0 < test_fraction < 1:
-        raise UsageError("--test-fraction", f"is {test_fraction}; expected 0 to 1")
+        raise UsageError("test_fraction", f"is {test_fraction}; expected 0 to 1")
     about = f"random, stratified, {test_fraction:g} for testing"
     kind: Literal["drawn", "similarity"] = "similarity" if rule == "similarity" else "drawn"
     if groups:

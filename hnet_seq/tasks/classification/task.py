@@ -140,7 +140,7 @@ def _limited(
 ) -> NDArray[np.int64]:
     """Sorted places of ``limit`` items, in the shares of their classes."""
     if limit < 1:
-        raise UsageError("--limit-train", f"is {limit}; expected 1 or more")
+        raise UsageError("limit_train", f"is {limit}; expected 1 or more")
     count = len(labels)
     order = np.random.default_rng(seed).permutation(count)
     order = order[np.argsort(labels[order], kind="stable")]
@@ -149,7 +149,7 @@ def _limited(
     missing = sorted(set(labels.tolist()) - set(labels[kept].tolist()))
     if missing:
         raise UsageError(
-            "--limit-train", f"{limit} leaves no sequence of {classes[missing[0]]!r}; raise it"
+            "limit_train", f"{limit} leaves no sequence of {classes[missing[0]]!r}; raise it"
         )
     return kept
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hnet_seq.tasks.choices import EVERY
 from hnet_seq.tasks.classification.labelled_data import tables_of
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from modalities.errors import InputError
@@ -17,9 +18,6 @@ TASK = "task"
 """A column of this name says which of several tables put together a row is of."""
 
 _INDEX = "__index_level_"  # of pandas, in Parquet
-
-EVERY = "all"
-"""The task that takes the rows of all."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from hnet_seq.tasks.annotations import read_annotation
+from hnet_seq.tasks.choices import WINDOWS_GUARD as GUARD
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.genome import Genome
 from pipelines.split import Region, plan_split
 
 CODING, INTERGENIC = "coding", "intergenic"
-GUARD = 1000  # bases between a training and a test region
 
 Span = tuple[int, int]  # 0-based, end exclusive
 
@@ -87,9 +87,9 @@ def coding_and_intergenic(
         InputError: an unreadable file, or a split in which a class has no window.
     """
     for option, value in (
-        ("--length", length),
-        ("--max-train", max_train),
-        ("--max-test", max_test),
+        ("length", length),
+        ("max_train", max_train),
+        ("max_test", max_test),
     ):
         if value < 1:
             raise UsageError(option, f"is {value}; expected 1 or more")
@@ -145,11 +145,11 @@ def _plan(lengths: Mapping[str, int], test_region: str, guard: int) -> dict[str,
     try:
         return plan_split(lengths, test_region if is_form else f"region:{test_region}", guard=guard)
     except UsageError as error:
-        if error.path == "--guard":
+        if error.path == "guard":
             raise
         # The rules are those of the shards' validation split; the option has another name here.
         reason = str(error).removeprefix(f"{error.path}: ")
-        raise UsageError(f"--test-region {test_region}", reason) from None
+        raise UsageError(f"test_region {test_region}", reason) from None
 
 
 def gaps(spans: list[Span], length: int) -> list[Span]:

@@ -75,6 +75,6 @@ def check_about(path: Path) -> None:
     except (ValueError, KeyError, TypeError, OSError):
         pass
     raise UsageError(
-        "--out",
+        "out",
         f"{path}, which would say how the vectors were made, is something else; rename --out",
     )

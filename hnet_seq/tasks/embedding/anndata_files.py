@@ -32,7 +32,7 @@ def check_anndata(kind: str) -> None:
         importlib.import_module(package)
     except ImportError:
         raise UsageError(
-            "--out", f"{kind} needs {package}; pip install 'hnet-seq[{extra}]', or end it in .npy"
+            "out", f"{kind} needs {package}; pip install 'hnet-seq[{extra}]', or end it in .npy"
         ) from None
 
 

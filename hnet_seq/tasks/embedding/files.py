@@ -15,12 +15,12 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hnet_seq.tasks.choices import VECTOR_FORMATS as FORMATS
 from hnet_seq.tasks.embedding.anndata_files import check_anndata, write_anndata
 from hnet_seq.tasks.embedding.spooled_rows import TEXT, Column, SpooledRows
 from modalities.errors import UsageError
 from pipelines.files import replaced_file, replaced_path, replaced_stream
 
-FORMATS = (".parquet", ".npy", ".h5ad", ".zarr")
 KEYED_BY_ID = (".h5ad", ".zarr")  # rows are found by name there
 
 _ARROW = {"<i8": pa.int64(), "<f4": pa.float32(), TEXT: pa.string()}
@@ -35,7 +35,7 @@ def vector_format(path: Path) -> str:
     """
     if path.suffix not in FORMATS:
         raise UsageError(
-            "--out",
+            "out",
             f"{path.name} has no known format; end it in {', '.join(FORMATS[:-1])} or .zarr",
         )
     if path.suffix in KEYED_BY_ID:
@@ -43,9 +43,9 @@ def vector_format(path: Path) -> str:
     is_array = any((path / name).is_file() for name in (".zgroup", "zarr.json"))
     if path.suffix == ".zarr":
         if path.exists() and not (path.is_dir() and is_array):
-            raise UsageError("--out", f"{path} is there and no Zarr group; name another")
+            raise UsageError("out", f"{path} is there and no Zarr group; name another")
     elif path.exists() and not path.is_file():
-        raise UsageError("--out", f"{path} is no file; name a file")
+        raise UsageError("out", f"{path} is no file; name a file")
     return path.suffix
 
 

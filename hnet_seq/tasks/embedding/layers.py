@@ -14,13 +14,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hnet_seq.heads.pooling import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.tasks.choices import LAYERS
 from modalities.errors import UsageError
-
-LAYERS = ("final", "inner", "encoder", "decoder", "innermost")
-LEVELS = ("sequence", "chunk", "base")
 
 Placed = Callable[[HNetOutput], HNetOutput]
 
@@ -52,7 +50,7 @@ def find_layer(model: HNetLanguageModel, name: str, stage: int = -1) -> Layer:
         UsageError: the model has no such layer or stage.
     """
     if name not in LAYERS:
-        raise UsageError("--layer", f"is {name!r}; expected one of {', '.join(LAYERS)}")
+        raise UsageError("layer", f"is {name!r}; expected one of {', '.join(LAYERS)}")
     widths, stages = model.config.d_model, model.num_stages
     if name == "final":
         return Layer(name, 0, 0, widths[0])
@@ -60,10 +58,10 @@ def find_layer(model: HNetLanguageModel, name: str, stage: int = -1) -> Layer:
         return Layer(name, stages, stages, widths[stages])
     if not stages:
         raise UsageError(
-            "--layer", f"is {name}: an isotropic model has no chunks; use final or innermost"
+            "layer", f"is {name}: an isotropic model has no chunks; use final or innermost"
         )
     if not -stages <= stage < stages:
-        raise UsageError("--stage", f"is {stage}; the model has stages 0 to {stages - 1}")
+        raise UsageError("stage", f"is {stage}; the model has stages 0 to {stages - 1}")
     stage %= stages
     return Layer(name, stage, stage + (name == "inner"), widths[stage])
 
@@ -77,11 +75,11 @@ def check_layer_pooling(layer: Layer, pooling: str) -> None:
     """Raise UsageError where the layer has no vectors of the kind that is pooled."""
     if pooling in CHUNK_POOLINGS and not layer.resolution:
         raise UsageError(
-            "--pooling", f"is {pooling}, but {layer.name} has a vector a base; use bases or last"
+            "pooling", f"is {pooling}, but {layer.name} has a vector a base; use bases or last"
         )
     if pooling not in CHUNK_POOLINGS and layer.resolution:
         raise UsageError(
-            "--pooling",
+            "pooling",
             f"is {pooling}, but {layer.name} has a vector a chunk; use chunks or chunks_weighted",
         )
 
@@ -95,10 +93,10 @@ def layer_of_pooling(
         UsageError: the model cannot be pooled like that.
     """
     if pooling not in POOLINGS:
-        raise UsageError("--pooling", f"is {pooling!r}; expected one of {', '.join(POOLINGS)}")
+        raise UsageError("pooling", f"is {pooling!r}; expected one of {', '.join(POOLINGS)}")
     if layer is None and pooling in CHUNK_POOLINGS and not model.num_stages:
         raise UsageError(
-            "--pooling", f"{pooling}: an isotropic model has no chunks; use bases or last"
+            "pooling", f"{pooling}: an isotropic model has no chunks; use bases or last"
         )
     found = find_layer(model, layer or default_layer(pooling), stage)
     check_layer_pooling(found, pooling)
@@ -115,12 +113,12 @@ def layer_of_level(
     """
     assert level in ("chunk", "base")
     if layer is None and level == "chunk" and not model.num_stages:
-        raise UsageError("--level", "is chunk: an isotropic model has no chunks; use base")
+        raise UsageError("level", "is chunk: an isotropic model has no chunks; use base")
     found = find_layer(model, layer or ("inner" if level == "chunk" else "final"), stage)
     if (level == "chunk") != bool(found.resolution):
         has, wanted = ("chunk", "chunk") if found.resolution else ("base", "base")
         raise UsageError(
-            "--level", f"is {level}, but {found.name} has a vector a {has}; use --level {wanted}"
+            "level", f"is {level}, but {found.name} has a vector a {has}; use --level {wanted}"
         )
     return found
 

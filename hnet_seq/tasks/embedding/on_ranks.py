@@ -49,7 +49,7 @@ def on_ranks(
     alone = out.with_name(f"{out.name}.partial")
     if alone.exists():
         raise UsageError(
-            "--out",
+            "out",
             f"{alone} holds an unfinished run of one process; finish it in one, or delete it",
         )
     outputs = [out, out.with_suffix(".json")]

@@ -81,14 +81,14 @@ def plan_embedding(model: HNetLanguageModel, options: EmbedOptions) -> Plan:
         return Plan(options, layer, pooling, modality, columns | {"length": "<i8"})
     if options.pooling is not None:
         raise UsageError(
-            "--pooling", f"is for --level sequence; a {options.level} has its own vector"
+            "pooling", f"is for --level sequence; a {options.level} has its own vector"
         )
     layer = layer_of_level(model, options.level, options.stage, options.layer)
     if options.level == "base":
         return Plan(options, layer, None, modality, columns | {"position": "<i8"})
     if options.strands != "none":
         raise UsageError(
-            "--strands",
+            "strands",
             "is average: the reverse strand is cut into other chunks, which have no counterpart; "
             "use none, or --level sequence or base",
         )

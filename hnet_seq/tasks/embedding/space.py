@@ -37,7 +37,7 @@ def check_space(out: Path, folder: Path, kind: str, rows: int, width: int, writt
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UsageError(
-            "--out",
+            "out",
             f"{out} needs {needed / 1e9:,.2f} GB more while it is written, and its disk has "
             f"{free / 1e9:,.2f} GB free; make room and start again, or name a file on another disk",
         )

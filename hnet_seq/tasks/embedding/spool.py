@@ -167,7 +167,7 @@ def _refuse_strangers(folder: Path) -> None:
     others = [own.name for own in folder.iterdir() if own.name != _LOCK]
     # What was killed before it wrote its identity left at most the file's temporary name.
     if any(not name.startswith(".") for name in others):
-        raise UsageError("--out", f"{folder} is in the way and no unfinished run; move it")
+        raise UsageError("out", f"{folder} is in the way and no unfinished run; move it")
 
 
 @contextmanager
@@ -179,6 +179,6 @@ def _locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(
-                "--out", f"another process is writing {folder}; wait for it, or name another --out"
+                "out", f"another process is writing {folder}; wait for it, or name another --out"
             ) from None
         yield

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +18,8 @@ import modalities
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
+from hnet_seq.tasks.choices import STRANDS, Strands
 from hnet_seq.tasks.embedding.layers import layer_of_pooling, listening
 from hnet_seq.tasks.embedding.pooled_calls import pooled
 from hnet_seq.train.labelled_batches import longest_first
@@ -27,17 +28,13 @@ from hnet_seq.train.predict import computing, strand_table
 from modalities import dna
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
+from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
-
-BATCH_TOKENS = 16384
-STRANDS = ("none", "average")
-
-Strands = Literal["none", "average"]
 
 
 def embed(
     model: HNetLanguageModel,
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     *,
     pooling: str = "chunks",
     stage: int = -1,
@@ -56,7 +53,9 @@ def embed(
     batch. The model's mode and device are left as they were found.
 
     Args:
-        sequences: letters of the model's modality, or uint8 tokens (L,); none may be empty.
+        sequences: one or many, see :func:`modalities.given.named_sequences`: a string is one
+            sequence of letters of the model's modality; else a list of strings, of tokens (L,), or
+            of (name, sequence).
         pooling: ``chunks``, ``chunks_weighted``, ``bases`` or ``last``, see
             :func:`hnet_seq.heads.pooling.pool`.
         stage: whose chunks, from the outside in; -1 is the innermost.
@@ -71,9 +70,10 @@ def embed(
             else the CPU.
         precision: of the forward calls, ``fp32``, or ``bf16`` for GPUs, see
             :mod:`hnet_seq.train.precision`.
+        progress: show a bar.
 
     Raises:
-        InputError: an empty sequence or one that is not of the modality, with its index.
+        InputError: no sequences, an empty one, or one that is not of the modality, with its index.
         UsageError: an unknown pooling, stage, layer or strands, two strands of a modality that has
             one, or ``batch_tokens`` below 1.
     """
@@ -95,7 +95,7 @@ def embed(
 
 def embed_poolings(
     model: HNetLanguageModel,
-    sequences: Sequence[str | Tokens],
+    sequences: Given,
     *,
     poolings: Sequence[str],
     stage: int = -1,
@@ -112,7 +112,8 @@ def embed_poolings(
     modality = modality_of(model)
     complement = strand_table(modality, strands, STRANDS)
     check_batch_tokens(batch_tokens)
-    tokens = [_tokens(index, own, model, modality) for index, own in enumerate(sequences)]
+    given = named_sequences(sequences, modality, model.config.vocab_size)
+    tokens = [own for _, own in given]
     vectors = {
         pooling: np.empty((len(tokens), found.width), np.float32)
         for pooling, found in layers.items()
@@ -156,7 +157,7 @@ def check_pooling(model: HNetLanguageModel, pooling: str, stage: int) -> None:
 def check_batch_tokens(batch_tokens: int) -> None:
     """Raise UsageError below 1."""
     if batch_tokens < 1:
-        raise UsageError("--batch-tokens", f"is {batch_tokens}; expected 1 or more")
+        raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
 
 
 def check_modality(model: HNetLanguageModel | HNetWithHead) -> None:
@@ -190,29 +191,3 @@ def modality_of(model: HNetLanguageModel) -> Modality:
 def vector_width(model: HNetLanguageModel, pooling: str, stage: int) -> int:
     """D of a pooling's vectors: a stage's chunks are as wide as the stage that made them."""
     return layer_of_pooling(model, pooling, stage).width
-
-
-def _tokens(
-    index: int, sequence: str | Tokens, model: HNetLanguageModel, modality: Modality
-) -> Tokens:
-    where = f"sequence {index}"
-    if not len(sequence):
-        raise InputError(None, "is empty: nothing to pool over; leave it out", where=where)
-    if isinstance(sequence, str):
-        try:
-            return modality.encode(sequence)
-        except InputError as error:
-            raise InputError(None, str(error), where=where) from None
-    if sequence.dtype != np.uint8 or sequence.ndim != 1:
-        raise InputError(
-            None,
-            f"is {sequence.dtype} {sequence.shape}; expected a string or uint8 tokens (L,)",
-            where=where,
-        )
-    if int(sequence.max()) >= model.config.vocab_size:
-        raise InputError(
-            None,
-            f"holds token {sequence.max()}; the model knows 0 to {model.config.vocab_size - 1}",
-            where=where,
-        )
-    return sequence

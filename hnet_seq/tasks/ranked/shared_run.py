@@ -247,12 +247,12 @@ def open_shared(
 
 
 def missing_message(folder: Path, missing: Sequence[Unit], count: int) -> str:
-    """Which units are missing and what to do, in a line."""
+    """Which units others have, and what becomes of them, in a line."""
     names = ", ".join(unit.name for unit in missing[:_NAMED])
     more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
     return (
-        f"{folder}: {names}{more} of {count} are missing; the rank that has them writes the output "
-        "when it is done, and if it has died, start the same command again: it computes only these"
+        f"{folder}: done here; other ranks are at {names}{more} of {count}, and the last one to "
+        "finish writes the output (the same command computes what is missing, should one be killed)"
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
@@ -22,9 +23,12 @@ from hnet_seq.tasks.scoring.sequences import (
     scoring,
 )
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, check_window
+from hnet_seq.train.precision import computing_in
+from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
+from modalities.given import Given, one_sequence
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.regions import parse_region
@@ -63,10 +67,7 @@ def find_stretch(genome: Genome, region: str, window: int = WINDOW) -> Stretch:
         InputError: no such record, or bases beyond it.
     """
     check_window(window)
-    try:
-        name, start, end = parse_region(region, genome.lengths, genome.path)
-    except InputError as error:
-        raise type(error)(None, str(error).replace("--region", "--mutagenesis")) from None
+    name, start, end = parse_region(region, genome.lengths, genome.path, "mutagenesis")
     record = genome.lengths[name]
     length = min(max(window, end - start), record)
     first = min(max(0, (start + end) // 2 - length // 2), record - length)
@@ -75,12 +76,14 @@ def find_stretch(genome: Genome, region: str, window: int = WINDOW) -> Stretch:
 
 def saturation_mutagenesis(
     model: HNetForCausalLM,
-    tokens: str | Tokens,
+    tokens: Given,
     *,
     start: int = 0,
     end: int | None = None,
     strands: Strands = "average",
     batch_tokens: int = BATCH_TOKENS,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> NDArray[np.float64]:
     """(L, 4) log-likelihood of the sequence with A, C, G or T there less that without, nats.
@@ -89,10 +92,12 @@ def saturation_mutagenesis(
     through the model whole, on each strand; the sequence itself does once.
 
     Args:
-        tokens: the context, (W,) uint8 or letters.
+        tokens: the context, (W,) tokens or letters, one sequence.
         start, end: 0-based bounds of what is changed; all of it by default.
         strands: ``average``, the mean of both strands; ``none``, as given.
         batch_tokens: bases of one forward call.
+        device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
         progress: show a bar.
 
     Raises:
@@ -106,6 +111,8 @@ def saturation_mutagenesis(
         end=end,
         strands=strands,
         batch_tokens=batch_tokens,
+        device=device,
+        precision=precision,
         progress=progress,
     )
     found: NDArray[np.float64] = by_strand.mean(0)
@@ -114,17 +121,19 @@ def saturation_mutagenesis(
 
 def mutagenesis_by_strand(
     model: HNetForCausalLM,
-    tokens: str | Tokens,
+    tokens: Given,
     *,
     start: int = 0,
     end: int | None = None,
     strands: Strands = "average",
     batch_tokens: int = BATCH_TOKENS,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> NDArray[np.float64]:
     """(1 or 2, L, 4): the forward strand, then the reverse; see :func:`saturation_mutagenesis`."""
     check_scoring(model, strands, batch_tokens)
-    context = dna.encode(tokens) if isinstance(tokens, str) else tokens
+    context = one_sequence(tokens, dna.DNA, model.config.vocab_size, parameter="tokens")
     end = len(context) if end is None else end
     if not 0 <= start < end <= len(context):
         raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(context)}")
@@ -133,7 +142,7 @@ def mutagenesis_by_strand(
     bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
     effects: list[float] = []
     effects_of = scorer(model, context, batch_tokens)
-    with bar:
+    with bar, computing(model, device) as where, computing_in(precision, where):
         for part in parts:
             for effect in effects_of(part, 0):
                 effects.append(effect)

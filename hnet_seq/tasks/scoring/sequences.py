@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,19 @@ from numpy.typing import NDArray
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
+from hnet_seq.results.rows import Rows
+from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
 from hnet_seq.tasks.ranked.units import call_groups
 from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
+from hnet_seq.train.precision import computing_in
+from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
+from modalities.given import Given, named_sequences
+from pipelines.progress import progress_bar
 
-BATCH_TOKENS = 8192
 PART_TOKENS = 1 << 18  # bases held at a time, but for a longer sequence
 
 
@@ -53,37 +59,62 @@ class Score:
 
 def score(
     model: HNetForCausalLM,
-    sequences: Iterable[Named],
+    sequences: Given,
     *,
     strands: Strands = "none",
     batch_tokens: int = BATCH_TOKENS,
     cache_limit: int = CACHE_LIMIT,
-) -> Iterator[Score]:
-    """Score named DNA sequences in their order, on the model's device.
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    progress: bool = False,
+) -> Rows[Score]:
+    """Scores of DNA sequences in their order, computed as they are asked for and kept.
 
     A score depends on its sequence alone. Sequences longer than a call go through in pieces, with
-    the score of the whole. The model's mode is left as it was found.
+    the score of the whole. The model's mode and device are left as they were found.
 
     Args:
-        sequences: names and uint8 tokens (L,); none empty.
+        sequences: one or many, see :func:`modalities.given.named_sequences`.
         strands: ``none``, as given; or ``average``, with the reverse complement.
         batch_tokens: bases of one forward call.
         cache_limit: bytes that global attention may cache over a long sequence.
+        device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
+        progress: show a bar.
 
     Raises:
-        UsageError: unknown ``strands``, or ``batch_tokens`` below 1.
-        InputError: a model of something else, or a sequence over ``cache_limit``.
+        UsageError: unknown ``strands`` or ``precision``, or ``batch_tokens`` below 1.
+        InputError: a model of something else, no sequences, one that is empty or no DNA, or one
+            over ``cache_limit``.
     """
     check_scoring(model, strands, batch_tokens)
-    return _score(model, sequences, strands, batch_tokens, cache_limit)
+    named = named_sequences(sequences, dna.DNA, model.config.vocab_size)
+    rows = stream_scores(
+        model,
+        named,
+        strands=strands,
+        batch_tokens=batch_tokens,
+        cache_limit=cache_limit,
+        device=device,
+        precision=precision,
+        progress=progress,
+    )
+    return Rows(rows, _COLUMNS, _record, "sequences")
+
+
+_COLUMNS = ("name", "bases", "scored", "log_likelihood", "bits_per_base", "composition_bits")
+
+
+def _record(row: Score) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _COLUMNS}
 
 
 def check_scoring(model: HNetForCausalLM, strands: str, batch_tokens: int) -> None:
     """Raise UsageError or InputError where nothing could be scored like that."""
     if strands not in STRANDS:
-        raise UsageError("--strands", f"is {strands!r}; expected none or average")
+        raise UsageError("strands", f"is {strands!r}; expected none or average")
     if batch_tokens < 1:
-        raise UsageError("--batch-tokens", f"is {batch_tokens}; expected 1 or more")
+        raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
     check_modality(model)
 
 
@@ -102,17 +133,35 @@ def scoring(model: HNetForCausalLM) -> Iterator[None]:
         model.train(was_training)
 
 
-def _score(
+def stream_scores(
     model: HNetForCausalLM,
     sequences: Iterable[Named],
+    *,
     strands: Strands,
     batch_tokens: int,
     cache_limit: int,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    progress: bool = False,
 ) -> Iterator[Score]:
-    for part in sequence_parts(sequences):
-        yield from score_part(
-            model, part, strands=strands, batch_tokens=batch_tokens, cache_limit=cache_limit
-        )
+    """As :func:`score`, of names and tokens, and nothing is kept."""
+    with (
+        computing(model, device) as where,
+        progress_bar("score", None, unit="base", progress=progress) as bar,
+    ):
+        for part in sequence_parts(sequences):
+            with computing_in(precision, where):
+                rows = list(
+                    score_part(
+                        model,
+                        part,
+                        strands=strands,
+                        batch_tokens=batch_tokens,
+                        cache_limit=cache_limit,
+                    )
+                )
+            bar.update(sum(row.bases for row in rows))
+            yield from rows
 
 
 def sequence_parts(sequences: Iterable[Named]) -> Iterator[list[Named]]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.rows import Rows
+from hnet_seq.tasks.choices import ON_MISMATCH
 from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, check_scoring
 from hnet_seq.tasks.scoring.variant_windows import (
@@ -22,13 +25,15 @@ from hnet_seq.tasks.scoring.variant_windows import (
     windows,
 )
 from hnet_seq.tasks.scoring.window_likelihoods import Windows, difference
+from hnet_seq.train.precision import computing_in
+from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from pipelines.genome import Genome
+from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants
 
-ON_MISMATCH = ("error", "skip")
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
 
@@ -79,8 +84,11 @@ def score_variants(
     on_mismatch: str = "error",
     markov: MarkovModel | None = None,
     batch_tokens: int = BATCH_TOKENS,
-) -> Iterator[VariantScore]:
-    """Score variants in their order, on the model's device.
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    progress: bool = False,
+) -> Rows[VariantScore]:
+    """Scores of variants in their order, computed as they are asked for and kept.
 
     A score depends on its edit, the genome around it and ``window`` alone, up to rounding: not on
     how the row spells the edit; see :func:`hnet_seq.tasks.scoring.variant_windows.place` for the
@@ -93,8 +101,12 @@ def score_variants(
         window: bases of the longer window.
         strands: ``average``, the mean of both strands; ``none``, the forward strand alone.
         on_mismatch: ``error``, or ``skip`` for rows that are no variant or not of this genome.
-        markov: what ``markov_llr`` is of; the reference window is left out of its counts.
+        markov: what ``markov_llr`` is of, see :func:`hnet_seq.count_markov`; NaN without one. The
+            reference window is left out of its counts.
         batch_tokens: bases of one forward call.
+        device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
+        progress: show a bar.
 
     Raises:
         UsageError: an option that cannot be meant.
@@ -102,7 +114,7 @@ def score_variants(
     """
     check_scoring(model, strands, batch_tokens)
     if on_mismatch not in ON_MISMATCH:
-        raise UsageError("--on-mismatch", f"is {on_mismatch!r}; expected error or skip")
+        raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
     check_window(window)
     opened = genome if isinstance(genome, Genome) else Genome(genome)
     rows = (
@@ -111,13 +123,34 @@ def score_variants(
         else variants
     )
     placed = place_all(opened, rows, window=window, on_mismatch=on_mismatch)
-    return (
-        score
-        for part in variant_parts(placed)
-        for score in score_part(
-            model, opened, part, strands=strands, markov=markov, batch_tokens=batch_tokens
-        )
-    )
+
+    def scores() -> Iterator[VariantScore]:
+        bar = progress_bar("score", None, unit="allele", progress=progress)
+        with computing(model, device) as where, bar:
+            for part in variant_parts(placed):
+                with computing_in(precision, where):
+                    rows = list(
+                        score_part(
+                            model,
+                            opened,
+                            part,
+                            strands=strands,
+                            markov=markov,
+                            batch_tokens=batch_tokens,
+                        )
+                    )
+                bar.update(len(rows))
+                yield from rows
+
+    return Rows(scores(), _COLUMNS, _record, "alleles")
+
+
+_OF_VARIANT = ("chrom", "pos", "name", "ref", "alt")
+_COLUMNS = (*_OF_VARIANT, *(own.name for own in fields(VariantScore) if own.name != "variant"))
+
+
+def _record(row: VariantScore) -> dict[str, Any]:
+    return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
 
 
 def place_all(

@@ -10,14 +10,14 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.baselines.markov import MAX_ORDER
-from hnet_seq.baselines.markov_model import MarkovModel, order_for
+from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
 from hnet_seq.tasks.ranked.units import Part, sequence_cost
 from hnet_seq.tasks.scoring import mutagenesis_verb
+from hnet_seq.tasks.scoring.genome_markov import check_order, count_markov
 from hnet_seq.tasks.scoring.kept_rows import check_meeting, is_kept, kept_rows
 from hnet_seq.tasks.scoring.summary import (
     VariantSummary,
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     """Score the variants of ``args.input``, or the region ``args.mutagenesis``."""
     window = WINDOW if args.window is None else args.window
     check_window(window)
-    _check_order(args.markov_order)
+    check_order(args.markov_order)
     if out is not None:
         _check_out(args, out)
     strands: Strands = args.strands or "average"
@@ -70,13 +70,8 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
     check_modality(model)
-    order = args.markov_order
-    if order is None:
-        order = order_for(sum(genome.lengths.values()))
-    markov = MarkovModel(
-        (genome.fetch(name, 0, length) for name, length in genome.lengths.items()), order
-    )
-    about = {**described(args, strands), "window": window, "markov_order": order}
+    markov = count_markov(genome, args.markov_order)
+    about = {**described(args, strands), "window": window, "markov_order": markov.order}
     if args.mutagenesis is not None:
         mutagenesis_verb.run(
             model,
@@ -105,7 +100,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
                 writer.write(score)
                 summary.add(score)
                 bar.update()
-        _finish(summary, out, about, order)
+        _finish(summary, out, about, markov.order)
     return 0
 
 
@@ -169,11 +164,6 @@ def _scores(
             yield None
             return
         yield (VariantScore(own, *row) for own, row in zip(variants(), found, strict=True))
-
-
-def _check_order(order: int | None) -> None:
-    if order is not None and not 0 <= order <= MAX_ORDER:
-        raise UsageError("--markov-order", f"is {order}; expected 0 to {MAX_ORDER}")
 
 
 def _check_out(args: argparse.Namespace, out: Path) -> None:

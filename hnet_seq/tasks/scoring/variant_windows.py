@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from hnet_seq.tasks.choices import WINDOW
 from hnet_seq.tasks.scoring.reference_alleles import check_reference
 from modalities import dna
 from modalities.base import Tokens
@@ -17,7 +18,6 @@ from pipelines.genome import Genome
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
 KINDS: tuple[Kind, ...] = ("SNV", "MNV", "insertion", "deletion", "indel")
 
-WINDOW = 1024
 REASONS = {
     "symbolic": "an allele in angle brackets, or as callers wrote it before there were any",
     "breakend": "an end of a rearrangement",

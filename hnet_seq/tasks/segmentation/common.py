@@ -24,7 +24,7 @@ def check_stage(model: HNetForCausalLM, stage: int, checkpoint: str | Path) -> N
     """Raise UsageError where a model has no such stage."""
     if not 0 <= stage < model.num_stages:
         raise UsageError(
-            "--stage", f"{checkpoint} has stages 0 to {model.num_stages - 1}; got {stage}"
+            "stage", f"{checkpoint} has stages 0 to {model.num_stages - 1}; got {stage}"
         )
 
 

@@ -50,8 +50,8 @@ def stage_files(path: str, stage: int, num_stages: int, option: str) -> list[tup
 def check_table(path: str) -> Path:
     """``path``, where a table of chunks can be written; UsageError where not."""
     if not path.endswith(TABLE_SUFFIXES):
-        raise UsageError("--chunks", f"{path} should end in {', '.join(TABLE_SUFFIXES)}")
-    return check_file(path, "--chunks")
+        raise UsageError("chunks", f"{path} should end in {', '.join(TABLE_SUFFIXES)}")
+    return check_file(path, "chunks")
 
 
 @contextmanager

@@ -2,79 +2,160 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from tqdm import tqdm
 
 from hnet_seq.analysis.cutting import Stretch, cut
-from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.analysis.record_boundaries import CHUNK_COLUMNS, RecordBoundaries
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
+from hnet_seq.results.tables import import_pandas, to_pandas
+from hnet_seq.tasks.choices import LEFT_CONTEXT
+from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.segmentation.common import check_stages
+from hnet_seq.train.precision import computed_in
+from hnet_seq.train.predict import computing
+from modalities import dna
 from modalities.errors import InputError, UsageError
+from modalities.given import Given, named_sequences
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.regions import parse_region
 
-LEFT_CONTEXT = 8192  # bases
-BATCH_TOKENS = 8192  # bases; twice that takes 140 MB more and the same time
+if TYPE_CHECKING:
+    import pandas
 
 
 def segment(
     model: HNetForCausalLM,
-    genome: str | Path | Genome,
+    genome: str | Path | Genome | Given,
     *,
     region: str | None = None,
     left_context: int = LEFT_CONTEXT,
     batch_tokens: int = BATCH_TOKENS,
     window: int | None = None,
     cache_limit: int = CACHE_LIMIT,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
     progress: bool = False,
-) -> Iterator[RecordBoundaries]:
-    """Cut every record of a genome, or one region of it, on the model's device.
+) -> Records:
+    """Cut every record of a genome, one region of it, or sequences.
 
-    Records come in the file's order, and each is what one pass over the whole record gives. Held
-    at a time are one forward call of ``batch_tokens`` and about 10 bytes per base of the longest
-    record.
+    Records come in their order, and each is what one pass over the whole record gives. Held at a
+    time are one forward call of ``batch_tokens`` and about 10 bytes per base of the longest record.
+    The model's mode and device are left as they were found.
 
     Args:
-        genome: FASTA, GenBank or 2bit; or one that is open.
-        region: ``NAME`` or ``NAME:START-END``, 1-based and inclusive as samtools has it.
+        genome: FASTA, GenBank or 2bit; or one that is open; or sequences, see
+            :func:`modalities.given.named_sequences`. A string is a file if there is one of that
+            name, else one sequence.
+        region: ``NAME`` or ``NAME:START-END`` of a genome, 1-based and inclusive as samtools has
+            it.
         left_context: bases before a region that the model reads first, if the record has them.
         batch_tokens: bases of one forward call.
         window: positions that global attention sees, instead of all; None leaves the model as it
             is. Without global attention it changes nothing.
         cache_limit: bytes that global attention may cache; a record that needs more is an error.
+        device: None is the model's own accelerator, else a GPU if there is one, else the CPU.
+        precision: of the forward calls, see :mod:`hnet_seq.train.precision`.
+        progress: show a bar.
+
+    Returns:
+        an iterator of :class:`hnet_seq.analysis.record_boundaries.RecordBoundaries`.
 
     Raises:
         UsageError: sizes that cannot be meant, or a malformed region.
-        InputError: an unreadable genome, an unknown record, a region outside it, a model that
-            has no boundaries or was not trained on DNA, or a record over ``cache_limit``.
+        InputError: an unreadable genome, an unknown record, a region outside it, sequences that are
+            none, a model that has no boundaries or was not trained on DNA, or a record over
+            ``cache_limit``.
     """
     check_model(model)
     check_sizes(left_context, batch_tokens, window)
-    source = genome if isinstance(genome, Genome) else Genome(genome)
-    spans = region_spans(source, region)
-    return segment_stretches(
-        model,
-        (read_stretch(source, span, left_context) for span in spans),
-        path=source.path,
-        total=sum(end - start for _, start, end in spans),
-        batch_tokens=batch_tokens,
-        window=window,
-        cache_limit=cache_limit,
-        progress=progress,
-    )
+    source = _source(genome, region)
+    if isinstance(source, Genome):
+        spans = region_spans(source, region)
+        stretches = (read_stretch(source, span, left_context) for span in spans)
+        total = sum(end - start for _, start, end in spans)
+        named, path = [], source.path
+    else:
+        named = list(named_sequences(source, dna.DNA, model.config.vocab_size, parameter="genome"))
+        # Names may repeat; the numbers that stand for them meanwhile do not.
+        stretches = (Stretch(f"{n}", 0, 0, tokens) for n, (_, tokens) in enumerate(named))
+        total, path = sum(len(tokens) for _, tokens in named), None
+
+    def records() -> Iterator[RecordBoundaries]:
+        with computing(model, device) as where:
+            found = segment_stretches(
+                model,
+                stretches,
+                path=path,
+                total=total,
+                batch_tokens=batch_tokens,
+                window=window,
+                cache_limit=cache_limit,
+                progress=progress,
+            )
+            found = computed_in(precision, where, found)
+            if path is not None:
+                yield from found
+            else:
+                for (name, _), record in zip(named, found, strict=True):
+                    yield replace(record, name=name)
+
+    return Records(records())
+
+
+class Records(Iterator[RecordBoundaries]):
+    """Records as they are cut; none is kept."""
+
+    def __init__(self, records: Iterator[RecordBoundaries]) -> None:
+        self._records = records
+
+    def __next__(self) -> RecordBoundaries:
+        return next(self._records)
+
+    def __repr__(self) -> str:
+        return "<records as they are cut: list(...), or .to_pandas()>"
+
+    def to_pandas(self, stage: int = 0) -> pandas.DataFrame:
+        """The chunks of the records that are still to come, a row a chunk; needs pandas."""
+        import_pandas()
+        rows = [row for record in self for row in record.chunk_rows(stage)]
+        return to_pandas(rows, CHUNK_COLUMNS)
+
+
+def _source(genome: str | Path | Genome | Given, region: str | None) -> Genome | Given:
+    """An open genome, or what are sequences."""
+    if isinstance(genome, Genome):
+        return genome
+    if isinstance(genome, Path):
+        return Genome(genome)
+    if isinstance(genome, str) and genome and (os.path.exists(genome) or not _is_dna(genome)):
+        return Genome(genome)
+    if region is not None:
+        raise UsageError("region", "is of a genome, and sequences are given; cut them yourself")
+    return genome
+
+
+def _is_dna(letters: str) -> bool:
+    try:
+        return bool(len(dna.encode(letters)))
+    except InputError:
+        return False
 
 
 def check_sizes(left_context: int, batch_tokens: int, window: int | None) -> None:
     """Raise UsageError for sizes that cannot be meant."""
     for name, value, least in (
-        ("--left-context", left_context, 0),
-        ("--batch-tokens", batch_tokens, 1),
-        ("--attention-window", 1 if window is None else window, 1),
+        ("left_context", left_context, 0),
+        ("batch_tokens", batch_tokens, 1),
+        ("window", 1 if window is None else window, 1),
     ):
         if value < least:
             raise UsageError(name, f"must be {least} or more; got {value}")
@@ -100,7 +181,7 @@ def segment_stretches(
     model: HNetForCausalLM,
     stretches: Iterable[Stretch],
     *,
-    path: str | Path,
+    path: str | Path | None,
     total: int,
     batch_tokens: int = BATCH_TOKENS,
     window: int | None = None,
@@ -111,7 +192,7 @@ def segment_stretches(
     """Cut stretches, none empty, in their order.
 
     Args:
-        path: of the genome that they come from, for errors.
+        path: of the genome that they come from, for errors; None without one.
         total: bases of all of them, for the progress bar.
         on_bases: told the bases that are done after each call, instead of a bar.
 
@@ -125,7 +206,7 @@ def segment_stretches(
 
 def _segment(
     model: HNetForCausalLM,
-    path: str | Path,
+    path: str | Path | None,
     stretches: Iterable[Stretch],
     batch_tokens: int,
     window: int | None,
@@ -139,7 +220,7 @@ def _segment(
         except CacheLimitError as error:
             raise InputError(
                 path,
-                f"{error} (--attention-window, --cache-limit)",
+                f"{error} (`window`, `cache_limit`)",
                 where=f"record {error.key}",
             ) from None
 

@@ -85,21 +85,7 @@ def segment_text(
         except CacheLimitError as error:
             document = waiting[str(error.key)]
             said = str(error).removeprefix(f"{error.key}: ")
-            raise InputError(document.name, f"{said} (--attention-window, --cache-limit)") from None
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments that only models of bytes have."""
-    parser.add_argument(
-        "--shards",
-        metavar="DIR",
-        action="append",
-        default=[],
-        help="text and code: the validation split of shards; may be repeated",
-    )
-    parser.add_argument(
-        "--show", type=int, default=0, metavar="N", help="text and code: print N stretches, cut"
-    )
+            raise InputError(document.name, f"{said} (`window`, `cache_limit`)") from None
 
 
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
@@ -107,11 +93,9 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
     modality = model.metadata["modality"]
     for name in _DNA_ONLY:
         if getattr(args, name):
-            raise UsageError(
-                f"--{name}", f"is for DNA; {args.checkpoint} was trained on {modality}"
-            )
+            raise UsageError(name, f"is for DNA; {args.checkpoint} was trained on {modality}")
     if args.show < 0:
-        raise UsageError("--show", f"is {args.show}; expected 0 or more")
+        raise UsageError("show", f"is {args.show}; expected 0 or more")
     if args.out:
         check_folder(args.out)
     check_stages(model, args.checkpoint)
@@ -180,7 +164,7 @@ def _cut(
     }
     out = Path(args.out) / OUTPUT if args.out else None
     if out is None and ranks.world > 1:
-        raise UsageError("--out", "ranks meet beside it; give --out DIR")
+        raise UsageError("out", "ranks meet beside it; give --out DIR")
     if out is None or not goes_on_ranks(out, ranks):
         documents = _documents(args, modality, dropped)
         return nullcontext(segment_text(model, documents, progress=True, **sizes))

@@ -148,6 +148,16 @@ def open_sequences(
     return SequenceSource(path, read, is_stdin=is_stdin)
 
 
+def read_sequences(
+    source: str | Path, *, genome: str | Path | None = None, modality: Modality = dna.DNA
+) -> Iterator[tuple[str, Tokens]]:
+    """(name, tokens (L,)) of each sequence of a file, for functions that take sequences.
+
+    Arguments and errors as :func:`open_sequences`.
+    """
+    return open_sequences(source, genome=genome, modality=modality).names_and_tokens()
+
+
 def _copy_of_stdin() -> Path:
     """A file in a folder of its own."""
     path = Path(tempfile.mkdtemp(prefix="hnet-seq-")) / "stdin"
@@ -171,15 +181,15 @@ def _check_options(
 ) -> None:
     said = f"{path} is {_SAID[kind]}"
     if genome is not None and kind != "bed":
-        raise UsageError("--genome", f"is for BED, and {said}; leave it out")
+        raise UsageError("genome", f"is for BED, and {said}; leave it out")
     if blocks and kind != "bed":
-        raise UsageError("--blocks", f"is for BED, and {said}; leave it out")
+        raise UsageError("blocks", f"is for BED, and {said}; leave it out")
     if label is not None and kind != "table":
-        raise UsageError("--label", f"is a column of a table, and {said}")
+        raise UsageError("label", f"is a column of a table, and {said}")
     if where is not None and where.values and kind != "table":
-        raise UsageError("--where", f"is for rows of a table, and {said}")
+        raise UsageError("where", f"is for rows of a table, and {said}")
     if genome is None and kind == "bed":
-        raise UsageError("--genome", f"{path} is BED, places without letters; give their genome")
+        raise UsageError("genome", f"{path} is BED, places without letters; give their genome")
 
 
 def _reader(

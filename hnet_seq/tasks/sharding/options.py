@@ -78,12 +78,12 @@ class ShardOptions:
         check_sizes(self.block_size, self.shard_size)
         if self.regions is None and (self.features or self.flank or self.label_regions):
             raise UsageError(
-                "--regions", "is missing: BED, GFF, GTF or GenBank, for the other options"
+                "regions", "is missing: BED, GFF, GTF or GenBank, for the other options"
             )
         if self.regions is not None and not self.is_dna:
-            raise UsageError("--regions", f"are of a genome; {self.modality} has none")
+            raise UsageError("regions", f"are of a genome; {self.modality} has none")
         if self.keep_soft_mask and self.modality != "dna":
-            raise UsageError("--keep-soft-mask", f"{self.modality} has no soft-masked letters")
+            raise UsageError("keep_soft_mask", f"{self.modality} has no soft-masked letters")
         self.comparison()
 
     def comparison(self) -> DocumentOptions:

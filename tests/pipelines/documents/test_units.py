@@ -168,5 +168,5 @@ def test_misuse_is_told(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "a"})
     with pytest.raises(UsageError, match="is given twice"):
         plan_units([tmp_path, tmp_path / "."])
-    with pytest.raises(UsageError, match="--unit-bytes: is 0"):
+    with pytest.raises(UsageError, match="unit_bytes: is 0"):
         plan_units([tmp_path], unit_bytes=0)

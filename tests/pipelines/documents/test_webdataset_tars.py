@@ -84,7 +84,7 @@ def test_a_broken_sample_is_an_error_or_left_out(
     tmp_path: Path, read: Any, members: dict[str, bytes], says: str
 ) -> None:
     path = write_tar(tmp_path / "a.tar", {**members, "b.txt": b"b"})
-    with pytest.raises(InputError, match=f"^{path}: sample a: {says}.*--broken-lines drop"):
+    with pytest.raises(InputError, match=f"^{path}: sample a: {says}.*`broken_lines` drop"):
         read(path)
     expected = [Dropped("a.tar@a", "broken_sample"), Document("a.tar@b", b"b")]
     assert read(path, broken_lines="drop") == expected

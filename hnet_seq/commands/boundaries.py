@@ -1,0 +1,160 @@
+"""What a model's boundaries follow, and how firmly: sites of an annotation, edits, motifs.
+
+  enrich      boundaries at start and stop codons, splice sites, transcription starts and the edges
+              of any feature, beside shifted sites, random boundaries, context and shuffled sequence
+  stability   share of boundaries that stay after a substitution, an insertion, a deletion
+  motifs      chunks per occurrence of a motif, beside k-mers, BPE and random cuts
+
+Guide: docs/boundaries.md
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from hnet_seq.commands.checks import check_checkpoint, check_there
+from hnet_seq.commands.later import later
+from hnet_seq.tasks.arguments import (
+    add_attention_window_argument,
+    add_batch_arguments,
+    add_streaming_arguments,
+)
+from hnet_seq.tasks.choices import (
+    ENRICH_NEAR,
+    ENRICH_SHIFTS,
+    ENRICH_SHUFFLES,
+    ENRICH_WIDTH,
+    LEFT_CONTEXT,
+    SEGMENT_BATCH_TOKENS,
+    STABILITY_CONTEXT,
+    STABILITY_PLACES,
+    STABILITY_REACH,
+)
+from pipelines.files import check_folder
+
+EXAMPLE = "hnet-seq boundaries enrich run genome.fna.gz --features genes.gff.gz --out run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq boundaries``."""
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    for name, (add, text, question) in _ACTIONS.items():
+        child = actions.add_parser(name, help=text, description=question)
+        add(child)
+        child.set_defaults(act=later(f"hnet_seq.tasks.boundary_analysis.{name}"))
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the action, once its words can be meant."""
+    check_folder(args.out)
+    check_checkpoint(args.checkpoint)
+    check_there(args.genome, getattr(args, "motifs", None))
+    code: int = args.act(args)
+    return code
+
+
+def _add_common(
+    parser: argparse.ArgumentParser, left_context: int = LEFT_CONTEXT, *, whole_records: bool = True
+) -> None:
+    """Model, genome, and where and how to cut it.
+
+    Args:
+        left_context: default, bases.
+        whole_records: records of any length are read, for which attention's cache has a limit.
+    """
+    parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
+    parser.add_argument("genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the JSON file")
+    parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
+    parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
+    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+    parser.add_argument(
+        "--left-context",
+        type=int,
+        default=left_context,
+        metavar="BASES",
+        help="read before what is looked at, not counted (%(default)s)",
+    )
+    if whole_records:
+        add_streaming_arguments(parser)
+    else:
+        add_attention_window_argument(parser)
+    add_batch_arguments(parser, SEGMENT_BATCH_TOKENS)
+
+
+def _add_enrich(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    parser.add_argument(
+        "--features",
+        action="append",
+        metavar="[NAME=]FILE",
+        help="GFF3, GTF, GenBank or BED; several times for several files; of a GENOME in GenBank "
+        "its own",
+    )
+    parser.add_argument(
+        "--edges", metavar="TYPE,...", help="types of features whose edges are sites as well"
+    )
+    parser.add_argument(
+        "--width",
+        type=int,
+        default=ENRICH_WIDTH,
+        help="bases on each side of profiles (%(default)s)",
+    )
+    parser.add_argument(
+        "--near", type=int, default=ENRICH_NEAR, help="bases that still are at a site (%(default)s)"
+    )
+    parser.add_argument(
+        "--shifts", type=int, default=ENRICH_SHIFTS, help="of the sites, as control (%(default)s)"
+    )
+    parser.add_argument(
+        "--shuffles",
+        type=int,
+        default=ENRICH_SHUFFLES,
+        help="passes over shuffled sequence, each as long as the first pass (%(default)s)",
+    )
+
+
+def _add_stability(parser: argparse.ArgumentParser) -> None:
+    # Nothing longer than the context and the reach is read: no cache can grow past a limit.
+    _add_common(parser, left_context=STABILITY_CONTEXT, whole_records=False)
+    parser.add_argument(
+        "--places", type=int, default=STABILITY_PLACES, help="bases that are edited (%(default)s)"
+    )
+    parser.add_argument(
+        "--reach",
+        type=int,
+        default=STABILITY_REACH,
+        help="bases on each side to look at (%(default)s)",
+    )
+
+
+def _add_motifs(parser: argparse.ArgumentParser) -> None:
+    _add_common(parser)
+    parser.add_argument(
+        "--motifs",
+        required=True,
+        metavar="FILE",
+        help="lines of a name, a tab and an IUPAC pattern; or a BED of occurrences",
+    )
+    parser.add_argument(
+        "--no-bpe", action="store_true", help="leave the byte-pair tokeniser out (extra: bpe)"
+    )
+
+
+_ACTIONS = {
+    "enrich": (
+        _add_enrich,
+        "boundaries at the sites of an annotation",
+        "do chunks begin at genes, splice sites, repeats more than elsewhere?",
+    ),
+    "stability": (
+        _add_stability,
+        "boundaries after single edits",
+        "which boundaries stay when one base is changed, put in or taken out.",
+    ),
+    "motifs": (
+        _add_motifs,
+        "chunks per occurrence of motifs",
+        "are motifs kept in one chunk more than k-mers, BPE or chance keep them?",
+    ),
+}

@@ -1,0 +1,148 @@
+"""Train, apply and evaluate a classifier on a model, beside trivial baselines.
+
+  train     fits probes on frozen vectors, and baselines, and scores both on the test split
+  finetune  trains the model too, with several seeds, and scores it beside probes and baselines
+  predict   labels and probabilities of sequences
+  evaluate  scores of a kept classifier on labelled sequences
+
+Guides: docs/classification.md, docs/fine_tuning.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from hnet_seq.commands.checks import check_checkpoint, check_there
+from hnet_seq.commands.classify_data import (
+    add_column_arguments,
+    add_probe_argument,
+    add_separator_argument,
+    add_task_arguments,
+    add_training_arguments,
+    check_task_arguments,
+)
+from hnet_seq.commands.embed import add_embedding_arguments
+from hnet_seq.commands.later import later
+from hnet_seq.heads.head_config import CHUNK_POOLINGS, HEAD_POOLINGS, POOLINGS
+from hnet_seq.tasks.arguments import add_batch_arguments, add_input_arguments
+from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS
+from hnet_seq.train.finetune_config import FinetuneConfig
+from pipelines.files import check_file, check_folder
+
+EXAMPLE = (
+    "hnet-seq classify finetune run --data enhancers.csv --out enhancers && "
+    "hnet-seq classify predict enhancers windows.fa.gz"
+)
+
+RESULTS, PROBE = "classification.json", "probe.npz"
+HISTORY, MODEL = "finetune.jsonl", "model"
+_SEEDS = 3
+_APPLY = "hnet_seq.tasks.classification.apply"
+_CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq classify``."""
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+
+    train = actions.add_parser("train", help="fit probes and baselines, and score them")
+    train.set_defaults(act=later("hnet_seq.tasks.classify", "train"))
+    train.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    train.add_argument("--out", required=True, metavar="FOLDER", help=f"for {RESULTS} and {PROBE}")
+    add_task_arguments(train)
+    train.add_argument(
+        "--pooling",
+        choices=POOLINGS,
+        help=f"of the probe that is kept (default {CHUNK_POOLINGS[0]}; bases where there are none)",
+    )
+    add_probe_argument(train)
+    add_embedding_arguments(train)
+
+    finetune = actions.add_parser("finetune", help="train a model's weights too, and score it")
+    _add_finetune(finetune)
+    finetune.set_defaults(act=later("hnet_seq.tasks.classification.finetune"))
+
+    _add_actions(actions)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the action, once its words can be meant."""
+    if args.action in ("train", "finetune"):
+        check_folder(args.out)
+        check_task_arguments(args)
+        check_checkpoint(args.checkpoint)
+    elif args.action == "predict":
+        if args.out:
+            check_file(args.out)
+        check_there(args.classifier, args.input, args.genome)
+    else:
+        check_there(args.classifier, args.data)
+    code: int = args.act(args)
+    return code
+
+
+def _add_finetune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    parser.add_argument(
+        "--out", required=True, metavar="FOLDER", help=f"for {MODEL}/, {RESULTS} and {HISTORY}"
+    )
+    add_task_arguments(parser)
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=_SEEDS,
+        metavar="N",
+        help="runs, with --seed and the numbers after it; scores are means (%(default)s)",
+    )
+    add_probe_argument(parser)
+    head = parser.add_argument_group("the head")
+    head.add_argument(
+        "--pooling",
+        choices=HEAD_POOLINGS,
+        default="attention_bases",
+        help="how positions become one vector (%(default)s)",
+    )
+    head.add_argument(
+        "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
+    )
+    head.add_argument(
+        "--markers", action="store_true", help="read each sequence between begin and end tokens"
+    )
+    add_training_arguments(parser)
+    add_batch_arguments(parser, FinetuneConfig().batch_tokens)
+
+
+def _add_actions(actions: Any) -> None:
+    """``predict`` and ``evaluate`` of ``hnet-seq classify``."""
+    child = actions.add_parser("predict", help="labels and probabilities of sequences")
+    child.set_defaults(act=later(_APPLY, "predict"))
+    child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
+    child.add_argument(
+        "input",
+        metavar="INPUT",
+        help="FASTA, GenBank, 2bit, BED with --genome, a table with a sequence column, or -",
+    )
+    add_input_arguments(child)
+    child.add_argument(
+        "--out", metavar="FILE", help="TSV, or Parquet if it ends in .parquet (standard output)"
+    )
+    _add_common(child)
+
+    child = actions.add_parser("evaluate", help="scores on labelled sequences")
+    child.set_defaults(act=later(_APPLY, "evaluate"))
+    child.add_argument("classifier", metavar="CLASSIFIER", help=_CLASSIFIER)
+    child.add_argument("data", metavar="PATH", help="a table or folder as --data of train has it")
+    add_column_arguments(child)
+    add_separator_argument(child)
+    child.add_argument(
+        "--split",
+        choices=("train", "validation", "test", "all"),
+        help="these rows only (test, where there is a split)",
+    )
+    _add_common(child)
+
+
+def _add_common(child: argparse.ArgumentParser) -> None:
+    child.add_argument("--checkpoint", help="where the model of a probe lies now")
+    add_batch_arguments(child, EMBED_BATCH_TOKENS)

@@ -1,0 +1,77 @@
+"""Vectors of sequences: a row for each sequence, each learned chunk, or each base.
+
+Sequences come from FASTA, GenBank, 2bit, BED with its genome, tables, or standard input. A run that
+was killed goes on where it stopped when it is started again (docs/embedding.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hnet_seq.commands.checks import check_checkpoint, check_suffix, check_there
+from hnet_seq.commands.later import later
+from hnet_seq.heads.head_config import POOLINGS
+from hnet_seq.tasks.arguments import (
+    add_batch_arguments,
+    add_input_arguments,
+    add_precision_argument,
+    add_streaming_arguments,
+)
+from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, LAYERS, LEVELS, STRANDS, VECTOR_FORMATS
+from pipelines.files import check_file
+
+EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
+
+
+def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every verb that embeds."""
+    parser.add_argument("--strands", choices=STRANDS, default="none", help="default none")
+    parser.add_argument(
+        "--stage", type=int, default=-1, help="whose chunks; 0 outermost, -1 innermost (default)"
+    )
+    add_batch_arguments(parser, EMBED_BATCH_TOKENS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq embed``."""
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    parser.add_argument(
+        "input",
+        metavar="SEQUENCES",
+        help="FASTA, GenBank, 2bit, BED, or a CSV, TSV or Parquet table; - for standard input",
+    )
+    add_input_arguments(parser)
+    parser.add_argument(
+        "--label", metavar="COLUMN", help="of a table, kept beside the vectors and in the report"
+    )
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE",
+        help="vectors.parquet, .npy, .h5ad or .zarr; what was done is written to vectors.json",
+    )
+    parser.add_argument(
+        "--level", choices=LEVELS, default="sequence", help="what a vector is of (%(default)s)"
+    )
+    parser.add_argument(
+        "--pooling", choices=POOLINGS, help="of level sequence; chunks, or bases where none are"
+    )
+    parser.add_argument(
+        "--layer",
+        choices=LAYERS,
+        help="whose vectors; inner for chunks (default), final for bases (default)",
+    )
+    add_streaming_arguments(parser)
+    add_embedding_arguments(parser)
+    add_precision_argument(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb, once its words can be meant."""
+    if Path(args.out).suffix != ".zarr":
+        check_file(args.out)
+    check_suffix(args.out, VECTOR_FORMATS)
+    check_checkpoint(args.checkpoint)
+    check_there(args.input, args.genome)
+    return later("hnet_seq.tasks.embed")(args)

@@ -1,0 +1,54 @@
+"""Continue sequences with a causal model: text as it comes, bases as FASTA, many at once.
+
+Prompts are --prompt arguments, or the records of a FASTA file (DNA) or the lines of a text file
+with --prompts. A sequence depends on its prompt, its seed and the options alone, not on what else
+is in the batch. With --show-chunks, a bar stands before each token that begins a chunk: one for
+every stage that begins one there.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import modalities
+from hnet_seq.commands.checks import check_at_least, check_checkpoint, check_there
+from hnet_seq.commands.later import later
+from hnet_seq.tasks.arguments import add_device_argument
+from modalities.errors import UsageError
+from pipelines.files import check_file
+
+EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq generate``."""
+    parser.add_argument("checkpoint", help="checkpoint folder, run folder, hub id or .pt")
+    parser.add_argument("--prompt", action="append", metavar="LETTERS", help="may be repeated")
+    parser.add_argument(
+        "--prompts", metavar="FILE", help="FASTA or GenBank for DNA, lines for text"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write there instead of standard output")
+    parser.add_argument("--max-new-tokens", type=int, default=256, help="%(default)s")
+    parser.add_argument("--samples", type=int, default=1, help="of each prompt (%(default)s)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="0: likeliest token (1)")
+    parser.add_argument("--top-k", type=int, default=0, help="keep the k likeliest (all)")
+    parser.add_argument("--top-p", type=float, default=1.0, help="keep this probability (1)")
+    parser.add_argument("--min-p", type=float, default=0.0, help="share of the likeliest (0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first sequence (%(default)s)")
+    parser.add_argument("--show-chunks", action="store_true", help="bars where chunks begin")
+    parser.add_argument(
+        "--modality", choices=sorted(modalities.MODALITIES), help="if the checkpoint lacks it"
+    )
+    add_device_argument(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb, once its words can be meant."""
+    if bool(args.prompt) == bool(args.prompts):
+        raise UsageError("generate", "give --prompt LETTERS, or --prompts FILE")
+    check_at_least(1, max_new_tokens=args.max_new_tokens, samples=args.samples)
+    if args.out:
+        check_file(args.out)
+    check_checkpoint(args.checkpoint)
+    check_there(args.prompts)
+    return later("hnet_seq.tasks.generate")(args)

@@ -1,0 +1,42 @@
+"""Versions, device, operations and experiments; or what a checkpoint or a configuration is."""
+
+from __future__ import annotations
+
+import argparse
+
+from hnet_seq.commands.later import later
+from modalities.errors import UsageError
+
+EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
+
+CONTEXT = 8192  # tokens
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq info``."""
+    parser.add_argument(
+        "what",
+        nargs="?",
+        help="a checkpoint folder, a run, a .pt file, owner/name on the hub, a .json "
+        "configuration, or a released name; or an experiment (a name or .yaml), for all its keys",
+    )
+    parser.add_argument("--config", metavar="FILE", help="JSON of a checkpoint that has none")
+    parser.add_argument(
+        "--tokens-per-chunk", type=float, nargs="+", metavar="N", help="of each stage (default 3)"
+    )
+    parser.add_argument("--context", type=int, default=CONTEXT, help="tokens (%(default)s)")
+    parser.add_argument(
+        "--batch-tokens", type=int, help="tokens that training computes at once (one context)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb, once its words can be meant."""
+    if args.context < 1:
+        raise UsageError("context", f"is {args.context}; expected 1 token or more")
+    if args.batch_tokens is not None and args.batch_tokens < 1:
+        raise UsageError("batch_tokens", f"is {args.batch_tokens}; expected 1 token or more")
+    if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
+        raise UsageError("tokens_per_chunk", "expected numbers of 1 or more")
+    return later("hnet_seq.tasks.info")(args)

@@ -1,0 +1,42 @@
+"""Score order-k models on the validation split of shards, beside which a trained model stands.
+
+They are counted on the training split and scored on exactly the tokens that ``pretrain`` validates
+on. DNA: Markov models of the orders 0 to 12 on both strands. Text, code and other bytes: the orders
+0 to 6 with Witten-Bell back-off; several folders are counted together and scored apart, as are the
+labels (languages) of their documents.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from hnet_seq.baselines import byte_markov
+from hnet_seq.baselines.markov import MAX_ORDER
+from hnet_seq.commands.later import later
+from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER
+
+EXAMPLE = "hnet-seq markov shards --out run/markov.json"
+
+main = later("hnet_seq.tasks.markov")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq markov``."""
+    parser.add_argument(
+        "shards", nargs="+", metavar="SHARDS", help="folder made by hnet-seq shard; bytes: several"
+    )
+    parser.add_argument("--out", metavar="FILE", help="write the scores as JSON, e.g. markov.json")
+    parser.add_argument(
+        "--max-order",
+        type=int,
+        help=f"default {MAX_ORDER} for DNA, {MARKOV_BYTES_ORDER} for bytes (at most "
+        f"{byte_markov.MAX_ORDER})",
+    )
+    parser.add_argument(
+        "--one-strand", action="store_true", help="DNA: count the records' forward strand only"
+    )
+    parser.add_argument(
+        "--mix",
+        action="store_true",
+        help="DNA: also context mixing of orders 1 to 24, as DNA compressors do, the bar above",
+    )

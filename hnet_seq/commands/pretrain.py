@@ -1,0 +1,83 @@
+"""Pretrain an H-Net on shards: next-token or masked-token prediction, and the ratio loss.
+
+In several processes: torchrun --nproc-per-node=N -m hnet_seq.cli pretrain ...
+
+Options, the experiment and key=value may stand in any order.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hnet_seq.commands.later import later
+from hnet_seq.tasks.arguments import add_device_argument
+from modalities.errors import UsageError
+from pipelines.files import check_folder
+
+EXAMPLE = (
+    "hnet-seq shard genome.fna.gz --out shards --validation last:0.1 && "
+    "hnet-seq pretrain dna_small --data shards --out run"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq pretrain``."""
+    parser.add_argument("config", nargs="?", help="experiment by name, or a .yaml file")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="change configuration; `hnet-seq info EXPERIMENT` lists the keys",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="[NAME=]FOLDER",
+        action="append",
+        help="shards, or their URL; once for each source of the experiment",
+    )
+    parser.add_argument("--out", metavar="RUN", help="run folder to create")
+    parser.add_argument(
+        "--init",
+        metavar="CHECKPOINT",
+        help="weights to begin with: a run, a checkpoint folder, a file, or owner/name on the hub; "
+        "step, schedule and optimiser begin anew",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with a run, with more train.steps=N if it shall be longer; with --out, or from "
+        "RUN/checkpoints/STEP, in a new folder",
+    )
+    parser.add_argument(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="go on with the run in --out if there is one, else begin it: the same command for "
+        "every restart",
+    )
+    add_device_argument(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb, once its words can be meant."""
+    sort_words(args)
+    if not args.resume and (not args.config or not args.out):
+        raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
+    if args.config and not args.resume:
+        # A wrong name or key is told before torch is there. Given weights may change the shape.
+        from hnet_seq.experiments import load_experiment
+
+        if not args.init:
+            load_experiment(args.config, args.overrides)
+        check_folder(args.out)
+    return later("hnet_seq.tasks.pretrain")(args)
+
+
+def sort_words(args: argparse.Namespace) -> None:
+    """Of words in any order, ``config`` is the first without a ``=`` or that is a file."""
+    words = [*([] if args.config is None else [args.config]), *args.overrides]
+    config = next((word for word in words if "=" not in word or Path(word).is_file()), None)
+    if config is not None:
+        words.remove(config)
+    args.config, args.overrides = config, words

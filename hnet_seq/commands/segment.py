@@ -1,0 +1,74 @@
+"""Where a model cuts a genome: BED, bigWig, tables; with genes, what it cuts at. Or text and code.
+
+Records of any length go through in one pass, piece by piece from a running state. With
+--annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
+homopolymer and start and stop codon beside their controls, and DIR/region.json one stretch full
+of genes. A model of text or code reads files, folders or --shards DIR, and prints at what it cuts:
+spaces, starts of words, inside words, punctuation (docs/boundaries.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from hnet_seq.commands.checks import check_checkpoint, check_there
+from hnet_seq.commands.later import later
+from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
+from modalities.errors import UsageError
+from pipelines.files import check_folder
+
+EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``hnet-seq segment``."""
+    parser.add_argument("checkpoint", help="checkpoint folder, or run folder for its last one")
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT", help="FASTA, GenBank or 2bit; or files of text"
+    )
+    parser.add_argument("--bed", metavar="FILE", help="chunks; {stage} in the name: every stage")
+    parser.add_argument(
+        "--bigwig",
+        metavar="FILE",
+        help="boundary probability per base; {stage} in the name: every stage",
+    )
+    parser.add_argument(
+        "--chunks", metavar="TABLE", help="chunks of all stages: .parquet, .tsv or .tsv.gz"
+    )
+    parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
+    parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
+    parser.add_argument(
+        "--annotation", metavar="GENES", help="GFF3, GTF or GenBank to hold the boundaries against"
+    )
+    parser.add_argument("--out", metavar="DIR", help="folder for boundaries.json and region.json")
+    parser.add_argument(
+        "--left-context",
+        type=int,
+        default=LEFT_CONTEXT,
+        metavar="BASES",
+        help="read before a region, not reported (%(default)s)",
+    )
+    parser.add_argument(
+        "--shards",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="text and code: the validation split of shards; may be repeated",
+    )
+    parser.add_argument(
+        "--show", type=int, default=0, metavar="N", help="text and code: print N stretches, cut"
+    )
+    add_streaming_arguments(parser)
+    add_batch_arguments(parser, SEGMENT_BATCH_TOKENS)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb, once its words can be meant."""
+    if args.annotation and not args.out:
+        raise UsageError("annotation", "goes together with --out DIR")
+    if args.out:
+        check_folder(args.out)
+    check_checkpoint(args.checkpoint)
+    check_there(*args.inputs, args.annotation)
+    return later("hnet_seq.tasks.segment")(args)

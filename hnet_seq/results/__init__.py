@@ -1,0 +1,1 @@
+"""What the Python functions give back, as a notebook shows it and as tables."""

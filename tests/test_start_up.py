@@ -1,0 +1,136 @@
+"""Help and wrong words are answered before anything is imported that computes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hnet_seq import cli
+from hnet_seq.cli import VERBS
+from tests.conftest import make_model
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ["torch", "sklearn", "scipy", "pyarrow", "pandas", "omegaconf", "Bio", "fsspec"]
+ACTIONS = {
+    "classify": ["train", "finetune", "predict", "evaluate"],
+    "boundaries": ["enrich", "stability", "motifs"],
+}
+LINES = [[verb, "--help"] for verb in VERBS]
+LINES += [[verb, action, "--help"] for verb, actions in ACTIONS.items() for action in actions]
+
+SCRIPT = """
+import contextlib, io, json, sys
+from hnet_seq.cli import main
+codes = []
+for line in json.loads(sys.argv[1]):
+    try:
+        codes.append(main(line))
+    except SystemExit as stopped:
+        codes.append(stopped.code)
+found = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
+print(json.dumps([codes, found]), file=sys.stderr)
+"""
+
+
+def answered(lines: list[list[str]], where: Path) -> tuple[list[int], list[str], str]:
+    """Exit codes of commands in one process, what it imported, and what it said."""
+    command = [sys.executable, "-c", SCRIPT, json.dumps(lines), json.dumps(HEAVY)]
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=True)
+    *said, last = done.stderr.splitlines()
+    codes, found = json.loads(last)
+    return codes, found, "\n".join(said)
+
+
+def test_help_of_every_verb_and_action_imports_nothing_heavy(tmp_path: Path) -> None:
+    codes, found, _ = answered(LINES, tmp_path)
+    assert codes == [0] * len(LINES)
+    assert found == []
+
+
+WRONG: dict[str, tuple[int, str]] = {
+    "embed nowhere x.fa --out v.csv": (2, "--out: v.csv has no known format"),
+    "embed nowhere x.fa --out v.npy": (1, "nowhere: no such file or folder"),
+    "embed model x.fa --out v.npy": (1, "x.fa: no such file"),
+    "embed model g.fa --out v.npy --device tpu": (2, "'tpu' is no device"),
+    "embed model g.fa --out v.npy --batch-tokens 0": (2, "--batch-tokens: '0'"),
+    "segment model x.fa --bed b.bed": (1, "x.fa: no such file"),
+    "segment model g.fa --annotation a.gff": (2, "--annotation: goes together with --out"),
+    "score model x.fa": (1, "x.fa: no such file"),
+    "score model": (2, "INPUT: give sequences"),
+    "score model --mutagenesis a:1-9": (2, "--genome: mutagenesis need"),
+    "generate model": (2, "give --prompt LETTERS"),
+    "generate model --prompt A --samples 0": (2, "--samples: must be 1 or more"),
+    "generate model --prompts x.fa": (1, "x.fa: no such file"),
+    "info --context 0": (2, "--context: is 0"),
+    "classify train model --out o": (2, "give --genome"),
+    "classify train model --out o --data t.csv": (1, "t.csv: no such file"),
+    "classify train model --out o --data g.fa --test-fraction 2": (2, "--test-fraction: is 2.0"),
+    "classify predict c.npz x.fa": (1, "c.npz: no such file"),
+    "boundaries enrich model x.fa --features f --out o": (1, "x.fa: no such file"),
+}
+
+
+def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "g.fa").write_text(">a\nACGT\n")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model.safetensors").touch()
+    (tmp_path / "model/config.json").write_text("{}")
+    codes, found, said = answered([line.split() for line in WRONG], tmp_path)
+    lines = [line for line in said.splitlines() if line.startswith("hnet-seq")]
+    for (line, (code, message)), got, told in zip(WRONG.items(), codes, lines, strict=True):
+        assert (got, message in told) == (code, True), (line, told)
+    assert "torch" not in found
+
+
+def test_a_wrong_key_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    lines = ["pretrain nothing --out r", "pretrain --out r train.stepz=4 ecoli_demo"]
+    codes, found, said = answered([line.split() for line in lines], tmp_path)
+    assert codes == [2, 2]
+    assert "no experiment of this name" in said
+    assert "did you mean train.steps?" in said
+    assert "torch" not in found
+
+
+@pytest.mark.parametrize("line", ["classify train --bogus x", "embed a b --out v.npy --bogus"])
+def test_the_hint_names_the_help_of_the_verb(line: str, tmp_path: Path) -> None:
+    codes, _, said = answered([line.split()], tmp_path)
+    verb = " ".join(word for word in line.split()[:2] if word in ("classify", "train", "embed"))
+    assert codes == [2]
+    assert said.endswith(f"see hnet-seq {verb} --help")
+
+
+def test_help_names_guides_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli.with_docs("see docs/shards.md") == "see docs/shards.md"
+    monkeypatch.setattr(cli, "IN_WHEEL", tmp_path)
+    assert cli.with_docs("see docs/shards.md)") == f"see {tmp_path / 'shards.md'})"
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    assert build["targets"]["wheel"]["force-include"]["docs"] == "hnet_seq/docs"
+    for verb in cli.VERBS:
+        for page in re.findall(r"docs/\w+\.md", cli.verb_parser(verb).description or ""):
+            assert (ROOT / page).is_file()
+
+
+EMBED = """
+import sys
+from hnet_seq.cli import main
+code = main(["embed", "run", "x.fa", "--out", "v.npy", "--device", "cpu"])
+late = [name for name in ("torch._dynamo", "scipy", "sklearn", "Bio") if name in sys.modules]
+sys.exit(f"{late}" if late else code)
+"""
+
+
+def test_embedding_imports_no_compiler_and_no_statistics(tmp_path: Path) -> None:
+    """Each takes as long as all the rest; a start is to cost little more than torch itself."""
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(tmp_path / "run")
+    (tmp_path / "x.fa").write_text(">a\nACGTTGCA\n")
+    command = [sys.executable, "-c", EMBED]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
