@@ -126,16 +126,19 @@ def _of_action(
     below = next((a for a in parser._actions if isinstance(a, argparse._SubParsersAction)), None)
     if below is None:
         return parser, words
-    name = next((word for word in words if word in below.choices), None)
+    # The value of an option may be called like an action: what follows no option comes first.
+    named = [place for place, word in enumerate(words) if word in below.choices]
+    named.sort(key=lambda place: place > 0 and words[place - 1].startswith("--"))
+    place = named[0] if named else None
+    name = None if place is None else words[place]
     if name is None:
         parser.parse_args(words)  # which ends the process, with help or an error
         parser.error(f"the following arguments are required: {below.metavar}")
     child: argparse.ArgumentParser = below.choices[name]
     child.set_defaults(_task=parser.get_default("_task"), verb=parser.get_default("verb"))
     child.set_defaults(**{below.dest: name})
-    rest = [*words]
-    rest.remove(name)
-    return child, rest
+    assert place is not None
+    return child, [*words[:place], *words[place + 1 :]]
 
 
 def _say(message: str) -> None:

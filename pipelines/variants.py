@@ -8,6 +8,7 @@ from typing import Literal
 
 from modalities.errors import InputError
 from pipelines.alleles import MISSING_ALLELE, Variant, fault_variant, row_variants
+from pipelines.bed import bed_columns, names_bed_columns
 from pipelines.compression import read_chunks
 from pipelines.table_text import column_names, plain_name
 from pipelines.tables import Table, is_parquet
@@ -36,8 +37,11 @@ def variant_form(path: str | Path) -> Form | None:
     head = next(read_chunks(path, chunk=_HEAD), b"")
     for line in head.decode("utf-8-sig", "replace").splitlines():
         names = names or set(column_names(line.lstrip("#")))
-        # A part of them is enough to know what was meant: what lacks is named where it is read.
-        if {"chrom", "pos"} & names:
+        if names_bed_columns(bed_columns(line)):
+            return None
+        # A part of them is enough to know what was meant: what lacks is named where it is read. Of
+        # a comment, more.
+        if {"chrom", "pos"} & names and ("pos" in names or not line.startswith("#")):
             return "table" if SEQUENCE not in names else None
         if line.strip() and not line.startswith("#"):
             return None

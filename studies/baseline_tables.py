@@ -14,7 +14,8 @@ import argparse
 from hnet_seq.baselines.audit import audit
 from hnet_seq.baselines.score_rows import score_row
 from hnet_seq.baselines.sequence_features import baseline_probabilities
-from hnet_seq.tasks.classification.arguments import add_task_arguments, task_from_arguments
+from hnet_seq.commands.classify_data import add_task_arguments
+from hnet_seq.tasks.classification.arguments import task_from_arguments
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def jackknife(
     chapter 11); on the scale of log odds for a ``share``, of logarithms for a ``ratio``, the
     deviations give a standard error, and Student's t the width. Drawing blocks with replacement
     gives intervals that hold the truth in 85 to 92% of cases where there are 10 to 20 blocks;
-    these hold it in 94 to 97% (``studies/interval_coverage.py``).
+    these hold it in 92 to 98% (``studies/interval_coverage.py``).
 
     Args:
         table: (B, ...) of each unit.

@@ -8,7 +8,7 @@ from typing import Any
 
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
-from hnet_seq.model.ngram_memory import NgramTables
+from hnet_seq.model.ngram_memory import NgramMemoryTables, NgramTables
 
 MAMBA_HEAD_DIM = 64
 
@@ -74,7 +74,7 @@ class HNetConfig:
     tie_embeddings: bool = False
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
-    ngram_memory: NgramTables = field(default_factory=NgramTables)
+    ngram_memory: NgramMemoryTables = field(default_factory=NgramMemoryTables)
     ngram_counts: NgramTables = field(default_factory=NgramTables)
 
     @classmethod
@@ -203,7 +203,7 @@ class HNetConfig:
 _PARTS: dict[str, Any] = {
     "ssm_cfg": SSMConfig,
     "attn_cfg": AttentionConfig,
-    "ngram_memory": NgramTables,
+    "ngram_memory": NgramMemoryTables,
     "ngram_counts": NgramTables,
 }
 

@@ -31,8 +31,8 @@ class NgramCounts(nn.Module):
         d_model: D, the width of the embeddings.
 
     Attributes:
-        counts: (R, symbols) int16 of all tables, one after the other; at most 32,767.
-        held_out: (R, symbols) int16 what is taken off them while training, or None.
+        counts: (R, symbols) int32 of all tables, one after the other.
+        held_out: (R, symbols) int32 what is taken off them while training, or None.
         weights: (K, 2 levels) of each order's evidence; before 2 symbols or more, and always before
             the same.
     """
@@ -44,7 +44,7 @@ class NgramCounts(nn.Module):
         self.index = config.index(vocab_size)
         self.vocab_size = vocab_size
         orders, symbols = len(config.orders), self.index.symbols
-        self.register_buffer("counts", torch.zeros(self.index.total, symbols, dtype=torch.int16))
+        self.register_buffer("counts", torch.zeros(self.index.total, symbols, dtype=torch.int32))
         self.held_out: Tensor | None = None
         self.weights = nn.Parameter(torch.full((orders, 2 * _LEVELS), orders**-0.5))
         self.projection = Linear(orders * (symbols + 1), d_model, bias=False)
@@ -90,13 +90,10 @@ class NgramCounts(nn.Module):
         Args:
             tokens: (T,) int64.
             targets: (T,) int64 what follows; anything that is no symbol is not counted.
-            to: (R, symbols) int16, ``counts`` or others of the same tables; in place.
+            to: (R, symbols) int32, ``counts`` or others of the same tables; in place.
         """
         rows, known = self.index(tokens, packing)
         symbols = self.index.symbols
         counted = known & ((targets >= 0) & (targets < symbols)).unsqueeze(1)
         places = (rows * symbols + targets.unsqueeze(1))[counted]
-        places, times = places.unique(return_counts=True)
-        flat = to.view(-1)
-        most = torch.iinfo(to.dtype).max
-        flat[places] = (flat[places] + times).clamp_(max=most).to(to.dtype)
+        to.view(-1).index_add_(0, places, torch.ones_like(places, dtype=torch.int32))

@@ -62,6 +62,7 @@ class NgramIndex:
         """
         line, places = _with_recent(tokens, packing, recent_tokens)
         rows: list[Tensor] = []
+        known: list[Tensor] = []
         first = 0
         plain = torch.zeros_like(tokens)  # digits of a number in base ``symbols``
         mixed = torch.zeros_like(tokens)  # the same in a base that wraps around
@@ -76,9 +77,9 @@ class NgramIndex:
                 number = len(rows)
                 row = plain if self._exact[number] else _spread(mixed)
                 rows.append(row % self.rows[number] + first)
+                known.append(packing.position >= lag)
                 first += self.rows[number]
-        orders = torch.tensor(self.orders, device=tokens.device)
-        return torch.stack(rows, 1), packing.position.unsqueeze(1) >= orders - 1
+        return torch.stack(rows, 1), torch.stack(known, 1)
 
 
 @torch.no_grad()

@@ -29,14 +29,12 @@ class NgramTables:
         rows: the most rows of a table. A table has one for each of ``symbols ** n`` n-grams where
             that is not more, and else n-grams share rows by a hash.
         symbols: the ids that make up nearly all n-grams are ``0 .. symbols - 1``; 0: all of the
-            vocabulary. Only these are counted.
-        width: of a row of the memory.
+            vocabulary. Counts are of these alone.
     """
 
     orders: list[int] = field(default_factory=list)
     rows: int = 1 << 18
     symbols: int = 0
-    width: int = 32
 
     def validate(self, name: str, vocab_size: int) -> None:
         """Raise ValueError unless the values describe tables; ``name`` is their key."""
@@ -44,9 +42,8 @@ class NgramTables:
             raise ValueError(
                 f"{name}.orders: expected distinct numbers from 1; got {list(self.orders)}"
             )
-        for key, value in (("rows", self.rows), ("width", self.width)):
-            if value < 1:
-                raise ValueError(f"{name}.{key}: expected 1 or more; got {value}")
+        if self.rows < 1:
+            raise ValueError(f"{name}.rows: expected 1 or more; got {self.rows}")
         if not 0 <= self.symbols <= vocab_size:
             raise ValueError(
                 f"{name}.symbols: expected 0 .. {vocab_size}, the vocabulary; got {self.symbols}"
@@ -55,6 +52,24 @@ class NgramTables:
     def index(self, vocab_size: int) -> NgramIndex:
         """Where n-grams lie in the tables."""
         return NgramIndex(self.orders, self.rows, self.symbols or vocab_size)
+
+
+@dataclass
+class NgramMemoryTables(NgramTables):
+    """Tables of learned rows.
+
+    Attributes:
+        orders, rows, symbols: see :class:`NgramTables`.
+        width: of a row.
+    """
+
+    width: int = 32
+
+    def validate(self, name: str, vocab_size: int) -> None:
+        """Raise ValueError unless the values describe tables; ``name`` is their key."""
+        super().validate(name, vocab_size)
+        if self.width < 1:
+            raise ValueError(f"{name}.width: expected 1 or more; got {self.width}")
 
 
 class NgramMemory(nn.Module):
@@ -74,7 +89,11 @@ class NgramMemory(nn.Module):
     """
 
     def __init__(
-        self, config: NgramTables, vocab_size: int, d_model: int, bidirectional: bool = False
+        self,
+        config: NgramMemoryTables,
+        vocab_size: int,
+        d_model: int,
+        bidirectional: bool = False,
     ) -> None:
         super().__init__()
         self.index = config.index(vocab_size)

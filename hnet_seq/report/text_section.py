@@ -72,7 +72,7 @@ def _intro(found: TextBoundaries) -> str:
     return (
         f"{whole.boundaries:,} boundaries of stage {found.stage} on {whole.tokens:,} bytes of "
         f"{whole.documents:,} documents ({', '.join(found.inputs)}{split}){per_chunk}. Intervals "
-        f"are of a bootstrap over {whole.units:,} {whole.resampled}."
+        f"are over {whole.units:,} {whole.resampled}, each left out once."
     )
 
 

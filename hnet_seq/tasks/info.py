@@ -145,7 +145,7 @@ def describe(
         "ngram_memory": shape.ngram_memory.orders,
         "ngram_counts": shape.ngram_counts.orders,
         "vocabulary": shape.vocab_size,
-        "parameters": sum(value.numel() for value in weights.values()),
+        "parameters": sum(v.numel() for v in weights.values() if v.is_floating_point()),
         "parameters_per_stage": parameters_per_stage(shape, weights),
         "context": context,
         "tokens_per_chunk": rates,
@@ -161,7 +161,8 @@ def parameters_per_stage(config: HNetConfig, weights: Mapping[str, Tensor]) -> d
     for name, value in weights.items():
         # Each level of the recursion is one more main_network; the innermost stack is the last.
         stage = min(name.split(".").count("main_network"), config.num_stages)
-        counts["head" if name.startswith("head.") else str(stage)] += value.numel()
+        if value.is_floating_point():  # counts of n-grams are no parameters
+            counts["head" if name.startswith("head.") else str(stage)] += value.numel()
     return dict(sorted(counts.items()))
 
 

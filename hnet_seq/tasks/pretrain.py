@@ -173,11 +173,11 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         "vocabulary": train.manifest.vocabulary_fingerprint,
         "data": train.fingerprint,
     }
-    # Given weights have counts of their own data, of which nothing need be held out.
-    counts = None if config.train.init else model.backbone.ngram_counts
-    counting = Counting(counts, feed, config.train.steps, complement(config, train))
+    counts = model.backbone.ngram_counts
+    both_strands = complement(config, train) if counts is not None else None
+    counting = Counting(counts, feed, config.train.steps, both_strands)
     if not started:
-        counting.count(everything_once(train))
+        counting.count(everything_once(train, progress=is_first()))
     trainer = Trainer(config, model, feed, validation, folder, counting)
     if started:
         said = trainer.restore()

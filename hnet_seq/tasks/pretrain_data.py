@@ -15,6 +15,7 @@ from hnet_seq.train.masking import MaskedBatches
 from modalities.errors import UsageError
 from pipelines.batches import MixedSource, PackedBatch, TokenBatches
 from pipelines.open_shards import check_hashes, open_shards
+from pipelines.progress import progress_bar
 
 _AT_ONCE = 1 << 18  # tokens
 
@@ -97,20 +98,32 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
     )
 
 
-def everything_once(train: TokenBatches) -> Iterator[PackedBatch]:
+def everything_once(train: TokenBatches, *, progress: bool = False) -> Iterator[PackedBatch]:
     """Every training token of every source, once: the windows of the first epoch."""
-    for stream in train.streams:
-        total = stream.tokens_per_epoch
-        for start in range(0, total, _AT_ONCE):
-            part = stream.read(start, min(start + _AT_ONCE, total))
-            bounds = np.array([0, *part.ends], np.int32)
-            yield PackedBatch(part.input_ids, part.targets, bounds, None)
+    total = sum(stream.tokens_per_epoch for stream in train.streams)
+    with progress_bar("count n-grams", total, unit="tok", progress=progress) as bar:
+        for stream in train.streams:
+            for start in range(0, stream.tokens_per_epoch, _AT_ONCE):
+                part = stream.read(start, min(start + _AT_ONCE, stream.tokens_per_epoch))
+                bounds = np.array([0, *part.ends], np.int32)
+                yield PackedBatch(part.input_ids, part.targets, bounds, None)
+                bar.update(part.input_ids.size)
 
 
 def complement(config: ExperimentConfig, train: TokenBatches) -> np.ndarray | None:
-    """(256,) of each token, where the run reads both strands."""
+    """(256,) of each token, where the run reads both strands.
+
+    Raises:
+        UsageError: of some sources, and counts of n-grams cannot tell which.
+    """
     if config.data.strands != "augment":
         return None
+    if not all(stream.two_strands for stream in train.streams):
+        raise UsageError(
+            "model.ngram_counts",
+            "count both strands with data.strands=augment, and a source has one; take "
+            "model.ngram_memory, or data.strands=none",
+        )
     return next(stream.complement.copy() for stream in train.streams if stream.two_strands)
 
 

@@ -20,7 +20,7 @@ from hnet_seq.train.feed import Feed
 from hnet_seq.train.tensors import on_device
 from pipelines.batches import PackedBatch
 
-_SPANS = 16
+_SPANS = 16  # of a run, and of an epoch of each source
 
 
 class Counting:
@@ -41,13 +41,16 @@ class Counting:
         self.counts = counts
         self._feed = Feed(feed.source)
         self._steps = steps
-        self._span = -(-steps // _SPANS)
+        longest = -(-steps // _SPANS)
+        read = max(feed.source.epochs(longest).values())  # of the source that is read most
+        self._span = max(1, min(longest, int(longest / (read * _SPANS))))
         self._complement = complement
         self._held_out = -1  # the span
 
     def count(self, batches: Iterable[PackedBatch]) -> None:
-        """Count all training data, once, into a new model."""
+        """Count all training data, once; what other data had left in the counts goes."""
         if self.counts is not None:
+            self.counts.counts.zero_()
             for batch in batches:
                 self._add(self.counts, batch, self.counts.counts)
 
@@ -57,12 +60,13 @@ class Counting:
         if self.counts is None or span == self._held_out:
             return
         self._held_out = span
-        held_out = torch.zeros_like(self.counts.counts)
+        if self.counts.held_out is None:
+            self.counts.held_out = torch.zeros_like(self.counts.counts)
+        held_out = self.counts.held_out.zero_()
         first = span * self._span
         for batches in self._feed.steps(first, min(first + self._span, self._steps)):
             for batch in batches:
                 self._add(self.counts, batch, held_out)
-        self.counts.held_out = held_out
 
     def _add(self, counts: NgramCounts, batch: PackedBatch, to: Tensor) -> None:
         ids, targets, cu_seqlens = (
@@ -76,4 +80,6 @@ class Counting:
         other = on_device(self._complement, to.device)[ids[packing.reversal]]
         following = torch.cat([other[1:], other[:1]])
         following[packing.ends] = -100
+        # Between the same two tokens as forwards: carried-over ones were counted in their window.
+        following[targets[(packing.reversal - 1).clamp(min=0)] < 0] = -100
         counts.add(other, following, packing, to)

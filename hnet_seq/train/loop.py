@@ -180,9 +180,9 @@ class Trainer:
             yield batches
 
     def _train_step(self, batches: list[Any]) -> None:
-        started = time.perf_counter()
         config = self.config.train
         self.counting.hold_out(self.step)
+        started = time.perf_counter()
         factor = learning_rate_factor(self.step, config.steps, config.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor

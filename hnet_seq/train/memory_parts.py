@@ -82,19 +82,17 @@ def memory_parts(
 def _ngrams(part: NgramMemory | NgramCounts, tokens: int) -> Part:
     """What stands side by side; of a memory, rows and whether they count, for each side."""
     K, joined = len(part.index.orders), part.projection.in_features * tokens
-    saved, backward = float(joined), 0
     if isinstance(part, NgramMemory):
         sides = 2 if part.bidirectional else 1
-        saved += sides * K * (INT64 + 0.25) * tokens
-        backward = (1 + sides) * joined
-    return Part(
-        "n-grams",
-        0,
-        saved=saved,
-        forward=joined,
-        backward=backward,
-        parameters=part.projection.weight.numel(),
-    )
+        saved = joined + sides * K * (INT64 + 0.25) * tokens
+        forward, backward = joined, (1 + sides) * joined
+        parameters = part.projection.weight.numel()
+    else:
+        # Evidence and its level, which the weights are looked up by, and what is projected.
+        saved = joined + K * (part.index.symbols + INT64) * tokens
+        forward, backward = 3 * joined, 2 * joined
+        parameters = part.projection.weight.numel() + part.weights.numel()
+    return Part("n-grams", 0, saved, forward, backward, parameters)
 
 
 def _level(

@@ -46,7 +46,8 @@ class Parallel:
         # rule leave the router without gradients, everywhere alike: it is found, and stays.
         stages = range(model.num_stages)
         rules = any(model.config.boundary_policy(s).policy != "learned" for s in stages)
-        # Tables exchange the rows that were touched, see hnet_seq.train.tables.
+        # Tables exchange the rows that were touched, see hnet_seq.train.tables; counts are the same
+        # in all processes.
         ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
         ignore(model, [*tables(model), *(name for name, _ in model.named_buffers())])
         self._ddp = (
@@ -119,7 +120,8 @@ def _strategy(model: HNetLanguageModel, config: ParallelConfig) -> str:
     device = model.embeddings.weight.device
     if device.type != "cuda":
         return "ddp"
-    needed = _STATE_BYTES * sum(p.numel() for p in model.parameters())
+    apart = sum(table.numel() for table in tables(model).values())  # which nobody splits
+    needed = _STATE_BYTES * (sum(p.numel() for p in model.parameters()) - apart)
     room = torch.cuda.get_device_properties(device).total_memory
     return "fsdp2" if needed > _SHARE * room else "ddp"
 
@@ -169,8 +171,13 @@ def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:
 
 
 def clip_gradients(model: nn.Module, limit: float) -> float:
-    """Scale the gradient down to a norm, tables apart; returns its norm before, over all parts."""
-    # Adagrad takes no notice of the scale of a table's gradient.
-    dense = [p for p in model.parameters() if p.grad is None or not p.grad.is_sparse]
-    norm = torch.nn.utils.clip_grad_norm_(dense, limit, error_if_nonfinite=False)
-    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    """Scale the gradient down to a norm; returns its norm before, over all parts but tables."""
+    apart = tables(model)
+    dense = [p for name, p in model.named_parameters() if name not in apart]
+    whole = torch.nn.utils.clip_grad_norm_(dense, limit, error_if_nonfinite=False)
+    norm = float(whole.full_tensor() if isinstance(whole, DTensor) else whole)
+    if norm > limit:  # or a spike would slow the rows that it touched for good
+        for table in apart.values():
+            if table.grad is not None:
+                table.grad.mul_(limit / norm)
+    return norm

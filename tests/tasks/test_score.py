@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from hnet_seq import HNetForCausalLM
+from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.tasks.score import score
 from modalities import dna
@@ -125,3 +126,27 @@ def test_a_file_of_weights_is_a_checkpoint_and_its_hash_is_kept(
     expected = hashlib.sha256(weights.read_bytes()).hexdigest()
     assert json.loads((tmp_path / "s.json").read_text())["weights"] == expected
     assert json.loads((tmp_path / "v.json").read_text())["model"]["sha256"] == expected
+
+
+def test_counts_are_part_of_a_score() -> None:
+    config = HNetConfig.from_dict(
+        {
+            "arch_layout": ["m1"],
+            "d_model": [64],
+            "d_intermediate": [0],
+            "vocab_size": 8,
+            "ngram_counts": {"orders": [2], "rows": 16, "symbols": 4},
+        }
+    )
+    model = HNetForCausalLM(config).eval()
+    model.metadata["modality"] = "dna"
+    counts = model.backbone.ngram_counts
+    assert counts is not None
+    counts.counts.random_(0, 90, generator=torch.Generator().manual_seed(0))
+    bases = "ACGTTGCAACGGTACCAGT"
+    ids = torch.from_numpy(dna.encode(bases)).long()
+    with torch.no_grad():
+        logits = model(ids).logits[:-1]
+    expected = -F.cross_entropy(logits, ids[1:], reduction="sum").item()
+    (found,) = score(model, bases)
+    assert found.log_likelihood == pytest.approx(expected, abs=1e-4)

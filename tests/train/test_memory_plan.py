@@ -40,6 +40,11 @@ SHAPES = {
         "d_model": [64, 64],
         "ngram_memory": {"orders": [2, 3, 5], "rows": 1000, "width": 16},
     },
+    "n-gram counts": {
+        "arch_layout": ["m1", ["m1"], "m1"],
+        "d_model": [64, 64],
+        "ngram_counts": {"orders": [2, 3, 5], "rows": 1000, "symbols": 4},
+    },
     "two stages": {"arch_layout": ["m1", ["t1m1", ["m2"], "m1"], "m2"], "d_model": [64, 64, 128]},
 }
 

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
 from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
-from hnet_seq.tasks.classification.arguments import columns_from_arguments
+from hnet_seq.tasks.classification.arguments import (
+    columns_from_arguments,
+    separator_from_arguments,
+)
 from hnet_seq.tasks.classification.classifiers import Classifier, load_classifier
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import SPLITS, Row
@@ -139,7 +142,7 @@ def evaluate(args: argparse.Namespace) -> int:
     if classifier.problem == "classes":
         labels: NDArray[Any] = _class_numbers(rows, classifier, args.data)
     else:
-        mark = args.label_separator
+        mark = separator_from_arguments(args)
         labels = read_targets(args.data, rows, classifier, args.label, mark)
     # Data with a split are most likely those that the classifier was trained on.
     split = args.split or ("test" if any(row.split for row in rows) else "all")

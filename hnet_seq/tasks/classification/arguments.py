@@ -41,7 +41,7 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
             limit_train=args.limit_train,
             seed=args.seed,
             problem=args.problem,
-            separator=_separator(args.label_separator),
+            separator=separator_from_arguments(args),
             every_task=args.task == EVERY,
         )
         for note in task.notes:
@@ -69,9 +69,11 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
     return task_from_windows(windows, about)
 
 
-def _separator(mark: str) -> str:
+def separator_from_arguments(args: argparse.Namespace) -> str:
+    """``--label-separator``; UsageError for one that cannot be seen."""
+    mark: str = args.label_separator
     if not mark or mark.isspace():
-        raise UsageError("--label-separator", f"is {mark!r}; expected a mark such as ; or ,")
+        raise UsageError("label_separator", f"is {mark!r}; expected a mark such as ; or ,")
     return mark
 
 

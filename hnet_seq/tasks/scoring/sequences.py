@@ -313,7 +313,7 @@ def _log_probabilities(
         known = np.isin(following, dna.DNA.scored_tokens)
         targets[first : first + len(following)] = np.where(known, following, -100)
         first += piece.end - piece.start
-    logits = model.lm_head(call.output.hidden).float()
+    logits = model.logits(call.output).float()
     goals = torch.from_numpy(targets).to(logits.device)
     losses = F.cross_entropy(logits, goals, ignore_index=-100, reduction="none")
     found: NDArray[np.float32] = -losses.cpu().numpy()

@@ -74,6 +74,11 @@ class ShardOptions:
         """Raise UsageError for what cannot be meant."""
         modalities.get(self.modality)
         check_iupac(self.iupac)
+        if not self.is_dna and (self.duplicates, self.similarity) != ("keep", 0.8):
+            raise UsageError(
+                "duplicates",
+                f"of {self.modality} goes into documents=DocumentOptions(duplicates=...)",
+            )
         check_run(self.unknown_run)
         check_sizes(self.block_size, self.shard_size)
         if self.regions is None and (self.features or self.flank or self.label_regions):
