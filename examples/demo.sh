@@ -11,7 +11,7 @@ held_out='gi|110640213|ref|NC_008253.1|:4445029-4938920' # the last 10%, 1-based
 rm -rf "$out"
 mkdir -p "$out"
 hnet-seq shard "$genome" --out "$out/shards" --validation last:0.1
-hnet-seq pretrain ecoli_demo --data "$out/shards" --out "$out/run"
+hnet-seq pretrain ecoli_counts --data "$out/shards" --out "$out/run"
 hnet-seq markov "$out/shards" --mix --out "$out/run/markov.json"
 hnet-seq segment "$out/run" "$genome" --region "$held_out" --annotation "$genes" \
   --bed "$out/run/chunks.bed" --out "$out/run"
