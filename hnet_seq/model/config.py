@@ -8,7 +8,7 @@ from typing import Any
 
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
-from hnet_seq.model.ngram_memory import NgramMemoryTables, NgramTables
+from hnet_seq.model.ngram_tables import NgramMemoryTables, NgramTables
 
 MAMBA_HEAD_DIM = 64
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from hnet_seq.model.linear import Linear
-from hnet_seq.model.ngram_memory import NgramTables
+from hnet_seq.model.ngram_index import index_of
+from hnet_seq.model.ngram_tables import NgramTables
 from hnet_seq.ops.packing import Packing
 
 _PRIOR = 0.4  # sightings of each symbol before any
@@ -41,7 +42,7 @@ class NgramCounts(nn.Module):
 
     def __init__(self, config: NgramTables, vocab_size: int, d_model: int) -> None:
         super().__init__()
-        self.index = config.index(vocab_size)
+        self.index = index_of(config, vocab_size)
         self.vocab_size = vocab_size
         orders, symbols = len(config.orders), self.index.symbols
         self.register_buffer("counts", torch.zeros(self.index.total, symbols, dtype=torch.int32))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hnet_seq.model.ngram_tables import NgramTables
 from hnet_seq.ops.packing import Packing
 
 # Odd 64-bit constants with well-spread bits, as the int64 that has them.
@@ -80,6 +81,11 @@ class NgramIndex:
                 known.append(packing.position >= lag)
                 first += self.rows[number]
         return torch.stack(rows, 1), torch.stack(known, 1)
+
+
+def index_of(config: NgramTables, vocab_size: int) -> NgramIndex:
+    """Where n-grams lie in the tables of a configuration."""
+    return NgramIndex(config.orders, config.rows, config.symbols or vocab_size)
 
 
 @torch.no_grad()

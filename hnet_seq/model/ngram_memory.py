@@ -9,67 +9,14 @@ start at zero: an n-gram that no training token has touched adds nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.linear import Linear
-from hnet_seq.model.ngram_index import NgramIndex
+from hnet_seq.model.ngram_index import index_of
+from hnet_seq.model.ngram_tables import NgramMemoryTables
 from hnet_seq.ops.packing import Packing
-
-
-@dataclass
-class NgramTables:
-    """Tables of n-grams; no orders, no tables.
-
-    Attributes:
-        orders: how many tokens each table looks at, the current one included; distinct.
-        rows: the most rows of a table. A table has one for each of ``symbols ** n`` n-grams where
-            that is not more, and else n-grams share rows by a hash.
-        symbols: the ids that make up nearly all n-grams are ``0 .. symbols - 1``; 0: all of the
-            vocabulary. Counts are of these alone.
-    """
-
-    orders: list[int] = field(default_factory=list)
-    rows: int = 1 << 18
-    symbols: int = 0
-
-    def validate(self, name: str, vocab_size: int) -> None:
-        """Raise ValueError unless the values describe tables; ``name`` is their key."""
-        if any(order < 1 for order in self.orders) or len(set(self.orders)) < len(self.orders):
-            raise ValueError(
-                f"{name}.orders: expected distinct numbers from 1; got {list(self.orders)}"
-            )
-        if self.rows < 1:
-            raise ValueError(f"{name}.rows: expected 1 or more; got {self.rows}")
-        if not 0 <= self.symbols <= vocab_size:
-            raise ValueError(
-                f"{name}.symbols: expected 0 .. {vocab_size}, the vocabulary; got {self.symbols}"
-            )
-
-    def index(self, vocab_size: int) -> NgramIndex:
-        """Where n-grams lie in the tables."""
-        return NgramIndex(self.orders, self.rows, self.symbols or vocab_size)
-
-
-@dataclass
-class NgramMemoryTables(NgramTables):
-    """Tables of learned rows.
-
-    Attributes:
-        orders, rows, symbols: see :class:`NgramTables`.
-        width: of a row.
-    """
-
-    width: int = 32
-
-    def validate(self, name: str, vocab_size: int) -> None:
-        """Raise ValueError unless the values describe tables; ``name`` is their key."""
-        super().validate(name, vocab_size)
-        if self.width < 1:
-            raise ValueError(f"{name}.width: expected 1 or more; got {self.width}")
 
 
 class NgramMemory(nn.Module):
@@ -96,7 +43,7 @@ class NgramMemory(nn.Module):
         bidirectional: bool = False,
     ) -> None:
         super().__init__()
-        self.index = config.index(vocab_size)
+        self.index = index_of(config, vocab_size)
         self.bidirectional = bidirectional
         self.tables = nn.Parameter(torch.zeros(self.index.total, config.width))
         self.projection = Linear(len(config.orders) * config.width, d_model, bias=False)

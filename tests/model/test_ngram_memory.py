@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model.masked_lm import HNetForMaskedLM
 from hnet_seq.model.ngram_counts import NgramCounts
-from hnet_seq.model.ngram_memory import NgramMemory, NgramMemoryTables, NgramTables
+from hnet_seq.model.ngram_index import index_of
+from hnet_seq.model.ngram_memory import NgramMemory
+from hnet_seq.model.ngram_tables import NgramMemoryTables, NgramTables
 from hnet_seq.ops.packing import Packing
 
 LENGTHS = [70, 1, 5, 131]
@@ -48,7 +50,7 @@ def ngram(tokens: Tensor, place: int, order: int) -> tuple[int, ...] | None:
 
 @pytest.mark.parametrize("config", TABLES.values(), ids=TABLES.keys())
 def test_equal_ngrams_have_one_row_of_their_own_table(config: NgramMemoryTables) -> None:
-    index, tokens = config.index(8), ids(2)
+    index, tokens = index_of(config, 8), ids(2)
     rows, known = index(tokens, PACKING)
     firsts = [sum(index.rows[:number]) for number in range(len(index.rows))]
     for number, order in enumerate(index.orders):
@@ -68,7 +70,7 @@ def test_equal_ngrams_have_one_row_of_their_own_table(config: NgramMemoryTables)
 def test_hashes_spread_over_the_rows() -> None:
     config = NgramMemoryTables([12], rows=1 << 14, symbols=4)
     tokens = torch.randint(0, 4, (1 << 14,), generator=torch.Generator().manual_seed(0))
-    rows, _ = config.index(8)(tokens, Packing.from_lengths([len(tokens)]))
+    rows, _ = index_of(config, 8)(tokens, Packing.from_lengths([len(tokens)]))
     # As many balls as urns: 1 - 1/e of them are hit.
     assert len(rows.unique()) / (1 << 14) == pytest.approx(0.632, abs=0.02)
 

@@ -93,9 +93,9 @@ def test_a_folder_for_a_file_and_a_file_for_a_folder_are_misuse(tmp_path: Path) 
     file = tmp_path / "file"
     file.write_text("")
     for check, path, says in (
-        (check_file, tmp_path, f"--bed: {tmp_path} is a folder; name a file in it"),
+        (check_file, tmp_path, f"bed: {tmp_path} is a folder; name a file in it"),
         (check_file, file / "a", f"{file} is a file, not a folder"),
-        (check_folder, file, f"--bed: {file} is a file; name a folder"),
+        (check_folder, file, f"bed: {file} is a file; name a folder"),
         (check_folder, file / "a", f"{file} is a file, not a folder"),
     ):
         with pytest.raises(UsageError) as caught:

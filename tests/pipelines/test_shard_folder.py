@@ -147,7 +147,7 @@ def test_only_shards_are_overwritten_and_only_when_asked(tmp_path: Path) -> None
         (tmp_path / name / MANIFEST).write_text("{}")
     (tmp_path / "thesis" / "chapter.tex").write_text("precious")
     for name, overwrite, message in (
-        ("shards", False, "give --overwrite"),
+        ("shards", False, "give `overwrite`"),
         ("thesis", True, "thesis: holds chapter.tex: not only shards"),
         ("thesis/chapter.tex", True, "is a file; name a folder"),
     ):

@@ -257,7 +257,7 @@ def test_a_key_that_webdataset_would_split_is_refused(tmp_path: Path, key: str) 
 
 @pytest.mark.parametrize(
     ("block_size", "shard_size", "option"),
-    [(0, 10, "--block-size"), (1, 10, "--block-size"), (10, 9, "--shard-size")],
+    [(0, 10, "block_size"), (1, 10, "block_size"), (10, 9, "shard_size")],
 )
 def test_sizes_that_hold_nothing_are_refused(
     tmp_path: Path, block_size: int, shard_size: int, option: str

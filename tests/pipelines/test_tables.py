@@ -121,7 +121,7 @@ def test_rows_are_chosen_by_their_columns(tmp_path: Path) -> None:
         found("task=H4")
     with pytest.raises(InputError, match="no column 'of', but x, Task, n"):
         found("of=H4")
-    with pytest.raises(UsageError, match="--where: is 'task'; expected COLUMN=VALUE"):
+    with pytest.raises(UsageError, match="where: is 'task'; expected COLUMN=VALUE"):
         RowFilter.parse(["task"])
 
 

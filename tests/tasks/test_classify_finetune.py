@@ -163,7 +163,7 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
             "ACGT,a,train\nACC,b,train\nAC,a,test\n",
             [],
             2,
-            "validation_fraction: 2 groups",
+            "--validation-fraction: 2 groups",
         ),
         ("", ["--part", "outer"], 2, "part: is 'outer'; expected all, head, inner, or 1 to 2"),
         ("", ["--stage", "3", "--pooling", "chunks"], 2, "--stage: is 3"),

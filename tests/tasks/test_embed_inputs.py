@@ -305,10 +305,10 @@ def test_rows_of_a_table_are_chosen_and_a_header_of_bed_is_skipped(
     table = tmp_path / "t.csv"
     table.write_text("Fold,sequence,id\n1,ACGT,a\n2,GGG,b\n1,TT,c\n")
     assert read(table, where=RowFilter({"fold": ["1"]})) == {"a": "ACGT", "c": "TT"}
-    with pytest.raises(UsageError, match="--where: is for rows of a table"):
+    with pytest.raises(UsageError, match="where: is for rows of a table"):
         open_sequences(genome, where=RowFilter({"fold": ["1"]}))
     bed = tmp_path / "t.bed"
     bed.write_text("chrom\tstart\tend\nchr2\t0\t4\n")
     assert read(bed, genome=genome) == {"chr2:1-4(.)": "GGGA"}
-    with pytest.raises(UsageError, match=r"--genome: .* is BED"):
+    with pytest.raises(UsageError, match=r"genome: .* is BED"):
         open_sequences(bed)

@@ -227,7 +227,8 @@ def test_ranks_refuse_what_they_cannot_share_out(
     embed, _, _, score, variants, *_ = commands(inputs, tmp_path)
     for name, value in zip(RANKS, "020", strict=True):
         monkeypatch.setenv(name, value)
-    measured = [*variants[:2], "in.csv", "--measured", "effect"]
+    (tmp_path / "in.csv").write_text("sequence,effect\nACGT,1\n")
+    measured = [*variants[:2], f"{tmp_path / 'in.csv'}", "--measured", "effect"]
     without_out = [*score[:3], *score[5:]]
     from_stdin = [*embed[:2], "-", *embed[3:]]
     for command, says in (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks import report as verb
+from hnet_seq.commands import report as verb
 from hnet_seq.tasks.report import report
 from modalities.errors import InputError
 

@@ -22,7 +22,7 @@ def commands() -> list[str]:
 def test_its_commands_can_be_parsed(command: str) -> None:
     _, verb, *arguments = shlex.split(command)
     parser = argparse.ArgumentParser(exit_on_error=False)
-    task = importlib.import_module(f"hnet_seq.tasks.{verb}")
+    task = importlib.import_module(f"hnet_seq.commands.{verb}")
     task.add_arguments(parser)
     assert parser.parse_args(arguments)
 

@@ -211,7 +211,7 @@ def test_a_bad_split_or_option_is_named(tmp_path: Path) -> None:
     path.write_text("sequence,y,s\nA,1,train\nC,1,held out\n")
     with pytest.raises(InputError, match=r"line 3: s is 'held out'; expected train, validation"):
         read_measured(path, "y", split="s")
-    with pytest.raises(UsageError, match="test-fraction"):
+    with pytest.raises(UsageError, match="test_fraction"):
         read_measured(path, "y", test_fraction=1)
     with pytest.raises(UsageError, match="max-rows"):
         read_measured(path, "y", max_rows=1)

@@ -201,7 +201,11 @@ def test_what_cannot_be_meant_is_one_line(
         ([model, "--shards", f"{whole}"], 1, "has no validation split"),
         ([f"{flat}", file], 1, f"{flat}: the model is isotropic"),
         ([f"{letters}", f"{fasta}"], 2, "a model of dna_bytes reads shards"),
-        ([f"{bases}", "--shards", f"{dna}"], 2, "is no model of text; give one FASTA file"),
+        (
+            [f"{bases}", "--shards", f"{dna}"],
+            2,
+            "is no model of text; give one FASTA,",
+        ),
         ([f"{bases}", f"{fasta}", "--show", "1"], 2, "is no model of text"),
     ):
         capsys.readouterr()

@@ -181,7 +181,7 @@ def test_one_family_cannot_be_split(tmp_path: Path) -> None:
         made(tmp_path, families([34]), validation="similarity:0.1")
     assert not (tmp_path / "s").exists()
     for spec in ("similarity:", "similarity:0", "similarity:2", "similarity:0.5:x"):
-        with pytest.raises(UsageError, match="--validation similarity"):
+        with pytest.raises(UsageError, match="validation similarity"):
             made(tmp_path, families([1, 1]), validation=spec)
 
 

@@ -11,7 +11,8 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.model.ngram_memory import NgramMemory, NgramMemoryTables
+from hnet_seq.model.ngram_memory import NgramMemory
+from hnet_seq.model.ngram_tables import NgramMemoryTables
 from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import complement, everything_once, training_batches

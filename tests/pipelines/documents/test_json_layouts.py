@@ -84,7 +84,7 @@ def test_prose_is_no_json(prose: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('{"title": "x"}', "line 1: no field 'text', found title; name it with --text-field"),
+        ('{"title": "x"}', "line 1: no field 'text', found title; name it with `text_field`"),
         ('{\n "title": "x"\n}\n', "record 1: no field 'text', found title"),
         ('["a", "b"]', "record 1: found a string, expected an object with 'text'"),
         ('[{"text": "a"},\n{"text": }]', "after record 1, character 26: no JSON"),

@@ -21,7 +21,7 @@ BROKEN = {
     b'"a"': "found a string, expected an object",
     b"3": "found a number, expected an object",
     b"null": "found null, expected an object",
-    b'{"body": "a", "lang": "en"}': "no field 'text', found body, lang; name it with --text-field",
+    b'{"body": "a", "lang": "en"}': "no field 'text', found body, lang; name it with `text_field`",
     b"{}": "no field 'text', found none",
     b'{"text": null}': "'text' is null, expected a string",
     b'{"text": 3}': "'text' is a number, expected a string",
