@@ -213,7 +213,7 @@ def test_a_bad_split_or_option_is_named(tmp_path: Path) -> None:
         read_measured(path, "y", split="s")
     with pytest.raises(UsageError, match="test_fraction"):
         read_measured(path, "y", test_fraction=1)
-    with pytest.raises(UsageError, match="max-rows"):
+    with pytest.raises(UsageError, match="max_rows"):
         read_measured(path, "y", max_rows=1)
     path.write_bytes(gzip.compress(path.read_bytes() * 500)[:-12])
     with pytest.raises(InputError, match="truncated; fetch it again"):

@@ -28,7 +28,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def assert_named(checkpoint: Path, name: str) -> None:
     with pytest.raises(InputError, match=name) as caught:
         check_checksums(checkpoint)
-    assert "--resume goes on from the one before" in str(caught.value)
+    assert "`resume` goes on from the one before" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
