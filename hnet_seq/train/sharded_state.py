@@ -164,6 +164,8 @@ def _set(
 
 
 def _whole(tensor: Tensor) -> Tensor:
+    if tensor.is_sparse:  # the gradient of a table, the same in all processes
+        return tensor.to_dense()
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
