@@ -163,7 +163,7 @@ def format_table(rows: Sequence[ScoreRow]) -> str:
                 "(baseline)" if row["kind"] == "baseline" else "",
             ]
         )
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def format_comparisons(found: Sequence[Comparison]) -> str:
@@ -180,10 +180,11 @@ def format_comparisons(found: Sequence[Comparison]) -> str:
         ]
         for each in found
     ]
-    return _aligned([head, *lines])
+    return aligned([head, *lines])
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text: numbers to the right, the first and the last column to the left."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from hnet_seq.baselines.score_rows import aligned
+
 REPLICATES = 1000
 _AT_ONCE = 1 << 20  # weights of a part of the bootstrap
 
@@ -119,14 +121,7 @@ def format_targets(problem: str, rows: Sequence[TargetRow]) -> str:
         line += [shown(clean[first] if isinstance(clean, dict) else None)] * leaked
         line += [shown(row["metrics"][name]) for name in others]
         lines.append([*line, "(baseline)" if row["kind"] == "baseline" else ""])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in (0, len(line) - 1) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return aligned(lines)
 
 
 def spread(row: TargetRow, name: str) -> float | None:
