@@ -5,8 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -19,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from modalities.errors import UsageError
+from pipelines.orphans import watch_parent
 from pipelines.progress import progress_bar
 from pipelines.shard_folder import Staging, UnitResult
 
@@ -81,7 +80,7 @@ def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         workers,
         # Not forked: a fork copies the locks that other threads hold.
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_watch_parent,
+        initializer=watch_parent,
         initargs=(os.getpid(),),
     )
     try:
@@ -157,17 +156,3 @@ def _run_apart(
                         del running[future]
         if failed:
             raise failed[min(failed)]
-
-
-def _watch_parent(parent: int) -> None:
-    """End this process when the one that started it is gone: a kill -9 leaves no orphans.
-
-    ``parent`` is told by the parent: it may be gone before this process can ask who it is.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

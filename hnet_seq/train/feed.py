@@ -6,7 +6,9 @@ micro-batch nor the number of processes or workers changes which they are.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipelines.batches import PackedBatch, TokenBatches
 from pipelines.micro_batches import shared_out, stretches
+from pipelines.orphans import watch_parent
 
 
 class _Steps(Dataset[Any]):
@@ -84,8 +87,14 @@ class Feed:
             num_workers=self.workers,
             # Batches stay numpy: torch's collation of scalars and None is not wanted here.
             collate_fn=_unchanged,
+            # torch's own watch begins late: where the run is killed before it, the worker stays.
+            worker_init_fn=partial(_begin, os.getpid()),
         )
         yield from loader
+
+
+def _begin(parent: int, _worker: int) -> None:
+    watch_parent(parent)
 
 
 def _unchanged(batch: Any) -> Any:

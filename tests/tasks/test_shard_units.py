@@ -214,8 +214,8 @@ def test_a_killed_call_is_gone_on_with(
 
 def test_a_worker_ends_whose_parent_was_gone_before_it_looked() -> None:
     script = (
-        "import sys, time; from pipelines.sharding import _watch_parent; "
-        "_watch_parent(int(sys.argv[1])); time.sleep(600)"
+        "import sys, time; from pipelines.orphans import watch_parent; "
+        "watch_parent(int(sys.argv[1])); time.sleep(600)"
     )
     # This process is the parent of that one, and told it of another.
     command = [sys.executable, "-c", script, str(os.getpid() + 1)]

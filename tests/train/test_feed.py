@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from itertools import chain, pairwise
 from typing import Any
@@ -85,6 +86,14 @@ def test_workers_get_their_own_files_and_the_same_batches(source: TokenBatches) 
     alone = as_bytes(steps(source, 0, 6, 64))
     assert as_bytes(steps(source, 0, 6, 64, 2)) == alone
     assert as_bytes(steps(pickle.loads(pickle.dumps(source)), 0, 6, 64)) == alone
+
+
+def test_a_worker_ends_whose_run_was_killed_before_it_looked(
+    source: TokenBatches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda gone=os.getpid() + 1: gone)
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        steps(source, 0, 1000, 64, 1)
 
 
 def test_the_fingerprint_tells_the_steps_and_not_how_they_are_computed(

@@ -163,7 +163,8 @@ def left_over() -> list[str]:
         stats = [_content(path) for path in Path("/proc").glob("[0-9]*/stat")]
         # After the name in parentheses: state, parent, group, session.
         fields = [stat.rpartition(b")")[2].split() for stat in stats if stat]
-        found = [own[3].decode() for own in fields if own[3].decode() in SESSIONS]
+        alive = [own for own in fields if own[0] != b"Z"]
+        found = [own[3].decode() for own in alive if own[3].decode() in SESSIONS]
         if not found or time.monotonic() > deadline:
             return found
         time.sleep(0.1)

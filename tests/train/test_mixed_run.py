@@ -212,7 +212,7 @@ def test_folders_of_an_experiment_without_sources_are_mixed_alike(folders: Path)
     [
         (["code=x"], "no source 'code'; there are: genes, rest"),
         (["x", "y", "z"], "z is one more than the 2 sources"),
-        (["genes=x"], "no shards given for rest; --data rest=FOLDER"),
+        (["genes=x"], "no shards given for rest; `data` rest=FOLDER"),
     ],
 )
 def test_folders_that_fit_no_source_are_told(given: list[str], message: str) -> None:
