@@ -8,7 +8,7 @@ from typing import Any
 
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
-from hnet_seq.model.ngram_tables import NgramMemoryTables, NgramTables
+from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
 MAMBA_HEAD_DIM = 64
 
@@ -75,7 +75,7 @@ class HNetConfig:
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
     ngram_memory: NgramMemoryTables = field(default_factory=NgramMemoryTables)
-    ngram_counts: NgramTables = field(default_factory=NgramTables)
+    ngram_counts: NgramCountsConfig = field(default_factory=NgramCountsConfig)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> HNetConfig:
@@ -204,7 +204,7 @@ _PARTS: dict[str, Any] = {
     "ssm_cfg": SSMConfig,
     "attn_cfg": AttentionConfig,
     "ngram_memory": NgramMemoryTables,
-    "ngram_counts": NgramTables,
+    "ngram_counts": NgramCountsConfig,
 }
 
 

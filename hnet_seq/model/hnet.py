@@ -12,7 +12,7 @@ from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.linear import Linear
 from hnet_seq.model.ngram_counts import NgramCounts
-from hnet_seq.model.ngram_index import remember
+from hnet_seq.model.recent_tokens import remember
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
@@ -46,7 +46,8 @@ class HNetOutput:
         hidden: (T, D_0).
         boundaries: one record per stage, from the outside in.
         chunks: per stage the inner network's output cut back to the stage's width, (T_{s+1}, D_s).
-        counted: (T, V) what n-gram counts add to the logits, if the model has any.
+        counted: (T, K, symbols) what n-gram counts say, if the model has any; see
+            :meth:`hnet_seq.model.ngram_counts.NgramCounts.logits`.
     """
 
     hidden: Tensor
@@ -108,7 +109,7 @@ class HNet(nn.Module):
                 "generation and streaming train one with bidirectional: false"
             )
         seen = torch.zeros(slots, dtype=torch.int64, device=device)
-        reach = max((part.index.reach for part in self.ngrams), default=0)
+        reach = max((part.reach for part in self.ngrams), default=0)
         recent_tokens = seen.new_zeros(slots, reach) if reach else None
         if self.encoder is None:
             assert isinstance(self.main_network, Stack)

@@ -126,7 +126,11 @@ class HNetLanguageModel(nn.Module):
         """(T, V), under autocast too in the weights' type: a rounded logit costs bits."""
         with torch.autocast(out.hidden.device.type, enabled=False):
             logits = self.lm_head(out.hidden.to(self.lm_head.weight.dtype))
-            return logits if out.counted is None else logits + out.counted
+            counts = self.backbone.ngram_counts
+            if counts is None:
+                return logits
+            assert out.counted is not None
+            return logits + counts.logits(out.counted, out.hidden)
 
     def forward(
         self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None

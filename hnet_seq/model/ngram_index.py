@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hnet_seq.model.ngram_tables import NgramTables
+from hnet_seq.model.ngram_tables import NgramMemoryTables
+from hnet_seq.model.recent_tokens import with_recent
 from hnet_seq.ops.packing import Packing
 
 # Odd 64-bit constants with well-spread bits, as the int64 that has them.
@@ -61,7 +62,7 @@ class NgramIndex:
         Returns:
             (T, K) int64 the row of each order's n-gram, and (T, K) whether there is one.
         """
-        line, places = _with_recent(tokens, packing, recent_tokens)
+        line, places = with_recent(tokens, packing, recent_tokens)
         rows: list[Tensor] = []
         known: list[Tensor] = []
         first = 0
@@ -83,34 +84,9 @@ class NgramIndex:
         return torch.stack(rows, 1), torch.stack(known, 1)
 
 
-def index_of(config: NgramTables, vocab_size: int) -> NgramIndex:
+def index_of(config: NgramMemoryTables, vocab_size: int) -> NgramIndex:
     """Where n-grams lie in the tables of a configuration."""
     return NgramIndex(config.orders, config.rows, config.symbols or vocab_size)
-
-
-@torch.no_grad()
-def remember(tokens: Tensor, packing: Packing, recent_tokens: Tensor) -> None:
-    """Replace the last tokens (slots, reach) of sequences that went on, in place."""
-    line, places = _with_recent(tokens, packing, recent_tokens)
-    lags = torch.arange(recent_tokens.shape[1] - 1, -1, -1, device=tokens.device)
-    packing.scatter(recent_tokens, line[places[packing.ends].unsqueeze(1) - lags])
-
-
-def _with_recent(
-    tokens: Tensor, packing: Packing, recent_tokens: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Each sequence's tokens with those that a state has before them, and where they lie there."""
-    places = torch.arange(packing.total, device=tokens.device)
-    if recent_tokens is None:
-        return tokens, places
-    before = packing.gather(recent_tokens)
-    reach = before.shape[1]
-    places = places + (packing.sequence_index + 1) * reach
-    line = tokens.new_empty(packing.total + before.numel())
-    line[places] = tokens
-    heads = packing.starts + torch.arange(packing.num_sequences, device=tokens.device) * reach
-    line[heads.unsqueeze(1) + torch.arange(reach, device=tokens.device)] = before
-    return line, places
 
 
 def _spread(code: Tensor) -> Tensor:

@@ -44,6 +44,7 @@ class NgramMemory(nn.Module):
     ) -> None:
         super().__init__()
         self.index = index_of(config, vocab_size)
+        self.reach = self.index.reach
         self.bidirectional = bidirectional
         self.tables = nn.Parameter(torch.zeros(self.index.total, config.width))
         self.projection = Linear(len(config.orders) * config.width, d_model, bias=False)

@@ -1,34 +1,31 @@
-"""Tables of n-grams as a configuration says them."""
+"""N-grams as a configuration says them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hnet_seq.model.context_index import GAP, longest_context
+
 
 @dataclass
-class NgramTables:
-    """Tables of n-grams; no orders, no tables.
+class Ngrams:
+    """Which n-grams a part of a model looks at; no orders, no such part.
 
     Attributes:
-        orders: how many tokens each table looks at, the current one included; distinct.
-        rows: the most rows of a table. A table has one for each of ``symbols ** n`` n-grams where
-            that is not more, and else n-grams share rows by a hash.
+        orders: how many tokens each n-gram has, the current one included; distinct.
         symbols: the ids that make up nearly all n-grams are ``0 .. symbols - 1``; 0: all of the
-            vocabulary. Counts are of these alone.
+            vocabulary.
     """
 
     orders: list[int] = field(default_factory=list)
-    rows: int = 1 << 18
     symbols: int = 0
 
     def validate(self, name: str, vocab_size: int) -> None:
-        """Raise ValueError unless the values describe tables; ``name`` is their key."""
+        """Raise ValueError unless the values describe n-grams; ``name`` is their key."""
         if any(order < 1 for order in self.orders) or len(set(self.orders)) < len(self.orders):
             raise ValueError(
                 f"{name}.orders: expected distinct numbers from 1; got {list(self.orders)}"
             )
-        if self.rows < 1:
-            raise ValueError(f"{name}.rows: expected 1 or more; got {self.rows}")
         if not 0 <= self.symbols <= vocab_size:
             raise ValueError(
                 f"{name}.symbols: expected 0 .. {vocab_size}, the vocabulary; got {self.symbols}"
@@ -36,18 +33,49 @@ class NgramTables:
 
 
 @dataclass
-class NgramMemoryTables(NgramTables):
+class NgramMemoryTables(Ngrams):
     """Tables of learned rows.
 
     Attributes:
-        orders, rows, symbols: see :class:`NgramTables`.
+        orders, symbols: see :class:`Ngrams`.
+        rows: the most rows of a table. A table has one for each of ``symbols ** n`` n-grams where
+            that is not more, and else n-grams share rows by a hash.
         width: of a row.
     """
 
+    rows: int = 1 << 18
     width: int = 32
 
     def validate(self, name: str, vocab_size: int) -> None:
         """Raise ValueError unless the values describe tables; ``name`` is their key."""
         super().validate(name, vocab_size)
-        if self.width < 1:
-            raise ValueError(f"{name}.width: expected 1 or more; got {self.width}")
+        for key, value in (("rows", self.rows), ("width", self.width)):
+            if value < 1:
+                raise ValueError(f"{name}.{key}: expected 1 or more; got {value}")
+
+
+@dataclass
+class NgramCountsConfig(Ngrams):
+    """N-grams of the training data that are counted.
+
+    Attributes:
+        orders, symbols: see :class:`Ngrams`; only symbols are counted, and other ids end an n-gram.
+        tokens: of the text that is counted. Pretraining sets it.
+    """
+
+    tokens: int = 0
+
+    def validate(self, name: str, vocab_size: int) -> None:
+        """Raise ValueError unless the values describe n-grams; ``name`` is their key."""
+        super().validate(name, vocab_size)
+        symbols = self.symbols or min(vocab_size, GAP)
+        if symbols > GAP:
+            raise ValueError(f"{name}.symbols: expected at most {GAP}; got {symbols}")
+        longest = longest_context(symbols)
+        if max(self.orders, default=1) > longest:
+            raise ValueError(
+                f"{name}.orders: expected at most {longest} of {symbols} symbols; "
+                f"got {max(self.orders)}"
+            )
+        if self.tokens < 0:
+            raise ValueError(f"{name}.tokens: expected 0 or more; got {self.tokens}")

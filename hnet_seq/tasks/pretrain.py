@@ -177,7 +177,7 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
     both_strands = complement(config, train) if counts is not None else None
     counting = Counting(counts, feed, config.train.steps, both_strands)
     if not started:
-        counting.count(everything_once(train, progress=is_first()))
+        counting.count(everything_once(config, progress=is_first()))
     trainer = Trainer(config, model, feed, validation, folder, counting)
     if started:
         said = trainer.restore()

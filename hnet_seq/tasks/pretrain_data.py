@@ -82,10 +82,7 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
                 f"--data {named}FOLDER or data.sources in YAML",
             )
     return _batches(config)(
-        [
-            MixedSource(source.path, source.name, source.weight, source.labels or None)
-            for source in data.sources
-        ],
+        _sources(config),
         split="train",
         context=data.context,
         batch_tokens=data.batch_tokens,
@@ -98,8 +95,25 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
     )
 
 
-def everything_once(train: TokenBatches, *, progress: bool = False) -> Iterator[PackedBatch]:
-    """Every training token of every source, once: the windows of the first epoch."""
+def _sources(config: ExperimentConfig) -> list[MixedSource]:
+    return [
+        MixedSource(source.path, source.name, source.weight, source.labels or None)
+        for source in config.data.sources
+    ]
+
+
+def everything_once(
+    config: ExperimentConfig, *, progress: bool = False
+) -> Iterator[PackedBatch]:
+    """Every training token of every source, once, in long windows and in order."""
+    train = TokenBatches(
+        _sources(config),
+        context=_AT_ONCE,
+        batch_tokens=_AT_ONCE,
+        shuffle=False,
+        skip_damaged=config.data.damaged_shards == "skip",
+        store=_store(config),
+    )
     total = sum(stream.tokens_per_epoch for stream in train.streams)
     with progress_bar("count n-grams", total, unit="tok", progress=progress) as bar:
         for stream in train.streams:

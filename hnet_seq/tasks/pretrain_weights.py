@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from modalities.errors import InputError, UsageError
 from pipelines.batches import TokenBatches
 from pipelines.files import file_sha256
 
-# What a kernel is told; it changes no result.
-_HINTS = ("ssm_cfg.chunk_size",)
+# What a kernel is told, which changes no result; and what the data say.
+_NOT_SHAPE = ("ssm_cfg.chunk_size", "ngram_counts.tokens")
 
 
 def first_model(
@@ -35,8 +36,9 @@ def first_model(
     init = config.train.init
     if not init:
         identity = config.train.residual_proj == "identity"
+        # Counting n-grams writes into the model's own.
         model = language_model(
-            config.model, seed=config.seed, residual_proj="identity" if identity else "zero"
+            deepcopy(config.model), seed=config.seed, residual_proj="identity" if identity else "zero"
         )
         return model.to(device), {}
     on_first(lambda: locate(init))  # what comes from the hub comes once
@@ -95,7 +97,7 @@ def _check_shape(asked: HNetConfig, checkpoint: Checkpoint) -> None:
     given = flat_values(checkpoint.config.to_dict())
     wanted = flat_values(asked.to_dict())
     for key in [*given, *(key for key in wanted if key not in given)]:
-        if key not in _HINTS and given.get(key) != wanted.get(key):
+        if key not in _NOT_SHAPE and given.get(key) != wanted.get(key):
             raise UsageError(
                 f"model.{key}",
                 f"is {wanted.get(key)}, and {given.get(key)} in {checkpoint.found.config}, whose "

@@ -8,16 +8,15 @@ are whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hnet_seq.model.context_index import GAP
 from hnet_seq.model.ngram_counts import NgramCounts
-from hnet_seq.ops.packing import Packing
 from hnet_seq.train.feed import Feed
-from hnet_seq.train.tensors import on_device
 from pipelines.batches import PackedBatch
 
 _SPANS = 16  # of a run, and of an epoch of each source
@@ -50,9 +49,7 @@ class Counting:
     def count(self, batches: Iterable[PackedBatch]) -> None:
         """Count all training data, once; what other data had left in the counts goes."""
         if self.counts is not None:
-            self.counts.counts.zero_()
-            for batch in batches:
-                self._add(self.counts, batch, self.counts.counts)
+            self.counts.count(self._text(batches).to(self.counts.text.device))
 
     def hold_out(self, step: int) -> None:
         """Take the windows of the span of a step, and no others, out of what training sees."""
@@ -60,26 +57,24 @@ class Counting:
         if self.counts is None or span == self._held_out:
             return
         self._held_out = span
-        if self.counts.held_out is None:
-            self.counts.held_out = torch.zeros_like(self.counts.counts)
-        held_out = self.counts.held_out.zero_()
         first = span * self._span
-        for batches in self._feed.steps(first, min(first + self._span, self._steps)):
-            for batch in batches:
-                self._add(self.counts, batch, held_out)
+        steps = self._feed.steps(first, min(first + self._span, self._steps))
+        text = self._text(batch for batches in steps for batch in batches)
+        self.counts.hold_out(text.to(self.counts.text.device))
 
-    def _add(self, counts: NgramCounts, batch: PackedBatch, to: Tensor) -> None:
-        ids, targets, cu_seqlens = (
-            on_device(array, to.device)
-            for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
-        )
-        packing = Packing(cu_seqlens, ids.numel())
-        counts.add(ids, targets, packing, to)
+    def _text(self, batches: Iterable[PackedBatch]) -> Tensor:
+        """(M,) uint8 the sequences of batches, each with a gap behind it; on both strands."""
+        text = np.concatenate([part for batch in batches for part in _sequences(batch)])
         if self._complement is None:
-            return
-        other = on_device(self._complement, to.device)[ids[packing.reversal]]
-        following = torch.cat([other[1:], other[:1]])
-        following[packing.ends] = -100
-        # Between the same two tokens as forwards: carried-over ones were counted in their window.
-        following[targets[(packing.reversal - 1).clamp(min=0)] < 0] = -100
-        counts.add(other, following, packing, to)
+            return torch.from_numpy(text)
+        complement = self._complement.copy()
+        complement[GAP] = GAP
+        return torch.from_numpy(np.concatenate([text, complement[text[::-1]]]))
+
+
+def _sequences(batch: PackedBatch) -> Iterator[np.ndarray]:
+    """(L + 2,) uint8 of each: its tokens, the one that follows the last, and a gap."""
+    for start, end in zip(batch.cu_seqlens[:-1], batch.cu_seqlens[1:], strict=True):
+        following = batch.targets[end - 1]
+        yield batch.input_ids[start:end]
+        yield np.array([GAP if following < 0 else following, GAP], np.uint8)

@@ -81,17 +81,19 @@ def memory_parts(
 
 def _ngrams(part: NgramMemory | NgramCounts, tokens: int) -> Part:
     """What stands side by side; of a memory, rows and whether they count, for each side."""
-    K, joined = len(part.index.orders), part.projection.in_features * tokens
+    joined = part.projection.in_features * tokens
     if isinstance(part, NgramMemory):
+        K = len(part.index.orders)
         sides = 2 if part.bidirectional else 1
         saved = joined + sides * K * (INT64 + 0.25) * tokens
         forward, backward = joined, (1 + sides) * joined
         parameters = part.projection.weight.numel()
     else:
         # Evidence and its level, which the weights are looked up by, and what is projected.
-        saved = joined + K * (part.index.symbols + INT64) * tokens
+        K = len(part.orders)
+        saved = joined + K * (2 * part.symbols + INT64 + 1) * tokens
         forward, backward = 3 * joined, 2 * joined
-        parameters = part.projection.weight.numel() + part.weights.numel()
+        parameters = sum(own.numel() for own in part.parameters())
     return Part("n-grams", 0, saved, forward, backward, parameters)
 
 

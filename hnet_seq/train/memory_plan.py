@@ -121,7 +121,7 @@ def plan_memory(
     apart = tables(model).values()
     kept = sum(table.numel() + len(table) for table in apart)
     if model.backbone.ngram_counts is not None:
-        kept += 2 * model.backbone.ngram_counts.counts.numel()
+        kept += model.backbone.ngram_counts.index_bytes / 4
     weights = sum(p.numel() for p in model.parameters()) - sum(t.numel() for t in apart)
     # Weights and two averages; from the second micro-batch on, all gradients are there too.
     peak = live = float((3 if micro_batches == 1 else 4) * weights + kept)

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model.masked_lm import HNetForMaskedLM
-from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_index import index_of
 from hnet_seq.model.ngram_memory import NgramMemory
-from hnet_seq.model.ngram_tables import NgramMemoryTables, NgramTables
+from hnet_seq.model.ngram_tables import NgramMemoryTables
 from hnet_seq.ops.packing import Packing
 
 LENGTHS = [70, 1, 5, 131]
@@ -94,9 +92,10 @@ def test_the_vector_is_the_projection_of_the_rows_side_by_side() -> None:
 def model(
     bidirectional: bool = False, key: str = "ngram_memory", **changed: Any
 ) -> HNetForCausalLM | HNetForMaskedLM:
-    values = {"orders": [2, 4, 7], "rows": 300, "symbols": 4} | changed
+    values = {"orders": [2, 4, 7], "symbols": 4}
     if key == "ngram_memory":
-        values.setdefault("width", 8)
+        values |= {"rows": 300, "width": 8}
+    values |= changed
     config = HNetConfig.from_dict(
         {
             "arch_layout": ["m1", ["m1"], "m1"],
@@ -114,7 +113,9 @@ def model(
     if built.backbone.ngram_memory is not None:
         nn.init.normal_(built.backbone.ngram_memory.tables, generator=generator)
     if built.backbone.ngram_counts is not None:
-        built.backbone.ngram_counts.counts.random_(0, 9, generator=generator)
+        text = torch.randint(0, 4, (4000,), generator=generator, dtype=torch.uint8)
+        built.backbone.ngram_counts.count(text)
+        nn.init.normal_(built.backbone.ngram_counts.gate, std=0.1, generator=generator)
     return built
 
 
@@ -135,7 +136,7 @@ def test_no_logit_depends_on_a_later_token(place: int, key: str) -> None:
 
 @torch.no_grad()
 def test_from_both_sides_a_token_does_not_see_itself_in_the_memory() -> None:
-    module, tokens = memory(NgramMemoryTables([2, 3], 64, 4, 4), bidirectional=True), ids()
+    module, tokens = memory(NgramMemoryTables([2, 3], rows=64, width=4, symbols=4), bidirectional=True), ids()
     for place in (0, 1, 40, 69, 70, 72):
         changed = tokens.clone()
         changed[place] = (changed[place] + 1) % 4
@@ -156,58 +157,6 @@ def test_from_both_sides_a_reversed_sequence_is_the_mirror_image() -> None:
     forward = built(tokens, PACKING.cu_seqlens).logits
     backward = built(turned, PACKING.cu_seqlens).logits
     torch.testing.assert_close(backward[PACKING.reversal], forward, rtol=1e-4, atol=1e-4)
-
-
-def test_counts_are_how_often_each_symbol_followed() -> None:
-    config = NgramTables([1, 3], rows=64, symbols=4)
-    module, tokens = NgramCounts(config, vocab_size=8, d_model=6), ids(5)  # 4 is no symbol
-    targets = F.pad(tokens[1:], (0, 1), value=-100)
-    targets[PACKING.ends] = -100
-    module.add(tokens, targets, PACKING, module.counts)
-    for number, order in enumerate(module.index.orders):
-        for place in (0, 3, 69, 75, 100, 205):
-            seen = ngram(tokens, place, order)
-            if seen is None or 4 in seen:
-                continue
-            expected = [0] * 4
-            for other in range(PACKING.total):
-                following = int(targets[other])
-                if ngram(tokens, other, order) == seen and 0 <= following < 4:
-                    expected[following] += 1
-            row = module.index(tokens, PACKING)[0][place, number]
-            shared = module.counts[row].tolist()
-            # A table of 4 ** n rows may lend a row to an n-gram with a 4 in it.
-            assert all(a >= b for a, b in zip(shared, expected, strict=True))
-    total = ((targets >= 0) & (targets < 4)).sum()
-    assert module.counts[:4].sum() == total
-
-
-def test_an_ngram_without_sightings_adds_nothing_and_one_adds_its_logarithms() -> None:
-    module, tokens = NgramCounts(NgramTables([2], 16, 4), 8, 6), ids()
-    nn.init.normal_(module.projection.weight)
-    nn.init.normal_(module.weights)
-    assert not any(part.any() for part in module(tokens, PACKING))
-    for counts, level in (([3, 0, 1, 0], 2), ([0, 0, 5, 0], 12 + 2)):
-        module.counts[:] = torch.tensor(counts)
-        evidence = (torch.tensor(counts) + 0.4).log()
-        evidence = module.weights[0, level] * (evidence - evidence.mean())
-        sightings = torch.tensor([sum(counts) + 1.0]).log() / 8
-        vector, logits = module(tokens, PACKING)
-        torch.testing.assert_close(logits[1], torch.cat([evidence, torch.zeros(4)]))
-        expected = module.projection.weight @ torch.cat([evidence, sightings])
-        torch.testing.assert_close(vector[1], expected)
-        assert not vector[PACKING.starts].any()
-        assert not logits[PACKING.starts].any()
-
-
-def test_what_is_held_out_counts_outside_of_training_only() -> None:
-    module, tokens = NgramCounts(NgramTables([2], 16, 4), 8, 6), ids()
-    nn.init.normal_(module.projection.weight)
-    module.counts += 2
-    module.counts[:, 0] += 1
-    module.held_out = module.counts.clone()
-    assert not any(part.any() for part in module.train()(tokens, PACKING))
-    assert all(part[1].any() for part in module.eval()(tokens, PACKING))
 
 
 def test_a_bidirectional_model_takes_no_counts() -> None:

@@ -25,7 +25,7 @@ def config(layout, widths, window=-1, mlp=0, tie=False, memory=(), counts=()):
             },
             "tie_embeddings": tie,
             "ngram_memory": {"orders": list(memory), "rows": 300, "width": 8},
-            "ngram_counts": {"orders": list(counts), "rows": 300},
+            "ngram_counts": {"orders": list(counts)},
         }
     )
 
@@ -37,7 +37,7 @@ CONFIGS = {
     "two stages, growing": config(["m1", ["m1", ["t2"], "m1"], "m1t1"], [32, 64, 64]),
     "mlps outside": config(["M1", ["t1"], "T1"], [32, 32], mlp=64, tie=True),
     "n-gram memory": config(["m1", ["t1"], "m1"], [32, 32], memory=[2, 3, 7]),
-    "n-gram counts": config(["m1", ["t1"], "m1"], [32, 32], counts=[1, 4]),
+    "n-gram counts": config(["m1", ["t1"], "m1"], [32, 32], counts=[1, 3, 4]),
     "window below the prompt": config(["m1t1", ["t1"], "t1m1"], [32, 32], window=5),
 }
 
@@ -51,6 +51,9 @@ def model(request):
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and "embeddings" not in name:
                 parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+    if model.backbone.ngram_counts is not None:
+        text = torch.randint(0, 16, (5000,), generator=generator, dtype=torch.uint8)
+        model.backbone.ngram_counts.count(text)
     return model
 
 

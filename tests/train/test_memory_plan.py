@@ -43,7 +43,7 @@ SHAPES = {
     "n-gram counts": {
         "arch_layout": ["m1", ["m1"], "m1"],
         "d_model": [64, 64],
-        "ngram_counts": {"orders": [2, 3, 5], "rows": 1000, "symbols": 4},
+        "ngram_counts": {"orders": [2, 3, 5], "symbols": 4},
     },
     "two stages": {"arch_layout": ["m1", ["t1m1", ["m2"], "m1"], "m2"], "d_model": [64, 64, 128]},
 }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from Bio.Seq import Seq
 
 from hnet_seq import HNetForCausalLM
+from hnet_seq.config import ExperimentConfig
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.model.context_index import GAP
+from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.ngram_tables import NgramMemoryTables
 from hnet_seq.ops.packing import Packing
@@ -20,12 +25,13 @@ from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.tables import AdamWWithTables
 from hnet_seq.train.trainable import trainable_names
-from pipelines.batches import PackedBatch
+from modalities import dna
+from pipelines.batches import TokenBatches
 from tests.train.runs import make_shards, metrics, tiny, train_until_killed
 
 MEMORY = "model.ngram_memory={orders: [2, 5], rows: 300, width: 4, symbols: 4}"
 
-COUNTS = "model.ngram_counts={orders: [1, 2, 5], rows: 300, symbols: 4}"
+COUNTS = "model.ngram_counts={orders: [1, 2, 5], symbols: 4}"
 
 
 def _gradients(steps: int) -> list[torch.Tensor]:
@@ -86,59 +92,61 @@ def test_a_run_goes_on_bit_for_bit(front: str, shards: Path, tmp_path: Path) -> 
     assert first == second
 
 
-def test_training_sees_counts_of_all_but_its_span(shards: Path) -> None:
-    config = tiny("ecoli_demo", shards, COUNTS, "train.steps=32")
-    batches = training_batches(config)
-    model = HNetForCausalLM(config.model)
-    both = complement(config, batches)
-    counts = model.backbone.ngram_counts
-    assert counts is not None
-    counting = Counting(counts, Feed(batches), 32, both)
-    counting.count(everything_once(batches))
-    assert counts.counts[:4].sum() == _sightings(everything_once(batches))
-    for step in (0, 1, 2, 31):
-        counting.hold_out(step)
-        assert counts.held_out is not None
-        own = [batches[step]]  # more would be over a sixteenth of an epoch
-        assert counts.held_out[:4].sum() == _sightings(own)
-        assert (counts.counts >= counts.held_out).all()
-
-
-def _sightings(batches: Iterable[PackedBatch]) -> int:
-    """Of order 1, on both strands: on the other one a window does not know what follows it."""
-    return sum(
-        int((b.targets >= 0).sum()) + b.input_ids.size - (b.cu_seqlens.size - 1) for b in batches
-    )
-
-
-def test_many_epochs_leave_counts_to_train_with(shards: Path) -> None:
-    config = tiny("ecoli_demo", shards, COUNTS, "train.steps=400")  # 38 epochs
+def _counting(config: ExperimentConfig) -> tuple[TokenBatches, NgramCounts, Counting]:
+    """Of a model that has counted everything."""
     batches = training_batches(config)
     counts = HNetForCausalLM(config.model).backbone.ngram_counts
     assert counts is not None
-    counting = Counting(counts, Feed(batches), 400, complement(config, batches))
-    counting.count(everything_once(batches))
+    both = complement(config, batches)
+    counting = Counting(counts, Feed(batches), config.train.steps, both)
+    counting.count(everything_once(config))
+    return batches, counts, counting
+
+
+@pytest.mark.parametrize("carry", [0, 16])
+@pytest.mark.parametrize("strands", ["augment", "none"])
+def test_the_text_is_every_training_base_once(shards: Path, carry: int, strands: str) -> None:
+    options = f"data.carry_over={carry}", f"data.strands={strands}"
+    batches, counts, _ = _counting(tiny("ecoli_demo", shards, COUNTS, *options))
+    documents = [part for part in counts.text.numpy().tobytes().split(bytes([GAP])) if part]
+    genome = (shards.parent / "genome.fa").read_text().split("\n")[1]
+    expected = [genome[: batches.tokens_per_epoch]]
+    if strands == "augment":
+        expected.append(str(Seq(expected[0]).reverse_complement()))
+    assert [dna.decode(np.frombuffer(own, np.uint8)) for own in documents] == expected
+
+
+def test_training_sees_counts_of_all_but_its_span(shards: Path) -> None:
+    batches, counts, counting = _counting(tiny("ecoli_demo", shards, COUNTS, "train.steps=32"))
+    for step in (0, 1, 2, 31):
+        counting.hold_out(step)
+        own = batches[step]  # more would be over a sixteenth of an epoch
+        scored = own.targets >= 0
+        assert counts.held_out is not None
+        assert counts.held_out.size == 2 * scored.sum()
+        for start, end in pairwise(own.cu_seqlens):
+            line = torch.from_numpy(own.input_ids[start:end]).long()
+            looked_up = (*counts.index.contexts(line), counts.orders)
+            whole, part = (index.counts(*looked_up) for index in (counts.index, counts.held_out))
+            assert (whole >= part).all()
+            # Its own target is among what is held out, for each order that it has.
+            targets = torch.from_numpy(own.targets[start:end]).long()
+            itself = part.gather(2, targets[:, None, None].expand(-1, len(counts.orders), 1))
+            enough = looked_up[1].unsqueeze(1) >= torch.tensor(counts.orders)
+            assert (itself.squeeze(2) > 0).equal(enough)
+
+
+def test_many_epochs_leave_counts_to_train_with(shards: Path) -> None:
+    # 38 epochs.
+    _, counts, counting = _counting(tiny("ecoli_demo", shards, COUNTS, "train.steps=400"))
     counting.hold_out(0)
     assert counts.held_out is not None
-    assert 0 < counts.held_out[:4].sum() < 0.2 * counts.counts[:4].sum()
-
-
-def test_carried_over_tokens_are_counted_once(shards: Path) -> None:
-    sums = []
-    for carry in (0, 16):
-        config = tiny("ecoli_demo", shards, COUNTS, f"data.carry_over={carry}")
-        batches = training_batches(config)
-        counts = HNetForCausalLM(config.model).backbone.ngram_counts
-        assert counts is not None
-        counting = Counting(counts, Feed(batches), 6, complement(config, batches))
-        counting.count(everything_once(batches))
-        sums.append(int(counts.counts[:4].sum()))
-    assert sums[1] - sums[0] <= 42  # of each window the pair over its edge, which it now has whole
+    assert 0 < counts.held_out.size < 0.2 * counts.index.size
 
 
 def test_counts_tell_nothing_of_random_bases(shards: Path, tmp_path: Path) -> None:
     # Random bases: whoever finds its own targets in the counts gets far below 2 bits.
-    rare = "model.ngram_counts={orders: [7, 8], rows: 65536, symbols: 4}"
+    rare = "model.ngram_counts={orders: [7, 8], symbols: 4}"
     pretrain(tiny("ecoli_demo", shards, rare, "train.steps=20"), tmp_path / "run", device="cpu")
     training = [line for line in metrics(tmp_path / "run") if line["event"] == "train"]
     assert min(line["bits_per_token"] for line in training) > 1.95
