@@ -108,7 +108,7 @@ def test_long_ngrams_are_believed_at_their_first_sighting() -> None:
 
 
 def test_counts_end_at_what_is_no_symbol_and_at_a_sequences_start() -> None:
-    module, tokens = counts([1, 3], random_text(4)), ids(5)  # 4 is no symbol
+    module, tokens = counts([1, 3], random_text(4, 9000)), ids(5)  # 4 is no symbol
     _, weighted = module(tokens, PACKING)
     starts = set(PACKING.starts.tolist())
     known = 0
