@@ -9,13 +9,14 @@ counts. A context is one number of 63 bits at most, which bounds the longest n.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 #: What is no symbol, between the sequences of a text.
 GAP = 255
 _KEY_BITS = 62
 _BUCKET_BITS = 22
-_BLOCK = 64  # places between two stored running counts
+_AT_ONCE = 1 << 20  # places of the text
 
 
 class ContextIndex:
@@ -31,10 +32,12 @@ class ContextIndex:
         self.symbols = symbols
         self.longest = longest
         self._bits = symbol_bits(symbols)
-        contexts, length = self.contexts(text.long())
-        follows = (length[:-1] > 0) & (text[1:] < symbols)
-        self._contexts, order = contexts[:-1][follows].sort()
-        self._next = text[1:][follows][order]
+        self._block = _block(symbols)
+        parts = [self._followed(text, start) for start in range(0, max(1, len(text)), _AT_ONCE)]
+        contexts, following = (torch.cat(part) for part in zip(*parts, strict=True))
+        del parts
+        self._contexts, order = contexts.sort()
+        self._next = F.pad(following[order], (0, self._block))  # the last block is whole
         self._running = self._running_counts()
         self._buckets, self._bucket_shift = self._starts_of_buckets()
 
@@ -83,8 +86,9 @@ class ContextIndex:
             first, last = self._range(contexts[left], order)
             # What n symbols never followed, more of them did not either.
             there = last > first
-            left, first, last = left[there], first[there], last[there]
-            found[left, number] = self._before(last) - self._before(first)
+            left = left[there]
+            before = self._before(torch.cat([first[there], last[there]]))
+            found[left, number] = before[len(left) :] - before[: len(left)]
         return found
 
     def _range(self, contexts: Tensor, order: int) -> tuple[Tensor, Tensor]:
@@ -101,21 +105,30 @@ class ContextIndex:
 
     def _before(self, places: Tensor) -> Tensor:
         """(Q, S) int32 what followed the first so many of the sorted contexts."""
-        block = places // _BLOCK
-        found = self._running[block]
-        within = torch.arange(_BLOCK, device=places.device)
-        at = (block * _BLOCK).unsqueeze(1) + within
-        counted = at < places.unsqueeze(1)
-        followed = self._next[at.clamp(max=max(0, len(self._next) - 1))].long()
-        return found.scatter_add_(1, followed, counted.int())
+        block = places // self._block
+        within = torch.arange(self._block, device=places.device)
+        followed = self._next[(block * self._block).unsqueeze(1) + within].long()
+        counted = within < (places % self._block).unsqueeze(1)
+        return self._running[block].scatter_add_(1, followed, counted.int())
+
+    def _followed(self, text: Tensor, start: int) -> tuple[Tensor, Tensor]:
+        """Contexts (N,) that a symbol follows, of a stretch of the text; and (N,) uint8 which."""
+        first = max(0, start - self.longest)
+        line = text[first : start + _AT_ONCE + 1]
+        contexts, length = self.contexts(line.long())
+        follows = (length[:-1] > 0) & (line[1:] < self.symbols)
+        follows[: start - first] = False
+        return contexts[:-1][follows], line[1:][follows]
 
     def _running_counts(self) -> Tensor:
         """(blocks + 1, S) int32 what followed the contexts before each block."""
-        blocks = len(self._next) // _BLOCK + 1
-        block = torch.arange(len(self._next), device=self._next.device) // _BLOCK
-        number = block * self.symbols + self._next
-        own = torch.bincount(number, minlength=blocks * self.symbols).view(blocks, self.symbols)
-        return (own.cumsum(0) - own).int()
+        followed = self._next[: self.size]
+        block = torch.arange(self.size, device=followed.device) // self._block
+        number = block.mul_(self.symbols).add_(followed)
+        blocks = self.size // self._block + 1
+        own = torch.bincount(number, minlength=blocks * self.symbols)
+        own = own.view(blocks, self.symbols).int()
+        return own.cumsum(0, dtype=torch.int32).sub_(own)
 
     def _starts_of_buckets(self) -> tuple[Tensor, int]:
         """Where contexts with each beginning start, and how many bits that leaves."""
@@ -138,4 +151,9 @@ def longest_context(symbols: int) -> int:
 
 def index_bytes(tokens: int, symbols: int) -> int:
     """Of an index of a text of so many tokens, with the text."""
-    return tokens * (1 + 8 + 1 + 4 * symbols // _BLOCK) + (4 << _BUCKET_BITS)
+    return tokens * (1 + 8 + 1 + 4 * symbols // _block(symbols)) + (4 << _BUCKET_BITS)
+
+
+def _block(symbols: int) -> int:
+    """Places between two stored running counts: such that those take few bytes a place."""
+    return 16 if symbols <= 16 else 64

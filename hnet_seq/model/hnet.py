@@ -12,8 +12,8 @@ from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.linear import Linear
 from hnet_seq.model.ngram_counts import NgramCounts
-from hnet_seq.model.recent_tokens import remember
 from hnet_seq.model.ngram_memory import NgramMemory
+from hnet_seq.model.recent_tokens import remember
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
 from hnet_seq.model.state import HNetState

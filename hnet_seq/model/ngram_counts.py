@@ -20,7 +20,7 @@ from hnet_seq.model.ngram_tables import NgramCountsConfig
 from hnet_seq.model.recent_tokens import with_recent
 from hnet_seq.ops.packing import Packing
 
-_PRIORS = 0.4, 0.06  # sightings of each symbol before any: of n-grams that mostly recur, and others
+_PRIORS = 1.6, 0.24  # sightings of all symbols before any: of n-grams that mostly recur, and others
 _LEVELS = 12  # of sightings, by their logarithm to base 2
 _MUCH = 8.0  # log of sightings
 
@@ -136,7 +136,7 @@ class NgramCounts(nn.Module):
     def _priors(self, size: int) -> Tensor:
         recurring = [self.symbols**order <= size for order in self.orders]
         chosen = [_PRIORS[0 if often else 1] for often in recurring]
-        return torch.tensor(chosen, device=self.text.device)
+        return torch.tensor(chosen, device=self.text.device) / self.symbols
 
     def _indexed(self, text: Tensor) -> ContextIndex:
         return ContextIndex(text, self.symbols, self.orders[-1])

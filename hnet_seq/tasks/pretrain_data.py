@@ -102,9 +102,7 @@ def _sources(config: ExperimentConfig) -> list[MixedSource]:
     ]
 
 
-def everything_once(
-    config: ExperimentConfig, *, progress: bool = False
-) -> Iterator[PackedBatch]:
+def everything_once(config: ExperimentConfig, *, progress: bool = False) -> Iterator[PackedBatch]:
     """Every training token of every source, once, in long windows and in order."""
     train = TokenBatches(
         _sources(config),

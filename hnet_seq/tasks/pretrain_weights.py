@@ -38,7 +38,9 @@ def first_model(
         identity = config.train.residual_proj == "identity"
         # Counting n-grams writes into the model's own.
         model = language_model(
-            deepcopy(config.model), seed=config.seed, residual_proj="identity" if identity else "zero"
+            deepcopy(config.model),
+            seed=config.seed,
+            residual_proj="identity" if identity else "zero",
         )
         return model.to(device), {}
     on_first(lambda: locate(init))  # what comes from the hub comes once

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hnet_seq import HNetConfig, HNetForCausalLM
+from hnet_seq.model import context_index
 from hnet_seq.model.context_index import GAP, ContextIndex, longest_context
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_tables import NgramCountsConfig
@@ -49,6 +50,16 @@ def test_counts_are_how_often_each_symbol_followed(symbols: int, longest: int) -
         for at, word in enumerate(ngrams):
             expected = [followed[word, last] * whole[at] for last in range(symbols)]
             assert found[at, number].tolist() == expected
+
+
+def test_a_long_text_is_read_in_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    text, orders = random_text(4), list(range(1, 21))
+    whole = ContextIndex(text, 4, 20)
+    monkeypatch.setattr(context_index, "_AT_ONCE", 64)
+    parts = ContextIndex(text, 4, 20)
+    assert parts.size == whole.size
+    contexts, known = whole.contexts(text.long())
+    assert parts.counts(contexts, known, orders).equal(whole.counts(contexts, known, orders))
 
 
 def test_an_index_of_nothing_knows_nothing() -> None:

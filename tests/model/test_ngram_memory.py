@@ -136,7 +136,10 @@ def test_no_logit_depends_on_a_later_token(place: int, key: str) -> None:
 
 @torch.no_grad()
 def test_from_both_sides_a_token_does_not_see_itself_in_the_memory() -> None:
-    module, tokens = memory(NgramMemoryTables([2, 3], rows=64, width=4, symbols=4), bidirectional=True), ids()
+    module, tokens = (
+        memory(NgramMemoryTables([2, 3], rows=64, width=4, symbols=4), bidirectional=True),
+        ids(),
+    )
     for place in (0, 1, 40, 69, 70, 72):
         changed = tokens.clone()
         changed[place] = (changed[place] + 1) % 4

@@ -91,7 +91,8 @@ def test_workers_get_their_own_files_and_the_same_batches(source: TokenBatches) 
 def test_a_worker_ends_whose_run_was_killed_before_it_looked(
     source: TokenBatches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "getpid", lambda gone=os.getpid() + 1: gone)
+    gone = os.getpid() + 1
+    monkeypatch.setattr(os, "getpid", lambda: gone)
     with pytest.raises(RuntimeError, match="exited unexpectedly"):
         steps(source, 0, 1000, 64, 1)
 
