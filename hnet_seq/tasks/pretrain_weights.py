@@ -36,11 +36,9 @@ def first_model(
     init = config.train.init
     if not init:
         identity = config.train.residual_proj == "identity"
-        # Counting n-grams writes into the model's own.
+        shape = deepcopy(config.model)  # counting n-grams writes into the model's own
         model = language_model(
-            deepcopy(config.model),
-            seed=config.seed,
-            residual_proj="identity" if identity else "zero",
+            shape, seed=config.seed, residual_proj="identity" if identity else "zero"
         )
         return model.to(device), {}
     on_first(lambda: locate(init))  # what comes from the hub comes once
