@@ -210,6 +210,10 @@ class TokenBatches:
         """
         return self._packed([self.streams[i].read(a, b) for i, a, b in self._shares(start, stop)])
 
+    def by_source(self, k: int) -> list[tuple[int, Stretch]]:
+        """Batch k as the stretch of each source, by its number."""
+        return [(i, self.streams[i].read(a, b)) for i, a, b in self._shares(*self._range(k))]
+
     def _range(self, k: int) -> tuple[int, int]:
         start, stop = k * self.batch_tokens, (k + 1) * self.batch_tokens
         if self.split == "validation":

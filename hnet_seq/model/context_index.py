@@ -80,7 +80,7 @@ class ContextIndex:
         found = torch.zeros(
             len(contexts), len(orders), self.symbols, dtype=torch.int32, device=contexts.device
         )
-        left = torch.arange(len(contexts), device=contexts.device)
+        left = contexts.argsort()  # places of memory near each other are looked up together
         for number, order in enumerate(orders):
             left = left[known[left] >= order]
             first, last = self._range(contexts[left], order)

@@ -25,7 +25,7 @@ def flops_per_token(config: HNetConfig, context: float, tokens_per_chunk: list[f
     total = 2.0 * config.d_model[0] * config.vocab_size
     memory, counts = config.ngram_memory, config.ngram_counts
     joined = len(memory.orders) * memory.width
-    joined += len(counts.orders) * ((counts.symbols or config.vocab_size) + 1)
+    joined += len(counts.orders) * counts.parts * ((counts.symbols or config.vocab_size) + 1)
     total += 2.0 * joined * config.d_model[0]
     share = 1.0  # positions of this stage per raw token
     for stage, spec in enumerate(layout.stages):

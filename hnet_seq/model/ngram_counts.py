@@ -11,6 +11,8 @@ model keeps, see :mod:`hnet_seq.train.counting`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -28,18 +30,20 @@ _MUCH = 8.0  # log of sightings
 class NgramCounts(nn.Module):
     """What counting says at each position, as a vector and as logits.
 
+    K below is the number of orders, or of the orders of all parts of the text one after the other.
+
     Args:
         config: with at least one order; ``tokens`` follows the text.
         vocab_size: V, ids of tokens.
         d_model: D, the width of the embeddings.
 
     Attributes:
-        text: (M,) uint8 what is counted, see :class:`hnet_seq.model.context_index.ContextIndex`.
+        text: (M,) uint8 what is counted, see :class:`hnet_seq.model.context_index.ContextIndex`;
+            all parts.
         weights: (K, 2 levels) of each order's evidence; before 2 symbols or more, and always before
             the same.
         gate: (K, D) hidden states to what is added to the factor 1 of each order.
-        index: counts of the text.
-        held_out: counts of a part of it, which are taken off while training; or None.
+        held_out: counts of a piece of each part, which are taken off while training; or None.
     """
 
     text: Tensor
@@ -51,36 +55,37 @@ class NgramCounts(nn.Module):
         self.orders = sorted(config.orders)
         self.symbols = config.symbols or min(vocab_size, GAP)
         self.reach = self.orders[-1] - 1
-        self.register_buffer("text", torch.full((config.tokens,), GAP, dtype=torch.uint8))
-        orders = len(self.orders)
-        self.weights = nn.Parameter(torch.full((orders, 2 * _LEVELS), orders**-0.5))
-        self.projection = Linear(orders * (self.symbols + 1), d_model, bias=False)
+        self.register_buffer("text", torch.full((sum(config.tokens),), GAP, dtype=torch.uint8))
+        experts = len(self.orders) * config.parts
+        self.weights = nn.Parameter(torch.full((experts, 2 * _LEVELS), experts**-0.5))
+        self.projection = Linear(experts * (self.symbols + 1), d_model, bias=False)
         self.init_std = 0.1
-        self.gate = nn.Parameter(torch.zeros(orders, d_model))
-        self.held_out: ContextIndex | None = None
-        self._made: tuple[Tensor, int, ContextIndex] | None = None
+        self.gate = nn.Parameter(torch.zeros(experts, d_model))
+        self.held_out: list[ContextIndex] | None = None
+        self._made: tuple[Tensor, int, list[ContextIndex]] | None = None
+
+    @property
+    def indexes(self) -> list[ContextIndex]:
+        """Of each part; made where first asked for, and anew where the text is another."""
+        made = self._made
+        if made is None or made[0] is not self.text or made[1] != self.text._version:
+            texts = self.text.split(self.config.tokens or [0] * self.config.parts)
+            made = self._made = (self.text, self.text._version, self._indexed(texts))
+        return made[2]
 
     @property
     def index_bytes(self) -> int:
         """Of what is made from the text, at most, and of the text."""
-        return index_bytes(self.config.tokens, self.symbols)
+        return sum(index_bytes(tokens, self.symbols) for tokens in self.config.tokens)
 
-    @property
-    def index(self) -> ContextIndex:
-        """Of the text; made where it is first asked for, and anew where the text is another."""
-        made = self._made
-        if made is None or made[0] is not self.text or made[1] != self.text._version:
-            made = self._made = (self.text, self.text._version, self._indexed(self.text))
-        return made[2]
+    def count(self, texts: Sequence[Tensor]) -> None:
+        """Count other texts, one for each part."""
+        self.text = torch.cat(list(texts))
+        self.config.tokens = [len(text) for text in texts]
 
-    def count(self, text: Tensor) -> None:
-        """Count another text."""
-        self.text = text
-        self.config.tokens = len(text)
-
-    def hold_out(self, text: Tensor | None) -> None:
-        """Take the counts of a part of the text off while training; None: of nothing."""
-        self.held_out = None if text is None else self._indexed(text)
+    def hold_out(self, texts: Sequence[Tensor] | None) -> None:
+        """Take the counts of a piece of each part off while training; None: of nothing."""
+        self.held_out = None if texts is None else self._indexed(texts)
 
     def forward(
         self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None = None
@@ -117,26 +122,32 @@ class NgramCounts(nn.Module):
         self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Centred log counts (T, K, symbols), log sightings (T, K) and levels (T, K)."""
-        index = self.index
+        indexes = self.indexes
         line, places = with_recent(tokens, packing, recent_tokens)
-        contexts, known = index.contexts(line)
+        contexts, known = indexes[0].contexts(line)
         contexts, known = contexts[places], torch.minimum(known[places], packing.position + 1)
-        counts = index.counts(contexts, known, self.orders)
+        counts = self._counts(indexes, contexts, known)
         if self.training and self.held_out is not None:
-            counts -= self.held_out.counts(contexts, known, self.orders)
+            counts -= self._counts(self.held_out, contexts, known)
             counts.clamp_(min=0)
         total = counts.sum(2)
-        evidence = counts + self._priors(index.size).unsqueeze(1)
+        evidence = counts + self._priors(indexes).unsqueeze(1)
         evidence = evidence.log_()
         evidence -= evidence.mean(2, keepdim=True)
         level = (total + 1).log2().long().clamp_(max=_LEVELS - 1)
         level += _LEVELS * (counts.amax(2) == total)
         return evidence, total.float().log1p_().div_(_MUCH), level
 
-    def _priors(self, size: int) -> Tensor:
-        recurring = [self.symbols**order <= size for order in self.orders]
-        chosen = [_PRIORS[0 if often else 1] for often in recurring]
-        return torch.tensor(chosen, device=self.text.device) / self.symbols
+    def _counts(self, indexes: list[ContextIndex], contexts: Tensor, known: Tensor) -> Tensor:
+        return torch.cat([index.counts(contexts, known, self.orders) for index in indexes], 1)
 
-    def _indexed(self, text: Tensor) -> ContextIndex:
-        return ContextIndex(text, self.symbols, self.orders[-1])
+    def _priors(self, indexes: list[ContextIndex]) -> Tensor:
+        """(K,) sightings of each symbol before any."""
+        recurring = [
+            self.symbols**order <= index.size for index in indexes for order in self.orders
+        ]
+        priors = [_PRIORS[0 if often else 1] / self.symbols for often in recurring]
+        return torch.tensor(priors, device=self.text.device)
+
+    def _indexed(self, texts: Sequence[Tensor]) -> list[ContextIndex]:
+        return [ContextIndex(text, self.symbols, self.orders[-1]) for text in texts]

@@ -60,10 +60,12 @@ class NgramCountsConfig(Ngrams):
 
     Attributes:
         orders, symbols: see :class:`Ngrams`; only symbols are counted, and other ids end an n-gram.
-        tokens: of the text that is counted. Pretraining sets it.
+        parts: how many texts are counted apart: 1, or one for each source of the data.
+        tokens: of each of them. Pretraining sets it.
     """
 
-    tokens: int = 0
+    parts: int = 1
+    tokens: list[int] = field(default_factory=list)
 
     def validate(self, name: str, vocab_size: int) -> None:
         """Raise ValueError unless the values describe n-grams; ``name`` is their key."""
@@ -77,5 +79,10 @@ class NgramCountsConfig(Ngrams):
                 f"{name}.orders: expected at most {longest} of {symbols} symbols; "
                 f"got {max(self.orders)}"
             )
-        if self.tokens < 0:
-            raise ValueError(f"{name}.tokens: expected 0 or more; got {self.tokens}")
+        if self.parts < 1:
+            raise ValueError(f"{name}.parts: expected 1 or more; got {self.parts}")
+        if self.tokens and (len(self.tokens) != self.parts or min(self.tokens) < 0):
+            raise ValueError(
+                f"{name}.tokens: expected {self.parts} numbers from 0, one for each part; "
+                f"got {list(self.tokens)}"
+            )

@@ -175,7 +175,7 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
     }
     counts = model.backbone.ngram_counts
     both_strands = complement(config, train) if counts is not None else None
-    counting = Counting(counts, feed, config.train.steps, both_strands)
+    counting = Counting(counts, train, config.train.steps, both_strands)
     if not started:
         counting.count(everything_once(config, progress=is_first()))
     trainer = Trainer(config, model, feed, validation, folder, counting)

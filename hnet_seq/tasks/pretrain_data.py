@@ -13,9 +13,10 @@ from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.masking import MaskedBatches
 from modalities.errors import UsageError
-from pipelines.batches import MixedSource, PackedBatch, TokenBatches
+from pipelines.batches import MixedSource, TokenBatches
 from pipelines.open_shards import check_hashes, open_shards
 from pipelines.progress import progress_bar
+from pipelines.token_stream import Stretch
 
 _AT_ONCE = 1 << 18  # tokens
 
@@ -102,23 +103,24 @@ def _sources(config: ExperimentConfig) -> list[MixedSource]:
     ]
 
 
-def everything_once(config: ExperimentConfig, *, progress: bool = False) -> Iterator[PackedBatch]:
-    """Every training token of every source, once, in long windows and in order."""
-    train = TokenBatches(
+def everything_once(
+    config: ExperimentConfig, *, progress: bool = False
+) -> Iterator[tuple[int, Stretch]]:
+    """Every training token of every source, by its number, in long windows and in order."""
+    streams = TokenBatches(
         _sources(config),
         context=_AT_ONCE,
         batch_tokens=_AT_ONCE,
         shuffle=False,
         skip_damaged=config.data.damaged_shards == "skip",
         store=_store(config),
-    )
-    total = sum(stream.tokens_per_epoch for stream in train.streams)
+    ).streams
+    total = sum(stream.tokens_per_epoch for stream in streams)
     with progress_bar("count n-grams", total, unit="tok", progress=progress) as bar:
-        for stream in train.streams:
+        for number, stream in enumerate(streams):
             for start in range(0, stream.tokens_per_epoch, _AT_ONCE):
                 part = stream.read(start, min(start + _AT_ONCE, stream.tokens_per_epoch))
-                bounds = np.array([0, *part.ends], np.int32)
-                yield PackedBatch(part.input_ids, part.targets, bounds, None)
+                yield number, part
                 bar.update(part.input_ids.size)
 
 

@@ -90,7 +90,7 @@ def _ngrams(part: NgramMemory | NgramCounts, tokens: int) -> Part:
         parameters = part.projection.weight.numel()
     else:
         # Evidence and its level, which the weights are looked up by, and what is projected.
-        K = len(part.orders)
+        K = len(part.weights)
         saved = joined + K * (2 * part.symbols + INT64 + 1) * tokens
         forward, backward = 3 * joined, 2 * joined
         parameters = sum(own.numel() for own in part.parameters())

@@ -75,7 +75,7 @@ def counts(orders: list[int], text: Tensor) -> NgramCounts:
     generator = torch.Generator().manual_seed(1)
     for parameter in (module.projection.weight, module.weights, module.gate):
         nn.init.normal_(parameter, generator=generator)
-    module.count(text)
+    module.count([text])
     return module
 
 
@@ -131,11 +131,27 @@ def test_counts_end_at_what_is_no_symbol_and_at_a_sequences_start() -> None:
 def test_what_is_held_out_counts_outside_of_training_only() -> None:
     text, tokens = random_text(4), ids()
     module = counts([2], text)
-    module.hold_out(text)
+    module.hold_out([text])
     assert not any(part.any() for part in module.train()(tokens, PACKING))
     assert all(part[1].any() for part in module.eval()(tokens, PACKING))
     module.hold_out(None)
     assert all(part[1].any() for part in module.train()(tokens, PACKING))
+
+
+def test_parts_are_counted_apart() -> None:
+    """As two modules would, each of one part."""
+    texts, tokens = [random_text(4), random_text(4, 900)], ids()
+    config = NgramCountsConfig([1, 3], symbols=4, parts=2)
+    module = NgramCounts(config, vocab_size=8, d_model=6)
+    module.count(texts)
+    module.hold_out([texts[0][:100], texts[1][:300]])
+    nn.init.normal_(module.weights)
+    _, together = module(tokens, PACKING)
+    for part, text in enumerate(texts):
+        alone = counts([1, 3], text)
+        alone.hold_out([text[: 100 + 200 * part]])
+        alone.weights.data = module.weights.data[2 * part : 2 * part + 2]
+        torch.testing.assert_close(together[:, 2 * part : 2 * part + 2], alone(tokens, PACKING)[1])
 
 
 def test_another_text_is_counted_anew_however_it_came() -> None:
@@ -143,7 +159,7 @@ def test_another_text_is_counted_anew_however_it_came() -> None:
     assert module(tokens, PACKING)[1].any()
     module.text.fill_(GAP)
     assert not module(tokens, PACKING)[1].any()
-    module.count(random_text(4))
+    module.count([random_text(4)])
     assert module(tokens, PACKING)[1].any()
     module.load_state_dict(module.state_dict() | {"text": torch.full_like(module.text, GAP)})
     assert not module(tokens, PACKING)[1].any()
@@ -154,7 +170,7 @@ def test_a_model_keeps_its_text(tmp_path: Any) -> None:
     shape = {"arch_layout": ["m1"], "d_model": [64], "d_intermediate": [0], "vocab_size": 8}
     model = HNetForCausalLM(HNetConfig.from_dict(shape | {"ngram_counts": values})).eval()
     assert model.backbone.ngram_counts is not None
-    model.backbone.ngram_counts.count(random_text(4))
+    model.backbone.ngram_counts.count([random_text(4)])
     model.save_pretrained(tmp_path)
     again = HNetForCausalLM.from_pretrained(tmp_path)
     with torch.no_grad():
@@ -168,7 +184,9 @@ def test_a_model_keeps_its_text(tmp_path: Any) -> None:
         ({"orders": [21], "symbols": 4}, "at most 20 of 4 symbols; got 21"),
         ({"orders": [8]}, "at most 7 of 255 symbols"),
         ({"symbols": 256}, "ngram_counts.symbols: expected at most 255"),
-        ({"tokens": -1}, "ngram_counts.tokens"),
+        ({"tokens": [-1]}, "ngram_counts.tokens"),
+        ({"tokens": [5, 5]}, "ngram_counts.tokens: expected 1 numbers"),
+        ({"parts": 0}, "ngram_counts.parts"),
         ({"rows": 3}, "unknown model key ngram_counts.rows"),
     ],
 )

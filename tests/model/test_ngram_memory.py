@@ -114,7 +114,7 @@ def model(
         nn.init.normal_(built.backbone.ngram_memory.tables, generator=generator)
     if built.backbone.ngram_counts is not None:
         text = torch.randint(0, 4, (4000,), generator=generator, dtype=torch.uint8)
-        built.backbone.ngram_counts.count(text)
+        built.backbone.ngram_counts.count([text])
         nn.init.normal_(built.backbone.ngram_counts.gate, std=0.1, generator=generator)
     return built
 

@@ -53,7 +53,7 @@ def model(request):
                 parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
     if model.backbone.ngram_counts is not None:
         text = torch.randint(0, 16, (5000,), generator=generator, dtype=torch.uint8)
-        model.backbone.ngram_counts.count(text)
+        model.backbone.ngram_counts.count([text])
     return model
 
 

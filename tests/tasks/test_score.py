@@ -143,7 +143,7 @@ def test_counts_are_part_of_a_score() -> None:
     counts = model.backbone.ngram_counts
     assert counts is not None
     generator = torch.Generator().manual_seed(0)
-    counts.count(torch.randint(0, 4, (900,), generator=generator, dtype=torch.uint8))
+    counts.count([torch.randint(0, 4, (900,), generator=generator, dtype=torch.uint8)])
     bases = "ACGTTGCAACGGTACCAGT"
     ids = torch.from_numpy(dna.encode(bases)).long()
     with torch.no_grad():

@@ -11,7 +11,7 @@ import torch
 from Bio.Seq import Seq
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.config import ExperimentConfig
+from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.context_index import GAP
@@ -22,10 +22,10 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import complement, everything_once, training_batches
 from hnet_seq.train.counting import Counting
-from hnet_seq.train.feed import Feed
 from hnet_seq.train.tables import AdamWWithTables
 from hnet_seq.train.trainable import trainable_names
 from modalities import dna
+from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
 from tests.train.runs import make_shards, metrics, tiny, train_until_killed
 
@@ -75,9 +75,12 @@ def test_the_first_sighting_moves_a_row_by_the_rate() -> None:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    generator = torch.Generator().manual_seed(0)
-    bases = "".join("ACGT"[b] for b in torch.randint(0, 4, (6000,), generator=generator))
-    return make_shards(tmp_path_factory.mktemp("shards"), bases)
+    return make_shards(tmp_path_factory.mktemp("shards"), _random_bases(6000, seed=0))
+
+
+def _random_bases(length: int, seed: int) -> str:
+    generator = torch.Generator().manual_seed(seed)
+    return "".join("ACGT"[b] for b in torch.randint(0, 4, (length,), generator=generator))
 
 
 @pytest.mark.parametrize("front", [MEMORY, COUNTS])
@@ -98,7 +101,7 @@ def _counting(config: ExperimentConfig) -> tuple[TokenBatches, NgramCounts, Coun
     counts = HNetForCausalLM(config.model).backbone.ngram_counts
     assert counts is not None
     both = complement(config, batches)
-    counting = Counting(counts, Feed(batches), config.train.steps, both)
+    counting = Counting(counts, batches, config.train.steps, both)
     counting.count(everything_once(config))
     return batches, counts, counting
 
@@ -116,24 +119,40 @@ def test_the_text_is_every_training_base_once(shards: Path, carry: int, strands:
     assert [dna.decode(np.frombuffer(own, np.uint8)) for own in documents] == expected
 
 
-def test_training_sees_counts_of_all_but_its_span(shards: Path) -> None:
-    batches, counts, counting = _counting(tiny("ecoli_demo", shards, COUNTS, "train.steps=32"))
+@pytest.mark.parametrize("parts", [1, 2])
+def test_training_sees_counts_of_all_but_its_span(shards: Path, tmp_path: Path, parts: int) -> None:
+    other = make_shards(tmp_path, _random_bases(6000, seed=1))
+    config = tiny(
+        "ecoli_demo", shards, COUNTS, "train.steps=32", f"model.ngram_counts.parts={parts}"
+    )
+    config.data.sources.append(SourceConfig(str(other), "other"))
+    batches, counts, counting = _counting(config)
+    followed = 2 * (batches.streams[0].tokens_per_epoch - 1)  # on both strands
+    expected = [2 * followed] if parts == 1 else [followed] * 2
+    assert [index.size for index in counts.indexes] == expected
     for step in (0, 1, 2, 31):
         counting.hold_out(step)
-        own = batches[step]  # more would be over a sixteenth of an epoch
-        scored = own.targets >= 0
         assert counts.held_out is not None
-        assert counts.held_out.size == 2 * scored.sum()
-        for start, end in pairwise(own.cu_seqlens):
-            line = torch.from_numpy(own.input_ids[start:end]).long()
-            looked_up = (*counts.index.contexts(line), counts.orders)
-            whole, part = (index.counts(*looked_up) for index in (counts.index, counts.held_out))
-            assert (whole >= part).all()
-            # Its own target is among what is held out, for each order that it has.
-            targets = torch.from_numpy(own.targets[start:end]).long()
-            itself = part.gather(2, targets[:, None, None].expand(-1, len(counts.orders), 1))
-            enough = looked_up[1].unsqueeze(1) >= torch.tensor(counts.orders)
-            assert (itself.squeeze(2) > 0).equal(enough)
+        for source, own in batches.by_source(step):  # more would be over a sixteenth of an epoch
+            part = source if parts == 2 else 0
+            looked_up = counts.indexes[part], counts.held_out[part]
+            for start, end in pairwise([0, *own.ends]):
+                line = torch.from_numpy(own.input_ids[start:end]).long()
+                contexts, known = looked_up[0].contexts(line)
+                whole, held = (each.counts(contexts, known, counts.orders) for each in looked_up)
+                assert (whole >= held).all()
+                # Its own target is among what is held out, for each order that it has.
+                targets = torch.from_numpy(own.targets[start:end]).long()
+                itself = held.gather(2, targets[:, None, None].expand(-1, len(counts.orders), 1))
+                enough = known.unsqueeze(1) >= torch.tensor(counts.orders)
+                assert (itself.squeeze(2) > 0).equal(enough)
+        scored = 2 * int((batches[step].targets >= 0).sum())
+        assert sum(index.size for index in counts.held_out) == scored
+
+
+def test_parts_are_one_or_as_many_as_sources(shards: Path) -> None:
+    with pytest.raises(UsageError, match=r"parts.* is 3, expected 1 or 1, one for each source"):
+        _counting(tiny("ecoli_demo", shards, COUNTS, "model.ngram_counts.parts=3"))
 
 
 def test_many_epochs_leave_counts_to_train_with(shards: Path) -> None:
@@ -141,7 +160,7 @@ def test_many_epochs_leave_counts_to_train_with(shards: Path) -> None:
     _, counts, counting = _counting(tiny("ecoli_demo", shards, COUNTS, "train.steps=400"))
     counting.hold_out(0)
     assert counts.held_out is not None
-    assert 0 < counts.held_out.size < 0.2 * counts.index.size
+    assert 0 < counts.held_out[0].size < 0.2 * counts.indexes[0].size
 
 
 def test_counts_tell_nothing_of_random_bases(shards: Path, tmp_path: Path) -> None:
