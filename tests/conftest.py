@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def device(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, dict[str, Any]] = {
     "isotropic": {"arch_layout": ["m1T1"], "d_model": [64], "d_intermediate": [128]},
     "one stage": {
         "arch_layout": ["m1t1", ["T1m1"], "m2"],
@@ -60,7 +61,7 @@ def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "routing_module" in name or "residual_proj" in name or "pad_dimension" in name:
-                parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
     return model.eval()
 
 

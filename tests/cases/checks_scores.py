@@ -124,7 +124,14 @@ def bcf_given(case: Case) -> None:
 
 
 def score_killed(case: Case) -> None:
-    given = [case.model, case["variants.vcf"], "--genome", case["genome.fa"], "--window", "1024"]
+    given: list[str | Path] = [
+        case.model,
+        case["variants.vcf"],
+        "--genome",
+        case["genome.fa"],
+        "--window",
+        "1024",
+    ]
     whole, out = case.out / "whole.tsv", case.out / "killed" / "scores.tsv"
     case.right("score", *given, "--out", whole)
     command = ["-m", "hnet_seq.cli", "score", *map(str, given), "--out", str(out)]

@@ -100,7 +100,7 @@ def test_genomes_give_the_same_bytes_with_one_and_two_processes(
 @pytest.mark.parametrize("duplicates", ["keep", "exact", "near"])
 @pytest.mark.parametrize("validation", ["fraction:0.2", "last:0.01"])
 def test_texts_give_the_same_bytes_with_one_and_two_processes(
-    tmp_path: Path, texts: list[Path], duplicates: str, validation: str
+    tmp_path: Path, texts: list[Path], duplicates: Any, validation: str
 ) -> None:
     options = OPTIONS | {
         "modality": "text",

@@ -24,7 +24,7 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for seed, name in enumerate(("a", "b")):
         write_shards(folder / name, random_documents((500, 30, 900), seed=seed))
     sources = [MixedSource(folder / "a", weight=2.0), MixedSource(folder / "b")]
-    given = {"context": CONTEXT, "batch_tokens": STEP, "reverse_complement": True}
+    given: dict[str, Any] = {"context": CONTEXT, "batch_tokens": STEP, "reverse_complement": True}
     if request.param == "masked":
         return MaskedBatches(sources, mask_rate=0.3, **given)
     return TokenBatches(sources, carry_over=7 * (request.param == "carried over"), **given)
@@ -91,7 +91,8 @@ def test_workers_get_their_own_files_and_the_same_batches(source: TokenBatches) 
 def test_a_worker_ends_whose_run_was_killed_before_it_looked(
     source: TokenBatches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "getpid", lambda gone=os.getpid() + 1: gone)
+    gone = os.getpid() + 1
+    monkeypatch.setattr(os, "getpid", lambda: gone)
     with pytest.raises(RuntimeError, match="exited unexpectedly"):
         steps(source, 0, 1000, 64, 1)
 

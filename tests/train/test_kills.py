@@ -97,19 +97,20 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     rng = np.random.default_rng(0)
     (folder / "genome.fa").write_text(f">r\n{dna.decode(rng.integers(0, 4, 3000, np.uint8))}\n")
     (folder / "notes.txt").write_bytes(bytes(rng.integers(97, 123, 1500, np.uint8)))
-    for name, source, modality in [
-        ("genome", "genome.fa", "dna_bytes"),
-        ("notes", "notes.txt", "text"),
-    ]:
+    sources: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("genome", "genome.fa", "dna_bytes", {"guard": 50}),
+        ("notes", "notes.txt", "text", {}),
+    ]
+    for name, source, modality, options in sources:
         shard(
             [folder / source],
             folder / name,
             modality=modality,
             validation="last:0.1",
-            **({"guard": 50} if modality == "dna_bytes" else {}),
             block_size=400,
             shard_size=1000,
             progress=False,
+            **options,
         )
     command = [
         *("pretrain", "dna_text", *TINY),

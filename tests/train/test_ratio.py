@@ -49,7 +49,7 @@ def test_document_losses_are_those_of_each_sequence_alone() -> None:
     alone = [_by_hand(packed.boundary_prob[p], packed.boundary_mask[p], 3.0) for p in pieces]
     torch.testing.assert_close(losses, torch.stack(alone))
     (together,) = torch.autograd.grad(losses.sum(), packed.boundary_prob)
-    (one_by_one,) = torch.autograd.grad(sum(alone), packed.boundary_prob)
+    (one_by_one,) = torch.autograd.grad(torch.stack(alone).sum(), packed.boundary_prob)
     torch.testing.assert_close(together, one_by_one)
 
 
@@ -69,9 +69,10 @@ def test_pieces_given_the_whole_share_make_up_the_loss_of_the_whole() -> None:
     expected = ratio_loss(prob, mask, 4.0)
     share = mask.float().mean().item()
     pieces = [slice(0, 40), slice(40, 64)]
-    value = sum(
+    parts = [
         mask[p].numel() / 64 * ratio_loss(prob[p], mask[p], 4.0, selected=share) for p in pieces
-    )
+    ]
+    value = torch.stack(parts).sum()
     torch.testing.assert_close(value, expected)
     torch.testing.assert_close(
         torch.autograd.grad(value, prob), torch.autograd.grad(expected, prob)
@@ -109,6 +110,7 @@ def test_the_ratio_over_ranks_is_that_of_their_batches_together(tmp_path: Path) 
     loss = _by_hand(scale * prob, mask, 3.0)
     loss.backward()
     torch.testing.assert_close(first, second)
+    assert scale.grad is not None
     torch.testing.assert_close(first, torch.stack([loss.detach(), scale.grad]))
     # Processes that held the ratio by their own counts would drift apart.
     assert state == other_state
