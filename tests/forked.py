@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.forked_imports"])
 #: Seconds after which something hangs, however busy the machine is.
 LIMIT = 600
+#: Seconds after which those of a group who were asked to end are killed, as torchrun does.
+PATIENCE = 30
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Forked:
     Args:
         folder: what it writes to its outputs lies there, in ``NAME.out`` and ``NAME.err``.
         environment: variables that it has beside those of the tests.
+        held: lives as long as this does.
     """
 
     def __init__(
@@ -43,7 +48,9 @@ class Forked:
         folder: Path,
         name: str = "process",
         environment: Mapping[str, str] | None = None,
+        held: object = None,
     ) -> None:
+        self.held = held
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         given = dict(os.environ) | dict(environment or {})
         told = (function, arguments, given, f"{self.out}", f"{self.err}")
@@ -58,33 +65,57 @@ class Forked:
         return Ended(code, self.out.read_text(), self.err.read_text())
 
 
+def a_store() -> dist.TCPStore:
+    """Kept by this process, on a port that is free."""
+    return dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+
+
 def ranks(
     count: int,
     function: Callable[..., Any],
     *arguments: Any,
     folder: Path,
     environment: Mapping[str, str] | None = None,
+    store: dist.TCPStore | None = None,
 ) -> list[Forked]:
     """Processes of one group, as torchrun starts them on one machine.
 
     Their store is kept here, as torchrun keeps it: nobody else can take a port meanwhile.
+
+    Args:
+        store: where they meet, over restarts too; one of their own if absent.
     """
-    store = dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    store = store or a_store()
     place = {
         "MASTER_ADDR": "localhost",
         "MASTER_PORT": f"{store.port}",
         "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
         "WORLD_SIZE": f"{count}",
         "LOCAL_WORLD_SIZE": f"{count}",
     }
     found = []
     for rank in range(count):
         own = place | {"RANK": f"{rank}", "LOCAL_RANK": f"{rank}"} | dict(environment or {})
-        found.append(
-            Forked(function, *arguments, folder=folder, name=f"rank-{rank}", environment=own)
-        )
-        found[-1].store = store  # type: ignore[attr-defined]
+        told = {"folder": folder, "name": f"rank-{rank}", "environment": own, "held": store}
+        found.append(Forked(function, *arguments, **told))
     return found
+
+
+def end_all(processes: Sequence[Forked]) -> list[Ended]:
+    """Wait for all; where one fails, the others, who would wait for it, are asked to end."""
+    deadline, asked = time.monotonic() + LIMIT, False
+    left = [own.process for own in processes]
+    while left and time.monotonic() < deadline:
+        wait([process.sentinel for process in left], 1)
+        left = [process for process in left if process.exitcode is None]
+        if not asked and any(own.process.exitcode for own in processes):
+            deadline, asked = time.monotonic() + PATIENCE, True
+            for process in left:
+                process.terminate()
+    for process in left:
+        process.kill()
+    return [own.end() for own in processes]
 
 
 def _call(

@@ -1,8 +1,7 @@
 """What processes of tests would import on their way: the server of them imports it once for all."""
 
-import hnet_seq  # noqa: F401, I001  first: it sets how torch's threads wait
+import importlib
 
-import hnet_seq.cli
-import hnet_seq.tasks.pretrain
-import torch._dynamo
-import torch.distributed  # noqa: F401
+# hnet_seq first: it sets how torch's threads wait.
+for _module in ("hnet_seq", "hnet_seq.cli", "hnet_seq.tasks.pretrain", "torch._dynamo"):
+    importlib.import_module(_module)
