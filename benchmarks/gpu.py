@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -246,7 +247,9 @@ def main() -> int:
     went = {}
     for name in names:
         began = time.monotonic()
-        went[name] = _run_apart(name, args, min(PARTS[name][1], ends - began))
+        # Tiny sizes run anywhere, beside anything: no limit of theirs but that of all.
+        limit = math.inf if args.smoke else PARTS[name][1]
+        went[name] = _run_apart(name, args, min(limit, ends - began))
         print(f"{name}: {went[name]}, {time.monotonic() - began:.0f} s", flush=True)
     with (args.out / "results.jsonl").open("a") as file:
         print(json.dumps({"part": "summary", **went}), file=file)

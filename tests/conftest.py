@@ -7,10 +7,28 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's threads wait
 
 import torch  # isort: skip
+
+# Its compiler would start processes of its own, each with another torch.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+
+# What a user's shell may hold, and tests of local servers, of one process or of words would see.
+for _name in ("http_proxy", "https_proxy", "all_proxy", "RANK", "LOCAL_RANK", "WORLD_SIZE"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
+for _name in ("FORCE_COLOR", "HNET_SEQ_CACHE", "HF_HUB_OFFLINE"):
+    os.environ.pop(_name, None)
+os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
+
+# The same examples each time, however busy the machine is.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 # Two processes of two threads each on two cores wait for each other.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)

@@ -97,7 +97,12 @@ def ranks(
     found = []
     for rank in range(count):
         own = place | {"RANK": f"{rank}", "LOCAL_RANK": f"{rank}"} | dict(environment or {})
-        told = {"folder": folder, "name": f"rank-{rank}", "environment": own, "held": store}
+        told: dict[str, Any] = {
+            "folder": folder,
+            "name": f"rank-{rank}",
+            "environment": own,
+            "held": store,
+        }
         found.append(Forked(function, *arguments, **told))
     return found
 

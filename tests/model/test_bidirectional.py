@@ -282,9 +282,6 @@ def test_a_rule_cuts_as_in_a_causal_model(rule: BoundaryPolicy) -> None:
     assert torch.equal(one.boundary_mask, two.boundary_mask)
 
 
-# The flag, and the doors -------------------------------------------------------------------------
-
-
 def test_the_flag_is_in_the_json_only_where_it_is_set(tmp_path: Path) -> None:
     assert "bidirectional" not in _config("one stage", bidirectional=False).to_dict()
     HNetForCausalLM(_config("one stage", bidirectional=False)).save_pretrained(tmp_path)

@@ -15,7 +15,7 @@ import pytest
 
 from hnet_seq.tasks.shard import shard
 from modalities import dna
-from tests.forked import Forked
+from tests.forked import LIMIT, Forked
 from tests.train.kill_script import run
 from tests.train.runs import TINY, metrics, weights
 
@@ -145,8 +145,8 @@ def assert_as_if_untouched(ground: Ground, run: Path) -> None:
 
 
 def left_over() -> list[str]:
-    """Processes of the tests that still work, after they had some seconds to notice their end."""
-    deadline = time.monotonic() + 30
+    """Processes of the tests that still work, after they had time to notice their end."""
+    deadline = time.monotonic() + LIMIT
     while True:
         stats = [_content(path) for path in Path("/proc").glob("[0-9]*/stat")]
         # After the name in parentheses: state, parent, group, session.

@@ -40,9 +40,6 @@ def _config(shards: Path, *overrides: str) -> ExperimentConfig:
     return tiny("ecoli_masked", shards, *overrides)
 
 
-# What is hidden ----------------------------------------------------------------------------------
-
-
 def test_a_token_fares_the_same_however_the_stream_is_cut() -> None:
     tokens = np.random.default_rng(1).integers(0, 5, 1000)
     ids, targets = mask_tokens(tokens, seed=3, first=70, **HOW)
@@ -112,9 +109,6 @@ def test_validation_shows_no_token_that_it_asks_for(shards: Path) -> None:
     assert scored.any()
     assert (batch.input_ids[scored] == dna.MASK).all()
     assert (batch.input_ids[~scored] != dna.MASK).all()
-
-
-# Runs --------------------------------------------------------------------------------------------
 
 
 def test_a_killed_masked_run_resumes_bit_for_bit(shards: Path, tmp_path: Path) -> None:

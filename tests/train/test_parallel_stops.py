@@ -89,7 +89,7 @@ def restarted(kills: list[Kill], arguments: list[str], folder: Path) -> int:
     store = a_store()
     for restart in count():
         attempt = {"TORCHELASTIC_RESTART_COUNT": f"{restart}"}
-        told = {"folder": folder, "environment": attempt, "store": store}
+        told: dict[str, Any] = {"folder": folder, "environment": attempt, "store": store}
         ended = end_all(ranks(2, run_killed, kills, arguments, **told))
         codes = [own.code for own in ended]
         if codes == [0, 0]:

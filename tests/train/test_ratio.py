@@ -37,9 +37,6 @@ def _by_hand(prob: Tensor, mask: Tensor, target: float) -> Tensor:
     return target / (target - 1) * ((target - 1) * F * G + (1 - F) * (1 - G))
 
 
-# What it is taken over ---------------------------------------------------------------------------
-
-
 def test_document_losses_are_those_of_each_sequence_alone() -> None:
     packed = _boundaries([5, 1, 12, 30])
     losses = document_ratio_losses(
@@ -122,9 +119,6 @@ def test_one_process_is_its_own_sum() -> None:
     assert world_size() == 1
 
 
-# How it changes ----------------------------------------------------------------------------------
-
-
 def _scheduled() -> RatioLossConfig:
     return RatioLossConfig(
         targets=[3.0, 2.0],
@@ -192,9 +186,6 @@ def test_boundaries_that_follow_a_rule_cannot_be_held() -> None:
         load_experiment("ecoli_demo", [rule, "train.ratio_loss.hold=true"])
 
 
-# What holds it -----------------------------------------------------------------------------------
-
-
 def _counts(tokens_per_chunk: float) -> Tensor:
     return torch.tensor([[1000.0, 1000 / tokens_per_chunk]], dtype=torch.float64)
 
@@ -234,9 +225,6 @@ def test_a_held_ratio_comes_to_its_target_against_a_push() -> None:
 
     assert settle(hold=False) < 0.7 * target
     assert settle(hold=True) == pytest.approx(target, rel=0.05)
-
-
-# What is counted ---------------------------------------------------------------------------------
 
 
 def test_statistics_of_two_batches_are_those_of_both_together() -> None:
