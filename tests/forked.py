@@ -18,7 +18,7 @@ import torch.distributed as dist
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.forked_imports"])
 #: Seconds after which something hangs, however busy the machine is.
-LIMIT = 600
+LIMIT = 1800
 #: Seconds after which those of a group who were asked to end are killed, as torchrun does.
 PATIENCE = 30
 
