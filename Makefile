@@ -4,14 +4,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The CPU wheel index of pytorch.org, where the platform's default wheel carries CUDA.
 TORCH_INDEX ?=
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Set for the lowest declared versions.
+LOWEST ?=
+CONSTRAINTS := $(if $(LOWEST),$(VENV)/constraints.txt,constraints.txt)
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 TORCH_INSTALL := $(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 
-.PHONY: demo test lint format wheel clean
+SPELLED := hnet_seq modalities pipelines tests benchmarks studies docs configs findings examples \
+	README.md CONTRIBUTING.md CHANGELOG.md Makefile pyproject.toml
+
+.PHONY: demo test lint format wheel clean test-lowest test-python tests-only
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(LOWEST),$(BIN)/python studies/lowest_versions.py > $(CONSTRAINTS))
 	$(TORCH_INSTALL)
 	$(PIP_INSTALL) -e .
 	touch $@
@@ -23,16 +30,29 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./examples/demo.sh runs/demo
 
-test: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+# PYTHONUTF8: what is read and written is the same under any locale.
+PYTEST := PYTHONUTF8=1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations 20
+
+test: lint
+	$(PYTEST)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell $(SPELLED)
+	$(BIN)/vulture
 	$(BIN)/mypy
+
+# The same tests with the lowest versions that pyproject.toml declares (torch stays), in .venv-lowest.
+test-lowest:
+	$(MAKE) tests-only VENV=.venv-lowest LOWEST=1
+
+# The same tests under another Python: make test-python PYTHON=python3.13
+test-python:
+	$(MAKE) tests-only VENV=.venv-$(notdir $(PYTHON))
+
+tests-only: $(VENV)/.installed-dev
+	$(PYTEST)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .

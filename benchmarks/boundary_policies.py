@@ -22,7 +22,7 @@ from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.causal_lm import cross_entropy
-from hnet_seq.train.evaluation import evaluate
+from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.schedule import learning_rate_factor
@@ -105,6 +105,7 @@ def main() -> None:
         held_out = TokenBatches(
             shards, split="validation", context=context, batch_tokens=16384, shuffle=False
         )
+        sources = [ValidationSource("genome", "", held_out)]
         contenders = [contender(name, policy, config) for name, policy in POLICIES.items()]
         for step in range(args.steps):
             batch = train[step]
@@ -115,7 +116,7 @@ def main() -> None:
         print(f"{args.steps} steps of {args.batch_tokens} bases, seed {config.seed}")
         print(f"{'policy':<26}{'bits per base':>14}{'bases per chunk':>17}{'tokens/s':>10}")
         for one in contenders:
-            result = evaluate(one.model, held_out)
+            result = evaluate(one.model, sources, config.train.ratio_loss.targets)
             rate = args.batch_tokens / statistics.median(one.seconds)
             length = result["stages"][0]["tokens_per_chunk"]
             print(f"{one.name:<26}{result['bits_per_token']:>14.4f}{length:>17.2f}{rate:>10.0f}")

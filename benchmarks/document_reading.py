@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,7 +64,7 @@ def measure(path: str, task: str) -> tuple[float, float]:
                 total += len(json.loads(line.decode())["text"].encode())
     else:
         modality = "code" if task == "code" else "text"
-        near = "near" if task == "near" else "keep"
+        near: Literal["near", "keep"] = "near" if task == "near" else "keep"
         options = DocumentOptions(modality=modality, duplicates=near, invalid_utf8="replace")
         units = plan_units([path])
         if task == "near":

@@ -92,7 +92,7 @@ def main() -> None:
         with torch.no_grad():  # or every base would begin a chunk, or none
             for key, value in model.named_parameters():
                 if "routing_module" in key:
-                    value += 0.3 * torch.randn(value.shape, generator=torch.Generator())
+                    value.add_(0.3 * torch.randn(value.shape, generator=torch.Generator()))
         model.metadata["modality"] = "dna"
         model.save_pretrained(folder / "model")
         tokens = write_windows(folder / "in.fa", args.windows, args.length)

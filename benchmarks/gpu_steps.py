@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from steps import Shape, hold_ratio, shape
 
@@ -106,7 +107,11 @@ def plain_modules() -> Iterator[None]:
     Norms are torch's and mamba-ssm's, and the smoothing is done by the scan kernel in bf16, as in
     the published code.
     """
-    plain = {"rms_norm": _rms_norm, "gated_rms_norm": _gated_rms_norm, "smooth": _smooth}
+    plain: dict[str, Callable[..., Any]] = {
+        "rms_norm": _rms_norm,
+        "gated_rms_norm": _gated_rms_norm,
+        "smooth": _smooth,
+    }
     for operation, function in plain.items():
         IMPLEMENTATIONS[operation]["plain"] = Implementation(function)
     try:

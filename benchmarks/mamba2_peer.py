@@ -143,7 +143,7 @@ def main() -> None:
     clock = clock_of(args)
     keep_freed_memory()
     own = own_model()
-    passes = {"own": own_pass(own, ids)}
+    passes: dict[str, Callable[[], object]] = {"own": own_pass(own, ids)}
     bounds = torch.arange(0, ids.numel() + 1, ids.shape[1])
     with torch.no_grad():
         expected = own(ids.flatten(), bounds).logits.view(*ids.shape, -1)

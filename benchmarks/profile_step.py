@@ -80,8 +80,8 @@ def _within(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return marked
 
 
-def _mark_module(module: torch.nn.Module, part: str) -> None:
-    module.forward = _within(part, module.forward)  # type: ignore[method-assign]
+def _mark_module(module: Any, part: str) -> None:
+    module.forward = _within(part, module.forward)
 
 
 def part_of(event: FunctionEvent) -> str | None:

@@ -24,21 +24,21 @@ from torch import Tensor
 from hnet_seq import HNetForCausalLM
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
+from hnet_seq.train.counting import Counting
+from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
 from hnet_seq.train.ratio_control import RatioControl, RatioInForce
 from hnet_seq.train.run_folder import RunFolder
-from pipelines.batches import PackedBatch
+from pipelines.batches import PackedBatch, TokenBatches
 from pipelines.fasta import read_fasta
 
 GENOME = Path(__file__).parents[1] / "examples/data/ecoli_536/genome.fna.gz"
 TARGETS = (3.0, 5.0)
 
 
-class Windows:
+class Windows(TokenBatches):
     """Batches of random windows of one token array; batch k is a function of (seed, k)."""
-
-    batches_per_epoch = 16  # of validation
 
     def __init__(self, tokens: np.ndarray, context: int, batch_tokens: int, seed: int) -> None:
         self.tokens = tokens
@@ -47,14 +47,30 @@ class Windows:
         self.seed = seed
         self.fingerprint = f"windows/{seed}"
 
-    def __getitem__(self, k: int) -> PackedBatch:
+    @property
+    def tokens_per_epoch(self) -> int:
+        return 16 * self.batch_tokens  # of validation
+
+    def epochs(self, step: int) -> dict[str, float]:
+        return {"windows": step * self.batch_tokens / len(self.tokens)}
+
+    def sequence_ends(self, k: int) -> list[int]:
+        first = k * self.batch_tokens
+        return [first + end for end in self._bounds()[1:].tolist()]
+
+    def read(self, start: int, stop: int) -> PackedBatch:
+        k, first = divmod(start, self.batch_tokens)
         random = np.random.default_rng((self.seed, k))
         count = self.batch_tokens // self.context
         starts = random.integers(0, len(self.tokens) - self.context - 1, count)
         places = starts[:, None] + np.arange(self.context + 1)
         windows = self.tokens[places].astype(np.int64)
-        bounds = np.arange(0, self.batch_tokens + 1, self.context, dtype=np.int32)
-        return PackedBatch(windows[:, :-1].ravel(), windows[:, 1:].ravel(), bounds, None, 0)
+        part = slice(first, first + stop - start)
+        ids, targets = windows[:, :-1].ravel()[part], windows[:, 1:].ravel()[part]
+        return PackedBatch(ids, targets, self._bounds()[: len(ids) // self.context + 1], None)
+
+    def _bounds(self) -> np.ndarray:
+        return np.arange(0, self.batch_tokens + 1, self.context, dtype=np.int32)
 
 
 class HeldByTarget(RatioControl):
@@ -127,16 +143,18 @@ def run(
     """Train on the first nine tenths; the lines of training, and that of validation on the rest."""
     data = config.data
     cut = len(tokens) * 9 // 10
-    train = Windows(tokens[:cut], data.context, data.batch_tokens, config.seed)
-    validation = Windows(tokens[cut:], data.context, data.batch_tokens, 1)
+    feed = Feed(Windows(tokens[:cut], data.context, data.batch_tokens, config.seed))
+    held_out = Windows(tokens[cut:], data.context, data.batch_tokens, 1)
+    validation = [ValidationSource("windows", "", held_out)]
+    counting = Counting(None, feed, config.train.steps, None)
     model = HNetForCausalLM(config.model, seed=config.seed, residual_proj="identity")
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(config, model, Feed(train), validation, RunFolder(folder))
+        trainer = Trainer(config, model, feed, validation, RunFolder(folder), counting)
         trainer.control = method.control(config.train.ratio_loss, config.train.steps)
         trainer.run()
         lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
-    *training, held_out = map(json.loads, lines)
-    return training, held_out
+    *training, validated = map(json.loads, lines)
+    return training, validated
 
 
 def row(name: str, target: float, method: Method, training: list, held_out: dict) -> str:

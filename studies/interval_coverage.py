@@ -46,7 +46,7 @@ def two_classes(
         seen = (x + spread * noise) / np.sqrt(1 + spread**2)
         positive = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + apart * seen - apart**2 / 2)))
         found.append(np.stack([1 - positive, positive], axis=1))
-    return labels, *found
+    return labels, found[0], found[1]
 
 
 def percentiles(values: np.ndarray) -> Ends:
@@ -134,7 +134,8 @@ def correlation(generator: np.random.Generator, size: int, strength: float) -> S
         rows = generator.integers(size, size=(100, size))
         again = [spearman(one[r], two[r], resamples=0)["rho"] for r in rows]
         known = np.array([value for value in again if value is not None])
-        ours = None if found["low"] is None else (found["low"], found["high"])
+        low, high = found["low"], found["high"]
+        ours = None if low is None or high is None else (low, high)
         return {"Spearman": (ours, percentiles(known))}
 
     return {"Spearman": 6 / np.pi * np.arcsin(strength / 2)}, trial

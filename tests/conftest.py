@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's threads wait
 
 import torch  # isort: skip
+
+# Its compiler would start processes of its own, each with another torch.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+
+# What a user's shell may hold, and tests of local servers, of one process or of words would see.
+for _name in ("http_proxy", "https_proxy", "all_proxy", "RANK", "LOCAL_RANK", "WORLD_SIZE"):
+    os.environ.pop(_name, None)
+    os.environ.pop(_name.upper(), None)
+for _name in ("FORCE_COLOR", "HNET_SEQ_CACHE", "HF_HUB_OFFLINE"):
+    os.environ.pop(_name, None)
+os.environ |= {"COLUMNS": "100", "NO_COLOR": "1"}
+
+# The same examples each time, however busy the machine is.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 # Two processes of two threads each on two cores wait for each other.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
@@ -23,7 +42,7 @@ def device(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, dict[str, Any]] = {
     "isotropic": {"arch_layout": ["m1T1"], "d_model": [64], "d_intermediate": [128]},
     "one stage": {
         "arch_layout": ["m1t1", ["T1m1"], "m2"],
@@ -60,7 +79,7 @@ def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "routing_module" in name or "residual_proj" in name or "pad_dimension" in name:
-                parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
     return model.eval()
 
 

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import runpy
-import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.forked import Forked
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 BENCHMARKS = sorted(FOLDER.glob("*.py"))
 
 
-def test_what_benchmarks_import_is_there() -> None:
+def test_what_benchmarks_import_is_there(tmp_path: Path) -> None:
     # A process of its own: some choose threads and processors when they are imported.
-    code = f"""
-import runpy, sys, traceback
-sys.path.insert(0, {str(FOLDER)!r})
-for path in {[str(path) for path in BENCHMARKS]!r}:
-    try:
-        runpy.run_path(path, run_name="imported")
-    except BaseException:
-        print(path, traceback.format_exc())
-"""
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert BENCHMARKS
-    assert (found.returncode, found.stdout) == (0, ""), found.stdout + found.stderr
+    ended = Forked(_import_all, folder=tmp_path).end()
+    assert (ended.code, ended.out) == (0, ""), ended
+
+
+def _import_all() -> None:
+    sys.path.insert(0, str(FOLDER))
+    for path in BENCHMARKS:
+        try:
+            runpy.run_path(str(path), run_name="imported")
+        except BaseException:
+            print(path, traceback.format_exc(), flush=True)
 
 
 def _names(script: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

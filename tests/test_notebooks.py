@@ -31,8 +31,8 @@ def run(path: Path) -> list[str]:
         assert cell["outputs"] == [], "clear the outputs before a commit"
         tree = ast.parse("".join(cell["source"]), f"{path.name}, cell {number}")
         last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, tree and f"{path.name}, cell {number}", "exec"), names)
-        if last is not None:
+        exec(compile(tree, f"{path.name}, cell {number}", "exec"), names)
+        if isinstance(last, ast.Expr):
             code = compile(ast.Expression(last.value), f"{path.name}, cell {number}", "eval")
             found.append(shown(eval(code, names)))
     return found

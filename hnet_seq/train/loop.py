@@ -88,8 +88,6 @@ class Trainer:
         self._signals: list[int] = []
         self.stopped_by: int | None = None
 
-    # Saving and resuming -----------------------------------------------------------------------
-
     def save(self) -> None:
         """Write a checkpoint of this moment."""
         state = {
@@ -139,8 +137,6 @@ class Trainer:
             self.guard.restore(state["guard"])
         on_first(lambda: self.folder.rewind_metrics(self.step))
         return said
-
-    # Training ----------------------------------------------------------------------------------
 
     def run(self) -> bool:
         """Train to the end; False when a signal stopped it (a checkpoint was written)."""
@@ -216,8 +212,6 @@ class Trainer:
         self._interval.note(report, taken)
         self._interval.learning_rate = config.optimizer.learning_rate * factor
         self._interval.seconds += time.perf_counter() - started
-
-    # Logging -----------------------------------------------------------------------------------
 
     def _log_train(self, bar: tqdm[Any]) -> None:
         interval, self._interval = self._interval, Interval.of_stages(self.model.num_stages)

@@ -62,8 +62,6 @@ class RunFolder:
             raise InputError(path, "is damaged: not JSON") from None
         return values
 
-    # Metrics -----------------------------------------------------------------------------------
-
     def log(self, record: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``, all of it or nothing."""
         append_line(self.metrics, json.dumps(record))
@@ -81,8 +79,6 @@ class RunFolder:
                 break  # a kill in the middle of a line: everything behind it is later
         with replaced_file(self.metrics) as file:
             file.writelines(kept)
-
-    # Checkpoints -------------------------------------------------------------------------------
 
     def begin(self, step: int) -> Path:
         """A folder to write a checkpoint to; :meth:`finish` makes it one."""

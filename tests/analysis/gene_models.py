@@ -75,8 +75,6 @@ class Maker:
         self.number = 0
         self.parts_of: list[tuple[str, str, list[str]]] = []
 
-    # Models -----------------------------------------------------------------------------------
-
     def exons(self, count: int, sign: int, first: int | None = None) -> list[Exon]:
         """Exons along a strand, round the origin where they come there."""
         choose = self.random.randint
@@ -127,8 +125,6 @@ class Maker:
             self.expect(START, before(flat[0]))
         if stop:
             self.expect(STOP, before(flat[-3]))
-
-    # Files ------------------------------------------------------------------------------------
 
     def begin(self, *, circular: bool = False) -> None:
         """A record of its own."""

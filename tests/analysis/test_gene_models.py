@@ -22,7 +22,7 @@ def differences(folder: Path, seed: int, models: int = MODELS) -> list[str]:
     genome, annotation = folder / "genome.fa", folder / "genes"
     genome.write_text("".join(f">{k}\n{''.join(v)}\n" for k, v in made.genome.items()))
     annotation.write_text("\n".join(made.lines) + "\n")
-    found = defaultdict(set)
+    found: dict[str, set[tuple[str, int, int]]] = defaultdict(set)
     for record, genes in read_annotation(annotation, Genome(genome)).genes.records.items():
         for kind, sites in gene_sites(genes).items():
             cuts = zip(sites.cuts.tolist(), sites.signs.tolist(), strict=True)

@@ -208,9 +208,9 @@ def test_rows_that_name_two_genes_or_touch_in_one_exon_are_two_coding_sequences(
     tmp_path: Path,
 ) -> None:
     exon, cds = "exon 1 200 + . Parent=t", "+ 0 Parent=t;"
-    rows = (exon, f"CDS 1 90 {cds}ID=a", f"CDS 91 180 {cds}ID=b")
+    rows = [exon, f"CDS 1 90 {cds}ID=a", f"CDS 91 180 {cds}ID=b"]
     assert cuts(genes(tmp_path, *rows))["start codon"] == [(0, 1), (90, 1)]
-    rows = (f"CDS 1 90 {cds}locus_tag=a", f"CDS 121 180 {cds}locus_tag=b")
+    rows = [f"CDS 1 90 {cds}locus_tag=a", f"CDS 121 180 {cds}locus_tag=b"]
     assert cuts(genes(tmp_path, *rows))["start codon"] == [(0, 1), (120, 1)]
 
 

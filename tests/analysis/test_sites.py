@@ -33,7 +33,9 @@ def gff3(exons, coding, strand, name):
 def gtf(exons, coding, strand, name):
     """The stop codon is not in the CDS, and has lines of its own."""
     text = f'gene_id "g_{name}"; transcript_id "{name}";'
-    rows = [("transcript", min(s for s, _ in exons), max(e for _, e in exons), ".")]
+    rows: list[tuple[str, int, int, int | str]] = [
+        ("transcript", min(s for s, _ in exons), max(e for _, e in exons), ".")
+    ]
     rows += [("exon", *exon, ".") for exon in exons]
     (a, b, p), (c, d, q), (e, f, _) = coding
     if strand == "+":

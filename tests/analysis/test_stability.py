@@ -49,7 +49,7 @@ def test_going_on_from_a_state_gives_what_the_whole_edited_sequence_gives(
     model, places, stage, batch_tokens
 ):
     """So left of the edit nothing changes: the whole edited sequences say so themselves."""
-    told = []
+    told: list[int] = []
     found = cut_edited(model, places, stage=stage, batch_tokens=batch_tokens, on_places=told.append)
     assert sum(told) == len(places)
     changed = 0

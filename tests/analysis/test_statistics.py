@@ -194,10 +194,12 @@ def test_too_few_blocks_give_a_rate_without_an_interval():
 def test_records_add_up_and_the_summary_is_repeatable_json():
     together = BoundaryStatistics()
     for seed in range(12):
-        together.add(*random_record(BLOCK, 0.3, seed), genes(BLOCK))
+        tokens, mask = random_record(BLOCK, 0.3, seed)
+        together.add(tokens, mask, genes(BLOCK))
     first = json.dumps(together.summary(), allow_nan=False)
     assert first == json.dumps(together.summary(), allow_nan=False)
-    single = summary_of(*random_record(BLOCK, 0.3, 0), genes(BLOCK))
+    tokens, mask = random_record(BLOCK, 0.3, 0)
+    single = summary_of(tokens, mask, genes(BLOCK))
     assert together.summary()["bases"] == 12 * single["bases"]
 
 

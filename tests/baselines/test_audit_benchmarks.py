@@ -119,7 +119,7 @@ def test_features_that_see_case_shine_on_a_split_of_train_and_fail_on_test() -> 
     words = word_frequencies(tokens, 2)
     lower = np.array([[sum(map(str.islower, each)) / len(each)] for each in letters])
 
-    def scores(features: np.ndarray) -> tuple[float, float]:
+    def scores(features: np.ndarray) -> tuple[float, ...]:
         model = fit_logistic(features[fitted], labels[fitted], num_classes=2)
         return tuple(
             matthews_correlation(model.predict_proba(features[part]).argmax(1), labels[part], 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import (
@@ -61,7 +63,7 @@ def test_metrics_of_known_predictions() -> None:
         # Class 0 is right twice of four times, class 1 never predicted: F1 of 2/3 and 0.
         (constant, 0.5, 1 / 3, 0, 0.5),
     ):
-        found = classification_metrics(probabilities, labels)
+        found: Any = classification_metrics(probabilities, labels)
         expected = {"accuracy": accuracy, "f1": f1, "mcc": mcc, "auroc": auroc}
         assert {name: found[name] for name in expected} == pytest.approx(expected)
     assert classification_metrics(right, labels)["auprc"] == 1

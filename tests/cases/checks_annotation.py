@@ -16,7 +16,7 @@ Found = dict[str, list[str]]
 
 def _enrich(case: Case, annotation: str, *more: str) -> tuple[Found, str]:
     """The sites of an annotation, whose numbers ``boundaries enrich`` also gives; what it said."""
-    features = ["--features", case[annotation], "--shuffles", "0", "--shifts", "10"]
+    features = ["--features", str(case[annotation]), "--shuffles", "0", "--shifts", "10"]
     answer = case.right(
         "boundaries", "enrich", case.model, case["genome.fa"], *features, *more, "--out", case.out
     )
@@ -121,7 +121,7 @@ def cds_without_phase_unused(case: Case) -> None:
 
 def classify_windows_of_pseudogenes(case: Case) -> None:
     options = ["--length", "60", "--guard", "0", "--test-region", "last:0.3"]
-    files = ["--genome", case["genome.fa"], "--annotation", case["genes.gff3"]]
+    files = ["--genome", str(case["genome.fa"]), "--annotation", str(case["genes.gff3"])]
     answer = case.right("classify", "train", case.model, *files, *options, "--out", case.out / "p")
     assert "train: 25 coding" in answer.err + answer.out
     assert "test: 5 coding" in answer.err + answer.out

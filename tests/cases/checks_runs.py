@@ -69,7 +69,16 @@ def more_steps_for_a_finished_run(case: Case) -> None:
 
 def pretrain_from_given_weights(case: Case) -> None:
     shards, run = _shards(case), case.out / "run"
-    command = ["pretrain", case["tiny.yaml"], "--data", shards, "--init", case.model, "--out", run]
+    command: list[str | Path] = [
+        "pretrain",
+        case["tiny.yaml"],
+        "--data",
+        shards,
+        "--init",
+        case.model,
+        "--out",
+        run,
+    ]
     case.right(*command)
     source = sorted(case.model.glob("checkpoints/step-*/model.safetensors"))[-1]
     first = run / "checkpoints/step-000000"

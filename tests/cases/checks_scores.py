@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cases.case import Case
+from tests.forked import LIMIT
 
 _BY_STRAND = ("llr", "llr_forward", "llr_reverse")
 
@@ -124,13 +125,20 @@ def bcf_given(case: Case) -> None:
 
 
 def score_killed(case: Case) -> None:
-    given = [case.model, case["variants.vcf"], "--genome", case["genome.fa"], "--window", "1024"]
+    given: list[str | Path] = [
+        case.model,
+        case["variants.vcf"],
+        "--genome",
+        case["genome.fa"],
+        "--window",
+        "1024",
+    ]
     whole, out = case.out / "whole.tsv", case.out / "killed" / "scores.tsv"
     case.right("score", *given, "--out", whole)
     command = ["-m", "hnet_seq.cli", "score", *map(str, given), "--out", str(out)]
     rows = out.parent / "scores.tsv.ranks" / ".unit-00000" / "rows.jsonl"
     with subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + LIMIT
         while not (rows.exists() and rows.read_bytes().count(b"\n") >= 40):
             assert process.poll() is None
             assert time.monotonic() < deadline

@@ -34,11 +34,11 @@ def genome() -> Genome:
 
 @pytest.fixture(scope="session")
 def ecoli(genome: Genome) -> list[Tokens]:
-    """64 stretches of 16 to 40 bases."""
+    """32 stretches of 16 to 40 bases."""
     name = next(iter(genome.lengths))
     generator = np.random.default_rng(0)
-    starts = generator.integers(0, genome.lengths[name] - 64, 64).tolist()
-    lengths = generator.integers(16, 41, 64).tolist()
+    starts = generator.integers(0, genome.lengths[name] - 64, 32).tolist()
+    lengths = generator.integers(16, 41, 32).tolist()
     return [genome.fetch(name, s, s + n) for s, n in zip(starts, lengths, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""Each head learns 64 real sequences by heart: with random labels, nothing else can be learned."""
+"""Each head learns 32 real sequences by heart: with random labels, nothing else can be learned."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def learn(
 def test_random_labels_are_learned_through_every_pooling(
     pooling: str, small: HNetConfig, ecoli: list[Tokens]
 ) -> None:
-    labels = np.random.default_rng(1).permutation(["second", "first"] * 32)
+    labels = np.random.default_rng(1).permutation(["second", "first"] * 16)
     head = HeadConfig.from_labels("single_label", labels, pooling=pooling)
     # Chunks change by jumps while the router learns, and take longer.
     chunks = pooling in ("chunks", "chunks_weighted", "attention")
@@ -54,13 +54,13 @@ def test_random_labels_are_learned_through_every_pooling(
 
 
 def test_three_random_classes_are_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
-    labels = np.random.default_rng(1).integers(3, size=64)
+    labels = np.random.default_rng(1).integers(3, size=32)
     head = HeadConfig.from_labels("single_label", labels, pooling="last")
     assert learn(small, head, ecoli, labels, epochs=70).argmax(1).tolist() == labels.tolist()
 
 
 def test_random_sets_of_labels_are_learned(small: HNetConfig, ecoli: list[Tokens]) -> None:
-    has = np.random.default_rng(1).random((64, 3)) < 0.5
+    has = np.random.default_rng(1).random((32, 3)) < 0.5
     labels = [[name for name, yes in zip("cab", row, strict=True) if yes] for row in has]
     head = HeadConfig.from_labels("multi_label", labels, pooling="last")
     found = learn(small, head, ecoli, labels, epochs=70) > 0.5
@@ -72,7 +72,7 @@ def test_random_sets_of_labels_are_learned(small: HNetConfig, ecoli: list[Tokens
 def test_two_random_numbers_are_learned_in_their_own_units(
     small: HNetConfig, ecoli: list[Tokens]
 ) -> None:
-    numbers = np.random.default_rng(1).normal([1000, -3], [50, 0.01], (64, 2))
+    numbers = np.random.default_rng(1).normal([1000, -3], [50, 0.01], (32, 2))
     head = HeadConfig.from_labels(
         "regression", numbers, pooling="attention_bases", names=["dose", "log"]
     )

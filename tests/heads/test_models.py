@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from hnet_seq.heads.attention_pooling import AttentionPool
-from hnet_seq.heads.base import HEAD, HNetWithHead
+from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
@@ -26,7 +27,8 @@ PER_POSITION = HeadConfig("per_position", ["exon", "intron"])
 def classifier(layout: str, head: HeadConfig = TWO_CLASSES) -> HNetForSequenceClassification:
     """A head whose attention is not the mean."""
     model = HNetForSequenceClassification.from_causal_lm(make_model(layout), head).eval()
-    if (attention := model.head.attention) is not None:
+    attention: Any = model.head.attention
+    if attention is not None:
         torch.nn.init.normal_(attention.score.weight, generator=torch.Generator().manual_seed(0))
     return model
 
@@ -106,15 +108,15 @@ def test_a_language_model_lends_its_weights_and_gets_a_fresh_head(tmp_path: Path
     pretrained = make_model("one stage")
     pretrained.metadata["modality"] = "dna"
     pretrained.save_pretrained(tmp_path)
-    model = HNetForSequenceClassification.from_pretrained(tmp_path, TWO_CLASSES, device="cpu")
+    model: Any = HNetForSequenceClassification.from_pretrained(tmp_path, TWO_CLASSES, device="cpu")
     theirs, ours = pretrained.state_dict(), model.state_dict()
     shared = {name for name in theirs if not name.startswith("lm_head")}
     assert shared == {name for name in ours if not name.startswith("head.")}
     assert all(torch.equal(theirs[name], ours[name]) for name in shared)
     assert model.metadata == {"modality": "dna"}
-    again = HNetForSequenceClassification.from_pretrained(tmp_path, TWO_CLASSES, device="cpu")
+    again: Any = HNetForSequenceClassification.from_pretrained(tmp_path, TWO_CLASSES, device="cpu")
     assert torch.equal(again.head.linear.weight, model.head.linear.weight)
-    other = HNetForSequenceClassification.from_pretrained(
+    other: Any = HNetForSequenceClassification.from_pretrained(
         tmp_path, TWO_CLASSES, seed=1, device="cpu"
     )
     assert not torch.equal(other.head.linear.weight, model.head.linear.weight)
@@ -133,7 +135,7 @@ def test_a_language_model_lends_its_weights_and_gets_a_fresh_head(tmp_path: Path
     ids=["multi-label", "regression", "per position"],
 )
 def test_saving_what_was_loaded_gives_the_same_bytes_and_predictions(
-    kind: type[HNetWithHead],
+    kind: type[HNetForSequenceClassification] | type[HNetForTokenClassification],
     head: HeadConfig,
     packed: tuple[list[Tensor], Tensor, Tensor],
     tmp_path: Path,
@@ -175,7 +177,7 @@ def test_a_fine_tuned_model_can_lend_its_backbone_too(tmp_path: Path) -> None:
     model = classifier("one stage")
     model.save_pretrained(tmp_path)
     other = HeadConfig("single_label", ["p", "q", "r"], "bases")
-    again = HNetForSequenceClassification.from_pretrained(tmp_path, other, device="cpu")
+    again: Any = HNetForSequenceClassification.from_pretrained(tmp_path, other, device="cpu")
     assert again.head_config == other
     assert torch.equal(again.embeddings.weight, model.embeddings.weight)
 

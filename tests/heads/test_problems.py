@@ -55,6 +55,7 @@ def test_nothing_labelled_is_a_loss_of_zero_not_nan() -> None:
     loss = head_loss(POSITIONS, logits, torch.tensor([-100, -100]))
     loss.backward()
     assert loss.item() == 0
+    assert logits.grad is not None
     assert not logits.grad.any()
 
 

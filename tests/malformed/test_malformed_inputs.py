@@ -175,8 +175,8 @@ def edited(*keys: Any, to: Any, checksum: str = "right") -> Callable[[Path], Non
     return spoil
 
 
-def written(name: str, data: bytes) -> Callable[[Path], None]:
-    return lambda shards: (shards / name).write_bytes(data) and None
+def written(name: str, data: bytes) -> Callable[[Path], object]:
+    return lambda shards: (shards / name).write_bytes(data)
 
 
 def turned_bit(shards: Path) -> None:

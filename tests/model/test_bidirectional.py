@@ -27,7 +27,7 @@ from hnet_seq.ops.reversal import reverse
 
 LENGTHS = [37, 1, 90, 64, 5, 2, 129]
 PACKING = Packing.from_lengths(LENGTHS)
-CLOSE = {"atol": 5e-5, "rtol": 1e-5}
+CLOSE: dict[str, Any] = {"atol": 5e-5, "rtol": 1e-5}
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "isotropic": {"arch_layout": ["m1T1"], "d_model": [64]},
@@ -67,7 +67,7 @@ def _varied(module: nn.Module, scale: float = 0.6) -> nn.Module:
     with torch.no_grad():
         for parameter in module.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            parameter += scale * noise / max(1, parameter[0].numel()) ** 0.5
+            parameter.add_(scale * noise / max(1, parameter[0].numel()) ** 0.5)
     return module.eval()
 
 
@@ -263,7 +263,10 @@ def test_a_fresh_routers_projections_part(model: HNetForMaskedLM) -> None:
         if isinstance(module, Router):
             q, k = module.q_proj_layer, module.k_proj_layer
             torch.testing.assert_close(q.weight, torch.eye(len(q.weight)), atol=0.12, rtol=0)
-            assert (q.weight.grad - k.weight.grad).norm() > 0.01 * q.weight.grad.norm()
+            one, other = q.weight.grad, k.weight.grad
+            assert one is not None
+            assert other is not None
+            assert (one - other).norm() > 0.01 * one.norm()
 
 
 @pytest.mark.parametrize(
@@ -277,9 +280,6 @@ def test_a_rule_cuts_as_in_a_causal_model(rule: BoundaryPolicy) -> None:
     with use_boundary_policy(both, [rule]), use_boundary_policy(causal, [rule]):
         one, two = (m(_ids(), PACKING.cu_seqlens).boundaries[0] for m in (both, causal))
     assert torch.equal(one.boundary_mask, two.boundary_mask)
-
-
-# The flag, and the doors -------------------------------------------------------------------------
 
 
 def test_the_flag_is_in_the_json_only_where_it_is_set(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def _model(layer: str) -> HNetForCausalLM:
     with torch.no_grad():
         for parameter in model.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            parameter += 0.5 * noise / max(1, parameter[0].numel()) ** 0.5
+            parameter.add_(0.5 * noise / max(1, parameter[0].numel()) ** 0.5)
     return model
 
 

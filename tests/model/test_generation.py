@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -56,7 +58,7 @@ def test_draws_follow_the_distribution_and_never_the_forbidden() -> None:
         {"temperature": float("nan")},
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_an_error(wrong: dict[str, float]) -> None:
+def test_a_setting_that_cannot_be_meant_is_an_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Sampling(**wrong)
 

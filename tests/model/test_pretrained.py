@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -160,7 +161,7 @@ def test_loading_makes_parameters_of_its_own(tmp_path: Path) -> None:
 
 def test_any_module_is_stored_with_json_of_its_own(tmp_path: Path) -> None:
     config = make_model("one stage").config
-    model = Classifier(config, classes=3).eval()
+    model: Any = Classifier(config, classes=3).eval()
     model.metadata["modality"] = "dna"
     model.seen += 7
     save_weights(model, tmp_path / "a", {"head.json": {"classes": 3}})

@@ -30,7 +30,7 @@ class Creates:
         return self.how, (command.get(self.how, str(self.path)),)
 
 
-HOW = {"a shell": os.system, "eval": eval, "a folder": os.mkdir}
+HOW: dict[str, Callable[[str], Any]] = {"a shell": os.system, "eval": eval, "a folder": os.mkdir}
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -1,12 +1,14 @@
 """A sequence gives the same whole, packed, padded, cut anywhere, or token by token."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
 
-TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4}
 
 
 def config(layout, widths, window=-1, mlp=0, tie=False, memory=(), counts=()):
@@ -42,7 +44,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS, ids=CONFIGS.keys())
+@pytest.fixture(params=list(CONFIGS))
 def model(request):
     """Random weights, larger than at the start of training, so that every part matters."""
     model = HNetForCausalLM(CONFIGS[request.param], seed=3, residual_proj="identity").eval()
@@ -50,7 +52,7 @@ def model(request):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and "embeddings" not in name:
-                parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     if model.backbone.ngram_counts is not None:
         text = torch.randint(0, 16, (5000,), generator=generator, dtype=torch.uint8)
         model.backbone.ngram_counts.count([text])
@@ -94,7 +96,7 @@ def test_pieces_cut_anywhere_agree_with_the_whole(model):
     generator = torch.Generator().manual_seed(1)
     state = model.new_state(len(batch))
     done = [0] * len(batch)
-    seen = [[] for _ in batch]
+    seen: list[list[torch.Tensor]] = [[] for _ in batch]
     while any(d < len(b) for d, b in zip(done, batch, strict=True)):
         # A random subset of the sequences, in a random order, each by a random number of tokens.
         rows = list(torch.randperm(len(batch), generator=generator).tolist())

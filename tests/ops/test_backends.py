@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -177,6 +178,11 @@ def _mixer(T: int) -> list[Tensor]:
     return [r(T, inner + channels + H), *weights]
 
 
+def _mixed(inputs: list[Tensor], packing: Packing) -> Tensor | None:
+    projected, taps, bias, dt_bias, A, D, norm = inputs
+    return mamba2_mix(projected, taps, bias, dt_bias, A, D, norm, 1e-5, packing)
+
+
 @pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 def test_the_mixer_at_once_is_its_three_operations_one_by_one() -> None:
     packing = Packing.from_lengths(LENGTHS)
@@ -186,11 +192,11 @@ def test_the_mixer_at_once_is_its_three_operations_one_by_one() -> None:
         leaves = [x.clone().requires_grad_() for x in inputs]
         projected, taps, bias, dt_bias, A, D, norm = leaves
         if at_once:
-            out = mamba2_mix(*leaves, 1e-5, packing)
+            out = _mixed(leaves, packing)
             assert out is not None
         else:
             with backend("naive"):
-                assert mamba2_mix(*leaves, 1e-5, packing) is None
+                assert _mixed(leaves, packing) is None
                 z, xBC, dt = projected.split([192, 224, 3], dim=1)
                 x, B, C = causal_conv(xBC, taps, bias, packing).split([192, 16, 16], dim=1)
                 step = F.softplus(dt + dt_bias)
@@ -211,7 +217,7 @@ def test_kernels_give_the_same_bits_on_any_number_of_threads() -> None:
         for threads in (1, 3):
             torch.set_num_threads(threads)
             leaves = [x.clone().requires_grad_() for x in inputs]
-            out = mamba2_mix(*leaves, 1e-5, packing)
+            out = _mixed(leaves, packing)
             assert out is not None
             results.append([out.detach(), *torch.autograd.grad(out.square().sum(), leaves)])
     finally:
@@ -257,7 +263,7 @@ def test_what_lies_between_two_resolutions_agrees_with_the_definition(width: int
         assert results
         for name, result in results.items():
             for got, want in zip(result, expected, strict=True):
-                torch.testing.assert_close(got, want, msg=lambda m, n=name: f"{n}: {m}")
+                torch.testing.assert_close(got, want, msg=partial("{}: {}".format, name))
 
 
 @pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -265,7 +271,7 @@ def test_what_is_not_finite_stays_so_in_the_kernels() -> None:
     packing = Packing.from_lengths([70, 70])
     inputs = _mixer(140)
     inputs[0][75, 200] = float("nan")
-    out = mamba2_mix(*inputs, 1e-5, packing)
+    out = _mixed(inputs, packing)
     assert out is not None
     assert out[:64].isfinite().all()  # the block before; in its own, zero times NaN is NaN
     assert out[75:].isnan().all()

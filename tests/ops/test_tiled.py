@@ -24,7 +24,8 @@ def test_tiles_of_any_size_agree_with_the_definition(
     results = []
     for function in (naive.attention, tiled.windowed):
         leaves = [x.clone().requires_grad_() for x in inputs]
-        out = function(*leaves, packing, 300, causal)
+        q, k, v = leaves
+        out = function(q, k, v, packing, 300, causal)
         results.append([out.detach(), *torch.autograd.grad((out * weight).sum(), leaves)])
     for want, got in zip(*results, strict=True):
         torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
@@ -33,6 +34,7 @@ def test_tiles_of_any_size_agree_with_the_definition(
 def test_values_inside_a_projection_are_read_where_they_lie() -> None:
     packing = Packing.from_lengths([150, 90])
     projected = torch.randn(240, 3, 2, 16, generator=torch.Generator().manual_seed(0))
-    apart = [t.contiguous() for t in projected.unbind(1)]
-    inside = tiled.windowed(*projected.unbind(1), packing, 20, True)
-    assert torch.equal(inside, tiled.windowed(*apart, packing, 20, True))
+    q, k, v = projected.unbind(1)
+    inside = tiled.windowed(q, k, v, packing, 20, True)
+    q, k, v = (t.contiguous() for t in (q, k, v))
+    assert torch.equal(inside, tiled.windowed(q, k, v, packing, 20, True))

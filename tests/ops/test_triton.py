@@ -24,7 +24,6 @@ def _run(script: str, folder: Path, **variables: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
     return ran.stdout

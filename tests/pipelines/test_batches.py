@@ -200,7 +200,7 @@ def test_validation_comes_once_in_the_order_of_the_file(folder: Path) -> None:
     assert (held_out.name, held_out.start) == ("r0", 2000)
     document = held_out.tokens
     assert (document == encode(letters(3000, 0))[2000:2700]).all()
-    batches = list(source)
+    batches = [source[k] for k in range(source.batches_per_epoch)]
     assert len(batches) == source.batches_per_epoch == 5
     assert [len(batch.input_ids) for batch in batches] == [150, 150, 150, 150, 100]
     assert (np.concatenate([batch.input_ids for batch in batches]) == document).all()
@@ -218,7 +218,7 @@ def test_half_the_windows_are_read_on_the_other_strand(folder: Path) -> None:
 
     def strands(epoch: int) -> list[str]:
         source = TokenBatches(folder, reverse_complement=True, **options)
-        found = []
+        found: list[str] = []
         size = source.tokens_per_epoch
         for k in range(epoch * size // 256 + 1, (epoch + 1) * size // 256):
             batch = source[k]

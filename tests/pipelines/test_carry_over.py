@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "s"
 
 
-def source(folder: Path, carry_over: int, **options: bool) -> TokenBatches:
+def source(folder: Path, carry_over: int, **options: Any) -> TokenBatches:
     return TokenBatches(folder, "train", CONTEXT, BATCH, 3, carry_over=carry_over, **options)
 
 

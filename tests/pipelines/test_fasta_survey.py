@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,16 +38,17 @@ def odd_files(draw: st.DrawFn) -> bytes:
 
 
 def with_chunks(patch: pytest.MonkeyPatch, chunk: int) -> None:
-    def read_chunks(path: Path, **place: int | None) -> object:
+    def read_chunks(path: Path, **place: Any) -> object:
         return compression.read_chunks(path, chunk=chunk, **place)
 
     for module in (fasta, fasta_survey):
         patch.setattr(module, "read_chunks", read_chunks)
 
 
-def whole_records(path: Path, **place: int | None) -> list[tuple[str, str, bytes, object]]:
+def whole_records(path: Path, **place: Any) -> list[tuple[str, str, bytes, object]]:
     """Records put together from their pieces."""
-    found, parts = [], b""
+    found: list[tuple[str, str, bytes, object]] = []
+    parts = b""
     for piece in read_fasta_pieces(path, **place):
         parts += (piece.annotated & (dna.TOKEN_BITS | dna.SOFT_MASK_BIT)).tobytes()
         if piece.ends:

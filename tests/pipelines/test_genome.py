@@ -211,7 +211,7 @@ def check_slices(genome: Genome, seed: int) -> int:
 def test_forked_workers_sharing_one_genome_read_right(tmp_path: Path) -> None:
     index = np.arange(100_000)
     path = tmp_path / "a.fa"
-    path.write_text(f">a\n{dna.decode(index * index // 3 % 4)}\n")
+    path.write_text(f">a\n{dna.decode((index * index // 3 % 4).astype(np.uint8))}\n")
     genome = Genome(path)
 
     def work(seed: int) -> None:

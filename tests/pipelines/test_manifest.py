@@ -213,7 +213,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 EVERYWHERE = list(places(as_json(manifest())))
 NUMBERS = [-(1 << 63), -1, 0, 1, (1 << 63) - 1, 1 << 63, 1 << 70, -(1 << 70)]
-ANYTHING = st.one_of(
+ANYTHING: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([None, True, 1.5, "", "\0", [], {}, [[]], *NUMBERS]),
     st.lists(st.sampled_from(NUMBERS), min_size=3, max_size=3),
 )

@@ -28,8 +28,6 @@ WEIGHTS = {"code": 2.0, "chinese": 1.0, "english": 0.37}
 LENGTHS = {"code": (900, 31, 2, 700), "chinese": (150, 40, 64), "english": (2000, 5, 33)}
 
 
-# Counters ----------------------------------------------------------------------------------------
-
 weights = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=12)
 
 
@@ -66,9 +64,6 @@ def test_counts_never_fall_over_steps_of_the_sources_squared(
 def test_weights_that_are_no_proportion_are_refused(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="expected weights above 0"):
         Mixture(bad)
-
-
-# Batches -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -142,9 +142,6 @@ def test_another_process_gets_the_reader_without_what_is_mapped(folder: Path) ->
     assert texts(pickle.loads(sent)) == found
 
 
-# Damage ------------------------------------------------------------------------------------------
-
-
 def test_a_missing_or_truncated_shard_is_named(folder: Path) -> None:
     path = folder / train_shards(folder)[1].name
     data = path.read_bytes()
@@ -226,9 +223,6 @@ def test_everything_is_read_once_to_verify_it(folder: Path) -> None:
     flip(folder / shard.name, int(shard.blocks.offset[-1]))
     with pytest.raises(InputError, match="is damaged"):
         opened(folder).verify()
-
-
-# Training without what is damaged ----------------------------------------------------------------
 
 
 def damage(path: Path, kind: str) -> None:

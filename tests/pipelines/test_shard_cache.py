@@ -15,6 +15,7 @@ import pytest
 from modalities.errors import InputError, UsageError
 from pipelines import shard_cache
 from pipelines.shard_cache import FileCache
+from tests.forked import LIMIT
 
 FORK = multiprocessing.get_context("fork")
 
@@ -161,12 +162,12 @@ def test_a_process_killed_in_a_download_harms_nobody(tmp_path: Path) -> None:
     cache = FileCache(tmp_path, 1500)
 
     def die() -> None:
-        get(cache, content(1), pause=60)
+        get(cache, content(1), pause=LIMIT)
 
     process = FORK.Process(target=die)
     process.start()
     part = tmp_path / f"{name(content(1))}.1000.part"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     while (not part.exists() or part.stat().st_size != 500) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert part.stat().st_size == 500

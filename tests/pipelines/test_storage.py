@@ -18,6 +18,7 @@ import pytest
 from modalities.errors import InputError, UsageError
 from pipelines import remote_files
 from pipelines.storage import ShardStore
+from tests.forked import LIMIT
 
 DATA = bytes(range(256)) * 2000
 
@@ -78,7 +79,7 @@ class Server:
         elif word == "hang":
             request.wfile.write(body[:1000])
             request.wfile.flush()
-            self.released.wait(20)
+            self.released.wait(LIMIT)
             return
         request.wfile.write(body)
 
@@ -91,7 +92,6 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(remote_files, "_FIRST_PAUSE", 0.01)
     server = Server()
     server.files["train-000000.tar"] = DATA
@@ -207,7 +207,7 @@ def test_a_size_is_asked_again_after_a_failure(server: Server, store: ShardStore
 
 def test_a_server_that_hangs_is_left(server: Server, tmp_path: Path) -> None:
     server.plan = ["hang"]
-    store = ShardStore(server.url, cache_dir=tmp_path / "cache", timeout=0.3)
+    store = ShardStore(server.url, cache_dir=tmp_path / "cache", timeout=2)
     assert fetch(store) == DATA
 
 
@@ -303,7 +303,7 @@ def test_a_process_forked_after_a_request_makes_its_own_connection(
     child = os.fork()
     if child == 0:
         os._exit(0 if fetch(store, "other.tar", DATA[1:]) == DATA[1:] else 1)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     while (done := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
         time.sleep(0.02)
     if done == (0, 0):

@@ -31,7 +31,7 @@ def text(mark: str, *, end: str = "\n", quote: bool = False, above: str = "") ->
     return (above + end.join(lines) + end).encode()
 
 
-def parquet(**kinds: pa.DataType) -> Callable[[Path], None]:
+def parquet(**kinds: pa.DataType) -> Callable[[Path], object]:
     def write(path: Path) -> None:
         columns = zip(*ROWS, strict=True)
         arrays = [pa.array([v or None for v in column]) for column in columns]
@@ -42,11 +42,11 @@ def parquet(**kinds: pa.DataType) -> Callable[[Path], None]:
     return write
 
 
-def raw(data: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(data) and None
+def raw(data: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(data)
 
 
-WRITTEN: dict[str, Callable[[Path], None]] = {
+WRITTEN: dict[str, Callable[[Path], object]] = {
     "commas": raw(text(",")),
     "semicolons": raw(text(";")),
     "tabs": raw(text("\t")),

@@ -103,7 +103,9 @@ def test_records_may_lie_in_another_order_than_the_index(tmp_path: Path) -> None
     data = bytearray(pack({"a": "ACGT", "b": "TTTT"}))
     first, second = data[18:22], data[24:28]
     data[18:22], data[24:28] = second, first
-    found = {r.name: r.tokens.tolist() for r in read_twobit(write(tmp_path / "a.2bit", data))}
+    found = {
+        r.name: r.tokens.tolist() for r in read_twobit(write(tmp_path / "a.2bit", bytes(data)))
+    }
     assert found == {"a": [3, 3, 3, 3], "b": [0, 1, 2, 3]}
 
 

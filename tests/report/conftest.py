@@ -24,7 +24,7 @@ def metrics_lines(targets: list[float], records: int = 60, level: float = 1.91) 
     for k in range(1, records + 1):
         step, tokens = 10 * k, 163_840 * k
         bits = level + 1.1 * math.exp(-k / 2.2) + 0.07 * math.exp(-k / 18)
-        stages = [
+        stages: list[dict[str, Any]] = [
             {
                 "target": target,
                 "tokens_per_chunk": target * (1 + 0.5 * math.exp(-k / 6)),
@@ -158,7 +158,9 @@ def gene_region(start: int = 336_000, bases: int = 3_000) -> dict:
 
 
 def classification_scores() -> dict:
-    rows = [("H-Net, mean over chunks", "model", 0.9512, 0.9021, 0.9873)]
+    rows: list[tuple[str, str, float, float, float | None]] = [
+        ("H-Net, mean over chunks", "model", 0.9512, 0.9021, 0.9873)
+    ]
     rows += [("H-Net, mean over bases", "model", 0.9402, 0.8811, 0.9824)]
     rows += [("H-Net, last position", "model", 0.8713, 0.7421, 0.9412)]
     rows += [("majority class", "baseline", 0.5, 0.0, 0.5), ("length", "baseline", 0.5, 0.0, None)]
@@ -204,7 +206,7 @@ def minus(headline: tuple, name: str, kind: str, _: float, mcc: float, __: float
 def classification_row(
     name: str, kind: str, accuracy: float, mcc: float, auroc: float | None
 ) -> dict:
-    metrics = {"accuracy": accuracy, "f1": accuracy - 0.01, "mcc": mcc}
+    metrics: dict[str, float | None] = {"accuracy": accuracy, "f1": accuracy - 0.01, "mcc": mcc}
     metrics |= {"auroc": auroc, "auprc": None if auroc is None else auroc - 0.02}
     right = round(500 * accuracy)
     return metrics | {

@@ -107,7 +107,7 @@ def drawn_genes(*genes: Gene, bases: int = 100) -> list[list[tuple[float, float]
     region = Region("chr", 0, bases, [0.5] * bases, frozenset(), list(genes))
     drawn = gene_track(region, description="d")
     return [
-        [tuple(map(float, corner.split(","))) for corner in points.split()]
+        [(float(x), float(y)) for x, y in (corner.split(",") for corner in points.split())]
         for points in re.findall(r'<polygon points="([^"]+)"', drawn)
     ]
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hnet_seq import HNetForCausalLM
+from hnet_seq.baselines import logistic
 from tests.conftest import make_model
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_penalties() -> Iterator[None]:
+    """Verbs fit many classifiers; how a penalty is chosen is tested in ``tests/baselines``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logistic, "PENALTIES", (1e-3, 1e-1))
+        yield
 
 
 @pytest.fixture(scope="module")

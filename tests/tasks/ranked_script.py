@@ -1,22 +1,12 @@
-"""A rank of the tests: small units, several verbs in one process, and an end where it is asked for.
-
-    python ranked_script.py KILL COMMANDS.json
-
-KILL is ``RANK:UNITS``: that rank is killed without warning while it works on the unit after so
-many; or ``-``. COMMANDS is a list of the arguments of ``hnet-seq``.
-"""
+"""A rank of the tests: small units, several verbs in one process, and maybe an early end."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
 
 from hnet_seq.cli import main
 from hnet_seq.tasks.embedding import plan as embed_plan
@@ -53,13 +43,13 @@ def kill_after(count: int) -> None:
     SharedRun.working = killing  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
+def run(commands: list[list[str]], killed: int | None = None, after: int = 0) -> int:
+    """Run commands of ``hnet-seq`` one after the other.
+
+    Args:
+        killed: the rank that is killed without warning while it works on the unit after so many.
+    """
     small_units()
-    rank, _, after = sys.argv[1].partition(":")
-    if rank == os.environ["RANK"]:
-        kill_after(int(after))
-    for command in json.loads(Path(sys.argv[2]).read_text()):
-        code = main(command)
-        if code:
-            sys.exit(code)
+    if killed == int(os.environ["RANK"]):
+        kill_after(after)
+    return next((code for command in commands if (code := main(command))), 0)

@@ -55,5 +55,5 @@ def endless_units(first: int, *arguments: Any) -> Sequence[Job]:
 if __name__ == "__main__":
     # A shell in the background hands down an ignored Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    shard.dna_jobs = partial(endless_units, int(sys.argv[1]))
+    setattr(shard, "dna_jobs", partial(endless_units, int(sys.argv[1])))  # noqa: B010
     sys.exit(main(sys.argv[2:]))

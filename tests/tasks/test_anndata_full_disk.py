@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,11 @@ class Rows(SpooledRows):
     def blocks(self) -> Iterator[Block]:
         for first in (0, 500):
             places = np.arange(first, first + 500)
-            columns = {"id": [f"s{n}" for n in places], "start": places, "end": places + 5}
+            columns: dict[str, Any] = {
+                "id": [f"s{n}" for n in places],
+                "start": places,
+                "end": places + 5,
+            }
             yield Block(first, columns, np.random.default_rng(0).random((500, 8), np.float32))
 
 

@@ -127,7 +127,14 @@ def test_a_checkpoint_in_a_run_keeps_the_rates_and_targets_of_the_run(
     save.parent.mkdir()
     save_experiment(experiment, save)
     make_model("one stage").save_pretrained(tmp_path / "run" / "checkpoints" / "step-000010")
-    command = ["finetune", tmp_path / "run", "--data", table, "--out", tmp_path / "out"]
+    command: list[str | Path] = [
+        "finetune",
+        tmp_path / "run",
+        "--data",
+        table,
+        "--out",
+        tmp_path / "out",
+    ]
     assert run(*command, *ONE, "--part", "head", "--ratio-weight", "0.5") == 0
     facts = json.loads((tmp_path / "out" / "classification.json").read_text())["fine_tuned"]
     assert facts["optimizer"]["stage_multipliers"] == [2.0, 1.0]
@@ -255,7 +262,7 @@ def test_a_given_validation_split_stops_and_groups_are_held_out_whole(
         return found
 
     monkeypatch.setattr(finetune_seeds, "finetune", seen)
-    command = ["finetune", checkpoint, "--data"]
+    command: list[str | Path] = ["finetune", checkpoint, "--data"]
     assert (
         run(*command, given, "--out", tmp_path / "a", *ONE, "--markers", "--pooling", "ends") == 0
     )
@@ -271,7 +278,7 @@ def test_a_killed_return_to_old_settings_does_not_pass_for_finished(
     checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    command = ["finetune", checkpoint, "--data", table, "--out", out, *ONE]
+    command: list[str | Path] = ["finetune", checkpoint, "--data", table, "--out", out, *ONE]
     assert run(*command) == 0
     first = next((out / "parts").glob("seed-0-*"))
     assert run(*command, "--head-rate", "0.001") == 0

@@ -67,7 +67,7 @@ def test_several_labels_go_from_a_table_to_predictions_and_a_report(
     checkpoint: Path, several: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "probe"
-    data = ["--data", several, "--problem", "multi-label"]
+    data: list[str | Path] = ["--data", several, "--problem", "multi-label"]
     assert run("train", checkpoint, *data, "--out", out) == 0
     said = capsys.readouterr()
     assert "t.csv: labels even, rich" in said.out
@@ -98,7 +98,7 @@ def test_numbers_go_from_a_table_to_predictions_and_a_report(
     checkpoint: Path, numbers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "probe"
-    data = ["--data", numbers, "--problem", "regression"]
+    data: list[str | Path] = ["--data", numbers, "--problem", "regression"]
     assert run("train", checkpoint, *data, "--out", out) == 0
     assert "numbers of label" in capsys.readouterr().out
     rows = json.loads((out / "classification.json").read_text())["rows"]
@@ -131,7 +131,7 @@ def test_a_fine_tuned_model_learns_them_too(
 ) -> None:
     table = several if problem == "multi-label" else numbers
     out = tmp_path / "tuned"
-    data = ["--data", table, "--problem", problem]
+    data: list[str | Path] = ["--data", table, "--problem", problem]
     assert run("finetune", checkpoint, *data, "--out", out, *ONE) == 0
     found = json.loads((out / "classification.json").read_text())
     names = [row["name"] for row in found["rows"]]
@@ -217,7 +217,7 @@ def test_tasks_of_one_table_are_never_learned_as_one_unsaid(
     tasks = ["H3", "promoter", "splice"] * 20
     labels = [str(i // 3 % 2) for i in range(COUNT)]
     path = write(tmp_path / "t.csv", labels, task=tasks, Chrom=["c1"] * COUNT)
-    command = ["train", checkpoint, "--data", path, "--out", tmp_path / "o"]
+    command: list[str | Path] = ["train", checkpoint, "--data", path, "--out", tmp_path / "o"]
     assert run(*command) == 1
     said = capsys.readouterr().err
     assert "the column 'task' (3 values: H3, promoter, splice) is ignored" in said

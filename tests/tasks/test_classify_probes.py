@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def test_a_probe_beats_the_shares_of_the_classes_and_keeps_its_predictions(
 ) -> None:
     features, labels = data(classes)
     asked, truth = data(classes, seed=1)
-    model = PROBES[kind][1](features, labels, num_classes=classes)
+    model: Any = PROBES[kind][1](features, labels, num_classes=classes)
     found = model.predict_proba(asked)
     np.testing.assert_allclose(found.sum(1), 1)
     assert log_loss(truth, found) < 0.9 * np.log(classes)
@@ -41,7 +42,7 @@ def test_a_probe_beats_the_shares_of_the_classes_and_keeps_its_predictions(
     names = ["a", "b", "c"][:classes]
     probe = Probe(names, model, Embedding("bases", -1, "none"), "run", "0" * 64)
     save_probe(probe, tmp_path / "p.npz")
-    again = load_probe(tmp_path / "p.npz")
+    again: Any = load_probe(tmp_path / "p.npz")
     np.testing.assert_array_equal(again.model.predict_proba(asked), found)
     assert (again.classes, again.embedding, again.weights) == (names, probe.embedding, "0" * 64)
 
@@ -81,7 +82,7 @@ def test_members_of_a_group_do_not_vouch_for_each_other() -> None:
     generator = np.random.default_rng(0)
     labels = np.repeat(generator.integers(0, 2, 40), 5)
     features = np.repeat(generator.normal(size=(40, 4)), 5, axis=0)
-    fit = PROBES["knn"][1]
+    fit: Any = PROBES["knn"][1]
     torn = fit(features, labels, num_classes=2)
     whole = fit(features, labels, num_classes=2, groups=[f"{i // 5}" for i in range(200)])
     assert torn.neighbours < whole.neighbours

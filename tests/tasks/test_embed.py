@@ -103,7 +103,7 @@ def test_one_batch_never_holds_more_tokens_than_asked(
     sizes = []
     original = hnet.encode
 
-    def spy(ids, packing, *rest):  # type: ignore[no-untyped-def]
+    def spy(ids, packing, *rest):
         sizes.append(packing.lengths)
         return original(ids, packing, *rest)
 

@@ -58,7 +58,9 @@ def test_its_commands_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "length",
         "vector",
     ]
-    assert read_embedding(Path("run/embedding.json")).shown.labels == list("ababab")
+    shown = read_embedding(Path("run/embedding.json")).shown
+    assert shown is not None
+    assert shown.labels == list("ababab")
     assert Path("peaks.ids.txt").read_text() == "p\nq\n"
     assert not list(folder.rglob("*.partial"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -118,8 +119,8 @@ def test_a_layer_is_what_its_module_computes(
     hnet: HNetForCausalLM, sequences: list[Tokens]
 ) -> None:
     tokens = sequences[2]
-    heard: dict[str, torch.Tensor] = {}
-    outer = hnet.backbone
+    heard: dict[tuple[Any, int], torch.Tensor] = {}
+    outer: Any = hnet.backbone
     modules = {
         ("encoder", 0): outer.encoder,
         ("encoder", 1): outer.main_network.encoder,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hnet_seq.report.embedding_section import embedding_section, read_embedding
-from hnet_seq.tasks.embedding.overview import SAMPLE, overview, sample_of
+from hnet_seq.tasks.embedding.overview import SAMPLE, Sampled, overview, sample_of
 from modalities import dna
 from modalities.errors import InputError
 from modalities.text import TEXT
 
 
-def seen(sequences: list[str], labels: list[str | None] | None = None):  # type: ignore[no-untyped-def]
+def seen(sequences: list[str], labels: Sequence[str | None] | None = None) -> Sampled:
     sampled = sample_of(len(sequences))
     for index, letters in enumerate(sequences):
         label = labels[index] if labels else None
@@ -122,7 +123,7 @@ def test_vectors_of_chunks_have_no_map_but_say_what_they_are(written: Path) -> N
         (lambda c: c["input"].update(bases=1.5), "input: 'bases' is 1.5"),
     ],
 )
-def test_a_damaged_file_is_named_with_the_key(written: Path, change, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_file_is_named_with_the_key(written: Path, change, words: str) -> None:
     content = json.loads(written.read_text())
     change(content)
     written.write_text(json.dumps(content))

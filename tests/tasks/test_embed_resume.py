@@ -6,9 +6,8 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,30 +19,25 @@ from hnet_seq.tasks.embedding.files import write_vectors
 from hnet_seq.tasks.embedding.spool import TEXT, Spool, open_spool
 from modalities.errors import UsageError
 from tests.conftest import make_model
+from tests.forked import Forked
 
-ROOT = Path(__file__).parents[2]
-# Small parts, and an end without warning while the third is half written.
-SCRIPT = """
-import os, signal, sys
-from hnet_seq.cli import main
-from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.embedding.spool import Spool
 
-embed_plan.PART_TOKENS, embed_plan.PART_BYTES = 200, 200 * 64 * 4
-commit, commits = Spool.commit, 0
+def killed_at_the_third(arguments: list[str]) -> int:
+    """The command with small parts, ended without warning while the third is half written."""
+    embed_plan.PART_TOKENS, embed_plan.PART_BYTES = 200, 200 * 64 * 4
+    commit, commits = Spool.commit, 0
 
-def killing(self, *arguments):
-    global commits
-    commits += 1
-    if commits == 3:
-        for file in self._files.values():
-            file.flush()
-        os.kill(os.getpid(), signal.SIGKILL)
-    commit(self, *arguments)
+    def killing(self: Spool, *arguments: Any) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 3:
+            for file in self._files.values():
+                file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit(self, *arguments)
 
-Spool.commit = killing
-sys.exit(main(sys.argv[1:]))
-"""
+    setattr(Spool, "commit", killing)  # noqa: B010
+    return main(arguments)
 
 
 @pytest.fixture
@@ -68,15 +62,9 @@ def command(folder: Path, out: str, *options: str) -> list[str]:
 
 def killed(folder: Path, out: str, *options: str) -> Path:
     """Run until the kill; the folder that it left."""
-    ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *command(folder, out, *options)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    arguments = command(folder, out, *options)
+    ended = Forked(killed_at_the_third, arguments, folder=folder).end()
+    assert ended.code == -signal.SIGKILL, ended.err
     assert not (folder / out).exists()
     return folder / f"{out}.partial"
 

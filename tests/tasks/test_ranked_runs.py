@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,11 +20,11 @@ from hnet_seq.tasks.ranked.units import Unit
 from hnet_seq.tasks.scoring import mutagenesis, variant_scores
 from hnet_seq.tasks.scoring import sequences as score_sequences
 from tests.conftest import make_model
+from tests.forked import Forked, end_all, ranks
+from tests.tasks import ranked_script
 from tests.tasks.ranked_script import PART
 from tests.tasks.test_segment_text import make_model as make_text_model
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = Path(__file__).with_name("ranked_script.py")
 LENGTHS = [90, 60, 450, 30, 120, 90, 20, 90, 310, 90]
 RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
@@ -112,51 +109,28 @@ def contents(out: Path, which: int) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in OUTPUTS[which]}
 
 
-@pytest.mark.slow
-def test_two_ranks_under_torchrun_end_with_the_bytes_of_one(inputs: Path, tmp_path: Path) -> None:
+def test_two_ranks_end_with_the_bytes_of_one(inputs: Path, tmp_path: Path) -> None:
     asked = [commands(inputs, tmp_path / "two" / f"{i}")[i] for i in range(len(OUTPUTS))]
-    (tmp_path / "commands.json").write_text(json.dumps(asked))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    ended = subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", str(SCRIPT), "-", str(tmp_path / "commands.json")],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    for ended in end_all(ranks(2, ranked_script.run, asked, folder=tmp_path)):
+        assert ended.code == 0, ended.err
     for which, names in enumerate(OUTPUTS):
         two, alone = (tmp_path / name / f"{which}" for name in ("two", "alone"))
         assert main(commands(inputs, alone)[which]) == 0
         assert contents(two, which) == contents(alone, which)
         assert not list(two.glob("*.ranks"))
         (record,) = two.glob("*.ranks.json")
-        ranks = json.loads(record.read_text())["ranks"]
-        assert sum(rank["units"] for rank in ranks) > 2, names
+        found = json.loads(record.read_text())["ranks"]
+        assert sum(rank["units"] for rank in found) > 2, names
 
 
 def test_what_a_rank_leaves_that_is_killed_is_finished_by_others(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = commands(inputs, tmp_path / "one")[0]
-    (tmp_path / "commands.json").write_text(json.dumps([command]))
-    ended = subprocess.run(
-        [sys.executable, str(SCRIPT), "1:1", str(tmp_path / "commands.json")],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(ROOT),
-            **dict(zip(RANKS, "121", strict=True)),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    place = dict(zip(RANKS, "121", strict=True))
+    rank = Forked(ranked_script.run, [command], 1, 1, folder=tmp_path, environment=place)
+    ended = rank.end()
+    assert ended.code == -signal.SIGKILL, ended.err
     left = tmp_path / "one" / "v.parquet.ranks"
     assert len(list(left.glob("unit-*"))) == 1
     assert len(list(left.glob(".unit-*"))) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def check_ends(edit: Edit, pair: tuple[Tokens, Tokens], window: int) -> None:
 
 
 def scores_of(
-    model: HNetForCausalLM, edits: Sequence[Edit], path: Path, which: int, **options: int
+    model: HNetForCausalLM, edits: Sequence[Edit], path: Path, which: int, **options: Any
 ) -> list[VariantScore]:
     chosen = [edit.spellings()[which] for edit in edits]
     return list(score_variants(model, genome_of(edits, path), chosen, **options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ class Calls:
         self.count = 0
         encode = HNetForCausalLM.encode
 
-        def counted(model: HNetForCausalLM, *arguments: object) -> object:
+        def counted(model: HNetForCausalLM, *arguments: Any) -> object:
             self.count += 1
             if last is not None and self.count > last:
                 raise KeyboardInterrupt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -136,7 +137,7 @@ def test_neither_batches_nor_neighbours_nor_order_matter(
 ) -> None:
     chosen = VARIANTS[1::4]
 
-    def scores(variants: list[Variant], **options: int) -> list[float]:
+    def scores(variants: list[Variant], **options: Any) -> list[float]:
         return [row.llr for row in score_variants(hnet, genome, variants, window=50, **options)]
 
     together = scores(chosen)
@@ -151,7 +152,7 @@ def test_a_shared_reference_window_is_computed_once(
     seen = []
     original = hnet.encode
 
-    def spy(ids, packing, *rest):  # type: ignore[no-untyped-def]
+    def spy(ids, packing, *rest):
         seen.append(packing.num_sequences)
         return original(ids, packing, *rest)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def changed(sequence: str, share: float, seed: int) -> str:
     return "".join(found)
 
 
-def made(folder: Path, records: dict[str, str], **options: object) -> Manifest:
+def made(folder: Path, records: dict[str, str], **options: Any) -> Manifest:
     path = folder / "genomes.fa"
     path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records.items()))
     return shard([path], folder / "s", overwrite=True, progress=False, **options)

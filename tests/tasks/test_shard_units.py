@@ -27,6 +27,7 @@ from pipelines.documents import DocumentOptions, plan_units
 from pipelines.manifest import Manifest
 from pipelines.shard_documents import read_documents
 from pipelines.sharding import worker_pool
+from tests.forked import LIMIT
 from tests.pipelines.made_shards import as_json_lines
 from tests.tasks.slow_units import small_units
 
@@ -100,7 +101,7 @@ def test_genomes_give_the_same_bytes_with_one_and_two_processes(
 @pytest.mark.parametrize("duplicates", ["keep", "exact", "near"])
 @pytest.mark.parametrize("validation", ["fraction:0.2", "last:0.01"])
 def test_texts_give_the_same_bytes_with_one_and_two_processes(
-    tmp_path: Path, texts: list[Path], duplicates: str, validation: str
+    tmp_path: Path, texts: list[Path], duplicates: Any, validation: str
 ) -> None:
     options = OPTIONS | {
         "modality": "text",
@@ -145,9 +146,6 @@ def test_the_error_is_that_of_the_first_bad_unit(
     with pytest.raises(InputError, match=r"a\.fa: record r1, line 4: '!' is not a nucleotide"):
         shard(genome, tmp_path / "s", workers=workers, progress=False, **OPTIONS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.fa", "b.fa.gz", "c.fa"]
-
-
-# Signals and kills -------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -203,7 +201,7 @@ def test_a_killed_call_is_gone_on_with(
     with running(tmp_path, genome, complete, workers) as process:
         os.kill(process.pid, signal.SIGKILL)
         # Its workers hold the pipe too: this ends when they have noticed, and ended themselves.
-        process.communicate(timeout=60)
+        process.communicate(timeout=LIMIT)
     assert not (tmp_path / "s").exists()
     made = count_made(monkeypatch)
     shard(genome, tmp_path / "s", progress=False, **OPTIONS)
@@ -219,7 +217,7 @@ def test_a_worker_ends_whose_parent_was_gone_before_it_looked() -> None:
     )
     # This process is the parent of that one, and told it of another.
     command = [sys.executable, "-c", script, str(os.getpid() + 1)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=60)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=LIMIT)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
@@ -229,7 +227,7 @@ def test_after_a_kill_changed_inputs_or_options_start_anew(
 ) -> None:
     with running(tmp_path, genome, 2, 1) as process:
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=LIMIT)
     options = dict(OPTIONS)
     if change == "content":
         genome[2].write_text(">r14\n" + letters(LENGTHS[14], 77) + "\n")
@@ -253,7 +251,7 @@ def test_an_interrupt_is_one_line_and_keeps_complete_units_only(
     with running(tmp_path, genome, complete, workers) as process:
         # A terminal sends it to all processes of the command.
         os.killpg(process.pid, signal.SIGINT)
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=LIMIT)
     assert process.returncode == 130
     assert (out, log) == ("", "hnet-seq shard: interrupted\n")
     left = sorted(path.name for path in tmp_path.iterdir())
@@ -286,7 +284,7 @@ def test_workers_never_see_an_interrupt_not_even_while_they_start(
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "2 [1, 2, 4, 8]\n", "")
 
@@ -315,7 +313,7 @@ def test_a_worker_that_is_killed_is_told_and_what_is_complete_stays(
         workers = [int(pid) for pid in children.read_text().split()]
         commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in workers}
         os.kill(next(p for p, c in commands.items() if b"spawn_main" in c), signal.SIGKILL)
-        _, log = process.communicate(timeout=60)
+        _, log = process.communicate(timeout=LIMIT)
     assert process.returncode == 1
     assert "a worker process was killed" in log
     assert log.count("\n") == 1

@@ -5,42 +5,27 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import multiprocessing
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from hnet_seq.cli import main
 from hnet_seq.train.loop import Trainer
 
-# What a run would import on its way: the server of processes imports it once for all.
-for _module in ("hnet_seq.tasks.pretrain", "torch._dynamo"):
-    importlib.import_module(_module)
 
-
-def run(command: list[str], log: str, errors: str, moment: dict[str, Any] | None) -> None:
+def run(command: list[str], log: str, moment: dict[str, Any] | None) -> int:
     """Exit with the code of the command, or be killed at the moment.
 
     Args:
         log: gets a line for each step, with a hash of what it is trained on.
-        errors: a file for what is said.
         moment: a :class:`tests.train.test_kills.Moment` as a dictionary.
     """
     os.setsid()  # whoever is left of this process is known by it
-    # Those of another way would not be this process's children, and not see its end.
-    multiprocessing.set_start_method("fork", force=True)
-    with open(os.devnull, "w") as nowhere, open(errors, "w") as said:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(said.fileno(), 2)
-    torch.set_num_threads(1)
     _note_steps(log)
     if moment:
         _kill_before(**moment)
-    sys.exit(main(command))
+    return main(command)
 
 
 def _note_steps(log: str) -> None:

@@ -1,12 +1,12 @@
-"""What the processes of a test do together: ``parallel_script FOLDER STRATEGY``.
+"""What the processes of a test do together.
 
-One start of torch is shared by all that can share it. Two processes write to FOLDER/STRATEGY, three
+Two processes write to FOLDER/STRATEGY, three
 to FOLDER/three.
 """
 
 from __future__ import annotations
 
-import sys
+import faulthandler
 import warnings
 from pathlib import Path
 from typing import Any
@@ -119,8 +119,9 @@ def validation(folder: Path, strategy: str) -> dict[str, Any]:
 
 
 def main(folder: Path, strategy: str) -> None:
+    """Of each process, in a folder of data, under a strategy."""
     warnings.simplefilter("error")
-    torch.set_num_threads(1)
+    faulthandler.enable()
     with process_group("cpu"):
         if world_size() == 3:
             pretrain(config(folder, strategy, *BY_THREE), folder / "three", device="cpu")
@@ -148,7 +149,3 @@ def by_two(folder: Path, strategy: str) -> None:
     torch.save(validated, out / f"validated-{rank()}.pt")
     if rank() == 0:
         torch.save(found, out / "gradients.pt")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])

@@ -14,6 +14,7 @@ from torch import Tensor
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNet
+from hnet_seq.model.stack import Stack
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit, sequences
 from hnet_seq.train.interval import Interval
@@ -69,7 +70,9 @@ def _gradients(
         objective.backward(batch, Extent.of(batches), ratio, interval)
     interval.steps = 1
     interval.seconds = 1.0
-    return {name: p.grad.clone() for name, p in model.named_parameters()}, interval
+    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    assert len(gradients) == len(list(model.parameters()))
+    return gradients, interval
 
 
 @pytest.mark.parametrize("statistics", ["batch", "document", "ranks"])
@@ -109,7 +112,8 @@ def test_pieces_give_the_gradients_and_records_of_the_whole(
 
 def test_no_bound_costs_no_second_pass() -> None:
     model = make_model("one stage")
-    passes = []
+    passes: list[int] = []
+    assert isinstance(model.backbone.encoder, Stack)
     model.backbone.encoder.register_forward_hook(lambda *_: passes.append(1))
     _gradients(model, "batch", [10_000])
     assert len(passes) == 2  # one for each micro-batch

@@ -56,7 +56,8 @@ def values(layer: Layer, lengths: list[int]) -> list[torch.Tensor]:
 # Dynamo alone, without code generation: whether a layer can be traced is seen here in seconds.
 @pytest.mark.parametrize("grad", [True, False])
 def test_a_traced_layer_is_the_layer(layers: list[Layer], grad: bool) -> None:
-    for layer in layers:
+    # Without gradients the state-space layer takes another way, attention does not.
+    for layer in layers if grad else layers[:1]:
         traced = copy.deepcopy(layer)
         traced.compile(backend="eager", dynamic=True)
         with torch.set_grad_enabled(grad):

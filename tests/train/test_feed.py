@@ -24,7 +24,7 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for seed, name in enumerate(("a", "b")):
         write_shards(folder / name, random_documents((500, 30, 900), seed=seed))
     sources = [MixedSource(folder / "a", weight=2.0), MixedSource(folder / "b")]
-    given = {"context": CONTEXT, "batch_tokens": STEP, "reverse_complement": True}
+    given: dict[str, Any] = {"context": CONTEXT, "batch_tokens": STEP, "reverse_complement": True}
     if request.param == "masked":
         return MaskedBatches(sources, mask_rate=0.3, **given)
     return TokenBatches(sources, carry_over=7 * (request.param == "carried over"), **given)

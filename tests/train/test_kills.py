@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,13 @@ import pytest
 
 from hnet_seq.tasks.shard import shard
 from modalities import dna
+from tests.forked import LIMIT, Forked
 from tests.train.kill_script import run
 from tests.train.runs import TINY, metrics, weights
 
 pytestmark = pytest.mark.slow
 
 STEPS, STEP_TOKENS = 24, 256
-#: Processes are forked from one that has imported torch: a start of it takes seconds.
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.train.kill_script"])
 #: Of all processes that were started.
 SESSIONS: set[str] = set()
 
@@ -70,25 +66,16 @@ class Ground:
     batches: Path
 
 
-def start(command: list[str], log: Path, moment: Moment | None) -> ForkServerProcess:
-    told = (command, f"{log}", f"{log}.errors", asdict(moment) if moment else None)
-    process = SERVER.Process(target=run, args=told)
-    process.start()
-    SESSIONS.add(f"{process.pid}")
+def start(command: list[str], log: Path, moment: Moment | None) -> Forked:
+    told = (command, f"{log}", asdict(moment) if moment else None)
+    process = Forked(run, *told, folder=log.parent, name=log.name)
+    SESSIONS.add(f"{process.process.pid}")
     return process
 
 
-def end(process: ForkServerProcess, log: Path) -> tuple[int | None, str]:
-    """The exit code, and what was said."""
-    process.join(120)
-    code = process.exitcode
-    process.kill()
-    return code, Path(f"{log}.errors").read_text()
-
-
-def finish(process: ForkServerProcess, log: Path) -> None:
-    code, said = end(process, log)
-    assert code == 0, said
+def finish(process: Forked) -> None:
+    ended = process.end()
+    assert ended.code == 0, ended.err
 
 
 @pytest.fixture(scope="module")
@@ -97,19 +84,20 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     rng = np.random.default_rng(0)
     (folder / "genome.fa").write_text(f">r\n{dna.decode(rng.integers(0, 4, 3000, np.uint8))}\n")
     (folder / "notes.txt").write_bytes(bytes(rng.integers(97, 123, 1500, np.uint8)))
-    for name, source, modality in [
-        ("genome", "genome.fa", "dna_bytes"),
-        ("notes", "notes.txt", "text"),
-    ]:
+    sources: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("genome", "genome.fa", "dna_bytes", {"guard": 50}),
+        ("notes", "notes.txt", "text", {}),
+    ]
+    for name, source, modality, options in sources:
         shard(
             [folder / source],
             folder / name,
             modality=modality,
             validation="last:0.1",
-            **({"guard": 50} if modality == "dna_bytes" else {}),
             block_size=400,
             shard_size=1000,
             progress=False,
+            **options,
         )
     command = [
         *("pretrain", "dna_text", *TINY),
@@ -120,7 +108,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
         *("--device", "cpu", "--out"),
     ]
     whole, batches = folder / "whole", folder / "whole.txt"
-    finish(start([*command, str(whole)], batches, None), batches)
+    finish(start([*command, str(whole)], batches, None))
     return Ground(folder, command, whole, batches)
 
 
@@ -133,8 +121,8 @@ def resumed(ground: Ground, run: Path) -> list[str]:
 def kill_at(ground: Ground, run: Path, moments: Sequence[Moment]) -> None:
     for moment in moments:
         log = run.with_suffix(".txt")
-        code, said = end(start(resumed(ground, run), log, moment), log)
-        assert code == -signal.SIGKILL, (moment, said)
+        ended = start(resumed(ground, run), log, moment).end()
+        assert ended.code == -signal.SIGKILL, (moment, ended.err)
 
 
 def batches(log: Path) -> dict[int, str]:
@@ -148,7 +136,7 @@ def batches(log: Path) -> dict[int, str]:
 
 def assert_as_if_untouched(ground: Ground, run: Path) -> None:
     log = run.with_suffix(".txt")
-    finish(start(resumed(ground, run), log, None), log)
+    finish(start(resumed(ground, run), log, None))
     assert metrics(run) == metrics(ground.whole)
     assert weights(run) == weights(ground.whole)
     assert batches(log) == batches(ground.batches)
@@ -157,8 +145,8 @@ def assert_as_if_untouched(ground: Ground, run: Path) -> None:
 
 
 def left_over() -> list[str]:
-    """Processes of the tests that still work, after they had some seconds to notice their end."""
-    deadline = time.monotonic() + 30
+    """Processes of the tests that still work, after they had time to notice their end."""
+    deadline = time.monotonic() + LIMIT
     while True:
         stats = [_content(path) for path in Path("/proc").glob("[0-9]*/stat")]
         # After the name in parentheses: state, parent, group, session.
@@ -212,11 +200,11 @@ def test_kills_at_random_moments_leave_no_trace(ground: Ground) -> None:
     for _ in range(7):
         process = start(resumed(ground, run), log, None)
         lines = _content(log).count(b"\n") + draw.randint(1, 4)
-        while process.exitcode is None and _content(log).count(b"\n") < lines:
+        while process.process.exitcode is None and _content(log).count(b"\n") < lines:
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.05))
-        process.kill()
-        kills += end(process, log)[0] == -signal.SIGKILL
+        process.process.kill()
+        kills += process.end().code == -signal.SIGKILL
     assert kills >= 5
     assert_as_if_untouched(ground, run)
 

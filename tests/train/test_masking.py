@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
 from tests.train.runs import make_shards, metrics, tiny, train_until_killed, weights
 
-HOW = {"rate": 0.15, "mask_token": dna.MASK, "eligible": dna.BASES}
+HOW: dict[str, Any] = {"rate": 0.15, "mask_token": dna.MASK, "eligible": dna.BASES}
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +40,6 @@ def _config(shards: Path, *overrides: str) -> ExperimentConfig:
     return tiny("ecoli_masked", shards, *overrides)
 
 
-# What is hidden ----------------------------------------------------------------------------------
-
-
 def test_a_token_fares_the_same_however_the_stream_is_cut() -> None:
     tokens = np.random.default_rng(1).integers(0, 5, 1000)
     ids, targets = mask_tokens(tokens, seed=3, first=70, **HOW)
@@ -55,7 +53,7 @@ def test_a_token_fares_the_same_however_the_stream_is_cut() -> None:
 
 
 @pytest.mark.parametrize("other", [{"seed": 4, "first": 70}, {"seed": 3, "first": 71}])
-def test_another_seed_or_place_hides_other_tokens(other: dict[str, int]) -> None:
+def test_another_seed_or_place_hides_other_tokens(other: dict[str, Any]) -> None:
     tokens = np.zeros(1000, np.int64)
     chosen = mask_tokens(tokens, seed=3, first=70, **HOW)[1] >= 0
     again = mask_tokens(tokens, **other, **HOW)[1] >= 0
@@ -92,7 +90,7 @@ def test_the_mask_is_the_vocabularys_or_one_id_more() -> None:
 
 
 def test_masked_batches_are_the_batches_with_tokens_hidden(shards: Path) -> None:
-    options = {"context": 128, "batch_tokens": 512, "seed": 5}
+    options: dict[str, Any] = {"context": 128, "batch_tokens": 512, "seed": 5}
     plain, masked = TokenBatches(shards, **options), MaskedBatches(shards, mask_rate=0.3, **options)
     assert masked.fingerprint != plain.fingerprint
     assert masked.fingerprint != MaskedBatches(shards, mask_rate=0.2, **options).fingerprint
@@ -111,9 +109,6 @@ def test_validation_shows_no_token_that_it_asks_for(shards: Path) -> None:
     assert scored.any()
     assert (batch.input_ids[scored] == dna.MASK).all()
     assert (batch.input_ids[~scored] != dna.MASK).all()
-
-
-# Runs --------------------------------------------------------------------------------------------
 
 
 def test_a_killed_masked_run_resumes_bit_for_bit(shards: Path, tmp_path: Path) -> None:

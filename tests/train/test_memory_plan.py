@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from hnet_seq.train.tables import tables
 
 TOKENS, CONTEXT = 2048, 512
 
-SHAPES = {
+SHAPES: dict[str, dict[str, Any]] = {
     "Mamba-2": {"arch_layout": ["m2"], "d_model": [64]},
     "Mamba-2 of a width without kernels": {
         "arch_layout": ["m2"],

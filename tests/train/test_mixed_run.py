@@ -170,9 +170,6 @@ def test_resuming_with_another_mixture_is_refused(
         pretrain(config, tmp_path / "run", resume=True, device="cpu")
 
 
-# Which folder is which source --------------------------------------------------------------------
-
-
 def test_data_is_given_by_name_or_in_order(folders: Path, tmp_path: Path) -> None:
     experiment = tmp_path / "two.yaml"
     experiment.write_text(
@@ -232,9 +229,6 @@ def test_a_folder_whose_name_has_an_equals_sign_is_a_folder(folders: Path, tmp_p
     config = load_experiment("ecoli_demo")
     assign_data(config, [str(tmp_path / "k=v")])
     assert training_batches(config).names == ["k=v"]
-
-
-# Damaged shards ----------------------------------------------------------------------------------
 
 
 def test_a_run_skips_damaged_shards_when_it_is_told_to_and_says_so(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+import signal
 import warnings
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.pretrain import pretrain
 from modalities.errors import InputError
 from pipelines.batches import PackedBatch
+from tests.forked import end_all, ranks
 from tests.train.parallel_script import (
     BY_THREE,
     CASES,
@@ -30,6 +29,7 @@ from tests.train.parallel_script import (
     batches,
     config,
     gradients,
+    main,
     validation,
 )
 from tests.train.runs import make_shards, metrics, train_until_killed, weights
@@ -78,31 +78,20 @@ def launch(
         out: where the script writes.
         begun: runs that lie there before, by name.
     """
-    script = Path(__file__).with_name("parallel_script.py")
-    command = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "PYTHONFAULTHANDLER": "1",
-    }
     for attempt in range(2):
         shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
         for name, run in begun.items():
             shutil.copytree(run, out / name)
-        done = subprocess.run(
-            [sys.executable, *command, str(script), str(folder), strategy],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=250,
-        )
-        crashed = re.search(r"exitcode *: -(6|11) ", done.stderr)
+        ended = end_all(ranks(processes, main, folder, strategy, folder=out))
+        said = "\n".join(own.err for own in ended)
+        crashed = {own.code for own in ended} & {-signal.SIGABRT, -signal.SIGSEGV}
         if not crashed or attempt == 1:
             break
-        warnings.warn(f"{CRASH}; it was started again\n{done.stderr}", stacklevel=2)
-    if done.returncode:
+        warnings.warn(f"{CRASH}; it was started again\n{said}", stacklevel=2)
+    if any(own.code for own in ended):
         # What the processes were doing comes last: a log of CI may keep only the end.
-        pytest.fail(done.stderr + "\n".join(re.findall(STACKS, done.stderr)), pytrace=False)
+        pytest.fail(said + "\n".join(re.findall(STACKS, said)), pytrace=False)
 
 
 def assert_alike(run: Path, other: Path) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch.distributed as dist
 
+from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment
 from hnet_seq.tasks.pretrain import pretrain
 from modalities import dna
+from tests.forked import a_store, end_all, ranks
 from tests.train.runs import TINY, make_shards, metrics, weights
 
 pytestmark = [
@@ -29,35 +35,13 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 STEPS = 9
 TRY_AGAIN = 75
-# Kills its own process before a call, in the incarnation and rank that are meant.
-KILLING = """
-import importlib, json, os, signal, sys
-from hnet_seq.cli import main
-
-for restart, rank, module, path, call in json.loads(sys.argv[1]):
-    now = os.environ["TORCHELASTIC_RESTART_COUNT"], os.environ["RANK"]
-    if now == (str(restart), str(rank)):
-        owner = importlib.import_module(module)
-        *owners, name = path.split(".")
-        for part in owners:
-            owner = getattr(owner, part)
-        unharmed, left = getattr(owner, name), [call]
-
-        def killing(*arguments, **options):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return unharmed(*arguments, **options)
-
-        setattr(owner, name, killing)
-sys.exit(main(sys.argv[2:]))
-"""
 STEP = ("hnet_seq.train.loop", "Trainer._train_step")
 BACKWARD = ("hnet_seq.train.objective", "Objective._add")
 RENAME = ("pathlib", "Path.rename")
 PARTS = ("hnet_seq.train.checkpoints", "save_parts")
 #: (restart, rank, where, before which call)
-KILLS = {
+Kill = tuple[int, int, str, str, int]
+KILLS: dict[str, list[Kill]] = {
     "ddp": [(0, 1, *STEP, 5), (1, 0, *RENAME, 1), (2, 1, *BACKWARD, 3)],
     "fsdp2": [(0, 1, *PARTS, 3), (1, 0, *BACKWARD, 2)],
 }
@@ -76,72 +60,97 @@ def command(shards: Path, out: Path, *overrides: str) -> list[str]:
     return ["pretrain", "ecoli_demo", *settings, *data, "--continue"]
 
 
-def environment(**others: str) -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | others
+def run_killed(kills: list[Kill], arguments: list[str]) -> int:
+    """The command, in a process that is killed before a call where that is meant for it."""
+    now = int(os.environ["TORCHELASTIC_RESTART_COUNT"]), int(os.environ["RANK"])
+    for restart, rank, module, path, call in kills:
+        if now == (restart, rank):
+            owner = importlib.import_module(module)
+            *owners, name = path.split(".")
+            for part in owners:
+                owner = getattr(owner, part)
+            setattr(owner, name, _killing(getattr(owner, name), call))
+    return main(arguments)
 
 
-@pytest.mark.parametrize("strategy", list(KILLS))
-def test_killed_processes_leave_no_trace(shards: Path, tmp_path: Path, strategy: str) -> None:
-    import json
+def _killing(unharmed: Callable[..., Any], left: int) -> Callable[..., Any]:
+    def killing(*arguments: Any, **options: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return unharmed(*arguments, **options)
 
-    script = tmp_path / "script.py"
-    script.write_text(KILLING)
+    return killing
+
+
+def restarted(kills: list[Kill], arguments: list[str], folder: Path) -> int:
+    """Start two processes until they end well, as torchrun does; how many were killed."""
+    store = a_store()
+    for restart in count():
+        attempt = {"TORCHELASTIC_RESTART_COUNT": f"{restart}"}
+        told: dict[str, Any] = {"folder": folder, "environment": attempt, "store": store}
+        ended = end_all(ranks(2, run_killed, kills, arguments, **told))
+        codes = [own.code for own in ended]
+        if codes == [0, 0]:
+            return restart
+        assert codes.count(-signal.SIGKILL) == 1, ended
+    raise AssertionError
+
+
+def under_torchrun(kills: list[Kill], arguments: list[str], folder: Path) -> int:
+    """As :func:`restarted`, by torchrun itself."""
+    script = folder / "script.py"
+    script.write_text(
+        "import json, sys; from tests.train.test_parallel_stops import run_killed; "
+        "sys.exit(run_killed(json.loads(sys.argv[1]), sys.argv[2:]))"
+    )
     launch = [
         *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
         *("--max-restarts=3", "--monitor-interval=0.1", str(script)),
     ]
-    runs = []
-    for name, kills in (("whole", []), ("killed", KILLS[strategy])):
-        runs.append(tmp_path / name)
-        arguments = command(shards, runs[-1], f"train.parallel.strategy={strategy}")
-        done = subprocess.run(
-            [sys.executable, *launch, json.dumps(kills), *arguments],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr.count("exitcode: -9") == len(kills)
-    assert metrics(runs[1]) == metrics(runs[0])
-    assert weights(runs[1]) == weights(runs[0])
-    left = sorted(path.name for path in (runs[1] / "checkpoints").iterdir())
+    done = subprocess.run(
+        [sys.executable, *launch, json.dumps(kills), *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr.count("exitcode: -9")
+
+
+@pytest.mark.parametrize(("strategy", "run"), [("ddp", restarted), ("fsdp2", under_torchrun)])
+def test_killed_processes_leave_no_trace(
+    shards: Path, tmp_path: Path, strategy: str, run: Callable[..., int]
+) -> None:
+    kills = KILLS[strategy]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    chosen = f"train.parallel.strategy={strategy}"
+    for ended in end_all(ranks(2, main, command(shards, whole, chosen), folder=tmp_path)):
+        assert ended.code == 0, ended.err
+    assert run(kills, command(shards, killed, chosen), tmp_path) == len(kills)
+    assert metrics(killed) == metrics(whole)
+    assert weights(killed) == weights(whole)
+    left = sorted(path.name for path in (killed / "checkpoints").iterdir())
     assert left == ["step-000006", "step-000009"]
-
-
-def start_two(arguments: list[str]) -> list[subprocess.Popen[str]]:
-    """Two processes as a batch system starts them, without torchrun."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
-    place = {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "hnet_seq.cli", *arguments],
-            env=environment(RANK=rank, LOCAL_RANK=rank, **place),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
 
 
 def test_all_stop_at_the_same_step_when_one_is_asked_to(shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     many = command(shards, out, "train.steps=100000", "train.validate_every=0")
-    processes = start_two(many)
-    deadline = time.monotonic() + 100
-    while not (out / "checkpoints/step-000003").exists() and time.monotonic() < deadline:
+    processes = ranks(2, main, many, folder=tmp_path)
+    while not (out / "checkpoints/step-000003").exists():
+        assert all(own.process.is_alive() for own in processes), end_all(processes)
         time.sleep(0.05)
-    processes[1].send_signal(signal.SIGTERM)
-    processes[1].send_signal(signal.SIGTERM)  # launchers pass on what was sent to all already
-    asked = time.monotonic()
-    said = [process.communicate(timeout=60) for process in processes]
-    assert time.monotonic() - asked < 30
-    assert [process.returncode for process in processes] == [TRY_AGAIN, TRY_AGAIN], said
-    assert "stopped; go on with: hnet-seq pretrain --resume" in said[0][1]
-    assert said[1][1] == ""
+    other = processes[1].process
+    # Launchers pass on what was sent to all already.
+    for _ in range(2):
+        os.kill(other.pid or 0, signal.SIGTERM)
+    ended = [own.end() for own in processes]
+    assert [own.code for own in ended] == [TRY_AGAIN, TRY_AGAIN], ended
+    assert "stopped; go on with: hnet-seq pretrain --resume" in ended[0].err
+    assert ended[1].err == ""
     assert not list((out / "checkpoints").glob(".step-*"))
     # What is left goes on, here in one process, to a nearer end.
     step = max(int(path.name[5:]) for path in (out / "checkpoints").iterdir())

@@ -37,9 +37,6 @@ def _by_hand(prob: Tensor, mask: Tensor, target: float) -> Tensor:
     return target / (target - 1) * ((target - 1) * F * G + (1 - F) * (1 - G))
 
 
-# What it is taken over ---------------------------------------------------------------------------
-
-
 def test_document_losses_are_those_of_each_sequence_alone() -> None:
     packed = _boundaries([5, 1, 12, 30])
     losses = document_ratio_losses(
@@ -49,7 +46,7 @@ def test_document_losses_are_those_of_each_sequence_alone() -> None:
     alone = [_by_hand(packed.boundary_prob[p], packed.boundary_mask[p], 3.0) for p in pieces]
     torch.testing.assert_close(losses, torch.stack(alone))
     (together,) = torch.autograd.grad(losses.sum(), packed.boundary_prob)
-    (one_by_one,) = torch.autograd.grad(sum(alone), packed.boundary_prob)
+    (one_by_one,) = torch.autograd.grad(torch.stack(alone).sum(), packed.boundary_prob)
     torch.testing.assert_close(together, one_by_one)
 
 
@@ -69,9 +66,10 @@ def test_pieces_given_the_whole_share_make_up_the_loss_of_the_whole() -> None:
     expected = ratio_loss(prob, mask, 4.0)
     share = mask.float().mean().item()
     pieces = [slice(0, 40), slice(40, 64)]
-    value = sum(
+    parts = [
         mask[p].numel() / 64 * ratio_loss(prob[p], mask[p], 4.0, selected=share) for p in pieces
-    )
+    ]
+    value = torch.stack(parts).sum()
     torch.testing.assert_close(value, expected)
     torch.testing.assert_close(
         torch.autograd.grad(value, prob), torch.autograd.grad(expected, prob)
@@ -109,6 +107,7 @@ def test_the_ratio_over_ranks_is_that_of_their_batches_together(tmp_path: Path) 
     loss = _by_hand(scale * prob, mask, 3.0)
     loss.backward()
     torch.testing.assert_close(first, second)
+    assert scale.grad is not None
     torch.testing.assert_close(first, torch.stack([loss.detach(), scale.grad]))
     # Processes that held the ratio by their own counts would drift apart.
     assert state == other_state
@@ -118,9 +117,6 @@ def test_one_process_is_its_own_sum() -> None:
     counts = ratio_counts([_boundaries([7])])
     assert summed_over_ranks(counts).equal(counts)
     assert world_size() == 1
-
-
-# How it changes ----------------------------------------------------------------------------------
 
 
 def _scheduled() -> RatioLossConfig:
@@ -190,9 +186,6 @@ def test_boundaries_that_follow_a_rule_cannot_be_held() -> None:
         load_experiment("ecoli_demo", [rule, "train.ratio_loss.hold=true"])
 
 
-# What holds it -----------------------------------------------------------------------------------
-
-
 def _counts(tokens_per_chunk: float) -> Tensor:
     return torch.tensor([[1000.0, 1000 / tokens_per_chunk]], dtype=torch.float64)
 
@@ -232,9 +225,6 @@ def test_a_held_ratio_comes_to_its_target_against_a_push() -> None:
 
     assert settle(hold=False) < 0.7 * target
     assert settle(hold=True) == pytest.approx(target, rel=0.05)
-
-
-# What is counted ---------------------------------------------------------------------------------
 
 
 def test_statistics_of_two_batches_are_those_of_both_together() -> None:

@@ -176,7 +176,7 @@ def test_gradients_of_micro_batches_add_up() -> None:
     tokens = torch.randint(0, 4, (80,), generator=torch.Generator().manual_seed(0))
     torch.nn.init.normal_(memory.projection.weight)
     memory.tables.data.normal_()
-    found = []
+    found: list[torch.Tensor] = []
     for parts in ([[50, 30]], [[50], [30]]):
         memory.tables.grad = None
         for own, lengths in zip(tokens.split([sum(part) for part in parts]), parts, strict=True):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -16,28 +13,16 @@ import torch.distributed
 
 from hnet_seq.tasks.shard import shard
 from hnet_seq.train.feed import Feed
+from hnet_seq.train.launch import process_group
+from hnet_seq.train.ranks import rank, world_size
 from modalities import dna
 from pipelines.batches import MixedSource, TokenBatches
+from tests.forked import end_all
+from tests.forked import ranks as processes
 
 STEPS, STEP = 500, 512
 WORKERS = (0, 1, 3)
 MICRO_BATCH, CONTEXT = 128, 64
-# Each process writes the hashes of its own sequences, one line a micro-batch.
-SCRIPT = """
-import json
-import sys
-from pathlib import Path
-from hnet_seq.train.launch import process_group
-from hnet_seq.train.ranks import rank, world_size
-from tests.train.test_world_sizes import WORKERS, feed, hashes
-
-if __name__ == "__main__":
-    with process_group("cpu"):
-        folder, own, ranks = Path(sys.argv[1]), rank(), world_size()
-        for workers in WORKERS:
-            dealt = hashes(feed(folder, workers, own, ranks))
-            (folder / f"{ranks}-{workers}-{own}.json").write_text(json.dumps(dealt))
-"""
 
 
 def feed(folder: Path, workers: int = 0, rank: int = 0, ranks: int = 1) -> Feed:
@@ -67,6 +52,15 @@ def hashes(of: Feed) -> list[list[list[str]]]:
         ]
         for step in of.steps(0, STEPS)
     ]
+
+
+def write_hashes(folder: Path) -> None:
+    """Each process writes those of its own sequences."""
+    with process_group("cpu"):
+        own, count = rank(), world_size()
+        for workers in WORKERS:
+            dealt = hashes(feed(folder, workers, own, count))
+            (folder / f"{count}-{workers}-{own}.json").write_text(json.dumps(dealt))
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +115,8 @@ def test_workers_do_not_change_a_batch(
 def test_the_processes_of_a_run_share_out_the_sequences_of_one(
     folder: Path, alone: list[list[list[str]]], ranks: int
 ) -> None:
-    (folder / "rank.py").write_text(SCRIPT)
-    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    done = subprocess.run(
-        [sys.executable, *launch, str(folder / "rank.py"), str(folder)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    for ended in end_all(processes(ranks, write_hashes, folder, folder=folder)):
+        assert ended.code == 0, ended.err
     for workers in WORKERS:
         told = [
             json.loads((folder / f"{ranks}-{workers}-{rank}.json").read_text())

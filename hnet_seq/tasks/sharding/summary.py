@@ -14,10 +14,7 @@ Row = tuple[str, str, str]
 def summary(manifest: Manifest) -> str:
     """Of the whole folder."""
     counts = Counter(manifest.statistics)
-    if manifest.modality in ("dna", "dna_bytes"):
-        rows = _dna(counts, manifest.modality == "dna")
-    else:
-        rows = _documents(counts)
+    rows = _dna(counts) if manifest.modality in ("dna", "dna_bytes") else _documents(counts)
     for split in SPLITS:
         rows += _split(manifest, split)
     if COMPARED in manifest.statistics:
@@ -56,7 +53,7 @@ def _comparison(counts: Counter[str]) -> list[Row]:
     ]
 
 
-def _dna(counts: Counter[str], has_soft_mask: bool) -> list[Row]:
+def _dna(counts: Counter[str]) -> list[Row]:
     total = max(1, counts["bases"])
     known = max(1, counts["bases"] - counts["unknown"] - counts["iupac"])
     rows = [
