@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hnet_seq.model.linear import Linear
-from hnet_seq.model.ngram_index import index_of
+from hnet_seq.model.ngram_sightings import NgramSightings
 from hnet_seq.model.ngram_tables import NgramTables
 from hnet_seq.ops.packing import Packing
 
@@ -23,7 +23,7 @@ _LEVELS = 12  # of sightings, by their logarithm to base 2
 _MUCH = 8.0  # log of sightings
 
 
-class NgramCounts(nn.Module):
+class NgramCounts(NgramSightings):
     """What counting says at each position, as a vector and as logits.
 
     Args:
@@ -32,21 +32,14 @@ class NgramCounts(nn.Module):
         d_model: D, the width of the embeddings.
 
     Attributes:
-        counts: (R, symbols) int32 of all tables, one after the other.
-        held_out: (R, symbols) int32 what is taken off them while training, or None.
         weights: (K, 2 levels) of each order's evidence; before 2 symbols or more, and always before
             the same.
     """
 
-    counts: Tensor
-
     def __init__(self, config: NgramTables, vocab_size: int, d_model: int) -> None:
-        super().__init__()
-        self.index = index_of(config, vocab_size)
+        super().__init__(config, vocab_size)
         self.vocab_size = vocab_size
         orders, symbols = len(config.orders), self.index.symbols
-        self.register_buffer("counts", torch.zeros(self.index.total, symbols, dtype=torch.int32))
-        self.held_out: Tensor | None = None
         self.weights = nn.Parameter(torch.full((orders, 2 * _LEVELS), orders**-0.5))
         self.projection = Linear(orders * (symbols + 1), d_model, bias=False)
         self.init_std = 0.1
@@ -73,28 +66,10 @@ class NgramCounts(nn.Module):
 
     def _evidence(self, rows: Tensor, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Centred log counts (T, K, symbols), log sightings (T, K) and levels (T, K) of rows."""
-        counts = self.counts[rows].float()
-        if self.training and self.held_out is not None:
-            counts -= self.held_out[rows]
-        counts = counts.clamp_(min=0) * known.unsqueeze(2)
+        counts = self.sightings(rows, known)
         total = counts.sum(2)
         evidence = (counts + _PRIOR).log_()
         evidence -= evidence.mean(2, keepdim=True)
         level = (total + 1).log2_().long().clamp_(max=_LEVELS - 1)
         level += _LEVELS * (counts.amax(2) == total)
         return evidence, total.log1p().div_(_MUCH), level
-
-    @torch.no_grad()
-    def add(self, tokens: Tensor, targets: Tensor, packing: Packing, to: Tensor) -> None:
-        """Count what follows each n-gram.
-
-        Args:
-            tokens: (T,) int64.
-            targets: (T,) int64 what follows; anything that is no symbol is not counted.
-            to: (R, symbols) int32, ``counts`` or others of the same tables; in place.
-        """
-        rows, known = self.index(tokens, packing)
-        symbols = self.index.symbols
-        counted = known & ((targets >= 0) & (targets < symbols)).unsqueeze(1)
-        places = (rows * symbols + targets.unsqueeze(1))[counted]
-        to.view(-1).index_add_(0, places, torch.ones_like(places, dtype=torch.int32))

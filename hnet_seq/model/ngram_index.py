@@ -50,18 +50,24 @@ class NgramIndex:
 
     @torch.no_grad()
     def __call__(
-        self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None = None
+        self,
+        tokens: Tensor,
+        packing: Packing,
+        recent_tokens: Tensor | None = None,
+        behind: int = 0,
     ) -> tuple[Tensor, Tensor]:
         """Look up every position.
 
         Args:
             tokens: (T,) int64.
-            recent_tokens: (slots, at least ``reach``) the last tokens of sequences that go on.
+            recent_tokens: (slots, at least ``reach + behind``) the last tokens of sequences that
+                go on.
+            behind: n-grams end as many tokens before a position.
 
         Returns:
             (T, K) int64 the row of each order's n-gram, and (T, K) whether there is one.
         """
-        line, places = _with_recent(tokens, packing, recent_tokens)
+        line, places = with_recent(tokens, packing, recent_tokens)
         rows: list[Tensor] = []
         known: list[Tensor] = []
         first = 0
@@ -69,7 +75,7 @@ class NgramIndex:
         mixed = torch.zeros_like(tokens)  # the same in a base that wraps around
         digit, base = 1, 1
         for lag in range(self.reach + 1):
-            token = line[(places - lag).clamp(min=0)]
+            token = line[(places - behind - lag).clamp(min=0)]
             if digit <= max(self.rows):
                 plain = plain + token * digit
             mixed = mixed + (token + 1) * base
@@ -78,7 +84,7 @@ class NgramIndex:
                 number = len(rows)
                 row = plain if self._exact[number] else _spread(mixed)
                 rows.append(row % self.rows[number] + first)
-                known.append(packing.position >= lag)
+                known.append(packing.position >= lag + behind)
                 first += self.rows[number]
         return torch.stack(rows, 1), torch.stack(known, 1)
 
@@ -91,12 +97,12 @@ def index_of(config: NgramTables, vocab_size: int) -> NgramIndex:
 @torch.no_grad()
 def remember(tokens: Tensor, packing: Packing, recent_tokens: Tensor) -> None:
     """Replace the last tokens (slots, reach) of sequences that went on, in place."""
-    line, places = _with_recent(tokens, packing, recent_tokens)
+    line, places = with_recent(tokens, packing, recent_tokens)
     lags = torch.arange(recent_tokens.shape[1] - 1, -1, -1, device=tokens.device)
     packing.scatter(recent_tokens, line[places[packing.ends].unsqueeze(1) - lags])
 
 
-def _with_recent(
+def with_recent(
     tokens: Tensor, packing: Packing, recent_tokens: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Each sequence's tokens with those that a state has before them, and where they lie there."""

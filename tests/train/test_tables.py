@@ -93,7 +93,7 @@ def test_training_sees_counts_of_all_but_its_span(shards: Path) -> None:
     both = complement(config, batches)
     counts = model.backbone.ngram_counts
     assert counts is not None
-    counting = Counting(counts, Feed(batches), 32, both)
+    counting = Counting([counts], Feed(batches), 32, both)
     counting.count(everything_once(batches))
     assert counts.counts[:4].sum() == _sightings(everything_once(batches))
     for step in (0, 1, 2, 31):
@@ -116,7 +116,7 @@ def test_many_epochs_leave_counts_to_train_with(shards: Path) -> None:
     batches = training_batches(config)
     counts = HNetForCausalLM(config.model).backbone.ngram_counts
     assert counts is not None
-    counting = Counting(counts, Feed(batches), 400, complement(config, batches))
+    counting = Counting([counts], Feed(batches), 400, complement(config, batches))
     counting.count(everything_once(batches))
     counting.hold_out(0)
     assert counts.held_out is not None
@@ -130,7 +130,7 @@ def test_carried_over_tokens_are_counted_once(shards: Path) -> None:
         batches = training_batches(config)
         counts = HNetForCausalLM(config.model).backbone.ngram_counts
         assert counts is not None
-        counting = Counting(counts, Feed(batches), 6, complement(config, batches))
+        counting = Counting([counts], Feed(batches), 6, complement(config, batches))
         counting.count(everything_once(batches))
         sums.append(int(counts.counts[:4].sum()))
     assert sums[1] - sums[0] <= 42  # of each window the pair over its edge, which it now has whole
