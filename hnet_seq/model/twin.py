@@ -2,14 +2,18 @@
 
 What a model scores above its twin is what pretraining is worth: networks with random weights are
 good features already. A run keeps the seed of its first weights in the checkpoint's metadata, and
-the twin is drawn from it again; checkpoints without one (released files, older runs) have a twin of
-seed 0 whose residual projections are zero, as published. Tables of n-grams are empty. Where chunks
-begin by a rule that was fitted to data, the twin has the same rule: it is no weight.
+the twin is drawn from it again; of an older run the configuration beside it says the seed. Other
+checkpoints (released files) have a twin of seed 0 whose residual projections are zero, as
+published. Tables of n-grams are empty. Where chunks begin by a rule that was fitted to data, the
+twin has the same rule: it is no weight.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+import yaml
 
 from hnet_seq.model.initialization import ResidualInit
 from hnet_seq.model.pretrained import Checkpoint, owned_state
@@ -33,7 +37,7 @@ def untrained(checkpoint: Checkpoint) -> Checkpoint:
     """
     from hnet_seq.model.masked_lm import language_model
 
-    known = checkpoint.metadata
+    known = {**_of_run(checkpoint.found.folder), **checkpoint.metadata}
     seed = known.get(_SEED, "0")
     if not seed.isdecimal():
         raise ValueError(f"{checkpoint.found.weights}: the seed of the run is {seed!r}, no number")
@@ -43,3 +47,16 @@ def untrained(checkpoint: Checkpoint) -> Checkpoint:
     rule = {name: value for name, value in checkpoint.weights.items() if _RULE in name}
     weights = {**owned_state(model), **rule}
     return replace(checkpoint, weights=weights, metadata={**known, TWIN: said})
+
+
+def _of_run(folder: Path) -> dict[str, str]:
+    """What the configuration of a run says of its first weights; nothing where they were given."""
+    file = folder.parent.parent / "config.yaml"
+    if folder.parent.name != "checkpoints" or not file.is_file():
+        return {}
+    try:
+        values = yaml.safe_load(file.read_text())
+        train = values["train"]
+        return {} if train.get("init") else begun_with(values["seed"], train["residual_proj"])
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}

@@ -70,6 +70,21 @@ def test_a_twin_says_what_it_was_drawn_with_and_a_model_does_not(run: Path, tmp_
         assert torch.equal(value, owned_state(twin)[name])
 
 
+def test_the_configuration_tells_of_an_older_run(run: Path, tmp_path: Path) -> None:
+    checkpoint = max(run.glob("checkpoints/step-*"))
+    model = HNetForCausalLM.from_pretrained(checkpoint, "cpu")
+    del model.metadata["seed"], model.metadata["residual_proj"]
+    model.save_pretrained(tmp_path / "checkpoints" / "step-000003")
+    for text, said in (
+        ((run / "config.yaml").read_text(), f"seed {SEED}, residual_proj identity"),
+        ("train: [", "seed 0, residual_proj zero"),
+        ("seed: 7\ntrain: {residual_proj: identity, init: other}", "seed 0, residual_proj zero"),
+    ):
+        (tmp_path / "config.yaml").write_text(text)
+        twin = HNetForCausalLM.from_pretrained(tmp_path, "cpu", twin=True)
+        assert twin.metadata[TWIN] == said
+
+
 def test_released_weights_have_a_twin_as_published(tmp_path: Path) -> None:
     model = make_model("one stage")
     model.save_pretrained(tmp_path)  # says no seed
