@@ -22,21 +22,32 @@ from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.causal_lm import cross_entropy
+from hnet_seq.model.counted_text import counted_texts
+from hnet_seq.tasks.pretrain_data import everything_once
+from hnet_seq.train.byte_pairs import byte_pair_rule, learn_byte_pairs
+from hnet_seq.train.counting import Counting
 from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.schedule import learning_rate_factor
+from hnet_seq.train.tensors import on_device
 from pipelines.batches import TokenBatches
 
 import torch  # isort: skip
 
 GENOME = Path(__file__).parent.parent / "examples" / "data" / "ecoli_536" / "genome.fna.gz"
 
+ORDERS = [2, 4, 6, 8]
 POLICIES = {
     "learned": BoundaryPolicy(),
+    "4 likeliest of 12": BoundaryPolicy("top_k", every=12, top=4),
     "every 3": BoundaryPolicy("stride", every=3),
+    "every 6": BoundaryPolicy("stride", every=6),
     "after A or T (ids 0, 3)": BoundaryPolicy("delimiters", tokens=[0, 3]),
     "random, 1 in 3": BoundaryPolicy("random", rate=1 / 3),
+    "entropy, 1 in 3": BoundaryPolicy("entropy", rate=1 / 3, orders=ORDERS, symbols=4),
+    "surprisal, 1 in 3": BoundaryPolicy("surprisal", rate=1 / 3, orders=ORDERS, symbols=4),
+    "byte pairs": BoundaryPolicy("byte_pairs", every=32, merges=250),
 }
 
 
@@ -47,25 +58,36 @@ class Contender:
     name: str
     model: HNetForCausalLM
     optimizer: torch.optim.Optimizer
+    counting: Counting
     seconds: list[float] = field(default_factory=list)
 
 
-def contender(name: str, policy: BoundaryPolicy, config: ExperimentConfig) -> Contender:
-    """A fresh model with a policy."""
+def contender(
+    name: str, policy: BoundaryPolicy, config: ExperimentConfig, train: TokenBatches
+) -> Contender:
+    """A fresh model with a policy, and the tables that it needs."""
     shape = replace(config.model, boundary_policies=[policy])
     model = HNetForCausalLM(shape, seed=config.seed, residual_proj="identity")
-    ratio = config.train.ratio_loss
-    return Contender(name, model, build_optimizer(model, config.train.optimizer, ratio.targets))
+    ratio, both = config.train.ratio_loss, train.streams[0].complement.copy()
+    counting = Counting(counted_texts(model), train, config.train.steps, both)
+    counting.count(everything_once(config))
+    joined = byte_pair_rule(model)
+    if joined is not None:
+        learn_byte_pairs(joined, (train[step] for step in range(config.train.steps)), both)
+    optimizer = build_optimizer(model, config.train.optimizer, ratio.targets)
+    return Contender(name, model, optimizer, counting)
 
 
 def train_step(one: Contender, batch: Any, config: ExperimentConfig, step: int) -> None:
     """One optimiser step, timed."""
+    one.counting.hold_out(step)
     began = time.perf_counter()
     factor = learning_rate_factor(step, config.train.steps, config.train.schedule)
     for group in one.optimizer.param_groups:
         group["lr"] = group["peak"] * factor
     ids, goals, cu_seqlens = (
-        torch.from_numpy(array) for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
+        on_device(array, torch.device("cpu"))
+        for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
     )
     out = one.model(ids, cu_seqlens)
     loss = cross_entropy(out.logits, goals) / int((goals >= 0).sum())
@@ -106,7 +128,7 @@ def main() -> None:
             shards, split="validation", context=context, batch_tokens=16384, shuffle=False
         )
         sources = [ValidationSource("genome", "", held_out)]
-        contenders = [contender(name, policy, config) for name, policy in POLICIES.items()]
+        contenders = [contender(name, policy, config, train) for name, policy in POLICIES.items()]
         for step in range(args.steps):
             batch = train[step]
             for one in contenders:

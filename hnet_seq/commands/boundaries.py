@@ -18,6 +18,7 @@ from hnet_seq.tasks.arguments import (
     add_attention_window_argument,
     add_batch_arguments,
     add_streaming_arguments,
+    add_twin_argument,
 )
 from hnet_seq.tasks.choices import (
     ENRICH_NEAR,
@@ -65,6 +66,7 @@ def _add_common(
     parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
     parser.add_argument("genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the JSON file")
+    add_twin_argument(parser)
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
     parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")

@@ -20,6 +20,7 @@ from hnet_seq.commands.classify_data import (
     add_separator_argument,
     add_task_arguments,
     add_training_arguments,
+    add_twin_option,
     check_task_arguments,
 )
 from hnet_seq.commands.embed import add_embedding_arguments
@@ -57,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of the probe that is kept (default {CHUNK_POOLINGS[0]}; bases where there are none)",
     )
     add_probe_argument(train)
+    add_twin_option(
+        train, "a row of the untrained twin, for one more pass over the sequences (default)"
+    )
     add_embedding_arguments(train)
 
     finetune = actions.add_parser("finetune", help="train a model's weights too, and score it")
@@ -96,6 +100,11 @@ def _add_finetune(parser: argparse.ArgumentParser) -> None:
         help="runs, with --seed and the numbers after it; scores are means (%(default)s)",
     )
     add_probe_argument(parser)
+    add_twin_option(
+        parser,
+        "fine-tune the untrained twin too, which doubles the time; without either word its frozen "
+        "vectors have a row, and --no-twin leaves it out",
+    )
     head = parser.add_argument_group("the head")
     head.add_argument(
         "--pooling",

@@ -108,6 +108,11 @@ def add_separator_argument(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_twin_option(parser: argparse.ArgumentParser, help: str) -> None:
+    """``--twin`` and ``--no-twin``: rows of the untrained twin; None where neither is given."""
+    parser.add_argument("--twin", action=argparse.BooleanOptionalAction, help=help)
+
+
 def add_probe_argument(parser: argparse.ArgumentParser) -> None:
     """``--probe``: what reads the frozen vectors."""
     parser.add_argument(

@@ -17,6 +17,7 @@ from hnet_seq.tasks.arguments import (
     add_input_arguments,
     add_precision_argument,
     add_streaming_arguments,
+    add_twin_argument,
 )
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, LAYERS, LEVELS, STRANDS, VECTOR_FORMATS
 from pipelines.files import check_file
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="vectors.parquet, .npy, .h5ad or .zarr; what was done is written to vectors.json",
     )
+    add_twin_argument(parser)
     parser.add_argument(
         "--level", choices=LEVELS, default="sequence", help="what a vector is of (%(default)s)"
     )

@@ -19,6 +19,7 @@ from hnet_seq.tasks.arguments import (
     add_batch_arguments,
     add_reading_arguments,
     add_streaming_arguments,
+    add_twin_argument,
 )
 from hnet_seq.tasks.choices import ON_MISMATCH, SCORE_BATCH_TOKENS, STRANDS, WINDOW
 from modalities.errors import UsageError
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=".tsv instead of standard output; variants also .parquet, .vcf, .vcf.gz; .json beside",
     )
+    add_twin_argument(parser)
     parser.add_argument(
         "--strands",
         choices=STRANDS,

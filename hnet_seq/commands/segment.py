@@ -13,7 +13,7 @@ import argparse
 
 from hnet_seq.commands.checks import check_checkpoint, check_there
 from hnet_seq.commands.later import later
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments
+from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments, add_twin_argument
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
 from modalities.errors import UsageError
 from pipelines.files import check_folder
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "inputs", nargs="*", metavar="INPUT", help="FASTA, GenBank or 2bit; or files of text"
     )
+    add_twin_argument(parser)
     parser.add_argument("--bed", metavar="FILE", help="chunks; {stage} in the name: every stage")
     parser.add_argument(
         "--bigwig",

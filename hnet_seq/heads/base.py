@@ -95,6 +95,7 @@ class HNetWithHead(nn.Module, ABC):
         *,
         seed: int = 0,
         device: str | torch.device | None = None,
+        twin: bool = False,
     ) -> Self:
         """Load a model; in evaluation mode.
 
@@ -104,6 +105,8 @@ class HNetWithHead(nn.Module, ABC):
             head: a fresh head, whatever the path holds; None loads the head that is stored there.
             seed: of a fresh head's initial weights.
             device: a GPU if there is one, else the CPU, when None.
+            twin: the backbone of the untrained twin, see :mod:`hnet_seq.model.twin`, and a fresh
+                head.
 
         Raises:
             FileNotFoundError: no weights there.
@@ -115,15 +118,18 @@ class HNetWithHead(nn.Module, ABC):
         stored: Self | None = None
         if file.is_file():
             kept = cls._read_head(file)
-            stored = load_weights(lambda config: cls(config, kept), found, device)
-            if head is None:
+            if twin:
+                head = head or kept
+            else:
+                stored = load_weights(lambda config: cls(config, kept), found, device)
+            if head is None and stored is not None:
                 return stored
         if head is None:
             raise ValueError(
                 f"{path}: a language model without a {HEAD}; give head=HeadConfig(...) for a "
                 "fresh head, and fine-tune it"
             )
-        source = stored or load_pretrained(path, device)
+        source = stored or load_pretrained(path, device, twin=twin)
         return cls._on(
             source.embeddings, source.backbone, source.config, source.metadata, head, seed
         ).eval()

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from hnet_seq.model.boundary_policy import BoundaryPolicy
+from hnet_seq.model.boundary_policy import COUNTED, FITTED, BoundaryPolicy
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
 from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
@@ -160,6 +160,7 @@ class HNetConfig:
             )
         for stage, rule in enumerate(self.boundary_policies):
             rule.validate(f"boundary_policies[{stage}]")
+            self._validate_tables(stage, rule)
             if any(not 0 <= token < self.vocab_size for token in rule.tokens):
                 raise ValueError(
                     f"boundary_policies[{stage}].tokens: ids run from 0 to {self.vocab_size - 1}; "
@@ -167,6 +168,20 @@ class HNetConfig:
                 )
         for stage, layer in self._layers():
             self._validate_layer(stage, layer)
+
+    def _validate_tables(self, stage: int, rule: BoundaryPolicy) -> None:
+        """Of a rule that is fitted to training data."""
+        name = f"boundary_policies[{stage}]"
+        if rule.policy in FITTED and stage:
+            raise ValueError(f"{name}: {rule.policy} is of raw tokens, and so of stage 0 alone")
+        if rule.policy in COUNTED:
+            counts = NgramCountsConfig(rule.orders, rule.symbols, tokens=rule.counted)
+            counts.validate(name, self.vocab_size)
+            if self.bidirectional:
+                raise ValueError(
+                    f"{name}: {rule.policy} is of the token that comes next, and a bidirectional "
+                    "model hides tokens; take another policy"
+                )
 
     def _layers(self) -> list[tuple[int, LayerSpec]]:
         layout = self.layout

@@ -7,6 +7,7 @@ for each one forward).
 
 from __future__ import annotations
 
+from hnet_seq.model.boundary_policy import ROUTED
 from hnet_seq.model.config import MAMBA_HEAD_DIM, HNetConfig
 from hnet_seq.model.layout import LayerSpec, StackSpec
 
@@ -31,7 +32,9 @@ def flops_per_token(config: HNetConfig, context: float, tokens_per_chunk: list[f
     for stage, spec in enumerate(layout.stages):
         width = config.d_model[stage]
         per_position = _stack(config, spec.encoder + spec.decoder, stage, context * share)
-        per_position += 2 * 3 * width * width  # router's q and k, residual projection
+        routed = config.boundary_policy(stage).policy in ROUTED
+        # The residual projection, and the router's q and k.
+        per_position += 2 * (3 if routed else 1) * width * width
         total += share * per_position
         share /= tokens_per_chunk[stage]
         directions = 2 if config.bidirectional else 1

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.model.boundary_policy import BoundaryPolicy, rule_boundaries
+from hnet_seq.model.boundary_policy import COUNTED, FITTED, ROUTED, BoundaryPolicy
+from hnet_seq.model.boundary_rules import new_rule_state, rule_boundaries
+from hnet_seq.model.byte_pairs import BytePairs
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.linear import Linear
@@ -17,6 +19,8 @@ from hnet_seq.model.recent_tokens import remember
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
 from hnet_seq.model.state import HNetState
+from hnet_seq.model.surprise import Surprise
+from hnet_seq.model.top_k import top_of_windows
 from hnet_seq.ops.packing import Packing
 
 
@@ -84,6 +88,7 @@ class HNet(nn.Module):
         if stage < len(layout.stages):
             spec = layout.stages[stage]
             self.boundary_policy: BoundaryPolicy = config.boundary_policy(stage)
+            self.boundary_tables = _tables(self.boundary_policy, config)
             self.encoder = Stack(spec.encoder, config, stage)
             self.routing_module = Router(d_model, config.bidirectional)
             self.residual_proj = Linear(d_model, d_model)
@@ -122,7 +127,7 @@ class HNet(nn.Module):
             encoder=self.encoder.new_state(slots),
             decoder=self.decoder.new_state(slots),
             last_vector=last_vector,
-            last_token=torch.zeros_like(seen),
+            rule=new_rule_state(self.boundary_policy, slots, device),
             smoothed=last_vector.new_zeros(last_vector.shape, dtype=torch.float32),
             inner=self.main_network.new_state(slots, device),
         )
@@ -196,10 +201,19 @@ class HNet(nn.Module):
     def _boundaries(
         self, h: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None
     ) -> tuple[Tensor, Tensor]:
-        if self.boundary_policy.policy == "learned":
-            return self.routing_module(h, packing, state.last_vector if state else None)
-        last_token = state.last_token if state else None
-        return rule_boundaries(self.boundary_policy, tokens, packing, last_token)
+        rule, own = self.boundary_policy, state.rule if state else None
+        if rule.policy in ROUTED:
+            prob, mask = self.routing_module(h, packing, state.last_vector if state else None)
+            if rule.policy == "top_k":
+                mask = top_of_windows(rule, prob, packing, own, self.bidirectional)
+            return prob, mask
+        if rule.policy in FITTED:
+            assert self.boundary_tables is not None
+            mask = self.boundary_tables(tokens, packing, own)
+        else:
+            mask = rule_boundaries(rule, tokens, packing, own)
+        mask = mask | (packing.position == 0)
+        return mask.float(), mask
 
     def _inner(
         self, h: Tensor, tokens: Tensor, chunks: Chunks, state: HNetState | None
@@ -222,3 +236,12 @@ class HNet(nn.Module):
         cu_seqlens = torch.zeros(1, dtype=torch.int32, device=like.device)
         own = StageBoundaries(none.float(), none.bool(), cu_seqlens, none)
         return HNetOutput(empty, [own, *inner.boundaries], [inner.hidden, *inner.chunks])
+
+
+def _tables(rule: BoundaryPolicy, config: HNetConfig) -> Surprise | BytePairs | None:
+    """What a rule keeps of the training data."""
+    if rule.policy in COUNTED:
+        return Surprise(rule, config.vocab_size)
+    if rule.policy == "byte_pairs":
+        return BytePairs(rule, config.vocab_size, config.bidirectional)
+    return None

@@ -91,6 +91,7 @@ class HNetLanguageModel(nn.Module):
         dtype: torch.dtype | None = None,
         config: str | Path | None = None,
         revision: str | None = None,
+        twin: bool = False,
     ) -> Self:
         """Load weights; in evaluation mode.
 
@@ -101,13 +102,17 @@ class HNetLanguageModel(nn.Module):
             dtype: of the weights in memory, fp32 when None.
             config: the JSON that describes the model, where it is not beside the weights.
             revision: a branch, tag or commit on the hub.
+            twin: the untrained twin instead: the same shape with the weights that training began
+                with, see :mod:`hnet_seq.model.twin`.
 
         Raises:
             FileNotFoundError: no weights there.
             ValueError: the files are damaged, do not fit each other, or would run code; or the
                 model is of the other kind, causal or bidirectional.
         """
-        return load_weights(cls, where, device, dtype=dtype, config=config, revision=revision)
+        return load_weights(
+            cls, where, device, dtype=dtype, config=config, revision=revision, twin=twin
+        )
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the weights and ``config.json``; complete files or none."""

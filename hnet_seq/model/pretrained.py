@@ -29,6 +29,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.fitting import check_fit, tied_names
 from hnet_seq.model.locate import (
     CONFIG,
     WEIGHTS,
@@ -139,8 +140,12 @@ def read_checkpoint(
     *,
     config: str | Path | None = None,
     revision: str | None = None,
+    twin: bool = False,
 ) -> Checkpoint:
     """Open a checkpoint; arguments and errors of :func:`hnet_seq.model.locate.locate`.
+
+    Args:
+        twin: give its untrained twin, see :mod:`hnet_seq.model.twin`.
 
     Raises:
         FileNotFoundError: no weights there.
@@ -149,9 +154,15 @@ def read_checkpoint(
     found = where if isinstance(where, Located) else locate(where, config=config, revision=revision)
     shape = read_config(found.config)
     if found.weights.suffix == ".pt":
-        return Checkpoint(found, shape, read_torch_file(found.weights), _origin(found, shape))
-    weights, metadata = _read_safetensors(found.weights)
-    return Checkpoint(found, shape, weights, metadata)
+        weights, metadata = read_torch_file(found.weights), _origin(found, shape)
+    else:
+        weights, metadata = _read_safetensors(found.weights)
+    opened = Checkpoint(found, shape, weights, metadata)
+    if not twin:
+        return opened
+    from hnet_seq.model.twin import untrained
+
+    return untrained(opened)
 
 
 def outline(build: Callable[[HNetConfig], M], checkpoint: Checkpoint) -> M:
@@ -162,7 +173,7 @@ def outline(build: Callable[[HNetConfig], M], checkpoint: Checkpoint) -> M:
     """
     with torch.device("meta"):
         model = build(checkpoint.config)
-    _check(checkpoint, owned_state(model), _tied(model))
+    check_fit(checkpoint, owned_state(model), tied_names(model))
     cast(_Described, model).metadata = dict(checkpoint.metadata)
     return model.eval()
 
@@ -175,12 +186,14 @@ def load_weights(
     dtype: torch.dtype | None = None,
     config: str | Path | None = None,
     revision: str | None = None,
+    twin: bool = False,
 ) -> M:
     """Build a module and give it stored weights; in evaluation mode.
 
     Args:
         build: the module's class, or a function that makes it from the configuration.
         where: see :func:`hnet_seq.model.locate.locate`, also for ``config`` and ``revision``.
+        twin: load the untrained twin of a language model, see :mod:`hnet_seq.model.twin`.
         device: a GPU if there is one, else the CPU, when None.
         dtype: of the weights in memory, fp32 when None; ``residual_proj`` stays fp32. Weights in
             bf16 compute under ``torch.autocast``.
@@ -189,11 +202,11 @@ def load_weights(
         FileNotFoundError: no weights there.
         ValueError: the files are damaged or do not fit each other; names the file.
     """
-    checkpoint = read_checkpoint(where, config=config, revision=revision)
+    checkpoint = read_checkpoint(where, config=config, revision=revision, twin=twin)
     model = outline(build, checkpoint)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    tied = _tied(model)
+    tied = tied_names(model)
     state = {
         name: _in_memory(name, checkpoint.weights[name], device, dtype)
         for name in owned_state(model)
@@ -213,6 +226,7 @@ def load_pretrained(
     dtype: torch.dtype | None = None,
     config: str | Path | None = None,
     revision: str | None = None,
+    twin: bool = False,
 ) -> HNetLanguageModel:
     """Load a language model, masked if its configuration is bidirectional, else causal.
 
@@ -221,7 +235,7 @@ def load_pretrained(
     from hnet_seq.model.masked_lm import language_model
 
     return load_weights(
-        language_model, where, device, dtype=dtype, config=config, revision=revision
+        language_model, where, device, dtype=dtype, config=config, revision=revision, twin=twin
     )
 
 
@@ -251,43 +265,3 @@ def _in_memory(
         kind = torch.float32 if _FP32 in name else dtype or torch.float32
     # A copy: the mapped file must not stay behind the parameters, nor decide their alignment.
     return stored.to(device, kind, copy=True)
-
-
-def _tied(model: nn.Module) -> dict[str, str]:
-    """Second names of shared parameters, and the first name of each."""
-    first: dict[int, str] = {}
-    tied = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        owner = first.setdefault(id(parameter), name)
-        if owner != name:
-            tied[name] = owner
-    return tied
-
-
-def _check(checkpoint: Checkpoint, expected: Mapping[str, Tensor], tied: Mapping[str, str]) -> None:
-    found, stored = checkpoint.found, checkpoint.weights
-    faults = []
-    if missing := sorted(set(expected) - set(stored)):
-        faults.append(f"lacks {_some(missing)}")
-    if surplus := sorted(set(stored) - set(expected) - set(tied)):
-        faults.append(f"has {_some(surplus)}, which the configuration does not describe")
-    misshapen = [
-        f"{name} is {tuple(stored[name].shape)} and should be {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in stored and stored[name].shape != value.shape
-    ]
-    if misshapen:
-        faults.append(_some(misshapen))
-    if faults:
-        raise ValueError(f"{found.weights}: does not fit {found.config}: {'; '.join(faults)}")
-    for second, first in tied.items():
-        if second in stored and not torch.equal(stored[second], stored[first]):
-            raise ValueError(
-                f"{found.weights}: {second} and {first} differ, but {found.config} ties them; "
-                "set tie_embeddings to false there"
-            )
-
-
-def _some(names: list[str]) -> str:
-    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + rest

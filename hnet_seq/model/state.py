@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from hnet_seq.model.boundary_rules import RuleState
 from hnet_seq.model.stack import LayerState
 from hnet_seq.ops.packing import Packing
 
@@ -25,7 +26,8 @@ class HNetState:
         seen: (slots,) int64 positions of this level so far.
         encoder, decoder: one state for each layer; of the innermost level only ``encoder``.
         last_vector: (slots, D) what the router compares the next vector with.
-        last_token: (slots,) int64 what a delimiter policy looks at.
+        rule: what a boundary policy must know of what came before, see
+            :data:`hnet_seq.model.boundary_rules.RuleState`.
         recent_tokens: (slots, reach) int64 what n-grams are made of, at the outermost level.
         smoothed: (slots, D) fp32 the average that the open chunk is filled with.
         inner: the level of the chunks.
@@ -35,7 +37,7 @@ class HNetState:
     encoder: list[LayerState]
     decoder: list[LayerState] = field(default_factory=list)
     last_vector: Tensor | None = None
-    last_token: Tensor | None = None
+    rule: RuleState = field(default_factory=dict)
     recent_tokens: Tensor | None = None
     smoothed: Tensor | None = None
     inner: HNetState | None = None
@@ -50,11 +52,15 @@ class HNetState:
         yield self.seen
         for layer in self.encoder + self.decoder:
             yield from layer.tensors
-        for tensor in (self.last_vector, self.last_token, self.recent_tokens, self.smoothed):
-            if tensor is not None:
-                yield tensor
+        yield from self._own()
         if self.inner is not None:
             yield from self.inner.tensors()
+
+    def _own(self) -> Iterator[Tensor]:
+        """Those that belong to no layer."""
+        for tensor in (self.last_vector, self.recent_tokens, self.smoothed, *self.rule.values()):
+            if tensor is not None:
+                yield tensor
 
     @property
     def num_bytes(self) -> int:
@@ -67,9 +73,8 @@ class HNetState:
         self.seen[slots] = 0
         for layer in self.encoder + self.decoder:
             layer.reset(slots)
-        for tensor in (self.last_vector, self.last_token, self.recent_tokens, self.smoothed):
-            if tensor is not None:
-                tensor[slots] = 0
+        for tensor in self._own():
+            tensor[slots] = 0
         if self.inner is not None:
             self.inner.reset(slots)
 

@@ -11,6 +11,7 @@ from hnet_seq.report.classification_charts import (
 )
 from hnet_seq.report.html import Markup, element, figure, join, table
 from hnet_seq.report.scores import Classification, Finding, Minus, Score, read_classification
+from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.report.wording import difference, score, signed_interval
 
 __all__ = ["classification_section", "minus_words", "read_classification", "score_with_interval"]
@@ -116,8 +117,8 @@ def _scores(ordered: Sequence[Score], found: Classification) -> Markup:
     return figure(
         score_chart(ordered, description="MCC of each classifier with its 95% interval"),
         "Test sequences only; higher is better, and guessing stands at 0. Baselines see only what "
-        "their name says. Intervals are over the test sequences; they do not compare two rows, "
-        f"which the differences below do.{leaks}",
+        f"their name says.{_about_twin(ordered)} Intervals are over the test sequences; they do "
+        f"not compare two rows, which the differences below do.{leaks}",
         join(
             [
                 table(
@@ -137,6 +138,15 @@ def _scores(ordered: Sequence[Score], found: Classification) -> Markup:
             ]
         ),
         title="Scores",
+    )
+
+
+def _about_twin(ordered: Sequence[Score]) -> str:
+    if not any(s.name.startswith(TWIN_ROW) for s in ordered):
+        return ""
+    return (
+        " The untrained twin is the same network with the weights that training began with: the "
+        "model minus it is what pretraining is worth."
     )
 
 

@@ -7,7 +7,8 @@ from statistics import median
 from hnet_seq.report.classification_section import minus_words
 from hnet_seq.report.html import Markup, element, join, table
 from hnet_seq.report.run_data import RunData
-from hnet_seq.report.wording import bits, difference, duration, score
+from hnet_seq.report.twin import TWIN_ROW
+from hnet_seq.report.wording import bits, difference, duration, score, signed_interval
 
 Row = tuple[str, str, str]
 
@@ -159,7 +160,17 @@ def _classification(run: RunData) -> list[Row]:
             f"Classification, MCC ({model.name})",
             score(model.mcc),
             f"higher is better, 0 is chance{sure}{leaks}{beside}",
-        )
+        ),
+        *(
+            (
+                "Pretraining is worth, MCC",
+                difference(twin.mcc),
+                f"the classifier minus {twin.other}, the same network with the weights that "
+                f"training began with; {signed_interval(twin.interval, twin.no_interval)}",
+            )
+            for twin in run.classification.minus
+            if twin.other.startswith(TWIN_ROW)
+        ),
     ]
 
 

@@ -16,6 +16,8 @@ from hnet_seq.report.run_data import RunData
 from hnet_seq.report.sources import sources_section
 from hnet_seq.report.text_section import text_section
 from hnet_seq.report.training import learning_section, stages_section
+from hnet_seq.report.twin import with_twin
+from hnet_seq.report.twin_measures import boundary_measures, text_measures
 from hnet_seq.report.wording import command, missing
 from modalities.errors import InputError
 
@@ -34,8 +36,8 @@ def build_page(run: RunData, baseline: RunData | None = None) -> str:
         sources_section(run),
         stages_section(run),
         region_section(run),
-        boundaries_section(run),
-        text_section(run),
+        with_twin(boundaries_section(run), run.path / "boundaries.json", boundary_measures),
+        with_twin(text_section(run), run.path / "text_boundaries.json", text_measures),
         classification_section(run),
         *result_sections(run.path, without=_OF_RUNS),
         provenance_section(run),

@@ -21,6 +21,8 @@ from hnet_seq.report.score_section import (
 )
 from hnet_seq.report.stability_section import read_stability, stability_section
 from hnet_seq.report.target_scores import read_targets, target_section
+from hnet_seq.report.twin import model_name, of_twin, with_twin
+from hnet_seq.report.twin_measures import MEASURES
 
 #: By what a file says it is (``kind``), or else by its name.
 SECTIONS: dict[str, Callable[[Path], Markup]] = {
@@ -55,7 +57,12 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
         for path in sorted(folder.glob("*.json"))
         if path.name not in without and (kind := _kind(path)) in SECTIONS
     ]
-    sections = [(path, SECTIONS[order[place]](path)) for place, path in sorted(found)]
+    names = {path.name for _, path in found}
+    sections = [
+        (path, _section(order[place], path))
+        for place, path in sorted(found)
+        if not _shown_with_model(path, names)
+    ]
     headings = Counter(match[1] for _, s in sections if (match := _HEADING.search(s)))
     met: Counter[str] = Counter()
     distinct = []
@@ -68,11 +75,24 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
     return distinct
 
 
+def _section(kind: str, path: Path) -> Markup:
+    section = SECTIONS[kind](path)
+    measures = MEASURES.get(kind)
+    return section if measures is None else with_twin(of_twin(section, path), path, measures)
+
+
+def _shown_with_model(path: Path, names: Collection[str]) -> bool:
+    """Whether this is the file of an untrained twin, and the model's is there."""
+    name = model_name(path)
+    return name != path.name and name in names
+
+
 def _kind(path: Path) -> str:
-    if path.stem not in SECTIONS and path.read_bytes().lstrip()[:1] == b"[":
+    name = Path(model_name(path)).stem
+    if name not in SECTIONS and path.read_bytes().lstrip()[:1] == b"[":
         return ""  # of something else: every result is an object
     kind = read_object(path).get("kind")
-    return kind if isinstance(kind, str) and kind in SECTIONS else path.stem
+    return kind if isinstance(kind, str) and kind in SECTIONS else name
 
 
 def _letters(number: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from hnet_seq.report.html import Markup, element, table
 from hnet_seq.report.json_files import fields, optional_number, read_object
 from hnet_seq.report.scores import plain
+from hnet_seq.report.twin import TWIN_ROW, Measure, worth
 from hnet_seq.report.wording import score
 from modalities.errors import InputError
 
@@ -119,6 +120,7 @@ def target_section(found: TargetScores | None) -> Markup:
             numeric=range(2, len(head)),
             caption=f"Test sequences only; intervals are of a bootstrap. {_READ[found.problem]}",
         ),
+        *_worth(found),
         *_of_labels(found),
         table(("Detail", "Value"), found.facts),
     ]
@@ -142,6 +144,26 @@ def _cells(found: TargetScore, first: str) -> list[str]:
         f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else score(None),
         *(score(value) for name, value in found.metrics.items() if name != first),
     ]
+
+
+def _worth(found: TargetScores) -> Sequence[Markup]:
+    """The first model's row minus the untrained twin's."""
+    first = next(iter(_METRICS[found.problem]))
+    model = next((each for each in found.scores if not each.baseline), None)
+    twin = next((each for each in found.scores if each.name.startswith(TWIN_ROW)), None)
+    if model is None or twin is None:
+        return []
+
+    def measures(row: TargetScore) -> list[Measure]:
+        low, high = row.intervals.get(first) or (None, None)
+        names = _METRICS[found.problem].items()
+        ends = {first: (low, high)}
+        return [
+            Measure(title, row.metrics[name], *ends.get(name, (None, None)))
+            for name, title in names
+        ]
+
+    return [worth(measures(model), measures(twin), f": {model.name}")]
 
 
 def _of_labels(found: TargetScores) -> Sequence[Markup]:

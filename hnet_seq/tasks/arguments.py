@@ -14,6 +14,15 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", type=_device, help="cpu, cuda, ...; a GPU if there is one")
 
 
+def add_twin_argument(parser: argparse._ActionsContainer) -> None:
+    """``--twin``: the untrained twin in the model's place."""
+    parser.add_argument(
+        "--twin",
+        action="store_true",
+        help="take the untrained twin: the same shape with the weights that training began with",
+    )
+
+
 def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> None:
     """``--batch-tokens`` (bases, with this default) and ``--device``, for forward calls."""
     parser.add_argument(

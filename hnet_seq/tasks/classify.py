@@ -14,6 +14,7 @@ from hnet_seq.commands.classify import EXAMPLE, PROBE, RESULTS, add_arguments, m
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification.arguments import (
     describe_task,
+    open_twin,
     task_facts,
     task_from_arguments,
 )
@@ -26,6 +27,7 @@ from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_a
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embedding.vectors import check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
+from hnet_seq.tasks.twin_results import about_twin
 from pipelines.files import check_folder, filled_folder, replaced_file
 
 __all__ = ["EXAMPLE", "add_arguments", "classify", "main", "train"]
@@ -45,6 +47,7 @@ def train(args: argparse.Namespace) -> int:
     probes = list(PROBES) if args.probe == "all" else [args.probe]  # the first one is kept
     check_probes(task.problem, probes)
     found, clean = audit_task(task, args.seed)
+    twin = open_twin(args)
     outcome = classify(
         model,
         task,
@@ -56,6 +59,7 @@ def train(args: argparse.Namespace) -> int:
         device=args.device,
         seed=args.seed,
         progress=True,
+        twin=twin,
     )
     rows = rows_of(outcome, task, clean=clean, seed=args.seed)
     probe = Probe(
@@ -71,7 +75,8 @@ def train(args: argparse.Namespace) -> int:
         save_probe(probe, folder / PROBE)
         write_trained_on(folder / PROBE, task.train.sequences)
         with replaced_file(folder / RESULTS) as stream:
-            json.dump(_results(task, found, rows, comparisons, kept, args), stream, indent=2)
+            results = _results(task, found, rows, comparisons, kept, args)
+            json.dump(results | about_twin(twin), stream, indent=2)
             stream.write("\n")
     print(describe_task(task))
     print(describe_task_audit(task, found))

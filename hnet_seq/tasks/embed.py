@@ -60,5 +60,6 @@ def main(args: argparse.Namespace) -> int:
         where=RowFilter.parse(args.where),
         blocks=args.blocks,
         device=args.device,
+        twin=args.twin,
     )
     return 0

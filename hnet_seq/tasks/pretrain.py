@@ -23,6 +23,7 @@ from hnet_seq.commands.pretrain import EXAMPLE as EXAMPLE
 from hnet_seq.commands.pretrain import add_arguments as add_arguments
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
+from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.pretrain_data import (
     assign_data,
@@ -41,6 +42,7 @@ from hnet_seq.tasks.pretrain_weights import (
     run_checkpoint,
     shape_of,
 )
+from hnet_seq.train.byte_pairs import byte_pair_rule, learn_byte_pairs
 from hnet_seq.train.continuation import branch, check_same, check_steps, find_run
 from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed
@@ -173,11 +175,14 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         "vocabulary": train.manifest.vocabulary_fingerprint,
         "data": train.fingerprint,
     }
-    counts = model.backbone.ngram_counts
-    both_strands = complement(config, train) if counts is not None else None
-    counting = Counting(counts, train, config.train.steps, both_strands)
+    counted, joined = counted_texts(model), byte_pair_rule(model)
+    both_strands = complement(config, train) if counted or joined else None
+    counting = Counting(counted, train, config.train.steps, both_strands)
     if not started:
         counting.count(everything_once(config, progress=is_first()))
+        if joined is not None:
+            read = (train[step] for step in range(config.train.steps))
+            learn_byte_pairs(joined, read, both_strands)
     trainer = Trainer(config, model, feed, validation, folder, counting)
     if started:
         said = trainer.restore()

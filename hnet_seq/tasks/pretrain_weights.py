@@ -9,10 +9,12 @@ from typing import Any
 import modalities
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.initialization import ResidualInit
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.locate import Located, locate
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import Checkpoint, load_weights, read_checkpoint
+from hnet_seq.model.twin import TWIN, begun_with
 from hnet_seq.train.continuation import flat_values
 from hnet_seq.train.ranks import on_first
 from hnet_seq.train.run_folder import RunFolder
@@ -35,11 +37,10 @@ def first_model(
     """
     init = config.train.init
     if not init:
-        identity = config.train.residual_proj == "identity"
-        shape = deepcopy(config.model)  # counting n-grams writes into the model's own
-        model = language_model(
-            shape, seed=config.seed, residual_proj="identity" if identity else "zero"
-        )
+        residual: ResidualInit = "identity" if config.train.residual_proj == "identity" else "zero"
+        shape = deepcopy(config.model)  # counting writes into the model's own
+        model = language_model(shape, seed=config.seed, residual_proj=residual)
+        model.metadata |= begun_with(config.seed, residual)
         return model.to(device), {}
     on_first(lambda: locate(init))  # what comes from the hub comes once
     checkpoint = read_checkpoint(init)
@@ -48,6 +49,7 @@ def first_model(
     sha256 = on_first(lambda: file_sha256(checkpoint.found.weights))
     model = load_weights(language_model, checkpoint.found, device)
     model.metadata["init"] = sha256
+    model.metadata.pop(TWIN, None)  # a twin that is trained is none
     about = {"checkpoint": init, "weights": f"{checkpoint.found.weights}", "sha256": sha256}
     return model, {"init": about | {"optimizer": config.train.init_optimizer}}
 

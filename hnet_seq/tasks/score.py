@@ -68,7 +68,8 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     ranks = find_ranks()
     check_meeting(out, ranks)
     check_ranks_input(args.input, ranks)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
+    device = rank_device(args.device, ranks)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     strands: Strands = args.strands or "none"
     check_scoring(model, strands, args.batch_tokens)
     source = open_sequences(
@@ -101,7 +102,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
 
             found: dict[str, Any] = {
                 "kind": "sequences",
-                **described(args, strands),
+                **described(args, model, strands),
                 "sequences": source.count,
                 "bases": bases,
                 "scored": scored,

@@ -45,6 +45,7 @@ from hnet_seq.tasks.segmentation.records import (
     segment,
     segment_stretches,
 )
+from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import UsageError
 from pipelines.files import check_folder
 from pipelines.genome import Genome
@@ -61,11 +62,15 @@ __all__ = [
     "segment_stretches",
 ]
 
+#: What --out gets of a genome with genes.
+RESULTS = ("boundaries.json", "region.json")
+
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     ranks = find_ranks()
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
+    device = rank_device(args.device, ranks)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     if is_byte_modality(model.metadata.get("modality")):
         return segment_text.run(args, model, ranks)
     if len(args.inputs) != 1 or args.shards or args.show:
@@ -99,7 +104,7 @@ def main(args: argparse.Namespace) -> int:
         if records is None:  # the rank that is done last writes
             return 0
         with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
-            _run(args, records, model.num_stages, annotations, writers)
+            _run(args, model, records, annotations, writers)
     return 0
 
 
@@ -130,7 +135,8 @@ def _records(
             )
         )
     if args.out:
-        outputs = [*outputs, Path(args.out) / "boundaries.json", Path(args.out) / "region.json"]
+        named = [Path(args.out) / result_name(name, model) for name in RESULTS]
+        outputs = [*outputs, *named]
     spans = region_spans(genome, args.region)
 
     def read() -> Iterator[Lazy]:
@@ -155,13 +161,14 @@ def _records(
 
 def _run(
     args: argparse.Namespace,
+    model: HNetForCausalLM,
     records: Iterator[RecordBoundaries],
-    num_stages: int,
     annotations: dict[str, RecordAnnotation] | None,
     writers: list[Writer],
 ) -> None:
     began = time.monotonic()
     count = bases = 0
+    num_stages = model.num_stages
     chunks = np.zeros(num_stages, dtype=int)
     statistics = BoundaryStatistics()
     picture = GenePicture()
@@ -176,8 +183,9 @@ def _run(
             statistics.add(record.tokens, record.mask(args.stage), annotation, record.start)
             picture.consider(record, annotation, args.stage)
     if annotations is not None:
-        out = Path(args.out)
+        boundaries, region = (Path(args.out) / result_name(name, model) for name in RESULTS)
         head = {
+            **about_twin(model),
             "stage": args.stage,
             "stages": [
                 {"stage": s, "boundaries": k, "bases_per_chunk": bases / k if k else None}
@@ -189,9 +197,9 @@ def _run(
             "attention_window": args.attention_window,
         }
         found = statistics.summary()
-        write_json(out / "boundaries.json", head | found)
+        write_json(boundaries, head | found)
         if picture.content is not None:
-            write_json(out / "region.json", picture.content)
+            write_json(region, picture.content)
         print(gene_table(found))
     seconds = time.monotonic() - began
     print(
@@ -202,4 +210,4 @@ def _run(
     )
     if annotations is not None:
         draw = shlex.join(["hnet-seq", "report", args.out])
-        print(f"{Path(args.out) / 'boundaries.json'}; next: {draw}", file=sys.stderr)
+        print(f"{boundaries}; next: {draw}", file=sys.stderr)

@@ -9,6 +9,7 @@ from itertools import takewhile
 import torch
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
 from hnet_seq.train.tables import tables
@@ -120,8 +121,7 @@ def plan_memory(
     parts = memory_parts(model, batch_tokens, tokens_per_chunk, context or batch_tokens)
     apart = tables(model).values()
     kept = sum(table.numel() + len(table) for table in apart)
-    if model.backbone.ngram_counts is not None:
-        kept += model.backbone.ngram_counts.index_bytes / 4
+    kept += sum(text.index_bytes for text in counted_texts(model)) / 4
     weights = sum(p.numel() for p in model.parameters()) - sum(t.numel() for t in apart)
     # Weights and two averages; from the second micro-batch on, all gradients are there too.
     peak = live = float((3 if micro_batches == 1 else 4) * weights + kept)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
+from hnet_seq.model.hnet import HNet
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.ops.packing import Packing
+from tests.model.policies import POLICIES, with_policy
 
 # Around the width of a scan's block and of an attention's band, 64 both.
 LENGTHS = [70, 1, 131]
@@ -16,18 +20,12 @@ PACKING = Packing.from_lengths(LENGTHS)
 PLACES = [0, 40, 69, 70, 71, 71 + 64, PACKING.total - 1]
 
 LAYERS = {"m": -1, "M": -1, "t": -1, "T": -1, "windowed t": 5}
-POLICIES = {
-    "learned": BoundaryPolicy(),
-    "stride": BoundaryPolicy("stride", every=3, phase=1),
-    "delimiters": BoundaryPolicy("delimiters", tokens=[2]),
-    "random": BoundaryPolicy("random", rate=0.4, seed=1),
-}
 
 
-def _model(layer: str) -> HNetForCausalLM:
+def _model(layer: str, rule: BoundaryPolicy) -> HNetLanguageModel:
     """The layer everywhere: outside the chunks, and on them."""
     letter = layer[-1]
-    config = HNetConfig.from_dict(
+    model = with_policy(
         {
             "arch_layout": [f"{letter}1", [f"{letter}2"], f"{letter}1"],
             "d_model": [64, 96],
@@ -39,9 +37,10 @@ def _model(layer: str) -> HNetForCausalLM:
                 "rotary_emb_dim": [8, 8],
                 "window_size": [LAYERS[layer]] * 2,
             },
-        }
+        },
+        rule,
+        residual_proj="identity",
     )
-    model = HNetForCausalLM(config, residual_proj="identity").eval()
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -64,7 +63,7 @@ def _sequence(place: int) -> tuple[int, int]:
 @pytest.mark.parametrize("rule", POLICIES.values(), ids=POLICIES.keys())
 @pytest.mark.parametrize("layer", LAYERS)
 def test_the_gradient_of_a_logit_stops_at_its_position(layer: str, rule: BoundaryPolicy) -> None:
-    model, ids = _model(layer), _ids()
+    model, ids = _model(layer, rule), _ids()
     x = model.embeddings(ids).detach().requires_grad_()
     with use_boundary_policy(model, [rule]):
         out = model.backbone(x, ids, PACKING)
@@ -86,7 +85,33 @@ def test_the_gradient_of_a_logit_stops_at_its_position(layer: str, rule: Boundar
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_later_token_moves_no_boundary_and_no_logit(layer: str, rule: BoundaryPolicy) -> None:
     """What gradients do not show: where chunks begin."""
-    model, ids = _model(layer), _ids()
+    _check_that_later_tokens_move_nothing(_model(layer, rule), rule)
+
+
+SEES_TOKENS = [name for name, rule in POLICIES.items() if rule.policy != "stride"]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", SEES_TOKENS)
+def test_a_policy_that_is_shifted_by_one_is_found_out(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = HNet._boundaries
+    lead = 2 if name == "entropy" else 1  # that of a token is known before the token is read
+
+    def ahead(self: HNet, *arguments: Any) -> tuple[Tensor, Tensor]:
+        prob, mask = honest(self, *arguments)
+        return prob.roll(-lead), mask.roll(-lead)
+
+    model = _model("m", POLICIES[name])
+    _check_that_later_tokens_move_nothing(model, POLICIES[name])
+    monkeypatch.setattr(HNet, "_boundaries", ahead)
+    with pytest.raises(AssertionError):
+        _check_that_later_tokens_move_nothing(model, POLICIES[name])
+
+
+def _check_that_later_tokens_move_nothing(model: HNetLanguageModel, rule: BoundaryPolicy) -> None:
+    ids = _ids()
     with use_boundary_policy(model, [rule]):
         before = model(ids, PACKING.cu_seqlens)
         for place in (30, 70, 150):

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
-from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
+from hnet_seq.model.boundary_policy import FITTED, BoundaryPolicy, use_boundary_policy
+from tests.model.policies import POLICIES, with_policy
 
 TOLERANCE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4}
 
@@ -147,26 +148,37 @@ def test_a_reset_slot_forgets_and_the_others_do_not(model):
     torch.testing.assert_close(out.logits[20:], whole, **TOLERANCE)
 
 
-POLICIES = {
-    "stride": BoundaryPolicy("stride", every=3, phase=1),
-    "delimiters": BoundaryPolicy("delimiters", tokens=[2, 3]),
-    "random": BoundaryPolicy("random", rate=0.3, seed=4),
-}
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("rule", POLICIES.values(), ids=POLICIES.keys())
-def test_rules_cut_the_same_in_pieces_as_whole(rule):
-    model = HNetForCausalLM(CONFIGS["two stages, growing"], seed=3).eval()
-    (ids,) = sequences([200])
-    with use_boundary_policy(model, [rule, rule]):
-        whole = model(ids)
-        state = model.new_state(1)
-        outs = [model(piece, state=state) for piece in ids.split([1, 1, 70, 5, 123])]
+def test_rules_cut_the_same_in_pieces_packed_and_step_by_step_as_whole(rule):
+    shape = CONFIGS["two stages, growing"].to_dict()
+    model = with_policy(shape, rule, seed=3)
+    inner = BoundaryPolicy() if rule.policy in FITTED else rule
+    whole_ids, other = (ids % 4 for ids in sequences([200, 90]))
+    pieces = [1, 1, 70, 5, 2, 1, 8, 112]
+    with use_boundary_policy(model, [rule, inner]):
+        whole = model(whole_ids)
+        packed = model(torch.cat([other, whole_ids]), bounds([other, whole_ids]))
+        state = model.new_state(3)
+        slot = torch.tensor([2])
+        outs = [model(piece, state=state, slots=slot) for piece in whole_ids.split(pieces)]
+        # Another sequence in the same slot knows nothing of it; steps of two at once.
+        state.reset(slot)
+        slots = torch.tensor([2, 0])
+        steps = [
+            model.step(tokens, state, slots)
+            for tokens in torch.stack([other[:40], whole_ids[:40]], 1)
+        ]
+    first = whole.boundaries[0].boundary_mask
+    assert 0 < first.float().mean() < 1
+    assert torch.equal(packed.boundaries[0].boundary_mask[90:], first)
     for stage in range(2):
         masks = [out.boundaries[stage].boundary_mask for out in outs]
         assert torch.equal(torch.cat(masks), whole.boundaries[stage].boundary_mask)
     torch.testing.assert_close(torch.cat([o.logits for o in outs]), whole.logits, **TOLERANCE)
+    stepped = torch.stack([out.boundaries[0].boundary_mask for out in steps])
+    assert torch.equal(stepped[:, 1], first[:40])
+    assert torch.equal(stepped[:, 0], packed.boundaries[0].boundary_mask[:40])
 
 
 def test_the_state_of_a_windowed_model_does_not_grow():

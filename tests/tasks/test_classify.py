@@ -29,6 +29,7 @@ BASELINES = [
     "1- to 5-mer frequencies",
     "one-hot letters by position",
 ]
+TWIN = "untrained twin, mean over chunks"
 MODELS = ["H-Net, mean over chunks", "H-Net, mean over bases", "H-Net, last position"]
 
 
@@ -77,8 +78,9 @@ def trained(checkpoint: Path, table: Path, tmp_path_factory: pytest.TempPathFact
 def test_train_scores_every_pooling_beside_every_baseline(trained: Path) -> None:
     results = json.loads((trained / "classification.json").read_text())
     rows = results["rows"]
-    assert [row["name"] for row in rows] == MODELS + BASELINES
-    assert [row["kind"] for row in rows] == ["model"] * 3 + ["baseline"] * 5
+    assert [row["name"] for row in rows] == [*MODELS, TWIN, *BASELINES]
+    assert [row["kind"] for row in rows] == ["model"] * 3 + ["baseline"] * 6
+    assert results["twin"] == "seed 0, residual_proj zero"
     for row in rows:
         assert row["n"] == 40
         ends = row["intervals"]["mcc"]
@@ -89,7 +91,7 @@ def test_train_scores_every_pooling_beside_every_baseline(trained: Path) -> None
     assert results["n_of_classes"]["test"] == {"alpha": 20, "zeta": 20}
     assert results["headline"] == MODELS[0]  # the one that probe.npz holds
     comparisons = {each["other"]: each for each in results["comparisons"]}
-    assert list(comparisons) == MODELS[1:] + BASELINES
+    assert list(comparisons) == [*MODELS[1:], TWIN, *BASELINES]
     for row in rows[1:]:
         less = comparisons[row["name"]]
         assert (less["model"], less["kind"]) == (MODELS[0], row["kind"])

@@ -25,6 +25,7 @@ from tests.conftest import make_model
 
 FROZEN_AND_BASELINES = [
     "H-Net, frozen, mean over bases",
+    "untrained twin, frozen, mean over bases",
     "majority class",
     "length",
     "base composition, both strands",
@@ -55,14 +56,14 @@ def test_the_model_is_scored_beside_the_probe_and_the_baselines(tuned: Path) -> 
         "H-Net, fine-tuned, attention over bases",
         *FROZEN_AND_BASELINES,
     ]
-    assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 5
+    assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 6
     assert all({"accuracy", "mcc", "auroc", "f1"} < set(row) for row in rows)
     assert (results["n_train"], results["n_test"]) == (80, 40)
     assert results["classes"] == ["alpha", "zeta"]
     assert results["fine_tuned"]["validation"] == 8
     assert results["fine_tuned"]["epochs_trained"] == [2, 2]
     assert results["seeds"] == [0, 1]
-    assert [len(row["per_seed"]) for row in rows] == [2, 1, 1, 1, 1, 1, 1]
+    assert [len(row["per_seed"]) for row in rows] == [2, 1, 1, 1, 1, 1, 1, 1]
     assert rows[0]["mcc"] == pytest.approx(np.mean([seed["mcc"] for seed in rows[0]["per_seed"]]))
     history = [json.loads(line) for line in (tuned / "finetune.jsonl").read_text().splitlines()]
     assert [(line["seed"], line["epoch"]) for line in history] == [(0, 1), (0, 2), (1, 1), (1, 2)]

@@ -92,6 +92,7 @@ def test_several_labels_go_from_a_table_to_predictions_and_a_report(
     page = (out / "report.html").read_text()
     assert "Micro F1" in page
     assert "Each label, H-Net, mean over chunks" in page
+    assert "Model minus twin" in page
 
 
 def test_numbers_go_from_a_table_to_predictions_and_a_report(

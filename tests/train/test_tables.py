@@ -101,7 +101,7 @@ def _counting(config: ExperimentConfig) -> tuple[TokenBatches, NgramCounts, Coun
     counts = HNetForCausalLM(config.model).backbone.ngram_counts
     assert counts is not None
     both = complement(config, batches)
-    counting = Counting(counts, batches, config.train.steps, both)
+    counting = Counting([counts], batches, config.train.steps, both)
     counting.count(everything_once(config))
     return batches, counts, counting
 

@@ -16,6 +16,7 @@ from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.records import check_model, region_spans, segment_stretches
+from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import InputError, UsageError
 from pipelines.genome import Genome
 
@@ -33,7 +34,7 @@ def open_model(args: argparse.Namespace) -> HNetForCausalLM:
         raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
     if args.left_context < 0:
         raise UsageError("--left-context", f"must be 0 or more; got {args.left_context}")
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device, twin=args.twin)
     check_model(model, args.checkpoint)
     check_stage(model, args.stage, args.checkpoint)
     return model
@@ -112,11 +113,14 @@ def _origin(start: int, left_context: int) -> int:
     return max(start - left_context, 0)
 
 
-def facts(args: argparse.Namespace, records: list[CutRecord]) -> dict[str, Any]:
+def facts(
+    args: argparse.Namespace, model: HNetForCausalLM, records: list[CutRecord]
+) -> dict[str, Any]:
     """What every JSON file says first: what was measured."""
     bases = sum(len(record.tokens) for record in records)
     boundaries = sum(int(record.mask.sum()) for record in records)
     return {
+        **about_twin(model),
         "stage": args.stage,
         "genome": Path(args.genome).name,
         "region": args.region or "whole genome",

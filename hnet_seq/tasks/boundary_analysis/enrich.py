@@ -24,6 +24,7 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown_interval,
 )
 from hnet_seq.tasks.segmentation.common import write_json
+from hnet_seq.tasks.twin_results import result_name
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import Feature
 from pipelines.bed import blocks_ignored, count_with_blocks
@@ -160,7 +161,7 @@ def main(args: argparse.Namespace) -> int:
     sites = read_sites(sources, edges, genome)
     _check_sites(sites, spans, sources[0])
     records = cut_genome(model, genome, spans, args, shuffles=args.shuffles)
-    found = facts(args, records) | {
+    found = facts(args, model, records) | {
         "features": [Path(_named(source)[1]).name for source in sources],
         "width": args.width,
         "near": args.near,
@@ -176,7 +177,7 @@ def main(args: argparse.Namespace) -> int:
             seed=args.seed,
         ),
     }
-    write_json(out / RESULTS, found)
+    write_json(out / result_name(RESULTS, model), found)
     print(describe(found))
     return 0
 

@@ -21,6 +21,7 @@ from hnet_seq.tasks.boundary_analysis.common import (
 )
 from hnet_seq.tasks.boundary_analysis.motif_file import read_motifs
 from hnet_seq.tasks.segmentation.common import write_json
+from hnet_seq.tasks.twin_results import result_name
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
@@ -56,12 +57,12 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_bpe:
         cutter, learned = _byte_pairs(genome, args.region, spans, records)
         cutters.append(cutter)
-    found = facts(args, records) | {
+    found = facts(args, model, records) | {
         "file": Path(args.motifs).name,
         "byte_pairs": learned,
         **fragmentation(records, motifs, cutters),
     }
-    write_json(out / RESULTS, found)
+    write_json(out / result_name(RESULTS, model), found)
     print(describe(found))
     return 0
 

@@ -19,6 +19,7 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown_interval,
 )
 from hnet_seq.tasks.segmentation.common import write_json
+from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError
 from pipelines.files import check_folder
 from pipelines.genome import Genome
@@ -94,6 +95,7 @@ def main(args: argparse.Namespace) -> int:
             on_places=bar.update,
         )
     found = {
+        **about_twin(model),
         "stage": args.stage,
         "genome": Path(args.genome).name,
         "region": args.region or "whole genome",
@@ -104,7 +106,7 @@ def main(args: argparse.Namespace) -> int:
         "reach": args.reach,
         **stability(cuts, reach=args.reach),
     }
-    write_json(out / RESULTS, found)
+    write_json(out / result_name(RESULTS, model), found)
     print(describe(found))
     return 0
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.unused_columns import EVERY, TASK
@@ -67,6 +69,11 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
         "guard": args.guard,
     }
     return task_from_windows(windows, about)
+
+
+def open_twin(args: argparse.Namespace) -> HNetLanguageModel | None:
+    """The untrained twin of the checkpoint, unless ``--no-twin`` leaves it out."""
+    return None if args.twin is False else load_pretrained(args.checkpoint, args.device, twin=True)
 
 
 def separator_from_arguments(args: argparse.Namespace) -> str:

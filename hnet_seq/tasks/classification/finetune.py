@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from hnet_seq.baselines.bootstrap import Predictions
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import compare, format_comparisons
 from hnet_seq.commands.classify import HISTORY, MODEL, RESULTS
@@ -19,13 +21,15 @@ from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import load_pretrained
+from hnet_seq.model.twin import TWIN
 from hnet_seq.tasks.classification.arguments import (
     describe_task,
+    open_twin,
     task_facts,
     task_from_arguments,
 )
 from hnet_seq.tasks.classification.classifiers import FINETUNED_ROWS
-from hnet_seq.tasks.classification.frozen import Classification, Scored, classify
+from hnet_seq.tasks.classification.frozen import Classification, Scored, classify, twin_row
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
     read_kept,
@@ -40,11 +44,13 @@ from hnet_seq.tasks.classification.task import Task, check_known
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.embedding.plan import model_hash
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling
+from hnet_seq.tasks.twin_results import about_twin
 from hnet_seq.train.finetune import FinetuneConfig
 from hnet_seq.train.trainable import trainable_names
 from modalities.errors import UsageError
 from pipelines.files import check_folder, replaced_file
 
+_ROW = re.compile("^(H-Net|untrained twin),")
 _FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count
 # The nearest pooling of a probe.
 _FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
@@ -78,23 +84,38 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     print(describe_task(task))
     print(describe_task_audit(task, found), flush=True)
     identity = model_hash(model)
-    outcome = _frozen_scores(model, task, frozen, config, identity, out, args)
+    twin = open_twin(args)
+    outcome = _frozen_scores(model, twin, task, frozen, config, identity, out, args)
     seeds = list(range(args.seed, args.seed + args.seeds))
-    runs = finetune_seeds(
-        model,
-        task,
-        head,
-        config,
-        seeds,
-        out,
-        model_hash=identity,
-        batch_tokens=args.batch_tokens,
-        device=args.device,
-    )
+
+    def tune(start: HNetLanguageModel, folder: Path, start_hash: str) -> list[SeedRun]:
+        folder.mkdir(parents=True, exist_ok=True)
+        return finetune_seeds(
+            start,
+            task,
+            head,
+            config,
+            seeds,
+            folder,
+            model_hash=start_hash,
+            batch_tokens=args.batch_tokens,
+            device=args.device,
+        )
+
+    name = FINETUNED_ROWS[args.pooling]
+    runs = tune(model, out, identity)
     predictions = [run.probabilities for run in runs]
-    tuned = model_row(FINETUNED_ROWS[args.pooling], predictions, task, clean=clean, seed=args.seed)
+    tuned = model_row(name, predictions, task, clean=clean, seed=args.seed)
     rows = [tuned, *rows_of(outcome, task, clean=clean, seed=args.seed)]
-    others = [(each.name, each.kind, [each.probabilities]) for each in outcome.scored]
+    others: list[tuple[str, Literal["model", "baseline"], Predictions]] = [
+        (each.name, each.kind, [each.probabilities]) for each in outcome.scored
+    ]
+    if args.twin and twin is not None:
+        of_twin = [run.probabilities for run in tune(twin, out / TWIN, model_hash(twin))]
+        row = model_row(twin_row(name), of_twin, task, clean=clean, seed=args.seed)
+        row["kind"] = "baseline"
+        rows.insert(1, row)
+        others.insert(0, (row["name"], "baseline", of_twin))
     comparisons = (
         compare(tuned["name"], predictions, others, task.test.labels, seed=args.seed)
         if task.problem == "classes"
@@ -105,6 +126,7 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         "seeds": seeds,
         "strands": config.strands,
         "stage": args.stage,
+        **about_twin(twin),
         "fine_tuned": _facts(config, runs, head),
         "audit": found,
         "headline": tuned["name"],
@@ -123,6 +145,7 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
 
 def _frozen_scores(
     model: HNetLanguageModel,
+    twin: HNetLanguageModel | None,
     task: Task,
     pooling: str,
     config: FinetuneConfig,
@@ -135,6 +158,7 @@ def _frozen_scores(
     probes = list(PROBES) if args.probe == "all" else [args.probe]
     settings = {
         "model": identity,
+        **about_twin(twin),
         "task": task.fingerprint(),
         "pooling": pooling,
         "stage": args.stage,
@@ -163,9 +187,10 @@ def _frozen_scores(
         device=args.device,
         seed=args.seed,
         progress=True,
+        twin=twin,
     )
     scored = [
-        dataclasses.replace(each, name=each.name.replace("H-Net,", "H-Net, frozen,"))
+        dataclasses.replace(each, name=_ROW.sub(r"\1, frozen,", each.name))
         for each in outcome.scored
     ]
     write_kept(

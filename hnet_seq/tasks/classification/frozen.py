@@ -6,7 +6,7 @@ inside the training split. What a test scores is thus the representation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from hnet_seq.baselines.target_probes import TargetModel, predict_targets
 from hnet_seq.baselines.target_scores import TargetRow, target_row
 from hnet_seq.heads.head_config import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.tasks.classification.targets import (
     fit_target_probe,
     target_baselines,
@@ -109,6 +110,7 @@ def classify(
     precision: str = "fp32",
     seed: int = 0,
     progress: bool = False,
+    twin: HNetLanguageModel | None = None,
 ) -> Classification:
     """Fit probes for each pooling, and every baseline, on ``task.train``; apply to ``task.test``.
 
@@ -119,37 +121,39 @@ def classify(
         poolings, stage, strands, batch_tokens, device, precision, progress: see
             :func:`hnet_seq.embed`.
         seed: of the folds that choose the settings; they keep the groups of the task together.
+        twin: an untrained one, whose vectors are one more baseline, for the first probe and
+            pooling; its pass over the sequences costs what the model's does.
     """
     train, test = task.train, task.test
-    vectors = embed_poolings(
-        model,
-        [*train.sequences, *test.sequences],
-        poolings=poolings,
-        stage=stage,
-        strands=strands,
-        batch_tokens=batch_tokens,
-        device=device,
-        precision=precision,
-        progress=progress,
-    )
-    scored: list[Scored] = []
     fitted: dict[tuple[str, str], ProbeModel | TargetModel] = {}
-    num_classes = len(task.classes)
-    for pooling in poolings:
-        fit, held_out = np.split(vectors[pooling], [len(train.sequences)])
-        for kind in probes:
-            _, fit_probe, suffix = PROBES[kind]
-            name = MODEL_ROWS[pooling] + suffix
-            if task.problem != "classes":
-                several = fit_target_probe(task, kind, fit, seed)
-                fitted[pooling, kind] = several
-                scored.append(Scored(name, "model", predict_targets(several, held_out)))
-                continue
-            probe = fit_probe(
-                fit, train.labels, num_classes=num_classes, groups=train.together, seed=seed
-            )
-            fitted[pooling, kind] = probe
-            scored.append(Scored(name, "model", probe.predict_proba(held_out)))
+
+    def probe_on(
+        source: HNetLanguageModel, poolings: Sequence[str], probes: Sequence[str]
+    ) -> Iterator[tuple[str, str, ProbeModel | TargetModel, NDArray[np.floating]]]:
+        vectors = embed_poolings(
+            source,
+            [*train.sequences, *test.sequences],
+            poolings=poolings,
+            stage=stage,
+            strands=strands,
+            batch_tokens=batch_tokens,
+            device=device,
+            precision=precision,
+            progress=progress,
+        )
+        for pooling in poolings:
+            fit, held_out = np.split(vectors[pooling], [len(train.sequences)])
+            for kind in probes:
+                yield (pooling, kind, *_fit(task, kind, fit, held_out, seed))
+
+    scored: list[Scored] = []
+    for pooling, kind, probe, found in probe_on(model, poolings, probes):
+        fitted[pooling, kind] = probe
+        scored.append(Scored(MODEL_ROWS[pooling] + PROBES[kind][2], "model", found))
+    if twin is not None:
+        for pooling, kind, _, found in probe_on(twin, poolings[:1], probes[:1]):
+            name = twin_row(MODEL_ROWS[pooling]) + PROBES[kind][2]
+            scored.append(Scored(name, "baseline", found))
     if task.problem != "classes":
         both = strands == "average"
         trivial = target_baselines(task, both_strands=both, seed=seed)
@@ -158,13 +162,39 @@ def classify(
         train.sequences,
         train.labels,
         test.sequences,
-        num_classes=num_classes,
+        num_classes=len(task.classes),
         both_strands=strands == "average",
         groups=train.together,
         seed=seed,
     )
     scored += [Scored(name, "baseline", found) for name, found in baselines.items()]
     return Classification(scored, fitted)
+
+
+def twin_row(name: str) -> str:
+    """The name of the untrained twin's line, from that of the model's."""
+    return name.replace("H-Net", TWIN_ROW, 1)
+
+
+def _fit(
+    task: Task,
+    kind: str,
+    vectors: NDArray[np.floating],
+    held_out: NDArray[np.floating],
+    seed: int,
+) -> tuple[ProbeModel | TargetModel, NDArray[np.floating]]:
+    """A probe on the training vectors, and what it says of the others."""
+    if task.problem != "classes":
+        several = fit_target_probe(task, kind, vectors, seed)
+        return several, predict_targets(several, held_out)
+    probe = PROBES[kind][1](
+        vectors,
+        task.train.labels,
+        num_classes=len(task.classes),
+        groups=task.train.together,
+        seed=seed,
+    )
+    return probe, probe.predict_proba(held_out)
 
 
 def default_poolings(model: HNetLanguageModel) -> list[str]:

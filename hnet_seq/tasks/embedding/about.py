@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq import __version__
+from hnet_seq.model.twin import TWIN
 from hnet_seq.tasks.embedding.spooled_rows import SpooledRows
 from hnet_seq.tasks.sequences.inputs import SequenceSource
 from modalities.errors import UsageError
@@ -48,6 +49,7 @@ def about_vectors(
         "model": {
             "checkpoint": f"{checkpoint}",
             "sha256": identity["weights"],
+            **({TWIN: identity[TWIN]} if TWIN in identity else {}),
             "modality": identity["modality"],
         },
         "input": {

@@ -12,6 +12,7 @@ import torch
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import owned_state
 from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.model.twin import TWIN
 from hnet_seq.tasks.embedding.layers import Layer, layer_of_level, layer_of_pooling
 from hnet_seq.tasks.embedding.spool import TEXT
 from hnet_seq.tasks.embedding.vectors import (
@@ -21,6 +22,7 @@ from hnet_seq.tasks.embedding.vectors import (
     check_batch_tokens,
     modality_of,
 )
+from hnet_seq.tasks.twin_results import about_twin
 from hnet_seq.train.predict import strand_table
 from modalities.base import Modality
 from modalities.errors import UsageError
@@ -124,6 +126,7 @@ def identity_of(
     return {
         "model": model_hash(model),
         "weights": weights,
+        **about_twin(model),
         "modality": plan.modality.name,
         "device": model.embeddings.weight.device.type,
         "sequences": digest,
@@ -153,5 +156,6 @@ def described(identity: dict[str, Any], plan: Plan) -> dict[str, str]:
     """What a file says about its vectors: what their values depend on, and nothing else."""
     keys = ["modality", "level", "layer", "stage", "pooling", "strands"]
     keys += ["precision"] if plan.options.precision != "fp32" else []
-    said = {key: f"{identity[key]}" for key in keys if identity[key] is not None}
+    keys += [TWIN]
+    said = {key: f"{identity[key]}" for key in keys if identity.get(key) is not None}
     return {"model": identity["weights"]} | said

@@ -52,10 +52,11 @@ def run(
     where: RowFilter | None = None,
     blocks: bool = False,
     device: str | None = None,
+    twin: bool = False,
 ) -> None:
     """Embed all sequences of ``source``; ``<out>.json`` says how.
 
-    Of several ranks each does its share (docs/scale.md).
+    Of several ranks each does its share (docs/scale.md). ``twin`` embeds with the untrained twin.
 
     Raises:
         InputError: a sequence that cannot be read, or an id that is there twice where rows are
@@ -72,7 +73,7 @@ def run(
     check_about(about_path)
     ranks = find_ranks()
     check_ranks_input(source, ranks)
-    model = load_pretrained(checkpoint, rank_device(device, ranks))
+    model = load_pretrained(checkpoint, rank_device(device, ranks), twin=twin)
     plan = plan_embedding(model, options)
     sequences = open_sequences(
         source,

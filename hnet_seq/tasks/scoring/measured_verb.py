@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if ignored:
         print(f"note: {args.input}: {ignored}", file=sys.stderr)
     print(_counts(rows), file=sys.stderr)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device, twin=args.twin)
     check_modality(model)
     strands: Strands = args.strands or "average"
     effects = measured_effects(
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         n_test = int(rows.is_test.sum())
         content: dict[str, Any] = {
             "kind": "measured",
-            **described(args, strands),
+            **described(args, model, strands),
             "measured": args.measured,
             "split": args.split or "random",
             "group": args.group,

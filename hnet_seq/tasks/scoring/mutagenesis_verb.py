@@ -33,6 +33,7 @@ from hnet_seq.tasks.scoring.mutagenesis import (
     mutagenesis_json,
     scorer,
 )
+from hnet_seq.tasks.twin_results import about_twin
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.files import replaced_file, replaced_stream
@@ -107,6 +108,7 @@ def _effects(
         return
     identity = {
         **{key: about[key] for key in ("weights", "strands", "window", "markov_order")},
+        **about_twin(model),
         **computed_by(model.embeddings.weight.device),
         "genome": genome_digest(genome),
         "region": [stretch.name, stretch.start, stretch.end],

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.baselines.spearman import spearman
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
+from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import UsageError
 from pipelines.files import replaced_file
 
@@ -24,11 +26,12 @@ BASELINES = ("edits", "length_change", "gc_change", "transition", "markov_llr")
 _POINTS = 400  # pairs of strands that are drawn
 
 
-def described(args: argparse.Namespace, strands: str) -> dict[str, Any]:
+def described(args: argparse.Namespace, model: HNetLanguageModel, strands: str) -> dict[str, Any]:
     """Model, input and options, as every kind of scores keeps them."""
     return {
         "checkpoint": f"{args.checkpoint}",
         "weights": weights_sha256(args.checkpoint),
+        **about_twin(model),
         "input": None if args.input is None else Path(args.input).name,
         "genome": None if args.genome is None else Path(args.genome).name,
         "strands": strands,

@@ -42,6 +42,7 @@ from hnet_seq.tasks.scoring.variant_scores import (
     window_tokens,
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
+from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import UsageError
 from pipelines.files import file_sha256
 from pipelines.genome import Genome
@@ -68,10 +69,11 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     else:
         check_meeting(out, ranks)
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, rank_device(args.device, ranks))
+    device = rank_device(args.device, ranks)
+    model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     check_modality(model)
     markov = count_markov(genome, args.markov_order)
-    about = {**described(args, strands), "window": window, "markov_order": markov.order}
+    about = {**described(args, model, strands), "window": window, "markov_order": markov.order}
     if args.mutagenesis is not None:
         mutagenesis_verb.run(
             model,
@@ -147,6 +149,7 @@ def _scores(
         return
     identity = {
         **{key: about[key] for key in ("weights", "strands", "markov_order")},
+        **about_twin(model),
         **how,
         **computed_by(model.embeddings.weight.device),
         "input": file_sha256(args.input),

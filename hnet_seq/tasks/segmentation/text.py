@@ -35,6 +35,7 @@ from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation.common import check_stage, check_stages, write_json
 from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
+from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.open_shards import open_shards
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
             if args.show:
                 examples.add(document.name, document.label, document.tokens, mask)
             size += len(document.tokens)
-        count = _tell(args, statistics, examples, dropped)
+        count = _tell(args, model, statistics, examples, dropped)
     seconds = time.monotonic() - began
     print(
         f"{size:,} bytes in {count:,} documents, "
@@ -125,6 +126,7 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
 
 def _tell(
     args: argparse.Namespace,
+    model: HNetForCausalLM,
     statistics: TextBoundaries,
     examples: Examples,
     dropped: Counter[str],
@@ -135,12 +137,13 @@ def _tell(
         raise InputError(", ".join(args.shards or args.inputs), "has no text to cut")
     if args.out:
         head = {
+            **about_twin(model),
             "stage": args.stage,
             "inputs": [Path(path).name for path in args.inputs or args.shards],
             "split": "validation" if args.shards else None,
             "attention_window": args.attention_window,
         }
-        write_json(Path(args.out) / OUTPUT, head | found)
+        write_json(Path(args.out) / result_name(OUTPUT, model), head | found)
     print("\n\n".join([*tables(found), *map(shown, examples.drawn())]))
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
@@ -162,7 +165,7 @@ def _cut(
         "window": args.attention_window,
         "cache_limit": args.cache_limit,
     }
-    out = Path(args.out) / OUTPUT if args.out else None
+    out = Path(args.out) / result_name(OUTPUT, model) if args.out else None
     if out is None and ranks.world > 1:
         raise UsageError("out", "ranks meet beside it; give --out DIR")
     if out is None or not goes_on_ranks(out, ranks):

@@ -1,0 +1,125 @@
+"""What pretraining is worth: measures of a model beside those of its untrained twin.
+
+``NAME.twin.json``, of a verb with ``--twin``, lies beside ``NAME.json``. The interval of a
+difference is put together from those of its two sides, as if they were independent (Zou and Donner
+2008, "Construction of confidence limits about effect measures").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import hypot
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.report.html import Markup, element, table
+from hnet_seq.report.json_files import read_object
+from hnet_seq.report.wording import difference, score, signed_interval
+
+TWIN_SUFFIX = ".twin"
+TWIN_ROW = "untrained twin"  # how its lines in tables of classify begin
+# What both must have been measured on; the embedding's file has it inside.
+_SAME = (
+    *("genome", "annotation", "features", "file", "region", "stage", "attention_window", "seed"),
+    *("inputs", "split", "input", "strands", "window", "measured", "group", "flanks", "n_test"),
+    *("near", "reach", "places", "context", "weights", "options", "name", "start", "end"),
+)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a result, and its 95% interval where it has one."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+Measures = Callable[[Path], list[Measure]]
+
+
+def minus(model: Measure, twin: Measure) -> tuple[float, tuple[float, float] | None] | None:
+    """The difference and its 95% interval; None where either is not known."""
+    if model.value is None or twin.value is None:
+        return None
+    found = model.value - twin.value
+    ends = (model.low, model.high, twin.low, twin.high)
+    if None in ends:
+        return found, None
+    low, high, twin_low, twin_high = (float(end or 0) for end in ends)
+    down = hypot(model.value - low, twin_high - twin.value)
+    up = hypot(high - model.value, twin.value - twin_low)
+    return found, (found - down, found + up)
+
+
+def worth(model: Sequence[Measure], twin: Sequence[Measure], said: str = "") -> Markup:
+    """The table of the differences, of the measures that both have."""
+    of_twin = {each.label: each for each in twin}
+    rows = []
+    for own in model:
+        other = of_twin.get(own.label)
+        found = None if other is None else minus(own, other)
+        if other is not None and found is not None:
+            cells = (score(own.value), score(other.value), difference(found[0]))
+            rows.append((own.label, *cells, signed_interval(found[1], None)))
+    return table(
+        ("", "Model", "Untrained twin", "Model minus twin", "95% interval"),
+        rows,
+        numeric=range(1, 5),
+        caption="What pretraining is worth: the model beside the same network with the weights "
+        f"that training began with{said}. Intervals are put together from those of the two as if "
+        "they were independent; both saw the same sequences, so these are rather too wide.",
+    )
+
+
+def twin_file(path: Path) -> Path:
+    """Where the twin's result lies beside the model's."""
+    return path.with_name(f"{path.stem}{TWIN_SUFFIX}{path.suffix}")
+
+
+def model_name(path: Path) -> str:
+    """The name of the model's result, of either."""
+    return f"{path.stem.removesuffix(TWIN_SUFFIX)}{path.suffix}"
+
+
+def of_twin(section: Markup, path: Path) -> Markup:
+    """A section, with a note at its end where the file says that it is of an untrained twin."""
+    said = _drawn_with(read_object(path))
+    if not said:
+        return section
+    note = element("p", f"This is the untrained twin, not the model: {said}.", class_="caption")
+    return Markup(section.removesuffix("</section>") + note + "</section>")
+
+
+def with_twin(section: Markup, path: Path, measures: Measures) -> Markup:
+    """A section with the table of what pretraining is worth at its end.
+
+    Nothing is added where there is no twin's file, and a note where it is of something else.
+
+    Args:
+        path: the model's file.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    other = twin_file(path)
+    if not (section and path.is_file() and other.is_file()):
+        return section
+    own, of_twin = read_object(path), read_object(other)
+    differing = [key for key in _SAME if own.get(key) != of_twin.get(key)]
+    if differing:
+        what = ", ".join(key.replace("_", " ") for key in differing)
+        note = f"{other.name} is of another {what} than {path.name}: the two do not compare."
+        added = element("p", note, class_="missing")
+    else:
+        drawn = _drawn_with(of_twin)
+        added = worth(measures(path), measures(other), f" ({drawn})" if drawn else "")
+    return Markup(section.removesuffix("</section>") + added + "</section>")
+
+
+def _drawn_with(content: Mapping[str, Any]) -> str:
+    inside = content.get("model")
+    found = content.get("twin") or (inside.get("twin") if isinstance(inside, dict) else None)
+    return f"{found or ''}"
