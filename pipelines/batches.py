@@ -30,6 +30,7 @@ class PackedBatch:
         cu_seqlens: (S + 1,) int32, where the sequences begin and end.
         weights: (T,) float32, factor of each target's loss, or None: all count alike.
         idle: computed by a process that has no sequences where others do, and counted nowhere.
+        covers: (T,) tokens of the shards that the next token stands for, or None: one.
     """
 
     input_ids: np.ndarray
@@ -37,6 +38,18 @@ class PackedBatch:
     cu_seqlens: np.ndarray
     weights: np.ndarray | None
     idle: bool = False
+    covers: np.ndarray | None = None
+
+    @property
+    def letters(self) -> int:
+        """Tokens of the shards that were read."""
+        return self.input_ids.size if self.covers is None else int(self.covers.sum())
+
+    @property
+    def scored(self) -> int:
+        """Tokens of the shards that the targets stand for."""
+        is_scored = self.targets >= 0
+        return int(is_scored.sum() if self.covers is None else self.covers[is_scored].sum())
 
     @classmethod
     def nothing(cls) -> PackedBatch:
@@ -52,11 +65,13 @@ class PackedBatch:
         starts = accumulate((len(part.input_ids) for part in parts), initial=0)
         ends = [part.cu_seqlens[1:] + start for part, start in zip(parts, starts, strict=False)]
         weights = [part.weights for part in parts if part.weights is not None]
+        covers = [part.covers for part in parts if part.covers is not None]
         return cls(
             np.concatenate([part.input_ids for part in parts]),
             np.concatenate([part.targets for part in parts]),
             np.concatenate([[0], *ends]).astype(np.int32),
             np.concatenate(weights) if weights else None,
+            covers=np.concatenate(covers) if covers else None,
         )
 
 
@@ -160,6 +175,11 @@ class TokenBatches:
     def manifest(self) -> Manifest:
         """Of the first source, whose vocabulary is that of all."""
         return self.streams[0].manifest
+
+    @property
+    def vocabulary_fingerprint(self) -> str:
+        """Of what the ids mean, but for a mask."""
+        return self.manifest.vocabulary_fingerprint
 
     @property
     def tokens_per_epoch(self) -> int:
