@@ -36,10 +36,10 @@ class DataConfig:
 
     Attributes:
         sources: folders of shards, mixed by their weights.
-        tokenizer: what the model reads; ``none``: the tokens of the shards, bytes or bases; ``bpe``:
-            byte pairs, as many as fill ``model.vocab_size``, learned from the training data;
-            ``6mer``: six bases at a time, or another number. All that counts tokens, in this configuration
-            and in metrics, goes on to count those of the shards.
+        tokenizer: what the model reads; ``none``: the tokens of the shards, bytes or bases;
+            ``bpe``: byte pairs, as many as fill ``model.vocab_size``, learned from the training
+            data; ``6mer``: six bases at a time, or another number. All that counts tokens, in this
+            configuration and in metrics, goes on to count those of the shards.
         context: tokens of a training sequence.
         batch_tokens: tokens of one optimiser step.
         micro_batch_tokens: tokens computed at once, at most: whole sequences of a step, one at
