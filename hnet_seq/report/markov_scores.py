@@ -89,17 +89,16 @@ def read_markov(path: Path) -> Markov:
         scored_tokens=scored,
         counted=f"counted on {strands}",
         smoothing=f"{number_of(content, 'smoothing', path, top):g} added to each count",
-        **_mixing(content, path, "base"),
+        mixing=_part(content, "mixing", "bits_per_base", path),
+        mixture=_part(content, "mixture", "mixture", path),
     )
 
 
-def _mixing(content: Mapping[str, Any], path: Path, unit: str) -> dict[str, float]:
-    found = {}
-    for key, value in (("mixing", f"bits_per_{unit}"), ("mixture", "mixture")):
-        if key in content:
-            part = fields(content, path, "top level", key, kind=dict)[key]
-            found[key] = number_of(part, value, path, key)
-    return found
+def _part(content: Mapping[str, Any], key: str, value: str, path: Path) -> float | None:
+    if key not in content:
+        return None
+    part = fields(content, path, "top level", key, kind=dict)[key]
+    return number_of(part, value, path, key)
 
 
 def _of_bytes(content: Mapping[str, Any], path: Path) -> Markov:
@@ -123,7 +122,8 @@ def _of_bytes(content: Mapping[str, Any], path: Path) -> Markov:
         counted="counted",
         smoothing=f"{fields(content, path, top, 'smoothing')['smoothing']} back-off",
         groups=groups,
-        **_mixing(content, path, "byte"),
+        mixing=_part(content, "mixing", "bits_per_byte", path),
+        mixture=_part(content, "mixture", "mixture", path),
     )
 
 

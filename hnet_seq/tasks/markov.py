@@ -118,10 +118,10 @@ def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
             raise UsageError("one_strand", f"is for shards of DNA; these hold {found[0]}")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)
-        of_bytes, lines = _mixed(args, of_bytes, markov_bytes.table(of_bytes), "byte")
+        found_and_said = _mixed(args, of_bytes, markov_bytes.table(of_bytes), "byte")
         seconds = time.monotonic() - began
         print(f"{seconds:.1f} s, peak memory {peak_memory_mb():,.0f} MB", file=sys.stderr)
-        return of_bytes, lines
+        return found_and_said
     if len(found) > 1:
         raise UsageError(
             "shards", f"hold {', '.join(found)}; only shards of bytes are counted together"
@@ -143,6 +143,9 @@ def _mixed(
     # Here: counting alone does without torch.
     from hnet_seq.tasks import markov_mixture
 
+    beside = None
+    if args.beside:
+        beside = markov_mixture.open_model(args.beside, args.shards, args.device)
     if unit == "base":
         mixing, said, orders = markov_mixture.mixed_bases(args.shards[0]), _DNA_MIXING, [*ORDERS]
     else:
@@ -157,9 +160,9 @@ def _mixed(
     bits = markov_mixture.bits_per_symbol(mixing)
     scores = {**scores, "mixing": {f"bits_per_{unit}": bits, "orders": orders}}
     lines += f"\n{said}: {bits:.4f}"
-    if args.beside:
-        both = markov_mixture.beside_model(mixing, args.beside, args.device)
-        scores["mixture"] = both
+    if beside is not None:
+        both = markov_mixture.beside_model(mixing, *beside)
+        scores["mixture"] = {"checkpoint": args.beside, **both}
         lines += f"\n{args.beside}: {both['model']:.4f}"
         lines += f"\nboth, mixed by log-odds: {both['mixture']:.4f}"
     return scores, lines

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -82,30 +81,46 @@ def mixed_bytes(
     return {key: Predicted(*parts) for key, parts in found.items()}
 
 
-def beside_model(
-    mixing: dict[_Key, Predicted], checkpoint: str | Path, device: str | None = None
-) -> dict[str, Any]:
-    """Bits of a model, of context mixing, and of their mixture, on the same symbols.
+def open_model(
+    checkpoint: str | Path, folders: list[str], device: str | None = None
+) -> tuple[HNetForCausalLM, DataConfig]:
+    """A causal model that reads what the shards hold, and what its run says of its windows.
 
     Raises:
-        InputError: the model is not of a run, or reads other letters than the shards hold.
+        InputError: it is not of a run, or reads other letters than the shards hold.
         ValueError: it is not causal.
     """
-    data = _data_of(checkpoint)
+    run, _ = find_run(Path(checkpoint))
     model = HNetForCausalLM.from_pretrained(checkpoint, device)
     read = modality_of(model)  # a model of tokens has no bits of letters to mix
-    alone = mixed = 0.0
-    for (folder, label), counted in mixing.items():
+    for folder in folders:
         manifest = open_shards(folder)[1]
         if manifest.vocabulary_fingerprint != read.fingerprint:
             raise InputError(
                 checkpoint, f"reads {read.name}, and {folder} holds {manifest.modality}"
             )
+    return model, load_experiment(run.config).data
+
+
+def beside_model(
+    mixing: dict[_Key, Predicted], model: HNetForCausalLM, data: DataConfig
+) -> dict[str, float]:
+    """Bits of a model, and of its mixture with context mixing, on the same symbols.
+
+    Args:
+        data: the windows of the model's run.
+
+    Raises:
+        InputError: the documents are not read in the order of the shards.
+    """
+    alone = mixed = 0.0
+    context = data.validation_context or data.context
+    for (folder, label), counted in mixing.items():
         batches = TokenBatches(
             [MixedSource(folder, labels=[label])],
             split="validation",
-            context=data.validation_context or data.context,
-            batch_tokens=max(data.validation_context or data.context, data.batch_tokens),
+            context=context,
+            batch_tokens=max(context, data.batch_tokens),
             carry_over=data.carry_over,
         )
         own, bits = _read(model, batches, symbols=1 << counted.log_odds.shape[1])
@@ -115,7 +130,7 @@ def beside_model(
         both = np.stack([own.log_odds, counted.log_odds])
         mixed += Predicted(mixed_log_odds(both, counted.symbols), counted.symbols).bits
     total = sum(len(counted.symbols) for counted in mixing.values())
-    return {"checkpoint": f"{checkpoint}", "model": alone / total, "mixture": mixed / total}
+    return {"model": alone / total, "mixture": mixed / total}
 
 
 def bits_per_symbol(mixing: dict[_Key, Predicted]) -> float:
@@ -149,8 +164,3 @@ def _joined(parts: list[Predicted]) -> Predicted:
         np.concatenate([part.log_odds for part in parts]),
         np.concatenate([part.symbols for part in parts]),
     )
-
-
-def _data_of(checkpoint: str | Path) -> DataConfig:
-    run, _ = find_run(Path(checkpoint))
-    return load_experiment(run.config).data
