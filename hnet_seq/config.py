@@ -10,6 +10,7 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.parallel_config import GuardConfig, ParallelConfig
 from hnet_seq.ratio_config import RatioLossConfig
 from hnet_seq.schedule_config import ScheduleConfig
+from modalities.tokenizer import k_of
 
 
 @dataclass
@@ -35,6 +36,10 @@ class DataConfig:
 
     Attributes:
         sources: folders of shards, mixed by their weights.
+        tokenizer: what the model reads; ``none``: the tokens of the shards, bytes or bases;
+            ``bpe``: byte pairs, as many as fill ``model.vocab_size``, learned from the training
+            data; ``6mer``: six bases at a time, or another number. All that counts tokens, in this
+            configuration and in metrics, goes on to count those of the shards.
         context: tokens of a training sequence.
         batch_tokens: tokens of one optimiser step.
         micro_batch_tokens: tokens computed at once, at most: whole sequences of a step, one at
@@ -54,6 +59,7 @@ class DataConfig:
     """
 
     sources: list[SourceConfig] = field(default_factory=list)
+    tokenizer: str = "none"
     context: int = 8192
     batch_tokens: int = 16384
     micro_batch_tokens: int = 0
@@ -164,6 +170,8 @@ class ExperimentConfig:
             )
         train.max_chunks = _max_chunks(train.max_chunks, stages)
         self._validate_objective()
+        if data.tokenizer != "none":
+            self._validate_tokenizer()
         if train.optimizer.stage_multipliers and len(train.optimizer.stage_multipliers) != (
             stages + 1
         ):
@@ -235,6 +243,22 @@ class ExperimentConfig:
                 f"train.optimizer.betas: expected two numbers from 0 to below 1; "
                 f"got {optimizer.betas}"
             )
+
+    def _validate_tokenizer(self) -> None:
+        name, model = self.data.tokenizer, self.model
+        if name != "bpe" and k_of(name) is None:
+            raise ValueError(f"data.tokenizer: {name!r} is not none, bpe, or k-mers such as 6mer")
+        for key, given in (
+            ("model.arch_layout, which cuts the sequence itself", model.num_stages > 0),
+            ("model.ngram_counts, of letters", bool(model.ngram_counts.orders)),
+            ("train.objective=masked", self.train.objective == "masked"),
+            ("data.soft_mask_weight, which weighs letters", self.data.soft_mask_weight != 1),
+        ):
+            if given:
+                raise ValueError(
+                    f"data.tokenizer: {name} does not go with {key}; take none, or a causal model "
+                    "of one stack"
+                )
 
     def _validate_objective(self) -> None:
         objective, rate = self.train.objective, self.train.mask_rate

@@ -15,49 +15,10 @@ import numpy as np
 from modalities.errors import UsageError
 from pipelines.manifest import Manifest
 from pipelines.mixture import Mixture
+from pipelines.packed_batch import PackedBatch
 from pipelines.token_stream import IGNORED, Stretch, TokenStream
 
 __all__ = ["IGNORED", "MixedSource", "PackedBatch", "TokenBatches"]
-
-
-@dataclass(frozen=True)
-class PackedBatch:
-    """T tokens in S sequences.
-
-    Attributes:
-        input_ids: (T,) uint8.
-        targets: (T,) int16, the next token of the same document; -100 where none is scored.
-        cu_seqlens: (S + 1,) int32, where the sequences begin and end.
-        weights: (T,) float32, factor of each target's loss, or None: all count alike.
-        idle: computed by a process that has no sequences where others do, and counted nowhere.
-    """
-
-    input_ids: np.ndarray
-    targets: np.ndarray
-    cu_seqlens: np.ndarray
-    weights: np.ndarray | None
-    idle: bool = False
-
-    @classmethod
-    def nothing(cls) -> PackedBatch:
-        """An idle one, of a single token."""
-        ids, bounds = np.zeros(1, np.uint8), np.array([0, 1], np.int32)
-        return cls(ids, np.full(1, IGNORED, np.int16), bounds, None, idle=True)
-
-    @classmethod
-    def joined(cls, parts: Sequence[PackedBatch]) -> PackedBatch:
-        """The sequences of several, one after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        starts = accumulate((len(part.input_ids) for part in parts), initial=0)
-        ends = [part.cu_seqlens[1:] + start for part, start in zip(parts, starts, strict=False)]
-        weights = [part.weights for part in parts if part.weights is not None]
-        return cls(
-            np.concatenate([part.input_ids for part in parts]),
-            np.concatenate([part.targets for part in parts]),
-            np.concatenate([[0], *ends]).astype(np.int32),
-            np.concatenate(weights) if weights else None,
-        )
 
 
 @dataclass(frozen=True)
@@ -160,6 +121,11 @@ class TokenBatches:
     def manifest(self) -> Manifest:
         """Of the first source, whose vocabulary is that of all."""
         return self.streams[0].manifest
+
+    @property
+    def vocabulary_fingerprint(self) -> str:
+        """Of what the ids mean, but for a mask."""
+        return self.manifest.vocabulary_fingerprint
 
     @property
     def tokens_per_epoch(self) -> int:

@@ -16,7 +16,7 @@ ALLOWED = {
     "hnet_seq/ops": {"hnet_seq.ops"},
     "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model", "modalities"},
     "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads"},
-    "hnet_seq/baselines": {"hnet_seq.baselines", "modalities"},
+    "hnet_seq/baselines": {"hnet_seq.baselines", "hnet_seq.ops", "modalities"},
     "hnet_seq/analysis": {
         "hnet_seq.analysis",
         "hnet_seq.model",

@@ -11,7 +11,7 @@ code: bits that a decoder could undo.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypedDict
 
 import numpy as np
@@ -83,15 +83,30 @@ class ContextMixing:
     def read(self, document: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Predict and learn a document; (length,) bits of each base, NaN where there is none."""
         bits = np.full(len(document), np.nan)
+        for block, probabilities in self._blocks(document):
+            bases = document[block]
+            own = probabilities[np.arange(len(bases)), np.minimum(bases, 3)]
+            bits[block] = -np.log2(np.maximum(own, 1e-9))
+        bits[document > 3] = np.nan
+        return bits
+
+    def distributions(self, document: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As :meth:`read`; (length, 4) how likely each base was said to be."""
+        found = np.empty((len(document), 4), np.float32)
+        for block, probabilities in self._blocks(document):
+            found[block] = probabilities
+        return found
+
+    def _blocks(self, document: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray]]:
+        """Each block with (L, 4) probabilities of its bases; it is then learned."""
         reach = max(self.orders)
         for start in range(0, len(document), _BLOCK):
             stop = min(start + _BLOCK, len(document))
             # As many bases before the block as contexts need.
             first = max(0, start - reach)
             window = document[first:stop]
-            bits[start:stop] = self._predict(window, start - first)
+            yield slice(start, stop), self._predict(window, start - first)
             self._learn(window, start - first)
-        return bits
 
     def _contexts(self, window: NDArray[np.uint8]) -> tuple[list[NDArray[np.int64]], NDArray]:
         """Of each order, the row of the bases before each position; (K, L) if they are there."""
@@ -121,8 +136,8 @@ class ContextMixing:
         known = before >= np.array(self.orders)[:, None]
         return rows, known
 
-    def _predict(self, window: NDArray[np.uint8], lead: int) -> NDArray[np.float64]:
-        """Bits of each base behind the first ``lead``; then the weights take a step."""
+    def _predict(self, window: NDArray[np.uint8], lead: int) -> NDArray[np.float32]:
+        """(L, 4) of each base behind the first ``lead``; the weights take a step."""
         contexts, known = self._contexts(window)
         bases = window[lead:]
         rows = [context[lead:] for context in contexts]
@@ -146,9 +161,7 @@ class ContextMixing:
         target = np.minimum(bases, 3)
         is_base = bases < 4
         places = np.arange(length)
-        bits = -np.log2(np.maximum(likelihood[places, target], 1e-9)).astype(np.float64)
-        bits[~is_base] = np.nan
-        error = likelihood
+        error = likelihood.copy()
         error[places, target] -= 1
         error *= is_base[:, None]
         slope = np.einsum("ts,kts->kt", error, evidence)
@@ -158,7 +171,7 @@ class ContextMixing:
         gradient /= max(1, int(is_base.sum()))
         self._squares += gradient**2
         self._weights -= _RATE * gradient / np.sqrt(self._squares)
-        return bits
+        return likelihood
 
     def _learn(self, window: NDArray[np.uint8], lead: int) -> None:
         """Count the bases behind the first ``lead`` after their contexts, on both strands."""

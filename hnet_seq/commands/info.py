@@ -28,6 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-tokens", type=int, help="tokens that training computes at once (one context)"
     )
+    parser.add_argument(
+        "--as-flops-of",
+        metavar="OTHER",
+        help="say which layers or width give WHAT, an isotropic model, the work of another one",
+    )
+    parser.add_argument(
+        "--letters-per-token",
+        type=float,
+        metavar="N",
+        help="with --as-flops-of: bytes or bases that a token of its data.tokenizer stands for",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
@@ -37,6 +48,10 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("context", f"is {args.context}; expected 1 token or more")
     if args.batch_tokens is not None and args.batch_tokens < 1:
         raise UsageError("batch_tokens", f"is {args.batch_tokens}; expected 1 token or more")
+    if args.letters_per_token is not None and not args.letters_per_token >= 1:
+        raise UsageError("letters_per_token", f"is {args.letters_per_token}; expected 1 or more")
+    if args.what is None and args.as_flops_of:
+        raise UsageError("as_flops_of", "give an experiment or a checkpoint before it")
     if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
         raise UsageError("tokens_per_chunk", "expected numbers of 1 or more")
     return later("hnet_seq.tasks.info")(args)

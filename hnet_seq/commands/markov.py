@@ -12,12 +12,13 @@ import argparse
 
 from hnet_seq.baselines import byte_markov
 from hnet_seq.baselines.markov import MAX_ORDER
+from hnet_seq.commands.checks import check_checkpoint
 from hnet_seq.commands.later import later
+from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER
+from modalities.errors import UsageError
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
-
-main = later("hnet_seq.tasks.markov")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,5 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mix",
         action="store_true",
-        help="DNA: also context mixing of orders 1 to 24, as DNA compressors do, the bar above",
+        help="also context mixing, as compressors do, the bar above: of orders 1 to 24 of DNA, of "
+        "orders 1 to 6 and words of bytes",
     )
+    parser.add_argument(
+        "--with",
+        dest="beside",
+        metavar="RUN",
+        help="with --mix: also a trained model, a run or a checkpoint of one, and the mixture of "
+        "the two by log-odds",
+    )
+    add_device_argument(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the verb, once its words can be meant."""
+    if args.beside and not args.mix:
+        raise UsageError("--with", "goes together with --mix")
+    if args.beside:
+        check_checkpoint(args.beside)
+    return later("hnet_seq.tasks.markov")(args)

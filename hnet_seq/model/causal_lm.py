@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hnet_seq.model.generation import generate
-from hnet_seq.model.given_ids import Ids, given_ids, given_prompts
+from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.language_model import (
     HNetLanguageModel,
@@ -135,8 +135,7 @@ class HNetForCausalLM(HNetLanguageModel):
         Args:
             prompts: one or many, letters or tokens.
         """
-        prompts = given_prompts(self, prompts)
-        new: list[list[int]] = [[] for _ in prompts]
+        new: list[list[int]] = []
         for token in generate(
             self,
             prompts,
@@ -145,6 +144,8 @@ class HNetForCausalLM(HNetLanguageModel):
             stop_tokens=stop_tokens,
             seeds=seeds,
         ):
+            if token.sequence == len(new):  # prompts come first, in their order
+                new.append([])
             if not token.prompt:
                 new[token.sequence].append(token.token)
         return [torch.tensor(tokens, dtype=torch.int64) for tokens in new]

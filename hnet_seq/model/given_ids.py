@@ -16,6 +16,7 @@ from modalities import dna, text
 from modalities.base import Modality
 from modalities.errors import InputError
 from modalities.given import Given, named_sequences
+from modalities.tokenizer import TOKENS_OF, tokenizer_of
 
 Ids: TypeAlias = Tensor | NDArray[Any] | str | Sequence[str]
 """Token ids (T,) or (B, L); or sequences, see :func:`modalities.given.named_sequences`."""
@@ -30,8 +31,16 @@ class ReadsSequences(Protocol):
 
 
 def modality_of(model: ReadsSequences) -> Modality:
-    """What the model was trained on; DNA where its checkpoint does not say."""
-    return modalities.get(model.metadata.get("modality", dna.DNA.name))
+    """What the model was trained on; DNA where its checkpoint does not say.
+
+    Raises:
+        InputError: tokens of several letters, and letters are to be read.
+    """
+    return modalities.get(_trained_on(model))
+
+
+def _trained_on(model: ReadsSequences) -> str:
+    return model.metadata.get("modality", dna.DNA.name)
 
 
 def given_ids(
@@ -69,13 +78,15 @@ def given_prompts(model: ReadsSequences, prompts: Given) -> list[Tensor]:
     """(L,) int64 of each prompt, L > 0.
 
     Letters of a model of bytes follow the marker with which a document begins, as in training;
-    tokens are taken as they are.
+    tokens are taken as they are. A model behind a tokenizer reads the first letter by itself, as in
+    training, and the tokens of the others.
 
     Raises:
         InputError: as :func:`modalities.given.named_sequences`; and a model of bytes gets letters
             that are no UTF-8.
     """
-    modality = modality_of(model)
+    tokenizer = tokenizer_of(model.metadata)
+    modality = modalities.get(_trained_on(model).removeprefix(TOKENS_OF))
     of_bytes = modality.vocabulary == text.VOCABULARY
 
     def encode(letters: str | bytes) -> NDArray[np.uint8]:
@@ -85,5 +96,9 @@ def given_prompts(model: ReadsSequences, prompts: Given) -> list[Tensor]:
     marked = Modality(
         modality.name, modality.vocabulary, modality.scored_tokens, encode, modality.decode
     )
-    given = named_sequences(prompts, marked, model.config.vocab_size, parameter="prompts")
-    return [torch.from_numpy(tokens.astype(np.int64)) for _, tokens in given]
+    size = modality.vocab_size if tokenizer else model.config.vocab_size
+    found = [tokens for _, tokens in named_sequences(prompts, marked, size, parameter="prompts")]
+    if tokenizer:
+        ids = [np.concatenate([t[:1].astype(np.int64), tokenizer.encode(t[1:])]) for t in found]
+        return [torch.from_numpy(own) for own in ids]
+    return [torch.from_numpy(tokens.astype(np.int64)) for tokens in found]

@@ -147,7 +147,7 @@ def classification_section(run: RunData) -> Markup:
     if run.targets is not None:
         return target_section(run.targets)
     found = run.classification
-    if found is None and run.unit is not BASE:
+    if found is None and (run.unit is not BASE or run.tokenised):
         return join([])
     if found is None:
         heading = element("h2", "Classification", id="classification")

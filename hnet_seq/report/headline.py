@@ -92,6 +92,9 @@ def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
                 f"{run.metrics.validation[-1][0]:,.0f} training {many}",
             )
         )
+        if run.metrics.letters_per_token:
+            each = f"{run.metrics.letters_per_token:.2f}"
+            rows.append((f"{many.capitalize()} per token", each, "of the tokenizer, on the same"))
         best = run.metrics.best_validation
         if best is not None and best[1] < final - 0.0005:
             rows.append(
@@ -112,8 +115,11 @@ def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
                 if final is None
                 else f"; the model is at {difference(final - run.markov.mixing)}"
             )
-            said = f"orders 1 to 24 together, as compressors of DNA do{gap}"
+            said = f"{run.unit.mixed} together, as compressors do{gap}"
             rows.append(("Context mixing", bits(run.markov.mixing), said))
+        if run.markov.mixture is not None:
+            said = "by log-odds, with weights that are learned on the way"
+            rows.append(("A model and context mixing", bits(run.markov.mixture), said))
     other = final_bits(baseline)
     if baseline is not None and other is not None:
         gap = "" if final is None else f"; the model is at {difference(final - other)}"

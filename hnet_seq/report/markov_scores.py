@@ -40,7 +40,8 @@ class Markov(MarkovBits):
         unit: ``"base"`` or ``"byte"``.
         counted: how many tokens of training data were counted, and how.
         smoothing: what is done about strings that are rare.
-        mixing: bits per base of context mixing, where it was asked for.
+        mixing: bits of context mixing, where it was asked for.
+        mixture: bits of that and a model together, mixed by log-odds.
         groups: of bytes, by folder and label.
     """
 
@@ -50,6 +51,7 @@ class Markov(MarkovBits):
     counted: str
     smoothing: str
     mixing: float | None = None
+    mixture: float | None = None
     groups: dict[tuple[str, str], MarkovBits] = field(default_factory=dict)
 
     def group(self, folder: str, label: str) -> MarkovBits | None:
@@ -87,15 +89,16 @@ def read_markov(path: Path) -> Markov:
         scored_tokens=scored,
         counted=f"counted on {strands}",
         smoothing=f"{number_of(content, 'smoothing', path, top):g} added to each count",
-        mixing=_mixing(content, path),
+        mixing=_part(content, "mixing", "bits_per_base", path),
+        mixture=_part(content, "mixture", "mixture", path),
     )
 
 
-def _mixing(content: Mapping[str, Any], path: Path) -> float | None:
-    if "mixing" not in content:
+def _part(content: Mapping[str, Any], key: str, value: str, path: Path) -> float | None:
+    if key not in content:
         return None
-    mixing = fields(content, path, "top level", "mixing", kind=dict)["mixing"]
-    return number_of(mixing, "bits_per_base", path, "mixing")
+    part = fields(content, path, "top level", key, kind=dict)[key]
+    return number_of(part, value, path, key)
 
 
 def _of_bytes(content: Mapping[str, Any], path: Path) -> Markov:
@@ -119,6 +122,8 @@ def _of_bytes(content: Mapping[str, Any], path: Path) -> Markov:
         counted="counted",
         smoothing=f"{fields(content, path, top, 'smoothing')['smoothing']} back-off",
         groups=groups,
+        mixing=_part(content, "mixing", "bits_per_byte", path),
+        mixture=_part(content, "mixture", "mixture", path),
     )
 
 

@@ -42,6 +42,7 @@ class Metrics:
     train: list[Point] = field(default_factory=list)
     validation: list[Point] = field(default_factory=list)
     scored_tokens: int | None = None
+    letters_per_token: float | None = None  # of a tokenizer: bytes or bases of a token
     tokens_per_second: list[float] = field(default_factory=list)
     tokens: int = 0
     step: int = 0
@@ -92,6 +93,8 @@ def _add(metrics: Metrics, record: dict[str, Any], path: Path, where: str) -> No
         metrics.validation.append((tokens, bits))
         metrics.scored_tokens = count_of(record, "scored_tokens", path, where)
         metrics.sources = _sources(record, path, where)
+        if "letters_per_token" in record:
+            metrics.letters_per_token = number_of(record, "letters_per_token", path, where)
     for index, stage in enumerate(fields(record, path, where, "stages", kind=list)["stages"]):
         place = f"{where}, stage {index}"
         target = number_of(stage, "target", path, place)

@@ -70,6 +70,11 @@ class RunData:
         return bool(self.metrics and self.metrics.masked)
 
     @property
+    def tokenised(self) -> bool:
+        """Whether the log is of a model behind a tokenizer, which other verbs do not read."""
+        return bool(self.metrics and self.metrics.letters_per_token)
+
+    @property
     def name(self) -> str:
         return self.path.resolve().name
 

@@ -17,6 +17,7 @@ class Unit:
         symbols: what is guessed among.
         short_strings: what a Markov model counts.
         unseen: how to hold out data, where a run has none.
+        mixed: the contexts of ``markov --mix``.
     """
 
     one: str
@@ -25,6 +26,7 @@ class Unit:
     symbols: str
     short_strings: str
     unseen: str
+    mixed: str
 
     @property
     def guess(self) -> str:
@@ -39,6 +41,7 @@ BASE = Unit(
     "four bases",
     "short words",
     "hnet-seq shard GENOME.fna.gz --out SHARDS --validation last:0.1",
+    "orders 1 to 24",
 )
 BYTE = Unit(
     "byte",
@@ -47,6 +50,7 @@ BYTE = Unit(
     "256 byte values",
     "short strings of bytes",
     "hnet-seq shard TEXT --modality text --out SHARDS --validation fraction:0.05",
+    "orders 1 to 6 and words",
 )
 LETTER = Unit(
     "byte",
@@ -55,6 +59,7 @@ LETTER = Unit(
     "four letters of DNA",
     "short words",
     "hnet-seq shard GENOME.fna.gz --modality dna_bytes --out SHARDS --validation last:0.1",
+    "orders 1 to 6 and words",
 )
 
 

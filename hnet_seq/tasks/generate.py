@@ -23,6 +23,7 @@ from modalities import code, text
 from modalities.base import Modality, Tokens
 from modalities.dna_bytes import from_dna
 from modalities.errors import InputError, UsageError
+from modalities.tokenizer import TOKENS_OF, Tokenizer, tokenizer_of
 from pipelines.compression import read_chunks
 from pipelines.files import check_file, replaced_file
 
@@ -36,21 +37,26 @@ _BATCH = 32  # sequences at once
 class Writer:
     """Letters of one sequence from its tokens, as soon as they are whole characters."""
 
-    def __init__(self, modality: Modality, show_chunks: bool) -> None:
+    def __init__(
+        self, modality: Modality, show_chunks: bool, tokenizer: Tokenizer | None = None
+    ) -> None:
         self._modality = modality
         self._show_chunks = show_chunks
+        self._tokenizer = tokenizer
         # A character of several bytes is held back until its last byte has come.
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def letters(self, token: Token) -> str:
         """What the token adds."""
         bars = BAR * token.depth if self._show_chunks else ""
+        letters = self._tokenizer.decode([token.token]) if self._tokenizer else token.token
+        found = np.array(letters, np.uint8, ndmin=1)
         if _is_text(self._modality):
-            if token.token >= text.BEGIN:
+            if found[0] >= text.BEGIN:
                 return ""
-            byte = bytes([token.token])
-            return self._decoder.decode(byte if self._open else bars.encode() + byte)
-        return bars + self._modality.decode(np.array([token.token], np.uint8))
+            of_token = found.tobytes()
+            return self._decoder.decode(of_token if self._open else bars.encode() + of_token)
+        return bars + self._modality.decode(found)
 
     @property
     def _open(self) -> bool:
@@ -66,8 +72,10 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out) if args.out else None
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    tokenizer = tokenizer_of(model.metadata)
     modality = _modality(model, args.modality, args.checkpoint)
-    allowed = tuple(t for t in modality.scored_tokens if t < model.config.vocab_size)
+    scored = tokenizer.joins(modality.scored_tokens) if tokenizer else modality.scored_tokens
+    allowed = tuple(t for t in scored if t < model.config.vocab_size)
     try:
         sampling = Sampling(args.temperature, args.top_k, args.top_p, args.min_p, allowed)
     except ValueError as error:
@@ -93,9 +101,10 @@ def main(args: argparse.Namespace) -> int:
             )
             names = [name for name, _ in batch]
             if len(prompts) == 1 and _is_text(modality):
-                _write_stream(file, tokens, Writer(modality, args.show_chunks))
+                _write_stream(file, tokens, Writer(modality, args.show_chunks, tokenizer))
             else:
-                _write_records(file, names, tokens, modality, args.show_chunks)
+                writers = [Writer(modality, args.show_chunks, tokenizer) for _ in names]
+                _write_records(file, names, tokens, modality, writers)
     return 0
 
 
@@ -105,7 +114,7 @@ def _is_text(modality: Modality) -> bool:
 
 
 def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
-    stated = model.metadata.get("modality")
+    stated = model.metadata.get("modality", "").removeprefix(TOKENS_OF) or None
     if asked and stated and asked != stated:
         raise UsageError("modality", f"{checkpoint} was trained on {stated}, not {asked}")
     name = asked or stated
@@ -179,10 +188,13 @@ def _json_line(name: str, letters: str) -> str:
 
 
 def _write_records(
-    file: TextIO, names: list[str], tokens: Iterator[Token], modality: Modality, show_chunks: bool
+    file: TextIO,
+    names: list[str],
+    tokens: Iterator[Token],
+    modality: Modality,
+    writers: list[Writer],
 ) -> None:
     """A FASTA record (DNA) or a JSON line (text) for each sequence, in the order of the prompts."""
-    writers = [Writer(modality, show_chunks) for _ in names]
     letters: list[list[str]] = [[] for _ in names]
     for token in tokens:
         letters[token.sequence].append(writers[token.sequence].letters(token))

@@ -23,9 +23,12 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json
 from hnet_seq.model.masked_lm import language_model
+from hnet_seq.model.matched import flops_per_letter
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
 from hnet_seq.model.released import released_file, released_names
 from hnet_seq.ops import choices
+from hnet_seq.tasks.matching import lines as match_lines
+from hnet_seq.tasks.matching import match
 from hnet_seq.train.memory_plan import MemoryPlan, plan_memory, untrained
 from modalities.errors import UsageError
 
@@ -133,6 +136,9 @@ def describe(
             "tokens_per_chunk",
             f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
         )
+    if letters := float(about.get("metadata", {}).get("letters_per_token", 0)):
+        each = flops_per_letter(shape, context, rates, letters)
+        about["per_letter"] = {"forward": each, "letters_per_token": letters}
     forward = flops_per_token(shape, context, rates)
     batch = batch_tokens or context
     plan = plan_memory(shape, batch, rates, context=context)
@@ -210,6 +216,11 @@ def description_lines(about: dict[str, Any]) -> list[str]:
         f"{about['context']}: {flops['forward'] / 1e6:.2f} MFLOP forward, "
         f"{flops['training'] / 1e6:.2f} training"
     )
+    if joined := about.get("per_letter"):
+        lines.append(
+            f"per byte or base: {joined['forward'] / 1e6:.2f} MFLOP forward, at "
+            f"{joined['letters_per_token']:g} to a token, context {about['context']}"
+        )
     lines += MemoryPlan(**about["training_memory"]).lines()
     first = MemoryPlan(**about["training_memory_first_steps"])
     if first.tokens_per_chunk != about["tokens_per_chunk"]:
@@ -224,7 +235,9 @@ def description_lines(about: dict[str, Any]) -> list[str]:
         shown = (kind if one else f"{kind} ({size:,})" for kind, size in kinds.items())
         lines.append(f"dtype: {', '.join(shown)}")
         lines.append(f"training data: {about['training_data'] or 'not recorded'}")
-        rest = sorted((key, value) for key, value in about["metadata"].items() if key != "data")
+        # Thousands of merges are for machines: --json has them.
+        hidden = ("data", "tokenizer")
+        rest = sorted((key, value) for key, value in about["metadata"].items() if key not in hidden)
         lines += [f"{key}: {value}" for key, value in rest]
     if "head" in about:
         lines.append(f"head: {json.dumps(about['head'])}")
@@ -236,6 +249,15 @@ def main(args: argparse.Namespace) -> int:
     if args.what is None:
         about = environment()
         lines = environment_lines(about)
+    elif args.as_flops_of:
+        about = match(
+            args.what,
+            args.as_flops_of,
+            context=args.context,
+            tokens_per_chunk=args.tokens_per_chunk,
+            letters_per_token=args.letters_per_token,
+        )
+        lines = match_lines(about)
     elif is_experiment(args.what) and not Path(args.what).is_dir():
         experiment = load_experiment(args.what)
         about = {"experiment": args.what, "keys": [vars(key) for key in keys_of(experiment)]}

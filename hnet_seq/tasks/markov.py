@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.baselines.context_mixing import MixingScores, score_context_mixing
+from hnet_seq.baselines.byte_mixing import ORDERS as BYTE_ORDERS
+from hnet_seq.baselines.context_mixing import ORDERS, MixingScores, score_context_mixing
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
@@ -27,6 +28,8 @@ from modalities.errors import InputError, UsageError
 from pipelines.files import check_file, replaced_file
 from pipelines.open_shards import check_hashes, open_shards
 from pipelines.shard_documents import read_documents
+
+_DNA_MIXING = f"context mixing of orders {ORDERS[0]} to {ORDERS[-1]}, both strands"
 
 
 def markov(
@@ -108,26 +111,58 @@ def main(args: argparse.Namespace) -> int:
 
 def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
     """What goes into the file, and what is printed."""
+    began = time.monotonic()
     found = [open_shards(folder)[1].modality for folder in args.shards]
     if all(map(is_byte_modality, found)):
         if args.one_strand:
             raise UsageError("one_strand", f"is for shards of DNA; these hold {found[0]}")
-        if args.mix:
-            raise UsageError("mix", f"is for shards of DNA; these hold {found[0]}")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
-        began = time.monotonic()
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)
+        found_and_said = _mixed(args, of_bytes, markov_bytes.table(of_bytes), "byte")
         seconds = time.monotonic() - began
         print(f"{seconds:.1f} s, peak memory {peak_memory_mb():,.0f} MB", file=sys.stderr)
-        return of_bytes, markov_bytes.table(of_bytes)
+        return found_and_said
     if len(found) > 1:
         raise UsageError(
             "shards", f"hold {', '.join(found)}; only shards of bytes are counted together"
         )
     order = MAX_ORDER if args.max_order is None else args.max_order
     scores = markov(args.shards[0], max_order=order, both_strands=not args.one_strand)
+    return _mixed(args, scores, table(scores), "base")
+
+
+def _mixed(
+    args: argparse.Namespace, scores: Mapping[str, Any], lines: str, unit: str
+) -> tuple[Mapping[str, Any], str]:
+    """The same with context mixing, and with a model beside it, as far as they are asked for."""
     if not args.mix:
-        return scores, table(scores)
-    mixed = mix(args.shards[0])
-    line = f"context mixing of orders {mixed['orders'][0]} to {mixed['orders'][-1]}, both strands"
-    return {**scores, "mixing": mixed}, f"{table(scores)}\n{line}: {mixed['bits_per_base']:.4f}"
+        return scores, lines
+    if unit == "base" and not args.beside:
+        alone = mix(args.shards[0])
+        return {**scores, "mixing": alone}, f"{lines}\n{_DNA_MIXING}: {alone['bits_per_base']:.4f}"
+    # Here: counting alone does without torch.
+    from hnet_seq.tasks import markov_mixture
+
+    beside = None
+    if args.beside:
+        beside = markov_mixture.open_model(args.beside, args.shards, args.device)
+    if unit == "base":
+        mixing, said, orders = markov_mixture.mixed_bases(args.shards[0]), _DNA_MIXING, [*ORDERS]
+    else:
+        documents = markov_bytes.documents(args.shards)
+        mixing = markov_mixture.mixed_bytes(*documents, args.shards)
+        said = f"context mixing of orders 1 to {BYTE_ORDERS} and words"
+        orders = [*range(1, BYTE_ORDERS + 1)]
+        for (folder, label), found in mixing.items():
+            (row,) = (row for row in scores["folders"] if row["folder"] == folder)
+            (row,) = (own for own in row["labels"] if own["label"] == label)
+            row["mixing"] = found.bits / len(found.symbols)
+    bits = markov_mixture.bits_per_symbol(mixing)
+    scores = {**scores, "mixing": {f"bits_per_{unit}": bits, "orders": orders}}
+    lines += f"\n{said}: {bits:.4f}"
+    if beside is not None:
+        both = markov_mixture.beside_model(mixing, *beside)
+        scores["mixture"] = {"checkpoint": args.beside, **both}
+        lines += f"\n{args.beside}: {both['model']:.4f}"
+        lines += f"\nboth, mixed by log-odds: {both['mixture']:.4f}"
+    return scores, lines

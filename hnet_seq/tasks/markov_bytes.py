@@ -82,6 +82,14 @@ def _documents(predicted: dict[str, np.ndarray], split: str) -> Iterator[ByteDoc
             yield ByteDocument((folder, document.label), document.tokens, tokens)
 
 
+def documents(
+    folders: Sequence[str | Path],
+) -> tuple[Iterator[ByteDocument[_Key]], Iterator[ByteDocument[_Key]]]:
+    """Those of both splits of shards of bytes, training first."""
+    predicted = {str(name): _predicted(str(name)) for name in folders}
+    return _documents(predicted, "train"), _documents(predicted, "validation")
+
+
 def _folder(folder: str, scores: ByteScores[_Key]) -> dict[str, Any]:
     of_label = {
         label: bits for (name, label), bits in sorted(scores.groups.items()) if name == folder

@@ -35,6 +35,7 @@ from hnet_seq.tasks.pretrain_data import (
     training_batches,
     validation_sources,
 )
+from hnet_seq.tasks.pretrain_tokenizer import described, run_tokenizer
 from hnet_seq.tasks.pretrain_weights import (
     absolute_init,
     check_same_weights,
@@ -52,6 +53,7 @@ from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
 from hnet_seq.train.run_folder import RunFolder, step_of
+from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError
 from pipelines.batches import TokenBatches
 from pipelines.files import DiskError, check_folder
@@ -144,7 +146,9 @@ def _with_remedy(error: DiskError, folder: RunFolder) -> DiskError:
 
 def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: str) -> Trainer:
     keep_freed_memory()
-    train = training_batches(config)
+    started = agreed(resume and bool(folder.complete()))
+    checkpoint = on_first(folder.latest) if started else None
+    train = training_batches(config, run_tokenizer(config, checkpoint))
     if is_first():
         report_sources(config, train)
     validation = validation_sources(config, train)
@@ -154,15 +158,17 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
     vocabulary, mask = train.manifest.vocab_size, ""
     if isinstance(train, MaskedBatches):
         vocabulary, mask = train.vocab_size, " with the mask"
+    elif isinstance(train, TokenisedBatches):
+        vocabulary, mask = train.tokenizer.vocab_size, f" as {train.tokenizer.name}"
     if config.model.vocab_size < vocabulary:
         raise UsageError(
             config.data.sources[0].path,
             f"has a vocabulary of {vocabulary}{mask}; model.vocab_size is "
             f"{config.model.vocab_size}",
         )
-    started, given = agreed(resume and bool(folder.complete())), None
-    if started:
-        model = load_pretrained(on_first(folder.latest), device)
+    given = None
+    if checkpoint is not None:
+        model = load_pretrained(checkpoint, device)
     else:
         config.train.init = absolute_init(config.train.init)
         kept = config.train.init_optimizer == "kept"
@@ -172,9 +178,11 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         on_first(lambda: _begin(config, folder, resume, about))
     model.metadata |= {
         "modality": train.manifest.modality,
-        "vocabulary": train.manifest.vocabulary_fingerprint,
+        "vocabulary": train.vocabulary_fingerprint,
         "data": train.fingerprint,
     }
+    if isinstance(train, TokenisedBatches):
+        model.metadata |= described(train)
     counted, joined = counted_texts(model), byte_pair_rule(model)
     both_strands = complement(config, train) if counted or joined else None
     counting = Counting(counted, train, config.train.steps, both_strands)

@@ -12,7 +12,9 @@ import numpy as np
 from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.masking import MaskedBatches
+from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError
+from modalities.tokenizer import Tokenizer
 from pipelines.batches import MixedSource, TokenBatches
 from pipelines.open_shards import check_hashes, open_shards
 from pipelines.progress import progress_bar
@@ -63,8 +65,11 @@ def reassign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
         source.path = source.path or path
 
 
-def training_batches(config: ExperimentConfig) -> TokenBatches:
+def training_batches(config: ExperimentConfig, tokenizer: Tokenizer | None = None) -> TokenBatches:
     """All sources by their weights.
+
+    Args:
+        tokenizer: what the model reads them with; None: as they are.
 
     Raises:
         UsageError: a source has no folder.
@@ -82,7 +87,7 @@ def training_batches(config: ExperimentConfig) -> TokenBatches:
                 f"no shards given{f' for {source.name}' if source.name else ''}; "
                 f"--data {named}FOLDER or data.sources in YAML",
             )
-    return _batches(config)(
+    return _batches(config, tokenizer)(
         _sources(config),
         split="train",
         context=data.context,
@@ -148,6 +153,7 @@ def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[Va
     """
     data = config.data
     context = data.validation_context or data.context
+    tokenizer = train.tokenizer if isinstance(train, TokenisedBatches) else None
     found = []
     for name, source, stream in zip(train.names, data.sources, train.streams, strict=True):
         labels = list(stream.manifest.label_tokens("validation"))
@@ -155,7 +161,7 @@ def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[Va
             wanted = {label.lower() for label in source.labels}
             labels = [label for label in labels if label.lower() in wanted]
         for label in labels:
-            batches = _batches(config)(
+            batches = _batches(config, tokenizer)(
                 [MixedSource(source.path, name, labels=[label])],
                 split="validation",
                 context=context,
@@ -221,7 +227,9 @@ def report_sources(config: ExperimentConfig, train: TokenBatches) -> None:
             )
 
 
-def _batches(config: ExperimentConfig) -> Callable[..., TokenBatches]:
+def _batches(config: ExperimentConfig, tokenizer: Tokenizer | None) -> Callable[..., TokenBatches]:
+    if tokenizer is not None:
+        return partial(TokenisedBatches, tokenizer=tokenizer)
     if config.train.objective == "masked":
         return partial(MaskedBatches, mask_rate=config.train.mask_rate)
     return TokenBatches

@@ -113,7 +113,7 @@ def _check_vocabulary(init: str, metadata: dict[str, str], train: TokenBatches) 
     if fingerprint is None and reads is not None:
         fingerprint = modalities.get(reads).fingerprint
     manifest = train.manifest
-    if fingerprint is not None and fingerprint != manifest.vocabulary_fingerprint:
+    if fingerprint is not None and fingerprint != train.vocabulary_fingerprint:
         raise UsageError(
             "vocabulary",
             f"{init} reads {reads or 'other tokens'}, and the shards hold {manifest.modality}, "

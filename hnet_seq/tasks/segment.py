@@ -18,6 +18,7 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.segment import EXAMPLE, add_arguments
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.given_ids import modality_of
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.digests import genome_digest
@@ -71,6 +72,7 @@ def main(args: argparse.Namespace) -> int:
     ranks = find_ranks()
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
+    modality_of(model)  # a model of tokens has no boundaries among letters
     if is_byte_modality(model.metadata.get("modality")):
         return segment_text.run(args, model, ranks)
     if len(args.inputs) != 1 or args.shards or args.show:

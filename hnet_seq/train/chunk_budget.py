@@ -96,6 +96,7 @@ def sequences(batch: PackedBatch, first: int, last: int) -> PackedBatch:
         targets=batch.targets[tokens],
         cu_seqlens=bounds - bounds[0],
         weights=None if batch.weights is None else batch.weights[tokens],
+        covers=None if batch.covers is None else batch.covers[tokens],
     )
 
 

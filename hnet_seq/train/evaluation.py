@@ -79,8 +79,9 @@ def evaluate(
         progress: show how far it has come.
 
     Returns:
-        ``bits_per_token``, ``scored_tokens`` and ``stages`` over all tokens; where there are
-        several sources, ``sources`` has the same of each.
+        ``bits_per_token``, ``scored_tokens`` and ``stages`` over all tokens of the shards; behind a
+        tokenizer, ``letters_per_token``, how many of them one of its tokens stands for. Where there
+        are several sources, ``sources`` has the same of each.
     """
     training = model.training
     model.eval()
@@ -110,25 +111,30 @@ def evaluate(
 class _Sums:
     boundaries: BoundaryStatistics
     nats: float = 0.0
-    scored: int = 0
+    scored: int = 0  # tokens of the shards
+    predicted: int = 0  # what the model reads, where a tokenizer has joined some
 
     def over_ranks(self) -> _Sums:
         """Those of all processes."""
-        values = [self.nats, self.scored, *self.boundaries.values()]
-        nats, scored, *rest = summed_over_ranks(torch.tensor(values, dtype=torch.float64)).tolist()
-        return _Sums(BoundaryStatistics.from_values(rest), nats, int(scored))
+        values = [self.nats, self.scored, self.predicted, *self.boundaries.values()]
+        told = summed_over_ranks(torch.tensor(values, dtype=torch.float64)).tolist()
+        nats, scored, predicted, *rest = told
+        return _Sums(BoundaryStatistics.from_values(rest), nats, int(scored), int(predicted))
 
     def add(self, other: _Sums) -> None:
         """Those of other documents."""
         self.nats += other.nats
         self.scored += other.scored
+        self.predicted += other.predicted
         both = zip(self.boundaries.values(), other.boundaries.values(), strict=True)
         self.boundaries = BoundaryStatistics.from_values([a + b for a, b in both])
 
     def summary(self, targets: Sequence[float]) -> dict[str, Any]:
+        joined = self.predicted < self.scored
         return {
             "bits_per_token": self.nats / math.log(2) / max(1, self.scored),
             "scored_tokens": self.scored,
+            **({"letters_per_token": self.scored / max(1, self.predicted)} if joined else {}),
             "stages": [
                 {"target": target, **stage}
                 for target, stage in zip(targets, self.boundaries.summary(), strict=True)
@@ -146,5 +152,6 @@ def _score(model: HNetLanguageModel, batch: PackedBatch, sums: _Sums, precision:
     if batch.idle:
         return
     sums.nats += float(cross_entropy(out.logits, goals))
-    sums.scored += int((goals >= 0).sum())
+    sums.scored += batch.scored
+    sums.predicted += int((batch.targets >= 0).sum())
     sums.boundaries.update(out.boundaries)

@@ -82,6 +82,10 @@ class Trainer:
         self.tokens = 0
         # What bits_per_token is over, where that is not every token.
         self._scored = {"objective": "masked"} if config.train.objective == "masked" else {}
+        # What is counted, where a token of the model is another thing.
+        letter = "base" if train.source.manifest.modality == "dna" else "byte"
+        joined = config.data.tokenizer != "none"
+        self._unit = (letter, f"{letter}s") if joined else ("token", "tokens")
         self._interval = Interval.of_stages(model.num_stages)
         self._ratio = self.control.in_force(0)
         self._waited = 0.0  # seconds for this step's batches
@@ -258,17 +262,20 @@ class Trainer:
             "seconds": round(time.perf_counter() - started, 3),
         }
         self.folder.log(result)
+        one, many = self._unit
+        joined = result.get("letters_per_token")
         _say(
             bar,
             f"step {self.step}: validation {result['bits_per_token']:.4f} bits per "
-            f"{'masked ' if self._scored else ''}token over {result['scored_tokens']:,} tokens",
+            f"{'masked ' if self._scored else ''}{one} over {result['scored_tokens']:,} {many}"
+            + (f", {joined:.2f} to a token" if joined else ""),
         )
         for source in result.get("sources", []):
             label = f", {source['label']}" if source["label"] else ""
             _say(
                 bar,
                 f"  {source['source']}{label}: {source['bits_per_token']:.4f} bits over "
-                f"{source['scored_tokens']:,} tokens",
+                f"{source['scored_tokens']:,} {many}",
             )
         for warning in ratio_warnings(result["stages"], self._ratio.targets):
             _say(bar, f"warning: {warning}")

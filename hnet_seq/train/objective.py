@@ -31,7 +31,7 @@ from pipelines.batches import PackedBatch
 
 @dataclass(frozen=True)
 class Extent:
-    """How much a step or a micro-batch has: what its means are taken over."""
+    """How much a step or a micro-batch has, in tokens of the shards: what its means are over."""
 
     tokens: int
     sequences: int
@@ -42,9 +42,9 @@ class Extent:
         """Counted together, without idle ones."""
         batches = [batch for batch in batches if not batch.idle]
         return cls(
-            tokens=sum(batch.input_ids.size for batch in batches),
+            tokens=sum(batch.letters for batch in batches),
             sequences=sum(batch.cu_seqlens.size - 1 for batch in batches),
-            scored=sum(int((batch.targets >= 0).sum()) for batch in batches),
+            scored=sum(batch.scored for batch in batches),
         )
 
     def over_ranks(self) -> Extent:
