@@ -92,11 +92,11 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         device=args.device,
     )
     predictions = [run.probabilities for run in runs]
-    tuned = model_row(FINETUNED_ROWS[args.pooling], predictions, task, clean=clean, seed=args.seed)
-    rows = [tuned, *rows_of(outcome, task, clean=clean, seed=args.seed)]
+    tuned = model_row(FINETUNED_ROWS[args.pooling], predictions, task, clean=clean)
+    rows = [tuned, *rows_of(outcome, task, clean=clean)]
     others = [(each.name, each.kind, [each.probabilities]) for each in outcome.scored]
     comparisons = (
-        compare(tuned["name"], predictions, others, task.test.labels, seed=args.seed)
+        compare(tuned["name"], predictions, others, task.test.labels)
         if task.problem == "classes"
         else []
     )
