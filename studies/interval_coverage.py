@@ -135,7 +135,7 @@ def classification(
     above = np.mean([(rankdata(each, axis=1) * labels).sum(axis=1) for each in odds], axis=0)
     area = (above - positive * (positive + 1) / 2) / pairs
     ends = auroc_intervals(area, np.maximum(positive, 1), np.maximum(size - positive, 1))
-    few |= np.abs(area - 0.5) > HIGHEST_AREA - 0.5
+    few |= (np.abs(area - 0.5) > HIGHEST_AREA - 0.5) | (len(noises) > 1)
     return found | {"auroc": (inside(ends, float(np.mean(areas)), few), None)}
 
 

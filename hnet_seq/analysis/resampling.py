@@ -87,7 +87,7 @@ def around(
     with np.errstate(invalid="ignore", divide="ignore"):
         squares = apart**2
         total = squares.sum(axis=0)
-        kurtosis = size * (squares**2).sum(axis=0) / total**2
+        kurtosis = size * (squares**2).sum(axis=0) / np.maximum(total, 1e-150) ** 2
         freedom = np.clip(2 * size / np.maximum(kurtosis - 1, 1e-9) - 1, 2, size - 1)
         wide = np.sqrt(total * (size - 1) / size) * t.ppf(0.975, freedom)
         low, high = back(to(value) - wide), back(to(value) + wide)

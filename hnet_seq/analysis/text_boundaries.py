@@ -112,9 +112,10 @@ def _row(name: str, column: int, totals: Counts, units: Counts, used: int) -> di
     expected, share, ratio = _shares(totals[None], column, among).tolist()[0]
     low = high = ratio_low = ratio_high = None
     others = int(totals[1, list(among)].sum()) - boundaries
-    if used >= MIN_UNITS and enough(boundaries, others):
-        low, high = _interval(units, column, among, 1, used)
+    if used >= MIN_UNITS and enough(boundaries):
         ratio_low, ratio_high = _interval(units, column, among, 2, used)
+        if enough(others):
+            low, high = _interval(units, column, among, 1, used)
     return {
         "class": name,
         "bytes": size,

@@ -90,6 +90,8 @@ def without_interval(probabilities: Predictions, labels: NDArray[np.integer]) ->
         found["mcc"] = "one class predicted"
     if not reason and probabilities[0].shape[1] > 2:
         found["auroc"] = "more than two classes"
+    elif not reason and len(probabilities) > 1:
+        found["auroc"] = "several seeds"  # whose mean varies less than one of them
     elif not reason and abs(_mean_area(probabilities, labels == 1) - 0.5) > HIGHEST_AREA - 0.5:
         found["auroc"] = f"over {HIGHEST_AREA}"
     return {name: why for name, why in found.items() if why} | {"auprc": "no method covers"}

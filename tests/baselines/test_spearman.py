@@ -102,4 +102,4 @@ def test_intervals_of_few_rows_and_few_groups_hold_the_truth(strength: float, gr
         else:
             found = spearman(*pair(25))
         held += found["low"] <= truth <= found["high"]
-    assert 0.92 <= held / 600 <= 0.975
+    assert 0.9 <= held / 600 <= 0.975
