@@ -47,9 +47,7 @@ def main() -> None:
             seed=args.seed,
         )
         for name, probabilities in found.items():
-            row = score_row(
-                name, "baseline", [probabilities], task.test.labels, clean=clean, seed=args.seed
-            )
+            row = score_row(name, "baseline", [probabilities], task.test.labels, clean=clean)
             ends, left = row["intervals"]["mcc"], row["without_leaked"]
             sure = f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else row["no_interval"]["mcc"]
             without = f"{left['mcc']:.3f}" if left else ""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.labels import base_contexts, known
-from hnet_seq.analysis.resampling import jackknife, number, quantiles, quotient
+from hnet_seq.analysis.resampling import enough, jackknife, number, quantiles, quotient
 from hnet_seq.analysis.site_counts import (
     SiteCounts,
     blocks_of,
@@ -208,14 +208,15 @@ def _ratios(
             continue
         # The model may cut shuffled sequence more or less often as a whole: that is taken out.
         scale = 1.0
+        column = 0 if name == "random" else list(columns).index(name)
         if name == "shuffled":
             mean = float(np.mean(common.shuffled_rates))
             scale = rate / mean if mean else np.nan
         expected = rate if name == "random" else rates[name] * scale
         low = high = np.nan
-        if blocks >= MIN_BLOCKS:
+        if blocks >= MIN_BLOCKS and enough(*values[:, [0, column]].sum(axis=0)):
             fixed = expected if name == "random" else None
-            against = partial(_over, column=list(columns).index(name) if fixed is None else 0)
+            against = partial(_over, column=column)
             low, high = (
                 ends[0] / (fixed or scale)
                 for ends in jackknife(both, against, scale="ratio", units=blocks)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.enrichment import CutRecord
-from hnet_seq.analysis.resampling import jackknife, number, quotient
+from hnet_seq.analysis.resampling import enough, jackknife, number, quotient
 from hnet_seq.analysis.site_counts import blocks_of
 from hnet_seq.analysis.statistics import MIN_BLOCKS, block_intervals
 
@@ -186,6 +186,9 @@ def _row(cutter: str, table: NDArray[np.float64], rates: Mapping[str, float]) ->
     rate = rates[cutter]
     row["ratio"] = number(quotient(cuts / gaps, rate))
     if len(table) >= MIN_BLOCKS:
+        ends = block_intervals(table[:, :1], table[:, 3:])
+        row["whole_low"], row["whole_high"] = (number(end[0]) for end in ends)
+    if len(table) >= MIN_BLOCKS and enough(cuts):
         # Cuts an occurrence, and cuts a place, which lengths do not move.
         low, high = jackknife(
             table, lambda sums: quotient(sums[:, [2]], sums[:, :2]), scale="ratio"
@@ -193,6 +196,4 @@ def _row(cutter: str, table: NDArray[np.float64], rates: Mapping[str, float]) ->
         row |= {"chunks_low": number(1 + low[0]), "chunks_high": number(1 + high[0])}
         if rate > 0:
             row |= {"ratio_low": number(low[1] / rate), "ratio_high": number(high[1] / rate)}
-        ends = block_intervals(table[:, :1], table[:, 3:])
-        row["whole_low"], row["whole_high"] = (number(end[0]) for end in ends)
     return row

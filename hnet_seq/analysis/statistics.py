@@ -21,7 +21,7 @@ from hnet_seq.analysis.labels import (
     base_labels,
     known,
 )
-from hnet_seq.analysis.resampling import jackknife, quotient
+from hnet_seq.analysis.resampling import FEWEST_EVENTS, jackknife, quotient
 
 BLOCK = 10_000  # bases: neighbours are not independent, blocks of this length nearly are
 MIN_BLOCKS = 10  # fewer say too little about how much blocks differ
@@ -182,8 +182,8 @@ def chunk_length_table(lengths: Counts, bases: int) -> dict[str, Any]:
 def block_intervals(bases: NDArray[Any], boundaries: NDArray[Any]) -> tuple[Floats, Floats]:
     """95% intervals (L,) of the boundary rates of labels, from their counts (blocks, L) each.
 
-    NaN where fewer than ten blocks have bases of the label, or without one of them no boundary or
-    nothing but boundaries would be left.
+    NaN where fewer than ten blocks have bases of the label, where fewer than ten of these bases are
+    boundaries or fewer than ten are none, or where without one block all or none would be.
     """
     used = (bases > 0).sum(axis=0)
     low, high = jackknife(
@@ -192,7 +192,8 @@ def block_intervals(bases: NDArray[Any], boundaries: NDArray[Any]) -> tuple[Floa
         scale="share",
         units=np.maximum(used, 2),
     )
-    few = used < MIN_BLOCKS
+    counted, found = bases.sum(axis=0), boundaries.sum(axis=0)
+    few = (used < MIN_BLOCKS) | (np.minimum(found, counted - found) < FEWEST_EVENTS)
     return np.where(few, np.nan, low), np.where(few, np.nan, high)
 
 

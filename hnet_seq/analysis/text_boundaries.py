@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.characters import CLASSES, KINDS, PLACES, classify
-from hnet_seq.analysis.resampling import jackknife, quotient
+from hnet_seq.analysis.resampling import enough, jackknife, quotient
 
 BLOCK = 1000  # bytes: what is resampled where there are few documents
 MIN_DOCUMENTS = 30  # with fewer, blocks are resampled
@@ -111,9 +111,11 @@ def _row(name: str, column: int, totals: Counts, units: Counts, used: int) -> di
     size, boundaries = totals[:, column].tolist()
     expected, share, ratio = _shares(totals[None], column, among).tolist()[0]
     low = high = ratio_low = ratio_high = None
-    if used >= MIN_UNITS and share == share:
-        low, high = _interval(units, column, among, 1, used)
+    others = int(totals[1, list(among)].sum()) - boundaries
+    if used >= MIN_UNITS and enough(boundaries):
         ratio_low, ratio_high = _interval(units, column, among, 2, used)
+        if enough(others):
+            low, high = _interval(units, column, among, 1, used)
     return {
         "class": name,
         "bytes": size,

@@ -1,7 +1,7 @@
 """Accuracy, macro F1, Matthews correlation, areas under the ROC and precision-recall curves.
 
 For two classes or more. The first three are functions of a confusion matrix, of which many can be
-given at a time: a draw of :mod:`hnet_seq.baselines.bootstrap` is one more confusion matrix.
+given at a time.
 """
 
 from __future__ import annotations
@@ -76,6 +76,33 @@ def confusion_metrics(counts: NDArray[np.integer] | Floats) -> dict[str, Floats]
     known = variances > 0
     mcc = np.where(known, covariance / np.sqrt(np.where(known, variances, 1)), 0.0)
     return {"accuracy": right / total, "f1": f1, "mcc": mcc}
+
+
+def confusion_slopes(name: str, shares: Floats) -> Floats:
+    """How a metric of :func:`confusion_metrics` grows with each cell of a confusion matrix.
+
+    Args:
+        shares: (C, C, R), each sums to 1; every class occurs and is predicted.
+
+    Returns:
+        (C, C, R): the influence of a sequence of that cell; its mean over ``shares`` is 0.
+    """
+    true, predicted = shares.sum(1), shares.sum(0)
+    hits = np.moveaxis(np.diagonal(shares), -1, 0)
+    right = hits.sum(0)
+    same = np.eye(len(shares))[:, :, None]
+    if name == "accuracy":
+        return same - right
+    if name == "f1":
+        either = true + predicted
+        lost = 2 * hits / either**2
+        return (2 * same / either[:, None] - lost[:, None] - lost) / len(shares)
+    of_true, of_predicted = 1 - (true**2).sum(0), 1 - (predicted**2).sum(0)
+    scale = np.sqrt(of_true * of_predicted)
+    mcc = (right - (true * predicted).sum(0)) / scale
+    slope = (right + same - predicted[:, None] - true) / scale
+    narrower = (1 - true[:, None]) / of_true + (1 - predicted) / of_predicted
+    return np.asarray(slope - mcc * narrower)
 
 
 def matthews_correlation(

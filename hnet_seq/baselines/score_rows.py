@@ -8,15 +8,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.bootstrap import (
+from hnet_seq.baselines.calibration import Calibration, calibration
+from hnet_seq.baselines.class_intervals import (
     Difference,
     Intervals,
     Predictions,
-    bootstrap_intervals,
+    class_intervals,
     paired_difference,
     without_interval,
 )
-from hnet_seq.baselines.calibration import Calibration, calibration
 from hnet_seq.baselines.metrics import METRICS, Metrics, classification_metrics, confusion
 
 
@@ -73,11 +73,11 @@ def score_row(
         clean: (N,) False for the sequences that leaked into training, as
             :func:`hnet_seq.baselines.audit.audit` finds them. None, or no True: no scores without
             leaked sequences.
-        seed: of the intervals.
+        seed: changes nothing: intervals are computed, not drawn.
     """
     per_seed = [classification_metrics(each, labels) for each in probabilities]
     means = _means(per_seed)
-    intervals = bootstrap_intervals(probabilities, labels, seed=seed)
+    intervals = class_intervals(probabilities, labels)
     why_not = without_interval(probabilities, labels)
     without_leaked = None
     if clean is not None and clean.all():
@@ -88,7 +88,7 @@ def score_row(
         left = [each[clean] for each in probabilities]
         without_leaked = CleanScores(
             n=int(clean.sum()),
-            intervals=bootstrap_intervals(left, labels[clean], seed=seed),
+            intervals=class_intervals(left, labels[clean]),
             no_interval=without_interval(left, labels[clean]),
             **_means([classification_metrics(each, labels[clean]) for each in left]),
         )
@@ -112,8 +112,6 @@ def compare(
     probabilities: Predictions,
     others: Sequence[tuple[str, Literal["model", "baseline"], Predictions]],
     labels: NDArray[np.integer],
-    *,
-    seed: int = 0,
 ) -> list[Comparison]:
     """One classifier's MCC minus that of each of the others: name, kind and probabilities."""
     return [
@@ -121,7 +119,7 @@ def compare(
             model=model,
             other=name,
             kind=kind,
-            **paired_difference(probabilities, of_other, labels, seed=seed),
+            **paired_difference(probabilities, of_other, labels),
         )
         for name, kind, of_other in others
     ]

@@ -1,4 +1,4 @@
-"""Rank correlation, with an interval from leaving rows out."""
+"""Rank correlation, with an interval from how much each row moves it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
 
-RESAMPLES = 200
+from hnet_seq.analysis.resampling import around
+
+FEWEST = 25  # rows, or groups of rows: fewer say too little about how much they differ
+FEWEST_APART = 10  # rows, or groups with such rows, beside the commonest value of either side
 _PERFECT = 1 - 1e-12
-FEWEST = 15  # rows, or groups of rows: fewer say too little about how much they differ
+
+Floats = NDArray[np.float64]
 
 
 class Correlation(TypedDict):
@@ -27,26 +30,18 @@ class Correlation(TypedDict):
 
 
 def spearman(
-    one: np.ndarray,
-    two: np.ndarray,
-    *,
-    groups: np.ndarray | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    one: np.ndarray, two: np.ndarray, *, groups: np.ndarray | None = None, interval: bool = True
 ) -> Correlation:
     """Spearman's rank correlation of two (N,) arrays, ties at their mean rank.
 
-    The interval is a jackknife on Fisher's z (the inverse hyperbolic tangent) with Student's t:
-    rows, or parts of them, are left out in turn, with ranks taken anew each time. Draws with
-    replacement repeat rows, whose ranks then agree: strong correlations of few rows get intervals
-    that are too wide. ``studies/interval_coverage.py`` measures both.
+    The interval is on Fisher's z (the inverse hyperbolic tangent), of the infinitesimal jackknife:
+    the influence of each row on rho. Draws with replacement repeat rows, whose ranks then agree:
+    strong correlations of few rows get intervals that are too wide.
+    ``studies/interval_coverage.py`` measures both.
 
     Args:
-        groups: (N,) of the rows; whole groups are left out, since rows that resemble each other
+        groups: (N,) of the rows; influences are summed in each, since rows that resemble each other
             tell less than as many others. None: each row is one.
-        resamples: the most parts; more groups are left out several at a time. 0 leaves the
-            interval out.
-        seed: of the parts.
 
     Raises:
         ValueError: the arrays differ in length or hold NaN.
@@ -55,39 +50,77 @@ def spearman(
         raise ValueError(f"expected two arrays of one length; got {one.shape} and {two.shape}")
     if np.isnan(one).any() or np.isnan(two).any():
         raise ValueError("a correlation of NaN is none")
-    n = len(one)
-    places = [np.unique(values, return_inverse=True)[1] for values in (one, two)]
-    rho = _rho(places, np.ones(n)) if n > 1 else None
-    found = Correlation(rho=rho, low=None, high=None, n=n, no_interval=None)
-    if not resamples:
+    rho, influence = rank_correlation(one, two)
+    found = Correlation(rho=rho, low=None, high=None, n=len(one), no_interval=None)
+    if not interval:
         return found
     if rho is None:
         return found | {"no_interval": "constant"}
-    group = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
-    count = int(group.max()) + 1
-    if count < FEWEST:
-        return found | {"no_interval": f"under {FEWEST} {'rows' if groups is None else 'groups'}"}
-    parts = min(count, resamples)
-    part = np.random.default_rng(seed).permutation(np.arange(count) % parts)[group]
-    without = [_rho(places, (part != index).astype(np.float64)) for index in range(parts)]
-    known = np.array([value for value in without if value is not None and abs(value) < _PERFECT])
-    if len(known) < parts or abs(rho) >= _PERFECT:
-        return found | {"no_interval": "constant or perfect but for a few rows"}
-    apart = np.arctanh(known)
-    apart -= apart.mean()
-    wide = np.sqrt((apart**2).sum() * (parts - 1) / parts) * t.ppf(0.975, parts - 1)
-    low, high = np.tanh(np.arctanh(rho) + np.array([-wide, wide]))
-    return found | {"low": float(low), "high": float(high)}
+    group = np.arange(len(one)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if why := few(group, one, two, grouped=groups is not None):
+        return found | {"no_interval": why}
+    if abs(rho) >= _PERFECT:
+        return found | {"no_interval": "perfect"}
+    low, high = correlation_interval(rho, influence, group)
+    return found | {"low": low, "high": high}
 
 
-def _rho(places: list[NDArray[np.int64]], weights: NDArray[np.float64]) -> float | None:
-    """Pearson's correlation of the mean ranks of rows that occur ``weights`` times each."""
-    centred = []
-    for place in places:
-        count = np.bincount(place, weights=weights)
-        rank = (np.cumsum(count) - count / 2)[place]
-        centred.append(rank - rank @ weights / weights.sum())
-    one, two = centred
-    scale = np.sqrt((one * one) @ weights * ((two * two) @ weights))
-    # Ranks are multiples of a half: what is below that is rounding.
-    return float((one * two) @ weights / scale) if scale > 1e-6 else None
+def few(group: NDArray[np.int64], *sides: np.ndarray, grouped: bool) -> str | None:
+    """Why rows (N,) of these groups are too few for the interval of a correlation, or None."""
+    units = "groups" if grouped else "rows"
+    if len(np.unique(group)) < FEWEST:
+        return f"under {FEWEST} {units}"
+    for side in sides:
+        values, number, count = np.unique(side, return_inverse=True, return_counts=True)
+        if len(np.unique(group[number != count.argmax()])) < FEWEST_APART and len(values) > 1:
+            return f"under {FEWEST_APART} {units} beside one value"
+    return None
+
+
+def correlation_interval(
+    value: float, influence: Floats, group: NDArray[np.int64]
+) -> tuple[float, float]:
+    """95% interval of a correlation from the influence (N,) of rows of these groups (N,)."""
+    of_group = np.bincount(group, weights=influence) / len(influence)
+    size = len(of_group)
+    apart = of_group * size / (size - 1) / (1 - value**2)
+    low, high = around(np.array([value]), apart[:, None], scale="correlation", units=size)
+    return float(low[0]), float(high[0])
+
+
+def rank_correlation(one: np.ndarray, two: np.ndarray) -> tuple[float | None, Floats]:
+    """Spearman's rho, and the influence (N,) of each row on it; None, zeros for a constant side.
+
+    A row counts where it stands, and by what it does to the ranks of all others.
+    """
+    sides = (_Ranks(one), _Ranks(two))
+    variances = [float(side.centred @ side.centred) / max(len(one), 1) for side in sides]
+    # Ranks are multiples of half a row: what is below that is rounding.
+    if min(variances) * len(one) ** 2 < 1e-6:
+        return None, np.zeros(len(one))
+    scale = float(np.sqrt(variances[0] * variances[1]))
+    x, y = (side.centred for side in sides)
+    covariance = x * y + sides[0].above(y) + sides[1].above(x)
+    rho = float(np.clip((x @ y) / len(one) / scale, -1, 1))
+    influence = covariance / scale
+    for side, variance in zip(sides, variances, strict=True):
+        influence -= rho / 2 * (side.centred**2 + 2 * side.above(side.centred)) / variance
+    return rho, influence - influence.mean()
+
+
+class _Ranks:
+    """Mean ranks of values (N,), as shares of N around 0."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        _, self._place, count = np.unique(values, return_inverse=True, return_counts=True)
+        self._ends = np.cumsum(count)
+        self._starts = self._ends - count
+        self.centred: Floats = ((self._starts + self._ends) / 2 / len(values) - 0.5)[self._place]
+
+    def above(self, other: Floats) -> Floats:
+        """(N,) mean over all rows of ``other``, of those at a larger value; half of those at it."""
+        order = np.argsort(self._place, kind="stable")
+        sums = np.concatenate([[0.0], np.cumsum(other[order])])
+        beyond = sums[-1] - (sums[self._starts] + sums[self._ends]) / 2
+        found: Floats = beyond[self._place] / len(other)
+        return found

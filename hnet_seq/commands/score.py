@@ -98,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--flanks", nargs=2, metavar=("LEFT", "RIGHT"), help="letters around every sequence"
     )
     measured.add_argument("--max-rows", type=int, help="of each split, drawn by --seed (all)")
-    measured.add_argument("--seed", type=int, help="of draws, folds and intervals (0)")
+    measured.add_argument("--seed", type=int, help="of draws and folds (0)")
     add_streaming_arguments(parser)
     add_batch_arguments(parser, SCORE_BATCH_TOKENS)
 

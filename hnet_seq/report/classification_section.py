@@ -165,7 +165,7 @@ def _differences(found: Classification) -> Markup:
             for m in found.minus
         ],
         numeric=(2, 3),
-        caption="Differences on the same draws of test sequences",
+        caption="Differences on the same test sequences",
     )
 
 

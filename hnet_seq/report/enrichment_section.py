@@ -217,5 +217,5 @@ def _ratio(control: Control | None) -> str:
 
 def _interval(control: Control | None) -> str:
     if control is None or control.low is None or control.high is None:
-        return "too few blocks"
+        return "too few blocks or boundaries"
     return f"{ratio(control.low)} to {ratio(control.high)}"

@@ -77,7 +77,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Minus:
-    """MCC of the headline's classifier minus that of ``other``, on the same draws of sequences."""
+    """MCC of the headline's classifier minus that of ``other``, on the same sequences."""
 
     other: str
     baseline: bool

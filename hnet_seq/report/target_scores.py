@@ -118,7 +118,8 @@ def target_section(found: TargetScores | None) -> Markup:
             head,
             [_cells(each, first) for each in found.scores],
             numeric=range(2, len(head)),
-            caption=f"Test sequences only; intervals are of a bootstrap. {_READ[found.problem]}",
+            caption="Test sequences only; intervals are over rows, or groups of them. "
+            + _READ[found.problem],
         ),
         *_worth(found),
         *_of_labels(found),

@@ -61,7 +61,7 @@ def train(args: argparse.Namespace) -> int:
         progress=True,
         twin=twin,
     )
-    rows = rows_of(outcome, task, clean=clean, seed=args.seed)
+    rows = rows_of(outcome, task, clean=clean)
     probe = Probe(
         task.classes,
         outcome.probes[kept, probes[0]],
@@ -70,7 +70,7 @@ def train(args: argparse.Namespace) -> int:
         weights_sha256(args.checkpoint),
         task.problem,
     )
-    comparisons = outcome.minus_others(task, seed=args.seed)
+    comparisons = outcome.minus_others(task)
     with filled_folder(out) as folder:
         save_probe(probe, folder / PROBE)
         write_trained_on(folder / PROBE, task.train.sequences)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, norm
 
-from hnet_seq.baselines import bootstrap
-from hnet_seq.baselines.bootstrap import (
-    bootstrap_intervals,
+from hnet_seq.baselines.bootstrap import bootstrap_intervals
+from hnet_seq.baselines.calibration import calibration
+from hnet_seq.baselines.class_intervals import (
+    auroc_intervals,
+    class_intervals,
     paired_difference,
     without_interval,
 )
-from hnet_seq.baselines.calibration import calibration
-from hnet_seq.baselines.metrics import METRICS, classification_metrics
+from hnet_seq.baselines.class_table import ClassTable, one_classifier, two_classifiers
+from hnet_seq.baselines.metrics import METRICS, classification_metrics, confusion_metrics
 from hnet_seq.baselines.score_rows import compare, format_comparisons, format_table, score_row
 
 
@@ -35,7 +39,7 @@ def test_intervals_hold_the_score_and_narrow_with_more_sequences(num_classes: in
     widths = []
     for count in (100, 1600):
         probabilities, labels = predictions(count, 0, num_classes)
-        found = bootstrap_intervals([probabilities], labels)
+        found = class_intervals([probabilities], labels)
         score: Any = classification_metrics(probabilities, labels)
         refused = without_interval([probabilities], labels)
         for name in METRICS:
@@ -49,33 +53,29 @@ def test_intervals_hold_the_score_and_narrow_with_more_sequences(num_classes: in
     assert 3 < widths[0] / widths[1] < 5.3  # the root of 16
 
 
-def test_the_interval_of_accuracy_is_the_binomial_one() -> None:
+@pytest.mark.parametrize("wrong", [0, 1, 80, 400])
+def test_the_interval_of_accuracy_is_wilsons(wrong: int) -> None:
     labels = np.zeros(400, np.int64)
-    probabilities = np.eye(2)[(np.arange(400) % 5 == 0).astype(int)]
-    interval = bootstrap_intervals([probabilities], labels)["accuracy"]
-    error = np.sqrt(0.8 * 0.2 / 400)
-    assert interval is not None
-    np.testing.assert_allclose(interval, [0.8 - 1.96 * error, 0.8 + 1.96 * error], atol=0.006)
+    probabilities = np.eye(2)[(np.arange(400) < wrong).astype(int)]
+    found = class_intervals([probabilities], labels)["accuracy"]
+    expected = binomtest(400 - wrong, 400).proportion_ci(method="wilson")
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_a_metric_that_no_draw_defines_has_no_interval() -> None:
-    found = bootstrap_intervals([np.eye(2)[[0, 1, 0]]], np.zeros(3, np.int64))
+def test_intervals_are_computed_and_not_drawn_also_under_the_name_of_before() -> None:
+    probabilities, labels = predictions(80, 0, 3)
+    found = class_intervals([probabilities], labels)
+    assert bootstrap_intervals([probabilities], labels, replicates=9, seed=4) == found
+
+
+def test_a_metric_that_nothing_defines_has_no_interval() -> None:
+    found = class_intervals([np.eye(2)[[0, 1, 0]]], np.zeros(3, np.int64))
     assert found["auroc"] is None
     assert found["auprc"] is None
     assert found["accuracy"] is not None
-
-
-def test_intervals_are_a_function_of_the_seed_and_not_of_the_parts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    probabilities, labels = predictions(80, 0, 3)
-    whole = bootstrap_intervals([probabilities], labels, seed=1)
-    assert bootstrap_intervals([probabilities], labels, seed=1) == whole
-    assert bootstrap_intervals([probabilities], labels, seed=2) != whole
-    monkeypatch.setattr(bootstrap, "_CELLS", 700)
-    parts = bootstrap_intervals([probabilities], labels, seed=1)
-    for name in ("accuracy", "f1", "mcc"):
-        assert parts[name] == pytest.approx(whole[name], rel=1e-6)
+    low, high = class_intervals([np.eye(2)[[0, 0]]], np.zeros(2, np.int64))["accuracy"] or (1, 0)
+    assert low < 0.4
+    assert high == 1
 
 
 def test_a_row_is_the_mean_over_seeds_and_its_interval_is_of_that_mean() -> None:
@@ -86,10 +86,9 @@ def test_a_row_is_the_mean_over_seeds_and_its_interval_is_of_that_mean() -> None
     assert [each["accuracy"] for each in row["per_seed"]] == pytest.approx(
         [classification_metrics(one, labels)["accuracy"], 1 - row["per_seed"][0]["accuracy"]]
     )
-    # On every draw the two add up to one, but for the one sequence that is right and the one that
-    # is wrong in both.
-    assert row["intervals"]["accuracy"] == pytest.approx([0.5, 0.5], abs=0.01)
-    assert width(row["intervals"]["mcc"]) < 0.03
+    # The two add up to one, but for the sequence that is right and the one that is wrong in both.
+    assert row["intervals"]["accuracy"] == pytest.approx([0.5, 0.5], abs=0.02)
+    assert np.diff(row["intervals"]["mcc"])[0] < 0.05
 
 
 def test_leaked_sequences_are_left_out_of_a_second_score() -> None:
@@ -166,7 +165,7 @@ def test_a_table_without_seeds_and_leaks_has_no_columns_for_them() -> None:
 @pytest.mark.parametrize(
     ("labels", "predicted", "why"),
     [
-        ([0] * 30 + [1] * 4, [0] * 30 + [1] * 4, "under 5 of a class"),
+        ([0] * 30 + [1] * 6, [0] * 30 + [1] * 6, "under 7 of a class"),
         ([0] * 30 + [1] * 8, [0] * 38, "one class predicted"),
         ([0] * 30, [0] * 28 + [1] * 2, "one class in the test"),
         ([0] * 30 + [1] * 8, [0] * 30 + [1] * 8, None),
@@ -189,25 +188,63 @@ def test_where_an_interval_would_not_cover_stands_the_reason(
         assert high == 1
 
 
-def test_intervals_of_mcc_cover_where_few_sequences_are_positive() -> None:
-    """Two normal distributions; 10% of 50, where drawing with replacement covers 72%."""
-    generator = np.random.default_rng(0)
-    held = {"mcc": 0, "f1": 0, "auroc": 0}
-    true = {"mcc": 0.362, "f1": 0.656, "auroc": 0.856}
-    given = 0
-    while given < 150:
-        labels = (generator.random(50) < 0.1).astype(int)
-        odds = np.log(1 / 9) + 1.5 * (generator.normal(size=50) + 1.5 * labels) - 1.5**2 / 2
-        positive = 1 / (1 + np.exp(-odds))
-        found = bootstrap_intervals([np.stack([1 - positive, positive], 1)], labels, replicates=200)
-        if found["mcc"] is None:
-            continue
-        given += 1
-        for name in held:
-            low, high = found[name] or (0, 0)
-            held[name] += low <= true[name] <= high
-    for name, count in held.items():
-        assert 0.9 <= count / given <= 0.99, name
+# Two normal distributions, 1.5 standard deviations apart, thresholded by the posterior.
+def shares_of_cells(share: float) -> np.ndarray:
+    """(4,) of 00, 01, 10, 11: the label, and what is said."""
+    cut = 0.75 - np.log(share / (1 - share)) / 1.5
+    wrong, right = (1 - share) * norm.sf(cut), share * norm.sf(cut - 1.5)
+    return np.array([1 - share - wrong, wrong, share - right, right])
+
+
+@pytest.mark.parametrize(("size", "share"), [(50, 0.5), (50, 0.2), (100, 0.1), (200, 0.1)])
+def test_intervals_of_classes_hold_the_truth_in_93_to_97_of_a_hundred(
+    size: int, share: float
+) -> None:
+    """Drawn from a Dirichlet distribution, they held it in 91.5 to 99%; with replacement, in 72."""
+    cells = shares_of_cells(share)
+    counts = np.random.default_rng(0).multinomial(size, cells, size=4000).T
+    rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    given = (counts[2:].sum(0) >= 7) & (counts[[1, 3]].sum(0) > 0)
+    table = ClassTable.with_prior(rows, counts[:, given], one_classifier(2), 2)
+    for name in ("accuracy", "f1", "mcc"):
+        true = confusion_metrics(cells.reshape(2, 2))[name]
+        low, high = table.intervals(name, np.ones(1))
+        assert 0.925 <= np.mean((low <= true) & (true <= high)) <= 0.975, name
+
+
+def test_intervals_of_many_tests_are_those_of_each() -> None:
+    counts = np.array([[30, 5, 4, 21], [50, 0, 0, 10]]).T
+    rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    table = ClassTable.with_prior(rows, counts, one_classifier(2), 2)
+    for name in ("accuracy", "f1", "mcc"):
+        low, high = table.intervals(name, np.ones(1))
+        for index, each in enumerate(counts.T):
+            labels, said = rows.repeat(each, axis=0).T
+            found = class_intervals([np.eye(2)[said]], labels)[name]
+            assert found == pytest.approx([low[index], high[index]], abs=1e-3)
+
+
+def test_differences_of_two_classifiers_hold_the_truth_in_93_to_97_of_a_hundred() -> None:
+    """200 sequences, 10% positive, where draws of a Dirichlet distribution held it in 91.5%."""
+    rows = np.array(list(product(range(2), repeat=3)))
+    right, other = (shares_of_cells(0.1).reshape(2, 2), np.array([[0.88, 0.02], [0.06, 0.04]]))
+    cells = (right[:, :, None] * other[:, None, :] / other.sum(1)[:, None, None]).ravel()
+    one, two = (confusion_metrics(each)["mcc"] for each in (right, other))
+    counts = np.random.default_rng(0).multinomial(200, cells, size=4000).T
+    table = ClassTable.with_prior(rows, counts, two_classifiers(2), 2)
+    low, high = table.intervals("mcc", np.array([1.0, -1.0]))
+    assert 0.925 <= np.mean((low <= one - two) & (one - two <= high)) <= 0.97
+
+
+def test_the_interval_of_auroc_is_newcombes() -> None:
+    """Hanley and McNeil's example has 0.893 of 51 and 58; at the ends the score test is 1.96."""
+    area, positive, negative = np.array([0.893]), np.array([51]), np.array([58])
+    low, high = auroc_intervals(area, positive, negative)
+    for true in (low, high):
+        one, two = true / (2 - true), 2 * true**2 / (1 + true)
+        variance = true * (1 - true) + (109 / 2 - 1) * (one + two - 2 * true**2)
+        assert abs(true - area) / np.sqrt(variance / (51 * 58)) == pytest.approx(1.96, abs=1e-3)
+    assert auroc_intervals(np.ones(1), positive, negative)[1] == pytest.approx(1)
 
 
 def test_a_difference_on_the_same_sequences_is_surer_than_two_intervals() -> None:

@@ -206,5 +206,5 @@ def describe(found: dict[str, Any]) -> str:
 def _ratio(control: dict[str, Any] | None) -> str:
     if control is None:
         return f"{'-':>26s}"
-    interval = shown_interval(control).strip() or "too few blocks"
+    interval = shown_interval(control).strip() or "too few"
     return f"{shown(control['ratio'], 2)}  ({interval})".rjust(26)

@@ -105,19 +105,19 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     name = FINETUNED_ROWS[args.pooling]
     runs = tune(model, out, identity)
     predictions = [run.probabilities for run in runs]
-    tuned = model_row(name, predictions, task, clean=clean, seed=args.seed)
-    rows = [tuned, *rows_of(outcome, task, clean=clean, seed=args.seed)]
+    tuned = model_row(name, predictions, task, clean=clean)
+    rows = [tuned, *rows_of(outcome, task, clean=clean)]
     others: list[tuple[str, Literal["model", "baseline"], Predictions]] = [
         (each.name, each.kind, [each.probabilities]) for each in outcome.scored
     ]
     if args.twin and twin is not None:
         of_twin = [run.probabilities for run in tune(twin, out / TWIN, model_hash(twin))]
-        row = model_row(twin_row(name), of_twin, task, clean=clean, seed=args.seed)
+        row = model_row(twin_row(name), of_twin, task, clean=clean)
         row["kind"] = "baseline"
         rows.insert(1, row)
         others.insert(0, (row["name"], "baseline", of_twin))
     comparisons = (
-        compare(tuned["name"], predictions, others, task.test.labels, seed=args.seed)
+        compare(tuned["name"], predictions, others, task.test.labels)
         if task.problem == "classes"
         else []
     )

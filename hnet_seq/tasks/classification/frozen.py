@@ -53,10 +53,8 @@ class Classification:
     scored: list[Scored]
     probes: dict[tuple[str, str], ProbeModel | TargetModel]
 
-    def rows(
-        self, task: Task, *, clean: NDArray[np.bool_] | None = None, seed: int = 0
-    ) -> list[ScoreRow]:
-        """Scores; ``clean`` and ``seed`` as :func:`hnet_seq.baselines.score_rows.score_row`."""
+    def rows(self, task: Task, *, clean: NDArray[np.bool_] | None = None) -> list[ScoreRow]:
+        """Scores; ``clean`` as :func:`hnet_seq.baselines.score_rows.score_row` has it."""
         return [
             score_row(
                 each.name,
@@ -64,14 +62,11 @@ class Classification:
                 [each.probabilities],
                 task.test.labels,
                 clean=clean,
-                seed=seed,
             )
             for each in self.scored
         ]
 
-    def target_rows(
-        self, task: Task, *, clean: NDArray[np.bool_] | None = None, seed: int = 0
-    ) -> list[TargetRow]:
+    def target_rows(self, task: Task, *, clean: NDArray[np.bool_] | None = None) -> list[TargetRow]:
         """Scores of a task of several labels or numbers."""
         return [
             target_row(
@@ -83,18 +78,17 @@ class Classification:
                 task.classes,
                 clean=clean,
                 groups=task.test.together,
-                seed=seed,
             )
             for each in self.scored
         ]
 
-    def minus_others(self, task: Task, *, seed: int = 0) -> list[Comparison]:
+    def minus_others(self, task: Task) -> list[Comparison]:
         """The first row, which is the kept probe, minus every other; of classes alone."""
         if task.problem != "classes":
             return []
         first, *rest = self.scored
         others = [(each.name, each.kind, [each.probabilities]) for each in rest]
-        return compare(first.name, [first.probabilities], others, task.test.labels, seed=seed)
+        return compare(first.name, [first.probabilities], others, task.test.labels)
 
 
 def classify(

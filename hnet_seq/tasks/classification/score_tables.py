@@ -18,12 +18,12 @@ Rows = Sequence[ScoreRow] | Sequence[TargetRow]
 
 
 def rows_of(
-    found: Classification, task: Task, *, clean: NDArray[np.bool_], seed: int
+    found: Classification, task: Task, *, clean: NDArray[np.bool_]
 ) -> list[ScoreRow] | list[TargetRow]:
     """Scores of every probe and baseline on the test split."""
     if task.problem == "classes":
-        return found.rows(task, clean=clean, seed=seed)
-    return found.target_rows(task, clean=clean, seed=seed)
+        return found.rows(task, clean=clean)
+    return found.target_rows(task, clean=clean)
 
 
 def model_row(
@@ -32,11 +32,10 @@ def model_row(
     task: Task,
     *,
     clean: NDArray[np.bool_],
-    seed: int,
 ) -> Any:
     """Scores of a model trained with several seeds."""
     if task.problem == "classes":
-        return score_row(name, "model", predictions, task.test.labels, clean=clean, seed=seed)
+        return score_row(name, "model", predictions, task.test.labels, clean=clean)
     return target_row(
         task.problem,
         name,
@@ -46,7 +45,6 @@ def model_row(
         task.classes,
         clean=clean,
         groups=task.test.together,
-        seed=seed,
     )
 
 

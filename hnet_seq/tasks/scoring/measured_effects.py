@@ -74,7 +74,7 @@ def measured_effects(
     Args:
         flanks: bases on the left and on the right, which the model sees and baselines do not need.
         strands: ``average`` with the reverse complement, for all that the model says.
-        seed: of folds and intervals.
+        seed: of folds.
     """
     test, train = table.is_test, ~table.is_test
     own = [table.sequences[index] for index in np.flatnonzero(test)]
@@ -138,7 +138,7 @@ def measured_effects(
             name=name,
             kind=kind,
             fitted=name not in without,
-            spearman=spearman(values, measured, groups=table.groups[test], seed=seed),
+            spearman=spearman(values, measured, groups=table.groups[test]),
         )
         for kind, group in groups.items()
         for name, values in group.items()

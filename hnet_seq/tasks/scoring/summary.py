@@ -132,7 +132,7 @@ def _agreement(forward: np.ndarray, reverse: np.ndarray) -> dict[str, Any] | Non
 
 def _correlation(one: np.ndarray, two: np.ndarray) -> dict[str, Any]:
     known = ~np.isnan(one) & ~np.isnan(two)
-    found = spearman(one[known], two[known], resamples=0)
+    found = spearman(one[known], two[known], interval=False)
     return {"rho": found["rho"], "n": found["n"]}
 
 

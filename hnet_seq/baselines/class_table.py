@@ -1,0 +1,136 @@
+"""Which class was called what, as counts of cells: scores of it, and their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from hnet_seq.baselines.metrics import confusion_metrics, confusion_slopes
+from hnet_seq.baselines.tilting import Floats, tilted_intervals
+
+Prior = list[tuple[tuple[int, ...], float]]
+"""Rows that a test need not hold, and how many sequences they count for."""
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """How many sequences have a label and were called what, in T tests of one size.
+
+    Attributes:
+        rows: (M, 1 + columns) class numbers: the label, and what each column of predictions says.
+        counts: (M, T).
+        prior: (M,) sequences that are added to each test.
+        classes: C.
+    """
+
+    rows: NDArray[np.int64]
+    counts: Floats
+    prior: Floats
+    classes: int
+
+    @classmethod
+    def of(
+        cls,
+        labels: NDArray[np.integer],
+        columns: Sequence[NDArray[np.int64]],
+        prior: Callable[[int], Prior],
+    ) -> ClassTable:
+        """Of one test, and the classes that occur or are predicted, numbered anew: two at least."""
+        table = np.stack([labels, *columns], axis=1)
+        present, numbers = np.unique(table, return_inverse=True)
+        rows, counts = np.unique(numbers.reshape(table.shape), axis=0, return_counts=True)
+        classes = max(len(present), 2)
+        return cls.with_prior(rows, counts[:, None], prior(classes), classes)
+
+    @classmethod
+    def with_prior(
+        cls, rows: NDArray[np.int64], counts: NDArray[np.integer], prior: Prior, classes: int
+    ) -> ClassTable:
+        """Of rows and their counts (M, T)."""
+        added = np.zeros((len(prior), counts.shape[1]))
+        return cls(
+            np.concatenate([rows, np.array([row for row, _ in prior]).reshape(-1, rows.shape[1])]),
+            np.concatenate([counts, added]),
+            np.concatenate([np.zeros(len(rows)), [mass for _, mass in prior]]),
+            classes,
+        )
+
+    def intervals(self, name: str, share: Floats) -> tuple[Floats, Floats]:
+        """95% intervals, (T,) each, of the sum over columns of a metric times the column's share.
+
+        MCC falls to 0 or below with the last sequence of a class that was called right, whatever
+        the classifier is worth: it is taken halfway to that of the table with the prior.
+        """
+        size = self.counts.sum(axis=0)
+        weights = self.counts + self.prior[:, None]
+        values = self.scores(name, share)
+        centre = values
+        if name == "mcc":
+            centre = (values + self._scores(name, share, weights)) / 2
+        places = self._places(len(share))
+        shape = (self.classes, self.classes, -1)
+
+        def functional(tilted: Floats) -> tuple[Floats, Floats]:
+            found, influence = np.zeros(tilted.shape[1]), np.zeros_like(tilted)
+            for place, summed, part in zip(*places, share, strict=True):
+                cells = (summed @ tilted).reshape(shape)
+                found += part * confusion_metrics(cells)[name]
+                slopes = confusion_slopes(name, cells).reshape(self.classes**2, -1)
+                influence += part * slopes[place]
+            return found, influence
+
+        low, high = tilted_intervals(functional, weights, centre, int(size[0]))
+        return np.minimum(low, values), np.maximum(high, values)
+
+    def scores(self, name: str, share: Floats) -> Floats:
+        """(T,) the sum over columns of a metric times the column's share, of the counts alone."""
+        return self._scores(name, share, self.counts)
+
+    def _scores(self, name: str, share: Floats, weights: Floats) -> Floats:
+        shape = (self.classes, self.classes, -1)
+        return np.asarray(
+            sum(
+                part * confusion_metrics((summed @ weights).reshape(shape))[name]
+                for summed, part in zip(self._places(len(share))[1], share, strict=True)
+            )
+        )
+
+    def _places(self, columns: int) -> tuple[list[NDArray[np.int64]], list[csr_array]]:
+        """Of each column the cell (M,) of each row, and the sums over the rows of each cell."""
+        many = len(self.rows)
+        places = [self.rows[:, 0] * self.classes + self.rows[:, 1 + at] for at in range(columns)]
+        shape = (self.classes**2, many)
+        ones, order = np.ones(many), np.arange(many)
+        return places, [csr_array((ones, (place, order)), shape=shape) for place in places]
+
+
+def one_classifier(classes: int, seeds: int = 1) -> Prior:
+    """One sequence in all that is right and one that is wrong, with every seed of training."""
+    right, wrong = _masses(classes)
+    return [
+        ((true, *(called,) * seeds), right if true == called else wrong)
+        for true, called in product(range(classes), repeat=2)
+    ]
+
+
+def two_classifiers(classes: int, one: int = 1, other: int = 1) -> Prior:
+    """Both right, one of them, none: half as much each, with every one of their seeds."""
+    right, wrong = (mass / 2 for mass in _masses(classes))
+    cells: Prior = []
+    for true, called in product(range(classes), repeat=2):
+        if true == called:
+            cells.append(((true, *(true,) * (one + other)), right))
+            continue
+        for first, second in ((true, called), (called, true), (called, called)):
+            cells.append(((true, *(first,) * one, *(second,) * other), wrong))
+    return cells
+
+
+def _masses(classes: int) -> tuple[float, float]:
+    """Of a right and of a wrong cell: one sequence of either in all."""
+    return 1 / classes, 1 / (classes * (classes - 1))
