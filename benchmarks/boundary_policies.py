@@ -22,7 +22,7 @@ from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.causal_lm import cross_entropy
-from hnet_seq.train.evaluation import evaluate
+from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.schedule import learning_rate_factor
@@ -67,6 +67,7 @@ def train_step(one: Contender, batch: Any, config: ExperimentConfig, step: int) 
     ids, goals, cu_seqlens = (
         torch.from_numpy(array) for array in (batch.input_ids, batch.targets, batch.cu_seqlens)
     )
+    ids, goals = ids.long(), goals.long()
     out = one.model(ids, cu_seqlens)
     loss = cross_entropy(out.logits, goals) / int((goals >= 0).sum())
     ratio = config.train.ratio_loss
@@ -102,9 +103,10 @@ def main() -> None:
             seed=config.seed,
             reverse_complement=True,
         )
-        held_out = TokenBatches(
+        batches = TokenBatches(
             shards, split="validation", context=context, batch_tokens=16384, shuffle=False
         )
+        held_out = [ValidationSource("genome", "", batches)]
         contenders = [contender(name, policy, config) for name, policy in POLICIES.items()]
         for step in range(args.steps):
             batch = train[step]
@@ -115,7 +117,7 @@ def main() -> None:
         print(f"{args.steps} steps of {args.batch_tokens} bases, seed {config.seed}")
         print(f"{'policy':<26}{'bits per base':>14}{'bases per chunk':>17}{'tokens/s':>10}")
         for one in contenders:
-            result = evaluate(one.model, held_out)
+            result = evaluate(one.model, held_out, config.train.ratio_loss.targets)
             rate = args.batch_tokens / statistics.median(one.seconds)
             length = result["stages"][0]["tokens_per_chunk"]
             print(f"{one.name:<26}{result['bits_per_token']:>14.4f}{length:>17.2f}{rate:>10.0f}")

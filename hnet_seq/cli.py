@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hnet_seq import __version__
+from hnet_seq.commands.meaning import check_meant, note_written, options_written
 from hnet_seq.one_voice import speaks
 from modalities.errors import InputError, UsageError
 
@@ -52,12 +53,11 @@ def main(argv: list[str] | None = None) -> int:
         parser = _parser_of_verbs()
         parser.parse_args(arguments)  # which ends the process, with help, a version or an error
         parser.error("the following arguments are required: verb")
-    parser = verb_parser(verb)
     words = [*arguments]
     words.remove(verb)
-    parser, words = _of_action(parser, words)
-    args = parser.parse_intermixed_args(words)
+    parser, args = parsed(verb, words)
     try:
+        check_meant(args)
         code = int(args._task(args))
         sys.stdout.flush()
         return code
@@ -73,6 +73,18 @@ def main(argv: list[str] | None = None) -> int:
         return _INTERRUPTED
 
 
+def parsed(verb: str, words: list[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """The parser of a verb or its action, and what the words say; ends the process for wrong ones.
+
+    What the options among them need is for :func:`hnet_seq.commands.meaning.check_meant`.
+    """
+    parser, words = _of_action(verb_parser(verb), words)
+    args = parser.parse_intermixed_args(words)
+    written = options_written(parser, words)
+    note_written(args, written, args._meant[getattr(args, "action", "")])
+    return parser, args
+
+
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """The parser of one verb; nothing that computes is imported for it."""
     task = importlib.import_module(f"hnet_seq.commands.{verb}")
@@ -83,7 +95,7 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     task.add_arguments(parser)
-    parser.set_defaults(_task=task.main, verb=verb)
+    parser.set_defaults(_task=task.main, _meant=task.MEANT, verb=verb)
     return parser
 
 
@@ -135,8 +147,8 @@ def _of_action(
         parser.parse_args(words)  # which ends the process, with help or an error
         parser.error(f"the following arguments are required: {below.metavar}")
     child: argparse.ArgumentParser = below.choices[name]
-    child.set_defaults(_task=parser.get_default("_task"), verb=parser.get_default("verb"))
-    child.set_defaults(**{below.dest: name})
+    shared = {key: parser.get_default(key) for key in ("_task", "_meant", "verb")}
+    child.set_defaults(**shared, **{below.dest: name})
     assert place is not None
     return child, [*words[:place], *words[place + 1 :]]
 

@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "generate model": (2, "give --prompt LETTERS"),
     "generate model --prompt A --samples 0": (2, "--samples: must be 1 or more"),
     "generate model --prompts x.fa": (1, "x.fa: no such file"),
-    "info --context 0": (2, "--context: is 0"),
+    "info hnet_2stage_XL --context 0": (2, "--context: is 0"),
     "classify train model --out o": (2, "give --genome"),
     "classify train model --out o --data t.csv": (1, "t.csv: no such file"),
     "classify train model --out o --data g.fa --test-fraction 2": (2, "--test-fraction: is 2.0"),

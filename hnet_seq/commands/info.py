@@ -5,11 +5,20 @@ from __future__ import annotations
 import argparse
 
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
 from modalities.errors import UsageError
 
 EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
 
 CONTEXT = 8192  # tokens
+
+MEANT = {
+    "": {
+        "": "json",
+        "of=a checkpoint": "config",
+        "of=a checkpoint|a configuration": "tokens_per_chunk context batch_tokens",
+    }
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
+    if args.what is None:
+        check_meant(args, "name one", of="the installation")
     if args.context < 1:
         raise UsageError("context", f"is {args.context}; expected 1 token or more")
     if args.batch_tokens is not None and args.batch_tokens < 1:

@@ -17,6 +17,8 @@ from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
 
+MEANT = {"": {"": "out max_order", "of=shards of DNA": "one_strand mix"}}
+
 main = later("hnet_seq.tasks.markov")
 
 

@@ -15,6 +15,7 @@ import argparse
 
 from hnet_seq.commands.checks import STDIN, check_checkpoint, check_there
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import (
     add_batch_arguments,
     add_reading_arguments,
@@ -27,26 +28,21 @@ from pipelines.files import check_file
 EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz"
 
 
-# What each use takes beside the model, its input and how calls are made.
-_USES: dict[str, frozenset[str]] = {
-    "sequences": frozenset({"genome", "where", "blocks", "attention_window", "cache_limit"}),
-    "variants": frozenset({"genome", "window", "on_mismatch", "markov_order"}),
-    "mutagenesis": frozenset({"genome", "window", "markov_order", "mutagenesis"}),
-    "measured": frozenset(
-        {
-            "measured",
-            "sequence_column",
-            "split",
-            "group",
-            "where",
-            "test_fraction",
-            "flanks",
-            "max_rows",
-            "seed",
-        }
-    ),
+# What INPUT holds decides which use of the verb it is; where rows are chosen, and blocks joined, is
+# asked when it is read.
+MEANT = {
+    "": {
+        "": "out strands batch_tokens device",
+        "use=mutagenesis|sequences|variants": "genome",
+        "use=measured|sequences": "where",
+        "use=sequences": "blocks attention_window cache_limit",
+        "use=mutagenesis|variants": "window markov_order",
+        "use=variants": "on_mismatch",
+        "use=mutagenesis": "mutagenesis",
+        "use=measured": "measured sequence_column split group test_fraction flanks max_rows seed",
+        "of=a drawn split": "test_fraction",
+    }
 }
-_OPTIONS = sorted(frozenset().union(*_USES.values()))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +116,9 @@ def use_of(args: argparse.Namespace) -> str:
         UsageError: an option that would be ignored, or one that is missing.
     """
     use = _use(args)
-    _check_options(args, use)
+    check_meant(args, _told(args, use), use=use)
+    if use in ("variants", "mutagenesis") and args.genome is None:
+        raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")
     return use
 
 
@@ -138,19 +136,6 @@ def _use(args: argparse.Namespace) -> str:
     if args.input == STDIN or variant_form(args.input) is None:
         return "sequences"
     return "variants"
-
-
-def _check_options(args: argparse.Namespace, use: str) -> None:
-    """An option that would be ignored is an error."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    for name in _OPTIONS:
-        given = getattr(args, name) != parser.get_default(name)
-        if given and name not in _USES[use]:
-            owners = " or ".join(sorted(other for other, names in _USES.items() if name in names))
-            raise UsageError(name, f"is for {owners}; {_told(args, use)}")
-    if use in ("variants", "mutagenesis") and args.genome is None:
-        raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")
 
 
 def _told(args: argparse.Namespace, use: str) -> str:

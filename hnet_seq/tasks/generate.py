@@ -15,6 +15,7 @@ import torch
 
 import modalities
 from hnet_seq.commands.generate import EXAMPLE, add_arguments
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
@@ -66,6 +67,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out) if args.out else None
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    if not model.num_stages:
+        check_meant(args, f"{args.checkpoint} has no chunks", of="isotropic models")
     modality = _modality(model, args.modality, args.checkpoint)
     allowed = tuple(t for t in modality.scored_tokens if t < model.config.vocab_size)
     try:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 import hnet_seq
 from hnet_seq.commands.info import CONTEXT
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.configuration_keys import explained, keys_of
 from hnet_seq.experiments import is_experiment, load_experiment, shipped
 from hnet_seq.model.config import HNetConfig
@@ -105,9 +106,7 @@ def describe(
         ValueError: the files are damaged or do not fit each other.
         UsageError: there is not one number for each stage.
     """
-    released = None if Path(what).exists() else released_file(str(what))
-    if released is not None or Path(what).suffix == ".json":
-        file = released or Path(what)
+    if file := _configuration(what):
         shape = read_config(file)
         with torch.device("meta"):
             weights: Mapping[str, Tensor] = owned_state(language_model(shape))
@@ -153,6 +152,12 @@ def describe(
         "training_memory": dataclasses.asdict(plan),
         "training_memory_first_steps": dataclasses.asdict(first_steps),
     }
+
+
+def _configuration(what: str | Path) -> Path | None:
+    """The file of a shape without weights: released, or JSON; what exists on disk comes first."""
+    released = None if Path(what).exists() else released_file(str(what))
+    return released or (Path(what) if Path(what).suffix == ".json" else None)
 
 
 def parameters_per_stage(config: HNetConfig, weights: Mapping[str, Tensor]) -> dict[str, int]:
@@ -237,10 +242,13 @@ def main(args: argparse.Namespace) -> int:
         about = environment()
         lines = environment_lines(about)
     elif is_experiment(args.what) and not Path(args.what).is_dir():
+        check_meant(args, f"{args.what} is an experiment", of="an experiment")
         experiment = load_experiment(args.what)
         about = {"experiment": args.what, "keys": [vars(key) for key in keys_of(experiment)]}
         lines = explained(experiment)
     else:
+        if _configuration(args.what):
+            check_meant(args, f"{args.what} is a configuration", of="a configuration")
         about = describe(
             args.what,
             tokens_per_chunk=args.tokens_per_chunk,

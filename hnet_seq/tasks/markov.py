@@ -20,6 +20,7 @@ import numpy as np
 
 from hnet_seq.baselines.context_mixing import MixingScores, score_context_mixing
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
@@ -110,10 +111,7 @@ def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
     """What goes into the file, and what is printed."""
     found = [open_shards(folder)[1].modality for folder in args.shards]
     if all(map(is_byte_modality, found)):
-        if args.one_strand:
-            raise UsageError("one_strand", f"is for shards of DNA; these hold {found[0]}")
-        if args.mix:
-            raise UsageError("mix", f"is for shards of DNA; these hold {found[0]}")
+        check_meant(args, f"these hold {found[0]}", of="shards of bytes")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
         began = time.monotonic()
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)

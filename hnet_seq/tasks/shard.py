@@ -243,7 +243,7 @@ def main(args: argparse.Namespace) -> int:
     action = _ACTIONS.get(args.inputs[0]) if not args.out else None
     if action is not None:
         if len(args.inputs) != 2:
-            raise UsageError(f"shard {args.inputs[0]}", "give one folder of shards, or its URL")
+            raise UsageError("DIR", "give one folder of shards, or its URL")
         return action(args.inputs[1], args)
     if not args.out:
         raise UsageError("out", "is missing: name a folder to make")
