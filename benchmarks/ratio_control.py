@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/ratio_control.py --text FILE.txt.gz --svg docs/ratio.svg
 
-Small models (m1, [m1], m1 of width 64), one seed, the E. coli genome of the examples; the last tenth
-is held out. The text is any gzipped file of UTF-8; without it only DNA is run.
+Small models (m1, [m1], m1 of width 64), one seed, the E. coli genome of the examples; the last
+tenth is held out. The text is any gzipped file of UTF-8; without it only DNA is run.
 """
 
 from __future__ import annotations

@@ -16,16 +16,15 @@ import torch
 from torch import Tensor
 
 import hnet_seq
-from hnet_seq.commands.info import CONTEXT
-from hnet_seq.commands.meaning import check_meant
+from hnet_seq.commands.info import CONTEXT, EXPERIMENT, kind_of
 from hnet_seq.configuration_keys import explained, keys_of
-from hnet_seq.experiments import is_experiment, load_experiment, shipped
+from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
-from hnet_seq.model.released import released_file, released_names
+from hnet_seq.model.released import configuration_file, released_names
 from hnet_seq.ops import choices
 from hnet_seq.train.memory_plan import MemoryPlan, plan_memory, untrained
 from modalities.errors import UsageError
@@ -106,7 +105,7 @@ def describe(
         ValueError: the files are damaged or do not fit each other.
         UsageError: there is not one number for each stage.
     """
-    if file := _configuration(what):
+    if file := configuration_file(what):
         shape = read_config(file)
         with torch.device("meta"):
             weights: Mapping[str, Tensor] = owned_state(language_model(shape))
@@ -152,12 +151,6 @@ def describe(
         "training_memory": dataclasses.asdict(plan),
         "training_memory_first_steps": dataclasses.asdict(first_steps),
     }
-
-
-def _configuration(what: str | Path) -> Path | None:
-    """The file of a shape without weights: released, or JSON; what exists on disk comes first."""
-    released = None if Path(what).exists() else released_file(str(what))
-    return released or (Path(what) if Path(what).suffix == ".json" else None)
 
 
 def parameters_per_stage(config: HNetConfig, weights: Mapping[str, Tensor]) -> dict[str, int]:
@@ -241,14 +234,11 @@ def main(args: argparse.Namespace) -> int:
     if args.what is None:
         about = environment()
         lines = environment_lines(about)
-    elif is_experiment(args.what) and not Path(args.what).is_dir():
-        check_meant(args, f"{args.what} is an experiment", of="an experiment")
+    elif kind_of(args.what) == EXPERIMENT:
         experiment = load_experiment(args.what)
         about = {"experiment": args.what, "keys": [vars(key) for key in keys_of(experiment)]}
         lines = explained(experiment)
     else:
-        if _configuration(args.what):
-            check_meant(args, f"{args.what} is a configuration", of="a configuration")
         about = describe(
             args.what,
             tokens_per_chunk=args.tokens_per_chunk,
