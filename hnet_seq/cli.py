@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from hnet_seq import __version__
 from hnet_seq.commands.meaning import check_meant, note_written, options_written
+from hnet_seq.commands.uses import Uses, arguments_at, described, leave_out
 from hnet_seq.one_voice import speaks
 from modalities.errors import InputError, UsageError
 
@@ -88,13 +89,34 @@ def parsed(verb: str, words: list[str]) -> tuple[argparse.ArgumentParser, argpar
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """The parser of one verb; nothing that computes is imported for it."""
     task = importlib.import_module(f"hnet_seq.commands.{verb}")
+    uses = uses_of(verb)
+    listed = f"\nUses, each with its own --help:\n{described(uses)}" if uses else ""
     parser = _Parser(
         prog=f"hnet-seq {verb}",
-        description=with_docs(f"{task.__doc__}"),
+        description=with_docs(f"{task.__doc__}{listed}"),
         epilog=f"example: {task.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     task.add_arguments(parser)
+    parser.set_defaults(_task=task.main, _meant=task.MEANT, verb=verb)
+    return parser
+
+
+def uses_of(verb: str) -> Uses:
+    """Uses of a verb that are commands of their own."""
+    uses: Uses = getattr(importlib.import_module(f"hnet_seq.commands.{verb}"), "USES", {})
+    return uses
+
+
+def use_parser(verb: str, name: str) -> argparse.ArgumentParser:
+    """The parser of one use of a verb, such as ``score variants``."""
+    task = importlib.import_module(f"hnet_seq.commands.{verb}")
+    use = task.USES[name]
+    parser = _Parser(
+        prog=f"hnet-seq {verb} {name}", description=use.text, epilog=f"example: {use.example}"
+    )
+    task.add_arguments(parser, name)
+    leave_out(parser, task.MEANT[""], use.fact)
     parser.set_defaults(_task=task.main, _meant=task.MEANT, verb=verb)
     return parser
 
@@ -135,6 +157,15 @@ def _of_action(
     Options and arguments may stand in any order, which argparse has for a parser without others
     below it only.
     """
+    verb = parser.get_default("verb")
+    arguments = arguments_at(parser, words)
+    if arguments and words[arguments[0]] in uses_of(verb):
+        first = arguments[0]
+        use = use_parser(verb, words[first])
+        needed = sum(not action.option_strings for action in use._actions)
+        # Or else it is the name of an input, as before uses had names.
+        if len(arguments) > needed or not Path(words[first]).exists():
+            return use, [*words[:first], *words[first + 1 :]]
     below = next((a for a in parser._actions if isinstance(a, argparse._SubParsersAction)), None)
     if below is None:
         return parser, words

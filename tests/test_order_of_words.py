@@ -15,6 +15,7 @@ WORDS: dict[str, tuple[list[str], list[list[str]]]] = {
     "embed": (["run", "x.fa"], [["--out", "v.npy"], ["--level", "base"]]),
     "segment": (["run", "g.fa"], [["--bed", "c.bed"], ["--stage", "1"]]),
     "score": (["run", "v.vcf"], [["--genome", "g.fa"], ["--window", "64"]]),
+    "score variants": (["run", "v.vcf"], [["--genome", "g.fa"], ["--window", "64"]]),
     "generate": (["run"], [["--prompt", "A"], ["--show-chunks"]]),
     "markov": (["s", "t"], [["--out", "m.json"], ["--one-strand"]]),
     "report": (["run"], [["--out", "r.html"]]),

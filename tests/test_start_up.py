@@ -20,6 +20,8 @@ HEAVY = ["torch", "sklearn", "scipy", "pyarrow", "pandas", "omegaconf", "Bio", "
 ACTIONS = {
     "classify": ["train", "finetune", "predict", "evaluate"],
     "boundaries": ["enrich", "stability", "motifs"],
+    "score": ["sequences", "variants", "mutagenesis", "measured"],
+    "shard": ["make", "check", "peek"],
 }
 LINES = [[verb, "--help"] for verb in VERBS]
 LINES += [[verb, action, "--help"] for verb, actions in ACTIONS.items() for action in actions]
@@ -62,6 +64,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "segment model x.fa --bed b.bed": (1, "x.fa: no such file"),
     "segment model g.fa --annotation a.gff": (2, "--annotation: goes together with --out"),
     "score model x.fa": (1, "x.fa: no such file"),
+    "score sequences model x.fa": (1, "x.fa: no such file"),
     "score model": (2, "INPUT: give sequences"),
     "score model --mutagenesis a:1-9": (2, "--genome: mutagenesis need"),
     "generate model": (2, "give --prompt LETTERS"),

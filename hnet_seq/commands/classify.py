@@ -54,7 +54,9 @@ MEANT = {
         "": f"{_BOTH} seeds markers part epochs head_rate patience",
         **_TASK,
         f"pooling={'|'.join((*CHUNK_POOLINGS, 'attention'))}": "stage",
-        "part!=head": "learning_rate ratio_weight",
+        "part!=head": "learning_rate",
+        # No router learns, and nothing below one.
+        "part!=head|inner|1": "ratio_weight",
         "stops_by=data without a validation split": "validation_fraction",
     },
     # Where the classifier lies, and what INPUT is, is asked when they are read.

@@ -51,6 +51,17 @@ def note_written(args: argparse.Namespace, options: Iterable[str], table: Table)
     ]
 
 
+def excluded(table: Table, fact: str, value: str) -> set[str]:
+    """Options that mean nothing where a fact has this value."""
+    conditions = ((_CONDITION.fullmatch(condition), names) for condition, names in table.items())
+    return {
+        option
+        for found, names in conditions
+        if found is not None and found["name"] == fact and not _holds(value, found)
+        for option in names.split()
+    }
+
+
 def check_meant(args: argparse.Namespace, said: str = "", **facts: str) -> None:
     """Raise UsageError for an option that was written and has no meaning here.
 

@@ -71,6 +71,8 @@ def main(args: argparse.Namespace) -> int:
         # A wrong name or key is told before torch is there. Given weights may change the shape.
         from hnet_seq.experiments import load_experiment
 
+        if args.init and any(word.startswith("train.init=") for word in args.overrides):
+            raise UsageError("init", "says what train.init would; leave one of them out")
         if not args.init:
             load_experiment(args.config, args.overrides)
         check_folder(args.out)

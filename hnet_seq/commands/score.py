@@ -16,6 +16,7 @@ import argparse
 from hnet_seq.commands.checks import STDIN, check_checkpoint, check_there
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.commands.uses import Use
 from hnet_seq.tasks.arguments import (
     add_batch_arguments,
     add_reading_arguments,
@@ -26,7 +27,13 @@ from modalities.errors import UsageError
 from pipelines.files import check_file
 
 EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz"
-
+_REGION = "NAME:START-END, 1-based and inclusive"
+_COLUMN = "of the table INPUT: numbers"
+_INPUTS = {
+    "sequences": "FASTA, GenBank, 2bit, BED with --genome, a table with the column sequence, or -",
+    "variants": "VCF, or a table with the columns chrom, pos, ref, alt",
+    "measured": "a table with a column of sequences and one of numbers",
+}
 
 # What INPUT holds decides which use of the verb it is; where rows are chosen, and blocks joined, is
 # asked when it is read.
@@ -45,12 +52,34 @@ MEANT = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq score``."""
+USES = {
+    "sequences": Use(
+        "log-likelihood of each sequence, beside its letter frequencies",
+        ("use", "sequences"),
+        "hnet-seq score sequences run windows.fa --out scores.tsv",
+    ),
+    "variants": Use(
+        "effects of variants of a genome",
+        ("use", "variants"),
+        "hnet-seq score variants run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz",
+    ),
+    "mutagenesis": Use(
+        "every single-base change of a stretch of a genome",
+        ("use", "mutagenesis"),
+        "hnet-seq score mutagenesis run chr1:1001-1100 --genome genome.fna.gz --out map.tsv",
+    ),
+    "measured": Use(
+        "how well the model ranks measured effects, a column of a table",
+        ("use", "measured"),
+        "hnet-seq score measured run promoters.csv expression --out measured.tsv",
+    ),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> None:
+    """Arguments of ``hnet-seq score``, or of one of its uses."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
-    parser.add_argument(
-        "input", metavar="INPUT", nargs="?", help="sequences or variants; - for standard input"
-    )
+    _add_input(parser, use)
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -66,9 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_reading_arguments(parser)
     variants = parser.add_argument_group("variants and mutagenesis")
-    variants.add_argument(
-        "--mutagenesis", metavar="REGION", help="NAME:START-END, 1-based and inclusive"
-    )
+    if use is None:
+        variants.add_argument("--mutagenesis", metavar="REGION", help=_REGION)
     variants.add_argument("--window", type=int, help=f"bases around a variant ({WINDOW:,})")
     variants.add_argument(
         "--on-mismatch", choices=ON_MISMATCH, help="of rows that do not fit (default error)"
@@ -77,7 +105,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--markov-order", type=int, metavar="K", help="of the baseline (chosen by genome size)"
     )
     measured = parser.add_argument_group("measured effects")
-    measured.add_argument("--measured", metavar="COLUMN", help="of the table INPUT: numbers")
+    if use is None:
+        measured.add_argument("--measured", metavar="COLUMN", help=_COLUMN)
     measured.add_argument("--sequence-column", metavar="COLUMN", help="(sequence)")
     measured.add_argument(
         "--split",
@@ -95,6 +124,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured.add_argument("--seed", type=int, help="of draws, folds and intervals (0)")
     add_streaming_arguments(parser)
     add_batch_arguments(parser, SCORE_BATCH_TOKENS)
+
+
+def _add_input(parser: argparse.ArgumentParser, use: str | None) -> None:
+    if use == "mutagenesis":
+        parser.add_argument("mutagenesis", metavar="REGION", help=_REGION)
+        parser.set_defaults(input=None)
+        return
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        nargs="?" if use is None else None,
+        help="sequences or variants; - for standard input" if use is None else _INPUTS[use],
+    )
+    if use == "measured":
+        parser.add_argument("measured", metavar="COLUMN", help=_COLUMN)
+    elif use is not None:
+        parser.set_defaults(measured=None)
+    if use is not None:
+        parser.set_defaults(mutagenesis=None)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -131,14 +179,19 @@ def _use(args: argparse.Namespace) -> str:
         raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
     if args.measured is not None:
         return "measured"
+    asked: str | None = getattr(args, "use", None)
     from pipelines.variants import variant_form  # reads Parquet, too
 
-    if args.input == STDIN or variant_form(args.input) is None:
-        return "sequences"
-    return "variants"
+    is_variants = args.input != STDIN and variant_form(args.input) is not None
+    found = "variants" if is_variants else "sequences"
+    if asked not in (None, found):
+        raise UsageError("INPUT", f"{_told(args, found)}; ask for hnet-seq score {found}")
+    return found
 
 
 def _told(args: argparse.Namespace, use: str) -> str:
+    if use == "variants":
+        return f"{args.input} holds variants"
     if use != "sequences" or args.input == STDIN:
         return f"this is {use}"
     return f"{args.input} is read as sequences: no header of VCF, no columns chrom, pos, ref, alt"

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 import modalities
-from hnet_seq.commands.generate import EXAMPLE, add_arguments
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
@@ -27,7 +26,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.compression import read_chunks
 from pipelines.files import check_file, replaced_file
 
-__all__ = ["BAR", "EXAMPLE", "Writer", "add_arguments", "main"]
+__all__ = ["BAR", "Writer", "main"]
 
 BAR = "|"
 _LINE = 80  # letters of a FASTA line

@@ -1,4 +1,4 @@
-"""Versions, device, operations and experiments; or what a checkpoint or an experiment is."""
+"""``hnet-seq info``: this installation, or what something is; arguments are in ``commands``."""
 
 from __future__ import annotations
 

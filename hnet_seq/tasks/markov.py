@@ -1,10 +1,4 @@
-"""Score order-k models on the validation split of shards, beside which a trained model stands.
-
-They are counted on the training split and scored on exactly the tokens that ``pretrain`` validates
-on. DNA: Markov models of the orders 0 to 12 on both strands. Text, code and other bytes: the orders
-0 to 6 with Witten-Bell back-off; several folders are counted together and scored apart, as are the
-labels (languages) of their documents.
-"""
+"""``hnet-seq markov``: order-k models on shards; its arguments are in ``commands``."""
 
 from __future__ import annotations
 

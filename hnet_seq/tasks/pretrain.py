@@ -1,7 +1,4 @@
-"""Pretrain an H-Net on shards: next-token or masked-token prediction, and the ratio loss.
-
-In several processes: torchrun --nproc-per-node=N -m hnet_seq.cli pretrain ...
-"""
+"""``hnet-seq pretrain``: a run from its configuration to its end; arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -19,8 +16,6 @@ from typing import Any
 import torch
 
 from hnet_seq import WAIT_POLICY
-from hnet_seq.commands.pretrain import EXAMPLE as EXAMPLE
-from hnet_seq.commands.pretrain import add_arguments as add_arguments
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.pretrained import load_pretrained

@@ -17,7 +17,6 @@ from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.meaning import check_meant
-from hnet_seq.commands.segment import EXAMPLE, add_arguments
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
@@ -52,9 +51,7 @@ from pipelines.genome import Genome
 
 __all__ = [
     "BATCH_TOKENS",
-    "EXAMPLE",
     "LEFT_CONTEXT",
-    "add_arguments",
     "check_model",
     "main",
     "region_spans",

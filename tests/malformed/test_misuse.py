@@ -103,8 +103,8 @@ OPTIONS = {
     "shard {genome} --out {tmp}/s --modality text --keep-soft-mask": "goes with --modality dna;",
     "shard {genome}": "--out: is missing",
     "shard {genome} --out {tmp}/s --workers 0": "--workers: is 0",
-    "shard check": "DIR: give one folder",
-    "shard peek {shards} {shards}": "DIR: give one folder",
+    "shard check": "arguments are required: DIR",
+    "shard peek {shards} {shards}": "unrecognized arguments: ",
     "segment {model} {genome} --bed {tmp}/b --stage 7": "has stages 0 to 0; got 7",
     "segment {model} {genome} --bed {tmp}/b --region chr2:a --left-context -1": "must be 0",
     "segment {model} {genome} --bed {tmp}/b --cache-limit nan": "--cache-limit: 'nan'",
@@ -128,6 +128,7 @@ OPTIONS = {
     "pretrain code_text --data code={shards} --out {tmp}/r": "no shards given for chinese",
     "pretrain code_text --data kod={shards} --out {tmp}/r": "no source 'kod'; there are: code, ch",
     "pretrain ecoli_demo --resume {tmp}/r": "the run knows its experiment and its weights; leave",
+    "pretrain ecoli_demo train.init=a --out {tmp}/r --init b": "--init: says what train.init would",
     "pretrain --resume {tmp}/r --init {model}": "--init: means nothing beside --resume",
 }
 
