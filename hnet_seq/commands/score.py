@@ -185,13 +185,12 @@ def _use(args: argparse.Namespace) -> str:
     is_variants = args.input != STDIN and variant_form(args.input) is not None
     found = "variants" if is_variants else "sequences"
     if asked not in (None, found):
-        raise UsageError("INPUT", f"{_told(args, found)}; ask for hnet-seq score {found}")
+        said = f"{args.input} holds variants" if is_variants else _told(args, found)
+        raise UsageError("INPUT", f"{said}; ask for hnet-seq score {found}")
     return found
 
 
 def _told(args: argparse.Namespace, use: str) -> str:
-    if use == "variants":
-        return f"{args.input} holds variants"
     if use != "sequences" or args.input == STDIN:
         return f"this is {use}"
     return f"{args.input} is read as sequences: no header of VCF, no columns chrom, pos, ref, alt"
