@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hnet_seq import __version__
+from hnet_seq.commands.meaning import check_meant, note_written, options_written
+from hnet_seq.commands.uses import Uses, arguments_at, described, leave_out
 from hnet_seq.one_voice import speaks
 from modalities.errors import InputError, UsageError
 
@@ -52,12 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         parser = _parser_of_verbs()
         parser.parse_args(arguments)  # which ends the process, with help, a version or an error
         parser.error("the following arguments are required: verb")
-    parser = verb_parser(verb)
     words = [*arguments]
     words.remove(verb)
-    parser, words = _of_action(parser, words)
-    args = parser.parse_intermixed_args(words)
+    parser, args = parsed(verb, words)
     try:
+        check_meant(args)
         code = int(args._task(args))
         sys.stdout.flush()
         return code
@@ -73,17 +74,50 @@ def main(argv: list[str] | None = None) -> int:
         return _INTERRUPTED
 
 
+def parsed(verb: str, words: list[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """The parser of a verb or its action, and what the words say; ends the process for wrong ones.
+
+    What the options among them need is for :func:`hnet_seq.commands.meaning.check_meant`.
+    """
+    parser, words = _of_action(verb_parser(verb), words)
+    args = parser.parse_intermixed_args(words)
+    written = options_written(parser, words)
+    note_written(args, written, args._meant[getattr(args, "action", "")])
+    return parser, args
+
+
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """The parser of one verb; nothing that computes is imported for it."""
     task = importlib.import_module(f"hnet_seq.commands.{verb}")
+    uses = uses_of(verb)
+    listed = f"\nUses, each with its own --help:\n{described(uses)}" if uses else ""
     parser = _Parser(
         prog=f"hnet-seq {verb}",
-        description=with_docs(f"{task.__doc__}"),
+        description=with_docs(f"{task.__doc__}{listed}"),
         epilog=f"example: {task.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     task.add_arguments(parser)
-    parser.set_defaults(_task=task.main, verb=verb)
+    parser.set_defaults(_task=task.main, _meant=task.MEANT, verb=verb)
+    return parser
+
+
+def uses_of(verb: str) -> Uses:
+    """Uses of a verb that are commands of their own."""
+    uses: Uses = getattr(importlib.import_module(f"hnet_seq.commands.{verb}"), "USES", {})
+    return uses
+
+
+def use_parser(verb: str, name: str) -> argparse.ArgumentParser:
+    """The parser of one use of a verb, such as ``score variants``."""
+    task = importlib.import_module(f"hnet_seq.commands.{verb}")
+    use = task.USES[name]
+    parser = _Parser(
+        prog=f"hnet-seq {verb} {name}", description=use.text, epilog=f"example: {use.example}"
+    )
+    task.add_arguments(parser, name)
+    leave_out(parser, task.MEANT[""], use.fact)
+    parser.set_defaults(_task=task.main, _meant=task.MEANT, verb=verb)
     return parser
 
 
@@ -123,6 +157,15 @@ def _of_action(
     Options and arguments may stand in any order, which argparse has for a parser without others
     below it only.
     """
+    verb = parser.get_default("verb")
+    arguments = arguments_at(parser, words)
+    if arguments and words[arguments[0]] in uses_of(verb):
+        first = arguments[0]
+        use = use_parser(verb, words[first])
+        needed = sum(not action.option_strings for action in use._actions)
+        # Or else it is the name of an input, as before uses had names.
+        if len(arguments) > needed or not Path(words[first]).exists():
+            return use, [*words[:first], *words[first + 1 :]]
     below = next((a for a in parser._actions if isinstance(a, argparse._SubParsersAction)), None)
     if below is None:
         return parser, words
@@ -135,8 +178,8 @@ def _of_action(
         parser.parse_args(words)  # which ends the process, with help or an error
         parser.error(f"the following arguments are required: {below.metavar}")
     child: argparse.ArgumentParser = below.choices[name]
-    child.set_defaults(_task=parser.get_default("_task"), verb=parser.get_default("verb"))
-    child.set_defaults(**{below.dest: name})
+    shared = {key: parser.get_default(key) for key in ("_task", "_meant", "verb")}
+    child.set_defaults(**shared, **{below.dest: name})
     assert place is not None
     return child, [*words[:place], *words[place + 1 :]]
 

@@ -119,7 +119,7 @@ def fault_variant(
 
 def _fault_of(chrom: str, number: int, pos: str, ref: str) -> str:
     if not chrom:
-        return "has no chromosome"
+        return "has no chromosome; name one, or remove the row"
     if number < 0:
         return f"position {pos!r} is no whole number of 0 or more (1-based; 0 is a telomere)"
     if not _is_allele(ref):

@@ -16,7 +16,7 @@ from modalities import dna
 from modalities.dna import Iupac
 from modalities.errors import InputError
 from pipelines.compression import read_chunks
-from pipelines.fasta import FastaRecord
+from pipelines.fasta import FastaPiece, FastaRecord
 
 _LINE_LIMIT = 1 << 20  # bytes; a file without line ends is not read whole
 # What Biopython only warns of, though the sequence is then not the one that was written.
@@ -40,18 +40,22 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
             With the record. Records before it have been yielded.
         UsageError: an ``iupac`` that is neither.
     """
+    for piece in read_genbank_pieces(path, iupac=iupac):
+        tokens = piece.annotated & np.uint8(dna.TOKEN_BITS)
+        no_mask = np.zeros(len(tokens), np.bool_)
+        yield FastaRecord(piece.name, piece.description, tokens, no_mask, piece.counts)
+
+
+def read_genbank_pieces(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaPiece]:
+    """As :func:`read_genbank`, each record whole, with what its ambiguity codes stand for."""
     dna.check_iupac(iupac)
-    return _records(Path(path), iupac)
-
-
-def _records(path: Path, iupac: Iupac) -> Iterator[FastaRecord]:
     names: set[str] = set()
-    for found, lines in read_entries(path):
-        record = _record(found, lines, iupac)
-        if record.name in names:
-            raise lines.error(f"the name {record.name!r} is there twice; rename one of the records")
-        names.add(record.name)
-        yield record
+    for found, lines in read_entries(Path(path)):
+        piece = _piece(found, lines, iupac)
+        if piece.name in names:
+            raise lines.error(f"the name {piece.name!r} is there twice; rename one of the records")
+        names.add(piece.name)
+        yield piece
 
 
 def read_entries(path: Path, *, features: bool = False) -> Iterator[tuple[Any, Lines]]:
@@ -92,7 +96,7 @@ def entry_name(found: Any) -> str:
     return str(found.id if found.id and not found.id.startswith("<unknown") else found.name)
 
 
-def _record(found: Any, lines: Lines, iupac: Iupac) -> FastaRecord:
+def _piece(found: Any, lines: Lines, iupac: Iupac) -> FastaPiece:
     name = entry_name(found)
     try:
         letters = bytes(found.seq)
@@ -110,10 +114,8 @@ def _record(found: Any, lines: Lines, iupac: Iupac) -> FastaRecord:
     if (annotated == dna.REFUSED).any():
         refused = dna.first_refused(letters, iupac=iupac)
         raise lines.error(f"base {refused.offset + 1}: {refused.reason}")
-    counts = dna.count(annotated)
-    annotated &= dna.TOKEN_BITS
     description = "" if found.description.startswith("<unknown") else found.description
-    return FastaRecord(name, description, annotated, np.zeros(len(annotated), np.bool_), counts)
+    return FastaPiece(name, description, annotated, True, dna.count(annotated))
 
 
 class Lines:

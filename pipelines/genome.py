@@ -140,12 +140,19 @@ def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:
 
 
 def _pieces(path: Path, iupac: Iupac) -> Iterator[tuple[str, Tokens]]:
-    """Names and annotated tokens; only of FASTA are a record's pieces and ambiguity codes kept."""
-    if sequence_format(path) != "fasta":
+    """Names and annotated tokens, of FASTA piece by piece; 2bit has no ambiguity codes."""
+    kind = sequence_format(path)
+    if kind == "2bit":
         for record in read_records(path, iupac=iupac):
             yield record.name, record.tokens
         return
-    for piece in read_fasta_pieces(path, iupac=iupac):
+    if kind == "genbank":
+        from pipelines.genbank import read_genbank_pieces  # Biopython is needed for nothing else
+
+        pieces = read_genbank_pieces(path, iupac=iupac)
+    else:
+        pieces = read_fasta_pieces(path, iupac=iupac)
+    for piece in pieces:
         yield piece.name, piece.annotated & np.uint8(TOKEN_BITS | IUPAC_BITS)
 
 

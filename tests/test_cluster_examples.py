@@ -40,7 +40,7 @@ SBATCH = {
 
 def verb_options(words: list[str]) -> argparse.Namespace:
     """What the verb's own parser makes of its arguments; it exits where it knows one not."""
-    task = importlib.import_module(f"hnet_seq.tasks.{words[0]}")
+    task = importlib.import_module(f"hnet_seq.commands.{words[0]}")
     parser = argparse.ArgumentParser(exit_on_error=False)
     task.add_arguments(parser)
     return parser.parse_args(words[1:])

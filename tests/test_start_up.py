@@ -20,6 +20,8 @@ HEAVY = ["torch", "sklearn", "scipy", "pyarrow", "pandas", "omegaconf", "Bio", "
 ACTIONS = {
     "classify": ["train", "finetune", "predict", "evaluate"],
     "boundaries": ["enrich", "stability", "motifs"],
+    "score": ["sequences", "variants", "mutagenesis", "measured"],
+    "shard": ["make", "check", "peek"],
 }
 LINES = [[verb, "--help"] for verb in VERBS]
 LINES += [[verb, action, "--help"] for verb, actions in ACTIONS.items() for action in actions]
@@ -62,12 +64,16 @@ WRONG: dict[str, tuple[int, str]] = {
     "segment model x.fa --bed b.bed": (1, "x.fa: no such file"),
     "segment model g.fa --annotation a.gff": (2, "--annotation: goes together with --out"),
     "score model x.fa": (1, "x.fa: no such file"),
+    "score sequences model x.fa": (1, "x.fa: no such file"),
     "score model": (2, "INPUT: give sequences"),
     "score model --mutagenesis a:1-9": (2, "--genome: mutagenesis need"),
     "generate model": (2, "give --prompt LETTERS"),
     "generate model --prompt A --samples 0": (2, "--samples: must be 1 or more"),
     "generate model --prompts x.fa": (1, "x.fa: no such file"),
-    "info --context 0": (2, "--context: is 0"),
+    "info hnet_2stage_XL --context 0": (2, "--context: is 0"),
+    "info ecoli_demo --context 9": (2, "--context: is for a checkpoint or a configuration; ecoli"),
+    "info hnet_2stage_XL --config c.json": (2, "--config: is for a checkpoint; hnet_2stage_XL is"),
+    "boundaries motifs model g.fa --seed 3 --motifs g.fa --out o": (2, "--seed 3"),
     "classify train model --out o": (2, "give --genome"),
     "classify train model --out o --data t.csv": (1, "t.csv: no such file"),
     "classify train model --out o --data g.fa --test-fraction 2": (2, "--test-fraction: is 2.0"),

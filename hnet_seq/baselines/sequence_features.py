@@ -122,6 +122,11 @@ def length_features(sequences: Sequence[np.ndarray]) -> np.ndarray:
     return np.stack([lengths, np.log(np.maximum(lengths, 1))], 1)
 
 
+def gc_share(sequences: Sequence[np.ndarray]) -> np.ndarray:
+    """(N,) share of G and C among the known bases of each sequence; 0 where there are none."""
+    return word_frequencies(sequences, 1)[:, 1:3].sum(1)
+
+
 def word_frequencies(
     sequences: Sequence[np.ndarray],
     longest_word: int = LONGEST_WORD,

@@ -35,6 +35,16 @@ from pipelines.files import check_folder
 
 EXAMPLE = "hnet-seq boundaries enrich run genome.fna.gz --features genes.gff.gz --out run"
 
+_ALWAYS = "twin out stage region attention_window batch_tokens device"
+MEANT = {
+    "enrich": {
+        "": f"{_ALWAYS} seed features edges width near shifts shuffles cache_limit",
+        "region": "left_context",
+    },
+    "stability": {"": f"{_ALWAYS} seed left_context places reach"},
+    "motifs": {"": f"{_ALWAYS} motifs no_bpe cache_limit", "region": "left_context"},
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq boundaries``."""
@@ -55,13 +65,18 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _add_common(
-    parser: argparse.ArgumentParser, left_context: int = LEFT_CONTEXT, *, whole_records: bool = True
+    parser: argparse.ArgumentParser,
+    left_context: int = LEFT_CONTEXT,
+    *,
+    whole_records: bool = True,
+    draws: bool = True,
 ) -> None:
     """Model, genome, and where and how to cut it.
 
     Args:
         left_context: default, bases.
         whole_records: records of any length are read, for which attention's cache has a limit.
+        draws: something is drawn.
     """
     parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
     parser.add_argument("genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
@@ -69,7 +84,10 @@ def _add_common(
     add_twin_argument(parser)
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
-    parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+    if draws:
+        parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+    else:
+        parser.set_defaults(seed=0)  # which results name
     parser.add_argument(
         "--left-context",
         type=int,
@@ -131,7 +149,7 @@ def _add_stability(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_motifs(parser: argparse.ArgumentParser) -> None:
-    _add_common(parser)
+    _add_common(parser, draws=False)
     parser.add_argument(
         "--motifs",
         required=True,

@@ -41,6 +41,32 @@ HISTORY, MODEL = "finetune.jsonl", "model"
 _SEEDS = 3
 _APPLY = "hnet_seq.tasks.classification.apply"
 _CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
+_BOTH = "out data genome pooling probe strands batch_tokens device seed"
+_TASK = {
+    "data": "label sequence_column where task problem split group_by test_fraction limit_train "
+    "label_separator",
+    "genome": "annotation test_region length max_train max_test guard",
+    "problem=multi-label": "label_separator",
+    "of=a drawn split": "test_fraction",
+}
+MEANT = {
+    "train": {"": f"{_BOTH} twin stage", **_TASK},
+    "finetune": {
+        "": f"{_BOTH} twin seeds markers part epochs head_rate patience",
+        **_TASK,
+        f"pooling={'|'.join((*CHUNK_POOLINGS, 'attention'))}": "stage",
+        "part!=head": "learning_rate",
+        # No router learns, and nothing below one.
+        "part!=head|inner|1": "ratio_weight",
+        "stops_by=data without a validation split": "validation_fraction",
+    },
+    # Where the classifier lies, and what INPUT is, is asked when they are read.
+    "predict": {"": "genome blocks where out checkpoint batch_tokens device"},
+    "evaluate": {
+        "": "label sequence_column where task split checkpoint batch_tokens device",
+        "knows=several labels": "label_separator",
+    },
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -191,11 +191,5 @@ def check_task_arguments(args: argparse.Namespace) -> None:
             raise UsageError("test_fraction", f"is {args.test_fraction}; expected 0 to 1")
     else:
         if not all(genome_options):
-            raise UsageError(
-                f"classify {args.action}",
-                "give --genome, --annotation and --test-region, or --data",
-            )
-        for option in ("split", "group_by", "limit_train", "problem", "where", "task"):
-            if getattr(args, option):
-                raise UsageError(option, "goes with --data; leave it out")
+            raise UsageError("data", "is missing; or give --genome, --annotation and --test-region")
     check_there(args.data, args.genome, args.annotation)

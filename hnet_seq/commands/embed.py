@@ -11,7 +11,8 @@ from pathlib import Path
 
 from hnet_seq.commands.checks import check_checkpoint, check_suffix, check_there
 from hnet_seq.commands.later import later
-from hnet_seq.heads.head_config import POOLINGS
+from hnet_seq.commands.meaning import check_meant
+from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import (
     add_batch_arguments,
     add_input_arguments,
@@ -23,6 +24,24 @@ from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, LAYERS, LEVELS, STRANDS, 
 from pipelines.files import check_file
 
 EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
+# What SEQUENCES is, which blocks, genome, label and where go by, is asked when they are read.
+MEANT = {
+    "": {
+        "": "twin genome blocks where label out level layer attention_window cache_limit strands "
+        "batch_tokens device precision",
+        "level=sequence": "pooling",
+        "vectors=chunks|the encoder|the decoder": "stage",
+    }
+}
+
+_OF_BASES = set(POOLINGS) - set(CHUNK_POOLINGS)
+_LAYERS = {
+    "final": "bases",
+    "inner": "chunks",
+    "encoder": "the encoder",
+    "decoder": "the decoder",
+    "innermost": "the innermost network",
+}
 
 
 def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +93,15 @@ def main(args: argparse.Namespace) -> int:
     if Path(args.out).suffix != ".zarr":
         check_file(args.out)
     check_suffix(args.out, VECTOR_FORMATS)
+    vectors = _vectors(args)
+    check_meant(args, f"these are vectors of {vectors}", vectors=vectors)
     check_checkpoint(args.checkpoint)
     check_there(args.input, args.genome)
     return later("hnet_seq.tasks.embed")(args)
+
+
+def _vectors(args: argparse.Namespace) -> str:
+    """What has the vectors that are asked for."""
+    by_chunk = args.level == "chunk" or (args.level == "sequence" and args.pooling not in _OF_BASES)
+    layer = args.layer or ("inner" if by_chunk else "final")
+    return _LAYERS[layer]

@@ -19,6 +19,14 @@ from pipelines.files import check_file
 
 EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
 
+MEANT = {
+    "": {
+        "": "prompt prompts out max_new_tokens samples temperature modality device",
+        "temperature!=0": "top_k top_p min_p seed",
+        "of=models that cut": "show_chunks",
+    }
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq generate``."""
@@ -45,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     if bool(args.prompt) == bool(args.prompts):
-        raise UsageError("generate", "give --prompt LETTERS, or --prompts FILE")
+        raise UsageError("prompt", "give --prompt LETTERS, or --prompts FILE")
     check_at_least(1, max_new_tokens=args.max_new_tokens, samples=args.samples)
     if args.out:
         check_file(args.out)

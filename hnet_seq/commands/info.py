@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
+from hnet_seq.model.released import configuration_file
 from modalities.errors import UsageError
 
 EXAMPLE = "hnet-seq info hnet_2stage_XL --tokens-per-chunk 3 3"
 
 CONTEXT = 8192  # tokens
+EXPERIMENT = "an experiment"
+
+MEANT = {
+    "": {
+        "": "json as_flops_of",
+        "as_flops_of": "letters_per_token",
+        "of=a checkpoint": "config",
+        "of=a checkpoint|a configuration": "tokens_per_chunk context batch_tokens",
+    }
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
+def kind_of(what: str | None) -> str:
+    """What is described; whether it is there at all, is not asked."""
+    if what is None:
+        return "the installation"
+    if configuration_file(what):
+        return "a configuration"
+    from hnet_seq.experiments import is_experiment  # which takes as long as all the rest
+
+    return EXPERIMENT if is_experiment(what) and not Path(what).is_dir() else "a checkpoint"
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
+    kind = kind_of(args.what)
+    check_meant(args, f"{args.what} is {kind}" if args.what else "name one", of=kind)
     if args.context < 1:
         raise UsageError("context", f"is {args.context}; expected 1 token or more")
     if args.batch_tokens is not None and args.batch_tokens < 1:

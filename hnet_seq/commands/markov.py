@@ -16,9 +16,17 @@ from hnet_seq.commands.checks import check_checkpoint
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER
-from modalities.errors import UsageError
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
+
+MEANT = {
+    "": {
+        "": "out max_order mix",
+        "of=shards of DNA": "one_strand",
+        "mix": "beside",
+        "beside": "device",
+    }
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
-    if args.beside and not args.mix:
-        raise UsageError("--with", "goes together with --mix")
     if args.beside:
         check_checkpoint(args.beside)
     return later("hnet_seq.tasks.markov")(args)

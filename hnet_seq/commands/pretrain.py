@@ -20,6 +20,8 @@ EXAMPLE = (
     "hnet-seq pretrain dna_small --data shards --out run"
 )
 
+MEANT = {"": {"": "data out resume device", "!resume": "init", "out": "go_on"}}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq pretrain``."""
@@ -63,11 +65,14 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     sort_words(args)
     if not args.resume and (not args.config or not args.out):
-        raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
+        name = "out" if args.config else "config"
+        raise UsageError(name, "is missing; give an experiment and --out RUN, or --resume RUN")
     if args.config and not args.resume:
         # A wrong name or key is told before torch is there. Given weights may change the shape.
         from hnet_seq.experiments import load_experiment
 
+        if args.init and any(word.startswith("train.init=") for word in args.overrides):
+            raise UsageError("init", "says what train.init would; leave one of them out")
         if not args.init:
             load_experiment(args.config, args.overrides)
         check_folder(args.out)

@@ -13,6 +13,8 @@ import argparse
 from hnet_seq.commands.later import later
 
 EXAMPLE = "hnet-seq report run"
+# Whether RUN is a run, which a baseline goes with, is asked when it is read.
+MEANT = {"": {"": "baseline out"}}
 
 main = later("hnet_seq.tasks.report")
 

@@ -15,6 +15,8 @@ import argparse
 
 from hnet_seq.commands.checks import STDIN, check_checkpoint, check_there
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
+from hnet_seq.commands.uses import Use
 from hnet_seq.tasks.arguments import (
     add_batch_arguments,
     add_reading_arguments,
@@ -26,36 +28,59 @@ from modalities.errors import UsageError
 from pipelines.files import check_file
 
 EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz"
+_REGION = "NAME:START-END, 1-based and inclusive"
+_COLUMN = "of the table INPUT: numbers"
+_INPUTS = {
+    "sequences": "FASTA, GenBank, 2bit, BED with --genome, a table with the column sequence, or -",
+    "variants": "VCF, or a table with the columns chrom, pos, ref, alt",
+    "measured": "a table with a column of sequences and one of numbers",
+}
+
+# What INPUT holds decides which use of the verb it is; where rows are chosen, and blocks joined, is
+# asked when it is read.
+MEANT = {
+    "": {
+        "": "twin out strands batch_tokens device",
+        "use=mutagenesis|sequences|variants": "genome",
+        "use=measured|sequences": "where",
+        "use=sequences": "blocks attention_window cache_limit",
+        "use=mutagenesis|variants": "window markov_order",
+        "use=variants": "on_mismatch",
+        "use=mutagenesis": "mutagenesis",
+        "use=measured": "measured sequence_column split group test_fraction flanks max_rows seed",
+        "of=a drawn split": "test_fraction",
+    }
+}
 
 
-# What each use takes beside the model, its input and how calls are made.
-_USES: dict[str, frozenset[str]] = {
-    "sequences": frozenset({"genome", "where", "blocks", "attention_window", "cache_limit"}),
-    "variants": frozenset({"genome", "window", "on_mismatch", "markov_order"}),
-    "mutagenesis": frozenset({"genome", "window", "markov_order", "mutagenesis"}),
-    "measured": frozenset(
-        {
-            "measured",
-            "sequence_column",
-            "split",
-            "group",
-            "where",
-            "test_fraction",
-            "flanks",
-            "max_rows",
-            "seed",
-        }
+USES = {
+    "sequences": Use(
+        "log-likelihood of each sequence, beside its letter frequencies",
+        ("use", "sequences"),
+        "hnet-seq score sequences run windows.fa --out scores.tsv",
+    ),
+    "variants": Use(
+        "effects of variants of a genome",
+        ("use", "variants"),
+        "hnet-seq score variants run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz",
+    ),
+    "mutagenesis": Use(
+        "every single-base change of a stretch of a genome",
+        ("use", "mutagenesis"),
+        "hnet-seq score mutagenesis run chr1:1001-1100 --genome genome.fna.gz --out map.tsv",
+    ),
+    "measured": Use(
+        "how well the model ranks measured effects, a column of a table",
+        ("use", "measured"),
+        "hnet-seq score measured run promoters.csv expression --out measured.tsv",
     ),
 }
-_OPTIONS = sorted(frozenset().union(*_USES.values()))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``hnet-seq score``."""
+def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> None:
+    """Arguments of ``hnet-seq score``, or of one of its uses."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
-    parser.add_argument(
-        "input", metavar="INPUT", nargs="?", help="sequences or variants; - for standard input"
-    )
+    _add_input(parser, use)
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -72,9 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_reading_arguments(parser)
     variants = parser.add_argument_group("variants and mutagenesis")
-    variants.add_argument(
-        "--mutagenesis", metavar="REGION", help="NAME:START-END, 1-based and inclusive"
-    )
+    if use is None:
+        variants.add_argument("--mutagenesis", metavar="REGION", help=_REGION)
     variants.add_argument("--window", type=int, help=f"bases around a variant ({WINDOW:,})")
     variants.add_argument(
         "--on-mismatch", choices=ON_MISMATCH, help="of rows that do not fit (default error)"
@@ -83,7 +107,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--markov-order", type=int, metavar="K", help="of the baseline (chosen by genome size)"
     )
     measured = parser.add_argument_group("measured effects")
-    measured.add_argument("--measured", metavar="COLUMN", help="of the table INPUT: numbers")
+    if use is None:
+        measured.add_argument("--measured", metavar="COLUMN", help=_COLUMN)
     measured.add_argument("--sequence-column", metavar="COLUMN", help="(sequence)")
     measured.add_argument(
         "--split",
@@ -101,6 +126,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured.add_argument("--seed", type=int, help="of draws and folds (0)")
     add_streaming_arguments(parser)
     add_batch_arguments(parser, SCORE_BATCH_TOKENS)
+
+
+def _add_input(parser: argparse.ArgumentParser, use: str | None) -> None:
+    if use == "mutagenesis":
+        parser.add_argument("mutagenesis", metavar="REGION", help=_REGION)
+        parser.set_defaults(input=None)
+        return
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        nargs="?" if use is None else None,
+        help="sequences or variants; - for standard input" if use is None else _INPUTS[use],
+    )
+    if use == "measured":
+        parser.add_argument("measured", metavar="COLUMN", help=_COLUMN)
+    elif use is not None:
+        parser.set_defaults(measured=None)
+    if use is not None:
+        parser.set_defaults(mutagenesis=None)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -122,7 +166,9 @@ def use_of(args: argparse.Namespace) -> str:
         UsageError: an option that would be ignored, or one that is missing.
     """
     use = _use(args)
-    _check_options(args, use)
+    check_meant(args, _told(args, use), use=use)
+    if use in ("variants", "mutagenesis") and args.genome is None:
+        raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")
     return use
 
 
@@ -135,24 +181,15 @@ def _use(args: argparse.Namespace) -> str:
         raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
     if args.measured is not None:
         return "measured"
+    asked: str | None = getattr(args, "use", None)
     from pipelines.variants import variant_form  # reads Parquet, too
 
-    if args.input == STDIN or variant_form(args.input) is None:
-        return "sequences"
-    return "variants"
-
-
-def _check_options(args: argparse.Namespace, use: str) -> None:
-    """An option that would be ignored is an error."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    for name in _OPTIONS:
-        given = getattr(args, name) != parser.get_default(name)
-        if given and name not in _USES[use]:
-            owners = " or ".join(sorted(other for other, names in _USES.items() if name in names))
-            raise UsageError(name, f"is for {owners}; {_told(args, use)}")
-    if use in ("variants", "mutagenesis") and args.genome is None:
-        raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")
+    is_variants = args.input != STDIN and variant_form(args.input) is not None
+    found = "variants" if is_variants else "sequences"
+    if asked not in (None, found):
+        said = f"{args.input} holds variants" if is_variants else _told(args, found)
+        raise UsageError("INPUT", f"{said}; ask for hnet-seq score {found}")
+    return found
 
 
 def _told(args: argparse.Namespace, use: str) -> str:

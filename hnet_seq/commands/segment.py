@@ -20,6 +20,15 @@ from pipelines.files import check_folder
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 
+MEANT = {
+    "": {
+        "": "twin stage out attention_window cache_limit batch_tokens device",
+        "of=DNA": "bed bigwig chunks region annotation left_context",
+        "region": "left_context",
+        "of=text and code": "shards show",
+    }
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq segment``."""

@@ -43,3 +43,9 @@ def released_file(name: str) -> Path | None:
 def released_metadata(name: str) -> dict[str, str]:
     """What a released model reads and was trained on: its file does not say."""
     return {"modality": "text", "data": _TRAINED_ON.get(name, _ENGLISH), "released": name}
+
+
+def configuration_file(what: str | Path) -> Path | None:
+    """The file of a shape without weights: released, or JSON; what exists on disk comes first."""
+    released = None if Path(what).exists() else released_file(str(what))
+    return released or (Path(what) if Path(what).suffix == ".json" else None)

@@ -57,15 +57,23 @@ class Call(Generic[Key]):
 
 
 class CacheLimitError(ValueError):
-    """The cache of global attention over one sequence would pass the limit."""
+    """The cache of global attention over one sequence would pass the limit.
+
+    Attributes:
+        key: of the sequence.
+        too_long: the message without the key and without what to do, which the caller may know.
+    """
 
     def __init__(self, key: object, tokens: int, needed: float, limit: int, window: int) -> None:
-        super().__init__(
-            f"{key}: over {tokens:,} tokens the cache of the model's global attention would take "
-            f"{needed / 1e9:.1f} GB, above the limit of {limit / 1e9:.1f} GB; allow more, or give "
-            f"an attention window: {window:,} positions fit"
-        )
         self.key = key
+        self.too_long = (
+            f"over {tokens:,} tokens the cache of the model's global attention would take "
+            f"{needed / 1e9:.1f} GB, above the limit of {limit / 1e9:.1f} GB"
+        )
+        super().__init__(
+            f"{key}: {self.too_long}; allow more, or give an attention window: {window:,} "
+            "positions fit"
+        )
 
 
 @torch.no_grad()

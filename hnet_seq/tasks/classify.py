@@ -10,7 +10,7 @@ from typing import Any
 from hnet_seq.baselines.audit import Audit
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import Comparison, format_comparisons
-from hnet_seq.commands.classify import EXAMPLE, PROBE, RESULTS, add_arguments, main
+from hnet_seq.commands.classify import PROBE, RESULTS
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification.arguments import (
     describe_task,
@@ -30,7 +30,7 @@ from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.twin_results import about_twin
 from pipelines.files import check_folder, filled_folder, replaced_file
 
-__all__ = ["EXAMPLE", "add_arguments", "classify", "main", "train"]
+__all__ = ["classify", "train"]
 
 
 def train(args: argparse.Namespace) -> int:

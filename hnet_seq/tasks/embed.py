@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.embed import EXAMPLE, add_arguments, add_embedding_arguments
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
 from hnet_seq.tasks.embedding.vectors import (
@@ -22,11 +21,8 @@ from pipelines.table_rows import RowFilter
 
 __all__ = [
     "BATCH_TOKENS",
-    "EXAMPLE",
     "STRANDS",
     "Strands",
-    "add_arguments",
-    "add_embedding_arguments",
     "check_modality",
     "check_pooling",
     "embed",

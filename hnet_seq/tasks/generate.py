@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import modalities
-from hnet_seq.commands.generate import EXAMPLE, add_arguments
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
@@ -27,7 +27,7 @@ from modalities.tokenizer import TOKENS_OF, Tokenizer, tokenizer_of
 from pipelines.compression import read_chunks
 from pipelines.files import check_file, replaced_file
 
-__all__ = ["BAR", "EXAMPLE", "Writer", "add_arguments", "main"]
+__all__ = ["BAR", "Writer", "main"]
 
 BAR = "|"
 _LINE = 80  # letters of a FASTA line
@@ -72,6 +72,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out) if args.out else None
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device)
+    if not model.num_stages:
+        check_meant(args, f"{args.checkpoint} has no chunks", of="isotropic models")
     tokenizer = tokenizer_of(model.metadata)
     modality = _modality(model, args.modality, args.checkpoint)
     scored = tokenizer.joins(modality.scored_tokens) if tokenizer else modality.scored_tokens

@@ -1,4 +1,4 @@
-"""Versions, device, operations and experiments; or what a checkpoint or an experiment is."""
+"""``hnet-seq info``: this installation, or what something is; arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 
 import hnet_seq
-from hnet_seq.commands.info import CONTEXT
+from hnet_seq.commands.info import CONTEXT, EXPERIMENT, kind_of
 from hnet_seq.configuration_keys import explained, keys_of
-from hnet_seq.experiments import is_experiment, load_experiment, shipped
+from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.matched import flops_per_letter
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
-from hnet_seq.model.released import released_file, released_names
+from hnet_seq.model.released import configuration_file, released_names
 from hnet_seq.ops import choices
 from hnet_seq.tasks.matching import lines as match_lines
 from hnet_seq.tasks.matching import match
@@ -108,9 +108,7 @@ def describe(
         ValueError: the files are damaged or do not fit each other.
         UsageError: there is not one number for each stage.
     """
-    released = None if Path(what).exists() else released_file(str(what))
-    if released is not None or Path(what).suffix == ".json":
-        file = released or Path(what)
+    if file := configuration_file(what):
         shape = read_config(file)
         with torch.device("meta"):
             weights: Mapping[str, Tensor] = owned_state(language_model(shape))
@@ -258,7 +256,7 @@ def main(args: argparse.Namespace) -> int:
             letters_per_token=args.letters_per_token,
         )
         lines = match_lines(about)
-    elif is_experiment(args.what) and not Path(args.what).is_dir():
+    elif kind_of(args.what) == EXPERIMENT:
         experiment = load_experiment(args.what)
         about = {"experiment": args.what, "keys": [vars(key) for key in keys_of(experiment)]}
         lines = explained(experiment)

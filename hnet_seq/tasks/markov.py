@@ -1,10 +1,4 @@
-"""Score order-k models on the validation split of shards, beside which a trained model stands.
-
-They are counted on the training split and scored on exactly the tokens that ``pretrain`` validates
-on. DNA: Markov models of the orders 0 to 12 on both strands. Text, code and other bytes: the orders
-0 to 6 with Witten-Bell back-off; several folders are counted together and scored apart, as are the
-labels (languages) of their documents.
-"""
+"""``hnet-seq markov``: order-k models on shards; its arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -21,6 +15,7 @@ import numpy as np
 from hnet_seq.baselines.byte_mixing import ORDERS as BYTE_ORDERS
 from hnet_seq.baselines.context_mixing import ORDERS, MixingScores, score_context_mixing
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
@@ -114,8 +109,7 @@ def _scored(args: argparse.Namespace) -> tuple[Mapping[str, Any], str]:
     began = time.monotonic()
     found = [open_shards(folder)[1].modality for folder in args.shards]
     if all(map(is_byte_modality, found)):
-        if args.one_strand:
-            raise UsageError("one_strand", f"is for shards of DNA; these hold {found[0]}")
+        check_meant(args, f"these hold {found[0]}", of="shards of bytes")
         order = markov_bytes.DEFAULT_ORDER if args.max_order is None else args.max_order
         of_bytes = markov_bytes.markov_bytes(args.shards, max_order=order)
         found_and_said = _mixed(args, of_bytes, markov_bytes.table(of_bytes), "byte")

@@ -1,7 +1,4 @@
-"""Pretrain an H-Net on shards: next-token or masked-token prediction, and the ratio loss.
-
-In several processes: torchrun --nproc-per-node=N -m hnet_seq.cli pretrain ...
-"""
+"""``hnet-seq pretrain``: a run from its configuration to its end; arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -19,8 +16,6 @@ from typing import Any
 import torch
 
 from hnet_seq import WAIT_POLICY
-from hnet_seq.commands.pretrain import EXAMPLE as EXAMPLE
-from hnet_seq.commands.pretrain import add_arguments as add_arguments
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.counted_text import counted_texts
@@ -250,8 +245,6 @@ def main(args: argparse.Namespace) -> int:
 
 def _asked(args: argparse.Namespace) -> _Start:
     """A run of an experiment, or the one that is there of it."""
-    if not args.config or not args.out:
-        raise UsageError("pretrain", "give an experiment and --out RUN, or --resume RUN")
     folder = RunFolder(args.out)
     found = load_experiment(folder.config) if args.go_on and folder.config.is_file() else None
     shape = None
@@ -269,11 +262,11 @@ def _asked(args: argparse.Namespace) -> _Start:
 def _resumed(args: argparse.Namespace) -> _Start:
     """A run that there is, with what changes; in a folder of its own where one is given."""
     overrides = [*([args.config] if args.config else []), *args.overrides]
-    surplus = ["--init"] if args.init else [item for item in overrides if "=" not in item]
-    if surplus:
-        raise UsageError(
-            "--resume", f"the run knows its experiment and its weights; leave out {surplus[0]}"
-        )
+    for item in overrides:
+        if "=" not in item:
+            raise UsageError(
+                "resume", f"the run knows its experiment and its weights; leave out {item}"
+            )
     run, checkpoint = find_run(Path(args.resume))
     config = load_experiment(run.config, overrides)
     check_same(config, dataclasses.asdict(load_experiment(run.config)), run.path)

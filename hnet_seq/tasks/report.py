@@ -1,10 +1,4 @@
-"""One HTML page about a run, or about what classify, boundaries, embed and score left in a folder.
-
-The page of a run draws on what lies in its folder (metrics.jsonl, markov.json, boundaries.json,
-region.json, text_boundaries.json, classification.json, run.json, config.yaml) and says for each
-piece that is missing which command makes it. It is worded for what the run reads: bases of DNA, or
-bytes of text and code. It is one file that needs no network and no JavaScript.
-"""
+"""``hnet-seq report``: one page about a run or about results; arguments are in ``commands``."""
 
 from __future__ import annotations
 

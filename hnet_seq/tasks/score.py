@@ -11,7 +11,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TextIO
 
-from hnet_seq.commands.score import EXAMPLE, add_arguments, use_of
+from hnet_seq.commands.score import use_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.embedding.plan import model_hash
@@ -40,7 +40,7 @@ from pipelines.files import check_file, replaced_file
 from pipelines.progress import progress_bar
 from pipelines.table_rows import RowFilter
 
-__all__ = ["EXAMPLE", "Score", "add_arguments", "main", "score"]
+__all__ = ["Score", "main", "score"]
 
 
 def main(args: argparse.Namespace) -> int:

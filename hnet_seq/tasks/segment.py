@@ -16,7 +16,7 @@ import numpy as np
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
-from hnet_seq.commands.segment import EXAMPLE, add_arguments
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
 from hnet_seq.tasks.byte_documents import is_byte_modality
@@ -53,9 +53,7 @@ from pipelines.genome import Genome
 
 __all__ = [
     "BATCH_TOKENS",
-    "EXAMPLE",
     "LEFT_CONTEXT",
-    "add_arguments",
     "check_model",
     "main",
     "region_spans",
@@ -73,11 +71,15 @@ def main(args: argparse.Namespace) -> int:
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     modality_of(model)  # a model of tokens has no boundaries among letters
-    if is_byte_modality(model.metadata.get("modality")):
+    modality = model.metadata.get("modality")
+    said = f"{args.checkpoint} was trained on {modality or 'DNA'}"
+    if is_byte_modality(modality):
+        check_meant(args, said, of="text and code")
         return segment_text.run(args, model, ranks)
-    if len(args.inputs) != 1 or args.shards or args.show:
+    check_meant(args, said, of="DNA")
+    if len(args.inputs) != 1:
         raise UsageError(
-            "segment",
+            "INPUT",
             f"{args.checkpoint} is no model of text; give one FASTA, GenBank or 2bit file",
         )
     args.genome = args.inputs[0]
@@ -85,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("annotation", "goes together with --out DIR")
     if not (args.bed or args.bigwig or args.chunks or args.out):
         raise UsageError(
-            "segment",
+            "out",
             "nothing to write; give --bed, --bigwig or --chunks FILE, or --annotation with --out",
         )
     if args.out:

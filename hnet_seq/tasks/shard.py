@@ -1,10 +1,4 @@
-"""Turn genomes, text or code into WebDataset shards with a manifest, for training and validation.
-
-DNA is read from FASTA, GenBank or 2bit; text and code from files, folders, JSON lines, parquet and
-tars of others.
-`hnet-seq shard check DIR` verifies a folder of shards, `hnet-seq shard peek DIR` shows what is in
-it (docs/shards.md).
-"""
+"""``hnet-seq shard``: a folder of shards, or a look at one; its arguments are in ``commands``."""
 
 from __future__ import annotations
 
@@ -17,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import modalities
-from hnet_seq.commands.shard import EXAMPLE
-from hnet_seq.tasks.sharding.arguments import add_arguments, options_from
+from hnet_seq.commands.shard_options import options_from
 from hnet_seq.tasks.sharding.check import check, peek
 from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
@@ -48,9 +41,9 @@ from pipelines.shard_folder import staged_folder
 from pipelines.sharding import Job, added, run_jobs, worker_pool
 from pipelines.split import plan_split
 
-__all__ = ["EXAMPLE", "add_arguments", "main", "shard", "summary"]
+__all__ = ["main", "shard", "summary"]
 
-_ACTIONS = {"check": check, "peek": peek}
+_ACTIONS = {"shard check": check, "shard peek": peek}
 
 
 def shard(
@@ -240,11 +233,9 @@ def _source(path: Path) -> Source:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    action = _ACTIONS.get(args.inputs[0]) if not args.out else None
+    action = _ACTIONS.get(getattr(args, "asked", ""))
     if action is not None:
-        if len(args.inputs) != 2:
-            raise UsageError(f"shard {args.inputs[0]}", "give one folder of shards, or its URL")
-        return action(args.inputs[1], args)
+        return action(args.inputs[0], args)
     if not args.out:
         raise UsageError("out", "is missing: name a folder to make")
     manifest = shard(

@@ -10,6 +10,7 @@ from hnet_seq.baselines.sequence_features import (
     MOST_POSITIONS,
     Positions,
     baseline_probabilities,
+    gc_share,
     one_hot,
     one_hot_positions,
     word_frequencies,
@@ -50,6 +51,11 @@ def test_word_frequencies_equal_a_count_by_hand() -> None:
             words = [sequence[i : i + len(word)] for i in range(len(sequence) - len(word) + 1)]
             words = [w for w in words if "N" not in w]
             assert value == pytest.approx(words.count(word) / max(1, len(words)))
+
+
+def test_the_share_of_g_and_c_is_of_known_bases() -> None:
+    sequences = [dna.encode(letters) for letters in ("GCAT", "NNGA", "NN", "C")]
+    assert gc_share(sequences).tolist() == [0.5, 0.5, 0.0, 1.0]
 
 
 def test_length_composition_and_words_are_each_found_by_their_baseline() -> None:

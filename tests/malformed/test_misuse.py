@@ -94,19 +94,19 @@ def test_validation_splits(spec: str, good: Good, tmp_path: Path, refused: Refus
 
 
 OPTIONS = {
-    "shard {genome} --out {tmp}/s --guard -1": "--guard: is -1",
+    "shard {genome} --out {tmp}/s --validation last:0.1 --guard -1": "--guard: is -1",
     "shard {genome} --out {tmp}/s --guard few": "--guard: invalid int value",
     "shard {genome} --out {tmp}/s --block-size 0": "--block-size: is 0",
     "shard {genome} --out {tmp}/s --shard-size 9": "--shard-size: is 9",
     "shard {genome} --out {tmp}/s --unknown-run 0": "--unknown-run: is 0",
     "shard {genome} --out {tmp}/s --modality rna": "invalid choice: 'rna'",
-    "shard {genome} --out {tmp}/s --modality text --keep-soft-mask": "text has no soft-masked",
+    "shard {genome} --out {tmp}/s --modality text --keep-soft-mask": "goes with --modality dna;",
     "shard {genome}": "--out: is missing",
     "shard {genome} --out {tmp}/s --workers 0": "--workers: is 0",
-    "shard check": "shard check: give one folder",
-    "shard peek {shards} {shards}": "shard peek: give one folder",
+    "shard check": "arguments are required: DIR",
+    "shard peek {shards} {shards}": "unrecognized arguments: ",
     "segment {model} {genome} --bed {tmp}/b --stage 7": "has stages 0 to 0; got 7",
-    "segment {model} {genome} --bed {tmp}/b --left-context -1": "--left-context: must be 0",
+    "segment {model} {genome} --bed {tmp}/b --region chr2:a --left-context -1": "must be 0",
     "segment {model} {genome} --bed {tmp}/b --cache-limit nan": "--cache-limit: 'nan'",
     "segment {model} {genome} --bed {tmp}/b --region chr2:a:x-9": "'chr2:a:x-9' is not NAME",
     "segment {model} {genome} --bed {tmp}/b --batch-tokens 0": "'0' is no number of 1 or more",
@@ -128,7 +128,8 @@ OPTIONS = {
     "pretrain code_text --data code={shards} --out {tmp}/r": "no shards given for chinese",
     "pretrain code_text --data kod={shards} --out {tmp}/r": "no source 'kod'; there are: code, ch",
     "pretrain ecoli_demo --resume {tmp}/r": "the run knows its experiment and its weights; leave",
-    "pretrain --resume {tmp}/r --init {model}": "its weights; leave out --init",
+    "pretrain ecoli_demo train.init=a --out {tmp}/r --init b": "--init: says what train.init would",
+    "pretrain --resume {tmp}/r --init {model}": "--init: means nothing beside --resume",
 }
 
 

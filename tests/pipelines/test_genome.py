@@ -21,8 +21,10 @@ from modalities import dna
 from modalities.errors import InputError
 from pipelines import genome as genome_module
 from pipelines.fasta import read_fasta
+from pipelines.genbank import read_genbank
 from pipelines.genome import Genome
 from tests.full_disk import files_of_at_most
+from tests.pipelines.test_genbank import entry
 
 ECOLI = Path(__file__).parents[2] / "examples/data/ecoli_536/genome.fna.gz"
 
@@ -250,3 +252,13 @@ def test_letters_keep_ambiguity_codes_that_tokens_do_not(tmp_path: Path) -> None
     genome = Genome(path)
     assert (genome.letters("a", 1, 5), genome.letters("b", 0, 3)) == ("CMRY", "NNV")
     assert genome.fetch("a", 1, 5).tolist() == [1, 4, 4, 4]
+
+
+def test_genbank_keeps_ambiguity_codes_too(tmp_path: Path) -> None:
+    path = tmp_path / "g.gb"
+    path.write_text(entry("AB01", "acmryn"))
+    genome = Genome(path)
+    assert genome.letters("AB01.1", 0, 6) == "ACMRYN"
+    assert genome.fetch("AB01.1", 0, 6).tolist() == [0, 1, 4, 4, 4, 4]
+    (record,) = read_genbank(path)
+    assert (record.tokens.tolist(), record.counts.iupac) == ([0, 1, 4, 4, 4, 4], 3)

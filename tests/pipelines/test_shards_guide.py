@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hnet_seq.commands.shard_options import add_arguments
 from hnet_seq.experiments import load_experiment
-from hnet_seq.tasks.shard import add_arguments, shard
+from hnet_seq.tasks.shard import shard
 from pipelines import dna_shards, shards
 from pipelines.batches import PackedBatch
 from pipelines.documents.units import UNIT_BYTES

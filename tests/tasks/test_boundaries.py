@@ -8,10 +8,10 @@ import json
 import numpy as np
 import pytest
 
+from hnet_seq.commands import boundaries as task
 from hnet_seq.report.enrichment_section import enrichment_section, read_enrichment
 from hnet_seq.report.motifs_section import motifs_section, read_motifs
 from hnet_seq.report.stability_section import read_stability, stability_section
-from hnet_seq.tasks import boundaries as task
 from hnet_seq.tasks.boundary_analysis.common import cut_genome, open_spans
 from hnet_seq.tasks.segment import segment
 from modalities.errors import InputError, UsageError

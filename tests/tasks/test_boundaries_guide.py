@@ -14,7 +14,7 @@ from hnet_seq.analysis.genes.model import LEAST_INTRON
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK
 from hnet_seq.analysis.sites import GENE_SITES
 from hnet_seq.analysis.statistics import BLOCK, MIN_BLOCKS
-from hnet_seq.tasks import boundaries
+from hnet_seq.commands import boundaries
 from tests.tasks.test_segment import make_model, saved
 
 GUIDE = (Path(__file__).parents[2] / "docs/boundaries.md").read_text()

@@ -136,12 +136,12 @@ def test_a_checkpoint_in_a_run_keeps_the_rates_and_targets_of_the_run(
         "--out",
         tmp_path / "out",
     ]
-    assert run(*command, *ONE, "--part", "head", "--ratio-weight", "0.5") == 0
+    assert run(*command, *ONE, "--part", "2", "--ratio-weight", "0.5") == 0
     facts = json.loads((tmp_path / "out" / "classification.json").read_text())["fine_tuned"]
     assert facts["optimizer"]["stage_multipliers"] == [2.0, 1.0]
     assert facts["ratio_targets"] == [3.0]
     assert facts["ratio_weights"] == [0.5]
-    assert facts["part"] == "head"
+    assert facts["part"] == 2
 
 
 def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> None:

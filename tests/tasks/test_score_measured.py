@@ -176,6 +176,7 @@ def test_the_verb_prints_the_table_and_writes_what_each_ranking_says(
     found = json.loads((tmp_path / "m.json").read_text())
     assert (found["kind"], found["n_train"], found["n_test"]) == ("measured", 40, 20)
     assert found["flanks"] == [4, 0]
+    assert (found["split"], found["split_made"]) == ("set", "by column set")
     head, *lines = [line.split("\t") for line in out.read_text().splitlines()]
     assert head[2:] == [row["name"] for row in found["rows"]]
     assert len(lines) == 20

@@ -15,6 +15,8 @@ import torch
 from hnet_seq import HNetForCausalLM
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.cli import main
+from hnet_seq.model.streaming import CacheLimitError
+from hnet_seq.tasks.scoring.sequences import SHORTER, scoring
 from hnet_seq.tasks.scoring.variant_scores import score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from modalities import dna
@@ -393,3 +395,14 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         error = capsys.readouterr().err.splitlines()[-1]
         assert message in error
     assert {path.name for path in tmp_path.iterdir()} == {"v.csv", "scored.vcf"}
+
+
+def test_windows_that_are_too_long_are_to_be_shortened(hnet: HNetForCausalLM) -> None:
+    """Attention's window and cache are options of other uses."""
+    with pytest.raises(InputError) as raised, scoring(hnet, SHORTER):
+        raise CacheLimitError("chr:1", 9000, 2e9, 1e9, 4500)
+    said = raised.value.for_command_line({"window": "--window"})
+    assert said == (
+        "sequence chr:1: over 9,000 tokens the cache of the model's global attention would take "
+        "2.0 GB, above the limit of 1.0 GB; shorten the windows (--window) or the stretch"
+    )

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
+from hnet_seq.commands.segment import add_arguments
 from hnet_seq.tasks import segment as task
 from hnet_seq.tasks.segment import segment
 from hnet_seq.tasks.segmentation import files as segment_files
@@ -81,7 +82,7 @@ def annotation(tmp_path):
 
 def run(*arguments):
     parser = argparse.ArgumentParser()
-    task.add_arguments(parser)
+    add_arguments(parser)
     return task.main(parser.parse_args([str(argument) for argument in arguments]))
 
 

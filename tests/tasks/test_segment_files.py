@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.commands.segment import add_arguments
 from hnet_seq.tasks import segment as task
 from hnet_seq.tasks.segment import segment
 from hnet_seq.tasks.segmentation.files import chunk_columns
@@ -38,7 +39,7 @@ def genome(tmp_path):
 
 def run(*arguments):
     parser = argparse.ArgumentParser()
-    task.add_arguments(parser)
+    add_arguments(parser)
     return task.main(parser.parse_args([*map(str, arguments), "--device", "cpu"]))
 
 

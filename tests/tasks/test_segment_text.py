@@ -204,9 +204,9 @@ def test_what_cannot_be_meant_is_one_line(
         (
             [f"{bases}", "--shards", f"{dna}"],
             2,
-            "is no model of text; give one FASTA,",
+            "--shards: is for text and code;",
         ),
-        ([f"{bases}", f"{fasta}", "--show", "1"], 2, "is no model of text"),
+        ([f"{bases}", f"{fasta}", "--show", "1"], 2, "--show: is for text and code;"),
     ):
         capsys.readouterr()
         assert main(["segment", *arguments]) == code

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from hnet_seq.cli import main
+from hnet_seq.commands.pretrain import EXAMPLE
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks import pretrain as task
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.train.optimizer import parameter_groups, stage_multipliers
 from hnet_seq.train.schedule import learning_rate_factor
@@ -214,7 +214,7 @@ def test_model_weights_are_those_of_the_last_checkpoint(shards: Path, tmp_path: 
 
 
 def test_the_example_of_the_help_names_shipped_things() -> None:
-    assert "dna_small" in task.EXAMPLE
+    assert "dna_small" in EXAMPLE
     assert "dna_small" in shipped()
 
 

@@ -72,7 +72,7 @@ def _check_tokenizers() -> None:
         import tokenizers  # noqa: F401
     except ImportError:
         raise UsageError(
-            "boundaries motifs",
+            "no_bpe",
             "byte pairs need tokenizers: pip install tokenizers (or 'hnet-seq[bpe]'); --no-bpe "
             "leaves them out",
         ) from None

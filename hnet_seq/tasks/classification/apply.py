@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
 from hnet_seq.tasks.classification.arguments import (
     columns_from_arguments,
@@ -133,6 +134,8 @@ def evaluate(args: argparse.Namespace) -> int:
         batch_tokens=args.batch_tokens,
         device=args.device,
     )
+    if classifier.problem != "multi-label":
+        check_meant(args, f"{args.classifier} knows {classifier.problem}", knows=classifier.problem)
     columns = replace(
         columns_from_arguments(args), empty_labels=classifier.problem == "multi-label"
     )

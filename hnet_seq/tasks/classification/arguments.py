@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
@@ -46,6 +47,8 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
             separator=separator_from_arguments(args),
             every_task=args.task == EVERY,
         )
+        if task.origin.split == "given":
+            check_meant(args, f"{args.data} says which rows test", of="data with a split")
         for note in task.notes:
             print(f"note: {task.name}: {note}", file=sys.stderr)
         return task

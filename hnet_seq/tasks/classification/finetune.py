@@ -17,6 +17,7 @@ from hnet_seq.baselines.bootstrap import Predictions
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import compare, format_comparisons
 from hnet_seq.commands.classify import HISTORY, MODEL, RESULTS
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -75,6 +76,8 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     check_pooling(model, frozen, args.stage)
     config = finetune_config(args, model.num_stages)
     task = task_from_arguments(args)
+    if task.validation is not None:
+        check_meant(args, f"{args.data} has one", stops_by="data with a validation split")
     check_known(args.data or args.genome, task)
     check_probes(task.problem, list(PROBES) if args.probe == "all" else [args.probe])
     head = head_of(task, args.pooling, args.stage, markers=args.markers)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.sequence_features import baseline_features, word_frequencies
+from hnet_seq.baselines.sequence_features import baseline_features, gc_share
 from hnet_seq.baselines.target_probes import TargetModel, fit_targets, predict_targets
 from hnet_seq.tasks.classification.task import Task
 from modalities.errors import UsageError
@@ -47,11 +47,8 @@ def target_baselines(
     yield name, np.tile(mean, (len(test), 1))
     named = list(baseline_features(train, test, both_strands=both_strands))
     if task.problem == "regression":
-        named.insert(1, ("share of G and C", _gc_share(train), _gc_share(test)))
+        shares = gc_share(train)[:, None], gc_share(test)[:, None]
+        named.insert(1, ("share of G and C", *shares))
     for name, own, others in named:
         model = fit_target_probe(task, DEFAULT_KIND, own, seed)
         yield name, predict_targets(model, others)
-
-
-def _gc_share(sequences: list[np.ndarray]) -> np.ndarray:
-    return word_frequencies(sequences, 1)[:, 1:3].sum(1, keepdims=True)

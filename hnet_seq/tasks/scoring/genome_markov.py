@@ -20,7 +20,7 @@ def count_markov(genome: Genome | str | Path, markov_order: int | None = None) -
     """Count a Markov model on both strands of a genome.
 
     Args:
-        genome: FASTA, or an open one.
+        genome: FASTA, GenBank or 2bit, or an open one.
         markov_order: bases that a base depends on, 0 to 12; by the genome's size when None.
 
     Raises:

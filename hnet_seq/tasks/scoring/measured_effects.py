@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.edits import edits_from, reference_of
 from hnet_seq.baselines.ridge import fit_ridge
-from hnet_seq.baselines.sequence_features import LONGEST_WORD, word_frequencies
+from hnet_seq.baselines.sequence_features import LONGEST_WORD, gc_share, word_frequencies
 from hnet_seq.baselines.spearman import Correlation, spearman
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands, embed_poolings
@@ -92,7 +92,7 @@ def measured_effects(
         )
     reference, name = reference_of(fitted_on)
     baseline_rows[f"minus edits from the {name}"] = -edits_from(reference, own).astype(float)
-    baseline_rows["share of G and C"] = np.array([_gc_share(x) for x in own])
+    baseline_rows["share of G and C"] = gc_share(own)
     if not equal:
         baseline_rows["length"] = np.array([float(len(x)) for x in own])
     without = set(model_rows) | set(baseline_rows)
@@ -158,8 +158,3 @@ def _with_flanks(sequences: list[Tokens], flanks: tuple[Tokens, Tokens] | None) 
         return sequences
     left, right = flanks
     return [np.concatenate([left, sequence, right]) for sequence in sequences]
-
-
-def _gc_share(sequence: Tokens) -> float:
-    known = sequence[sequence < dna.UNKNOWN]
-    return float(np.isin(known, (1, 2)).mean()) if len(known) else 0.0

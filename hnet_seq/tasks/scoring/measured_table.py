@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,7 @@ class MeasuredTable:
         groups: (N,) int; rows of one sequence, on either strand, or of one group, have one number,
             and near copies where the split was drawn by them.
         about: how the split was made, in words.
+        is_drawn: whether it was, and no column told it.
     """
 
     sequences: list[Tokens]
@@ -45,6 +46,7 @@ class MeasuredTable:
     is_test: NDArray[np.bool_]
     groups: NDArray[np.int64]
     about: str = ""
+    is_drawn: bool = True
 
     @property
     def shared(self) -> int:
@@ -121,7 +123,9 @@ def read_measured(
         together, about = _drawn_groups(path, sequences, relations, split, test_fraction, together)
         strata = rank_bins(measures, min(_BINS, len(measures) // _BIN_ROWS))
         is_test = draw_groups(together.groups, strata, test_fraction, seed)
-    found = MeasuredTable(sequences, measures, np.array(lines), is_test, together.groups, about)
+    found = MeasuredTable(
+        sequences, measures, np.array(lines), is_test, together.groups, about, column is None
+    )
     found = _choose(found, max_rows, seed)
     for name, count in (("train", (~found.is_test).sum()), ("test", found.is_test.sum())):
         if count < 2:
@@ -211,11 +215,11 @@ def _choose(table: MeasuredTable, max_rows: int | None, seed: int) -> MeasuredTa
             ]
         )
     )
-    return MeasuredTable(
-        [table.sequences[index] for index in kept],
-        table.values[kept],
-        table.lines[kept],
-        table.is_test[kept],
-        table.groups[kept],
-        table.about,
+    return replace(
+        table,
+        sequences=[table.sequences[index] for index in kept],
+        values=table.values[kept],
+        lines=table.lines[kept],
+        is_test=table.is_test[kept],
+        groups=table.groups[kept],
     )

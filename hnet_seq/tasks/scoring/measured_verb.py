@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.unused_columns import UnusedColumns, unused_columns
@@ -43,6 +44,8 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         max_rows=args.max_rows,
         seed=seed,
     )
+    if not rows.is_drawn:
+        check_meant(args, f"the column {args.split} says which rows test", of="a given split")
     ignored = _ignored(args)
     if ignored:
         print(f"note: {args.input}: {ignored}", file=sys.stderr)
@@ -68,6 +71,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
             **described(args, model, strands),
             "measured": args.measured,
             "split": args.split or "random",
+            "split_made": rows.about,
             "group": args.group,
             "flanks": None if args.flanks is None else [len(side) for side in args.flanks],
             "n_train": len(rows.values) - n_test,

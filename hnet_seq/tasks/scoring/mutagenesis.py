@@ -18,6 +18,7 @@ from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.ranked.units import call_groups
 from hnet_seq.tasks.scoring.sequences import (
     BATCH_TOKENS,
+    SHORTER,
     base_log_likelihoods,
     check_scoring,
     scoring,
@@ -187,7 +188,7 @@ def scorer(
     references: dict[int, NDArray[np.float32]] = {}
 
     def likelihoods(sequences: list[Tokens]) -> list[NDArray[np.float32]]:
-        with scoring(model):
+        with scoring(model, SHORTER):
             return base_log_likelihoods(model, sequences, batch_tokens=batch_tokens)
 
     def effects(part: ChangePart, done: int) -> Iterator[float]:

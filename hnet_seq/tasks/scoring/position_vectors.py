@@ -45,7 +45,7 @@ def position_vectors(
     # Evenly spaced: a table may be sorted.
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _BASIS_ROWS)).astype(int)]
     chosen = [sequences[index] for index in rows]
-    with scoring(model):
+    with scoring(model, "shorten the sequences"):
         width = model.config.d_model[0]
         count, total, squares = 0, np.zeros(width), np.zeros((width, width))
         for part in _states(model, chosen, inside, strands, batch_tokens):

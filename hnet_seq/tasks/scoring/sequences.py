@@ -102,6 +102,9 @@ def score(
     return Rows(rows, _COLUMNS, _record, "sequences")
 
 
+SHORTER = "shorten the windows (`window`) or the stretch"
+"""The remedy where windows of a genome are too long for attention's cache."""
+
 _COLUMNS = ("name", "bases", "scored", "log_likelihood", "bits_per_base", "composition_bits")
 
 
@@ -119,16 +122,21 @@ def check_scoring(model: HNetForCausalLM, strands: str, batch_tokens: int) -> No
 
 
 @contextmanager
-def scoring(model: HNetForCausalLM) -> Iterator[None]:
-    """Evaluation mode inside the block; a sequence that is too long becomes an InputError."""
+def scoring(model: HNetForCausalLM, remedy: str | None = None) -> Iterator[None]:
+    """Evaluation mode inside the block; a sequence that is too long becomes an InputError.
+
+    Args:
+        remedy: what to do then; None where attention's window and cache can be chosen.
+    """
     was_training = model.training
     model.eval()
     try:
         yield
     except CacheLimitError as error:
-        raise InputError(
-            None, f"{error} (--attention-window, --cache-limit)", where=f"sequence {error.key}"
-        ) from None
+        said = f"{error} (--attention-window, --cache-limit)"
+        if remedy is not None:
+            said = f"{error.too_long}; {remedy}"
+        raise InputError(None, said, where=f"sequence {error.key}") from None
     finally:
         model.train(was_training)
 

@@ -96,7 +96,7 @@ def score_variants(
     the first one that differs have the same probability in both and are left out of the difference.
 
     Args:
-        genome: FASTA, or an open one.
+        genome: FASTA, GenBank or 2bit, or an open one.
         variants: a VCF, CSV, TSV or Parquet file, or variants.
         window: bases of the longer window.
         strands: ``average``, the mean of both strands; ``none``, the forward strand alone.

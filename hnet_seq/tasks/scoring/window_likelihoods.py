@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.ranked.units import call_groups
-from hnet_seq.tasks.scoring.sequences import base_log_likelihoods, scoring
+from hnet_seq.tasks.scoring.sequences import SHORTER, base_log_likelihoods, scoring
 from modalities import dna
 from modalities.base import Tokens
 
@@ -60,7 +60,7 @@ class Windows:
         strands = [[self._sequences[key] for key in call]]
         if self._strands == "average":
             strands.append([dna.reverse_complement(tokens) for tokens in strands[0]])
-        with scoring(self._model):
+        with scoring(self._model, SHORTER):
             values = [
                 base_log_likelihoods(
                     self._model, tokens, batch_tokens=self._batch_tokens, names=names

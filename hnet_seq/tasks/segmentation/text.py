@@ -47,8 +47,6 @@ ALONE = Ranks()
 
 Cut: TypeAlias = tuple[MarkedDocument, RecordBoundaries]
 
-_DNA_ONLY = ("bed", "bigwig", "chunks", "region", "annotation")
-
 
 def segment_text(
     model: HNetForCausalLM,
@@ -92,9 +90,6 @@ def segment_text(
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
     """Run the verb for a model of bytes."""
     modality = model.metadata["modality"]
-    for name in _DNA_ONLY:
-        if getattr(args, name):
-            raise UsageError(name, f"is for DNA; {args.checkpoint} was trained on {modality}")
     if args.show < 0:
         raise UsageError("show", f"is {args.show}; expected 0 or more")
     if args.out:
@@ -228,10 +223,10 @@ def _documents(
     args: argparse.Namespace, modality: str, dropped: Counter[str]
 ) -> Iterator[MarkedDocument]:
     if bool(args.inputs) == bool(args.shards):
-        raise UsageError("segment", "give files or folders of text, or --shards DIR")
+        raise UsageError("INPUT", "give files or folders of text, or --shards DIR")
     if args.inputs:
         if modalities.get(modality).complement_table is not None:
-            raise UsageError("segment", f"a model of {modality} reads shards; give --shards DIR")
+            raise UsageError("INPUT", f"a model of {modality} reads shards; give --shards DIR")
         return from_files(args.inputs, modality, dropped)
     for location in args.shards:
         _, manifest = open_shards(location)

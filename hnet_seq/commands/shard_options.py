@@ -15,15 +15,18 @@ from pipelines.known_stretches import UNKNOWN_RUN
 from pipelines.shards import BLOCK_SIZE, SHARD_SIZE
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add all of them."""
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="FASTA, GenBank or 2bit, plain, gzip or bgzip; text: files, folders, .jsonl, "
-        ".parquet, .tar; or `check DIR`, `peek DIR`",
-    )
+def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> None:
+    """Add all of them, with what INPUT is in this use."""
+    if use in ("check", "peek"):
+        parser.add_argument("inputs", nargs=1, metavar="DIR", help="folder of shards, or its URL")
+    else:
+        parser.add_argument(
+            "inputs",
+            nargs="+",
+            metavar="INPUT",
+            help="FASTA, GenBank or 2bit, plain, gzip or bgzip; text: files, folders, .jsonl, "
+            ".parquet, .tar",
+        )
     parser.add_argument("--out", metavar="DIR", help="folder to make")
     parser.add_argument("--modality", choices=sorted(modalities.MODALITIES), default="dna")
     parser.add_argument(
