@@ -52,9 +52,18 @@ _PROCESS = re.compile(r"-\d+\.tmp|\.\d+\.(old|done)")
 _STOPPED = (128 + signal.SIGTERM, 75)  # by the signal; by it, where a run can go on
 
 
+_SAID = 3_000  # characters
+
+
 @dataclass
 class Row:
-    """Trials of one command."""
+    """Trials of one command.
+
+    Attributes:
+        retried: states that trials left, in each of which the command was tried again.
+        wrong: how often.
+        said: by the first command that left something wrong.
+    """
 
     command: str
     kind: str
@@ -65,6 +74,7 @@ class Row:
     absent: int = 0
     retried: int = 0
     wrong: dict[str, int] = field(default_factory=dict)
+    said: str = ""
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -211,11 +221,20 @@ def judge(ground: Ground, ended: Ended, *, killed: bool) -> Iterator[str]:
         yield f"{len(lines)} lines"
     if ended.code == -signal.SIGTERM and command.ranks == 1:
         yield "SIGTERM is not heard"
-    if ended.code not in (0, 1) and not (killed and (swept or ended.code in _STOPPED)):
+    no_room = ended.code == 2 and "make room" in "".join(lines)  # known before the work
+    if (
+        ended.code not in (0, 1)
+        and not no_room
+        and not (killed and (swept or ended.code in _STOPPED))
+    ):
         yield f"exit {ended.code}"
     if ended.code == 0:
         yield from (f"exit 0 and {name} is missing" for name in whole.keys() - found.keys())
-    elif not killed and not any(says in "".join(lines) for says in ("too large", "No space")):
+    elif (
+        not killed
+        and not no_room
+        and not any(says in "".join(lines) for says in ("too large", "No space"))
+    ):
         yield f"the cause is not told: {lines[-1:]}"
     if ended.code and not swept:
         yield from (f"{_PROCESS.sub('', n)} is left" for n in found if _TEMPORARY.search(n))
@@ -250,6 +269,8 @@ def study(ground: Ground, row: Row) -> Row:
         else:
             row.whole += 1
         wrong.update(problems)
+        if problems and not row.said:
+            row.said = ended.said[-_SAID:]
     row.retried = len(ground.seen) - before
     row.wrong = dict(wrong.most_common(6))
     return row

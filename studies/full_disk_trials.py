@@ -28,6 +28,7 @@ from hnet_seq import cli
 from pipelines import files
 
 _PATIENCE = 300  # seconds
+_READY = b"ready\n"
 PAGE = 4096  # bytes, of which a disk in memory is made
 _REMOUNT, _DETACH = 32, 2  # of mount and umount2
 _CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
@@ -174,6 +175,7 @@ class Running:
             self._said.append(said[0])
             self._told.append(told[0])
         if moment and moment.seconds:
+            os.read(self._told[0], len(_READY))
             time.sleep(moment.seconds)
             os.kill(self._processes[0], moment.signum)
 
@@ -223,6 +225,8 @@ def _do(
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         watch = _Watch(folder, moment)
+        if moment is not None and moment.seconds:
+            os.write(told, _READY)
         sys.argv = ["hnet-seq", *line]
         try:
             cli.run()
