@@ -36,6 +36,7 @@ IN_WHEEL = Path(__file__).parent / "docs"
 
 _OK, _FAILED, _MISUSE, _INTERRUPTED = 0, 1, 2, 130
 _ENDED_BY = 128  # and the number of the signal, as a shell reports it
+_heard: list[int] = []  # signals that end the process
 
 
 class _Parser(argparse.ArgumentParser):
@@ -210,6 +211,11 @@ def run() -> NoReturn:
     except KeyboardInterrupt:  # while a verb was imported
         _say("hnet-seq: interrupted")
         code = _INTERRUPTED
+    except Exception:
+        # What was to be tidied up on the way out, of argparse for one, may have failed in turn.
+        if not _heard:
+            raise
+        code = _ENDED_BY + _heard[0]
     distributed = sys.modules.get("torch.distributed")
     if distributed and distributed.is_available() and distributed.is_initialized():
         # An error left the group as it was (see hnet_seq.train.launch): its threads may abort a
@@ -222,6 +228,7 @@ def run() -> NoReturn:
 
 def _end(signum: int, _frame: Any) -> NoReturn:
     """End as after an error: temporary files go, and what a run can go on from stays."""
+    _heard.append(signum)
     sys.exit(_ENDED_BY + signum)
 
 

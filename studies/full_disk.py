@@ -1,241 +1,178 @@
 """What is left of each command's output where the disk fills, and where the command is killed.
 
-    python studies/full_disk.py                    # 40 fill levels of each command
-    python studies/full_disk.py --kills            # 40 random moments of a kill, or of SIGTERM
-    python studies/full_disk.py embed segment      # commands whose name begins so
+    python studies/full_disk.py --plan                         # what each command takes
+    python studies/full_disk.py --kept full_disk.jsonl         # 40 trials of each kind, of each
+    python studies/full_disk.py --kind kills embed segment     # commands whose name begins so
 
-A full disk is a limit on the size of files (RLIMIT_FSIZE), from nothing to one byte less than the
-largest file of the command. After each trial, what has a final name must be byte for byte what an
-undisturbed command writes (files that hold times: readable); an error must be at most three lines
-without a traceback; and the same command, or `--resume`, must then end well and leave nothing else.
-Needs fork. A table goes to standard output; the exit code is 1 where something was not so.
+Three kinds of trials. ``files``: no file can grow over a limit (RLIMIT_FSIZE), from nothing to one
+byte less than the largest file of the command; what is written is refused in the middle of a write.
+``disk``: all files together have that many pages of 4,096 bytes, from none to one less than the
+command takes at its most (a tmpfs; needs ``unshare``). ``kills``: SIGKILL and SIGTERM in turn,
+three of four in a change of a file, at even distances from the first to the last of them, and one
+of four (more, where there are few changes) at any time between. A device that fails later than it
+says is not tried, nor a machine that loses its power.
+
+After each trial, what has a final name must be byte for byte what an undisturbed command writes
+(files that hold times: readable); but for SIGKILL no temporary name is left; an error must be at
+most three lines without a traceback; and the same command, or ``--continue``, must then end well
+and leave nothing else. Where trials left the same, that is tried once. Rows that are in the file
+of ``--kept`` are not done again. The exit code is 1 where something was not so.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
+import importlib
+import io
 import json
-import os
 import random
-import resource
-import select
+import re
 import shutil
 import signal
 import sys
 import tempfile
-import time
-import traceback
+import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from full_disk_commands import COMMANDS, Command, make_inputs
+from full_disk_trials import PAGE, Disk, Ended, Moment, Running, in_own_namespace
 
-from hnet_seq import cli
+from pipelines.files import append_line
 
-_TINY = """
-model: {arch_layout: [m1, [m1], m1], d_model: [32, 32], d_intermediate: [0, 0], vocab_size: 8,
-  ssm_cfg: {d_conv: 4, expand: 2, d_state: 16, chunk_size: 64}}
-data: {context: 256, batch_tokens: 512}
-train: {steps: 4, log_every: 1, schedule: {name: wsd, warmup: 0.0, decay: 0.5, final: 0.0},
-  validate_every: 0, checkpoint_every: 2, ratio_loss: {targets: [3.0], weights: [1.0]}}
-"""
-_BASES = 12_000
-_PATIENCE = 300  # seconds
+KINDS = ("files", "disk", "kills")
+_TEMPORARY = re.compile(r"\.tmp(/|$)")
+_PROCESS = re.compile(r"-\d+\.tmp|\.\d+\.(old|done)")
+_STOPPED = (128 + signal.SIGTERM, 75)  # by the signal; by it, where a run can go on
 
 
-@dataclass(frozen=True)
-class Command:
-    """One command line; ``{in}`` is the folder of inputs, ``{out}`` where it writes.
+_SAID = 3_000  # characters
+
+
+@dataclass
+class Row:
+    """Trials of one command.
 
     Attributes:
-        timed: final names of files that hold times, and so differ from run to run.
-        again: what goes on after a failure, where that is another command.
-        kept: names of what a failure may leave for it, besides whole files.
+        retried: states that trials left, in each of which the command was tried again.
+        wrong: how often.
+        said: by the first command that left something wrong.
     """
 
-    name: str
-    line: str
-    timed: tuple[str, ...] = ()
-    again: str = ""
-    kept: tuple[str, ...] = ()
+    command: str
+    kind: str
+    trials: int
+    seed: int
+    done: int = 0
+    whole: int = 0
+    absent: int = 0
+    retried: int = 0
+    wrong: dict[str, int] = field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What makes it this row."""
+        return self.command, self.kind, self.trials, self.seed
+
+    def told(self) -> str:
+        """A line of the table."""
+        wrong = "; ".join(f"{text} ({count})" for text, count in self.wrong.items()) or "nothing"
+        counts = f"{self.done:>6} {self.whole:>5} {self.absent:>6} {self.retried:>7}"
+        return f"{self.command:26} {self.kind:5} {counts}  {wrong}"
 
 
-_VECTORS = ("parquet", "npy", "h5ad", "zarr")
-_VCF = """##fileformat=VCFv4.2
-##contig=<ID=chr1>
-#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
-"""
-_SCORED = "score {in}/run {in}/variants.vcf --genome {in}/genome.fa --out {out}/s."
-_ROWS = "--data {in}/labelled.csv"
-_TIMES = ("run.json", "metrics.jsonl", "config.yaml", "finetune.jsonl", "classification.json")
-_ALL = [
-    Command("shard", "shard {in}/genome.fa --validation last:0.2 --guard 0 --out {out}/shards"),
-    Command(
-        "shard of text",
-        "shard {in}/notes.jsonl --modality text --validation fraction:0.2 --out {out}/shards",
-    ),
-    Command(
-        "pretrain",
-        "pretrain {in}/tiny.yaml --data {in}/shards --out {out}/run",
-        _TIMES,
-        "pretrain {in}/tiny.yaml --data {in}/shards --out {out}/run --continue",
-        ("run",),
-    ),
-    Command("markov", "markov {in}/shards --out {out}/markov.json", ("markov.json",)),
-    *(
-        Command(
-            f"embed {kind}",
-            f"embed {{in}}/run {{in}}/windows.fa --out {{out}}/v.{kind} --level {level}",
-            ("v.json",),
-        )
-        for kind, level in zip(_VECTORS, ("chunk", "base", "chunk", "chunk"), strict=True)
-    ),
-    Command("classify train", f"classify train {{in}}/run {_ROWS} --out {{out}}/probe", _TIMES),
-    Command(
-        "classify finetune",
-        f"classify finetune {{in}}/run {_ROWS} --out {{out}}/tuned --seeds 1 --epochs 1",
-        (*_TIMES, "*.npz"),
-    ),
-    *(
-        Command(
-            f"classify predict {kind}",
-            f"classify predict {{in}}/probe/probe.npz {{in}}/windows.fa --out {{out}}/p.{kind}",
-        )
-        for kind in ("tsv", "parquet")
-    ),
-    *(
-        Command(f"segment {kind}", f"segment {{in}}/run {{in}}/genome.fa {option} {{out}}/s.{kind}")
-        for option, kind in (
-            ("--bed", "bed"), ("--bigwig", "bw"), ("--chunks", "parquet"), ("--chunks", "tsv.gz")
-        )
-    ),
-    Command(
-        "boundaries motifs",
-        "boundaries motifs {in}/run {in}/genome.fa --out {out}/motifs",
-        ("motifs.json",),
-    ),
-    Command("score sequences", "score {in}/run {in}/windows.fa --out {out}/s.tsv", ("s.json",)),
-    *(
-        Command(
-            f"score variants {kind}",
-            f"{_SCORED}{kind}",
-            ("s.json", "s.vcf.json"),
-        )
-        for kind in ("tsv", "parquet", "vcf", "vcf.gz")
-    ),
-    *(
-        Command(
-            f"score mutagenesis {kind}",
-            "score {in}/run --mutagenesis chr1:1001-1030 --genome {in}/genome.fa "
-            f"--out {{out}}/m.{kind}",
-            ("m.json",),
-        )
-        for kind in ("tsv", "parquet")
-    ),
-    Command(
-        "generate", "generate {in}/run --prompt ACGTACGT --samples 20 --out {out}/g.fa --seed 1"
-    ),
-    Command("report", "report {in}/run --out {out}/report.html", ("report.html",)),
-]  # fmt: skip
+class Ground:
+    """A command and what it does when nothing disturbs it."""
 
+    def __init__(self, command: Command, inputs: Path, disk: Disk) -> None:
+        self.command, self.inputs, self.disk = command, inputs, disk
+        self.out = disk.folder / "out"  # one name for all: outputs may hold it
+        self.run()
+        # Again, now that all it imports is there: as fast as in the trials.
+        self.empty()
+        self.ended = self.run(measured=True)
+        self.whole = files(self.out)
+        self.largest = max(map(len, self.whole.values()))
+        self.seen: dict[str, list[str]] = {}
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code, and what it said on standard error."""
+    def empty(self) -> None:
+        """No output, and all the room."""
+        self.disk.resize(None)
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
 
-    code: int
-    said: str
-    seconds: float
+    def start(self, line: str = "", **options: Any) -> Running:
+        """The command, or another one."""
+        text = (line or self.command.line).replace("{in}", f"{self.inputs}")
+        words = text.replace("{out}", f"{self.out}").split()
+        return Running(words, self.out, ranks=self.command.ranks, **options)
 
-
-@dataclass(frozen=True)
-class Running:
-    """A forked process, and what it says: through a pipe, which is never full."""
-
-    process: int
-    said: int
-
-    def finish(self) -> Ended:
-        """Wait for it."""
-        began = time.monotonic()
-        said = b""
-        while time.monotonic() - began < _PATIENCE:
-            if select.select([self.said], [], [], 1.0)[0]:
-                some = os.read(self.said, 1 << 16)
-                if not some:
-                    break
-                said += some
-        else:
-            os.kill(self.process, signal.SIGKILL)
-        os.close(self.said)
-        _, status = os.waitpid(self.process, 0)
-        code = os.waitstatus_to_exitcode(status)
-        return Ended(code, said.decode(errors="replace"), time.monotonic() - began)
-
-
-def start(line: list[str], limit: int | None = None) -> Running:
-    """Run a command in a forked process, with files of at most ``limit`` bytes."""
-    ours, theirs = os.pipe()
-    process = os.fork()
-    if process:
-        os.close(theirs)
-        return Running(process, ours)
-    code = 70
-    try:
-        os.close(ours)
-        os.dup2(theirs, 2)
-        os.close(theirs)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        sys.argv = ["hnet-seq", *line]
-        try:
-            cli.run()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        except BaseException:
-            traceback.print_exc()
-        sys.stderr.flush()
-    finally:
-        os._exit(code)
-
-
-def run(line: list[str], limit: int | None = None) -> Ended:
-    """Run a command to its end."""
-    return start(line, limit).finish()
-
-
-def make_inputs(folder: Path) -> None:
-    """Random letters, a model of four steps, and a probe on it."""
-    rng = np.random.default_rng(0)
-
-    def letters(count: int) -> str:
-        return "".join(rng.choice(list("ACGT"), count))
-
-    genome = {f"chr{number}": letters(_BASES // 3) for number in (2, 1, 10)}
-    (folder / "genome.fa").write_text("".join(f">{n}\n{s}\n" for n, s in genome.items()))
-    windows = [letters(100) for _ in range(60)]
-    (folder / "windows.fa").write_text("".join(f">w{i}\n{s}\n" for i, s in enumerate(windows)))
-    rows = "".join(f"{s},{'odd' if i % 2 else 'even'}\n" for i, s in enumerate(windows))
-    (folder / "labelled.csv").write_text(f"sequence,label\n{rows}")
-    notes = [{"text": letters(300), "id": f"n{number}"} for number in range(60)]
-    (folder / "notes.jsonl").write_text("".join(f"{json.dumps(note)}\n" for note in notes))
-    body = ""
-    for place in range(500, 3_500, 30):
-        own = genome["chr1"][place - 1]
-        body += f"chr1\t{place}\t.\t{own}\t{'ACGT'['ACGT'.index(own) - 1]}\t.\t.\t.\n"
-    (folder / "variants.vcf").write_text(_VCF + body)
-    (folder / "tiny.yaml").write_text(_TINY)
-    for line in (
-        f"shard {folder}/genome.fa --validation last:0.2 --guard 0 --out {folder}/shards",
-        f"pretrain {folder}/tiny.yaml --data {folder}/shards --out {folder}/run",
-        f"classify train {folder}/run --data {folder}/labelled.csv --out {folder}/probe",
-    ):
-        ended = run(line.split())
+    def run(self, *, measured: bool = False) -> Ended:
+        """Undisturbed."""
+        self.empty()
+        ended = self.start().finish(self.disk if measured else None)
         if ended.code:
-            sys.exit(f"{line}\n{ended.said}")
+            sys.exit(f"{self.command.name}: {ended.said}")
+        for name in ended.modules:
+            with contextlib.suppress(Exception):  # what it imports is there for all that follow
+                importlib.import_module(name)
+        return ended
+
+    def trials(self, kind: str, count: int, seed: int) -> Iterator[Ended]:
+        """End the command in ``count`` ways; in fewer, where its disk has fewer pages."""
+        if kind == "files":
+            for trial in range(count):
+                self.empty()
+                yield self.start(limit=self.largest * trial // count).finish()
+        elif kind == "disk":
+            for pages in sorted({self.ended.peak // PAGE * t // count for t in range(count)}):
+                self.empty()
+                self.disk.resize(pages)
+                yield self.start().finish()
+        else:
+            for moment in self.moments(count, random.Random(seed)):
+                self.empty()
+                yield self.start(moment=moment).finish()
+
+    def moments(self, count: int, rng: random.Random) -> list[Moment]:
+        """In changes of files, by both signals in turn, and in between."""
+        calls = sorted(
+            {1 + self.ended.calls * t // (3 * count // 4) for t in range(3 * count // 4)}
+        )
+        both = len(calls) <= 3 * count // 8
+        found = [
+            Moment((signal.SIGKILL, signal.SIGTERM)[(place + twice) % 2], call=call)
+            for place, call in enumerate(calls)
+            for twice in range(1 + both)
+        ]
+        while len(found) < count:
+            when = max(0.001, rng.uniform(self.ended.first, self.ended.last))
+            found.append(Moment(rng.choice((signal.SIGKILL, signal.SIGTERM)), seconds=when))
+        return found
+
+    def go_on(self) -> list[str]:
+        """What is wrong after the same command once more, with room; of one state, found once."""
+        self.disk.resize(None)
+        found = files(self.out)
+        state = [(_PROCESS.sub("", name), found[name]) for name in sorted(found)]
+        digest = hashlib.sha256(repr(state).encode()).hexdigest()
+        if digest not in self.seen:
+            ended = self.start(self.command.again or self.command.line).finish()
+            if ended.code:
+                self.seen[digest] = [f"then exit {ended.code}: {ended.said[-200:]}"]
+            else:
+                found = files(self.out)
+                wrong = [f"then {text}" for text in differing(self.command, self.whole, found)]
+                wrong += [f"then {name} is missing" for name in self.whole.keys() - found.keys()]
+                self.seen[digest] = wrong
+        return self.seen[digest]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -244,9 +181,23 @@ def files(folder: Path) -> dict[str, bytes]:
     for path in folder.rglob("*"):
         if path.is_file():
             found[f"{path.relative_to(folder)}"] = path.read_bytes()
-        elif not any(path.iterdir()):
+        elif path.is_dir() and not any(path.iterdir()):
             found[f"{path.relative_to(folder)}/"] = b""
     return found
+
+
+def is_readable(name: str, content: bytes) -> bool:
+    """Whether a file that holds times is whole."""
+    try:
+        if name.endswith((".json", ".jsonl")):
+            lines = content.splitlines() if name.endswith("l") else [content]
+            return all(json.loads(line) is not None for line in lines)
+        if name.endswith(".npz"):
+            with np.load(io.BytesIO(content)) as arrays:
+                return all(arrays[key] is not None for key in arrays.files)
+    except Exception:  # whatever the reader says of it
+        return False
+    return content.rstrip().endswith(b"</html>") or name.endswith(".yaml")
 
 
 def differing(command: Command, whole: dict[str, bytes], found: dict[str, bytes]) -> Iterator[str]:
@@ -255,118 +206,146 @@ def differing(command: Command, whole: dict[str, bytes], found: dict[str, bytes]
         timed = any(Path(name).match(pattern) for pattern in command.timed)
         if name not in whole:
             yield f"{name} is left"
-        elif content != whole[name] and not (timed and content[-1:] == whole[name][-1:]):
+        elif not (is_readable(name, content) if timed else content == whole[name]):
             yield f"{name} is not what it should be"
 
 
-def is_unfinished(command: Command, name: str) -> bool:
-    """Whether a failed command may leave this for the next one to go on with."""
-    first = Path(name).parts[0]
-    return first.endswith(".partial") or first.strip("/") in command.kept
-
-
-def judge(
-    command: Command, whole: dict[str, bytes], out: Path, ended: Ended, *, killed: bool
-) -> Iterator[str]:
+def judge(ground: Ground, ended: Ended, *, killed: bool) -> Iterator[str]:
     """What is wrong after a trial."""
-    lines = [line for line in ended.said.splitlines() if not _is_progress(line)]
+    command, whole, found = ground.command, ground.whole, files(ground.out)
+    lines = [line for line in ended.said.splitlines() if line.startswith("hnet-seq")]
+    swept = ended.code in (-signal.SIGKILL, -signal.SIGTERM)  # what is left, by the next command
     if "Traceback" in ended.said:
         yield "a traceback"
     elif ended.code and not killed and len(lines) > 3:
         yield f"{len(lines)} lines"
-    if not killed and ended.code not in (0, 1):
+    if ended.code == -signal.SIGTERM and command.ranks == 1:
+        yield "SIGTERM is not heard"
+    no_room = ended.code == 2 and "make room" in "".join(lines)  # known before the work
+    if (
+        ended.code not in (0, 1)
+        and not no_room
+        and not (killed and (swept or ended.code in _STOPPED))
+    ):
         yield f"exit {ended.code}"
-    found = files(out)
     if ended.code == 0:
         yield from (f"exit 0 and {name} is missing" for name in whole.keys() - found.keys())
-    elif not killed and not any(says in "".join(lines) for says in ("too large", "No space")):
+    elif (
+        not killed
+        and not no_room
+        and not any(says in "".join(lines) for says in ("too large", "No space"))
+    ):
         yield f"the cause is not told: {lines[-1:]}"
-    unkilled = {n: c for n, c in found.items() if ended.code == 0 or not is_unfinished(command, n)}
-    if ended.code == -signal.SIGKILL:  # the next command takes these away
-        unkilled = {n: c for n, c in unkilled.items() if ".tmp" not in n and "/." not in f"/{n}"}
-    yield from differing(command, whole, unkilled)
+    if ended.code and not swept:
+        yield from (f"{_PROCESS.sub('', n)} is left" for n in found if _TEMPORARY.search(n))
+    finals = {
+        name: content
+        for name, content in found.items()
+        if ended.code == 0 or name in whole or not _waits(command, name, swept=swept)
+    }
+    if ended.code:  # a log that grows is whole up to some line, or ends in half of one
+        finals.pop("run/metrics.jsonl", None)
+    yield from differing(command, whole, finals)
 
 
-def _is_progress(line: str) -> bool:
-    return not line.startswith("hnet-seq") and "Traceback" not in line and "Error" not in line
+def _waits(command: Command, name: str, *, swept: bool) -> bool:
+    """Whether a command that failed may leave this for the next one."""
+    parts = Path(name).parts
+    known = parts[0].endswith(".partial") or parts[0] in command.kept or "s.ranks" in parts[0]
+    hidden = any(part.startswith(".") for part in parts)
+    return known or ".ranks/" in name or bool(_TEMPORARY.search(name)) or (swept and hidden)
 
 
-def study(command: Command, folder: Path, trials: int, rng: random.Random, *, kills: bool) -> bool:
-    """All trials of a command, and a line about them."""
-    inputs = folder / "in"
-
-    def line(out: Path, text: str = command.line) -> list[str]:
-        return text.replace("{in}", f"{inputs}").replace("{out}", f"{out}").split()
-
-    out = folder / "out"  # one name for all: outputs may hold it
-
-    def emptied() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-
-    emptied()
-    ended = run(line(out))
-    if ended.code:
-        print(f"{command.name}: {ended.said}", flush=True)
-        return False
-    whole, seconds = files(out), ended.seconds
-    largest = max(map(len, whole.values()))
-    outcomes: Counter[str] = Counter()
+def study(ground: Ground, row: Row) -> Row:
+    """All trials of a kind."""
     wrong: Counter[str] = Counter()
-    for trial in range(trials):
-        emptied()
-        if kills:
-            signum = signal.SIGKILL if trial % 2 else signal.SIGTERM
-            running = start(line(out))
-            time.sleep(rng.random() * seconds)
-            os.kill(running.process, signum)
-            ended = running.finish()
-        else:
-            ended = run(line(out), largest * trial // trials)
-        outcomes["whole" if ended.code == 0 else "absent"] += 1
-        problems = list(judge(command, whole, out, ended, killed=kills))
+    before = len(ground.seen)
+    for ended in ground.trials(row.kind, row.trials, row.seed):
+        row.done += 1
+        problems = list(judge(ground, ended, killed=row.kind == "kills"))
         if ended.code:
-            after = run(line(out, command.again or command.line))
-            if after.code:
-                problems.append(f"then exit {after.code}: {after.said[-200:]}")
-            else:
-                found = files(out)
-                problems += [f"then {text}" for text in differing(command, whole, found)]
-                problems += [f"then {name} is missing" for name in whole.keys() - found.keys()]
+            row.absent += 1
+            problems += ground.go_on()
+        else:
+            row.whole += 1
         wrong.update(problems)
-    told = "; ".join(f"{text} ({count})" for text, count in wrong.most_common(4)) or "nothing"
-    print(
-        f"{command.name:28} {largest:>9,} {outcomes['whole']:>6} {outcomes['absent']:>6}  {told}",
-        flush=True,
-    )
-    return not wrong
+        if problems and not row.said:
+            row.said = ended.said[-_SAID:]
+    row.retried = len(ground.seen) - before
+    row.wrong = dict(wrong.most_common(6))
+    return row
 
 
 def main() -> int:
     """Run the study."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=f"{__doc__}".splitlines()[0])
     parser.add_argument("commands", nargs="*", help="the beginnings of their names (all)")
-    parser.add_argument("--kills", action="store_true", help="kills in place of full disks")
-    parser.add_argument("--trials", type=int, default=40, help="of each command (%(default)s)")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="of trials (all)")
+    parser.add_argument("--trials", type=int, default=40, help="of each kind (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (%(default)s)")
+    parser.add_argument("--kept", metavar="FILE", help="rows that are done, a JSON line each")
+    parser.add_argument("--plan", action="store_true", help="what each command takes, no trials")
     args = parser.parse_args()
+    mounted = in_own_namespace()
+    kinds = [kind for kind in args.kind or KINDS if kind != "disk" or mounted]
     import torch
 
+    from hnet_seq import cli
+
     torch.set_num_threads(1)  # what is forked may have no threads
+    warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
     for verb in cli.VERBS:
-        __import__(f"hnet_seq.tasks.{verb}")
-    what = "killed" if args.kills else "failed"
-    print(f"{'command':28} {'bytes':>9} {'whole':>6} {what:>6}  wrong")
-    right = True
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "in").mkdir()
-        make_inputs(folder / "in")
-        for command in _ALL:
-            if not args.commands or command.name.startswith(tuple(args.commands)):
-                rng = random.Random(args.seed)
-                right &= study(command, folder, args.trials, rng, kills=args.kills)
-    return 0 if right else 1
+        importlib.import_module(f"hnet_seq.tasks.{verb}")
+    rows = _read(args.kept)
+    wanted = [c for c in COMMANDS if c.name.startswith(tuple(args.commands) or "")]
+    with tempfile.TemporaryDirectory() as name, Disk.made(Path(name) / "disk", mounted) as disk:
+        inputs = Path(name) / "in"
+        inputs.mkdir()
+        make_inputs(inputs, lambda line: _must(line.replace("{in}", f"{inputs}"), inputs))
+        if args.plan:
+            _plan(wanted, inputs, disk, args.trials * len(kinds))
+            return 0
+        print(f"{'command':26} kind  trials whole failed retried  wrong")
+        for command in wanted:
+            ground = None
+            for kind in kinds:
+                row = Row(command.name, kind, args.trials, args.seed)
+                if row.key not in rows:
+                    ground = ground or Ground(command, inputs, disk)
+                    rows[row.key] = study(ground, row)
+                    _keep(args.kept, row)
+                print(rows[row.key].told(), flush=True)
+    return int(any(row.wrong for row in rows.values()))
+
+
+def _must(line: str, inputs: Path) -> None:
+    ended = Running(line.split(), inputs).finish()
+    if ended.code:
+        sys.exit(f"{line}: {ended.said}")
+
+
+def _plan(commands: list[Command], inputs: Path, disk: Disk, trials: int) -> None:
+    total = 0.0
+    print(f"{'command':26} seconds  calls   at once  largest")
+    for command in commands:
+        ground = Ground(command, inputs, disk)
+        ended = ground.ended
+        total += ended.seconds
+        about = f"{ended.seconds:7.2f} {ended.calls:6} {ended.peak:>9,} {ground.largest:>8,}"
+        print(f"{command.name:26} {about}", flush=True)
+    print(f"{trials} trials of each, half of them tried again: {1.5 * trials * total / 60:.0f} min")
+
+
+def _read(kept: str | None) -> dict[tuple[Any, ...], Row]:
+    if kept is None or not Path(kept).exists():
+        return {}
+    rows = [Row(**json.loads(line)) for line in Path(kept).read_text().splitlines()]
+    return {row.key: row for row in rows}
+
+
+def _keep(kept: str | None, row: Row) -> None:
+    if kept is not None:
+        append_line(Path(kept), json.dumps(asdict(row)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm, rankdata
 
-from hnet_seq.analysis.resampling import FEWEST_EVENTS, jackknife, quotient
 from hnet_seq.analysis.statistics import block_intervals
 from hnet_seq.baselines.class_intervals import FEWEST, HIGHEST_AREA, auroc_intervals
 from hnet_seq.baselines.class_table import ClassTable, one_classifier, two_classifiers
@@ -32,6 +31,7 @@ from hnet_seq.baselines.target_intervals import (
     number_table,
     target_intervals,
 )
+from hnet_seq.resampling import FEWEST_EVENTS, jackknife, quotient
 
 REPLICATES = 200
 DRAWN = 500  # tests whose draws with replacement are looked at

@@ -12,6 +12,7 @@ import pytest
 import torch.distributed as dist
 
 import hnet_seq
+from hnet_seq import cli
 from hnet_seq.cli import VERBS, main, run
 from tests.conftest import make_model
 
@@ -177,3 +178,24 @@ cli.run()
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_signal_ends_quietly_whatever_fails_on_the_way_out(
+    heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As argparse does, where it is interrupted: it raises another error than it was given."""
+
+    def interrupted() -> int:
+        try:
+            if heard:
+                cli._end(signal.SIGTERM, None)
+        finally:
+            raise AttributeError("save_nargs")
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    monkeypatch.setattr(cli, "_heard", [])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit if heard else AttributeError) as caught:
+        run()
+    assert not heard or caught.value.code == 128 + signal.SIGTERM

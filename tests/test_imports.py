@@ -16,10 +16,16 @@ ALLOWED = {
     "hnet_seq/ops": {"hnet_seq.ops"},
     "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model", "modalities"},
     "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads"},
-    "hnet_seq/baselines": {"hnet_seq.baselines", "hnet_seq.ops", "modalities"},
+    "hnet_seq/baselines": {
+        "hnet_seq.baselines",
+        "hnet_seq.ops",
+        "hnet_seq.resampling",
+        "modalities",
+    },
     "hnet_seq/analysis": {
         "hnet_seq.analysis",
         "hnet_seq.model",
+        "hnet_seq.resampling",
         "hnet_seq.results",
         "modalities",
     },

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.labels import base_contexts, known
-from hnet_seq.analysis.resampling import enough, jackknife, number, quantiles, quotient
 from hnet_seq.analysis.site_counts import (
     SiteCounts,
     blocks_of,
@@ -27,6 +26,7 @@ from hnet_seq.analysis.site_counts import (
 )
 from hnet_seq.analysis.sites import Sites
 from hnet_seq.analysis.statistics import MIN_BLOCKS, ContextRates, block_intervals
+from hnet_seq.resampling import enough, jackknife, number, quantiles, quotient
 
 SHIFTS = 200
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.enrichment import CutRecord
-from hnet_seq.analysis.resampling import enough, jackknife, number, quotient
 from hnet_seq.analysis.site_counts import blocks_of
 from hnet_seq.analysis.statistics import MIN_BLOCKS, block_intervals
+from hnet_seq.resampling import enough, jackknife, number, quotient
 
 # One bit a base: A 1, C 2, G 4, T 8. (Cornish-Bowden, Nucleic Acids Res. 13:3021, 1985)
 IUPAC = {

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.resampling import number, quotient
 from hnet_seq.analysis.statistics import block_intervals
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.state import HNetState
+from hnet_seq.resampling import number, quotient
 
 EDITS = ("substitution", "insertion", "deletion")
 

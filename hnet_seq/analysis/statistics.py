@@ -21,7 +21,7 @@ from hnet_seq.analysis.labels import (
     base_labels,
     known,
 )
-from hnet_seq.analysis.resampling import FEWEST_EVENTS, jackknife, quotient
+from hnet_seq.resampling import FEWEST_EVENTS, jackknife, quotient
 
 BLOCK = 10_000  # bases: neighbours are not independent, blocks of this length nearly are
 MIN_BLOCKS = 10  # fewer say too little about how much blocks differ

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.characters import CLASSES, KINDS, PLACES, classify
-from hnet_seq.analysis.resampling import enough, jackknife, quotient
+from hnet_seq.resampling import enough, jackknife, quotient
 
 BLOCK = 1000  # bytes: what is resampled where there are few documents
 MIN_DOCUMENTS = 30  # with fewer, blocks are resampled

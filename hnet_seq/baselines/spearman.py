@@ -7,7 +7,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.resampling import around
+from hnet_seq.resampling import around
 
 FEWEST = 25  # rows, or groups of rows: fewer say too little about how much they differ
 FEWEST_APART = 10  # rows, or groups with such rows, beside the commonest value of either side

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.resampling import Scale, jackknife
 from hnet_seq.baselines.spearman import FEWEST, correlation_interval, few, rank_correlation
+from hnet_seq.resampling import Scale, jackknife
 
 FEWEST_OF_LABEL = 10  # rows, or groups, with and without it, and called so and not
 FEWEST_OF_ALL = 5  # rows, or groups, with a label that is right, and with one that is wrong

@@ -25,6 +25,7 @@ from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.statistics import ratio_counts
+from hnet_seq.train.tables import add_up, tables
 from hnet_seq.train.tensors import on_device
 from pipelines.batches import PackedBatch
 
@@ -97,6 +98,7 @@ class Objective:
         self.statistics = statistics
         self.max_chunks = max_chunks
         self.precision = precision
+        self._tables = list(tables(model).values())
 
     def backward(
         self,
@@ -148,6 +150,7 @@ class Objective:
             loss = out.logits.sum() + sum(stage.boundary_prob.sum() for stage in out.boundaries)
             self.ready = time.perf_counter()
             (0 * loss).backward()
+            add_up(self._tables)
         return counts
 
     def _forward(self, batch: PackedBatch) -> LanguageModelOutput:
@@ -183,6 +186,7 @@ class Objective:
             interval.penalty += ratio.weights[s] * term.item()
         self.ready = time.perf_counter()
         (world_size() * loss).backward()
+        add_up(self._tables)
         own = Extent.of([piece])
         interval.nats += nats.item()
         interval.scored += own.scored

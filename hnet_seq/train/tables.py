@@ -6,6 +6,7 @@ row by the full rate, later ones by less and less, as an average over sightings 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -70,6 +71,17 @@ def tables(model: nn.Module) -> dict[str, nn.Parameter]:
         for name, module in model.named_modules()
         if isinstance(module, NgramMemory)
     }
+
+
+def add_up(found: Iterable[Tensor]) -> None:
+    """Add up the rows of tables' gradients that came more than once.
+
+    A backward pass lays the rows of all its tokens behind those of the passes before it: without
+    this, a step's gradient has as many rows as the step has tokens, however few rows the table has.
+    """
+    for table in found:
+        if table.grad is not None:
+            table.grad = table.grad.coalesce()
 
 
 def average_gradients(model: nn.Module) -> None:

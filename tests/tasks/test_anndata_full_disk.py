@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 
 from hnet_seq.tasks.embedding.anndata_files import write_anndata
+from hnet_seq.tasks.embedding.patient_file import PatientFile
 from hnet_seq.tasks.embedding.spooled_rows import Block, SpooledRows
 from pipelines.files import DiskError, replaced_path
 from tests.full_disk import entries, files_of_at_most
@@ -35,9 +39,9 @@ class Rows(SpooledRows):
             yield Block(first, columns, np.random.default_rng(0).random((500, 8), np.float32))
 
 
-def write(path: Path, kind: str) -> None:
+def write(path: Path, kind: str, rows: Rows | None = None) -> None:
     with replaced_path(path) as made:
-        write_anndata(Rows(), made, {"about": "random"}, kind=kind, level="chunk")
+        write_anndata(rows or Rows(), made, {"about": "random"}, kind=kind, level="chunk")
 
 
 def test_on_a_full_disk_there_is_no_folder_of_zarr(tmp_path: Path) -> None:
@@ -56,23 +60,77 @@ def test_on_a_full_disk_there_is_no_folder_of_zarr(tmp_path: Path) -> None:
     assert all((whole / name).read_bytes() == content for name, content in found.items())
 
 
+def test_an_interrupt_leaves_no_folder_of_zarr(tmp_path: Path) -> None:
+    """What it still writes in another thread at that moment is waited for."""
+    pytest.importorskip("zarr")
+
+    class Interrupted(Rows):
+        def blocks(self) -> Iterator[Block]:
+            from zarr.core.sync import _get_loop
+
+            yield from itertools.islice(super().blocks(), 1)
+            asyncio.run_coroutine_threadsafe(late(), _get_loop())
+            raise KeyboardInterrupt
+
+    async def late() -> None:
+        await asyncio.sleep(0.2)
+        (folder,) = tmp_path.iterdir()  # raises, where nobody has waited
+        (folder / "late").write_text("")
+        written.append(folder)
+
+    written: list[Path] = []
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out.zarr", ".zarr", Interrupted())
+    assert written
+    assert entries(tmp_path) == []
+
+
+# In a process of its own: HDF5 would end one that it cannot close a file in.
+_SCRIPT = """
+import sys
+from pathlib import Path
+from pipelines.files import DiskError
+from tests.full_disk import entries, files_of_at_most
+from tests.tasks.test_anndata_full_disk import write
+
+folder = Path(sys.argv[1])
+whole, out = folder / "whole.h5ad", folder / "out.h5ad"
+write(whole, ".h5ad")
+size = whole.stat().st_size
+for limit in (*range(0, size, size // 20), size - 1):
+    try:
+        with files_of_at_most(limit):
+            write(out, ".h5ad")
+    except DiskError as error:
+        assert error.filename == str(out), error
+    else:
+        raise AssertionError(limit)
+    assert entries(folder) == ["whole.h5ad"], limit
+write(out, ".h5ad")
+assert out.read_bytes() == whole.read_bytes()
+"""
+
+
 def test_on_a_full_disk_there_is_no_file_of_anndata(tmp_path: Path) -> None:
     pytest.importorskip("h5py")
-    out = tmp_path / "out.h5ad"
-    # In processes of their own: HDF5 may end one that it cannot close a file in.
-    script = (
-        "import sys; from pathlib import Path; from tests.full_disk import files_of_at_most; "
-        "from tests.tasks.test_anndata_full_disk import write\n"
-        "with files_of_at_most(int(sys.argv[2])): write(Path(sys.argv[1]), '.h5ad')"
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    for limit in (0, 20_000):
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(out), str(limit)],
-            cwd=Path(__file__).parents[2],
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode != 0
-        assert not out.exists()
-    write(out, ".h5ad")
-    assert [path.name for path in tmp_path.iterdir()] == ["out.h5ad"]
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_disk_refused_is_read_back_by_who_wrote_it(tmp_path: Path) -> None:
+    with files_of_at_most(10), PatientFile(tmp_path / "a") as file:
+        for at, content in ((0, b"0123456789ab"), (20, b"cd"), (1, b"xyz"), (9, b"k")):
+            file.seek(at)
+            assert file.write(content) == len(content)
+        assert file.seek(0, os.SEEK_END) == 22
+        file.seek(0)
+        found = bytearray(24)
+        assert file.readinto(found) == 24
+    assert found == b"0xyz45678kab" + bytes(8) + b"cd" + bytes(2)
+    assert file.refused is not None

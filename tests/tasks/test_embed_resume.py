@@ -228,7 +228,7 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
     monkeypatch.setattr("hnet_seq.tasks.embedding.space.shutil.disk_usage", lambda path: Usage)
     monkeypatch.setattr("hnet_seq.tasks.embedding.part_rows.embed", None)
     assert main(command(folder, "v.npy")) == 2
-    assert "its disk has 0.00 GB free" in capsys.readouterr().err
+    assert "its disk has 0.001 MB free" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import faulthandler
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from hnet_seq.config import ExperimentConfig
@@ -20,9 +23,11 @@ from hnet_seq.parallel_config import ParallelConfig
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
 from hnet_seq.train.evaluation import evaluate
+from hnet_seq.train.feed import Feed
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.launch import process_group
 from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.parallel import clip_gradients, parallelize
 from hnet_seq.train.ranks import rank, world_size
 from hnet_seq.train.ratio_control import RatioInForce
@@ -47,8 +52,9 @@ GROWING = [
 ]
 STRATEGIES = ("ddp", "fsdp2")
 #: A step of three micro-batches, and three of them.
-#: Without the tables, whose first steps, all of one length, make much of the last bits of sums.
-BY_THREE = ("data.batch_tokens=384", "train.steps=3", "model.ngram_memory.orders=[]")
+BY_THREE = ("data.batch_tokens=384", "train.steps=3")
+#: Tokens of steps: a micro-batch for each of three processes, or none for the last of them.
+STEP_TOKENS = (384, 256)
 
 
 def config(folder: Path, strategy: str = "auto", *overrides: str) -> ExperimentConfig:
@@ -118,6 +124,34 @@ def validation(folder: Path, strategy: str) -> dict[str, Any]:
     return evaluate(model, held_out, settings.train.ratio_loss.targets)
 
 
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """What the model computes in fp32 is computed in fp64, if its weights are: no kernel is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "float", torch.Tensor.double)
+        yield
+
+
+def weights_in_double_precision(folder: Path, tokens: int) -> dict[str, torch.Tensor]:
+    """After three steps, as a run takes them, in all processes that there are."""
+    settings = config(folder, "auto", f"data.batch_tokens={tokens}")
+    with double_precision():
+        model = language_model(settings.model, seed=1).double()
+        parallel = parallelize(model, settings.train.parallel)
+        optimizer = build_optimizer(model, settings.train.optimizer, [3.0])
+        objective = Objective(model, "batch", [0], "fp32", parallel)
+        feed = Feed(training_batches(settings), 128, 0, rank(), world_size())
+        for step in feed.steps(0, 3):
+            extent, ratio = Extent.of(step).over_ranks(), RatioInForce([3.0], [0.03])
+            for batch in step:
+                objective.backward(batch, extent, ratio, Interval.of_stages(1), batch is step[-1])
+            average_gradients(model)
+            clip_gradients(model, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+        return {name: value.detach() for name, value in model.named_parameters()}
+
+
 def main(folder: Path, strategy: str) -> None:
     """Of each process, in a folder of data, under a strategy."""
     warnings.simplefilter("error")
@@ -125,6 +159,8 @@ def main(folder: Path, strategy: str) -> None:
     with process_group("cpu"):
         if world_size() == 3:
             pretrain(config(folder, strategy, *BY_THREE), folder / "three", device="cpu")
+            found = [weights_in_double_precision(folder, tokens) for tokens in STEP_TOKENS]
+            torch.save(found, folder / f"three/double-{rank()}.pt")
         else:
             by_two(folder, strategy)
 

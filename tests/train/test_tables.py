@@ -15,6 +15,7 @@ from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.context_index import GAP
+from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.ngram_tables import NgramMemoryTables
@@ -22,7 +23,11 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import complement, everything_once, training_batches
 from hnet_seq.train.counting import Counting
-from hnet_seq.train.tables import AdamWWithTables
+from hnet_seq.train.feed import Feed
+from hnet_seq.train.interval import Interval
+from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.ratio_control import RatioInForce
+from hnet_seq.train.tables import AdamWWithTables, add_up
 from hnet_seq.train.trainable import trainable_names
 from modalities import dna
 from modalities.errors import UsageError
@@ -184,6 +189,40 @@ def test_gradients_of_micro_batches_add_up() -> None:
         assert memory.tables.grad is not None
         found.append(memory.tables.grad.to_dense())
     torch.testing.assert_close(found[0], found[1])
+
+
+def test_a_gradient_has_no_more_rows_than_were_looked_up_however_many_micro_batches() -> None:
+    """And the same bits as if all came together: the rows of a pass follow those before it."""
+    memory = NgramMemory(NgramMemoryTables([2, 5], rows=300, width=4, symbols=4), 8, 6)
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for adds_up in (True, False):
+        memory.tables.grad, rows = None, 0
+        generator.manual_seed(0)
+        for _ in range(12):
+            tokens = torch.randint(0, 4, (64,), generator=generator)
+            memory(tokens, Packing.from_lengths([64])).cos().sum().backward()
+            if adds_up:
+                add_up([memory.tables])
+            assert memory.tables.grad is not None
+            rows = memory.tables.grad._nnz()
+        found.append((rows, memory.tables.grad.coalesce().values()))
+    assert found[0][0] == len(found[0][1]) < 300 < found[1][0]
+    assert torch.equal(found[0][1], found[1][1])
+
+
+def test_a_step_of_many_micro_batches_adds_up_as_it_goes(shards: Path) -> None:
+    config = tiny("ecoli_demo", shards, MEMORY, "train.ratio_loss.hold=true")
+    model = language_model(config.model, seed=0)
+    (step,) = Feed(training_batches(config), 128).steps(0, 1)
+    assert len(step) == 4
+    objective, ratio = Objective(model, "batch", [0]), RatioInForce([3.0], [0.0])
+    table = model.backbone.ngram_memory.tables
+    for batch in step:
+        objective.backward(batch, Extent.of(step), ratio, Interval.of_stages(1))
+        assert table.grad is not None
+        assert table.grad.is_coalesced()
+        assert table.grad._nnz() <= len(table)
 
 
 def test_fine_tuning_leaves_the_tables(shards: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from hnet_seq.tasks.embedding.patient_file import PatientFile
 from hnet_seq.tasks.embedding.spooled_rows import TEXT, Block, SpooledRows
 from modalities.errors import UsageError
 
@@ -59,6 +59,8 @@ def write_anndata(
         }
         index = store.strings("obs/_index", spool.rows, names)
         for block in spool.blocks():
+            if (refused := store.refused()) is not None:
+                raise refused
             rows = slice(block.first, block.first + len(block.vectors))
             vectors[rows] = block.vectors
             for name, values in block.columns.items():
@@ -99,6 +101,10 @@ class _Store(ABC):
     def __init__(self, root: Any) -> None:
         self._root = root
 
+    def refused(self) -> OSError | None:
+        """By the disk so far, if that is not raised where it happens."""
+        return None
+
     def group(self, name: str) -> None:
         self._root.require_group(name)
 
@@ -131,6 +137,13 @@ class _Store(ABC):
 
 
 class _Hdf5(_Store):
+    def __init__(self, root: Any, raw: PatientFile) -> None:
+        super().__init__(root)
+        self._raw = raw
+
+    def refused(self) -> OSError | None:
+        return self._raw.refused
+
     def array(self, name: str, shape: tuple[int, ...], kind: str, chunks: tuple[int, ...]) -> Any:
         made = self._root.create_dataset(name, shape, kind)
         self.mark(name, "array", "0.2.0")
@@ -183,10 +196,10 @@ def _created(path: Path, kind: str) -> Iterator[_Store]:
     if kind == ".h5ad":
         import h5py
 
-        raw = _Patient(path, "w+b")
+        raw = PatientFile(path)
         try:
             with raw, h5py.File(raw, "w") as file:
-                yield _Hdf5(file)
+                yield _Hdf5(file, raw)
         except Exception:
             if raw.refused is None:
                 raise
@@ -199,7 +212,7 @@ def _created(path: Path, kind: str) -> Iterator[_Store]:
         try:
             # Version 2 of the format: readers that know only it are still common.
             yield _Zarr(zarr.open_group(path, mode="w", zarr_format=2))
-        except Exception:
+        except BaseException:
             sync(_all_done())  # it writes on in another thread, into a folder that is to go
             raise
 
@@ -207,32 +220,3 @@ def _created(path: Path, kind: str) -> Iterator[_Store]:
 async def _all_done() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
-
-
-class _Patient(io.FileIO):
-    """A file for HDF5, which crashes where a disk is full: it is told that all is well.
-
-    Attributes:
-        refused: what the system said first.
-    """
-
-    refused: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        rest = memoryview(data).cast("B")
-        with self._remembering():
-            while rest:
-                rest = rest[super().write(rest) :]
-        return memoryview(data).nbytes
-
-    def truncate(self, size: int | None = None, /) -> int:
-        with self._remembering():
-            super().truncate(size)
-        return self.tell() if size is None else size
-
-    @contextmanager
-    def _remembering(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self.refused = self.refused or error

@@ -38,6 +38,10 @@ def check_space(out: Path, folder: Path, kind: str, rows: int, width: int, writt
     if needed > free:
         raise UsageError(
             "out",
-            f"{out} needs {needed / 1e9:,.2f} GB more while it is written, and its disk has "
-            f"{free / 1e9:,.2f} GB free; make room and start again, or name a file on another disk",
+            f"{out} needs {_told(needed)} more while it is written, and its disk has "
+            f"{_told(free)} free; make room and start again, or name a file on another disk",
         )
+
+
+def _told(size: int) -> str:
+    return f"{size / 1e9:,.2f} GB" if size >= 1e9 else f"{size / 1e6:,.3f} MB"
