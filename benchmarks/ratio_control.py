@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/ratio_control.py --text FILE.txt.gz --svg docs/ratio.svg
 
-Small models (m1, [m1], m1 of width 64), one seed, the E. coli genome of the examples. The text is
-any gzipped file of bytes; without it only DNA is run.
+Small models (m1, [m1], m1 of width 64), one seed, the E. coli genome of the examples; the last
+tenth is held out. The text is any gzipped file of UTF-8; without it only DNA is run.
 """
 
 from __future__ import annotations
@@ -21,56 +21,20 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+import modalities
 from hnet_seq import HNetForCausalLM
+from hnet_seq.cli import main as hnet_seq
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
+from hnet_seq.tasks.pretrain_data import assign_data, training_batches, validation_sources
 from hnet_seq.train.counting import Counting
-from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer
 from hnet_seq.train.ratio_control import RatioControl, RatioInForce
 from hnet_seq.train.run_folder import RunFolder
-from pipelines.batches import PackedBatch, TokenBatches
-from pipelines.fasta import read_fasta
 
 GENOME = Path(__file__).parents[1] / "examples/data/ecoli_536/genome.fna.gz"
 TARGETS = (3.0, 5.0)
-
-
-class Windows(TokenBatches):
-    """Batches of random windows of one token array; batch k is a function of (seed, k)."""
-
-    def __init__(self, tokens: np.ndarray, context: int, batch_tokens: int, seed: int) -> None:
-        self.tokens = tokens
-        self.context = context
-        self.batch_tokens = batch_tokens
-        self.seed = seed
-        self.fingerprint = f"windows/{seed}"
-
-    @property
-    def tokens_per_epoch(self) -> int:
-        return 16 * self.batch_tokens  # of validation
-
-    def epochs(self, step: int) -> dict[str, float]:
-        return {"windows": step * self.batch_tokens / len(self.tokens)}
-
-    def sequence_ends(self, k: int) -> list[int]:
-        first = k * self.batch_tokens
-        return [first + end for end in self._bounds()[1:].tolist()]
-
-    def read(self, start: int, stop: int) -> PackedBatch:
-        k, first = divmod(start, self.batch_tokens)
-        random = np.random.default_rng((self.seed, k))
-        count = self.batch_tokens // self.context
-        starts = random.integers(0, len(self.tokens) - self.context - 1, count)
-        places = starts[:, None] + np.arange(self.context + 1)
-        windows = self.tokens[places].astype(np.int64)
-        part = slice(first, first + stop - start)
-        ids, targets = windows[:, :-1].ravel()[part], windows[:, 1:].ravel()[part]
-        return PackedBatch(ids, targets, self._bounds()[: len(ids) // self.context + 1], None)
-
-    def _bounds(self) -> np.ndarray:
-        return np.arange(0, self.batch_tokens + 1, self.context, dtype=np.int32)
 
 
 class HeldByTarget(RatioControl):
@@ -126,6 +90,8 @@ def configuration(
             f"seed={seed}",
             "data.context=256",
             "data.batch_tokens=2048",
+            "data.strands=none",
+            "data.validation_tokens=32768",
             f"train.steps={steps}",
             "train.log_every=5",
             "train.validate_every=0",
@@ -138,23 +104,22 @@ def configuration(
 
 
 def run(
-    config: ExperimentConfig, tokens: np.ndarray, method: Method
+    config: ExperimentConfig, shards: Path, method: Method
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Train on the first nine tenths; the lines of training, and that of validation on the rest."""
-    data = config.data
-    cut = len(tokens) * 9 // 10
-    feed = Feed(Windows(tokens[:cut], data.context, data.batch_tokens, config.seed))
-    held_out = Windows(tokens[cut:], data.context, data.batch_tokens, 1)
-    validation = [ValidationSource("windows", "", held_out)]
-    counting = Counting(None, feed, config.train.steps, None)
+    """Train; the lines of training, and that of validation."""
+    assign_data(config, [f"{shards}"])
+    train = training_batches(config)
+    validation = validation_sources(config, train)
     model = HNetForCausalLM(config.model, seed=config.seed, residual_proj="identity")
+    feed = Feed(train)
     with tempfile.TemporaryDirectory() as folder:
+        counting = Counting([], train, config.train.steps, None)
         trainer = Trainer(config, model, feed, validation, RunFolder(folder), counting)
         trainer.control = method.control(config.train.ratio_loss, config.train.steps)
         trainer.run()
         lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
-    *training, validated = map(json.loads, lines)
-    return training, validated
+    *training, held_out = map(json.loads, lines)
+    return training, held_out
 
 
 def row(name: str, target: float, method: Method, training: list, held_out: dict) -> str:
@@ -229,20 +194,38 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    data = {"DNA": (next(iter(read_fasta(GENOME))).tokens, 8)}
-    if args.text:
-        data["text"] = (np.frombuffer(gzip.decompress(args.text.read_bytes()), np.uint8), 256)
+    with tempfile.TemporaryDirectory() as folder:
+        compare(args, made_shards(Path(folder), args.text))
+
+
+def made_shards(folder: Path, text: Path | None) -> dict[str, Path]:
+    """Shards of each kind of data, the last tenth held out."""
+    given = {"dna": GENOME} | ({"text": folder / "text.txt"} if text else {})
+    if text:
+        given["text"].write_bytes(gzip.decompress(text.read_bytes()))
+    split = ["--validation", "last:0.1"]
+    for modality, path in given.items():
+        out = f"{folder / modality}"
+        if hnet_seq(["shard", f"{path}", "--modality", modality, "--out", out, *split]):
+            raise SystemExit(f"no shards of {path}")
+    return {modality: folder / modality for modality in given}
+
+
+def compare(args: argparse.Namespace, data: dict[str, Path]) -> None:
+    """All methods on all data."""
     print(f"seed {args.seed}, {args.steps} steps")
     print(
         "| data | N | control | last quarter | off by | lines of the log | held-out data off by "
         "| weight at the end | held-out bits |\n|---|---|---|---|---|---|---|---|---|"
     )
     curves: dict[tuple[str, float], dict[Method, list[tuple[int, float]]]] = {}
-    for name, (tokens, vocabulary) in data.items():
+    for name, shards in data.items():
         for target in TARGETS:
             for method in METHODS:
-                config = configuration(vocabulary, target, method, args.steps, args.seed)
-                training, held_out = run(config, tokens, method)
+                config = configuration(
+                    modalities.get(name).vocab_size, target, method, args.steps, args.seed
+                )
+                training, held_out = run(config, shards, method)
                 print(row(name, target, method, training, held_out), flush=True)
                 points = [
                     (r["step"], r["stages"][0]["tokens_per_chunk"] / target) for r in training

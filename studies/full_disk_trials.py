@@ -263,7 +263,7 @@ class _Watch:
             fsync(file)
 
         files._Remembering.write = half_written  # type: ignore[method-assign]
-        os.fsync = unsynced
+        os.fsync = unsynced  # type: ignore[assignment]
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, about: tuple[Any, ...]) -> None:

@@ -121,6 +121,7 @@ WRONG = {
 def test_what_a_use_does_not_take(
     line: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    code: str | int | None
     try:
         code = main(line.split())
     except SystemExit as stopped:

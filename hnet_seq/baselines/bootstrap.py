@@ -16,4 +16,5 @@ def bootstrap_intervals(
     seed: int | None = None,
 ) -> Intervals:
     """:func:`class_intervals`, which draws nothing: ``replicates`` and ``seed`` change nothing."""
+    del replicates, seed
     return class_intervals(probabilities, labels)

@@ -121,7 +121,7 @@ def plan_memory(
     parts = memory_parts(model, batch_tokens, tokens_per_chunk, context or batch_tokens)
     apart = tables(model).values()
     kept = sum(table.numel() + len(table) for table in apart)
-    kept += sum(text.index_bytes for text in counted_texts(model)) / 4
+    kept += sum(text.index_bytes for text in counted_texts(model)) // 4
     weights = sum(p.numel() for p in model.parameters()) - sum(t.numel() for t in apart)
     # Weights and two averages; from the second micro-batch on, all gradients are there too.
     peak = live = float((3 if micro_batches == 1 else 4) * weights + kept)

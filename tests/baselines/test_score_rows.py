@@ -59,6 +59,7 @@ def test_the_interval_of_accuracy_is_wilsons(wrong: int) -> None:
     probabilities = np.eye(2)[(np.arange(400) < wrong).astype(int)]
     found = class_intervals([probabilities], labels)["accuracy"]
     expected = binomtest(400 - wrong, 400).proportion_ci(method="wilson")
+    assert found is not None
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
@@ -88,7 +89,7 @@ def test_a_row_is_the_mean_over_seeds_and_its_interval_is_of_that_mean() -> None
     )
     # The two add up to one, but for the sequence that is right and the one that is wrong in both.
     assert row["intervals"]["accuracy"] == pytest.approx([0.5, 0.5], abs=0.02)
-    assert np.diff(row["intervals"]["mcc"])[0] < 0.05
+    assert width(row["intervals"]["mcc"]) < 0.05
 
 
 def test_leaked_sequences_are_left_out_of_a_second_score() -> None:

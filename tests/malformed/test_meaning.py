@@ -162,7 +162,7 @@ def test_an_option_without_meaning_is_misuse(
     line += f" {options_of(action)[option]}"
     if written.nargs != 0:
         default = written.default if isinstance(written.default, int | float) else None
-        plain = written.choices[0] if written.choices else default or "1"
+        plain = next(iter(written.choices)) if written.choices else default or "1"
         line += f" {VALUES.get(option, plain)}"
     said = refused(line.format(**places, tmp=tmp_path).split(), MISUSE, options_of(action)[option])
     # A use that is a command of its own does not have the option at all.

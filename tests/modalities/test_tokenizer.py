@@ -11,7 +11,6 @@ from modalities.errors import UsageError
 from modalities.tokenizer import BytePairs, Kmers, Tokenizer, from_json, k_of, train_byte_pairs
 
 SENTENCE = "the cat, the mat; 山水 the cat\n\n    x = 1234\n"
-CHARACTERS = "".join(map(chr, range(256)))
 
 
 def bases(letters: str) -> Tokens:

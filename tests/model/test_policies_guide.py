@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,7 +34,10 @@ def test_every_policy_has_a_row_and_an_experiment_that_loads() -> None:
 
 def test_its_python_runs() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    names = {"model": make_model("one stage").eval(), "ids": torch.zeros(7, dtype=torch.int64)}
+    names: dict[str, Any] = {
+        "model": make_model("one stage").eval(),
+        "ids": torch.zeros(7, dtype=torch.int64),
+    }
     exec(compile(block, "docs/policies.md", "exec"), names)
     mask = names["out"].boundaries[0].boundary_mask
     assert mask.nonzero().squeeze(1).tolist() == [0, 3, 6]

@@ -156,6 +156,7 @@ def test_rules_cut_the_same_in_pieces_packed_and_step_by_step_as_whole(rule):
     inner = BoundaryPolicy() if rule.policy in FITTED else rule
     whole_ids, other = (ids % 4 for ids in sequences([200, 90]))
     pieces = [1, 1, 70, 5, 2, 1, 8, 112]
+    assert isinstance(model, HNetForCausalLM)
     with use_boundary_policy(model, [rule, inner]):
         whole = model(whole_ids)
         packed = model(torch.cat([other, whole_ids]), bounds([other, whole_ids]))

@@ -400,7 +400,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
 def test_windows_that_are_too_long_are_to_be_shortened(hnet: HNetForCausalLM) -> None:
     """Attention's window and cache are options of other uses."""
     with pytest.raises(InputError) as raised, scoring(hnet, SHORTER):
-        raise CacheLimitError("chr:1", 9000, 2e9, 1e9, 4500)
+        raise CacheLimitError("chr:1", 9000, 2e9, 1_000_000_000, 4500)
     said = raised.value.for_command_line({"window": "--window"})
     assert said == (
         "sequence chr:1: over 9,000 tokens the cache of the model's global attention would take "

@@ -206,7 +206,9 @@ def test_a_gradient_has_no_more_rows_than_were_looked_up_however_many_micro_batc
                 add_up([memory.tables])
             assert memory.tables.grad is not None
             rows = memory.tables.grad._nnz()
-        found.append((rows, memory.tables.grad.coalesce().values()))
+        gradient = memory.tables.grad
+        assert gradient is not None
+        found.append((rows, gradient.coalesce().values()))
     assert found[0][0] == len(found[0][1]) < 300 < found[1][0]
     assert torch.equal(found[0][1], found[1][1])
 
@@ -217,6 +219,7 @@ def test_a_step_of_many_micro_batches_adds_up_as_it_goes(shards: Path) -> None:
     (step,) = Feed(training_batches(config), 128).steps(0, 1)
     assert len(step) == 4
     objective, ratio = Objective(model, "batch", [0]), RatioInForce([3.0], [0.0])
+    assert model.backbone.ngram_memory is not None
     table = model.backbone.ngram_memory.tables
     for batch in step:
         objective.backward(batch, Extent.of(step), ratio, Interval.of_stages(1))
