@@ -195,7 +195,7 @@ def test_a_gradient_has_no_more_rows_than_were_looked_up_however_many_micro_batc
     """And the same bits as if all came together: the rows of a pass follow those before it."""
     memory = NgramMemory(NgramMemoryTables([2, 5], rows=300, width=4, symbols=4), 8, 6)
     generator = torch.Generator().manual_seed(0)
-    found = []
+    found: list[tuple[int, torch.Tensor]] = []
     for adds_up in (True, False):
         memory.tables.grad, rows = None, 0
         generator.manual_seed(0)
