@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hnet_seq.analysis.statistics import block_intervals
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.chunking import chunk_depth
+from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.state import HNetState
 from hnet_seq.resampling import number, quotient
 
@@ -131,7 +132,8 @@ def _go_on(
     lengths = [len(tokens) for tokens in sequences]
     ids = torch.from_numpy(np.concatenate(sequences)).to(device).long()
     bounds = torch.tensor([0, *lengths], dtype=torch.int32, device=device).cumsum(0).int()
-    boundaries = model(ids, bounds, state=state).boundaries
+    with left_out(model):
+        boundaries = model(ids, bounds, state=state).boundaries
     depth = chunk_depth([record.boundary_mask for record in boundaries], ids.numel())
     mask = (depth > stage).cpu().numpy()
     return np.split(mask, np.cumsum(lengths)[:-1])

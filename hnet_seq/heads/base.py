@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import ResidualInit, initialize
@@ -177,7 +178,8 @@ class HNetWithHead(nn.Module, ABC):
 
     def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         """(T,) ids to what the H-Net returns."""
-        return self.backbone(self.embeddings(input_ids), input_ids, packing)
+        with left_out(self):
+            return self.backbone(self.embeddings(input_ids), input_ids, packing)
 
     def _read(
         self, input_ids: Ids, cu_seqlens: Tensor | None, mask: Tensor | None

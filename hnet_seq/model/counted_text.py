@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from hnet_seq.model.context_index import GAP, ContextIndex, index_bytes
 from hnet_seq.model.recent_tokens import with_recent
 from hnet_seq.ops.packing import Packing
+
+_OF_THE_TEXT = 0.9  # of a sequence's longest n-grams stand there, with what follows them
 
 
 class CountedText(nn.Module):
@@ -25,6 +28,7 @@ class CountedText(nn.Module):
     Attributes:
         text: (M,) uint8 all parts, see :class:`hnet_seq.model.context_index.ContextIndex`.
         held_out: counts of a piece of each part, which are taken off while training; or None.
+        leaves_out: see :func:`left_out`.
     """
 
     text: Tensor
@@ -39,6 +43,7 @@ class CountedText(nn.Module):
         self.tokens = tokens
         self.register_buffer("text", torch.full((sum(tokens),), GAP, dtype=torch.uint8))
         self.held_out: list[ContextIndex] | None = None
+        self.leaves_out = False
         self._made: tuple[Tensor, int, list[ContextIndex]] | None = None
 
     @property
@@ -92,7 +97,30 @@ class CountedText(nn.Module):
         if self.training and self.held_out is not None:
             counts -= self._of(self.held_out, contexts, known)
             counts.clamp_(min=0)
+        if self.leaves_out:
+            self._leave_out(counts, tokens, packing, known, behind)
         return counts
+
+    def _leave_out(
+        self, counts: Tensor, tokens: Tensor, packing: Packing, known: Tensor, behind: int
+    ) -> None:
+        """Take one sighting off what follows each position, of sequences that stand in the text."""
+        following, inside = tokens, packing.position >= behind
+        if not behind:
+            following, inside = tokens.roll(-1), torch.ones_like(tokens, dtype=torch.bool)
+            inside[packing.ends] = False  # what follows is not known
+        inside = inside & (following >= 0) & (following < self.symbols)
+        following = torch.where(inside, following, 0)
+        K, sequence = len(self.orders), packing.sequence_index
+        at, long = following.view(-1, 1, 1).expand(-1, K, 1), inside & (known >= self.orders[-1])
+        for part in counts.split(K, 1):  # each a view
+            own = part.gather(2, at).squeeze(2)
+            found = torch.zeros(packing.num_sequences, 2, device=counts.device)
+            stands = torch.stack([long & (own[:, -1] > 0), long], 1).float()
+            found.index_add_(0, sequence, stands)
+            member = (found[:, 1] > 0) & (found[:, 0] >= _OF_THE_TEXT * found[:, 1])
+            taken = (member[sequence] & inside).unsqueeze(1) & (own > 0)
+            part.scatter_add_(2, at, -taken.int().unsqueeze(2))
 
     def _of(self, indexes: list[ContextIndex], contexts: Tensor, known: Tensor) -> Tensor:
         return torch.cat([index.counts(contexts, known, self.orders) for index in indexes], 1)
@@ -104,3 +132,23 @@ class CountedText(nn.Module):
 def counted_texts(model: nn.Module) -> list[CountedText]:
     """All that a model has, in the order of its modules."""
     return [module for module in model.modules() if isinstance(module, CountedText)]
+
+
+@contextmanager
+def left_out(model: nn.Module) -> Iterator[None]:
+    """Read what may have been counted as if it had not been, inside the block.
+
+    A sequence that stands in the text is no evidence for itself: whoever embeds or cuts training
+    data would else see each of its n-grams come again, which no new sequence does. Of a sequence of
+    which nine tenths of the longest n-grams stand there, one sighting of each is taken off. Whether
+    it is one is decided over all of its tokens in a call, so this is not for generation.
+    """
+    texts = counted_texts(model)
+    before = [text.leaves_out for text in texts]
+    try:
+        for text in texts:
+            text.leaves_out = True
+        yield
+    finally:
+        for text, value in zip(texts, before, strict=True):
+            text.leaves_out = value

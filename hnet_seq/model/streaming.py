@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.model.state import HNetState, going_on
@@ -116,7 +117,8 @@ def _whole(model: HNetForCausalLM, sequences: list[tuple[Key, NDArray[np.uint8]]
     ids = torch.from_numpy(np.concatenate([tokens for _, tokens in sequences])).to(device).long()
     packing = Packing.from_lengths(lengths, device)
     pieces = [Piece(key, 0, len(tokens), len(tokens)) for key, tokens in sequences]
-    return Call(pieces, ids, packing, model.encode(ids, packing))
+    with left_out(model):
+        return Call(pieces, ids, packing, model.encode(ids, packing))
 
 
 def _in_pieces(
@@ -132,7 +134,8 @@ def _in_pieces(
         ids = torch.from_numpy(tokens[start : start + batch_tokens]).to(device).long()
         end = start + ids.numel()
         packing = going_on(Packing.from_lengths([ids.numel()], device), state, None)
-        output = model.encode(ids, packing, state)
+        with left_out(model):
+            output = model.encode(ids, packing, state)
         if start == 0:
             _check_cache(state, key, end, len(tokens), cache_limit)
         yield Call([Piece(key, start, end, len(tokens))], ids, packing, output)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model import context_index
 from hnet_seq.model.context_index import GAP, ContextIndex, longest_context
+from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_tables import NgramCountsConfig
 from hnet_seq.ops.packing import Packing
@@ -152,6 +153,44 @@ def test_parts_are_counted_apart() -> None:
         alone.hold_out([text[: 100 + 200 * part]])
         alone.weights.data = module.weights.data[2 * part : 2 * part + 2]
         torch.testing.assert_close(together[:, 2 * part : 2 * part + 2], alone(tokens, PACKING)[1])
+
+
+def test_a_sequence_of_the_text_is_no_evidence_for_itself() -> None:
+    """Left out, it is read as if the text had gaps in its place; others are read as they are."""
+    text, new = random_text(4, 9000), random_text(3)[210:300]
+    own = text[2000:2090]
+    without = text.clone()
+    without[2000:2090] = GAP
+    line = torch.cat([own, new]).long()
+    packing = Packing.from_lengths([90, 90])
+    whole, rest = counts([1, 3, 12], text), counts([1, 3, 12], without)
+    with left_out(whole):
+        found = whole.counts(line, packing)
+    plain = whole.counts(line, packing)
+    assert found[90:].equal(plain[90:])
+    # Its last token is not known to be followed by what follows it there, and repeats inside it
+    # stay evidence for each other.
+    assert (found[:89, 2].sum(1) == rest.counts(line, packing)[:89, 2].sum(1)).all()
+    taken = (plain - found)[:89]
+    known = torch.arange(1, 90).unsqueeze(1) >= torch.tensor([1, 3, 12])
+    assert taken.sum(2).equal(known.int())
+    assert (
+        taken.gather(2, own[1:].long()[:, None, None].expand(-1, 3, 1)).squeeze(2) == known
+    ).all()
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_leaving_out_ends_with_its_block_and_is_the_same_in_any_batch(behind: int) -> None:
+    text = random_text(4, 9000)
+    module, own = counts([1, 12], text), text[2000:2090].long()
+    others = [random_text(4)[110:190].long(), text[5000:5100].long()]
+    alone, together = Packing.from_lengths([90]), Packing.from_lengths([80, 90, 100])
+    with left_out(module):
+        first = module.counts(own, alone, behind=behind)
+        second = module.counts(torch.cat([others[0], own, others[1]]), together, behind=behind)
+    assert second[80:170].equal(first)
+    assert not module.leaves_out
+    assert not module.counts(own, alone, behind=behind).equal(first)
 
 
 def test_another_text_is_counted_anew_however_it_came() -> None:

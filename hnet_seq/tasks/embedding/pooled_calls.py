@@ -10,6 +10,7 @@ import torch
 from hnet_seq.heads.pieces import PooledPieces
 from hnet_seq.heads.pooling import pool
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import stream
@@ -57,7 +58,8 @@ def one_call(
     """The body's output over sequences laid end to end."""
     packing = Packing.from_lengths([len(sequence) for sequence in sequences], device)
     ids = torch.from_numpy(np.concatenate(sequences)).to(device).long()
-    return model.encode(ids, packing), packing
+    with left_out(model):
+        return model.encode(ids, packing), packing
 
 
 def goes_in_pieces(
