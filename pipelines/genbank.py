@@ -40,10 +40,14 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
             With the record. Records before it have been yielded.
         UsageError: an ``iupac`` that is neither.
     """
-    for piece in read_genbank_pieces(path, iupac=iupac):
-        tokens = piece.annotated & np.uint8(dna.TOKEN_BITS)
-        no_mask = np.zeros(len(tokens), np.bool_)
-        yield FastaRecord(piece.name, piece.description, tokens, no_mask, piece.counts)
+    dna.check_iupac(iupac)
+    return map(_whole, read_genbank_pieces(path, iupac=iupac))
+
+
+def _whole(piece: FastaPiece) -> FastaRecord:
+    tokens = piece.annotated & np.uint8(dna.TOKEN_BITS)
+    no_mask = np.zeros(len(tokens), np.bool_)
+    return FastaRecord(piece.name, piece.description, tokens, no_mask, piece.counts)
 
 
 def read_genbank_pieces(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaPiece]:

@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: What is no symbol, between the sequences of a text.
-GAP = 255
-_KEY_BITS = 62
+from hnet_seq.model.ngram_tables import symbol_bits
+
 _BUCKET_BITS = 22
 _AT_ONCE = 1 << 20  # places of the text
 
@@ -137,16 +136,6 @@ class ContextIndex:
         shift = self._bits * self.longest - width
         edges = torch.arange((1 << width) + 1, device=self._contexts.device) << shift
         return torch.searchsorted(self._contexts, edges, out_int32=True), shift
-
-
-def symbol_bits(symbols: int) -> int:
-    """Bits of a symbol, or none, in a context."""
-    return symbols.bit_length()
-
-
-def longest_context(symbols: int) -> int:
-    """The most symbols of a context."""
-    return _KEY_BITS // symbol_bits(symbols)
 
 
 def index_bytes(tokens: int, symbols: int) -> int:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.model.context_index import GAP, ContextIndex, index_bytes
+from hnet_seq.model.context_index import ContextIndex, index_bytes
+from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.model.recent_tokens import with_recent
 from hnet_seq.ops.packing import Packing
 
+_BY_CHANCE = 10  # times as many n-grams as places: few are met by chance
 _OF_THE_TEXT = 0.9  # of a sequence's longest n-grams stand there, with what follows them
 
 
@@ -113,7 +115,9 @@ class CountedText(nn.Module):
         following = torch.where(inside, following, 0)
         K, sequence = len(self.orders), packing.sequence_index
         at, long = following.view(-1, 1, 1).expand(-1, K, 1), inside & (known >= self.orders[-1])
-        for part in counts.split(K, 1):  # each a view
+        for index, part in zip(self.indexes, counts.split(K, 1), strict=True):  # each a view
+            if self.symbols ** self.orders[-1] < _BY_CHANCE * index.size:
+                continue  # that its n-grams are there says nothing
             own = part.gather(2, at).squeeze(2)
             found = torch.zeros(packing.num_sequences, 2, device=counts.device)
             stands = torch.stack([long & (own[:, -1] > 0), long], 1).float()

@@ -13,10 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.model.context_index import GAP
 from hnet_seq.model.counted_text import CountedText
 from hnet_seq.model.linear import Linear
-from hnet_seq.model.ngram_tables import NgramCountsConfig
+from hnet_seq.model.ngram_tables import GAP, NgramCountsConfig
 from hnet_seq.ops.packing import Packing
 
 _PRIORS = 1.6, 0.24  # sightings of all symbols before any: of n-grams that mostly recur, and others

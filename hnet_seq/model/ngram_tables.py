@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hnet_seq.model.context_index import GAP, longest_context
+#: What is no symbol, between the sequences of a text that is counted.
+GAP = 255
+_CONTEXT_BITS = 62  # of an n-gram, as a number
 
 
 @dataclass
@@ -86,3 +88,13 @@ class NgramCountsConfig(Ngrams):
                 f"{name}.tokens: expected {self.parts} numbers from 0, one for each part; "
                 f"got {list(self.tokens)}"
             )
+
+
+def symbol_bits(symbols: int) -> int:
+    """Bits of a symbol, or none, in a context."""
+    return symbols.bit_length()
+
+
+def longest_context(symbols: int) -> int:
+    """The most symbols of a context."""
+    return _CONTEXT_BITS // symbol_bits(symbols)

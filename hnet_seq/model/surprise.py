@@ -14,8 +14,8 @@ from torch import Tensor
 
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.boundary_rules import RuleState
-from hnet_seq.model.context_index import GAP
 from hnet_seq.model.counted_text import CountedText
+from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.model.recent_tokens import remember
 from hnet_seq.ops.packing import Packing
 

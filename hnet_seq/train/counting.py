@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hnet_seq.model.context_index import GAP
 from hnet_seq.model.counted_text import CountedText
+from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.model.surprise import Surprise
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.tensors import on_device

@@ -54,7 +54,7 @@ OVERRIDES = {
     "train.schedule.warmup=-0.1": "train.schedule.warmup",
     "train.ratio_loss.targets=[.nan]": "train.ratio_loss.targets",
     "model.d_model=[0,128]": "d_model",
-    "model.boundary_policies=[{policy: strid, every: 3}]": "not one of learned, stride",
+    "model.boundary_policies=[{policy: strid, every: 3}]": "not one of learned, top_k, stride",
     "model.boundary_policies=[{policy: stride}]": "stride needs every >= 1",
     "model.boundary_policies=[{policy: delimiters, tokens: [9]}]": "ids run from 0 to 7",
     "model.boundary_policies=[{policy: random, rate: 2}]": "rate from 0 to 1",

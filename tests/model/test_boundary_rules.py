@@ -14,9 +14,9 @@ from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
 from hnet_seq.model.boundary_rules import rule_boundaries
 from hnet_seq.model.byte_pairs import BytePairs
-from hnet_seq.model.context_index import GAP
 from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.flops import flops_per_token
+from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.model.surprise import Surprise
 from hnet_seq.model.top_k import top_of_windows
 from hnet_seq.ops.packing import Packing

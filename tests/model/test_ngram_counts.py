@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model import context_index
-from hnet_seq.model.context_index import GAP, ContextIndex, longest_context
+from hnet_seq.model.context_index import ContextIndex
 from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.ngram_counts import NgramCounts
-from hnet_seq.model.ngram_tables import NgramCountsConfig
+from hnet_seq.model.ngram_tables import GAP, NgramCountsConfig, longest_context
 from hnet_seq.ops.packing import Packing
 
 LENGTHS = [70, 1, 5, 131]

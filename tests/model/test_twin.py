@@ -15,7 +15,7 @@ from hnet_seq import (
     load_pretrained,
 )
 from hnet_seq.heads.head_config import HeadConfig
-from hnet_seq.model.context_index import GAP
+from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.model.pretrained import owned_state
 from hnet_seq.model.twin import TWIN
 from hnet_seq.tasks.pretrain import pretrain

@@ -344,8 +344,8 @@ def test_a_number_of_another_spelling_is_the_class_that_the_probe_knows(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "give --genome, --annotation and --test-region, or --data"),
-        (["--genome", "g.fa"], "give --genome, --annotation and --test-region, or --data"),
+        ([], "--data: is missing; or give --genome, --annotation and --test-region"),
+        (["--genome", "g.fa"], "--data: is missing; or give --genome, --annotation and"),
         (["--genome", "g.fa", "--table", "t.csv"], "leave --genome"),
         (["--table", "t.csv", "--test-fraction", "1"], "--test-fraction: is 1.0"),
         (["--table", "t.csv", "--stage", "4"], "--stage: is 4"),

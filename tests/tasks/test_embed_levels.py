@@ -231,7 +231,7 @@ def test_the_verb_writes_a_row_a_base_beside_their_places(
 def test_levels_that_cannot_be_are_misuse(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for options, words in (
         (("--level", "chunk", "--strands", "average"), "no counterpart"),
-        (("--level", "chunk", "--pooling", "chunks"), "is for --level sequence"),
+        (("--level", "chunk", "--pooling", "chunks"), "goes with --level sequence"),
         (("--level", "base", "--layer", "inner"), "use --level chunk"),
         (("--level", "chunk", "--layer", "final"), "use --level base"),
         (("--level", "chunk", "--stage", "2"), "stages 0 to 1"),

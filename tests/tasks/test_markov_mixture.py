@@ -108,7 +108,7 @@ def test_what_cannot_be_mixed_is_refused_in_one_line(
     for shards, options, code, says in (
         (words, ["--mix", "--with", f"{run}"], 1, "reads dna, and"),
         (genome, ["--mix", "--with", f"{tokens}"], 1, "reads tokens of dna"),
-        (genome, ["--with", f"{run}"], 2, "--with: goes together with --mix"),
+        (genome, ["--with", f"{run}"], 2, "--with: goes with --mix"),
         (genome, ["--mix", "--with", f"{tmp_path}/none"], 1, "none"),
     ):
         assert main(["markov", f"{shards}", *options]) == code, says

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
+from hnet_seq.cli import main
 from hnet_seq.commands.segment import add_arguments
 from hnet_seq.tasks import segment as task
 from hnet_seq.tasks.segment import segment
@@ -273,7 +274,6 @@ def test_sizes_that_do_not_fit_are_misuse(model, genome, sizes, says):
     ("layout", "modality", "says"),
     [
         (["m1"], "dna", "isotropic"),
-        (["m1", ["m1"], "m1"], "text", "trained on text"),
         (["m1", ["m1"], "m1"], None, "does not say"),
     ],
 )
@@ -285,6 +285,15 @@ def test_a_model_that_cannot_cut_dna_is_refused_by_the_name_of_its_file(
     with pytest.raises(InputError, match=says) as caught:
         run(checkpoint, genome, "--bed", bed)
     assert str(checkpoint) in str(caught.value)
+    assert not bed.exists()
+
+
+def test_options_of_dna_are_refused_for_a_model_of_text(genome, tmp_path, capsys):
+    checkpoint = saved(make_model(["m1", ["m1"], "m1"], "text"), tmp_path)
+    bed = tmp_path / "out.bed"
+    assert main(["segment", f"{checkpoint}", f"{genome}", "--bed", f"{bed}"]) == 2
+    said = f"--bed: is for DNA; {checkpoint} was trained on text"
+    assert said in capsys.readouterr().err
     assert not bed.exists()
 
 

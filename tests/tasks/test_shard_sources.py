@@ -72,9 +72,9 @@ def test_labels_tell_genes_from_what_lies_between_and_a_mixture_weighs_them(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--features", "gene"], "--regions: is missing"),
-        (["--label-regions"], "--regions: is missing"),
-        (["--regions", "genes.gff", "--modality", "text"], "--regions: are of a genome"),
+        (["--features", "gene"], "--features: goes with --regions"),
+        (["--label-regions"], "--label-regions: goes with --regions"),
+        (["--regions", "genes.gff", "--modality", "text"], "--regions: goes with --modality dna"),
     ],
 )
 def test_options_of_regions_that_cannot_be_meant(

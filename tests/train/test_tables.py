@@ -14,11 +14,10 @@ from hnet_seq import HNetForCausalLM
 from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.model.context_index import GAP
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
-from hnet_seq.model.ngram_tables import NgramMemoryTables
+from hnet_seq.model.ngram_tables import GAP, NgramMemoryTables
 from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import complement, everything_once, training_batches
