@@ -20,7 +20,8 @@ MEANT = {
         "": "json as_flops_of",
         "as_flops_of": "letters_per_token",
         "of=a checkpoint": "config",
-        "of=a checkpoint|a configuration": "tokens_per_chunk context batch_tokens",
+        "of=a checkpoint|a configuration": "batch_tokens",
+        "of=a checkpoint|a configuration|one of two": "tokens_per_chunk context",
     }
 }
 
@@ -68,7 +69,7 @@ def kind_of(what: str | None) -> str:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
-    kind = kind_of(args.what)
+    kind = "one of two" if args.as_flops_of else kind_of(args.what)
     check_meant(args, f"{args.what} is {kind}" if args.what else "name one", of=kind)
     if args.context < 1:
         raise UsageError("context", f"is {args.context}; expected 1 token or more")

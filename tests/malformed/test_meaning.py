@@ -66,6 +66,7 @@ UNMET: dict[tuple[str, str], str] = {
     ("generate", "of=models that cut"): "generate {isotropic} --prompt A",
     ("info", "of=a checkpoint"): "info hnet_2stage_XL",
     ("info", "of=a checkpoint|a configuration"): "info ecoli_demo",
+    ("info", "of=a checkpoint|a configuration|one of two"): "info ecoli_demo",
 }
 VALUES = {
     "device": "cpu",

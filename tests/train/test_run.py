@@ -12,7 +12,7 @@ import torch
 
 from hnet_seq.cli import main
 from hnet_seq.commands.pretrain import EXAMPLE
-from hnet_seq.config import ExperimentConfig
+from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.pretrain import pretrain
@@ -164,7 +164,9 @@ def test_misuse_is_one_line_and_leaves_nothing(
 def test_every_shipped_experiment_loads_and_takes_a_step(
     name: str, shards: Path, tmp_path: Path
 ) -> None:
-    config = load_experiment(name, [f"data.sources=[{{path: '{shards}'}}]"])
+    config = load_experiment(name)
+    parts = range(config.model.ngram_counts.parts)
+    config.data.sources = [SourceConfig(f"{shards}", f"{part}") for part in parts]
     # The shape as shipped, the amount of work cut down.
     config.data.context, config.data.micro_batch_tokens = 64, 0
     config.data.batch_tokens, config.train.steps = 128, 1
