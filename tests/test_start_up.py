@@ -71,7 +71,10 @@ WRONG: dict[str, tuple[int, str]] = {
     "generate model --prompt A --samples 0": (2, "--samples: must be 1 or more"),
     "generate model --prompts x.fa": (1, "x.fa: no such file"),
     "info hnet_2stage_XL --context 0": (2, "--context: is 0"),
-    "info ecoli_demo --context 9": (2, "--context: is for a checkpoint or a configuration or one of two; ecoli"),
+    "info ecoli_demo --context 9": (
+        2,
+        "--context: is for a checkpoint or a configuration or one of two; ecoli",
+    ),
     "info hnet_2stage_XL --config c.json": (2, "--config: is for a checkpoint; hnet_2stage_XL is"),
     "boundaries motifs model g.fa --seed 3 --motifs g.fa --out o": (2, "--seed 3"),
     "classify train model --out o": (2, "give --genome"),
