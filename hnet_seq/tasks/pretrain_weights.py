@@ -96,8 +96,7 @@ def check_same_weights(folder: RunFolder, about: dict[str, Any]) -> None:
 
 
 def _check_shape(asked: HNetConfig, checkpoint: Checkpoint) -> None:
-    given = flat_values(checkpoint.config.to_dict())
-    wanted = flat_values(asked.to_dict())
+    given, wanted = _shape(checkpoint.config), _shape(asked)
     for key in [*given, *(key for key in wanted if key not in given)]:
         if key not in _NOT_SHAPE and given.get(key) != wanted.get(key):
             raise UsageError(
@@ -105,6 +104,13 @@ def _check_shape(asked: HNetConfig, checkpoint: Checkpoint) -> None:
                 f"is {wanted.get(key)}, and {given.get(key)} in {checkpoint.found.config}, whose "
                 "weights this run shall begin with; make them equal, or leave `model` out",
             )
+
+
+def _shape(config: HNetConfig) -> dict[str, Any]:
+    values = config.to_dict()
+    for rule in values.get("boundary_policies", ()):
+        rule["counted"] = []  # as ngram_counts.tokens, of the data
+    return flat_values(values)
 
 
 def _check_vocabulary(init: str, metadata: dict[str, str], train: TokenBatches) -> None:

@@ -28,7 +28,7 @@ class MemoryPlan:
         batch_tokens, tokens_per_chunk: what it was made for.
         weights: of the parameters. Gradients are as much, AdamW's averages twice as much.
         tables: of n-grams, which have no such gradients: a memory with a number for each row, and
-            counts twice, of everything and of what is held out.
+            the index of a text, of a model that has counted one.
         saved: per stage, from the outside in, what is kept for the backward pass.
         allocated: all tensors at the worst moment.
         holes: of the heap, between tensors.

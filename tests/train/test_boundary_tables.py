@@ -70,6 +70,15 @@ def test_the_tables_are_of_the_training_data_on_both_strands(shards: Path, tmp_p
     assert set(after[2].topk(2).indices.tolist()) == {0, 1}
 
 
+def test_a_run_begins_with_the_weights_of_one_that_has_counted(
+    shards: Path, tmp_path: Path
+) -> None:
+    rule = f"model.boundary_policies=[{RULES['entropy']}]"
+    pretrain(tiny("ecoli_demo", shards, rule), tmp_path / "first", device="cpu")
+    after = tiny("ecoli_demo", shards, rule, f"train.init={tmp_path / 'first'}", "train.steps=1")
+    assert pretrain(after, tmp_path / "next", device="cpu")
+
+
 def test_words_that_come_again_are_learned_as_tokens() -> None:
     pytest.importorskip("tokenizers")
     merges = learn_merges([[2, 0, 3, 3, 0, 1, 0]] * 50, 8, 6)
