@@ -53,9 +53,11 @@ if TYPE_CHECKING:
     from modalities.errors import InputError as InputError
     from modalities.errors import UsageError as UsageError
     from pipelines.annotation import read_gff as read_gff
+    from pipelines.batches import MixedSource as MixedSource
     from pipelines.batches import TokenBatches as TokenBatches
     from pipelines.fasta import read_fasta as read_fasta
     from pipelines.genome import Genome as Genome
+    from pipelines.own_loop.pipeline import webdataset_pipeline as webdataset_pipeline
     from pipelines.variants import Variant as Variant
     from pipelines.variants import read_variants as read_variants
 
@@ -74,6 +76,7 @@ _HOMES = {
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
     "HeadConfig": "hnet_seq.heads.head_config",
     "InputError": "modalities.errors",
+    "MixedSource": "pipelines.batches",
     "Sampling": "hnet_seq.model.sampling",
     "Task": "hnet_seq.tasks.classification.task",
     "TokenBatches": "pipelines.batches",
@@ -105,6 +108,7 @@ _HOMES = {
     "shard": "hnet_seq.tasks.shard",
     "task_from_data": "hnet_seq.tasks.classification.task",
     "use_boundary_policy": "hnet_seq.model.boundary_policy",
+    "webdataset_pipeline": "pipelines.own_loop.pipeline",
 }
 
 __all__ = [
@@ -119,6 +123,7 @@ __all__ = [
     "HNetForTokenClassification",
     "HeadConfig",
     "InputError",
+    "MixedSource",
     "Sampling",
     "Task",
     "TokenBatches",
@@ -151,6 +156,7 @@ __all__ = [
     "shard",
     "task_from_data",
     "use_boundary_policy",
+    "webdataset_pipeline",
 ]
 
 

@@ -100,8 +100,8 @@ class TokenBatches:
         if reverse_complement and not any(stream.two_strands for stream in self.streams):
             modality = self.streams[0].manifest.modality
             raise UsageError("reverse_complement", f"{modality} has one strand")
-        self.names = _names(sources)
-        _check_vocabulary(self.streams)
+        self.names = source_names(sources)
+        check_vocabulary([(stream.location, stream.manifest) for stream in self.streams])
         self._check_soft_mask(soft_mask_weight)
         self.mixture = Mixture([source.weight for source in sources])
         self._soft_mask_weight = soft_mask_weight
@@ -245,19 +245,20 @@ def _check_options(split: str, batch_tokens: int, reverse_complement: bool, shuf
         raise UsageError(option, "is for training; validation is always the same")
 
 
-def _check_vocabulary(streams: Sequence[TokenStream]) -> None:
-    first = streams[0].manifest
-    for stream in streams[1:]:
-        if stream.manifest.vocabulary_fingerprint != first.vocabulary_fingerprint:
+def check_vocabulary(sources: Sequence[tuple[str, Manifest]]) -> None:
+    """Raise UsageError unless all these folders, by location, have one vocabulary."""
+    (first_location, first), *others = sources
+    for location, manifest in others:
+        if manifest.vocabulary_fingerprint != first.vocabulary_fingerprint:
             raise UsageError(
-                stream.location,
-                f"holds {stream.manifest.modality}, whose vocabulary is another than that of "
-                f"{streams[0].location} ({first.modality}); for DNA beside text, shard it with "
+                location,
+                f"holds {manifest.modality}, whose vocabulary is another than that of "
+                f"{first_location} ({first.modality}); for DNA beside text, shard it with "
                 "--modality dna_bytes",
             )
 
 
-def _names(sources: Sequence[MixedSource]) -> list[str]:
+def source_names(sources: Sequence[MixedSource]) -> list[str]:
     """A name for each source, for metrics: its own, or that of its folder."""
     names = [source.name or str(source.location).rstrip("/").split("/")[-1] for source in sources]
     for name in names:

@@ -1,4 +1,8 @@
-"""WebDataset tars that others made, one sample in memory at a time."""
+"""WebDataset tars that others made, one sample in memory at a time.
+
+Not through ``webdataset.WebDataset``, which reads members into memory that nobody asked for, ends a
+tar at a header that it cannot read as if it were whole, and imports torch.
+"""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def score_variants(
     if on_mismatch not in ON_MISMATCH:
         raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
     check_window(window)
-    opened = genome if isinstance(genome, Genome) else Genome(genome)
+    opened = genome if isinstance(genome, Genome) else Genome(genome, use_index=True)
     rows = (
         read_variants(variants, keep_faults=on_mismatch == "skip")
         if isinstance(variants, str | Path)

@@ -222,7 +222,7 @@ def _reader(
             NamedSequence(record.name, convert(record.tokens)) for record in read_records(path)
         )
     assert genome is not None
-    opened = Genome(genome)
+    opened = Genome(genome, use_index=True)
     ignored = 0 if blocks else count_with_blocks(path)
     said = f"note: {path}: {blocks_ignored(ignored, '; --blocks joins them')}"
     if ignored and speaks(said):
