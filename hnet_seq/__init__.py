@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from hnet_seq.heads.token_classification import (
         HNetForTokenClassification as HNetForTokenClassification,
     )
+    from hnet_seq.model.auto import load_pretrained as load_pretrained
     from hnet_seq.model.boundary_policy import BoundaryPolicy as BoundaryPolicy
     from hnet_seq.model.boundary_policy import use_boundary_policy as use_boundary_policy
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM
     from hnet_seq.model.config import HNetConfig as HNetConfig
     from hnet_seq.model.generation import generate as generate
     from hnet_seq.model.masked_lm import HNetForMaskedLM as HNetForMaskedLM
-    from hnet_seq.model.pretrained import load_pretrained as load_pretrained
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
     from hnet_seq.model.sampling import Sampling as Sampling
     from hnet_seq.tasks.classification.frozen import classify as classify
@@ -91,7 +91,7 @@ _HOMES = {
     "format_table": "hnet_seq.baselines.score_rows",
     "generate": "hnet_seq.model.generation",
     "load_experiment": "hnet_seq.experiments",
-    "load_pretrained": "hnet_seq.model.pretrained",
+    "load_pretrained": "hnet_seq.model.auto",
     "predict": "hnet_seq.train.predict",
     "predict_positions": "hnet_seq.train.predict",
     "pretrain": "hnet_seq.tasks.pretrain",
