@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
+from modalities.given import given_path
 from pipelines.manifest import Manifest
 from pipelines.mixture import Mixture
 from pipelines.packed_batch import PackedBatch
@@ -60,7 +61,7 @@ class TokenBatches:
 
     def __init__(
         self,
-        sources: str | Path | Sequence[MixedSource],
+        sources: str | Path | MixedSource | Sequence[str | Path | MixedSource],
         split: str = "train",
         context: int = 8192,
         batch_tokens: int = 16384,
@@ -72,8 +73,7 @@ class TokenBatches:
         skip_damaged: bool = False,
         store: dict[str, Any] | None = None,
     ) -> None:
-        if isinstance(sources, str | Path):
-            sources = [MixedSource(sources)]
+        sources = given_sources(sources)
         self.split = split
         self.batch_tokens = batch_tokens
         shuffle = split == "train" if shuffle is None else shuffle
@@ -256,6 +256,29 @@ def check_vocabulary(sources: Sequence[tuple[str, Manifest]]) -> None:
                 f"{first_location} ({first.modality}); for DNA beside text, shard it with "
                 "--modality dna_bytes",
             )
+
+
+def given_sources(
+    given: str | Path | MixedSource | Sequence[str | Path | MixedSource],
+) -> list[MixedSource]:
+    """Sources as a caller hands them to a function: a folder or URL, a source, or a list of these.
+
+    Raises:
+        InputError: something else, or none.
+    """
+    several = list(given) if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise InputError(None, "is empty; give a folder of shards", where="sources")
+    return [
+        source
+        if isinstance(source, MixedSource)
+        else MixedSource(source if _is_url(source) else given_path(source, "sources"))
+        for source in several
+    ]
+
+
+def _is_url(given: object) -> bool:
+    return isinstance(given, str) and "://" in given
 
 
 def source_names(sources: Sequence[MixedSource]) -> list[str]:

@@ -31,6 +31,7 @@ from modalities.dna import (
     decode_annotated,
 )
 from modalities.errors import InputError
+from modalities.given import given_path
 from pipelines.fasta import read_fasta_pieces
 from pipelines.indexed_fasta import IndexedFasta, open_indexed
 from pipelines.sequence_files import read_records, sequence_format
@@ -67,7 +68,7 @@ class Genome:
     def __init__(
         self, path: str | Path, iupac: Iupac = "unknown", *, use_index: bool = False
     ) -> None:
-        self.path = Path(path)
+        self.path = given_path(path, "path")
         self._iupac: Iupac = iupac
         self._tokens: Tokens | None = None
         self._indexed = _indexed(self.path) if use_index else None

@@ -51,7 +51,9 @@ class IndexedFasta:
         self.path = path
         self._is_bgzip = is_bgzip
         self._open: tuple[int, Any] | None = None  # the process, and its handle
-        self.lengths = {name: int(entry.rlen) for name, entry in self._faidx().index.items()}
+        self.lengths: dict[str, int] = {
+            name: int(entry.rlen) for name, entry in self._faidx().index.items()
+        }
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": None}

@@ -68,6 +68,8 @@ def _imported(node: ast.AST, modules: dict[str, Path]) -> set[str]:
     """Modules that are imported anywhere in a file, in functions too, but for types alone."""
     found: set[str] = set()
     for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            continue
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
         if isinstance(child, ast.ImportFrom) and child.module:

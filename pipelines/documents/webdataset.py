@@ -98,7 +98,7 @@ def _members(path: str) -> Iterator[tuple[str, str, bytes]]:
         stream: Any = _Stream(read_chunks(path, foreign=True))
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar:
             for member in tar:
-                tar.members = []  # or it keeps the header of each
+                tar.members = []  # type: ignore[attr-defined]  # or it keeps the header of each
                 match = _NAME.fullmatch(member.name)
                 if not member.isfile() or not match:
                     continue

@@ -14,7 +14,7 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 from webdataset.utils import pytorch_worker_info
 
 from modalities.errors import UsageError
-from pipelines.batches import MixedSource, check_vocabulary, source_names
+from pipelines.batches import MixedSource, check_vocabulary, given_sources, source_names
 from pipelines.own_loop.tar_slices import Item, SlicedShards
 from pipelines.own_loop.window_batches import packed, padded
 from pipelines.own_loop.windows import cut_windows, give_targets, turn_windows
@@ -25,7 +25,7 @@ _MOST_WORKERS = 1024
 
 
 def webdataset_pipeline(
-    sources: str | Path | MixedSource | Sequence[MixedSource],
+    sources: str | Path | MixedSource | Sequence[str | Path | MixedSource],
     split: str = "train",
     *,
     context: int = 8192,
@@ -74,10 +74,7 @@ def webdataset_pipeline(
         InputError: a manifest is wrong, a shard is missing or truncated, or a split empty. While
             it is read: a block is damaged, or cannot be fetched.
     """
-    if isinstance(sources, str | Path):
-        sources = [MixedSource(sources)]
-    elif isinstance(sources, MixedSource):
-        sources = [sources]
+    sources = given_sources(sources)
     shuffle = split == "train" if shuffle is None else shuffle
     _check(sources, split, context, batch_tokens, pad, epochs, buffer, reverse_complement)
     names = source_names(sources)
@@ -216,8 +213,6 @@ def _check(
     buffer: int,
     reverse_complement: bool,
 ) -> None:
-    if not sources:
-        raise UsageError("sources", "is empty; give a folder of shards")
     for option, value in (("context", context), ("epochs", epochs), ("buffer", buffer)):
         if value is not None and value < 1:
             raise UsageError(option, f"is {value}, expected at least 1")

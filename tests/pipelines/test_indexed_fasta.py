@@ -87,7 +87,7 @@ def test_bgzip_gives_the_same(tmp_path: Path) -> None:
     text = f">chr1\n{lines(LETTERS, 60)}>chr2\n{lines(LETTERS, 60)}".encode()
     with path.open("wb") as file:
         for start in range(0, len(text), 999):  # blocks shorter than Biopython's own
-            with bgzf.BgzfWriter(fileobj=(piece := _Piece())) as writer:  # type: ignore[arg-type]
+            with bgzf.BgzfWriter(fileobj=(piece := _Piece())) as writer:
                 writer.write(text[start : start + 999])
             file.write(piece.data[:-28])
         file.write(bgzf._bgzf_eof)
