@@ -266,7 +266,7 @@ def given_sources(
     Raises:
         InputError: something else, or none.
     """
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    several: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     if not several:
         raise InputError(None, "is empty; give a folder of shards", where="sources")
     return [
