@@ -15,6 +15,7 @@ import argparse
 from hnet_seq.commands.checks import check_checkpoint, check_there
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import (
+    CHECKPOINT,
     add_attention_window_argument,
     add_batch_arguments,
     add_streaming_arguments,
@@ -78,7 +79,7 @@ def _add_common(
         whole_records: records of any length are read, for which attention's cache has a limit.
         draws: something is drawn.
     """
-    parser.add_argument("checkpoint", metavar="RUN", help="checkpoint folder, or run folder")
+    parser.add_argument("checkpoint", metavar="RUN", help=CHECKPOINT)
     parser.add_argument("genome", metavar="GENOME", help="FASTA, GenBank or 2bit")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the JSON file")
     add_twin_argument(parser)

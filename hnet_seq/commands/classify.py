@@ -26,7 +26,7 @@ from hnet_seq.commands.classify_data import (
 from hnet_seq.commands.embed import add_embedding_arguments
 from hnet_seq.commands.later import later
 from hnet_seq.heads.head_config import CHUNK_POOLINGS, HEAD_POOLINGS, POOLINGS
-from hnet_seq.tasks.arguments import add_batch_arguments, add_input_arguments
+from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments, add_input_arguments
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS
 from hnet_seq.train.finetune_config import FinetuneConfig
 from pipelines.files import check_file, check_folder
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     train = actions.add_parser("train", help="fit probes and baselines, and score them")
     train.set_defaults(act=later("hnet_seq.tasks.classify", "train"))
-    train.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    train.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     train.add_argument("--out", required=True, metavar="FOLDER", help=f"for {RESULTS} and {PROBE}")
     add_task_arguments(train)
     train.add_argument(
@@ -113,7 +113,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _add_finetune(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument(
         "--out", required=True, metavar="FOLDER", help=f"for {MODEL}/, {RESULTS} and {HISTORY}"
     )

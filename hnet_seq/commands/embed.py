@@ -14,6 +14,7 @@ from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import (
+    CHECKPOINT,
     add_batch_arguments,
     add_input_arguments,
     add_precision_argument,
@@ -55,7 +56,7 @@ def add_embedding_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq embed``."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     parser.add_argument(
         "input",
         metavar="SEQUENCES",

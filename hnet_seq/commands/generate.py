@@ -13,7 +13,7 @@ import argparse
 import modalities
 from hnet_seq.commands.checks import check_at_least, check_checkpoint, check_there
 from hnet_seq.commands.later import later
-from hnet_seq.tasks.arguments import add_device_argument
+from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
 from modalities.errors import UsageError
 from pipelines.files import check_file
 
@@ -30,7 +30,7 @@ MEANT = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq generate``."""
-    parser.add_argument("checkpoint", help="checkpoint folder, run folder, hub id or .pt")
+    parser.add_argument("checkpoint", help=CHECKPOINT)
     parser.add_argument("--prompt", action="append", metavar="LETTERS", help="may be repeated")
     parser.add_argument(
         "--prompts", metavar="FILE", help="FASTA or GenBank for DNA, lines for text"

@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        help="a checkpoint folder, a run, a .pt file, owner/name on the hub, a .json "
-        "configuration, or a released name; or an experiment (a name or .yaml), for all its keys",
+        help="a checkpoint folder, a run, a .pt file, a model that comes with the package, "
+        "owner/name on the hub, a .json configuration, or a released name; or an experiment (a "
+        "name or .yaml), for all its keys",
     )
     parser.add_argument("--config", metavar="FILE", help="JSON of a checkpoint that has none")
     parser.add_argument(

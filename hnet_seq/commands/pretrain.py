@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from hnet_seq.commands.later import later
-from hnet_seq.tasks.arguments import add_device_argument
+from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
 from modalities.errors import UsageError
 from pipelines.files import check_folder
 
@@ -42,8 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init",
         metavar="CHECKPOINT",
-        help="weights to begin with: a run, a checkpoint folder, a file, or owner/name on the hub; "
-        "step, schedule and optimiser begin anew",
+        help=f"weights to begin with: {CHECKPOINT}; step, schedule and optimiser begin anew",
     )
     parser.add_argument(
         "--resume",

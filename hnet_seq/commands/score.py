@@ -18,6 +18,7 @@ from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.commands.uses import Use
 from hnet_seq.tasks.arguments import (
+    CHECKPOINT,
     add_batch_arguments,
     add_reading_arguments,
     add_streaming_arguments,
@@ -79,7 +80,7 @@ USES = {
 
 def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> None:
     """Arguments of ``hnet-seq score``, or of one of its uses."""
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint folder or run folder")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
     _add_input(parser, use)
     parser.add_argument(
         "--out",

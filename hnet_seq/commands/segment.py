@@ -13,7 +13,12 @@ import argparse
 
 from hnet_seq.commands.checks import check_checkpoint, check_there
 from hnet_seq.commands.later import later
-from hnet_seq.tasks.arguments import add_batch_arguments, add_streaming_arguments, add_twin_argument
+from hnet_seq.tasks.arguments import (
+    CHECKPOINT,
+    add_batch_arguments,
+    add_streaming_arguments,
+    add_twin_argument,
+)
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
 from modalities.errors import UsageError
 from pipelines.files import check_folder
@@ -32,7 +37,7 @@ MEANT = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``hnet-seq segment``."""
-    parser.add_argument("checkpoint", help="checkpoint folder, or run folder for its last one")
+    parser.add_argument("checkpoint", help=CHECKPOINT)
     parser.add_argument(
         "inputs", nargs="*", metavar="INPUT", help="FASTA, GenBank or 2bit; or files of text"
     )

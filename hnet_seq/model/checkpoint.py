@@ -17,14 +17,17 @@ class Checkpoint:
     Attributes:
         found: the files.
         config: shape of the model.
-        weights: on the CPU, mapped from the file: reading shapes costs no memory.
+        weights: on the CPU, mapped from the file, but for those of ``int8_rows``: reading shapes
+            costs no memory.
         metadata: what the weights were trained on; for a ``.pt``, known of the released ones.
+        int8_rows: names of weights that lie there as :mod:`hnet_seq.model.int8_rows` has it.
     """
 
     found: Located
     config: HNetConfig
     weights: dict[str, Tensor]
     metadata: dict[str, str]
+    int8_rows: frozenset[str] = frozenset()
 
 
 def owned_state(model: nn.Module) -> dict[str, Tensor]:

@@ -97,7 +97,8 @@ class HNetLanguageModel(nn.Module):
 
         Args:
             where: a checkpoint folder; a run folder, for its last checkpoint; a released ``.pt``
-                file; or ``owner/name`` on the hub.
+                file; the name of a model that comes with the package (``genomes-tiny``); or
+                ``owner/name`` on the hub.
             device: a GPU if there is one, else the CPU, when None.
             dtype: of the weights in memory, fp32 when None.
             config: the JSON that describes the model, where it is not beside the weights.

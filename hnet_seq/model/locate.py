@@ -1,4 +1,4 @@
-"""Where a checkpoint lies: a folder, a run, a file, or a model on the hub."""
+"""Where a checkpoint lies: a folder, a run, a file, a model that ships, or one on the hub."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import download, split_hub_id
 from hnet_seq.model.released import OWNER, released_file, released_names
+from hnet_seq.model.shipped import shipped_folder, shipped_names
 from modalities.given import given_path
 
 WEIGHTS = "model.safetensors"
@@ -42,7 +43,8 @@ def locate(
 
     Args:
         where: a checkpoint folder; a run folder, for its last checkpoint; a ``.safetensors`` or a
-            released ``.pt`` file, or a folder with one of them; or ``owner/name`` on the hub, also
+            released ``.pt`` file, or a folder with one of them; the name of a model that ships, see
+            :mod:`hnet_seq.model.shipped`; or ``owner/name`` on the hub, also
             ``owner/name@revision``. What exists on disk comes first.
         config: the JSON that describes the model, or a released name. When None it is
             ``config.json`` beside the weights; for ``NAME.pt`` ``NAME.json`` beside it, else
@@ -54,13 +56,17 @@ def locate(
         ValueError: what is there is ambiguous, or of a kind that cannot be read.
     """
     path = given_path(where, "where")
+    own = None if path.exists() else shipped_folder(str(where))
+    if revision is not None and (own or path.exists()):
+        place = "comes with this package" if own else "is on disk"
+        raise ValueError(f"{where}: {place}; a revision goes with a model on the hub")
     if not path.exists():
-        path = _from_hub(str(where), revision)
-    elif revision is not None:
-        raise ValueError(f"{where}: is on disk; a revision goes with a model on the hub")
+        path = own or _from_hub(str(where), revision)
     weights = _weights_in(path) if path.is_dir() else path
     if weights.suffix not in (".pt", ".safetensors"):
-        raise ValueError(f"{weights}: not weights; expected a .safetensors or a .pt file")
+        raise ValueError(
+            f"{weights}: not weights; expected a .safetensors or a .pt file{_same_name(weights)}"
+        )
     return Located(weights, _config_of(weights) if config is None else _named_config(config))
 
 
@@ -131,6 +137,7 @@ def _weights_in(folder: Path) -> Path:
             raise FileNotFoundError(
                 f"{folder}: no {WEIGHTS}, no checkpoints/step-*/{WEIGHTS} and no .pt file; give a "
                 "checkpoint folder, a run folder that has saved one, or the file"
+                f"{_same_name(folder)}"
             ) from None
         if len(released) > 1:
             names = ", ".join(path.name for path in released)
@@ -138,10 +145,16 @@ def _weights_in(folder: Path) -> Path:
         return released[0]
 
 
+def _same_name(path: Path) -> str:
+    if shipped_folder(str(path)) is None:
+        return ""
+    return f"; the model {path} of this package is found where nothing else has its name"
+
+
 def _from_hub(where: str, revision: str | None) -> Path:
     parts = split_hub_id(where)
     if parts is None or where.endswith((".pt", ".safetensors")):
-        hint = ""
+        hint = f"; by name there is {', '.join(shipped_names())}" if shipped_names() else ""
         if where in released_names():
             hint = f"; this is a released configuration, its weights are {OWNER}/{where} on the hub"
         raise FileNotFoundError(

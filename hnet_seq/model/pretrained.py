@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from hnet_seq.model.checkpoint import Checkpoint, owned_state
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.fitting import check_fit, tied_names
+from hnet_seq.model.int8_rows import from_int8_rows
 from hnet_seq.model.locate import (
     CONFIG,
     WEIGHTS,
@@ -72,7 +73,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def save_weights(
-    model: nn.Module, folder: str | Path, extra: Mapping[str, Mapping[str, Any]] | None = None
+    model: nn.Module,
+    folder: str | Path,
+    extra: Mapping[str, Mapping[str, Any]] | None = None,
+    store: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
 ) -> None:
     """Write the weights, ``config.json`` and further JSON files; the same model, the same bytes.
 
@@ -82,6 +86,8 @@ def save_weights(
     Args:
         model: with ``config`` and ``metadata``.
         extra: values of further JSON files, by file name.
+        store: what to write of the weights, where it is not they as they are; see
+            :mod:`hnet_seq.model.int8_rows`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,6 +95,8 @@ def save_weights(
     weights = {
         name: value.detach().cpu().contiguous() for name, value in owned_state(model).items()
     }
+    if store is not None:
+        weights = store(weights)
     documents = {CONFIG: described.config.to_dict(), **(extra or {})}
     assert WEIGHTS not in documents
     partial = {name: folder / f".{name}.partial" for name in (*documents, WEIGHTS)}
@@ -124,9 +132,13 @@ def read_checkpoint(
     shape = read_config(found.config)
     if found.weights.suffix == ".pt":
         weights, metadata = read_torch_file(found.weights), _origin(found, shape)
-    else:
-        weights, metadata = _read_safetensors(found.weights)
-    return Checkpoint(found, shape, weights, metadata)
+        return Checkpoint(found, shape, weights, metadata)
+    stored, metadata = _read_safetensors(found.weights)
+    try:
+        weights, in_int8 = from_int8_rows(stored)
+    except ValueError as error:
+        raise ValueError(f"{found.weights}: {error}") from error
+    return Checkpoint(found, shape, weights, metadata, in_int8)
 
 
 def outline(build: Callable[[HNetConfig], M], checkpoint: Checkpoint) -> M:

@@ -8,6 +8,11 @@ import re
 from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.train.precision import PRECISIONS
 
+#: What stands for a model, as help texts say it.
+CHECKPOINT = (
+    "run, checkpoint folder, file, a name that `hnet-seq info` lists, or owner/name on the hub"
+)
+
 
 def add_device_argument(parser: argparse.ArgumentParser) -> None:
     """``--device``: where to compute; None where it is not given."""

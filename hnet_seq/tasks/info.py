@@ -7,7 +7,7 @@ import dataclasses
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from hnet_seq.model.masked_lm import language_model
 from hnet_seq.model.matched import flops_per_letter
 from hnet_seq.model.pretrained import outline, owned_state, read_checkpoint
 from hnet_seq.model.released import configuration_file, released_names
+from hnet_seq.model.shipped import PAGE, read_card, shipped_lines
 from hnet_seq.ops import choices
 from hnet_seq.tasks.matching import lines as match_lines
 from hnet_seq.tasks.matching import match
@@ -66,6 +67,7 @@ def environment() -> dict[str, Any]:
         **half,
         "experiments": shipped(),
         "released": released_names(),
+        "models": shipped_lines(),
     }
 
 
@@ -119,10 +121,12 @@ def describe(
         about = {
             "weights": str(checkpoint.found.weights),
             "configuration": str(checkpoint.found.config),
-            "dtypes": _dtypes(weights),
+            "dtypes": _dtypes(weights, checkpoint.int8_rows),
             "metadata": checkpoint.metadata,
             "training_data": checkpoint.metadata.get("data"),
         }
+        if card := read_card(checkpoint.found.folder):
+            about["card"] = card
         head = checkpoint.found.folder / _HEAD
         if head.is_file():
             about["head"] = read_json(head)
@@ -170,10 +174,11 @@ def parameters_per_stage(config: HNetConfig, weights: Mapping[str, Tensor]) -> d
     return dict(sorted(counts.items()))
 
 
-def _dtypes(weights: Mapping[str, Tensor]) -> dict[str, int]:
+def _dtypes(weights: Mapping[str, Tensor], in_int8: Collection[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    for value in weights.values():
-        counts[str(value.dtype).removeprefix("torch.")] += value.numel()
+    for name, value in weights.items():
+        dtype = "int8" if name in in_int8 else str(value.dtype).removeprefix("torch.")
+        counts[dtype] += value.numel()
     return dict(sorted(counts.items()))
 
 
@@ -191,6 +196,8 @@ def environment_lines(about: dict[str, Any]) -> list[str]:
             lines += [f"  {name}: {op['used']} ({op['why']})" for name, op in about[key].items()]
     lines.append(f"experiments: {', '.join(about['experiments'])}")
     lines.append(f"released configurations: {', '.join(about['released'])}")
+    lines.append("models that come with the package:")
+    lines += [f"  {line}" for line in about["models"]]
     return lines
 
 
@@ -239,6 +246,9 @@ def description_lines(about: dict[str, Any]) -> list[str]:
         lines += [f"{key}: {value}" for key, value in rest]
     if "head" in about:
         lines.append(f"head: {json.dumps(about['head'])}")
+    if "card" in about:
+        page = Path(about["weights"]).with_name(PAGE)
+        lines += ["", page.read_text().rstrip()] if page.is_file() else []
     return lines
 
 

@@ -22,6 +22,7 @@ from hnet_seq.config import DataConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
+from hnet_seq.model.locate import locate
 from hnet_seq.train.continuation import find_run
 from hnet_seq.train.tensors import on_device
 from modalities import dna
@@ -90,7 +91,7 @@ def open_model(
         InputError: it is not of a run, or reads other letters than the shards hold.
         ValueError: it is not causal.
     """
-    run, _ = find_run(Path(checkpoint))
+    run, _ = find_run(locate(checkpoint).folder)
     model = HNetForCausalLM.from_pretrained(checkpoint, device)
     read = modality_of(model)  # a model of tokens has no bits of letters to mix
     for folder in folders:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hnet_seq.model.shipped import shipped_folder
 from hnet_seq.report.page import build_page, build_results_page
 from hnet_seq.report.run_data import RunData, is_run, read_run
 from hnet_seq.report.summary import summary
@@ -37,6 +38,12 @@ def report(
 
 
 def _page(folder: Path, baseline: str | Path | None) -> str:
+    if not folder.exists() and shipped_folder(f"{folder}"):
+        raise UsageError(
+            folder,
+            f"is a model and no run; hnet-seq info {folder} has its figures, and a report is of "
+            "what a verb wrote to --out",
+        )
     if is_run(folder):
         return build_page(*_read(folder, baseline))
     if baseline is not None:
