@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-STATISTICS = ("batch", "document", "ranks")
+STATISTICS = ("batch", "document", "ranks", "step", "source")
 
 
 @dataclass
@@ -47,9 +47,12 @@ class RatioLossConfig:
         weight_schedule: the same for ``weights``.
         statistics: what the shares of the loss are taken over: ``batch``, a micro-batch (the
             paper); ``document``, each sequence by itself, and the mean of their losses;
-            ``ranks``, the micro-batches of all processes.
+            ``ranks``, the micro-batches of all processes; ``step``, all that a step reads, in
+            however many micro-batches and processes; ``source``, what it reads of each of
+            ``data.sources`` by itself, so that each is held to the targets.
         hold: raise the weights as far as it takes to hold the targets, see
-            :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least.
+            :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least. With ``statistics:
+            source`` each source has weights of its own.
     """
 
     targets: list[float] = field(default_factory=list)

@@ -52,7 +52,8 @@ _TASK = {
 MEANT = {
     "train": {"": f"{_BOTH} twin stage", **_TASK},
     "finetune": {
-        "": f"{_BOTH} twin seeds markers part epochs head_rate patience",
+        "": f"{_BOTH} twin seeds markers part epochs head_rate patience precision "
+        "micro_batch_tokens max_chunks guard_spike guard_stop_after save_every",
         **_TASK,
         f"pooling={'|'.join((*CHUNK_POOLINGS, 'attention'))}": "stage",
         "part!=head": "learning_rate",

@@ -89,6 +89,8 @@ def average_gradients(model: nn.Module) -> None:
     if world_size() == 1:
         return
     for table in tables(model).values():
+        if not table.requires_grad:
+            continue
         assert table.grad is not None
         own = table.grad.coalesce()
         parts = [_gathered(part) for part in (own.indices()[0], own.values())]
