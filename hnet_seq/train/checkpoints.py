@@ -21,6 +21,7 @@ import torch.distributed.checkpoint as dcp
 
 from hnet_seq.config import TrainConfig
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.averaging import AVERAGE
 from hnet_seq.train.checksums import check_checksums, write_checksums
 from hnet_seq.train.parallel import Parallel
 from hnet_seq.train.ranks import is_first, on_first, rank, wait_for_all
@@ -159,11 +160,18 @@ class Checkpoints:
         check_checksums(checkpoint)
         return checkpoint, self.folder.load_state(checkpoint)
 
-    def load_optimizer(self, checkpoint: Path, state: dict[str, Any]) -> None:
-        """Take AdamW's state, whichever number of processes wrote it."""
+    def load_optimizer(
+        self, checkpoint: Path, state: dict[str, Any], averaged: bool | None = None
+    ) -> None:
+        """Take AdamW's state, whichever number of processes wrote it.
+
+        Args:
+            averaged: with the weights' average; None: if this run has one.
+        """
         model, optimizer = self.parallel.model, self.optimizer
+        averaged = self.config.average > 0 if averaged is None else averaged
         if _STEPS in state:
-            load_parts(checkpoint / FOLDER, model, optimizer, state[_STEPS])
+            load_parts(checkpoint / FOLDER, model, optimizer, state[_STEPS], averaged)
         elif self._sharded:
             load_whole(state["optimizer"], model, optimizer)
         else:
@@ -181,12 +189,14 @@ class Checkpoints:
             for group in self.optimizer.param_groups
         ]
         try:
-            self.load_optimizer(checkpoint, state)
+            self.load_optimizer(checkpoint, state, averaged=False)
         except (KeyError, ValueError, RuntimeError) as error:
             message = f"does not hold the optimiser of this layout: {' '.join(str(error).split())}"
             raise InputError(checkpoint, message) from error
         for group, own in zip(self.optimizer.param_groups, mine, strict=True):
             group.update(own)
+        for moments in self.optimizer.state.values():
+            moments.pop(AVERAGE, None)  # the given weights are it
 
     def _write(self, model: HNetLanguageModel, state: dict[str, Any], partial: Path) -> None:
         model.save_pretrained(partial)

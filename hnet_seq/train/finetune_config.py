@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from hnet_seq.config import OptimizerConfig
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train.precision import PRECISIONS
 from modalities.errors import UsageError

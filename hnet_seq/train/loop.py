@@ -18,6 +18,7 @@ from tqdm import tqdm
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.averaging import Averaging
 from hnet_seq.train.checkpoints import Checkpoints
 from hnet_seq.train.continuation import settle
 from hnet_seq.train.counting import Counting
@@ -82,8 +83,10 @@ class Trainer:
         self.guard = Guard(config.train.guard)
         # Its parameters are those that the model has now.
         self.optimizer = build_optimizer(model, config.train.optimizer, ratio.targets)
+        self.average = Averaging(self.optimizer, config.train.average)
+        clip_norm = config.train.optimizer.clip_norm
         self.optimizer_step = OptimizerStep(
-            objective, self.optimizer, self.guard, config.train.optimizer.clip_norm
+            objective, self.optimizer, self.guard, clip_norm, self.average
         )
         self.checkpoints = Checkpoints(folder, self.parallel, self.optimizer, config.train)
         self.step = 0
@@ -112,7 +115,8 @@ class Trainer:
             "guard": self.guard.state(),
         }
         self.model.metadata["step"] = str(self.step)
-        self.checkpoints.save(state, self.step)
+        with self.average.in_place():
+            self.checkpoints.save(state, self.step)
 
     def restore(self) -> str | None:
         """Go on from the last complete checkpoint; its weights are in the model already.
@@ -142,6 +146,7 @@ class Trainer:
         train = self.config.train
         self.control.steps = first_plan(train.steps, train.schedule)
         self.checkpoints.load_optimizer(checkpoint, state)
+        self.average.exchange()
         self.step, self.tokens = state["step"], state["tokens"]
         self._interval = Interval.from_state(state["interval"])
         self.control.restore(state["ratio_control"])
@@ -246,7 +251,8 @@ class Trainer:
         started = time.perf_counter()
         train = self.config.train
         targets, precision = train.ratio_loss.targets, train.precision
-        result = evaluate(self.model, self.validation, targets, precision, progress=is_first())
+        with self.average.in_place():
+            result = evaluate(self.model, self.validation, targets, precision, progress=is_first())
         if not is_first():
             return
         result = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hnet_seq.train.averaging import Averaging
 from hnet_seq.train.guard import Guard
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Objective
@@ -42,6 +43,7 @@ class OptimizerStep:
     Args:
         optimizer: each group's ``peak`` is its rate before the schedule.
         clip_norm: a longer gradient is scaled down to this norm.
+        average: of the weights, which is told of each step that was taken.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class OptimizerStep:
         optimizer: torch.optim.Optimizer,
         guard: Guard,
         clip_norm: float,
+        average: Averaging | None = None,
     ) -> None:
         self.objective = objective
         self.optimizer = optimizer
         self.guard = guard
         self.clip_norm = clip_norm
+        self.average = average
 
     def take(
         self,
@@ -95,5 +99,7 @@ class OptimizerStep:
         taken = self.guard.takes(report.norm, number + 1)
         if taken:
             self.optimizer.step()
+            if self.average:
+                self.average.update(number)
         self.optimizer.zero_grad(set_to_none=True)
         return Taken(report, taken, counts)

@@ -21,6 +21,7 @@ from hnet_seq.tasks.classification import seeds as finetune_seeds
 from hnet_seq.tasks.classification.task import task_from_data
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.predict import predict
+from hnet_seq.train.step import OptimizerStep
 from tests.conftest import make_model
 
 FROZEN_AND_BASELINES = [
@@ -242,6 +243,36 @@ def test_a_finished_seed_is_not_repeated(
     assert (out / "model/model.safetensors").read_bytes() == (
         tuned / "model/model.safetensors"
     ).read_bytes()
+
+
+def test_a_seed_that_was_killed_goes_on_where_it_was(
+    checkpoint: Path, table: Path, tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command: list[str | Path] = ["finetune", checkpoint, "--data", table, "--out", tmp_path / "out"]
+    taken: list[int] = []
+    take = OptimizerStep.take
+    second = json.loads((tuned / "finetune.jsonl").read_text().splitlines()[1])["step"]
+
+    def killing(self: OptimizerStep, number: int, *arguments: Any, **options: Any) -> Any:
+        if len(taken) == second + 3:  # the second seed's
+            raise KeyboardInterrupt
+        taken.append(number)
+        return take(self, number, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OptimizerStep, "take", killing)
+        assert run(*command, *QUICK, "--save-every", "2") == 130
+    assert taken == [*range(second), 0, 1, 2]
+    begun = tmp_path / "out.partial"
+    assert [path.name[:6] for path in begun.glob("parts/*.state")] == ["seed-1"]
+    with monkeypatch.context() as patched:
+        patched.setattr(OptimizerStep, "take", killing)
+        taken[:] = [0] * (second + 4)  # kills no more
+        assert run(*command, *QUICK) == 0
+        assert taken[second + 4 :] == [*range(2, second)]
+    for name in ("model/model.safetensors", "classification.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tuned / name).read_bytes()
+    assert not list((tmp_path / "out").glob("parts/*.state"))
 
 
 def test_a_given_validation_split_stops_and_groups_are_held_out_whole(

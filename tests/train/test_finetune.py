@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from hnet_seq.config import OptimizerConfig
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.labelled_batches import (
     batch_targets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.config import OptimizerConfig
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train.finetune_config import FinetuneConfig
 
