@@ -46,10 +46,9 @@ class RatioLossConfig:
             curriculum. The last point has ``targets`` themselves and holds to the end.
         weight_schedule: the same for ``weights``.
         statistics: what the shares of the loss are taken over: ``batch``, a micro-batch (the
-            paper); ``document``, each sequence by itself, and the mean of their losses;
-            ``ranks``, the micro-batches of all processes; ``step``, all that a step reads, in
-            however many micro-batches and processes; ``source``, what it reads of each of
-            ``data.sources`` by itself, so that each is held to the targets.
+            paper); ``document``, each sequence, and the mean of their losses; ``ranks``, the
+            micro-batches of all processes; ``step``, all of a step; ``source``, all of a step that
+            is of one source, for each by itself.
         hold: raise the weights as far as it takes to hold the targets, see
             :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least. With ``statistics:
             source`` each source has weights of its own.

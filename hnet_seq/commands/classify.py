@@ -1,7 +1,8 @@
 """Train, apply and evaluate a classifier on a model, beside trivial baselines.
 
   train     fits probes on frozen vectors, and baselines, and scores both on the test split
-  finetune  trains the model too, with several seeds, and scores it beside probes and baselines
+  finetune  trains the model too, with several seeds, and scores it beside probes and baselines;
+            in several processes: torchrun --nproc-per-node=N -m hnet_seq.cli classify finetune ...
   predict   labels and probabilities of sequences
   evaluate  scores of a kept classifier on labelled sequences
 

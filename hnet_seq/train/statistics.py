@@ -37,9 +37,9 @@ def grouped_counts(
         lengths: of the S sequences at every resolution, see
             :func:`hnet_seq.train.chunk_budget.chunks_of_sequences`.
         groups: (S,) group of each; None: all are in the first.
-        number: of groups.
+        number: of groups; with one, all are in it.
     """
-    own = np.zeros(len(lengths[0]), np.int64) if groups is None else groups
+    own = np.zeros(len(lengths[0]), np.int64) if groups is None or number == 1 else groups
     sums = [np.bincount(own, weights=row, minlength=number) for row in lengths]
     if len(sums) == 1:
         return torch.zeros(0, number, 2, dtype=torch.float64)
