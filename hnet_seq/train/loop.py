@@ -279,8 +279,10 @@ class Trainer:
                 f"  {source['source']}{label}: {source['bits_per_token']:.4f} bits over "
                 f"{source['scored_tokens']:,} {many}",
             )
-        for warning in ratio_warnings(result["stages"], self._ratio.targets):
-            _say(bar, f"warning: {warning}")
+        for own in [result, *result.get("sources", [])]:
+            found = ratio_warnings(own["stages"], self._ratio.targets, own.get("source", ""))
+            for warning in found:
+                _say(bar, f"warning: {warning}")
 
     def _progress(self) -> tqdm[Any]:
         total = self.config.train.steps * self.config.data.batch_tokens

@@ -133,11 +133,18 @@ class BoundaryStatistics:
         ]
 
 
-def ratio_warnings(stages: list[dict[str, Any]], targets: list[float]) -> list[str]:
-    """A line for each stage whose chunks are over twice or under half the target in force."""
+def ratio_warnings(
+    stages: list[dict[str, Any]], targets: list[float], source: str = ""
+) -> list[str]:
+    """A line for each stage whose chunks are over twice or under half the target in force.
+
+    Args:
+        source: whose chunks they are; of all sources if empty.
+    """
+    of, apart = (f" of {source}", ", with statistics=source") if source else ("", "")
     return [
-        f"stage {s}: {record['tokens_per_chunk']:.2f} tokens per chunk against a target of "
-        f"{target:g}; set train.ratio_loss.hold=true, or raise train.ratio_loss.weights[{s}]"
+        f"stage {s}{of}: {record['tokens_per_chunk']:.2f} tokens per chunk against a target of "
+        f"{target:g}; set train.ratio_loss.hold=true{apart}, or raise train.ratio_loss.weights[{s}]"
         for s, (record, target) in enumerate(zip(stages, targets, strict=True))
         if not 0.5 <= record["tokens_per_chunk"] / target <= 2
     ]

@@ -17,8 +17,9 @@ from hnet_seq.model.hnet import HNet
 from hnet_seq.model.stack import Stack
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, chunks_of_sequences, fit
+from hnet_seq.train.extent import Extent
 from hnet_seq.train.interval import Interval
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.statistics import grouped_counts, sequence_lengths
 from modalities.errors import UsageError

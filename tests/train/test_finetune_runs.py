@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.problems import head_loss
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.model.ratio_loss import ratio_loss
 from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train import step
+from hnet_seq.train.labelled_batches import cut, epoch_order, pack
+from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.step import OptimizerStep
 from modalities.errors import InputError, UsageError
+from tests.conftest import make_model
 from tests.forked import end_all, ranks
-from tests.train.finetune_script import CASES, TWO_STAGES, main, tuned
+from tests.train.finetune_script import CASES, CONFIG, LABELS, TWO_STAGES, main, sequences, tuned
 
 
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
@@ -169,3 +178,38 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
         assert_same(two[name][1], one[name][1])
         fixed = weights.keys() - gradients.keys()
         assert_same({n: one[name][1][n] for n in fixed}, {n: weights[n] for n in fixed})
+
+
+def test_without_any_of_it_a_step_is_the_plain_one() -> None:
+    config = dataclasses.replace(CONFIG, epochs=1, strands="none", validation_fraction=0.0)
+    history, weights, _ = tuned(
+        epochs=1, strands="none", validation_fraction=0.0, ratio_targets=[3.0], ratio_weights=[0.5]
+    )
+    head = HeadConfig("single_label", ["first", "second"], "bases")
+    model = HNetForSequenceClassification.from_causal_lm(make_model("one stage"), head).train()
+    everything = {name for name, _ in model.named_parameters()}
+    optimizer = build_optimizer(model, config.optimizer, [3.0], everything, config.head_rate)
+    given = sequences()
+    order, _ = epoch_order(len(given), config.seed, 1)
+    lengths = np.array([len(sequence) for sequence in given])
+    batches = cut(order.tolist(), lengths, config.batch_tokens)
+    nats = 0.0
+    for number, batch in enumerate(batches):
+        rise = round(config.warmup * len(batches))
+        assert rise == 0
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak"] * (1 + math.cos(math.pi * number / len(batches))) / 2
+        packed = pack([given[index] for index in batch], torch.device("cpu"))
+        out = model(packed.input_ids, packed.cu_seqlens)
+        targets = torch.tensor([head.names.index(LABELS[index]) for index in batch])
+        own = head_loss(head, out.logits, targets)
+        (stage,) = out.boundaries
+        held = ratio_loss(stage.boundary_prob, stage.boundary_mask, 3.0)
+        (own + 0.5 * held).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        nats += own.item() * len(batch)
+    assert history[0]["loss"] == pytest.approx(nats / len(given), abs=1e-6)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(weights[name], value, rtol=0, atol=1e-5, msg=name)

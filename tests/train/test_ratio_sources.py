@@ -14,6 +14,7 @@ from hnet_seq.ratio_config import RatioLossConfig
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Objective
 from hnet_seq.train.ratio_control import RatioControl, RatioInForce
+from hnet_seq.train.statistics import ratio_warnings
 from pipelines.batches import IGNORED, PackedBatch
 from tests.conftest import make_model
 
@@ -116,6 +117,14 @@ def test_a_source_is_held_as_if_it_were_alone() -> None:
         penalty += share * weight * alone.ratio_loss[0]
     assert together.ratio_loss[0] == pytest.approx(apart, rel=1e-5)
     assert together.penalty == pytest.approx(penalty, rel=1e-5)
+
+
+def test_a_source_far_from_its_target_is_warned_of() -> None:
+    stages = [{"tokens_per_chunk": 3.1}, {"tokens_per_chunk": 40.0}]
+    (said,) = ratio_warnings(stages, [3.0, 3.0], "code")
+    assert said.startswith("stage 1 of code: 40.00 tokens per chunk against a target of 3; set ")
+    assert "with statistics=source" in said
+    assert "source" not in ratio_warnings(stages, [3.0, 3.0])[0]
 
 
 def test_the_weight_rises_for_the_source_that_is_off() -> None:
