@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from hnet_seq.optimizer_config import OptimizerConfig
+from hnet_seq.optimizer_config import MATRICES, OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train.precision import PRECISIONS
 from modalities.errors import UsageError
@@ -82,6 +83,7 @@ class FinetuneConfig:
             ("patience", self.patience, 1),
             ("micro_batch_tokens", self.micro_batch_tokens, 0),
             ("save_every", self.save_every, 1),
+            ("guard_stop_after", self.guard.stop_after, 1),
         ):
             if value < least:
                 raise UsageError(name, f"is {value}; expected {least} or more")
@@ -91,10 +93,12 @@ class FinetuneConfig:
             raise UsageError(
                 "max_chunks", f"is {self.max_chunks}; expected up to {stages} bounds, 0 or more"
             )
-        try:
-            self.guard.validate()
-        except ValueError as error:
-            raise UsageError("guard", f"{error}") from None
+        if not (self.guard.spike == 0 or 1 < self.guard.spike < math.inf):
+            raise UsageError("guard_spike", f"is {self.guard.spike}; expected 0, or above 1")
+        if self.optimizer.matrices not in MATRICES:
+            raise UsageError(
+                "optimizer", f"has matrices {self.optimizer.matrices!r}; {' or '.join(MATRICES)}"
+            )
         for name, rate in (
             ("learning_rate", self.optimizer.learning_rate),
             ("head_rate", self.head_rate),

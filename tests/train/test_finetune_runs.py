@@ -17,6 +17,7 @@ from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.problems import head_loss
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.ratio_loss import ratio_loss
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train import step
 from hnet_seq.train.labelled_batches import cut, epoch_order, pack
@@ -152,6 +153,8 @@ def test_a_run_does_not_go_on_with_anything_else(tmp_path: Path) -> None:
         {"max_chunks": [-1]},
         {"save_every": 0},
         {"guard": GuardConfig(spike=0.5)},
+        {"guard": GuardConfig(stop_after=0)},
+        {"optimizer": OptimizerConfig(matrices="sgd")},
     ],
     ids=str,
 )
