@@ -85,7 +85,7 @@ def finetune(
             that goes on: ``epoch``, ``step``, ``loss`` and
             ``validation_loss`` (None without) in the units of
             :func:`hnet_seq.heads.problems.head_loss`, ``tokens_per_chunk`` per stage,
-            ``tokens_per_second``, ``best``.
+            ``tokens_per_second``, ``best``, and ``skipped_steps`` where the guard left some out.
         progress: show a bar; text is what it is called.
 
     Raises:

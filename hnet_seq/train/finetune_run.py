@@ -123,7 +123,7 @@ class Run:
             initial=len(self.history) * tokens + self.interval.tokens,
         )
         with bar:
-            while len(self.history) < config.epochs and self._goes_on():
+            while len(self.history) < min(config.epochs, self.best_epoch + config.patience):
                 epoch = len(self.history) + 1
                 batches, reverse = self._epoch(epoch)
                 for batch in batches[len(batches) - (ends[epoch - 1] - self.step) :]:
@@ -146,9 +146,6 @@ class Run:
             for name, value in self.best.items():
                 self.learning[name].copy_(value)
         return self.history
-
-    def _goes_on(self) -> bool:
-        return len(self.history) - self.best_epoch < self.config.patience
 
     @property
     def ratio_weights(self) -> list[float]:
@@ -218,6 +215,7 @@ class Run:
             "tokens_per_chunk": [stage["tokens_per_chunk"] for stage in sums.boundaries.summary()],
             "tokens_per_second": round(sums.tokens / sums.seconds, 1),
             "best": self._keep_if_best(epoch, validation_loss),
+            **({"skipped_steps": sums.skipped} if sums.skipped else {}),
         }
         if record["best"] and folder is not None:
             on_first(lambda: self.model.save_pretrained(folder))

@@ -94,6 +94,7 @@ def test_bad_steps_are_left_out_and_too_many_in_a_row_end_it(bad_steps: set[int]
     guard = GuardConfig(stop_after=3)
     history, weights, _ = tuned(guard=guard)
     assert history[-1]["step"] >= 5
+    assert sum(record.get("skipped_steps", 0) for record in history) == 3
     assert all(torch.isfinite(value).all() for value in weights.values())
     bad_steps |= {100 + k for k in range(100)}
     bad_steps |= set(range(history[-1]["step"] + 3, 20))
