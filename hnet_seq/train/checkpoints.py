@@ -59,8 +59,9 @@ class Checkpoints:
         optimizer: torch.optim.Optimizer,
         config: TrainConfig,
     ) -> None:
+        assert isinstance(parallel.model, HNetLanguageModel)
         self.folder = folder
-        self.parallel = parallel
+        self.model = parallel.model
         self.optimizer = optimizer
         self.config = config
         self._sharded = parallel.strategy == "fsdp2"
@@ -86,18 +87,18 @@ class Checkpoints:
     def _save(self, state: dict[str, Any], partial: Path) -> None:
         state = dict(state)
         if self._sharded:
-            state[_STEPS] = optimizer_steps(self.parallel.model, self.optimizer)
+            state[_STEPS] = optimizer_steps(self.model, self.optimizer)
         else:
             state["optimizer"] = self.optimizer.state_dict()
-        model: HNetLanguageModel | None = self.parallel.model
+        model: HNetLanguageModel | None = self.model
         if self._sharded or self._thread:
-            model = whole_model(self.parallel.model)
+            model = whole_model(self.model)
         if self._thread is None:
             if is_first():
                 assert model is not None
                 self._write(model, state, partial)
             if self._sharded:
-                tensors = optimizer_tensors(self.parallel.model, self.optimizer)
+                tensors = optimizer_tensors(self.model, self.optimizer)
                 save_parts(partial / FOLDER, tensors)
                 _list_parts(partial)
             return
@@ -106,7 +107,7 @@ class Checkpoints:
             whole, own = model, copy.deepcopy(state)
             self._writing.append(self._thread.submit(lambda: self._write(whole, own, partial)))
         if self._sharded:
-            tensors = optimizer_tensors(self.parallel.model, self.optimizer)
+            tensors = optimizer_tensors(self.model, self.optimizer)
             saved = self._save_parts_beside(partial / FOLDER, tensors)
 
             def end() -> None:
@@ -168,7 +169,7 @@ class Checkpoints:
         Args:
             averaged: with the weights' average; None: if this run has one.
         """
-        model, optimizer = self.parallel.model, self.optimizer
+        model, optimizer = self.model, self.optimizer
         averaged = self.config.average > 0 if averaged is None else averaged
         if _STEPS in state:
             load_parts(checkpoint / FOLDER, model, optimizer, state[_STEPS], averaged)

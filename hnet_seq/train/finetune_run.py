@@ -109,8 +109,9 @@ class Run:
         take = self._steps()
         if found:
             self._restore(found, take)
-            for record in self.history if on_epoch and is_first() else ():
-                on_epoch(record)
+            if on_epoch and is_first():
+                for record in self.history:
+                    on_epoch(record)
         ends = [*accumulate(len(self._epoch(epoch)[0]) for epoch in range(1, config.epochs + 1))]
         schedule = ScheduleConfig("cosine", warmup=config.warmup, decay=0.0)
         ratio = RatioInForce(self.ratio_targets, self.ratio_weights)

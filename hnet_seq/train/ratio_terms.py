@@ -78,7 +78,7 @@ class RatioTerms:
         totals = self.totals(counts, known)
         if self.over_steps:
             return WholeBatch(totals, own.sequences, 1.0)
-        tokens = own.tokens
+        tokens: float = own.tokens
         if self.statistics == "ranks" and len(counts):
             tokens = totals[0, 0, 0].item()
         return WholeBatch(totals, own.sequences, tokens / step.tokens)

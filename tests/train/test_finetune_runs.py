@@ -138,7 +138,7 @@ def test_a_run_does_not_go_on_with_anything_else(tmp_path: Path) -> None:
     history, _, _ = tuned(resume=state, epochs=1)
     for other in ({"seed": 1}, {"epochs": 2}, {"pooling": "last"}, {"layout": TWO_STAGES}):
         with pytest.raises(UsageError, match="holds a run with other sequences"):
-            tuned(resume=state, **{"epochs": 1} | other)  # type: ignore[arg-type]
+            tuned(resume=state, **{"epochs": 1} | other)
     # What changes no step may change.
     assert tuned(resume=state, epochs=1, micro_batch_tokens=50, save_every=7)[0] == history
     state.write_bytes(state.read_bytes()[:500])
