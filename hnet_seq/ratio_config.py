@@ -47,8 +47,8 @@ class RatioLossConfig:
         weight_schedule: the same for ``weights``.
         statistics: what the shares of the loss are taken over: ``batch``, a micro-batch (the
             paper); ``document``, each sequence, and the mean of their losses; ``ranks``, the
-            micro-batches of all processes; ``step``, all of a step; ``source``, all of a step that
-            is of one source, for each by itself.
+            micro-batches of all processes; ``step``, all of a step; ``source``, a step's part of
+            each source.
         hold: raise the weights as far as it takes to hold the targets, see
             :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least. With ``statistics:
             source`` each source has weights of its own.
