@@ -18,10 +18,11 @@ from common import MB, in_fresh_process, resident
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.experiments import load_experiment
+from hnet_seq.train.extent import Extent
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.memory_plan import plan_memory
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.ratio_control import RatioInForce
 from pipelines.batches import PackedBatch

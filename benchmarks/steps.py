@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hnet_seq import HNetConfig, HNetForCausalLM, ratio_loss
-from hnet_seq.config import OptimizerConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import cross_entropy
 from hnet_seq.model.config import AttentionConfig, SSMConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.router import Router
 from hnet_seq.ops.packing import Packing
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.parallel import clip_gradients
 

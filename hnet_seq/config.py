@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hnet_seq.model.config import HNetConfig
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig, ParallelConfig
 from hnet_seq.ratio_config import RatioLossConfig
 from hnet_seq.schedule_config import ScheduleConfig
@@ -74,27 +75,6 @@ class DataConfig:
 
 
 @dataclass
-class OptimizerConfig:
-    """AdamW.
-
-    Attributes:
-        learning_rate: its peak, before the stages' multipliers.
-        stage_multipliers: of the rate, per stage from the outside in; empty: the paper's rule.
-        betas: of the moving averages of the gradient and of its square.
-        weight_decay: of the matrices; norms, biases, embeddings and convolutions have none.
-        table_rate: how far the first sighting of an n-gram moves its row of ``model.ngram_memory``.
-        clip_norm: a longer gradient is scaled down to this norm.
-    """
-
-    learning_rate: float = 3e-3
-    stage_multipliers: list[float] = field(default_factory=list)
-    betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
-    weight_decay: float = 0.1
-    table_rate: float = 0.1
-    clip_norm: float = 1.0
-
-
-@dataclass
 class TrainConfig:
     """The run.
 
@@ -108,6 +88,9 @@ class TrainConfig:
         mask_rate: share of the tokens that a masked objective asks for.
         precision: ``fp32``, or ``bf16`` for GPUs: weights, residual stream, router, smoothing and
             loss stay in fp32. CPUs are slower with it.
+        average: decay of a moving average of the weights over the steps, such as 0.999, that
+            validation and checkpoints have instead of the last weights; shorter in the first steps,
+            and not of n-gram tables. It takes a copy of the weights. 0: none.
         residual_proj: how the projection around each inner network begins: ``zero`` or
             ``identity``.
         max_chunks: per stage, from the outside in, the most chunks computed at once: a micro-batch
@@ -127,6 +110,7 @@ class TrainConfig:
     objective: str = "causal"
     mask_rate: float = 0.15
     precision: str = "fp32"
+    average: float = 0.0
     residual_proj: str = "zero"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
@@ -172,10 +156,7 @@ class ExperimentConfig:
         self._validate_objective()
         if data.tokenizer != "none":
             self._validate_tokenizer()
-        if train.optimizer.stage_multipliers and len(train.optimizer.stage_multipliers) != (
-            stages + 1
-        ):
-            raise ValueError(f"train.optimizer.stage_multipliers: expected {stages + 1} values")
+        train.optimizer.validate(stages)
         if train.precision not in ("fp32", "bf16"):
             raise ValueError(f"train.precision: {train.precision!r} is not fp32 or bf16")
         self._validate_sources()
@@ -188,6 +169,8 @@ class ExperimentConfig:
         train.schedule.validate()
         if train.init_optimizer not in ("fresh", "kept"):
             raise ValueError(f"train.init_optimizer: {train.init_optimizer!r} is not fresh or kept")
+        if not 0 <= train.average < 1:
+            raise ValueError(f"train.average: expected 0 to below 1; got {train.average}")
         if train.residual_proj not in ("zero", "identity"):
             raise ValueError(
                 f"train.residual_proj: {train.residual_proj!r} is not zero or identity"
@@ -210,7 +193,6 @@ class ExperimentConfig:
 
     def _validate_numbers(self) -> None:
         data, train = self.data, self.train
-        optimizer = train.optimizer
         least: list[tuple[str, float, float]] = [
             ("data.context", data.context, 1),
             ("data.batch_tokens", data.batch_tokens, 1),
@@ -226,23 +208,10 @@ class ExperimentConfig:
             ("train.checkpoint_every", train.checkpoint_every, 0),
             ("train.keep_checkpoints", train.keep_checkpoints, 1),
             ("train.keep_every", train.keep_every, 0),
-            ("train.optimizer.learning_rate", optimizer.learning_rate, 0),
-            ("train.optimizer.weight_decay", optimizer.weight_decay, 0),
-            ("train.optimizer.table_rate", optimizer.table_rate, 0),
-            *(("train.optimizer.stage_multipliers", m, 0) for m in optimizer.stage_multipliers),
         ]
         for name, value, bound in least:
             if not bound <= value < math.inf:
                 raise ValueError(f"{name}: expected at least {bound}; got {value}")
-        if not optimizer.clip_norm > 0:
-            raise ValueError(
-                f"train.optimizer.clip_norm: expected above 0; got {optimizer.clip_norm}"
-            )
-        if len(optimizer.betas) != 2 or not all(0 <= beta < 1 for beta in optimizer.betas):
-            raise ValueError(
-                f"train.optimizer.betas: expected two numbers from 0 to below 1; "
-                f"got {optimizer.betas}"
-            )
 
     def _validate_tokenizer(self) -> None:
         name, model = self.data.tokenizer, self.model

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-STATISTICS = ("batch", "document", "ranks")
+STATISTICS = ("batch", "document", "ranks", "step", "source")
 
 
 @dataclass
@@ -46,10 +46,12 @@ class RatioLossConfig:
             curriculum. The last point has ``targets`` themselves and holds to the end.
         weight_schedule: the same for ``weights``.
         statistics: what the shares of the loss are taken over: ``batch``, a micro-batch (the
-            paper); ``document``, each sequence by itself, and the mean of their losses;
-            ``ranks``, the micro-batches of all processes.
+            paper); ``document``, each sequence, and the mean of their losses; ``ranks``, the
+            micro-batches of all processes; ``step``, all of a step; ``source``, a step's part of
+            each source.
         hold: raise the weights as far as it takes to hold the targets, see
-            :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least.
+            :mod:`hnet_seq.train.ratio_control`; ``weights`` are the least. With ``statistics:
+            source`` each source has weights of its own.
     """
 
     targets: list[float] = field(default_factory=list)

@@ -174,7 +174,10 @@ class TokenBatches:
         """Tokens ``start`` to ``stop`` of all batches in their order, of one batch; those that are
         carried over come on top. A sequence is whole where :meth:`sequence_ends` has both edges.
         """
-        return self._packed([self.streams[i].read(a, b) for i, a, b in self._shares(start, stop)])
+        shares = self._shares(start, stop)
+        return self._packed(
+            [self.streams[i].read(a, b) for i, a, b in shares], [i for i, _, _ in shares]
+        )
 
     def by_source(self, k: int) -> list[tuple[int, Stretch]]:
         """Batch k as the stretch of each source, by its number."""
@@ -205,7 +208,7 @@ class TokenBatches:
             place += last - first
         return shares
 
-    def _packed(self, parts: Sequence[Stretch]) -> PackedBatch:
+    def _packed(self, parts: Sequence[Stretch], numbers: Sequence[int]) -> PackedBatch:
         bounds, done = [0], 0
         for part in parts:
             bounds += [done + end for end in part.ends]
@@ -225,7 +228,10 @@ class TokenBatches:
         else:
             ids = np.concatenate([part.input_ids for part in parts])
             targets = np.concatenate([part.targets for part in parts])
-        return PackedBatch(ids, targets, np.array(bounds, np.int32), weights)
+        sources = None
+        if len(self.streams) > 1:
+            sources = np.repeat(numbers, [len(part.ends) for part in parts]).astype(np.int64)
+        return PackedBatch(ids, targets, np.array(bounds, np.int32), weights, sources=sources)
 
     def _check_soft_mask(self, weight: float) -> None:
         if not weight >= 0:

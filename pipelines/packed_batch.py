@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Self
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class PackedBatch:
         weights: (T,) float32, factor of each target's loss, or None: all count alike.
         idle: computed by a process that has no sequences where others do, and counted nowhere.
         covers: (T,) tokens of the shards that the next token stands for, or None: one.
+        sources: (S,) number of the source that each sequence is from, or None: there is one.
     """
 
     input_ids: np.ndarray
@@ -30,6 +32,7 @@ class PackedBatch:
     weights: np.ndarray | None
     idle: bool = False
     covers: np.ndarray | None = None
+    sources: np.ndarray | None = None
 
     @property
     def letters(self) -> int:
@@ -41,6 +44,20 @@ class PackedBatch:
         """Tokens of the shards that the targets stand for."""
         is_scored = self.targets >= 0
         return int(is_scored.sum() if self.covers is None else self.covers[is_scored].sum())
+
+    def sequences(self, first: int, last: int) -> Self:
+        """Sequences ``first`` to ``last`` - 1 as a batch."""
+        bounds = self.cu_seqlens[first : last + 1]
+        tokens = slice(bounds[0], bounds[-1])
+        return replace(
+            self,
+            input_ids=self.input_ids[tokens],
+            targets=self.targets[tokens],
+            cu_seqlens=bounds - bounds[0],
+            weights=None if self.weights is None else self.weights[tokens],
+            covers=None if self.covers is None else self.covers[tokens],
+            sources=None if self.sources is None else self.sources[first:last],
+        )
 
     @classmethod
     def nothing(cls) -> PackedBatch:
@@ -57,10 +74,12 @@ class PackedBatch:
         ends = [part.cu_seqlens[1:] + start for part, start in zip(parts, starts, strict=False)]
         weights = [part.weights for part in parts if part.weights is not None]
         covers = [part.covers for part in parts if part.covers is not None]
+        sources = [part.sources for part in parts if part.sources is not None]
         return cls(
             np.concatenate([part.input_ids for part in parts]),
             np.concatenate([part.targets for part in parts]),
             np.concatenate([[0], *ends]).astype(np.int32),
             np.concatenate(weights) if weights else None,
             covers=np.concatenate(covers) if covers else None,
+            sources=np.concatenate(sources) if sources else None,
         )

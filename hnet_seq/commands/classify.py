@@ -1,7 +1,8 @@
 """Train, apply and evaluate a classifier on a model, beside trivial baselines.
 
   train     fits probes on frozen vectors, and baselines, and scores both on the test split
-  finetune  trains the model too, with several seeds, and scores it beside probes and baselines
+  finetune  trains the model too, with several seeds, and scores it beside probes and baselines;
+            in several processes: torchrun --nproc-per-node=N -m hnet_seq.cli classify finetune ...
   predict   labels and probabilities of sequences
   evaluate  scores of a kept classifier on labelled sequences
 
@@ -52,7 +53,8 @@ _TASK = {
 MEANT = {
     "train": {"": f"{_BOTH} twin stage", **_TASK},
     "finetune": {
-        "": f"{_BOTH} twin seeds markers part epochs head_rate patience",
+        "": f"{_BOTH} twin seeds markers part epochs head_rate patience precision "
+        "micro_batch_tokens max_chunks guard_spike guard_stop_after save_every",
         **_TASK,
         f"pooling={'|'.join((*CHUNK_POOLINGS, 'attention'))}": "stage",
         "part!=head": "learning_rate",

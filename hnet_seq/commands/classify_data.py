@@ -14,6 +14,7 @@ from hnet_seq.tasks.choices import (
     WINDOWS_GUARD,
 )
 from hnet_seq.train.finetune_config import STRANDS, FinetuneConfig, Part
+from hnet_seq.train.precision import PRECISIONS
 from modalities.errors import UsageError
 
 _DEFAULTS = FinetuneConfig()
@@ -154,6 +155,33 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
             "of the training split, to stop early by, where no validation split is given",
         ),
         ("--patience", _DEFAULTS.patience, int, "epochs without a lower validation loss"),
+        (
+            "--micro-batch-tokens",
+            _DEFAULTS.micro_batch_tokens,
+            int,
+            "bases computed at once; gradients are accumulated, and nothing else changes; 0: a "
+            "step's",
+        ),
+        ("--max-chunks", 0, int, "computed at once, of the outermost stage; 0: no bound"),
+        (
+            "--guard-spike",
+            _DEFAULTS.guard.spike,
+            float,
+            "leave out steps whose gradient is so many times longer than usual; 0: only those "
+            "that are not finite",
+        ),
+        (
+            "--guard-stop-after",
+            _DEFAULTS.guard.stop_after,
+            int,
+            "end after so many steps in a row that were left out",
+        ),
+        (
+            "--save-every",
+            _DEFAULTS.save_every,
+            int,
+            "steps between two writings of what a killed run goes on from",
+        ),
     ):
         training.add_argument(option, type=kind, default=default, help=f"{text} (%(default)s)")
     training.add_argument(
@@ -161,6 +189,12 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="WEIGHT",
         help="of the ratio loss, which holds the chunks; default that of pretraining, else 1",
+    )
+    training.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=_DEFAULTS.precision,
+        help="of training and its predictions; bf16 is for GPUs (%(default)s)",
     )
     training.add_argument(
         "--strands",

@@ -56,6 +56,27 @@ def document_ratio_losses(
     return _penalty(shares[0], shares[1], target)
 
 
+def group_ratio_losses(
+    boundary_prob: Tensor, groups: Tensor, target: float, selected: Tensor, positions: Tensor
+) -> Tensor:
+    """Of each group of positions, this batch's part of the ratio loss over all of the group, (G,).
+
+    The parts of all batches that a group lies in add up to its ratio loss.
+
+    Args:
+        boundary_prob: (T,).
+        groups: (T,) int64 the group of each position.
+        target: N, tokens per chunk, above 1.
+        selected: (G,) F of each group.
+        positions: (G,) of each group, over all batches; 0 where it has none.
+    """
+    prob = boundary_prob.float()
+    own = torch.stack([prob, torch.ones_like(prob)])
+    sums, here = own.new_zeros(2, len(selected)).index_add(1, groups, own)
+    part = here / positions.clamp(min=1)
+    return part * _penalty(selected, sums / here.clamp(min=1), target)
+
+
 def _penalty(selected: Tensor | float, expected: Tensor, target: float) -> Tensor:
     if target <= 1:
         raise ValueError(f"the target must be above 1 token per chunk; got {target}")

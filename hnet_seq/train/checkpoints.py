@@ -21,6 +21,7 @@ import torch.distributed.checkpoint as dcp
 
 from hnet_seq.config import TrainConfig
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.averaging import AVERAGE
 from hnet_seq.train.checksums import check_checksums, write_checksums
 from hnet_seq.train.parallel import Parallel
 from hnet_seq.train.ranks import is_first, on_first, rank, wait_for_all
@@ -58,8 +59,9 @@ class Checkpoints:
         optimizer: torch.optim.Optimizer,
         config: TrainConfig,
     ) -> None:
+        assert isinstance(parallel.model, HNetLanguageModel)
         self.folder = folder
-        self.parallel = parallel
+        self.model = parallel.model
         self.optimizer = optimizer
         self.config = config
         self._sharded = parallel.strategy == "fsdp2"
@@ -85,18 +87,18 @@ class Checkpoints:
     def _save(self, state: dict[str, Any], partial: Path) -> None:
         state = dict(state)
         if self._sharded:
-            state[_STEPS] = optimizer_steps(self.parallel.model, self.optimizer)
+            state[_STEPS] = optimizer_steps(self.model, self.optimizer)
         else:
             state["optimizer"] = self.optimizer.state_dict()
-        model: HNetLanguageModel | None = self.parallel.model
+        model: HNetLanguageModel | None = self.model
         if self._sharded or self._thread:
-            model = whole_model(self.parallel.model)
+            model = whole_model(self.model)
         if self._thread is None:
             if is_first():
                 assert model is not None
                 self._write(model, state, partial)
             if self._sharded:
-                tensors = optimizer_tensors(self.parallel.model, self.optimizer)
+                tensors = optimizer_tensors(self.model, self.optimizer)
                 save_parts(partial / FOLDER, tensors)
                 _list_parts(partial)
             return
@@ -105,7 +107,7 @@ class Checkpoints:
             whole, own = model, copy.deepcopy(state)
             self._writing.append(self._thread.submit(lambda: self._write(whole, own, partial)))
         if self._sharded:
-            tensors = optimizer_tensors(self.parallel.model, self.optimizer)
+            tensors = optimizer_tensors(self.model, self.optimizer)
             saved = self._save_parts_beside(partial / FOLDER, tensors)
 
             def end() -> None:
@@ -159,11 +161,18 @@ class Checkpoints:
         check_checksums(checkpoint)
         return checkpoint, self.folder.load_state(checkpoint)
 
-    def load_optimizer(self, checkpoint: Path, state: dict[str, Any]) -> None:
-        """Take AdamW's state, whichever number of processes wrote it."""
-        model, optimizer = self.parallel.model, self.optimizer
+    def load_optimizer(
+        self, checkpoint: Path, state: dict[str, Any], averaged: bool | None = None
+    ) -> None:
+        """Take AdamW's state, whichever number of processes wrote it.
+
+        Args:
+            averaged: with the weights' average; None: if this run has one.
+        """
+        model, optimizer = self.model, self.optimizer
+        averaged = self.config.average > 0 if averaged is None else averaged
         if _STEPS in state:
-            load_parts(checkpoint / FOLDER, model, optimizer, state[_STEPS])
+            load_parts(checkpoint / FOLDER, model, optimizer, state[_STEPS], averaged)
         elif self._sharded:
             load_whole(state["optimizer"], model, optimizer)
         else:
@@ -181,12 +190,14 @@ class Checkpoints:
             for group in self.optimizer.param_groups
         ]
         try:
-            self.load_optimizer(checkpoint, state)
+            self.load_optimizer(checkpoint, state, averaged=False)
         except (KeyError, ValueError, RuntimeError) as error:
             message = f"does not hold the optimiser of this layout: {' '.join(str(error).split())}"
             raise InputError(checkpoint, message) from error
         for group, own in zip(self.optimizer.param_groups, mine, strict=True):
             group.update(own)
+        for moments in self.optimizer.state.values():
+            moments.pop(AVERAGE, None)  # the given weights are it
 
     def _write(self, model: HNetLanguageModel, state: dict[str, Any], partial: Path) -> None:
         model.save_pretrained(partial)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -18,9 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hnet_seq.model.hnet import HNet
-from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.ops.packing import Packing
-from hnet_seq.train.statistics import ratio_counts
 from pipelines.batches import PackedBatch
 from pipelines.micro_batches import runs
 
@@ -38,7 +35,7 @@ class OverBudget(Exception):
 
 
 @contextmanager
-def chunk_budget(model: HNetLanguageModel, limits: Sequence[int]) -> Iterator[None]:
+def chunk_budget(model: nn.Module, limits: Sequence[int]) -> Iterator[None]:
     """Raise :class:`OverBudget` inside the block from a batch with too many chunks.
 
     A single sequence is let through whatever it has: there is nothing to cut.
@@ -46,12 +43,9 @@ def chunk_budget(model: HNetLanguageModel, limits: Sequence[int]) -> Iterator[No
     Args:
         limits: per stage, from the outside in; 0 for none.
     """
-    inner = [
-        m.main_network for m in model.modules() if isinstance(m, HNet) and m.encoder is not None
-    ]
     hooks = [
         level.register_forward_pre_hook(_check(limit))
-        for level, limit in zip(inner, limits, strict=True)
+        for level, limit in zip(_inner_networks(model), limits, strict=True)
         if limit
     ]
     try:
@@ -62,15 +56,18 @@ def chunk_budget(model: HNetLanguageModel, limits: Sequence[int]) -> Iterator[No
 
 
 def fit(
-    model: HNetLanguageModel,
+    model: nn.Module,
     batch: PackedBatch,
     limits: Sequence[int],
-    forward: Callable[[PackedBatch], Any],
+    count: Callable[[PackedBatch], Tensor],
 ) -> list[tuple[PackedBatch, Tensor]]:
     """Cut a batch into pieces within the budget, by running it without gradients.
 
+    Args:
+        count: runs a piece.
+
     Returns:
-        the pieces in order, each with its :func:`hnet_seq.train.statistics.ratio_counts`.
+        the pieces in order, each with what ``count`` gave.
     """
     waiting, done = [batch], []
     while waiting:
@@ -78,31 +75,64 @@ def fit(
         bounds: list[int] = []
         try:
             with torch.no_grad(), chunk_budget(model, limits):
-                done.append((piece, ratio_counts(forward(piece).boundaries)))
+                done.append((piece, count(piece)))
         except OverBudget as over:
             bounds = over.bounds
         cuts = reversed(list(pairwise(bounds)))
-        waiting += [sequences(piece, first, last) for first, last in cuts]
+        waiting += [piece.sequences(first, last) for first, last in cuts]
     return done
 
 
-def sequences(batch: PackedBatch, first: int, last: int) -> PackedBatch:
-    """Sequences ``first`` to ``last`` - 1 of a batch as a batch."""
-    bounds = batch.cu_seqlens[first : last + 1]
-    tokens = slice(bounds[0], bounds[-1])
-    return replace(
-        batch,
-        input_ids=batch.input_ids[tokens],
-        targets=batch.targets[tokens],
-        cu_seqlens=bounds - bounds[0],
-        weights=None if batch.weights is None else batch.weights[tokens],
-        covers=None if batch.covers is None else batch.covers[tokens],
-    )
+class _Enough(Exception):
+    """All routers have decided."""
+
+
+@torch.no_grad()
+def chunks_of_sequences(
+    model: nn.Module, cu_seqlens: Tensor, forward: Callable[[], Any], to_the_end: bool = False
+) -> list[list[int]]:
+    """Positions of each sequence at every resolution, from its tokens to the innermost chunks.
+
+    The forward pass ends where the last router has decided, before the innermost network.
+
+    Args:
+        cu_seqlens: (S + 1,) of the batch.
+        forward: runs the batch through the model.
+        to_the_end: run all of it, where parameters that were gathered must be given back.
+    """
+    lengths = [cu_seqlens.diff().tolist()]
+    levels = _inner_networks(model)
+
+    def note(_module: nn.Module, arguments: Any) -> None:
+        lengths.append(_packing(arguments).lengths)
+        if len(lengths) > len(levels) and not to_the_end:
+            raise _Enough
+
+    hooks = [level.register_forward_pre_hook(note) for level in levels]
+    try:
+        if levels:
+            forward()
+    except _Enough:
+        pass
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return lengths
+
+
+def _inner_networks(model: nn.Module) -> list[nn.Module]:
+    """What runs on the chunks of each stage, from the outside in."""
+    levels = [module for module in model.modules() if isinstance(module, HNet)]
+    return [level.main_network for level in levels if level.encoder is not None]
+
+
+def _packing(arguments: Any) -> Packing:
+    return next(value for value in arguments if isinstance(value, Packing))
 
 
 def _check(limit: int) -> Callable[[nn.Module, Any], None]:
     def check(_module: nn.Module, arguments: Any) -> None:
-        packing = next(a for a in arguments if isinstance(a, Packing))
+        packing = _packing(arguments)
         if packing.total > limit and packing.num_sequences > 1:
             raise OverBudget(runs(list(accumulate(packing.lengths)), limit))
 

@@ -6,18 +6,20 @@ seed; the same call on the same machine gives the same weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hnet_seq.heads.problems import encode_labels
 from hnet_seq.train.finetune_config import FinetuneConfig
-from hnet_seq.train.finetune_run import Model, Run
+from hnet_seq.train.finetune_run import Model, OnEpoch, Run
+from hnet_seq.train.finetune_state import StateFile, fingerprint
 from hnet_seq.train.labelled_batches import encode_sequences, split_validation, stratify
 from hnet_seq.train.predict import check_head, computing, modality_of, strand_table
 from hnet_seq.train.trainable import only_trainable, trainable_names
@@ -55,7 +57,8 @@ def finetune(
     groups: Sequence[Hashable] | None = None,
     validation: tuple[Given, Sequence[Any] | NDArray[Any]] | None = None,
     folder: str | Path | None = None,
-    on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    resume: str | Path | None = None,
+    on_epoch: OnEpoch | None = None,
     device: str | torch.device | None = None,
     progress: bool | str = False,
 ) -> Finetuned:
@@ -63,6 +66,9 @@ def finetune(
 
     Mode, device and which parameters want gradients are left as they were found. The model's
     metadata then say which strands it predicts from.
+
+    In the processes of a ``torch.distributed`` group, such as ``torchrun`` starts, each calls this
+    with the same arguments: they share the sequences of each step, and all end with one model.
 
     Args:
         model: with a head, see :mod:`hnet_seq.heads`.
@@ -73,10 +79,13 @@ def finetune(
         validation: sequences and labels to stop early by; none is held out of the training ones
             then, whatever the configuration says.
         folder: where the best weights so far are saved, complete files or none.
-        on_epoch: called with each record of the history: ``epoch``, ``step``, ``loss`` and
+        resume: a file for the state of the run. The same call goes on from what is there, bit for
+            bit in as many processes; after the end it gives the same at once.
+        on_epoch: called in the first process with each record of the history, also those of a run
+            that goes on: ``epoch``, ``step``, ``loss`` and
             ``validation_loss`` (None without) in the units of
             :func:`hnet_seq.heads.problems.head_loss`, ``tokens_per_chunk`` per stage,
-            ``tokens_per_second``, ``best``.
+            ``tokens_per_second``, ``best``, and ``skipped_steps`` where the guard left some out.
         progress: show a bar; text is what it is called.
 
     Raises:
@@ -116,7 +125,13 @@ def finetune(
     with computing(model, device, training=True) as where, only_trainable(model, names):
         run = Run(model, config, tokens, targets, complement, where, fit, held_out)
         model.metadata["strands"] = config.strands
-        history = run.train(names, folder, on_epoch, progress)
+        state = None
+        if resume is not None:
+            arrays = [*tokens, *(target.numpy() for target in targets), np.array(fit)]
+            arrays += [value.cpu().float().numpy() for value in model.state_dict().values()]
+            about = config.settings() | {"head": model.head_config.to_dict()}
+            state = StateFile(resume, fingerprint(about, arrays))
+        history = run.train(folder, state, on_epoch, progress)
     return Finetuned(history, run.best_epoch, held_out, run.ratio_targets)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
-from hnet_seq.config import OptimizerConfig
+from hnet_seq.optimizer_config import MATRICES, OptimizerConfig
+from hnet_seq.parallel_config import GuardConfig
+from hnet_seq.train.precision import PRECISIONS
 from modalities.errors import UsageError
 
 Part = Literal["all", "head", "inner"] | int
 Strands = Literal["none", "augment", "average"]
 STRANDS: tuple[Strands, ...] = get_args(Strands)
+_CHANGE_NO_STEP = ("micro_batch_tokens", "max_chunks", "guard", "save_every")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,15 @@ class FinetuneConfig:
             epoch, as their reverse complement; ``average`` also averages the logits of both
             strands wherever the model predicts.
         seed: of the order, the held-out sequences and the strands.
+        precision: ``fp32``, or ``bf16`` for GPUs: weights, residual stream, router, smoothing and
+            loss stay in fp32.
+        micro_batch_tokens: computed at once, at most, whole sequences of a step; gradients are
+            accumulated. It bounds memory and changes no step. 0: all of a step.
+        max_chunks: per stage, from the outside in, the most chunks computed at once: what has more
+            is computed in pieces of whole sequences. 0 or absent: no bound.
+        guard: steps that are left out because their gradient is not to be trusted.
+        save_every: optimiser steps between two writings of what :func:`finetune` resumes from; it
+            is also written after each epoch.
     """
 
     part: Part = "all"
@@ -51,16 +64,41 @@ class FinetuneConfig:
     ratio_weights: list[float] = field(default_factory=list)
     strands: Strands = "none"
     seed: int = 0
+    precision: str = "fp32"
+    micro_batch_tokens: int = 0
+    max_chunks: list[int] = field(default_factory=list)
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    save_every: int = 100
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the result, to rounding; JSON values."""
+        values = asdict(self)
+        return {key: value for key, value in values.items() if key not in _CHANGE_NO_STEP}
 
     def validate(self, stages: int) -> None:
         """Raise UsageError unless the values fit a model of this many levels of chunking."""
-        for name, value in (
-            ("epochs", self.epochs),
-            ("batch_tokens", self.batch_tokens),
-            ("patience", self.patience),
+        for name, value, least in (
+            ("epochs", self.epochs, 1),
+            ("batch_tokens", self.batch_tokens, 1),
+            ("patience", self.patience, 1),
+            ("micro_batch_tokens", self.micro_batch_tokens, 0),
+            ("save_every", self.save_every, 1),
+            ("guard_stop_after", self.guard.stop_after, 1),
         ):
-            if value < 1:
-                raise UsageError(name, f"is {value}; expected 1 or more")
+            if value < least:
+                raise UsageError(name, f"is {value}; expected {least} or more")
+        if self.precision not in PRECISIONS:
+            raise UsageError("precision", f"is {self.precision!r}; expected fp32 or bf16")
+        if len(self.max_chunks) > stages or any(bound < 0 for bound in self.max_chunks):
+            raise UsageError(
+                "max_chunks", f"is {self.max_chunks}; expected up to {stages} bounds, 0 or more"
+            )
+        if not (self.guard.spike == 0 or 1 < self.guard.spike < math.inf):
+            raise UsageError("guard_spike", f"is {self.guard.spike}; expected 0, or above 1")
+        if self.optimizer.matrices not in MATRICES:
+            raise UsageError(
+                "optimizer", f"has matrices {self.optimizer.matrices!r}; {' or '.join(MATRICES)}"
+            )
         for name, rate in (
             ("learning_rate", self.optimizer.learning_rate),
             ("head_rate", self.head_rate),

@@ -14,14 +14,22 @@ _WARMUP = 20  # steps before a norm can be a spike: the first ones fall by facto
 class Guard:
     """Decides by the norm and what was before, so alike in every process.
 
+    Args:
+        remedy: what the message of the end says to do.
+
     Attributes:
         average: moving average of the norms that were taken.
         taken: how many they are.
         in_a_row: steps left out since the last that was taken.
     """
 
-    def __init__(self, config: GuardConfig) -> None:
+    def __init__(
+        self,
+        config: GuardConfig,
+        remedy: str = "lower train.optimizer.learning_rate or lengthen train.schedule.warmup",
+    ) -> None:
         self.config = config
+        self.remedy = remedy
         self.average = 0.0
         self.taken = 0
         self.in_a_row = 0
@@ -56,10 +64,7 @@ class Guard:
         if self.in_a_row >= self.config.stop_after:
             found = f"{norm:g} against {self.average:g} on average" if spike else "not finite"
             before = f" for {self.in_a_row} steps in a row" if self.in_a_row > 1 else ""
-            raise FloatingPointError(
-                f"step {step}: the gradient is {found}{before}; lower "
-                "train.optimizer.learning_rate or lengthen train.schedule.warmup"
-            )
+            raise FloatingPointError(f"step {step}: the gradient is {found}{before}; {self.remedy}")
         return False
 
     @property

@@ -6,7 +6,8 @@ A batch holds sequences up to a budget of tokens, laid end to end; a longer sequ
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hnet_seq.heads.head_config import HeadConfig
-from hnet_seq.heads.problems import collate_targets
+from hnet_seq.heads.problems import IGNORED, collate_targets
+from hnet_seq.train.tensors import on_device
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
+from pipelines.batches import PackedBatch
 
 _BINS = 10  # of a regression's first number, to stratify by
 _ORDER = 0  # what a generator is for, so that no two share their draws; grouped_draw.py has 2
@@ -34,6 +37,28 @@ class Packed:
 
     input_ids: Tensor
     cu_seqlens: Tensor
+
+
+@dataclass(frozen=True)
+class LabelledBatch(PackedBatch):
+    """Sequences with what is to be predicted of them.
+
+    ``targets`` are those of :func:`hnet_seq.heads.problems.collate_targets`: of each sequence, or,
+    where ``of_positions``, of each token.
+    """
+
+    of_positions: bool = False
+
+    @property
+    def scored(self) -> int:
+        """Labels: sequences or positions."""
+        labels = self.targets
+        return int((labels != IGNORED).sum()) if labels.ndim == 1 else len(labels)
+
+    def sequences(self, first: int, last: int) -> Self:
+        """Sequences ``first`` to ``last`` - 1 as a batch."""
+        cut = super().sequences(first, last)
+        return cut if self.of_positions else replace(cut, targets=self.targets[first:last])
 
 
 def encode_sequences(
@@ -118,14 +143,30 @@ def pack(
     markers: tuple[Tokens, Tokens] | None = None,
 ) -> Packed:
     """Sequences of uint8 tokens as one batch on the device, each between the markers if any."""
+    input_ids, cu_seqlens = _joined(sequences, markers)
+    return Packed(on_device(input_ids, device), on_device(cu_seqlens, device))
+
+
+def labelled_batch(
+    head: HeadConfig,
+    sequences: Sequence[Tokens],
+    targets: Tensor,
+    markers: tuple[Tokens, Tokens] | None = None,
+) -> LabelledBatch:
+    """Sequences and their targets as one batch, as :func:`pack` and :func:`batch_targets`."""
+    input_ids, cu_seqlens = _joined(sequences, markers)
+    of_positions = head.problem == "per_position"
+    return LabelledBatch(input_ids, targets.numpy(), cu_seqlens, None, of_positions=of_positions)
+
+
+def _joined(
+    sequences: Sequence[Tokens], markers: tuple[Tokens, Tokens] | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     if markers is not None:
         begin, end = markers
         sequences = [np.concatenate([begin, sequence, end]) for sequence in sequences]
     lengths = [0, *(len(sequence) for sequence in sequences)]
-    return Packed(
-        torch.from_numpy(np.concatenate(sequences)).to(device).long(),
-        torch.from_numpy(np.cumsum(lengths, dtype=np.int32)).to(device),
-    )
+    return np.concatenate(sequences), np.cumsum(lengths, dtype=np.int32)
 
 
 def batch_targets(
@@ -133,7 +174,6 @@ def batch_targets(
     targets: Sequence[Tensor],
     batch: Sequence[int],
     reverse: NDArray[np.bool_],
-    device: torch.device,
 ) -> Tensor:
     """Targets of a batch; positions of a sequence that is read in reverse are reversed too."""
     picked = [targets[index] for index in batch]
@@ -142,7 +182,7 @@ def batch_targets(
             target.flip(0) if reverse[index] else target
             for index, target in zip(batch, picked, strict=True)
         ]
-    return collate_targets(head, picked).to(device)
+    return collate_targets(head, picked)
 
 
 def split_validation(

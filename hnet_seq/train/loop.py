@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.averaging import Averaging
 from hnet_seq.train.checkpoints import Checkpoints
 from hnet_seq.train.continuation import settle
 from hnet_seq.train.counting import Counting
@@ -26,17 +26,16 @@ from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.guard import Guard
 from hnet_seq.train.interval import Interval
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.optimizer import build_optimizer
-from hnet_seq.train.parallel import clip_gradients, parallelize
+from hnet_seq.train.parallel import parallelize
 from hnet_seq.train.ranks import is_first, on_first
 from hnet_seq.train.ratio_control import RatioControl
 from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.schedule import first_plan, learning_rate_factor
 from hnet_seq.train.statistics import ratio_warnings
-from hnet_seq.train.step_report import tell_each_other
+from hnet_seq.train.step import OptimizerStep
 from hnet_seq.train.stopping import stop_requests
-from hnet_seq.train.tables import average_gradients
 from modalities.errors import InputError
 from pipelines.progress import progress_bar
 
@@ -70,13 +69,25 @@ class Trainer:
         self.counting = counting
         ratio = config.train.ratio_loss
         self.parallel = parallelize(model, config.train.parallel, any(config.train.max_chunks))
-        self.objective = Objective(
-            model, ratio.statistics, config.train.max_chunks, config.train.precision, self.parallel
+        groups = len(train.source.names) if ratio.statistics == "source" else 1
+        objective = Objective(
+            model,
+            ratio.statistics,
+            config.train.max_chunks,
+            config.train.precision,
+            self.parallel,
+            groups=groups,
         )
-        self.control = RatioControl(ratio, first_plan(config.train.steps, config.train.schedule))
+        first = first_plan(config.train.steps, config.train.schedule)
+        self.control = RatioControl(ratio, first, groups)
         self.guard = Guard(config.train.guard)
         # Its parameters are those that the model has now.
         self.optimizer = build_optimizer(model, config.train.optimizer, ratio.targets)
+        self.average = Averaging(self.optimizer, config.train.average)
+        clip_norm = config.train.optimizer.clip_norm
+        self.optimizer_step = OptimizerStep(
+            objective, self.optimizer, self.guard, clip_norm, self.average
+        )
         self.checkpoints = Checkpoints(folder, self.parallel, self.optimizer, config.train)
         self.step = 0
         self.tokens = 0
@@ -104,7 +115,8 @@ class Trainer:
             "guard": self.guard.state(),
         }
         self.model.metadata["step"] = str(self.step)
-        self.checkpoints.save(state, self.step)
+        with self.average.in_place():
+            self.checkpoints.save(state, self.step)
 
     def restore(self) -> str | None:
         """Go on from the last complete checkpoint; its weights are in the model already.
@@ -134,6 +146,7 @@ class Trainer:
         train = self.config.train
         self.control.steps = first_plan(train.steps, train.schedule)
         self.checkpoints.load_optimizer(checkpoint, state)
+        self.average.exchange()
         self.step, self.tokens = state["step"], state["tokens"]
         self._interval = Interval.from_state(state["interval"])
         self.control.restore(state["ratio_control"])
@@ -184,36 +197,24 @@ class Trainer:
         self.counting.hold_out(self.step)
         started = time.perf_counter()
         factor = learning_rate_factor(self.step, config.steps, config.schedule)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        extent = Extent.of(batches).over_ranks()
-        together = time.perf_counter()
         self._ratio = self.control.in_force(self.step)
-        own = Interval.of_stages(self.model.num_stages)
-        counts = [
-            self.objective.backward(batch, extent, self._ratio, own, batch is batches[-1])
-            for batch in batches
-        ]
-        average_gradients(self.model)
-        report = tell_each_other(
-            norm=clip_gradients(self.model, config.optimizer.clip_norm),
+        done = self.optimizer_step.take(
+            self.step,
+            batches,
+            factor,
+            self._ratio,
             signals=self._signals,
             is_written=self.checkpoints.is_written,
-            data_wait=self._waited,
-            busy=self.objective.ready - together,
-            sums=own.values(),
+            waited=self._waited,
         )
-        taken = self.guard.takes(report.norm, self.step + 1)
-        if taken:
-            self.optimizer.step()
-            self.control.update(self.step, torch.stack(counts).sum(0))
-        self.optimizer.zero_grad(set_to_none=True)
+        if done.taken:
+            self.control.update(self.step, done.counts)
         self.step += 1
         self.tokens += self.config.data.batch_tokens
-        self.stopped_by = report.stop
-        if report.is_written:
+        self.stopped_by = done.report.stop
+        if done.report.is_written:
             self.checkpoints.finish()
-        self._interval.note(report, taken)
+        self._interval.note(done.report, done.taken)
         self._interval.learning_rate = config.optimizer.learning_rate * factor
         self._interval.seconds += time.perf_counter() - started
 
@@ -250,7 +251,8 @@ class Trainer:
         started = time.perf_counter()
         train = self.config.train
         targets, precision = train.ratio_loss.targets, train.precision
-        result = evaluate(self.model, self.validation, targets, precision, progress=is_first())
+        with self.average.in_place():
+            result = evaluate(self.model, self.validation, targets, precision, progress=is_first())
         if not is_first():
             return
         result = {
@@ -277,8 +279,10 @@ class Trainer:
                 f"  {source['source']}{label}: {source['bits_per_token']:.4f} bits over "
                 f"{source['scored_tokens']:,} {many}",
             )
-        for warning in ratio_warnings(result["stages"], self._ratio.targets):
-            _say(bar, f"warning: {warning}")
+        for own in [result, *result.get("sources", [])]:
+            found = ratio_warnings(own["stages"], self._ratio.targets, own.get("source", ""))
+            for warning in found:
+                _say(bar, f"warning: {warning}")
 
     def _progress(self) -> tqdm[Any]:
         total = self.config.train.steps * self.config.data.batch_tokens

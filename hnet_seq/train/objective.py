@@ -1,4 +1,4 @@
-"""Loss and gradients of one optimiser step: cross entropy and ratio loss.
+"""Loss and gradients of one optimiser step: that of the predictions, and the ratio loss.
 
 Losses are means over the whole step, however it is computed: over all tokens that are scored,
 whichever process has them. Gradients of several processes are averaged afterwards, so that each
@@ -8,65 +8,37 @@ process's part is multiplied by their number first.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hnet_seq.model.hnet import StageBoundaries
-from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput, cross_entropy
-from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
-from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit
+from hnet_seq.model.language_model import cross_entropy
+from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, chunks_of_sequences, fit
+from hnet_seq.train.extent import Extent
 from hnet_seq.train.interval import Interval
-from hnet_seq.train.parallel import Parallel
+from hnet_seq.train.parallel import Parallel, Trained
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import RatioInForce
-from hnet_seq.train.statistics import ratio_counts
-from hnet_seq.train.tables import add_up, tables
+from hnet_seq.train.ratio_terms import RatioTerms, WholeBatch
+from hnet_seq.train.statistics import grouped_counts, sequence_lengths
+from hnet_seq.train.tables import add_up, average_gradients, tables
 from hnet_seq.train.tensors import on_device
 from pipelines.batches import PackedBatch
 
-
-@dataclass(frozen=True)
-class Extent:
-    """How much a step or a micro-batch has, in tokens of the shards: what its means are over."""
-
-    tokens: int
-    sequences: int
-    scored: int
-
-    @classmethod
-    def of(cls, batches: Sequence[PackedBatch]) -> Extent:
-        """Counted together, without idle ones."""
-        batches = [batch for batch in batches if not batch.idle]
-        return cls(
-            tokens=sum(batch.letters for batch in batches),
-            sequences=sum(batch.cu_seqlens.size - 1 for batch in batches),
-            scored=sum(batch.scored for batch in batches),
-        )
-
-    def over_ranks(self) -> Extent:
-        """That of all processes together."""
-        own = torch.tensor([self.tokens, self.sequences, self.scored])
-        return Extent(*summed_over_ranks(own).tolist())
+#: Of a model's output and its batch: the loss of the predictions, and how many of the batch's
+#: targets it is the mean over; 1 for a sum.
+Loss = Callable[[Any, PackedBatch], tuple[Tensor, int]]
 
 
-@dataclass(frozen=True)
-class _MicroBatch:
-    """What the pieces of a micro-batch need to know of the whole.
-
-    Attributes:
-        totals: (stages, 2) positions and boundaries that F of the ratio loss is taken over.
-        sequences: of the micro-batch.
-        share: of its ratio loss in the step's.
-    """
-
-    totals: Tensor
-    sequences: int
-    share: float
+def token_loss(out: Any, batch: PackedBatch) -> tuple[Tensor, int]:
+    """Summed cross entropy of a language model's tokens, in nats."""
+    device = out.logits.device
+    weights = None if batch.weights is None else on_device(batch.weights, device)
+    return cross_entropy(out.logits, on_device(batch.targets, device), weights), 1
 
 
 class Objective:
@@ -78,27 +50,77 @@ class Objective:
         max_chunks: per stage, the most chunks computed at once; 0 for no bound.
         precision: of the forward pass, see :mod:`hnet_seq.train.precision`.
         parallel: the model and its processes; None: in this one alone.
+        loss: of the predictions.
+        groups: of sequences whose ratio loss is taken apart, with ``statistics`` ``source``.
 
     Attributes:
-        ready: when the last backward pass began, in which processes wait for each other; by
-            ``time.perf_counter``.
+        busy: seconds that the last :meth:`step` computed until processes wait for each other.
     """
 
     def __init__(
         self,
-        model: HNetLanguageModel,
+        model: Trained,
         statistics: str,
         max_chunks: Sequence[int],
         precision: str = "fp32",
         parallel: Parallel | None = None,
+        *,
+        loss: Loss = token_loss,
+        groups: int = 1,
     ) -> None:
         self.model = model
         self.parallel = parallel or Parallel(model)
-        self.ready = 0.0
-        self.statistics = statistics
+        self.loss = loss
+        self.ratio = RatioTerms(statistics, groups)
+        self.busy = 0.0
+        self._ready = 0.0  # when the last backward pass began
         self.max_chunks = max_chunks
         self.precision = precision
         self._tables = list(tables(model).values())
+
+    def step(
+        self, batches: Sequence[PackedBatch], ratio: RatioInForce, interval: Interval
+    ) -> Tensor:
+        """The gradient of a step, of which this process has some micro-batches; all take part.
+
+        Returns:
+            positions and boundaries of this process, (stages, groups, 2).
+        """
+        extent = Extent.of(batches).over_ranks()
+        together = time.perf_counter()
+        totals = self._count_ahead(batches)
+        counts = [
+            self.backward(batch, extent, ratio, interval, batch is batches[-1], totals)
+            for batch in batches
+        ]
+        average_gradients(self.model)
+        self.busy = self._ready - together
+        return torch.stack(counts).sum(0)
+
+    def _count_ahead(self, batches: Sequence[PackedBatch]) -> Tensor | None:
+        """What F is taken over, where no single micro-batch tells it; all take part.
+
+        It costs the encoders of one more forward pass, without gradients.
+        """
+        if not self.ratio.over_steps or len(batches) == 1 or not self.model.num_stages:
+            return None
+        own = self.ratio.nothing(self.model.num_stages)
+        for batch in batches:
+            counts = self._count(batch)
+            own += 0 if batch.idle else counts
+        return summed_over_ranks(own)
+
+    def _count(self, batch: PackedBatch) -> Tensor:
+        ids, cu_seqlens = self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens)
+        with computing_in(self.precision, ids.device):
+            lengths = chunks_of_sequences(
+                self.model,
+                cu_seqlens,
+                lambda: self.model(ids, cu_seqlens),
+                # FSDP2 takes back in the end what it gathered.
+                to_the_end=self.parallel.strategy == "fsdp2",
+            )
+        return grouped_counts(lengths, batch.sources, self.ratio.groups)
 
     def backward(
         self,
@@ -107,18 +129,21 @@ class Objective:
         ratio: RatioInForce,
         interval: Interval,
         last: bool = True,
+        totals: Tensor | None = None,
     ) -> Tensor:
         """Add one micro-batch's part of the step's gradient, and its sums to ``interval``.
 
         Args:
             step: of all processes.
             last: of this process in this step; gradients are exchanged then.
+            totals: what F of a ratio loss over the whole step is taken over, (stages, groups, 2);
+                None: this micro-batch, with those that other processes compute meanwhile.
 
         Returns:
-            positions and boundaries of each stage, (stages, 2).
+            positions and boundaries of each stage, (stages, groups, 2).
         """
         if batch.idle:
-            return self._take_part(batch, last)
+            return self._take_part(batch, last, totals)
         out = None
         with self.parallel.gradients(last):
             try:
@@ -128,87 +153,70 @@ class Objective:
                 interval.splits += 1
             # Out here the exception is gone, and with it what the forward pass had stored.
             if out is not None:
-                counts = ratio_counts(out.boundaries)
-                self._add(batch, out, self._whole(batch, counts, step), step, ratio, interval)
+                lengths = sequence_lengths(out.boundaries) or [np.diff(batch.cu_seqlens).tolist()]
+                counts = grouped_counts(lengths, batch.sources, self.ratio.groups)
+                whole = self.ratio.whole(batch, counts, step, totals)
+                self._add(batch, out, whole, step, ratio, interval)
                 return counts
         # The loss of a piece depends on the boundaries of all: they are counted first.
-        pieces = fit(self.model, batch, self.max_chunks, self._forward)
+        pieces = fit(self.model, batch, self.max_chunks, self._count)
         counts = torch.stack([own for _, own in pieces]).sum(0)
-        whole = self._whole(batch, counts, step)
+        whole = self.ratio.whole(batch, counts, step, totals)
         for number, (piece, _) in enumerate(pieces, 1):
             with self.parallel.gradients(last and number == len(pieces)):
                 self._add(piece, self._forward(piece), whole, step, ratio, interval)
         return counts
 
-    def _take_part(self, batch: PackedBatch, last: bool) -> Tensor:
+    def _take_part(self, batch: PackedBatch, last: bool, totals: Tensor | None) -> Tensor:
         """Compute an idle batch, whose gradient is 0: all processes exchange as often."""
         with self.parallel.gradients(last):
             out = self._forward(batch)
-            counts = torch.zeros(len(out.boundaries), 2, dtype=torch.float64)
-            if self.statistics == "ranks" and len(counts):
-                summed_over_ranks(counts)
+            counts = self.ratio.nothing(len(out.boundaries))
+            self.ratio.totals(counts, totals)  # the others ask for them
             loss = out.logits.sum() + sum(stage.boundary_prob.sum() for stage in out.boundaries)
-            self.ready = time.perf_counter()
+            self._ready = time.perf_counter()
             (0 * loss).backward()
             add_up(self._tables)
         return counts
 
-    def _forward(self, batch: PackedBatch) -> LanguageModelOutput:
+    def _forward(self, batch: PackedBatch) -> Any:
         ids, cu_seqlens = self._tensor(batch.input_ids), self._tensor(batch.cu_seqlens)
         with computing_in(self.precision, ids.device):
             return self.parallel(ids, cu_seqlens)
 
-    def _whole(self, batch: PackedBatch, counts: Tensor, step: Extent) -> _MicroBatch:
-        own = Extent.of([batch])
-        if self.statistics == "document":
-            return _MicroBatch(counts, own.sequences, own.sequences / step.sequences)
-        if self.statistics == "ranks" and len(counts):
-            totals = summed_over_ranks(counts)
-            return _MicroBatch(totals, own.sequences, totals[0, 0].item() / step.tokens)
-        return _MicroBatch(counts, own.sequences, own.tokens / step.tokens)
-
     def _add(
         self,
         piece: PackedBatch,
-        out: LanguageModelOutput,
-        whole: _MicroBatch,
+        out: Any,
+        whole: WholeBatch,
         step: Extent,
         ratio: RatioInForce,
         interval: Interval,
     ) -> None:
-        weights = None if piece.weights is None else self._tensor(piece.weights)
-        nats = cross_entropy(out.logits, self._tensor(piece.targets), weights)
-        loss = nats / max(1, step.scored)
+        predicted, over = self.loss(out, piece)
+        of_groups = ratio.of_groups or [[weight] * self.ratio.groups for weight in ratio.weights]
+        loss = predicted / (max(1, step.scored) / over)
         for s, stage in enumerate(out.boundaries):
-            term = whole.share * self._ratio_loss(stage, ratio.targets[s], whole, s)
-            loss = loss + ratio.weights[s] * term
-            interval.ratio_loss[s] += term.item()
-            interval.penalty += ratio.weights[s] * term.item()
-        self.ready = time.perf_counter()
+            terms = self.ratio.terms(stage, piece, ratio.targets[s], whole, s)
+            for weight, own in zip(of_groups[s], terms, strict=True):
+                term = whole.share * own
+                # A weight of 0 lets a stage go: no gradient, rather than one of 0, which decays.
+                loss = loss + weight * term if weight else loss
+                interval.ratio_loss[s] += term.item()
+                interval.penalty += weight * term.item()
+        self._ready = time.perf_counter()
         (world_size() * loss).backward()
         add_up(self._tables)
-        own = Extent.of([piece])
-        interval.nats += nats.item()
-        interval.scored += own.scored
-        interval.tokens += own.tokens
+        extent = Extent.of([piece])
+        interval.nats += predicted.item() * over
+        interval.scored += extent.scored
+        interval.tokens += extent.tokens
         interval.boundaries.update(out.boundaries)
         if any(
             limit and int(stage.boundary_mask.sum()) > limit
             for limit, stage in zip(self.max_chunks, out.boundaries, strict=True)
         ):
             interval.over_budget += 1
-
-    def _ratio_loss(
-        self, stage: StageBoundaries, target: float, whole: _MicroBatch, number: int
-    ) -> Tensor:
-        """A piece's part of the micro-batch's ratio loss."""
-        prob, mask = stage.boundary_prob, stage.boundary_mask
-        if self.statistics == "document":
-            losses = document_ratio_losses(prob, mask, target, stage.cu_seqlens)
-            return losses.sum() / whole.sequences
-        positions, boundaries = whole.totals[number].tolist()
-        part = mask.numel() / positions
-        return part * ratio_loss(prob, mask, target, selected=boundaries / positions)
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return on_device(array, self.model.embeddings.weight.device)

@@ -1,17 +1,22 @@
-"""AdamW with a learning rate per stage, and decay only where it belongs; tables apart."""
+"""A learning rate per stage, and decay only where it belongs; tables, and maybe matrices, apart."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Collection
 
 from torch import nn
+from torch.distributed.tensor import DTensor
 
-from hnet_seq.config import OptimizerConfig
 from hnet_seq.model.hnet import HNet
-from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.optimizer_config import OptimizerConfig
+from hnet_seq.train.muon import layer_matrices
+from hnet_seq.train.parallel import Trained
 from hnet_seq.train.tables import AdamWWithTables, tables
+from modalities.errors import UsageError
 
+HEAD = "head."  # what names of a head's parameters begin with
 _N_GPT = 4.6  # tokens (bytes) of one GPT-2 token, the paper's reference
 
 
@@ -55,22 +60,49 @@ def parameter_groups(model: nn.Module) -> dict[tuple[int, bool], list[str]]:
 
 
 def build_optimizer(
-    model: HNetLanguageModel, config: OptimizerConfig, targets: list[float]
+    model: Trained,
+    config: OptimizerConfig,
+    targets: list[float],
+    names: Collection[str] | None = None,
+    head_rate: float = 0.0,
 ) -> AdamWWithTables:
-    """The optimiser; each group's ``peak`` is its rate before the schedule."""
+    """The optimiser; each group's ``peak`` is its rate before the schedule.
+
+    Args:
+        targets: tokens per chunk of each stage, for the paper's rule of the stages' rates.
+        names: of the parameters that learn; None: all.
+        head_rate: of a head, whatever the stages' rates are.
+
+    Raises:
+        UsageError: Muon, and processes have parts of the matrices.
+    """
+    matrices = layer_matrices(model) if config.matrices == "muon" else set()
+    if matrices and any(isinstance(parameter, DTensor) for parameter in model.parameters()):
+        raise UsageError(
+            "train.optimizer.matrices",
+            "is muon, which needs whole matrices, and fsdp2 gives each process a part; take "
+            "train.parallel.strategy=ddp, or adamw",
+        )
     multipliers = config.stage_multipliers or stage_multipliers(model.config.d_model, targets)
     parameters = dict(model.named_parameters())
     groups = []
-    for (stage, decayed), names in parameter_groups(model).items():
-        peak = config.learning_rate * multipliers[stage]
-        groups.append(
-            {
-                "params": [parameters[name] for name in names],
-                "lr": peak,
-                "peak": peak,
-                "weight_decay": config.weight_decay if decayed else 0.0,
-            }
-        )
+    for (stage, decayed), members in parameter_groups(model).items():
+        learning = [name for name in members if names is None or name in names]
+        head = [name for name in learning if name.startswith(HEAD)]
+        by_muon = [name for name in learning if name in matrices]
+        body = [name for name in learning if name not in head and name not in matrices]
+        rate = config.learning_rate * multipliers[stage]
+        for peak, chosen in ((rate, body), (rate, by_muon), (head_rate, head)):
+            if chosen:
+                groups.append(
+                    {
+                        "params": [parameters[name] for name in chosen],
+                        "lr": peak,
+                        "peak": peak,
+                        "weight_decay": config.weight_decay if decayed else 0.0,
+                        **({"muon": True} if chosen is by_muon else {}),
+                    }
+                )
+    learned = [table for name, table in tables(model).items() if names is None or name in names]
     betas = (config.betas[0], config.betas[1])
-    rate = config.table_rate
-    return AdamWWithTables(groups, list(tables(model).values()), rate, betas=betas)
+    return AdamWWithTables(groups, learned, config.table_rate, betas=betas)

@@ -7,10 +7,11 @@ see :mod:`hnet_seq.train.objective`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +21,15 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
-from hnet_seq.model.language_model import HNetLanguageModel, LanguageModelOutput
+from hnet_seq.heads.base import HNetWithHead
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.stack import Layer
 from hnet_seq.parallel_config import ParallelConfig
 from hnet_seq.train.ranks import world_size
 from hnet_seq.train.tables import tables
 from modalities.errors import UsageError
+
+Trained: TypeAlias = HNetLanguageModel | HNetWithHead
 
 _STATE_BYTES = 16  # a parameter: weight, gradient and two moments of AdamW, in fp32
 _SHARE = 1 / 3  # of a GPU's memory that they may take, before they are split
@@ -39,31 +43,37 @@ class Parallel:
         strategy: ``none``, ``ddp`` or ``fsdp2``.
     """
 
-    def __init__(self, model: HNetLanguageModel, strategy: str = "none") -> None:
+    def __init__(
+        self, model: Trained, strategy: str = "none", held: Sequence[bool] | None = None
+    ) -> None:
         self.model = model
         self.strategy = strategy
+        computed: nn.Module = model
+        prefix = ""
+        if isinstance(model, HNetWithHead):
+            computed, prefix = _Learned(model, held or [True] * model.num_stages), "model."
         # Every sequence has a chunk, so all parameters take part in every process. Boundaries by
         # rule leave the router without gradients, everywhere alike: it is found, and stays.
         stages = range(model.num_stages)
-        rules = any(model.config.boundary_policy(s).policy != "learned" for s in stages)
+        unused = any(model.config.boundary_policy(s).policy != "learned" for s in stages)
         # Tables exchange the rows that were touched, see hnet_seq.train.tables; counts are the same
         # in all processes.
         ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
-        ignore(model, [*tables(model), *(name for name, _ in model.named_buffers())])
+        apart = [*tables(model), *(name for name, _ in model.named_buffers())]
+        ignore(computed, [f"{prefix}{name}" for name in apart])
         self._ddp = (
             DistributedDataParallel(
-                model,
-                find_unused_parameters=rules,
+                computed,
+                find_unused_parameters=unused or computed is not model,
                 gradient_as_bucket_view=True,
             )
             if strategy == "ddp"
             else None
         )
 
-    def __call__(self, input_ids: Tensor, cu_seqlens: Tensor) -> LanguageModelOutput:
-        """(T,) ids and (S + 1,) bounds to logits and boundaries."""
-        out: LanguageModelOutput = (self._ddp or self.model)(input_ids, cu_seqlens)
-        return out
+    def __call__(self, input_ids: Tensor, cu_seqlens: Tensor) -> Any:
+        """(T,) ids and (S + 1,) bounds to the model's output: logits, boundaries and others."""
+        return (self._ddp or self.model)(input_ids, cu_seqlens)
 
     def gradients(self, last: bool) -> AbstractContextManager[Any]:
         """Around a forward pass and its backward pass.
@@ -75,13 +85,38 @@ class Parallel:
         return nullcontext() if last or self._ddp is None else self._ddp.no_sync()
 
 
+class _Learned(nn.Module):
+    """A model with a head, whose outputs lead to what learns and to nothing else.
+
+    DDP waits for the gradient of every parameter that an output leads to. A head may pool chunks,
+    and leave the decoder alone.
+    """
+
+    def __init__(self, model: HNetWithHead, held: Sequence[bool]) -> None:
+        super().__init__()
+        self.model = model
+        self.held = held
+
+    def forward(self, input_ids: Tensor, cu_seqlens: Tensor) -> Any:
+        out = self.model(input_ids, cu_seqlens)
+        boundaries = [
+            stage if held else replace(stage, boundary_prob=stage.boundary_prob.detach())
+            for stage, held in zip(out.boundaries, self.held, strict=True)
+        ]
+        return replace(out, boundaries=boundaries, chunks=[], hidden=out.hidden.detach())
+
+
 def parallelize(
-    model: HNetLanguageModel, config: ParallelConfig, max_chunks: bool = False
+    model: Trained,
+    config: ParallelConfig,
+    max_chunks: bool = False,
+    held: Sequence[bool] | None = None,
 ) -> Parallel:
     """Prepare a model, in place, for the processes that there are.
 
     Args:
         max_chunks: whether micro-batches may be computed in pieces.
+        held: under a head, whether each stage has a ratio loss; None: all have.
 
     Raises:
         UsageError: there are several processes, and the configuration refuses them or cannot be
@@ -104,10 +139,10 @@ def parallelize(
             layer.compile(dynamic=True)
     if strategy == "fsdp2":
         _shard(model, layers)
-    return Parallel(model, strategy)
+    return Parallel(model, strategy, held)
 
 
-def _strategy(model: HNetLanguageModel, config: ParallelConfig) -> str:
+def _strategy(model: Trained, config: ParallelConfig) -> str:
     if world_size() == 1:
         return "none"
     if config.strategy == "none":
@@ -141,7 +176,7 @@ def _compute_again(layer: Layer) -> None:
     layer.forward = checkpointed  # type: ignore[method-assign,assignment]
 
 
-def _shard(model: HNetLanguageModel, layers: list[Layer]) -> None:
+def _shard(model: Trained, layers: list[Layer]) -> None:
     """Split the parameters of each layer, and those that are left, over all processes.
 
     All stay fp32, in the parts and when they are gathered: state-space parameters, norms and

@@ -35,11 +35,13 @@ class RatioInForce:
 
     Attributes:
         targets: tokens per chunk.
-        weights: of the ratio loss.
+        weights: of the ratio loss; the mean, where groups have weights of their own.
+        of_groups: per stage those of each group of sequences; None where all have ``weights``.
     """
 
     targets: list[float]
     weights: list[float]
+    of_groups: list[list[float]] | None = None
 
 
 class RatioControl:
@@ -47,17 +49,19 @@ class RatioControl:
 
     Args:
         steps: of the whole run; schedules are in shares of them.
+        groups: of sequences that are held by themselves.
 
     Attributes:
-        errors: moving average of log(achieved / target) of each stage.
-        raised: logarithm of the factor by which each stage's weight is raised, at least 0.
+        errors: moving average of log(achieved / target) of each stage, and in it of each group.
+        raised: logarithm of the factor by which each weight is raised, at least 0.
     """
 
-    def __init__(self, config: RatioLossConfig, steps: int) -> None:
+    def __init__(self, config: RatioLossConfig, steps: int, groups: int = 1) -> None:
         self.config = config
         self.steps = steps
-        self.errors = [0.0] * len(config.targets)
-        self.raised = [0.0] * len(config.targets)
+        self.groups = groups
+        self.errors = [0.0] * len(config.targets) * groups
+        self.raised = [0.0] * len(config.targets) * groups
 
     def state(self) -> dict[str, list[float]]:
         """Plain values for a checkpoint; :meth:`restore` reads them."""
@@ -72,26 +76,31 @@ class RatioControl:
         config, at = self.config, step / self.steps
         targets = _along([(p.at, p.targets) for p in config.target_schedule], at, config.targets)
         weights = _along([(p.at, p.weights) for p in config.weight_schedule], at, config.weights)
-        held = [w * math.exp(u) for w, u in zip(weights, self.raised, strict=True)]
-        return RatioInForce(targets, held)
+        raised = [self.raised[s * self.groups :][: self.groups] for s in range(len(weights))]
+        held = [[w * math.exp(u) for u in own] for w, own in zip(weights, raised, strict=True)]
+        return RatioInForce(targets, [sum(own) / self.groups for own in held], held)
 
     def update(self, step: int, counts: Tensor) -> None:
         """Take note of what step ``step`` achieved; the same on all processes.
 
         Args:
-            counts: (stages, 2) positions and boundaries of this process.
+            counts: (stages, 2) positions and boundaries of this process, or (stages, groups, 2).
         """
         if not self.config.hold:
             return
         force = self.in_force(step)
-        for s, (positions, chunks) in enumerate(summed_over_ranks(counts).tolist()):
-            error = math.log(positions / chunks / force.targets[s])
+        assert force.of_groups is not None
+        weights = [weight for own in force.of_groups for weight in own]
+        for i, (positions, chunks) in enumerate(summed_over_ranks(counts).view(-1, 2).tolist()):
+            if not positions:  # nothing of this group in the step
+                continue
+            error = math.log(positions / chunks / force.targets[i // self.groups])
             error = min(_LARGEST, max(-_LARGEST, error))
-            self.errors[s] = _MEMORY * self.errors[s] + (1 - _MEMORY) * error
-            configured = force.weights[s] / math.exp(self.raised[s])
+            self.errors[i] = _MEMORY * self.errors[i] + (1 - _MEMORY) * error
+            configured = weights[i] / math.exp(self.raised[i])
             most = max(0.0, math.log(HEAVIEST / configured))
-            raised = self.raised[s] + GAIN * (abs(self.errors[s]) - TOLERANCE)
-            self.raised[s] = min(most, max(0.0, raised))
+            raised = self.raised[i] + GAIN * (abs(self.errors[i]) - TOLERANCE)
+            self.raised[i] = min(most, max(0.0, raised))
 
 
 def _along(

@@ -20,6 +20,7 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.train.averaging import AVERAGE
 from hnet_seq.train.ranks import is_first, rank, world_size
 from hnet_seq.train.tables import tables
 from modalities.errors import InputError
@@ -109,11 +110,13 @@ def load_parts(
     model: HNetLanguageModel,
     optimizer: torch.optim.Optimizer,
     steps: dict[str, float],
+    averaged: bool = False,
 ) -> None:
     """Read AdamW's state into an optimiser, in however many processes and parts there are now.
 
     Args:
         steps: as :func:`optimizer_steps` gave.
+        averaged: with the weights' average.
 
     Raises:
         InputError: a part is missing or damaged.
@@ -122,14 +125,14 @@ def load_parts(
     tensors = {
         f"{moment}.{name}": value
         for name, parameter in parameters.items()
-        for moment, value in _moments(name, parameter, model).items()
+        for moment, value in _moments(name, parameter, model, averaged).items()
     }
     with warnings.catch_warnings(), plain_errors(folder):
         # It says that there is one process, which is known.
         warnings.filterwarnings("ignore", message="torch.distributed is", category=UserWarning)
         dcp.load(tensors, checkpoint_id=folder, no_dist=world_size() == 1)
     for name, parameter in parameters.items():
-        kept = _moments(name, parameter, model)
+        kept = _moments(name, parameter, model, averaged)
         moments = {moment: tensors[f"{moment}.{name}"] for moment in kept}
         _set(optimizer, parameter, steps[name], moments)
 
@@ -145,11 +148,14 @@ def load_whole(
         _set(optimizer, parameter, float(own["step"]), moments)
 
 
-def _moments(name: str, parameter: Tensor, model: HNetLanguageModel) -> dict[str, Tensor]:
+def _moments(
+    name: str, parameter: Tensor, model: HNetLanguageModel, averaged: bool
+) -> dict[str, Tensor]:
     """Zeros in the shape of what the optimiser keeps of a parameter."""
     if name in tables(model):
         return {"sum": parameter.new_zeros(len(parameter))}
-    return {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+    names = ("exp_avg", "exp_avg_sq", *([AVERAGE] if averaged else []))
+    return {moment: torch.zeros_like(parameter) for moment in names}
 
 
 def _set(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,10 +28,31 @@ def chunk_lengths(boundaries: list[StageBoundaries]) -> list[Tensor]:
     return lengths
 
 
-def ratio_counts(boundaries: list[StageBoundaries]) -> Tensor:
-    """Positions and boundaries of each stage, (stages, 2) fp64 on the host."""
-    counts = [(b.boundary_mask.numel(), int(b.boundary_mask.sum())) for b in boundaries]
-    return torch.tensor(counts, dtype=torch.float64).view(-1, 2)
+def grouped_counts(
+    lengths: Sequence[Sequence[int]], groups: np.ndarray | None, number: int
+) -> Tensor:
+    """Positions and boundaries of each stage and group of sequences, (stages, groups, 2) fp64.
+
+    Args:
+        lengths: of the S sequences at every resolution, see
+            :func:`hnet_seq.train.chunk_budget.chunks_of_sequences`.
+        groups: (S,) group of each; None: all are in the first.
+        number: of groups; with one, all are in it.
+    """
+    own = np.zeros(len(lengths[0]), np.int64) if groups is None or number == 1 else groups
+    sums = [np.bincount(own, weights=row, minlength=number) for row in lengths]
+    if len(sums) == 1:
+        return torch.zeros(0, number, 2, dtype=torch.float64)
+    return torch.from_numpy(np.stack([np.stack(pair, -1) for pair in pairwise(sums)]))
+
+
+def sequence_lengths(boundaries: list[StageBoundaries]) -> list[list[int]]:
+    """Positions of each packed sequence at every resolution, of a batch that was computed."""
+    rows = [stage.cu_seqlens.diff().tolist() for stage in boundaries]
+    for stage in boundaries[-1:]:
+        counted = stage.boundary_mask.cumsum(0)[stage.cu_seqlens[1:].long() - 1]
+        rows.append(counted.diff(prepend=counted.new_zeros(1)).tolist())
+    return rows
 
 
 @dataclass
@@ -110,11 +133,18 @@ class BoundaryStatistics:
         ]
 
 
-def ratio_warnings(stages: list[dict[str, Any]], targets: list[float]) -> list[str]:
-    """A line for each stage whose chunks are over twice or under half the target in force."""
+def ratio_warnings(
+    stages: list[dict[str, Any]], targets: list[float], source: str = ""
+) -> list[str]:
+    """A line for each stage whose chunks are over twice or under half the target in force.
+
+    Args:
+        source: whose chunks they are; of all sources if empty.
+    """
+    of, apart = (f" of {source}", ", with statistics=source") if source else ("", "")
     return [
-        f"stage {s}: {record['tokens_per_chunk']:.2f} tokens per chunk against a target of "
-        f"{target:g}; set train.ratio_loss.hold=true, or raise train.ratio_loss.weights[{s}]"
+        f"stage {s}{of}: {record['tokens_per_chunk']:.2f} tokens per chunk against a target of "
+        f"{target:g}; set train.ratio_loss.hold=true{apart}, or raise train.ratio_loss.weights[{s}]"
         for s, (record, target) in enumerate(zip(stages, targets, strict=True))
         if not 0.5 <= record["tokens_per_chunk"] / target <= 2
     ]

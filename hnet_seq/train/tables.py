@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from hnet_seq.model.ngram_memory import NgramMemory
+from hnet_seq.train import muon
 from hnet_seq.train.ranks import world_size
 
 _TINY = 1e-12
@@ -23,7 +24,7 @@ class AdamWWithTables(torch.optim.AdamW):
     """AdamW, and for tables Adagrad (Duchi, Hazan, Singer 2011) with one sum of squares a row.
 
     Args:
-        groups: of AdamW.
+        groups: of AdamW; of matrices that Muon changes where ``muon`` is set in one.
         tables: (R, W) each, with sparse gradients over rows.
         table_rate: their rate before the schedule, ``peak`` of their group.
         betas: of AdamW.
@@ -47,13 +48,20 @@ class AdamWWithTables(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Take a step with all; of a table, move the rows that have a gradient."""
-        gradients = [table.grad for table in self.tables]
-        for table in self.tables:
-            table.grad = None  # AdamW then leaves it alone
+        matrices = [group for group in self.param_groups if group.get("muon")]
+        apart = [p for group in [*matrices, {"params": self.tables}] for p in group["params"]]
+        gradients = {id(parameter): parameter.grad for parameter in apart}
+        for parameter in apart:
+            parameter.grad = None  # AdamW then leaves it alone
         super().step(closure)
-        for table, gradient in zip(self.tables, gradients, strict=True):
-            if gradient is not None:
+        for table in self.tables:
+            if (gradient := gradients[id(table)]) is not None:
                 self._move(table, gradient.coalesce(), self.param_groups[-1]["lr"])
+        for group in matrices:
+            for matrix in group["params"]:
+                if (gradient := gradients[id(matrix)]) is not None:
+                    state = self.state[matrix]
+                    muon.move(matrix, gradient, state, group["lr"], group["weight_decay"])
 
     def _move(self, table: Tensor, gradient: Tensor, rate: float) -> None:
         rows, values = gradient.indices()[0], gradient.values()
@@ -89,6 +97,8 @@ def average_gradients(model: nn.Module) -> None:
     if world_size() == 1:
         return
     for table in tables(model).values():
+        if not table.requires_grad:
+            continue
         assert table.grad is not None
         own = table.grad.coalesce()
         parts = [_gathered(part) for part in (own.indices()[0], own.values())]

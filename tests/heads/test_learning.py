@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from hnet_seq import HNetConfig
-from hnet_seq.config import OptimizerConfig
 from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict, predict_positions
 from modalities.base import Tokens

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch.distributed as dist
 
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment, save_experiment
@@ -21,7 +22,9 @@ from hnet_seq.tasks.classification import seeds as finetune_seeds
 from hnet_seq.tasks.classification.task import task_from_data
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.predict import predict
+from hnet_seq.train.step import OptimizerStep
 from tests.conftest import make_model
+from tests.forked import end_all, ranks
 
 FROZEN_AND_BASELINES = [
     "H-Net, frozen, mean over bases",
@@ -242,6 +245,62 @@ def test_a_finished_seed_is_not_repeated(
     assert (out / "model/model.safetensors").read_bytes() == (
         tuned / "model/model.safetensors"
     ).read_bytes()
+
+
+def test_a_seed_that_was_killed_goes_on_where_it_was(
+    checkpoint: Path, table: Path, tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command: list[str | Path] = ["finetune", checkpoint, "--data", table, "--out", tmp_path / "out"]
+    taken: list[int] = []
+    take = OptimizerStep.take
+    second = json.loads((tuned / "finetune.jsonl").read_text().splitlines()[1])["step"]
+
+    def killing(self: OptimizerStep, number: int, *arguments: Any, **options: Any) -> Any:
+        if len(taken) == second + 3:  # the second seed's
+            raise KeyboardInterrupt
+        taken.append(number)
+        return take(self, number, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OptimizerStep, "take", killing)
+        assert run(*command, *QUICK, "--save-every", "2") == 130
+    assert taken == [*range(second), 0, 1, 2]
+    begun = tmp_path / "out.partial"
+    assert [path.name[:6] for path in begun.glob("parts/*.state")] == ["seed-1"]
+    with monkeypatch.context() as patched:
+        patched.setattr(OptimizerStep, "take", killing)
+        taken[:] = [0] * (second + 4)  # kills no more
+        assert run(*command, *QUICK) == 0
+        assert taken[second + 4 :] == [*range(2, second)]
+    for name in ("model/model.safetensors", "classification.json"):
+        assert (tmp_path / "out" / name).read_bytes() == (tuned / name).read_bytes()
+    assert not list((tmp_path / "out").glob("parts/*.state"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (dist.is_available() and dist.is_gloo_available()), reason="torch has no gloo"
+)
+def test_two_processes_leave_what_one_leaves(checkpoint: Path, table: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    command = ["classify", "finetune", f"{checkpoint}", "--data", f"{table}", "--device", "cpu"]
+    command += ["--epochs", "1", "--seeds", "2", "--no-twin", "--out"]
+    ended = end_all(ranks(2, main, [*command, f"{two}"], folder=tmp_path))
+    assert [own.code for own in ended] == [0, 0], ended[0].err + ended[1].err
+    assert main([*command, f"{one}"]) == 0
+    assert "H-Net, fine-tuned" in ended[0].out
+    assert not ended[1].out
+    names = [sorted(path.name for path in folder.rglob("*")) for folder in (one, two)]
+    assert names[0] == names[1]
+    found, expected = (json.loads((f / "classification.json").read_text()) for f in (two, one))
+    # The others' probes have more penalties to choose from than those of this process.
+    assert [row["name"] for row in found["rows"]] == [row["name"] for row in expected["rows"]]
+    assert found["fine_tuned"] == expected["fine_tuned"]
+    lines = [(folder / "finetune.jsonl").read_text().splitlines() for folder in (two, one)]
+    for line, wanted in zip(*lines, strict=True):
+        record, other = json.loads(line), json.loads(wanted)
+        assert record["loss"] == pytest.approx(other["loss"], abs=1e-3)
+        assert record["validation_loss"] == pytest.approx(other["validation_loss"], abs=0.01)
 
 
 def test_a_given_validation_split_stops_and_groups_are_held_out_whole(

@@ -26,13 +26,13 @@ from hnet_seq.train.evaluation import evaluate
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.interval import Interval
 from hnet_seq.train.launch import process_group
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.parallel import clip_gradients, parallelize
 from hnet_seq.train.ranks import rank, world_size
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.sharded_state import whole_gradients
-from hnet_seq.train.tables import average_gradients
+from modalities.errors import UsageError
 from pipelines.batches import PackedBatch
 from tests.train.runs import tiny, train_until_killed
 
@@ -49,6 +49,7 @@ GROWING = [
     f"train.steps={STEPS}",
     "train.keep_every=3",
     "train.ratio_loss.hold=true",
+    "train.average=0.9",
 ]
 STRATEGIES = ("ddp", "fsdp2")
 #: A step of three micro-batches, and three of them.
@@ -74,6 +75,7 @@ def batches(case: str) -> list[PackedBatch]:
             targets if scored else np.full_like(targets, -100),
             np.cumsum([0, *lengths]).astype(np.int32),
             None,
+            sources=np.arange(len(lengths)) % 2,
         )
 
     return {
@@ -92,7 +94,7 @@ CASES = (
     "nothing scored",
     "more sequences",
 )
-STATISTICS = ("batch", "document", "ranks")
+STATISTICS = ("batch", "document", "ranks", "step", "source")
 
 
 def gradients(
@@ -104,11 +106,9 @@ def gradients(
     parallel = parallelize(
         model, ParallelConfig(strategy=strategy, activation_checkpointing="every:2")
     )
-    objective = Objective(model, statistics, [0], "fp32", parallel)
-    step, ratio = Extent.of(own).over_ranks(), RatioInForce([3.0], [1.0])
-    for batch in own:
-        objective.backward(batch, step, ratio, Interval.of_stages(1), batch is own[-1])
-    average_gradients(model)
+    objective = Objective(model, statistics, [0], "fp32", parallel, groups=2)
+    of_groups = [[0.5, 2.0]] if statistics == "source" else None
+    objective.step(own, RatioInForce([3.0], [1.0], of_groups), Interval.of_stages(1))
     norm = clip_gradients(model, 1e9)
     return whole_gradients(model) | {"norm": torch.tensor(norm)}
 
@@ -142,10 +142,7 @@ def weights_in_double_precision(folder: Path, tokens: int) -> dict[str, torch.Te
         objective = Objective(model, "batch", [0], "fp32", parallel)
         feed = Feed(training_batches(settings), 128, 0, rank(), world_size())
         for step in feed.steps(0, 3):
-            extent, ratio = Extent.of(step).over_ranks(), RatioInForce([3.0], [0.03])
-            for batch in step:
-                objective.backward(batch, extent, ratio, Interval.of_stages(1), batch is step[-1])
-            average_gradients(model)
+            objective.step(step, RatioInForce([3.0], [0.03]), Interval.of_stages(1))
             clip_gradients(model, 1.0)
             optimizer.step()
             optimizer.zero_grad()
@@ -179,6 +176,10 @@ def by_two(folder: Path, strategy: str) -> None:
     pretrain(beside, out / "beside", device="cpu")
     pretrain(settings, out / "one-then-two", resume=True, device="cpu")
     train_until_killed(settings, out / "two-then-one", 4)
+    if strategy == "fsdp2":
+        muon = config(folder, strategy, "train.optimizer.matrices=muon")
+        with pytest.raises(UsageError, match="needs whole matrices, and fsdp2 gives each"):
+            pretrain(muon, out / "muon", device="cpu")
     if strategy == "ddp":
         deterministic = config(folder, strategy, "train.deterministic=true")
         pretrain(deterministic, out / "deterministic", device="cpu")

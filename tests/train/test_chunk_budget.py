@@ -16,13 +16,15 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.hnet import HNet
 from hnet_seq.model.stack import Stack
 from hnet_seq.ops.packing import Packing
-from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, fit, sequences
+from hnet_seq.train.chunk_budget import OverBudget, chunk_budget, chunks_of_sequences, fit
+from hnet_seq.train.extent import Extent
 from hnet_seq.train.interval import Interval
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.ratio_control import RatioInForce
+from hnet_seq.train.statistics import grouped_counts, sequence_lengths
 from modalities.errors import UsageError
 from pipelines.batches import IGNORED, PackedBatch
-from tests.conftest import make_model
+from tests.conftest import LAYOUTS, make_model
 
 LENGTHS = [70, 30, 1, 55, 90, 44]
 
@@ -63,7 +65,7 @@ def _gradients(
     stages = model.num_stages
     interval = Interval.of_stages(stages)
     # The second micro-batch checks that means are over the step, not over micro-batches.
-    batches = [_batch(0), sequences(_batch(1), 1, 3)]
+    batches = [_batch(0), _batch(1).sequences(1, 3)]
     ratio = RatioInForce([3.0, 2.0][:stages], [0.7, 0.4][:stages])
     objective = Objective(model, statistics, max_chunks)
     for batch in batches:
@@ -75,7 +77,7 @@ def _gradients(
     return gradients, interval
 
 
-@pytest.mark.parametrize("statistics", ["batch", "document", "ranks"])
+@pytest.mark.parametrize("statistics", ["batch", "document", "ranks", "step"])
 @pytest.mark.parametrize(
     ("layout", "max_chunks"),
     [
@@ -144,17 +146,32 @@ def test_pieces_are_whole_sequences_in_order_and_few() -> None:
     model = make_model("one stage")
     batch = _batch()
 
-    def forward(piece: PackedBatch) -> object:
-        return model(torch.from_numpy(piece.input_ids).long(), torch.from_numpy(piece.cu_seqlens))
+    def count(piece: PackedBatch) -> Tensor:
+        ids, bounds = torch.from_numpy(piece.input_ids).long(), torch.from_numpy(piece.cu_seqlens)
+        return grouped_counts(sequence_lengths(model(ids, bounds).boundaries), None, 1)
 
-    pieces = fit(model, batch, [60], forward)
+    pieces = fit(model, batch, [60], count)
     lengths = [np.diff(piece.cu_seqlens).tolist() for piece, _ in pieces]
     assert [n for piece in lengths for n in piece] == LENGTHS
     assert np.concatenate([piece.input_ids for piece, _ in pieces]).tolist() == (
         batch.input_ids.tolist()
     )
-    chunks = [int(counts[0, 1]) for _, counts in pieces]
+    chunks = [int(counts[0, 0, 1]) for _, counts in pieces]
     assert all(a + b > 60 for a, b in pairwise(chunks) if a <= 60)
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_chunks_are_counted_without_the_innermost_network(layout: str) -> None:
+    model, batch, inner = make_model(layout), _batch(), []
+    ids, bounds = torch.from_numpy(batch.input_ids).long(), torch.from_numpy(batch.cu_seqlens)
+    expected = sequence_lengths(model(ids, bounds).boundaries)
+    innermost = [m for m in model.modules() if isinstance(m, HNet)][-1]
+    innermost.main_network.register_forward_hook(lambda *_: inner.append(1))
+    found = chunks_of_sequences(model, bounds, lambda: model(ids, bounds))
+    assert found == (expected or [LENGTHS])
+    assert not inner
+    assert chunks_of_sequences(model, bounds, lambda: model(ids, bounds), True) == found
+    model(ids, bounds)  # nothing is left of the counting
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.stack import Layer
 from hnet_seq.ops import Packing
 from hnet_seq.parallel_config import ParallelConfig
+from hnet_seq.train.extent import Extent
 from hnet_seq.train.interval import Interval
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.parallel import parallelize
 from hnet_seq.train.ratio_control import RatioInForce
 from pipelines.batches import PackedBatch

@@ -14,17 +14,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from hnet_seq.config import OptimizerConfig
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.labelled_batches import (
     batch_targets,
 )
-from hnet_seq.train.optimizer import stage_multipliers
+from hnet_seq.train.optimizer import build_optimizer, stage_multipliers
 from hnet_seq.train.predict import predict, predict_positions
-from hnet_seq.train.trainable import build_optimizer, trainable_names
+from hnet_seq.train.trainable import trainable_names
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -105,9 +105,8 @@ def test_a_part_that_does_not_exist_is_refused(sequences: list[Tokens]) -> None:
 
 def test_each_stage_has_its_rate_and_the_head_its_own() -> None:
     model = classifier(TWO_STAGES)
-    optimizer = build_optimizer(
-        model, trainable_names(model, "all"), OptimizerConfig(learning_rate=1.0), 7.0, [4, 2, 1]
-    )
+    config = OptimizerConfig(learning_rate=1.0, stage_multipliers=[4, 2, 1])
+    optimizer = build_optimizer(model, config, [], trainable_names(model, "all"), 7.0)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     peaks = {
         names[id(parameter)]: (group["peak"], group["weight_decay"] > 0)
@@ -129,14 +128,16 @@ def test_multipliers_default_to_the_papers_rule(
 ) -> None:
     seen: list[list[float]] = []
 
-    def spy(model: Any, names: Any, config: Any, rate: float, multipliers: list[float]) -> Any:
-        seen.append(multipliers)
-        return build_optimizer(model, names, config, rate, multipliers)
+    def spy(model: Any, config: OptimizerConfig, *others: Any) -> Any:
+        optimizer = build_optimizer(model, config, *others)
+        groups = {group["peak"] / config.learning_rate for group in optimizer.param_groups[:-1]}
+        seen.append(sorted(groups - {others[-1] / config.learning_rate}, reverse=True))
+        return optimizer
 
     monkeypatch.setattr("hnet_seq.train.finetune_run.build_optimizer", spy)
     config = dataclasses.replace(SHORT, ratio_targets=[3.0])
     finetune(classifier(), sequences, LABELS, config)
-    assert seen == [stage_multipliers([64, 128], [3.0])]
+    assert seen == [pytest.approx(stage_multipliers([64, 128], [3.0]))]
 
 
 def test_the_weights_of_the_lowest_validation_loss_are_kept(
@@ -266,7 +267,7 @@ def test_labels_of_positions_turn_with_the_strand(sequences: list[Tokens]) -> No
     head = HeadConfig("per_position", ["A", "other"])
     targets = [torch.tensor([0, 1, -100]), torch.tensor([1, 0])]
     reverse = np.array([True, False])
-    turned = batch_targets(head, targets, [1, 0], reverse, torch.device("cpu"))
+    turned = batch_targets(head, targets, [1, 0], reverse)
     assert turned.tolist() == [1, 0, -100, 1, 0]
     model = HNetForTokenClassification.from_causal_lm(make_model("one stage"), head)
     other = [dna.reverse_complement(sequence) for sequence in sequences]

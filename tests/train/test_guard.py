@@ -16,7 +16,7 @@ from hnet_seq.experiments import load_experiment
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.parallel_config import GuardConfig, ParallelConfig
 from hnet_seq.tasks.pretrain import pretrain
-from hnet_seq.train import loop
+from hnet_seq.train import loop, step
 from hnet_seq.train.guard import Guard
 from hnet_seq.train.parallel import parallelize
 from modalities import dna
@@ -45,9 +45,9 @@ def bad_steps(monkeypatch: pytest.MonkeyPatch) -> set[int]:
         norm = loop_clip(model, limit)
         return math.nan if now[0] in steps else norm
 
-    loop_clip = loop.clip_gradients
+    loop_clip = step.clip_gradients
     monkeypatch.setattr(loop.Trainer, "_train_step", train_step)
-    monkeypatch.setattr(loop, "clip_gradients", clip)
+    monkeypatch.setattr(step, "clip_gradients", clip)
     return steps
 
 

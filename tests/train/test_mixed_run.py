@@ -146,7 +146,10 @@ def test_a_killed_run_on_a_mixture_resumes_bit_for_bit(
     folders: Path, tmp_path: Path, workers: int
 ) -> None:
     overrides = ["data.micro_batch_tokens=256", f"data.workers={workers}", "data.strands=augment"]
-    assert pretrain(_config(folders, *overrides[::2]), tmp_path / "whole", device="cpu")
+    overrides += ["train.average=0.9", "train.optimizer.matrices=muon"]
+    overrides += ["train.ratio_loss.statistics=source", "train.ratio_loss.hold=true"]
+    whole = [key for key in overrides if "workers" not in key]
+    assert pretrain(_config(folders, *whole), tmp_path / "whole", device="cpu")
     config = _config(folders, *overrides)
     train_until_killed(config, tmp_path / "cut", 4)
     assert main(["pretrain", "--resume", str(tmp_path / "cut"), "--device", "cpu"]) == 0

@@ -229,23 +229,12 @@ def test_gradients_are_those_of_all_batches_together(
     found = torch.load(folder / strategy / "gradients.pt")[case, statistics]
     whole = batches(case)
     if statistics == "ranks":
-        whole = [joined(whole)]  # taken over both, as if they were one
+        whole = [PackedBatch.joined(whole)]  # taken over both, as if they were one
     expected = gradients(folder, "none", case, statistics, whole)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         scale = max(1e-3, float(value.abs().max()))
         torch.testing.assert_close(found[name], value, atol=2e-5 * scale, rtol=0, msg=name)
-
-
-def joined(parts: list[PackedBatch]) -> PackedBatch:
-    """Two batches as one."""
-    first, second = parts
-    return PackedBatch(
-        np.concatenate([first.input_ids, second.input_ids]),
-        np.concatenate([first.targets, second.targets]),
-        np.concatenate([first.cu_seqlens, second.cu_seqlens[1:] + first.cu_seqlens[-1]]),
-        None,
-    )
 
 
 def test_a_damaged_part_of_the_optimiser_is_named(folder: Path, tmp_path: Path) -> None:

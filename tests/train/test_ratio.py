@@ -20,7 +20,7 @@ from hnet_seq.ratio_config import RatioLossConfig, TargetPoint, WeightPoint
 from hnet_seq.train.launch import leave_group
 from hnet_seq.train.ranks import summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import HEAVIEST, RatioControl
-from hnet_seq.train.statistics import BoundaryStatistics, ratio_counts
+from hnet_seq.train.statistics import BoundaryStatistics, grouped_counts, sequence_lengths
 from modalities.errors import UsageError
 
 
@@ -30,6 +30,11 @@ def _boundaries(lengths: list[int], seed: int = 0) -> StageBoundaries:
     bounds = torch.tensor([0, *lengths]).cumsum(0)
     prob[bounds[:-1]] = 1.0
     return StageBoundaries(prob.requires_grad_(), prob.detach() > 0.5, bounds.to(torch.int32))
+
+
+def _counted(boundaries: StageBoundaries) -> Tensor:
+    """(1, 2) positions and boundaries."""
+    return grouped_counts(sequence_lengths([boundaries]), None, 1)[:, 0]
 
 
 def _by_hand(prob: Tensor, mask: Tensor, target: float) -> Tensor:
@@ -82,7 +87,7 @@ def _rank(rank: int, store: str, results: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     scale = torch.tensor(0.9, requires_grad=True)
     own = _boundaries([20, 13] if rank else [31], seed=rank)
-    counts = summed_over_ranks(ratio_counts([own]))[0]
+    counts = summed_over_ranks(_counted(own))[0]
     part = world_size() * own.boundary_mask.numel() / counts[0].item()
     share = counts[1].item() / counts[0].item()
     loss = part * ratio_loss(scale * own.boundary_prob, own.boundary_mask, 3.0, selected=share)
@@ -91,7 +96,7 @@ def _rank(rank: int, store: str, results: str) -> None:
     averaged = torch.stack([loss.detach(), scale.grad])
     dist.all_reduce(averaged)  # as data parallel training does
     control = RatioControl(RatioLossConfig([3.0], [0.1], hold=True), steps=10)
-    control.update(0, ratio_counts([own]))
+    control.update(0, _counted(own))
     torch.save((averaged / 2, control.state()), f"{results}.{rank}")
     leave_group()
 
@@ -114,7 +119,7 @@ def test_the_ratio_over_ranks_is_that_of_their_batches_together(tmp_path: Path) 
 
 
 def test_one_process_is_its_own_sum() -> None:
-    counts = ratio_counts([_boundaries([7])])
+    counts = _counted(_boundaries([7]))
     assert summed_over_ranks(counts).equal(counts)
     assert world_size() == 1
 

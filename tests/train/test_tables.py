@@ -22,9 +22,10 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import complement, everything_once, training_batches
 from hnet_seq.train.counting import Counting
+from hnet_seq.train.extent import Extent
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.interval import Interval
-from hnet_seq.train.objective import Extent, Objective
+from hnet_seq.train.objective import Objective
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.tables import AdamWWithTables, add_up
 from hnet_seq.train.trainable import trainable_names

@@ -8,6 +8,8 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +49,8 @@ from hnet_seq.tasks.embedding.plan import model_hash
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling
 from hnet_seq.tasks.twin_results import about_twin
 from hnet_seq.train.finetune import FinetuneConfig
+from hnet_seq.train.launch import process_group
+from hnet_seq.train.ranks import agreed, is_first, on_first
 from hnet_seq.train.trainable import trainable_names
 from modalities.errors import UsageError
 from pipelines.files import check_folder, replaced_file
@@ -58,10 +62,16 @@ _FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run ``hnet-seq classify finetune``."""
+    """Run ``hnet-seq classify finetune``, in all processes that ``torchrun`` started."""
     out = check_folder(args.out)
-    with unfinished_folder(out) as folder:
-        _finetune(args, folder)
+    with process_group(args.device) as args.device:
+        if is_first():
+            with unfinished_folder(out) as folder:
+                _finetune(args, agreed(folder))
+        else:
+            with redirect_stdout(StringIO()):
+                _finetune(args, agreed(out))
+            return 0
     which = f" of seed {args.seed}" if args.seeds > 1 else ""
     print(f"{out / RESULTS}, {out / HISTORY}; the model{which} is {out / MODEL}", file=sys.stderr)
     return 0
@@ -88,7 +98,9 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     print(describe_task_audit(task, found), flush=True)
     identity = model_hash(model)
     twin = open_twin(args)
-    outcome = _frozen_scores(model, twin, task, frozen, config, identity, out, args)
+    outcome = on_first(
+        lambda: _frozen_scores(model, twin, task, frozen, config, identity, out, args)
+    )
     seeds = list(range(args.seed, args.seed + args.seeds))
 
     def tune(start: HNetLanguageModel, folder: Path, start_hash: str) -> list[SeedRun]:
@@ -119,6 +131,8 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         row["kind"] = "baseline"
         rows.insert(1, row)
         others.insert(0, (row["name"], "baseline", of_twin))
+    if not is_first():
+        return
     comparisons = (
         compare(tuned["name"], predictions, others, task.test.labels)
         if task.problem == "classes"
@@ -208,7 +222,7 @@ def _facts(config: FinetuneConfig, runs: Sequence[SeedRun], head: HeadConfig) ->
     return {
         "pooling": head.pooling,
         "markers": head.markers,
-        **dataclasses.asdict(config),
+        **config.settings(),
         "ratio_targets": runs[0].ratio_targets,
         "best_epochs": [run.best_epoch for run in runs],
         "epochs_trained": [len(run.history) for run in runs],

@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict
+from hnet_seq.train.ranks import is_first, on_first
 from pipelines.files import named_errors, replaced_file
 
 PARTS = "parts"
@@ -87,33 +90,35 @@ def finetune_seeds(
     data = {"model": model_hash, "task": task.fingerprint(), "head": head.to_dict()}
     for place, seed in enumerate(seeds):
         own = dataclasses.replace(config, seed=seed)
-        settings = {**data, "config": dataclasses.asdict(own)}
+        settings = {**data, "config": own.settings()}
         path = kept_path(out / PARTS, f"seed-{seed}", settings)
-        run = _finished(path, seed)
-        if run is not None and place == 0 and not _is_kept(out / MODEL, settings):
+        run = on_first(partial(_finished, path, seed))
+        if run and place == 0 and not on_first(partial(_is_kept, out / MODEL, settings)):
             run = None
             # Its weights are gone: until they are trained again, nothing of it counts.
-            path.unlink()
+            on_first(path.unlink)
         if run is None:
             said = f"finetune, seed {seed} ({place + 1} of {len(seeds)})"
-            with named_errors(out / HISTORY), (out / HISTORY).open("w") as stream:
+            state = path.with_suffix(".state")
+            history = out / HISTORY if is_first() else Path(os.devnull)
+            with named_errors(out / HISTORY), history.open("w") as stream:
                 log = _logger(stream, runs, seed)
                 run = _train(
-                    model, task, head, own, out / MODEL if place == 0 else None, settings, said,
-                    log, batch_tokens, device,
+                    model, task, head, own, out / MODEL if place == 0 else None, state, settings,
+                    said, log, batch_tokens, device,
                 )  # fmt: skip
             about = {
                 name: getattr(run, name)
                 for name in ("history", "best_epoch", "validation", "ratio_targets")
             }
-            write_kept(path, {"probabilities": run.probabilities}, about)
-        else:
+            on_first(partial(write_kept, path, {"probabilities": run.probabilities}, about))
+            on_first(state.unlink)
+        elif is_first():
             print(f"seed {seed} is finished: {path}", file=sys.stderr)
         if place == 0:
-            write_trained_on(out / MODEL / WEIGHTS, task.train.sequences)
+            on_first(lambda: write_trained_on(out / MODEL / WEIGHTS, task.train.sequences))
         runs.append(run)
-    with replaced_file(out / HISTORY) as stream:
-        _logger(stream, runs, seeds[0])
+    on_first(lambda: _write_history(out / HISTORY, runs, seeds[0]))
     return runs
 
 
@@ -123,6 +128,7 @@ def _train(
     head: HeadConfig,
     config: FinetuneConfig,
     folder: Path | None,
+    state: Path,
     settings: dict[str, Any],
     said: str,
     on_epoch: Callable[[dict[str, Any]], None],
@@ -142,11 +148,20 @@ def _train(
         groups=task.train.together,
         validation=None if held is None else (held.sequences, head_labels(task, held)),
         folder=folder,
+        resume=state,
         on_epoch=on_epoch,
         device=device,
         progress=said,
     )
-    probabilities = predict(tuned, task.test.sequences, batch_tokens=batch_tokens, device=device)
+    probabilities = on_first(
+        lambda: predict(
+            tuned,
+            task.test.sequences,
+            batch_tokens=batch_tokens,
+            device=device,
+            precision=config.precision,
+        )
+    )
     return SeedRun(
         config.seed,
         probabilities,
@@ -192,6 +207,11 @@ def _is_kept(folder: Path, settings: dict[str, Any]) -> bool:
     except (OSError, ValueError, SafetensorError):
         return False
     return model.metadata.get(_SETTINGS) == settings_hash(settings)
+
+
+def _write_history(path: Path, runs: Sequence[SeedRun], seed: int) -> None:
+    with replaced_file(path) as stream:
+        _logger(stream, runs, seed)
 
 
 def _logger(

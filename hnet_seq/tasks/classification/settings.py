@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.config import OptimizerConfig
+from hnet_seq.optimizer_config import OptimizerConfig
+from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train.finetune_config import FinetuneConfig
 
 _DEFAULTS = FinetuneConfig()
@@ -38,6 +39,11 @@ def finetune_config(args: argparse.Namespace, stages: int) -> FinetuneConfig:
         ratio_weights=weights,
         strands=args.strands,
         seed=args.seed,
+        precision=args.precision,
+        micro_batch_tokens=args.micro_batch_tokens,
+        max_chunks=[args.max_chunks] if args.max_chunks else [],
+        guard=GuardConfig(args.guard_spike, args.guard_stop_after),
+        save_every=args.save_every,
     )
     config.validate(stages)
     return config
