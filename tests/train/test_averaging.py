@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from hnet_seq.experiments import load_experiment
-from hnet_seq.model.pretrained import load_pretrained
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
 from hnet_seq.train.averaging import Averaging
