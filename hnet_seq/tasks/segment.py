@@ -19,6 +19,7 @@ from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
+from hnet_seq.results.boundaries import Boundaries, Region
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.digests import genome_digest
@@ -26,7 +27,7 @@ from hnet_seq.tasks.ranked.ranks import Ranks, find_ranks, rank_device
 from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation import text as segment_text
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
-from hnet_seq.tasks.segmentation.common import check_stage, write_json
+from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.files import (
     Writer,
     check_table,
@@ -201,9 +202,9 @@ def _run(
             "attention_window": args.attention_window,
         }
         found = statistics.summary()
-        write_json(boundaries, head | found)
+        Boundaries.of(head | found).write(boundaries)
         if picture.content is not None:
-            write_json(region, picture.content)
+            Region.of(picture.content).write(region)
         print(gene_table(found))
     seconds = time.monotonic() - began
     print(

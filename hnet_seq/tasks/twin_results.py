@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.twin import TWIN
-from hnet_seq.report.twin import TWIN_SUFFIX
+from hnet_seq.results.read import TWIN_SUFFIX
 
 
 def about_twin(model: HNetLanguageModel | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from hnet_seq.analysis.enrichment import enrichment
 from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
 from hnet_seq.analysis.statistics import BLOCK
+from hnet_seq.results.boundaries import Enrichment
 from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
@@ -23,7 +24,6 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
     shown_interval,
 )
-from hnet_seq.tasks.segmentation.common import write_json
 from hnet_seq.tasks.twin_results import result_name
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import Feature
@@ -177,7 +177,7 @@ def main(args: argparse.Namespace) -> int:
             seed=args.seed,
         ),
     }
-    write_json(out / result_name(RESULTS, model), found)
+    Enrichment.of(found).write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 

@@ -11,6 +11,7 @@ from typing import Any
 from hnet_seq.analysis.byte_pairs import BytePairs
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, fragmentation
+from hnet_seq.results.boundaries import Motifs
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     cut_genome,
@@ -20,7 +21,6 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
 )
 from hnet_seq.tasks.boundary_analysis.motif_file import read_motifs
-from hnet_seq.tasks.segmentation.common import write_json
 from hnet_seq.tasks.twin_results import result_name
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
         "byte_pairs": learned,
         **fragmentation(records, motifs, cutters),
     }
-    write_json(out / result_name(RESULTS, model), found)
+    Motifs.of(found).write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hnet_seq.analysis.stability import Place, cut_edited, stability
 from hnet_seq.model.streaming import attention_window
+from hnet_seq.results.boundaries import Stability
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     open_model,
@@ -18,7 +19,6 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
     shown_interval,
 )
-from hnet_seq.tasks.segmentation.common import write_json
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError
 from pipelines.files import check_folder
@@ -106,7 +106,7 @@ def main(args: argparse.Namespace) -> int:
         "reach": args.reach,
         **stability(cuts, reach=args.reach),
     }
-    write_json(out / result_name(RESULTS, model), found)
+    Stability.of(found).write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.scores import Measured
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.unused_columns import UnusedColumns, unused_columns
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.scoring.measured_effects import Effects, measured_effects
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable, read_measured
-from hnet_seq.tasks.scoring.summary import described, shown, table, write_summary
+from hnet_seq.tasks.scoring.summary import described, shown, summary_path, table
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -67,7 +68,6 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         _write(out, rows, effects)
         n_test = int(rows.is_test.sum())
         content: dict[str, Any] = {
-            "kind": "measured",
             **described(args, model, strands),
             "measured": args.measured,
             "split": args.split or "random",
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
             "seed": seed,
             "rows": effects.rows,
         }
-        write_summary(out, content)
+        Measured.of(content).write(summary_path(out))
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
 from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import UsageError
-from pipelines.files import replaced_file
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BASELINES = ("edits", "length_change", "gc_change", "transition", "markov_llr")
@@ -54,13 +52,6 @@ def check_places(out: Path, source: str | None) -> None:
     for path in (out, summary):
         if path.resolve() == Path(source).resolve():
             raise UsageError("--out", f"{path} is the input; name another file")
-
-
-def write_summary(out: Path, content: dict[str, Any]) -> None:
-    """Write ``content`` beside ``out``: whole or not at all."""
-    with replaced_file(summary_path(out)) as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
 
 
 class VariantSummary:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.scores import VariantScores
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
@@ -25,7 +26,6 @@ from hnet_seq.tasks.scoring.summary import (
     shown,
     summary_path,
     table,
-    write_summary,
 )
 from hnet_seq.tasks.scoring.variant_files import (
     TsvWriter,
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
 def _finish(summary: VariantSummary, out: Path | None, about: dict[str, Any], order: int) -> None:
     content = summary.content()
     if out is not None:
-        write_summary(out, {"kind": "variants", **about, **content})
+        VariantScores.of({**about, **content}).write(summary_path(out))
     print(_told(content, order), file=sys.stderr)
 
 

@@ -23,6 +23,7 @@ from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
+from hnet_seq.results import boundaries as records
 from hnet_seq.tasks.byte_documents import (
     MarkedDocument,
     from_files,
@@ -32,7 +33,7 @@ from hnet_seq.tasks.byte_documents import (
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
-from hnet_seq.tasks.segmentation.common import check_stage, check_stages, write_json
+from hnet_seq.tasks.segmentation.common import check_stage, check_stages
 from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from hnet_seq.tasks.twin_results import about_twin, result_name
@@ -138,7 +139,8 @@ def _tell(
             "split": "validation" if args.shards else None,
             "attention_window": args.attention_window,
         }
-        write_json(Path(args.out) / result_name(OUTPUT, model), head | found)
+        path = Path(args.out) / result_name(OUTPUT, model)
+        records.TextBoundaries.of(head | found).write(path)
     print("\n\n".join([*tables(found), *map(shown, examples.drawn())]))
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))

@@ -1,0 +1,404 @@
+"""Where chunks begin, as ``segment`` counts it: in DNA, along one stretch of it, and in text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from hnet_seq.results.record import Result
+from pipelines.json_records import Later
+
+BYTE_SECTIONS = ("kinds", "places", "multi_byte")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseRate:
+    """Boundaries per base at the bases of one kind.
+
+    Attributes:
+        length: of a run of one letter, bases.
+        rate, low, high: with its 95% interval; None where too few bases can tell.
+        control: the rate over all bases.
+        context_control: what the last three bases alone lead one to expect.
+        bases: of this kind.
+    """
+
+    strand: str | None = None
+    position: int | None = None
+    length: int | None = None
+    name: str | None = None
+    place: str | None = None
+    codon: str | None = None
+    rate: float | None
+    low: float | None
+    high: float | None
+    control: float | None
+    context_control: Later[float]
+    bases: int
+    boundaries: Later[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageChunks:
+    """Boundaries of one stage on all bases."""
+
+    stage: int
+    boundaries: int
+    bases_per_chunk: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkLengths:
+    """Chunks by length in bases, the last one that long or longer; and of boundaries at random."""
+
+    chunks: int
+    mean: float | None
+    histogram: dict[str, int]
+    control: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundaries(Result):
+    """``boundaries.json``; a table for each way to sort bases."""
+
+    KIND: ClassVar[str] = "boundaries"
+    twin: str | None = None
+    stage: Later[int]
+    stages: Later[list[StageChunks]]
+    genome: Later[str]
+    annotation: Later[str]
+    region: str
+    attention_window: Later[int]
+    codon_position: list[BaseRate]
+    regions: list[BaseRate]
+    homopolymer: list[BaseRate]
+    homopolymer_place: Later[list[BaseRate]]
+    features: list[BaseRate]
+    chunk_length: Later[ChunkLengths]
+    bases: int
+    boundaries: int
+    rate: Later[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gene:
+    """One coding sequence; bases, 0-based and half-open."""
+
+    start: int
+    end: int
+    strand: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region(Result):
+    """``region.json``: a stretch of a record, bases, 0-based and half-open.
+
+    Attributes:
+        bases: its letters.
+        boundary_prob: of each base.
+        boundaries: bases of the record at which a chunk begins.
+    """
+
+    KIND: ClassVar[str] = "region"
+    sequence: str
+    start: int
+    end: int
+    bases: Later[str]
+    boundary_prob: list[float]
+    boundaries: list[int]
+    genes: list[Gene]
+
+    def __post_init__(self) -> None:
+        count = len(self.boundary_prob)
+        if self.end <= self.start or count != self.end - self.start:
+            raise ValueError(f"{count} boundary probabilities for bases {self.start}-{self.end}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByteClass:
+    """Bytes of one kind.
+
+    Attributes:
+        share, low, high: of all boundaries, those at such bytes, and its 95% interval.
+        expected: the share that boundaries at random would have there.
+        ratio, ratio_low, ratio_high: share / expected, and its 95% interval.
+    """
+
+    class_: str
+    bytes: int
+    boundaries: int
+    share: float | None
+    low: float | None
+    high: float | None
+    expected: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelBoundaries:
+    """All kinds of bytes in the documents of one label; of all documents without one.
+
+    Attributes:
+        resampled: what intervals leave out one of, and ``units`` how many of them there are.
+    """
+
+    label: str | None = None
+    documents: int
+    bytes: int
+    boundaries: int
+    bytes_per_boundary: Later[float]
+    resampled: str
+    units: int
+    kinds: list[ByteClass]
+    places: list[ByteClass]
+    multi_byte: list[ByteClass]
+
+    def rows(self, section: str) -> list[ByteClass]:
+        """Those of one of :data:`BYTE_SECTIONS`."""
+        found: list[ByteClass] = getattr(self, section)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextBoundaries(Result):
+    """``text_boundaries.json``."""
+
+    KIND: ClassVar[str] = "text_boundaries"
+    twin: str | None = None
+    stage: int
+    inputs: list[str]
+    split: str | None
+    attention_window: Later[int]
+    all: LabelBoundaries
+    labels: list[LabelBoundaries]
+
+    def __post_init__(self) -> None:
+        for index, label in enumerate(self.labels):
+            if label.label is None:
+                raise ValueError(f"labels[{index}]: no 'label'")
+            for section in BYTE_SECTIONS:
+                one, other = (
+                    [row.class_ for row in each.rows(section)] for each in (label, self.all)
+                )
+                if one != other:
+                    raise ValueError(f"labels[{index}]: has other rows than 'all'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """Boundaries per base at sites, with its 95% interval, of so many bases."""
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    bases: Later[int]
+    boundaries: Later[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """What is expected at the sites, and observed / expected with its 95% interval.
+
+    Attributes:
+        p: two-sided, of the shifted sites alone.
+    """
+
+    expected: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+    p: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controls:
+    """Of ``shuffled`` None where no sequence was shuffled."""
+
+    shuffled: Control | None
+    shifted: Control
+    random: Control
+    context: Control
+
+
+Column = list[float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """Boundaries per base by ``distance`` from the sites (bases, upstream below 0)."""
+
+    distance: list[float]
+    bases: Later[list[int]]
+    rate: Column
+    low: Column
+    high: Column
+    shifted: Column
+    shifted_low: Column
+    shifted_high: Column
+    context: Column
+    shuffled: Column | None = None
+
+    def __post_init__(self) -> None:
+        for name, column in vars(self).items():
+            if column is not None and len(column) != len(self.distance):
+                raise ValueError(f"{name!r} is not as long as 'distance'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteKind:
+    """Sites of one kind: the rate at them, its controls, and around them."""
+
+    kind: str
+    sites: int
+    blocks: Later[int]
+    observed: Rate
+    controls: Controls
+    profile: Profile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enrichment(Result):
+    """``enrichment.json`` of ``boundaries enrich``; ``width`` and ``near`` are bases."""
+
+    KIND: ClassVar[str] = "enrichment"
+    twin: str | None = None
+    stage: int
+    genome: str
+    region: str
+    attention_window: Later[int]
+    seed: int
+    bases: int
+    boundaries: int
+    features: list[str]
+    width: Later[int]
+    near: int
+    block: Later[int]
+    shifts: int
+    shuffles: int
+    rate: Later[float]
+    shuffled_rates: Later[list[float]]
+    kinds: list[SiteKind]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distance:
+    """Boundaries at some distances (bases, inclusive) on one side of an edit.
+
+    Attributes:
+        share, low, high: of them that stay, with its 95% interval.
+        new: share of the boundaries after the edit that were not there before.
+    """
+
+    side: Literal["left", "right"]
+    from_: int
+    to: int
+    boundaries: int
+    kept: int
+    share: float | None
+    low: float | None
+    high: float | None
+    new: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """The boundaries around one way to edit a base."""
+
+    edit: str
+    rows: list[Distance]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability(Result):
+    """``stability.json`` of ``boundaries stability``.
+
+    Attributes:
+        context, reach: bases that the model reads left of an edit; that are looked at around it.
+        rate: boundaries per base, and so what would stay of them at random.
+    """
+
+    KIND: ClassVar[str] = "stability"
+    twin: str | None = None
+    stage: int
+    genome: str
+    region: str
+    attention_window: Later[int]
+    seed: int
+    places: int
+    context: int
+    reach: int
+    rate: float
+    edits: list[Edit]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotifRow:
+    """One way to cut one motif, with 95% intervals.
+
+    Attributes:
+        chunks: that an occurrence lies in.
+        whole: share of the occurrences in one chunk.
+        ratio: cuts inside over those expected at the cutter's own rate.
+    """
+
+    cutter: str
+    chunks: float | None
+    chunks_low: float | None
+    chunks_high: float | None
+    whole: float | None
+    whole_low: float | None
+    whole_high: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motif:
+    """One motif; ``length`` in bases, None where it does not occur."""
+
+    motif: str
+    occurrences: int
+    length: float | None
+    rows: list[MotifRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutterLength:
+    """Mean bases a chunk of one way to cut."""
+
+    cutter: str
+    bases_per_chunk: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BytePairs:
+    """What byte pairs were learned from: ``trained_on`` bases, all outside the region or not."""
+
+    merges: Later[int]
+    bases_per_token: Later[float]
+    trained_on: Later[int]
+    held_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motifs(Result):
+    """``motifs.json`` of ``boundaries motifs``; ``file`` has the motifs."""
+
+    KIND: ClassVar[str] = "motifs"
+    twin: str | None = None
+    stage: int
+    genome: str
+    region: str
+    attention_window: Later[int]
+    seed: int
+    bases: Later[int]
+    boundaries: Later[int]
+    file: str
+    byte_pairs: BytePairs | None
+    rate: Later[float]
+    cutters: list[CutterLength]
+    motifs: list[Motif]
