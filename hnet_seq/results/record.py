@@ -39,6 +39,11 @@ class Result:
         found: Self = parse_record(path, "", values, cls, strict=False)
         return found
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of this kind, whatever it is called; errors as :meth:`of`."""
+        return cls.of(read_object(path), path)
+
     def content(self) -> dict[str, Any]:
         """The values of the file."""
         return {"kind": self.KIND, "schema": SCHEMA, **as_json(self)}

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from hnet_seq.results.record import Result
 from modalities.errors import InputError
-from pipelines.json_records import Later, Rest, parse_record
+from pipelines.files import replaced_file
+from pipelines.json_records import Later, Rest, as_json, parse_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +153,11 @@ class Log(Result):
             InputError: a line is not a JSON object or lacks what its event must have.
         """
         return cls(list(_events(path)))
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        with replaced_file(path) as file:
+            file.writelines(json.dumps(as_json(event)) + "\n" for event in self.events)
 
 
 def _events(path: Path) -> Iterator[Any]:

@@ -148,7 +148,7 @@ def test_hostile_names_of_sources_and_labels_are_text(make_byte_run) -> None:
         ),
         ("markov.json", {"best_order": 9}, "best_order 9 is not among the orders"),
         ("text_boundaries.json", {"all": 3}, "all: expected a JSON object, found 3"),
-        ("text_boundaries.json", {"labels": [{}]}, "labels[0]: no 'label'"),
+        ("text_boundaries.json", {"labels": [{}]}, "labels[0]: no 'documents'"),
         (
             "text_boundaries.json",
             {
