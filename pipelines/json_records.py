@@ -34,7 +34,7 @@ Rest = Annotated[dict[str, Any], REST]
 
 _NAMES: dict[Any, str] = {
     **{list: "a list", dict: "a JSON object", str: "text", bool: "true or false"},
-    **{int: "a whole number", float: "a number", np.ndarray: "a list of whole numbers"},
+    **{int: "a whole number", float: "a number", np.ndarray: "whole numbers of 64 bits"},
 }
 
 
@@ -92,7 +92,12 @@ class _Reader:
         if expected is Any:
             return value
         if origin is Annotated:
-            return self._marked(where, key, value, *arguments)
+            found, mark = self.value(where, key, value, arguments[0]), arguments[1]
+            if mark is FINITE and not math.isfinite(found):
+                raise self._wrong(where, key, value, "a finite number")
+            if isinstance(mark, int) and len(found) != mark:
+                raise self._wrong(where, key, value, f"{mark} values")
+            return found
         if origin is typing.NotRequired:
             return self.value(where, key, value, *arguments)
         if origin in (typing.Union, types.UnionType):
@@ -113,21 +118,13 @@ class _Reader:
             return {
                 name: self.value(inside, name, own, arguments[1]) for name, own in value.items()
             }
-        if origin is np.ndarray and isinstance(value, list):
-            return self._column(where, key, value)
+        if origin is np.ndarray and isinstance(value, list) and all(map(_is_int64, value)):
+            return np.array(value, np.int64)
         if type(value) is expected or (expected is float and type(value) is int):
             return value
         if expected is int and type(value) is float and value.is_integer() and not self.strict:
             return int(value)
         raise self._wrong(where, key, value, _NAMES.get(origin or expected, "null"))
-
-    def _marked(self, where: str, key: str, value: Any, expected: Any, mark: Any) -> Any:
-        found = self.value(where, key, value, expected)
-        if mark is FINITE and not math.isfinite(found):
-            raise self._wrong(where, key, value, "a finite number")
-        if isinstance(mark, int) and len(found) != mark:
-            raise self._wrong(where, key, value, f"{mark} values")
-        return found
 
     def _one_of(self, where: str, key: str, value: Any, kinds: tuple[Any, ...]) -> Any:
         if value is None and types.NoneType in kinds:
@@ -143,38 +140,27 @@ class _Reader:
     def _object(self, where: str, value: Any, expected: type) -> Any:
         if not isinstance(value, dict):
             raise self._wrong(where, "", value, _NAMES[dict])
-        kinds = _types(expected)
-        found = {
-            name: self.value(where, key, value[key], kind)
-            for name, kind in kinds.items()
-            if (key := name.rstrip("_")) in value and not _has(kind, REST)
-        }
-        rest = {key: own for key, own in value.items() if key not in map(_key, found)}
-        for name, kind in kinds.items():
+        found, rest = {}, dict(value)
+        for name, kind in _types(expected).items():
+            if (key := name.rstrip("_")) in rest and not _has(kind, REST):
+                found[name] = self.value(where, key, rest.pop(key), kind)
+        for name, kind in _types(expected).items():
+            if name in found:
+                continue
             if _has(kind, REST):
                 found[name], rest = rest, {}
-            elif name not in found and (self.strict or not _may_be_missing(expected, name, kind)):
-                raise InputError(
-                    self.path, f"no {_key(name)!r}; make the file again", where=where or None
-                )
-            elif name not in found and _has(kind, LATER):
+            elif self.strict or not _may_be_missing(expected, name, kind):
+                message = f"no {name.rstrip('_')!r}; make the file again"
+                raise InputError(self.path, message, where=where or None)
+            elif _has(kind, LATER):
                 found[name] = None
         if rest and self.strict:
             raise InputError(self.path, "unknown key", where=_join(where, next(iter(rest))))
         try:
             return expected(**found)
         except ValueError as error:
-            raise InputError(
-                self.path, f"{error}; make the file again", where=where or None
-            ) from None
-
-    def _column(self, where: str, key: str, value: list[Any]) -> Column:
-        if not all(type(item) is int for item in value):
-            raise self._wrong(where, key, value, _NAMES[np.ndarray])
-        try:
-            return np.array(value, np.int64)
-        except OverflowError:
-            raise self._wrong(where, key, value, "numbers of at most 64 bits") from None
+            message = f"{error}; make the file again"
+            raise InputError(self.path, message, where=where or None) from None
 
     def _wrong(self, where: str, key: str, value: Any, expected: str) -> InputError:
         message = f"{key!r} is {_shown(value)}; expected {expected}"
@@ -186,6 +172,11 @@ class _Reader:
 @functools.cache
 def _types(record: type) -> dict[str, Any]:
     return typing.get_type_hints(record, include_extras=True)
+
+
+def _is_int64(value: Any) -> bool:
+    # bool is an int to Python, and never meant as one here.
+    return type(value) is int and -(1 << 63) <= value < 1 << 63
 
 
 def _is_record(kind: Any) -> bool:
@@ -200,13 +191,8 @@ def _may_be_missing(record: type, name: str, kind: Any) -> bool:
     if _has(kind, LATER) or get_origin(kind) is typing.NotRequired:
         return True
     field = getattr(record, "__dataclass_fields__", {}).get(name)
-    return field is not None and (
-        field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-    )
-
-
-def _key(name: str) -> str:
-    return name.rstrip("_")
+    missing = dataclasses.MISSING
+    return field and not field.default is field.default_factory is missing
 
 
 def _shown(value: Any) -> str:

@@ -19,21 +19,9 @@ from hnet_seq.baselines.target_intervals import (
     number_table,
     target_intervals,
 )
+from hnet_seq.results.classification import METRIC_NAMES as NAMES
 from hnet_seq.results.classification import TARGET_METRICS as METRICS
 from hnet_seq.results.classification import TargetRow, Values
-
-NAMES = {
-    "f1_micro": "micro F1",
-    "f1_macro": "macro F1",
-    "mcc": "MCC",
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "exact": "all right",
-    "spearman": "Spearman",
-    "pearson": "Pearson",
-    "r2": "R2",
-    "rmse": "RMSE",
-}
 
 
 def target_row(

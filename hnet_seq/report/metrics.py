@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hnet_seq.results.run import (
-    EpochEvent,
-    Log,
-    SourceScores,
-    Stage,
-    TrainEvent,
-    ValidationEvent,
-)
+from hnet_seq.results.run import EpochEvent, Log, SourceScores, TrainEvent
 
 Point = tuple[float, float]
 
@@ -58,31 +51,26 @@ def metrics_of(log: Log) -> Metrics:
             continue
         metrics.tokens, metrics.step = event.tokens, event.step
         metrics.masked = event.objective == "masked"
-        point = event.tokens, event.bits_per_token
         if isinstance(event, TrainEvent):
-            metrics.train.append(point)
+            metrics.train.append((event.tokens, event.bits_per_token))
             if event.tokens_per_second is not None:
                 metrics.tokens_per_second.append(event.tokens_per_second)
                 metrics.seconds += event.seconds or 0.0
             metrics.epochs = event.epochs or metrics.epochs
         else:
-            metrics.validation.append(point)
+            metrics.validation.append((event.tokens, event.bits_per_token))
             metrics.scored_tokens = event.scored_tokens
             metrics.sources = event.sources or []
             metrics.letters_per_token = event.letters_per_token or metrics.letters_per_token
         for index, stage in enumerate(event.stages):
             if index == len(metrics.stages):
                 metrics.stages.append(StageCurves(stage.target))
-            _add_stage(metrics.stages[index], stage, event)
+            curves, per_chunk = metrics.stages[index], (event.tokens, stage.tokens_per_chunk)
+            if isinstance(event, TrainEvent):
+                curves.tokens_per_chunk.append(per_chunk)
+                curves.boundary_prob.append((event.tokens, stage.mean_boundary_prob))
+            else:
+                curves.validated_tokens_per_chunk.append(per_chunk)
+                curves.bases_per_chunk = stage.bases_per_chunk
+                curves.chunk_lengths = stage.chunk_lengths
     return metrics
-
-
-def _add_stage(curves: StageCurves, stage: Stage, event: TrainEvent | ValidationEvent) -> None:
-    per_chunk = event.tokens, stage.tokens_per_chunk
-    if isinstance(event, TrainEvent):
-        curves.tokens_per_chunk.append(per_chunk)
-        curves.boundary_prob.append((event.tokens, stage.mean_boundary_prob))
-    else:
-        curves.validated_tokens_per_chunk.append(per_chunk)
-        curves.bases_per_chunk = stage.bases_per_chunk
-        curves.chunk_lengths = stage.chunk_lengths

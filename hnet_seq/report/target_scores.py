@@ -7,18 +7,11 @@ from collections.abc import Mapping, Sequence
 from hnet_seq.report.html import Markup, element, table
 from hnet_seq.report.twin import TWIN_ROW, Measure, worth
 from hnet_seq.report.wording import plain, score
-from hnet_seq.results.classification import TargetRow, Targets
+from hnet_seq.results.classification import METRIC_NAMES, TARGET_METRICS, TargetRow, Targets
 
 _METRICS = {
-    "multi-label": {
-        "f1_micro": "Micro F1",
-        "f1_macro": "Macro F1",
-        "mcc": "MCC",
-        "auroc": "AUROC",
-        "auprc": "AUPRC",
-        "exact": "All right",
-    },
-    "regression": {"spearman": "Spearman", "pearson": "Pearson", "r2": "R2", "rmse": "RMSE"},
+    problem: {name: METRIC_NAMES[name][0].upper() + METRIC_NAMES[name][1:] for name in names}
+    for problem, names in TARGET_METRICS.items()
 }
 _READ = {
     "multi-label": "Micro F1 counts all labels of all rows together; macro F1, MCC, AUROC and "

@@ -188,6 +188,18 @@ class TextBoundaries(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _OfGenome(Result):
+    """What an action of ``boundaries`` looked at; the window of attention is bases."""
+
+    twin: str | None = None
+    stage: int
+    genome: str
+    region: str
+    attention_window: Later[int]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rate:
     """Boundaries per base at sites, with its 95% interval, of so many bases."""
 
@@ -260,16 +272,10 @@ class SiteKind:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Enrichment(Result):
+class Enrichment(_OfGenome):
     """``enrichment.json`` of ``boundaries enrich``; ``width`` and ``near`` are bases."""
 
     KIND: ClassVar[str] = "enrichment"
-    twin: str | None = None
-    stage: int
-    genome: str
-    region: str
-    attention_window: Later[int]
-    seed: int
     bases: int
     boundaries: int
     features: list[str]
@@ -312,7 +318,7 @@ class Edit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability(Result):
+class Stability(_OfGenome):
     """``stability.json`` of ``boundaries stability``.
 
     Attributes:
@@ -321,12 +327,6 @@ class Stability(Result):
     """
 
     KIND: ClassVar[str] = "stability"
-    twin: str | None = None
-    stage: int
-    genome: str
-    region: str
-    attention_window: Later[int]
-    seed: int
     places: int
     context: int
     reach: int
@@ -385,16 +385,10 @@ class BytePairs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Motifs(Result):
+class Motifs(_OfGenome):
     """``motifs.json`` of ``boundaries motifs``; ``file`` has the motifs."""
 
     KIND: ClassVar[str] = "motifs"
-    twin: str | None = None
-    stage: int
-    genome: str
-    region: str
-    attention_window: Later[int]
-    seed: int
     bases: Later[int]
     boundaries: Later[int]
     file: str

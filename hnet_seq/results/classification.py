@@ -22,6 +22,12 @@ TARGET_METRICS = {
 }
 """The scores of a problem, the one that comes first in a table before the others."""
 
+METRIC_NAMES = {
+    **{"f1_micro": "micro F1", "f1_macro": "macro F1", "mcc": "MCC", "auroc": "AUROC"},
+    **{"auprc": "AUPRC", "exact": "all right", "spearman": "Spearman", "pearson": "Pearson"},
+    **{"r2": "R2", "rmse": "RMSE"},
+}
+
 
 class Metrics(TypedDict):
     """Scores of one set of predictions; areas are None where only one class occurs."""

@@ -139,6 +139,11 @@ class EpochEvent:
 
 
 @dataclass(frozen=True)
+class _Named:
+    event: str
+
+
+@dataclass(frozen=True)
 class Log(Result):
     """``metrics.jsonl`` or ``finetune.jsonl``: a line an event, but for those of other writers."""
 
@@ -169,29 +174,14 @@ def _events(path: Path) -> Iterator[Any]:
             try:
                 value = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise InputError(
-                    path, f"not a JSON object: {error}; delete the line or resume the run",
-                    where=where,
-                ) from error  # fmt: skip
-            kind = _KINDS.get(_event(path, where, value))
-            if kind is not None:
-                yield parse_record(path, where, value, kind, strict=False)
+                message = f"not a JSON object: {error}; delete the line or resume the run"
+                raise InputError(path, message, where=where) from error
+            found = parse_record(path, where, value, dict[str, Any])
+            # Lines of fine-tuning have a seed, and no event.
+            named = {"event": "epoch"} if "seed" in found and "event" not in found else found
+            event = parse_record(path, where, named, _Named, strict=False).event
+            if event in _KINDS:
+                yield parse_record(path, where, value, _KINDS[event], strict=False)
 
 
-_KINDS: dict[str, Any] = {
-    "train": TrainEvent,
-    "validation": ValidationEvent,
-    "epoch": EpochEvent,
-}
-
-
-def _event(path: Path, where: str, value: Any) -> str:
-    found = parse_record(path, where, value, dict[str, Any])
-    if "seed" in found and "event" not in found:
-        return "epoch"
-    return f"{parse_record(path, where, found, _Named, strict=False).event}"
-
-
-@dataclass(frozen=True)
-class _Named:
-    event: str
+_KINDS: dict[str, Any] = {"train": TrainEvent, "validation": ValidationEvent, "epoch": EpochEvent}

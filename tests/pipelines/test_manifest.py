@@ -179,7 +179,7 @@ def column(name: str, to: Any) -> Callable[[dict[str, Any]], None]:
         (column("label", [0, -1, 0]), "shards[0].blocks[1]: lies outside"),
         (
             column("crc32", [1, 2, 1 << 64]),
-            "shards[0].blocks: 'crc32' is [1, 2, 18446744073709551616]; expected numbers",
+            "shards[0].blocks: 'crc32' is [1, 2, 18446744073709551616]; expected whole",
         ),
         (
             column("position", [0, 90, 0]),

@@ -14,16 +14,8 @@ from hnet_seq.tasks.sequences.inputs import SequenceSource
 from modalities.errors import UsageError
 
 _OPTIONS = (
-    "level",
-    "layer",
-    "stage",
-    "pooling",
-    "strands",
-    "batch_tokens",
-    "cache_limit",
-    "attention_window",
-    "precision",
-    "label",
+    *("level", "layer", "stage", "pooling", "strands", "batch_tokens", "cache_limit"),
+    *("attention_window", "precision", "label"),
 )
 
 
