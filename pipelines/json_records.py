@@ -192,7 +192,7 @@ def _may_be_missing(record: type, name: str, kind: Any) -> bool:
         return True
     field = getattr(record, "__dataclass_fields__", {}).get(name)
     missing = dataclasses.MISSING
-    return field and not field.default is field.default_factory is missing
+    return field is not None and not field.default is field.default_factory is missing
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from hnet_seq.report.target_scores import target_section
 from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import command, interval, missing, rate
 from hnet_seq.results.boundaries import BaseRate, Boundaries
-from hnet_seq.results.classification import Targets
+from hnet_seq.results.classification import Classification, Targets
 
 _HOW_TO_READ = (
     "In each figure the dot is the model's rate with its 95% interval. Grey is the control: the "
@@ -182,4 +182,5 @@ def classification_section(run: RunData) -> Markup:
             f"--test-region last:0.1 --out {out}",
         )
         return element("section", heading, note, aria_labelledby="classification")
+    assert isinstance(found, Classification)
     return scores_section(found)

@@ -5,21 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import yaml
 
 from hnet_seq.report.metrics import Metrics, metrics_of
 from hnet_seq.report.units import BASE, Unit, unit_of
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
-from hnet_seq.results.classification import Classification, Targets
+from hnet_seq.results.classification import TaskResult
 from hnet_seq.results.markov import Markov
-from hnet_seq.results.read import read_result
-from hnet_seq.results.record import Result
+from hnet_seq.results.read import Kind, read_result
 from hnet_seq.results.run import Log, Run
 from modalities.errors import InputError
-
-Kind = TypeVar("Kind", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class RunData:
     boundaries: Boundaries | None
     region: Region | None
     text_boundaries: TextBoundaries | None
-    classification: Classification | Targets | None
+    classification: TaskResult | None
 
     @property
     def unit(self) -> Unit:
@@ -97,8 +93,8 @@ def read_run(path: Path) -> RunData:
             "give the --out of hnet-seq pretrain",
         )
 
-    def read(name: str, *kinds: type[Kind]) -> Kind | None:
-        return read_result(path / name, *kinds) if (path / name).is_file() else None
+    def read(name: str, kind: type[Kind]) -> Kind | None:
+        return read_result(path / name, kind) if (path / name).is_file() else None
 
     log, config = read("metrics.jsonl", Log), path / "config.yaml"
     metrics = None if log is None else metrics_of(log)
@@ -120,7 +116,7 @@ def read_run(path: Path) -> RunData:
         boundaries=read("boundaries.json", Boundaries),
         region=read("region.json", Region),
         text_boundaries=read("text_boundaries.json", TextBoundaries),
-        classification=read("classification.json", Classification, Targets),
+        classification=read("classification.json", TaskResult),
     )
 
 

@@ -7,7 +7,7 @@ from hnet_seq.report.headline import headline_rows, verdict
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.target_scores import target_lines
 from hnet_seq.report.wording import score
-from hnet_seq.results.classification import Targets
+from hnet_seq.results.classification import Classification, Targets
 
 
 def summary(run: RunData, baseline: RunData | None) -> str:
@@ -17,7 +17,7 @@ def summary(run: RunData, baseline: RunData | None) -> str:
     found = run.classification
     if isinstance(found, Targets):
         lines += ["", *_columns(target_lines(found))]
-    elif found is not None:
+    elif isinstance(found, Classification):
         scores = [
             (
                 row["name"],

@@ -38,7 +38,7 @@ class BaseRate:
     boundaries: Later[int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class StageChunks:
     """Boundaries of one stage on all bases."""
 
@@ -47,7 +47,7 @@ class StageChunks:
     bases_per_chunk: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ChunkLengths:
     """Chunks by length in bases, the last one that long or longer; and of boundaries at random."""
 
@@ -80,7 +80,7 @@ class Boundaries(Result):
     rate: Later[float]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Gene:
     """One coding sequence; bases, 0-based and half-open."""
 
@@ -115,7 +115,7 @@ class Region(Result):
             raise ValueError(f"{count} boundary probabilities for bases {self.start}-{self.end}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ByteClass:
     """Bytes of one kind.
 
@@ -199,7 +199,7 @@ class _OfGenome(Result):
     seed: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Rate:
     """Boundaries per base at sites, with its 95% interval, of so many bases."""
 
@@ -210,7 +210,7 @@ class Rate:
     boundaries: Later[int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Control:
     """What is expected at the sites, and observed / expected with its 95% interval.
 
@@ -225,7 +225,7 @@ class Control:
     p: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Controls:
     """Of ``shuffled`` None where no sequence was shuffled."""
 
@@ -259,7 +259,7 @@ class Profile:
                 raise ValueError(f"{name!r} is not as long as 'distance'")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SiteKind:
     """Sites of one kind: the rate at them, its controls, and around them."""
 
@@ -289,7 +289,7 @@ class Enrichment(_OfGenome):
     kinds: list[SiteKind]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Distance:
     """Boundaries at some distances (bases, inclusive) on one side of an edit.
 
@@ -309,7 +309,7 @@ class Distance:
     new: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Edit:
     """The boundaries around one way to edit a base."""
 
@@ -334,7 +334,7 @@ class Stability(_OfGenome):
     edits: list[Edit]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MotifRow:
     """One way to cut one motif, with 95% intervals.
 
@@ -356,7 +356,7 @@ class MotifRow:
     ratio_high: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Motif:
     """One motif; ``length`` in bases, None where it does not occur."""
 
@@ -366,7 +366,7 @@ class Motif:
     rows: list[MotifRow]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CutterLength:
     """Mean bases a chunk of one way to cut."""
 
@@ -375,7 +375,7 @@ class CutterLength:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BytePairs:
+class LearnedPairs:
     """What byte pairs were learned from: ``trained_on`` bases, all outside the region or not."""
 
     merges: Later[int]
@@ -392,7 +392,7 @@ class Motifs(_OfGenome):
     bases: Later[int]
     boundaries: Later[int]
     file: str
-    byte_pairs: BytePairs | None
+    byte_pairs: LearnedPairs | None
     rate: Later[float]
     cutters: list[CutterLength]
     motifs: list[Motif]

@@ -124,7 +124,7 @@ class TargetRow(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Task(Result):
+class TaskResult(Result):
     """What was learned.
 
     Attributes:
@@ -143,7 +143,7 @@ class _Task(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classification(_Task):
+class Classification(TaskResult):
     """All classifiers of one task.
 
     Attributes:
@@ -193,7 +193,7 @@ class Classification(_Task):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Targets(_Task):
+class Targets(TaskResult):
     """All predictors of a task whose rows have several labels, or a number."""
 
     KIND: ClassVar[str] = "targets"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from hnet_seq.results.boundaries import (
     Boundaries,
@@ -32,41 +32,36 @@ KINDS: dict[str, type[Result]] = {
 """By what a file says it is, or else by its name: in the order of a report."""
 
 TWIN_SUFFIX = ".twin"
-_Kind = TypeVar("_Kind", bound=Result)
+Kind = TypeVar("Kind", bound=Result)
+_KINDS = {**KINDS, Log.KIND: Log}
 
 
-@overload
-def read_result(path: str | Path) -> Result: ...
-@overload
-def read_result(path: str | Path, *kinds: type[_Kind]) -> _Kind: ...
-def read_result(path: str | Path, *kinds: type[Result]) -> Result:
+def read_result(path: str | Path, kind: type[Kind] = Result) -> Kind:  # type: ignore[assignment]
     """Read what a verb left: JSON of any kind, or the log of a training.
 
     Args:
-        kinds: what it may be; anything that there is when left out.
+        kind: what it must be, such as ``hnet_seq.results.boundaries.Boundaries``.
 
     Returns:
-        the record of its kind: :class:`hnet_seq.results.classification.Classification`, ...
+        the record of its kind.
 
     Raises:
-        InputError: there is no such file, or it is none of them, or damaged, or of a later version.
+        InputError: there is no such file, or it is of another kind, damaged, or of a later version.
     """
     path = Path(path)
     try:
-        if path.suffix == ".jsonl":
-            return Log.read(path)
-        content = read_object(path)
+        content = {} if path.suffix == ".jsonl" else read_object(path)
+        name = Log.KIND if path.suffix == ".jsonl" else kind_of(path, content)
+        if name is None and "kind" not in content and kind in _KINDS.values():
+            name = kind.KIND  # an old file under a name of its own
+        if name is None or not issubclass(_KINDS[name], kind):
+            expected = " or ".join(x for x, own in _KINDS.items() if issubclass(own, kind))
+            said = content.get("kind", name)
+            raise InputError(path, f"kind is {said!r}; expected {expected}; give what a verb wrote")
+        found: type[Any] = _KINDS[name]
+        return found.of(content, path) if content else found.read(path)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})") from None
-    found = kind_of(path, content)
-    if kinds and (found is None and "kind" not in content):
-        found = kinds[0].KIND
-    allowed = kinds or tuple(KINDS.values())
-    if found is None or KINDS[found] not in allowed:
-        expected = " or ".join(kind.KIND for kind in allowed)
-        said = content.get("kind", found)
-        raise InputError(path, f"kind is {said!r}; expected {expected}; give what a verb wrote")
-    return KINDS[found].of(content, path)
 
 
 def kind_of(path: Path, content: dict[str, Any]) -> str | None:

@@ -19,7 +19,7 @@ from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
-from hnet_seq.results.boundaries import Boundaries, Region
+from hnet_seq.results.boundaries import Boundaries, StageChunks
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.digests import genome_digest
@@ -189,22 +189,21 @@ def _run(
             picture.consider(record, annotation, args.stage)
     if annotations is not None:
         boundaries, region = (Path(args.out) / result_name(name, model) for name in RESULTS)
-        head = {
+        found = Boundaries(
             **about_twin(model),
-            "stage": args.stage,
-            "stages": [
-                {"stage": s, "boundaries": k, "bases_per_chunk": bases / k if k else None}
-                for s, k in enumerate(chunks.tolist())
+            stage=args.stage,
+            stages=[
+                StageChunks(s, k, bases / k if k else None) for s, k in enumerate(chunks.tolist())
             ],
-            "genome": Path(args.genome).name,
-            "annotation": Path(args.annotation).name,
-            "region": args.region or "whole genome",
-            "attention_window": args.attention_window,
-        }
-        found = statistics.summary()
-        Boundaries.of(head | found).write(boundaries)
+            genome=Path(args.genome).name,
+            annotation=Path(args.annotation).name,
+            region=args.region or "whole genome",
+            attention_window=args.attention_window,
+            **statistics.summary(),
+        )
+        found.write(boundaries)
         if picture.content is not None:
-            Region.of(picture.content).write(region)
+            picture.content.write(region)
         print(gene_table(found))
     seconds = time.monotonic() - began
     print(

@@ -103,10 +103,6 @@ def test_crowded_reference_labels_give_way_to_the_important_one() -> None:
     assert sorted(labels) == ["the best", "validation"]
 
 
-def gene(start: int, end: int, strand: str, name: str) -> Gene:
-    return Gene(start=start, end=end, strand=strand, name=name)
-
-
 def region(start: int, end: int, boundaries: list[int], genes: list[Gene]) -> Region:
     return Region(
         sequence="chr",
@@ -134,7 +130,7 @@ def tips(corners: list[tuple[float, float]]) -> int:
 
 
 def test_arrows_point_in_the_direction_of_transcription() -> None:
-    forward, backward = drawn_genes(gene(10, 40, "+", "a"), gene(50, 90, "-", "b"))
+    forward, backward = drawn_genes(Gene(10, 40, "+", "a"), Gene(50, 90, "-", "b"))
     assert max(forward)[0] == max(x for x, y in forward if y not in {min(c[1] for c in forward)})
     assert tips(forward) == tips(backward) == 1
     middle = sorted({y for _, y in forward})[1]
@@ -144,7 +140,7 @@ def test_arrows_point_in_the_direction_of_transcription() -> None:
 
 
 def test_a_gene_that_goes_on_beyond_the_picture_has_no_head() -> None:
-    beyond, before = drawn_genes(gene(60, 2000, "+", "a"), gene(-500, 40, "-", "b"))
+    beyond, before = drawn_genes(Gene(60, 2000, "+", "a"), Gene(-500, 40, "-", "b"))
     assert tips(beyond) == tips(before) == 0
 
 
@@ -155,7 +151,7 @@ def test_a_stretch_may_have_any_length(bases: int) -> None:
 
 
 def test_overlapping_genes_are_drawn_below_each_other() -> None:
-    first, second = drawn_genes(gene(10, 50, "+", "a"), gene(46, 90, "+", "b"))
+    first, second = drawn_genes(Gene(10, 50, "+", "a"), Gene(46, 90, "+", "b"))
     assert max(y for _, y in first) < min(y for _, y in second)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hnet_seq.results.markov import Markov
 
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment
+from hnet_seq.results.markov import Markov
 from hnet_seq.tasks.pretrain import pretrain
 from modalities import dna
 from tests.train.runs import TINY, make_shards, metrics

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -94,39 +93,39 @@ def main(args: argparse.Namespace) -> int:
             batch_tokens=args.batch_tokens,
             on_places=bar.update,
         )
-    found = {
+    found = Stability(
         **about_twin(model),
-        "stage": args.stage,
-        "genome": Path(args.genome).name,
-        "region": args.region or "whole genome",
-        "attention_window": args.attention_window,
-        "seed": args.seed,
-        "places": len(places),
-        "context": max(args.left_context, args.reach),
-        "reach": args.reach,
+        stage=args.stage,
+        genome=Path(args.genome).name,
+        region=args.region or "whole genome",
+        attention_window=args.attention_window,
+        seed=args.seed,
+        places=len(places),
+        context=max(args.left_context, args.reach),
+        reach=args.reach,
         **stability(cuts, reach=args.reach),
-    }
-    Stability.of(found).write(out / result_name(RESULTS, model))
+    )
+    found.write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 
 
-def describe(found: dict[str, Any]) -> str:
+def describe(found: Stability) -> str:
     """The table of shares; that of the left side is 1 throughout and said once."""
     lines = [
-        f"{found['places']:,} places, each edited in three ways; left of an edit nothing changes "
-        f"(the model is causal); at random {found['rate']:.3f} of the boundaries would stay",
+        f"{found.places:,} places, each edited in three ways; left of an edit nothing changes "
+        f"(the model is causal); at random {found.rate:.3f} of the boundaries would stay",
         f"{'right of the edit':28s}{'boundaries':>10s}{'stay':>8s}  {'95% interval':15s}"
         f"{'new':>8s}",
     ]
-    for edit in found["edits"]:
-        for row in edit["rows"]:
-            if row["side"] == "left":
+    for edit in found.edits:
+        for row in edit.rows:
+            if row.side == "left":
                 continue
-            first, last = row["from"], row["to"]
+            first, last = row.from_, row.to
             bases = f"{first}" if first == last else f"{first} to {last}"
             lines.append(
-                f"{edit['edit']:14s}{bases:14s}{row['boundaries']:10,}{shown(row['share'])}"
-                f"  {shown_interval(row, 3).strip():15s}{shown(row['new'])}"
+                f"{edit.edit:14s}{bases:14s}{row.boundaries:10,}{shown(row.share)}"
+                f"  {shown_interval(row, 3).strip():15s}{shown(row.new)}"
             )
     return "\n".join(lines)

@@ -128,25 +128,23 @@ def _tell(
     dropped: Counter[str],
 ) -> int:
     """Write and print what was found; the number of documents."""
-    found = statistics.summary()
-    if not found["all"]["bytes"]:
+    found = records.TextBoundaries(
+        **about_twin(model),
+        stage=args.stage,
+        inputs=[Path(path).name for path in args.inputs or args.shards],
+        split="validation" if args.shards else None,
+        attention_window=args.attention_window,
+        **statistics.summary(),
+    )
+    if not found.all.bytes:
         raise InputError(", ".join(args.shards or args.inputs), "has no text to cut")
     if args.out:
-        head = {
-            **about_twin(model),
-            "stage": args.stage,
-            "inputs": [Path(path).name for path in args.inputs or args.shards],
-            "split": "validation" if args.shards else None,
-            "attention_window": args.attention_window,
-        }
-        path = Path(args.out) / result_name(OUTPUT, model)
-        records.TextBoundaries.of(head | found).write(path)
+        found.write(Path(args.out) / result_name(OUTPUT, model))
     print("\n\n".join([*tables(found), *map(shown, examples.drawn())]))
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
         print(f"left out: {reasons}", file=sys.stderr)
-    documents: int = found["all"]["documents"]
-    return documents
+    return found.all.documents
 
 
 def _cut(
