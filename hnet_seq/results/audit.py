@@ -9,7 +9,7 @@ class Finding(TypedDict):
     """One thing that is wrong: how bad, of which kind, what was found, and what to do."""
 
     severity: Literal["high", "medium", "low"]
-    kind: str
+    kind: Literal["leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"]
     text: str
     remedy: str
 
