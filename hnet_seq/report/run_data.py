@@ -101,10 +101,10 @@ def read_run(path: Path) -> RunData:
     provenance = read("run.json", Run)
     markov = None if metrics and metrics.masked else read("markov.json", Markov)
     unit = unit_of(provenance)
-    if markov is not None and markov.unit != unit.one:
+    if markov is not None and markov.token != unit.one:
         raise InputError(
             path / "markov.json",
-            f"counts {markov.unit}s, and run.json says that a token of the run is a {unit.one}; "
+            f"counts {markov.token}s, and run.json says that a token of the run is a {unit.one}; "
             "make it again from the shards of the run",
         )
     return RunData(

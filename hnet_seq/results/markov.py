@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -103,27 +103,33 @@ class Markov(Orders, Result):
 
     Attributes:
         smoothing: what is added to each count; of bytes the name of the back-off.
+        unit: None is a base.
         folders: of bytes.
     """
 
     KIND: ClassVar[str] = "markov"
-    unit: Literal["base", "byte"] = "base"
+    unit: Literal["base", "byte"] | None = None
     both_strands: bool | None = None
     smoothing: float | str
     train_bases: int | None = None
     scored_bases: int | None = None
     train_bytes: int | None = None
     scored_bytes: int | None = None
-    folders: list[FolderOrders] = field(default_factory=list)
+    folders: list[FolderOrders] | None = None
     mixing: Mixing | None = None
     mixture: Mixture | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        many = f"{self.unit}s"
+        many = f"{self.token}s"
         for name in (f"train_{many}", f"scored_{many}"):
             if getattr(self, name) is None:
                 raise ValueError(f"no {name!r}")
+
+    @property
+    def token(self) -> str:
+        """``base`` or ``byte``."""
+        return self.unit or "base"
 
     @property
     def train_tokens(self) -> int:
@@ -144,7 +150,7 @@ class Markov(Orders, Result):
     def group(self, folder: str, label: str) -> Orders | None:
         """The scores of one label of a folder, which may be spelt in another way."""
         place = _place(folder)
-        found = (x for own in self.folders if _place(own.folder) == place for x in own.labels)
+        found = (x for own in self.folders or [] if _place(own.folder) == place for x in own.labels)
         return next((own for own in found if own.label == label), None)
 
 

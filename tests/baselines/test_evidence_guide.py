@@ -49,7 +49,9 @@ def test_its_commands_and_examples_run(
     # What classify writes is what the report reads.
     found = read_result("probe/classification.json", Classification)
     assert found.leaked == 1
-    assert [row["name"] for row in found.rows if row["kind"] == "baseline"][-1].startswith("one-hot")
+    assert [row["name"] for row in found.rows if row["kind"] == "baseline"][-1].startswith(
+        "one-hot"
+    )
 
 
 def test_its_kinds_and_separators_are_those_of_the_code() -> None:

@@ -120,7 +120,7 @@ def test_vectors_of_chunks_have_no_map_but_say_what_they_are(written: Path) -> N
         (lambda c: c.pop("model"), "no 'model'"),
         (lambda c: c.pop("overview"), "no 'overview'"),
         (lambda c: c["overview"]["points"]["x"].pop(), "lists of different lengths"),
-        (lambda c: c["overview"]["points"]["x"].__setitem__(3, "far"), r"points.x\[3\]"),
+        (lambda c: c["overview"]["points"]["x"].__setitem__(3, "far"), r"points: 'x\[3\]' is"),
         (lambda c: c["overview"]["correlations"][0].pop("gc"), r"correlations\[0\]: no 'gc'"),
         (lambda c: c["input"].update(bases=1.5), "input: 'bases' is 1.5"),
     ],
