@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from hnet_seq.results.boundaries import (
     Boundaries,
@@ -36,7 +36,11 @@ Kind = TypeVar("Kind", bound=Result)
 _KINDS = {**KINDS, Log.KIND: Log}
 
 
-def read_result(path: str | Path, kind: type[Kind] = Result) -> Kind:  # type: ignore[assignment]
+@overload
+def read_result(path: str | Path) -> Result: ...
+@overload
+def read_result(path: str | Path, kind: type[Kind]) -> Kind: ...
+def read_result(path: str | Path, kind: type[Result] = Result) -> Result:
     """Read what a verb left: JSON of any kind, or the log of a training.
 
     Args:

@@ -63,7 +63,7 @@ class SequenceScores(_Scores):
     bits_per_base: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KindScores:
     """Log-likelihood ratios of one kind of variant, nats; quantiles 5, 25, 50, 75, 95%."""
 
@@ -74,7 +74,7 @@ class KindScores:
     quantiles: Annotated[list[float], 5]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Agreement:
     """Spearman of the two strands' scores, and some of the pairs."""
 
@@ -83,7 +83,7 @@ class Agreement:
     points: list[Annotated[list[float], 2]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class BaselineScores:
     """Spearman of the scores with what takes no model to know."""
 

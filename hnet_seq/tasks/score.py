@@ -101,14 +101,14 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
             from hnet_seq.results.scores import SequenceScores
             from hnet_seq.tasks.scoring.summary import described, summary_path
 
-            found: dict[str, Any] = {
+            found = SequenceScores(
                 **described(args, model, strands),
-                "sequences": source.count,
-                "bases": bases,
-                "scored": scored,
-                "bits_per_base": -nats / math.log(2) / scored if scored else None,
-            }
-            SequenceScores.of(found).write(summary_path(out))
+                sequences=source.count,
+                bases=bases,
+                scored=scored,
+                bits_per_base=-nats / math.log(2) / scored if scored else None,
+            )
+            found.write(summary_path(out))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from hnet_seq.analysis import text_boundaries
 from hnet_seq.analysis.characters import CLASSES, KINDS, classify
 from hnet_seq.analysis.text_boundaries import TextBoundaries
+from hnet_seq.results.boundaries import LabelBoundaries
 from pipelines.json_records import as_json
 
 RNG = np.random.default_rng(0)
@@ -20,7 +22,7 @@ def tokens_of(text: str) -> np.ndarray:
     return np.frombuffer(b"\xfe%b\xff" % text.encode(), np.uint8)
 
 
-def rows_of(found: dict) -> dict[str, dict]:
+def rows_of(found: LabelBoundaries) -> dict[str, Any]:
     return {row.class_: row for key in ("kinds", "places", "multi_byte") for row in found.rows(key)}
 
 

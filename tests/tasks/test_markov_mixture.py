@@ -73,6 +73,7 @@ def test_a_model_is_scored_as_pretrain_does_and_mixed_with_counts(
     assert both == f"both, mixed by log-odds: {found['mixture']['mixture']:.4f}"
     assert found["mixture"]["mixture"] < min(alone, found["mixture"]["model"]) + 0.1
     read = Markov.read(out)
+    assert read.mixture is not None
     assert (read.mixing_bits, read.mixture.mixture) == (alone, found["mixture"]["mixture"])
     # Without a model, the same.
     assert main(["markov", f"{shards}", "--mix", "--max-order", "3", "--out", f"{out}"]) == 0

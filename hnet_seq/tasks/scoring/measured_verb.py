@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -67,21 +66,21 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if out is not None:
         _write(out, rows, effects)
         n_test = int(rows.is_test.sum())
-        content: dict[str, Any] = {
+        found = Measured(
             **described(args, model, strands),
-            "measured": args.measured,
-            "split": args.split or "random",
-            "split_made": rows.about,
-            "group": args.group,
-            "flanks": None if args.flanks is None else [len(side) for side in args.flanks],
-            "n_train": len(rows.values) - n_test,
-            "n_test": n_test,
-            "shared_with_train": rows.shared,
-            "max_rows": args.max_rows,
-            "seed": seed,
-            "rows": effects.rows,
-        }
-        Measured.of(content).write(summary_path(out))
+            measured=args.measured,
+            split=args.split or "random",
+            split_made=rows.about,
+            group=args.group,
+            flanks=None if args.flanks is None else [len(side) for side in args.flanks],
+            n_train=len(rows.values) - n_test,
+            n_test=n_test,
+            shared_with_train=rows.shared,
+            max_rows=args.max_rows,
+            seed=seed,
+            rows=effects.rows,
+        )
+        found.write(summary_path(out))
     return 0
 
 

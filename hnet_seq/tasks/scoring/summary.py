@@ -13,6 +13,7 @@ import numpy as np
 
 from hnet_seq.baselines.spearman import spearman
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.results.scores import Agreement, BaselineScores, KindScores, VariantScores
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
@@ -78,53 +79,46 @@ class VariantSummary:
         """Alleles that have a score."""
         return len(self._kinds)
 
-    @property
-    def skipped(self) -> dict[str, int]:
-        """Alleles without one, by reason."""
-        return dict(sorted(self._skipped.items()))
-
-    def content(self) -> dict[str, Any]:
+    def record(self, about: dict[str, Any]) -> VariantScores:
         """Counts, distribution by kind, agreement of strands, correlation with the baselines."""
         values = {name: np.array(column) for name, column in self._values.items()}
         kinds = np.array(self._kinds)
-        return {
-            "alleles": self.scored + sum(self._skipped.values()),
-            "scored": self.scored,
-            "skipped": self.skipped,
-            "by_kind": [
+        return VariantScores(
+            **about,
+            alleles=self.scored + sum(self._skipped.values()),
+            scored=self.scored,
+            skipped=dict(sorted(self._skipped.items())),
+            by_kind=[
                 _distribution(kind, values["llr"][kinds == kind])
                 for kind in KINDS
                 if (kinds == kind).any()
             ],
-            "strand_agreement": _agreement(values["llr_forward"], values["llr_reverse"]),
-            "baselines": [
-                {"name": name, **_correlation(values[name], values["llr"])} for name in BASELINES
+            strand_agreement=_agreement(values["llr_forward"], values["llr_reverse"]),
+            baselines=[
+                BaselineScores(name, *_correlation(values[name], values["llr"]))
+                for name in BASELINES
             ],
-        }
+        )
 
 
-def _distribution(kind: str, values: np.ndarray) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "count": len(values),
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "quantiles": np.quantile(values, QUANTILES).tolist(),
-    }
+def _distribution(kind: str, values: np.ndarray) -> KindScores:
+    sd = float(values.std(ddof=1)) if len(values) > 1 else None
+    quantiles = np.quantile(values, QUANTILES).tolist()
+    return KindScores(kind, len(values), float(values.mean()), sd, quantiles)
 
 
-def _agreement(forward: np.ndarray, reverse: np.ndarray) -> dict[str, Any] | None:
+def _agreement(forward: np.ndarray, reverse: np.ndarray) -> Agreement | None:
     if not len(forward) or np.isnan(reverse).all():
         return None
     chosen = np.linspace(0, len(forward) - 1, min(_POINTS, len(forward))).round().astype(int)
     points = np.stack([forward[chosen], reverse[chosen]], 1).round(4).tolist()
-    return {**_correlation(forward, reverse), "points": points}
+    return Agreement(*_correlation(forward, reverse), points)
 
 
-def _correlation(one: np.ndarray, two: np.ndarray) -> dict[str, Any]:
+def _correlation(one: np.ndarray, two: np.ndarray) -> tuple[float | None, int]:
     known = ~np.isnan(one) & ~np.isnan(two)
     found = spearman(one[known], two[known], interval=False)
-    return {"rho": found["rho"], "n": found["n"]}
+    return found["rho"], found["n"]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
