@@ -27,7 +27,7 @@ from hnet_seq.analysis.site_counts import (
 from hnet_seq.analysis.sites import Sites
 from hnet_seq.analysis.statistics import MIN_BLOCKS, ContextRates, block_intervals
 from hnet_seq.resampling import enough, jackknife, number, quantiles, quotient
-from hnet_seq.results.boundaries import Control, Controls, Profile, Rate, SiteKind
+from hnet_seq.results.analyses import Control, Controls, Profile, Rate, SiteKind
 
 SHIFTS = 200
 

@@ -14,7 +14,7 @@ from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.site_counts import blocks_of
 from hnet_seq.analysis.statistics import MIN_BLOCKS, block_intervals
 from hnet_seq.resampling import enough, jackknife, number, quotient
-from hnet_seq.results.boundaries import CutterLength, Motif, MotifRow
+from hnet_seq.results.analyses import CutterLength, Motif, MotifRow
 
 # One bit a base: A 1, C 2, G 4, T 8. (Cornish-Bowden, Nucleic Acids Res. 13:3021, 1985)
 IUPAC = {

@@ -21,7 +21,7 @@ from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.state import HNetState
 from hnet_seq.resampling import number, quotient
-from hnet_seq.results.boundaries import Distance, Edit
+from hnet_seq.results.analyses import Distance, Edit
 
 EDITS = ("substitution", "insertion", "deletion")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hnet_seq.report.html import Markup, element, figure, table
 from hnet_seq.report.profile_panels import profile_panels
 from hnet_seq.report.wording import rate, ratio
-from hnet_seq.results.boundaries import Control, Enrichment, SiteKind
+from hnet_seq.results.analyses import Control, Enrichment, SiteKind
 
 _CONTROLS = ("shifted", "random", "context", "shuffled")
 

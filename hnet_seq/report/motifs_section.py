@@ -6,7 +6,7 @@ from hnet_seq.report.bars import Rate, rate_chart
 from hnet_seq.report.html import Markup, element, figure, table
 from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import rate, ratio
-from hnet_seq.results.boundaries import Motif, MotifRow, Motifs
+from hnet_seq.results.analyses import Motif, MotifRow, Motifs
 
 _RANDOM = "random cuts"
 

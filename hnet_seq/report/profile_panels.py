@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element, number
-from hnet_seq.results.boundaries import Profile
+from hnet_seq.results.analyses import Profile
 
 _WIDTH, _PANEL_HEIGHT, _COLUMNS = 640.0, 190.0, 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 46.0, 34.0

@@ -7,12 +7,7 @@ from hnet_seq.report.html import Markup, element, figure, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import BYTE
 from hnet_seq.report.wording import command, interval, missing, rate, ratio
-from hnet_seq.results.boundaries import (
-    BYTE_SECTIONS,
-    ByteClass,
-    LabelBoundaries,
-    TextBoundaries,
-)
+from hnet_seq.results.boundaries import BYTE_SECTIONS, ByteClass, LabelBoundaries, TextBoundaries
 
 _MEASURE = "times as many boundaries as at random"
 _HOW_TO_READ = (

@@ -10,14 +10,8 @@ from typing import Any
 from hnet_seq.report.findings import labelled
 from hnet_seq.report.html import Markup
 from hnet_seq.report.twin import Measure, beside_twin
-from hnet_seq.results.boundaries import (
-    BYTE_SECTIONS,
-    Boundaries,
-    Enrichment,
-    Motifs,
-    Stability,
-    TextBoundaries,
-)
+from hnet_seq.results.analyses import Enrichment, Motifs, Stability
+from hnet_seq.results.boundaries import BYTE_SECTIONS, Boundaries, TextBoundaries
 from hnet_seq.results.embedding import Embedding
 from hnet_seq.results.record import Result
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores

@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from hnet_seq.results.boundaries import (
-    Boundaries,
-    Enrichment,
-    Motifs,
-    Region,
-    Stability,
-    TextBoundaries,
-)
+from hnet_seq.results.analyses import Enrichment, Motifs, Stability
+from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.embedding import Embedding
 from hnet_seq.results.markov import Markov
@@ -74,4 +68,4 @@ def kind_of(path: Path, content: dict[str, Any]) -> str | None:
     if isinstance(kind, str) and kind in KINDS:
         return kind
     name = path.stem.removesuffix(TWIN_SUFFIX)
-    return name if name in KINDS and not isinstance(kind, str) else None
+    return name if name in KINDS else None

@@ -67,7 +67,7 @@ def read_object(path: Path) -> dict[str, Any]:
         raise InputError(path, f"not JSON: {error}; delete it and make it again") from error
     found: dict[str, Any] = parse_record(path, "", value, dict[str, Any])
     schema = found.get("schema", 1)  # files of before there was one
-    if type(schema) is not int or schema > SCHEMA:
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise InputError(
             path,
             f"'schema' is {schema!r}, this version reads up to {SCHEMA}; install a newer hnet-seq",

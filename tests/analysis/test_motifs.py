@@ -7,7 +7,7 @@ import pytest
 
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, Occurrences, find_motif, fragmentation
-from hnet_seq.results.boundaries import Motif
+from hnet_seq.results.analyses import Motif
 from modalities import dna
 
 LENGTH = 120_000

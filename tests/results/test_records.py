@@ -15,7 +15,8 @@ from hnet_seq import read_result
 from hnet_seq.report.page import build_page, build_results_page
 from hnet_seq.report.run_data import is_run, read_run
 from hnet_seq.report.summary import summary
-from hnet_seq.results.boundaries import Boundaries, Region, Stability
+from hnet_seq.results.analyses import Stability
+from hnet_seq.results.boundaries import Boundaries, Region
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.read import KINDS
 from hnet_seq.results.run import Log

@@ -12,7 +12,7 @@ from hnet_seq.commands import boundaries as task
 from hnet_seq.report.enrichment_section import enrichment_section
 from hnet_seq.report.motifs_section import motifs_section
 from hnet_seq.report.stability_section import stability_section
-from hnet_seq.results.boundaries import Enrichment, Motifs, Stability
+from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.read import read_result
 from hnet_seq.tasks.boundary_analysis.common import cut_genome, open_spans
 from hnet_seq.tasks.segment import segment

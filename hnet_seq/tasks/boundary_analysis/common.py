@@ -14,7 +14,7 @@ from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.results.boundaries import Control, Distance
+from hnet_seq.results.analyses import Control, Distance
 from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.records import check_model, region_spans, segment_stretches
 from hnet_seq.tasks.twin_results import about_twin

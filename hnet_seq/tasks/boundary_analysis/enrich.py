@@ -11,7 +11,7 @@ from pathlib import Path
 from hnet_seq.analysis.enrichment import enrichment
 from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
 from hnet_seq.analysis.statistics import BLOCK
-from hnet_seq.results.boundaries import Control, Enrichment
+from hnet_seq.results.analyses import Control, Enrichment
 from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,

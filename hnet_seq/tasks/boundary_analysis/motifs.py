@@ -10,7 +10,7 @@ from pathlib import Path
 from hnet_seq.analysis.byte_pairs import BytePairs
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, fragmentation
-from hnet_seq.results.boundaries import LearnedPairs, MotifRow, Motifs
+from hnet_seq.results.analyses import LearnedPairs, MotifRow, Motifs
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     cut_genome,

@@ -9,7 +9,7 @@ import numpy as np
 
 from hnet_seq.analysis.stability import Place, cut_edited, stability
 from hnet_seq.model.streaming import attention_window
-from hnet_seq.results.boundaries import Stability
+from hnet_seq.results.analyses import Stability
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     open_model,
