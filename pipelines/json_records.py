@@ -120,7 +120,7 @@ class _Reader:
             }
         if origin is np.ndarray and isinstance(value, list) and all(map(_is_int64, value)):
             return np.array(value, np.int64)
-        if type(value) is expected or (expected is float and type(value) is int):
+        if origin is None and _is(value, expected):
             return value
         if expected is int and type(value) is float and value.is_integer() and not self.strict:
             return int(value)
@@ -174,8 +174,14 @@ def _types(record: type) -> dict[str, Any]:
     return typing.get_type_hints(record, include_extras=True)
 
 
+def _is(value: Any, expected: Any) -> bool:
+    # bool is an int to Python, and never meant as one here; NumPy's floats are floats.
+    if isinstance(value, bool):
+        return expected is bool
+    return isinstance(value, (int, float) if expected is float else expected)
+
+
 def _is_int64(value: Any) -> bool:
-    # bool is an int to Python, and never meant as one here.
     return type(value) is int and -(1 << 63) <= value < 1 << 63
 
 
@@ -196,7 +202,7 @@ def _may_be_missing(record: type, name: str, kind: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = f"{value}" if isinstance(value, float) else json.dumps(value)
+    text = f"{value}" if isinstance(value, float) else json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

@@ -14,6 +14,7 @@ from hnet_seq.results.record import Result, read_object
 from hnet_seq.results.run import Log, Run
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
 from modalities.errors import InputError
+from modalities.given import given_path
 
 KINDS: dict[str, type[Result]] = {
     kind.KIND: kind
@@ -46,7 +47,7 @@ def read_result(path: str | Path, kind: type[Result] = Result) -> Result:
     Raises:
         InputError: there is no such file, or it is of another kind, damaged, or of a later version.
     """
-    path = Path(path)
+    path = given_path(path, "path")
     try:
         content = {} if path.suffix == ".jsonl" else read_object(path)
         name = Log.KIND if path.suffix == ".jsonl" else kind_of(path, content)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hnet_seq import read_result
@@ -17,6 +18,7 @@ from hnet_seq.report.run_data import is_run, read_run
 from hnet_seq.report.summary import summary
 from hnet_seq.results.analyses import Stability
 from hnet_seq.results.boundaries import Boundaries, Region
+from hnet_seq.results.classification import Classification
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.read import KINDS
 from hnet_seq.results.run import Log
@@ -136,3 +138,14 @@ def test_a_region_is_checked_where_it_is_made() -> None:
             boundaries=[],
             genes=[],
         )
+
+
+def test_a_number_of_numpy_is_one(tmp_path: Path) -> None:
+    content = json.loads((OLD / "run" / "classification.json").read_text())
+    row = content["rows"][0]
+    row["mcc"] = np.float64(row["mcc"])
+    Classification.of(content).write(tmp_path / "classification.json")
+    assert read_result(tmp_path / "classification.json", Classification).rows == content["rows"]
+    row["mcc"] = True
+    with pytest.raises(InputError, match=r"rows\[0\]: 'mcc' is true; expected a number"):
+        Classification.of(content)
