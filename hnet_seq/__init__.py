@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hnet_seq.model.masked_lm import HNetForMaskedLM as HNetForMaskedLM
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
     from hnet_seq.model.sampling import Sampling as Sampling
+    from hnet_seq.results.read import read_result as read_result
     from hnet_seq.tasks.classification.frozen import classify as classify
     from hnet_seq.tasks.classification.task import Task as Task
     from hnet_seq.tasks.classification.task import task_from_data as task_from_data
@@ -98,6 +99,7 @@ _HOMES = {
     "ratio_loss": "hnet_seq.model.ratio_loss",
     "read_fasta": "pipelines.fasta",
     "read_gff": "pipelines.annotation",
+    "read_result": "hnet_seq.results.read",
     "read_sequences": "hnet_seq.tasks.sequences.inputs",
     "read_variants": "pipelines.variants",
     "saturation_mutagenesis": "hnet_seq.tasks.scoring.mutagenesis",
@@ -146,6 +148,7 @@ __all__ = [
     "ratio_loss",
     "read_fasta",
     "read_gff",
+    "read_result",
     "read_sequences",
     "read_variants",
     "saturation_mutagenesis",

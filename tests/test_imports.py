@@ -20,6 +20,7 @@ ALLOWED = {
         "hnet_seq.baselines",
         "hnet_seq.ops",
         "hnet_seq.resampling",
+        "hnet_seq.results",
         "modalities",
     },
     "hnet_seq/analysis": {
@@ -29,8 +30,8 @@ ALLOWED = {
         "hnet_seq.results",
         "modalities",
     },
-    "hnet_seq/results": {"hnet_seq.results", "modalities"},
-    "hnet_seq/report": {"hnet_seq.report", "modalities"},
+    "hnet_seq/results": {"hnet_seq.results", "modalities", "pipelines"},
+    "hnet_seq/report": {"hnet_seq.report", "hnet_seq.results", "modalities"},
 }
 
 

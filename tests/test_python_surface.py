@@ -127,6 +127,7 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "load_pretrained": ("where", hnet_seq.load_pretrained),
     "read_fasta": ("path", hnet_seq.read_fasta),
     "read_gff": ("path", hnet_seq.read_gff),
+    "read_result": ("path", hnet_seq.read_result),
     "read_sequences": ("source", hnet_seq.read_sequences),
     "read_variants": ("path", lambda x: list(hnet_seq.read_variants(x))),
     "score_variants": ("genome", lambda x: hnet_seq.score_variants(a_model(), x, "v.vcf")),

@@ -27,6 +27,7 @@ from hnet_seq.analysis.site_counts import (
 from hnet_seq.analysis.sites import Sites
 from hnet_seq.analysis.statistics import MIN_BLOCKS, ContextRates, block_intervals
 from hnet_seq.resampling import enough, jackknife, number, quantiles, quotient
+from hnet_seq.results.analyses import Control, Controls, Profile, Rate, SiteKind
 
 SHIFTS = 200
 
@@ -104,8 +105,8 @@ def enrichment(
         "rate": common.rate,
         "shuffled_rates": common.shuffled_rates,
         "kinds": [
-            {"kind": kind}
-            | _describe(
+            _describe(
+                kind,
                 [
                     (record, record.local(sites.get(record.name, {}).get(kind, none)), expected, ok)
                     for record, expected, ok in zip(
@@ -143,13 +144,14 @@ def _common(records: Sequence[CutRecord]) -> _Context:
 
 
 def _describe(
+    kind: str,
     placed: list[tuple[CutRecord, Sites, NDArray[np.float32], Mask]],
     common: _Context,
     width: int,
     near: int,
     shifts: int,
     generator: np.random.Generator,
-) -> dict[str, Any]:
+) -> SiteKind:
     """One kind: its profile, and the rate at its sites beside every control."""
     placed = [entry for entry in placed if len(entry[1])]
     observed, predicted, shuffled, moved = [], [], [], []
@@ -176,12 +178,13 @@ def _describe(
         "context": joined(predicted, width),
         "shuffled": joined(shuffles, width) if shuffles else None,
     }
-    return {
-        "sites": sum(len(sites) for _, sites, _, _ in placed),
-        "blocks": len(tables["observed"].bases) if tables["observed"] else 0,
-        **_ratios(tables, common, near, by_shift),
-        "profile": _profile(tables, by_shift),
-    }
+    return SiteKind(
+        kind,
+        sum(len(sites) for _, sites, _, _ in placed),
+        len(tables["observed"].bases) if tables["observed"] else 0,
+        *_ratios(tables, common, near, by_shift),
+        _profile(tables, by_shift),
+    )
 
 
 def _summed(counts: list[SiteCounts]) -> SiteCounts:
@@ -193,7 +196,7 @@ def _ratios(
     common: _Context,
     near: int,
     by_shift: NDArray[np.float64],
-) -> dict[str, Any]:
+) -> tuple[Rate, Controls]:
     """The rate within ``near`` bases, and observed / expected under each control."""
     columns = {name: table.near(near) for name, table in tables.items() if table is not None}
     bases = np.stack([column[0] for column in columns.values()], axis=1)
@@ -203,6 +206,9 @@ def _ratios(
     blocks = int((bases[:, 0] > 0).sum())
     rate, at_site = common.rate, rates["observed"]
     controls: dict[str, Any] = {"shuffled": None}
+    width = (by_shift.shape[2] - 1) // 2
+    zone = by_shift[:, :, width - near : width + near + 1].sum(axis=2)
+    p = _p_value(at_site, quotient(zone[1], zone[0]))
     for name in ("shifted", "random", "context", "shuffled"):
         if name not in columns and name != "random":
             continue
@@ -221,27 +227,13 @@ def _ratios(
                 ends[0] / (fixed or scale)
                 for ends in jackknife(both, against, scale="ratio", units=blocks)
             )
-        ratio = quotient(at_site, expected)
-        controls[name] = {
-            "expected": number(expected),
-            "ratio": number(ratio),
-            "low": number(low),
-            "high": number(high),
-        }
-    width = (by_shift.shape[2] - 1) // 2
-    zone = by_shift[:, :, width - near : width + near + 1].sum(axis=2)
-    controls["shifted"]["p"] = _p_value(at_site, quotient(zone[1], zone[0]))
+        numbers = (expected, quotient(at_site, expected), low, high)
+        controls[name] = Control(*map(number, numbers), *[p] * (name == "shifted"))
     low, high = (ends[0] for ends in block_intervals(bases[:, :1], values[:, :1]))
-    return {
-        "observed": {
-            "rate": number(at_site),
-            "low": number(low),
-            "high": number(high),
-            "bases": int(bases[:, 0].sum()),
-            "boundaries": int(values[:, 0].sum()),
-        },
-        "controls": controls,
+    counts = {
+        name: int(table[:, 0].sum()) for name, table in (("bases", bases), ("boundaries", values))
     }
+    return Rate(number(at_site), number(low), number(high), **counts), Controls(**controls)
 
 
 def _over(sums: NDArray[np.float64], column: int) -> NDArray[np.float64]:
@@ -257,7 +249,7 @@ def _over(sums: NDArray[np.float64], column: int) -> NDArray[np.float64]:
 def _profile(
     tables: Mapping[str, SiteCounts | None],
     by_shift: NDArray[np.float64],
-) -> dict[str, Any]:
+) -> Profile:
     """Rates at each distance: raw with its interval, and the controls'."""
     observed = tables["observed"]
     assert observed is not None
@@ -281,11 +273,11 @@ def _profile(
     }
     if "shuffled" in rates:
         columns["shuffled"] = rates["shuffled"]
-    return {
-        "distance": list(range(-width, width + 1)),
-        "bases": observed.bases.sum(axis=0).astype(int).tolist(),
+    return Profile(
+        distance=list(range(-width, width + 1)),
+        bases=observed.bases.sum(axis=0).astype(int).tolist(),
         **{name: [number(value) for value in column] for name, column in columns.items()},
-    }
+    )
 
 
 def _p_value(found: float, null: NDArray[np.float64]) -> float | None:

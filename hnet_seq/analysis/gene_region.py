@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.annotation import CodingSequences
+from hnet_seq.results.boundaries import Gene, Region
 from modalities import dna
 
 REGION_BASES = 3000
@@ -68,8 +67,8 @@ def describe_window(
     boundary_prob: NDArray[np.float32],
     boundaries: NDArray[np.int64],
     coding: CodingSequences,
-) -> dict[str, Any]:
-    """The content of ``region.json``.
+) -> Region:
+    """The window as ``region.json`` has it.
 
     Args:
         sequence: name of the record.
@@ -84,20 +83,15 @@ def describe_window(
         (int(coding.start[i]), int(coding.end[i]), int(coding.strand[i])): i for i in rows[::-1]
     }
     inside = boundaries[(boundaries >= start) & (boundaries < end)]
-    return {
-        "sequence": sequence,
-        "start": start,
-        "end": end,
-        "bases": dna.decode(tokens),
-        "boundary_prob": [round(float(p), 4) for p in boundary_prob],
-        "boundaries": inside.tolist(),
-        "genes": [
-            {
-                "start": left,
-                "end": right,
-                "strand": "+" if strand > 0 else "-",
-                "name": coding.name[index],
-            }
+    return Region(
+        sequence=sequence,
+        start=start,
+        end=end,
+        bases=dna.decode(tokens),
+        boundary_prob=[round(float(p), 4) for p in boundary_prob],
+        boundaries=inside.tolist(),
+        genes=[
+            Gene(left, right, "+" if strand > 0 else "-", coding.name[index])
             for (left, right, strand), index in sorted(places.items())
         ],
-    }
+    )

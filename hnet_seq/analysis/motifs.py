@@ -14,6 +14,7 @@ from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.site_counts import blocks_of
 from hnet_seq.analysis.statistics import MIN_BLOCKS, block_intervals
 from hnet_seq.resampling import enough, jackknife, number, quotient
+from hnet_seq.results.analyses import CutterLength, Motif, MotifRow
 
 # One bit a base: A 1, C 2, G 4, T 8. (Cornish-Bowden, Nucleic Acids Res. 13:3021, 1985)
 IUPAC = {
@@ -21,6 +22,7 @@ IUPAC = {
     **{"B": 14, "D": 13, "H": 11, "V": 7, "N": 15},
 }
 KMERS = (3, 6)
+_COLUMNS = [f"{x}{end}" for x in ("chunks", "whole", "ratio") for end in ("", "_low", "_high")]
 _BITS = np.array([1, 2, 4, 8, 0, 0, 0, 0], np.uint8)
 
 Tokens = NDArray[np.uint8]
@@ -87,9 +89,8 @@ def fragmentation(
         cutters: the model first: random cuts are at its rate.
 
     Returns:
-        ``cutters``: name and mean bases between cuts. ``motifs``: name, number of occurrences, mean
-        length, and for each cutter a row. Rows of k-mers, averaged over their phases, and of random
-        cuts are exact expectations and have no interval.
+        ``rate``, ``cutters`` and ``motifs`` with a row for each cutter. Rows of k-mers, averaged
+        over their phases, and of random cuts are exact expectations and have no interval.
     """
     counted = [record.counted for record in records]
     bases = max(sum(int(ok.sum()) for ok in counted), 1)
@@ -121,20 +122,17 @@ def fragmentation(
             tables["random cuts"].append(_by_block(gaps, gaps * rate, (1 - rate) ** gaps, blocks))
         every = np.concatenate([np.zeros(0, np.int64), *lengths])
         described.append(
-            {
-                "motif": name,
-                "occurrences": len(every),
-                "length": float(every.mean()) if len(every) else None,
-                "rows": [
-                    _row(cutter, np.concatenate(table), rates) for cutter, table in tables.items()
-                ],
-            }
+            Motif(
+                name,
+                len(every),
+                float(every.mean()) if len(every) else None,
+                [_row(cutter, np.concatenate(table), rates) for cutter, table in tables.items()],
+            )
         )
     return {
         "rate": rate,
         "cutters": [
-            {"cutter": name, "bases_per_chunk": number(quotient(1.0, value))}
-            for name, value in rates.items()
+            CutterLength(name, number(quotient(1.0, value))) for name, value in rates.items()
         ],
         "motifs": described,
     }
@@ -166,34 +164,25 @@ def _by_block(
     return summed
 
 
-def _row(cutter: str, table: NDArray[np.float64], rates: Mapping[str, float]) -> dict[str, Any]:
+def _row(cutter: str, table: NDArray[np.float64], rates: Mapping[str, float]) -> MotifRow:
     """Chunks per occurrence, share in one chunk, and cuts against the cutter's own rate."""
     count, gaps, cuts, whole = table.sum(axis=0)
-    row: dict[str, Any] = {
-        "cutter": cutter,
-        "chunks": number(1 + cuts / count),
-        "chunks_low": None,
-        "chunks_high": None,
-        "whole": number(whole / count),
-        "whole_low": None,
-        "whole_high": None,
-        "ratio": None,
-        "ratio_low": None,
-        "ratio_high": None,
-    }
+    found = {"chunks": number(1 + cuts / count), "whole": number(whole / count)}
     if cutter not in rates:
-        return row  # an expectation, and by its making no more and no less than chance
+        return MotifRow(
+            cutter, *map(found.get, _COLUMNS)
+        )  # an expectation, and by its making no more and no less than chance
     rate = rates[cutter]
-    row["ratio"] = number(quotient(cuts / gaps, rate))
+    found["ratio"] = number(quotient(cuts / gaps, rate))
     if len(table) >= MIN_BLOCKS:
         ends = block_intervals(table[:, :1], table[:, 3:])
-        row["whole_low"], row["whole_high"] = (number(end[0]) for end in ends)
+        found["whole_low"], found["whole_high"] = (number(end[0]) for end in ends)
     if len(table) >= MIN_BLOCKS and enough(cuts):
         # Cuts an occurrence, and cuts a place, which lengths do not move.
         low, high = jackknife(
             table, lambda sums: quotient(sums[:, [2]], sums[:, :2]), scale="ratio"
         )
-        row |= {"chunks_low": number(1 + low[0]), "chunks_high": number(1 + high[0])}
+        found |= {"chunks_low": number(1 + low[0]), "chunks_high": number(1 + high[0])}
         if rate > 0:
-            row |= {"ratio_low": number(low[1] / rate), "ratio_high": number(high[1] / rate)}
-    return row
+            found |= {"ratio_low": number(low[1] / rate), "ratio_high": number(high[1] / rate)}
+    return MotifRow(cutter, *map(found.get, _COLUMNS))

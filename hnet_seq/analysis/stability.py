@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.state import HNetState
 from hnet_seq.resampling import number, quotient
+from hnet_seq.results.analyses import Distance, Edit
 
 EDITS = ("substitution", "insertion", "deletion")
 
@@ -158,7 +159,7 @@ def stability(cuts: Sequence[EditedCuts], *, reach: int) -> dict[str, Any]:
 
     Returns:
         ``rate``, boundaries per base right of the edits before them: the share that would stay if
-        they fell anew at random. ``edits``: for each its name and ``rows``.
+        they fell anew at random; and ``edits``.
     """
     before = np.stack([cut.before[: reach + 1] for cut in cuts])
     left = np.stack([_right_aligned(cut.left, reach) for cut in cuts])
@@ -170,7 +171,7 @@ def stability(cuts: Sequence[EditedCuts], *, reach: int) -> dict[str, Any]:
         ranges = [(low, high) for low, high in distance_bins(reach) if high >= first]
         rows = _rows("left", distance_bins(reach)[:0:-1], left, left)
         rows += _rows("right", [*ranges, (first, reach)], before, after)
-        edits.append({"edit": edit, "rows": rows})
+        edits.append(Edit(edit, rows))
     return {"rate": float(before.mean()), "edits": edits}
 
 
@@ -183,8 +184,8 @@ def _right_aligned(mask: Mask, reach: int) -> Mask:
 
 
 def _rows(
-    side: str, ranges: Sequence[tuple[int, int]], before: Mask, after: Mask
-) -> list[dict[str, Any]]:
+    side: Literal["left", "right"], ranges: Sequence[tuple[int, int]], before: Mask, after: Mask
+) -> list[Distance]:
     """Shares within ranges of distances; ``before`` and ``after`` are (places, reach + 1)."""
     boundaries, kept, found, added = (
         np.stack([table[:, low : high + 1].sum(axis=1) for low, high in ranges], axis=1)
@@ -194,17 +195,7 @@ def _rows(
     rows = []
     for index, (low, high) in enumerate(ranges):
         old, stay = int(boundaries[:, index].sum()), int(kept[:, index].sum())
-        rows.append(
-            {
-                "side": side,
-                "from": low,
-                "to": high,
-                "boundaries": old,
-                "kept": stay,
-                "share": number(quotient(stay, old)),
-                "low": number(lows[index]),
-                "high": number(highs[index]),
-                "new": number(quotient(added[:, index].sum(), found[:, index].sum())),
-            }
-        )
+        new = quotient(added[:, index].sum(), found[:, index].sum())
+        shares = map(number, (quotient(stay, old), lows[index], highs[index], new))
+        rows.append(Distance(side, low, high, old, stay, *shares))
     return rows

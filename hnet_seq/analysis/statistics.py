@@ -6,7 +6,7 @@ is documented in ``docs/boundaries.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from hnet_seq.analysis.labels import (
     known,
 )
 from hnet_seq.resampling import FEWEST_EVENTS, jackknife, quotient
+from hnet_seq.results.boundaries import BaseRate, ChunkLengths
 
 BLOCK = 10_000  # bases: neighbours are not independent, blocks of this length nearly are
 MIN_BLOCKS = 10  # fewer say too little about how much blocks differ
@@ -141,10 +142,9 @@ class BoundaryStatistics:
                 counts,
                 context_rates,
                 self.rate,
+                TABLES[table].rows,
             )
-            sections[TABLES[table].section] += [
-                row | numbers for row, numbers in zip(TABLES[table].rows, rates, strict=True)
-            ]
+            sections[TABLES[table].section] += rates
         return sections | {
             "chunk_length": chunk_length_table(self._chunk_lengths, self._chunked_bases),
             "bases": self.bases,
@@ -153,7 +153,7 @@ class BoundaryStatistics:
         }
 
 
-def chunk_length_table(lengths: Counts, bases: int) -> dict[str, Any]:
+def chunk_length_table(lengths: Counts, bases: int) -> ChunkLengths:
     """Histogram of chunk lengths beside the same number of chunks cut at random.
 
     Args:
@@ -161,22 +161,22 @@ def chunk_length_table(lengths: Counts, bases: int) -> dict[str, Any]:
         bases: in all of these chunks.
 
     Returns:
-        ``histogram`` and ``control``: length (bases) to chunks. The control is the geometric law
-        r (1 - r)^(k-1) of boundaries that fall on each base with the same probability r.
+        the control is the geometric law r (1 - r)^(k-1) of boundaries that fall on each base with
+        the same probability r.
     """
     chunks = int(lengths.sum())
     if not chunks:
-        return {"chunks": 0, "mean": None, "histogram": {}, "control": {}}
+        return ChunkLengths(0, None, {}, {})
     rate = chunks / bases
     k = np.arange(1, LONGEST_CHUNK + 1)
     share = rate * (1 - rate) ** (k - 1)
     share[-1] = (1 - rate) ** (LONGEST_CHUNK - 1)
-    return {
-        "chunks": chunks,
-        "mean": bases / chunks,
-        "histogram": {str(n): int(lengths[n]) for n in k if lengths[n]},
-        "control": {str(n): float(chunks * p) for n, p in zip(k, share, strict=True)},
-    }
+    return ChunkLengths(
+        chunks,
+        bases / chunks,
+        {str(n): int(lengths[n]) for n in k if lengths[n]},
+        {str(n): float(chunks * p) for n, p in zip(k, share, strict=True)},
+    )
 
 
 def block_intervals(bases: NDArray[Any], boundaries: NDArray[Any]) -> tuple[Floats, Floats]:
@@ -203,20 +203,22 @@ def _rates(
     contexts: Counts,
     context_rates: NDArray[np.float64],
     overall: float | None,
-) -> Iterator[dict[str, Any]]:
-    """One row of numbers for each label; what too few bases cannot tell is None."""
+    labels: Sequence[dict[str, Any]],
+) -> Iterator[BaseRate]:
+    """A row for each label; what too few bases cannot tell is None."""
     lows, highs = block_intervals(bases, boundaries)
     for label, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True)):
         n, k = int(bases[:, label].sum()), int(boundaries[:, label].sum())
-        yield {
-            "rate": k / n if n else None,
-            "low": low if low == low else None,
-            "high": high if high == high else None,
-            "control": overall,
-            "context_control": float(contexts[label] @ context_rates / n) if n else None,
-            "bases": n,
-            "boundaries": k,
-        }
+        yield BaseRate(
+            **labels[label],
+            rate=k / n if n else None,
+            low=low if low == low else None,
+            high=high if high == high else None,
+            control=overall,
+            context_control=float(contexts[label] @ context_rates / n) if n else None,
+            bases=n,
+            boundaries=k,
+        )
 
 
 def _grid(cell: Counts, rows: int, columns: int) -> Counts:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.analysis.characters import CLASSES, KINDS, PLACES, classify
 from hnet_seq.resampling import enough, jackknife, quotient
+from hnet_seq.results.boundaries import ByteClass, LabelBoundaries
 
 BLOCK = 1000  # bytes: what is resampled where there are few documents
 MIN_DOCUMENTS = 30  # with fewer, blocks are resampled
@@ -65,12 +66,12 @@ class TextBoundaries:
         everything = [counts for of_label in self._of_label.values() for counts in of_label]
         labels = sorted(self._of_label)
         return {
-            "all": _describe(everything),
-            "labels": [{"label": label, **_describe(self._of_label[label])} for label in labels],
+            "all": _describe(None, everything),
+            "labels": [_describe(label, self._of_label[label]) for label in labels],
         }
 
 
-def _describe(documents: list[Counts]) -> dict[str, Any]:
+def _describe(label: str | None, documents: list[Counts]) -> LabelBoundaries:
     """Every row of one label.
 
     Args:
@@ -90,21 +91,21 @@ def _describe(documents: list[Counts]) -> dict[str, Any]:
         _row(name, column, totals, units, int(used[column])) for column, name in enumerate(CLASSES)
     ]
     size, boundaries = totals[:, -1].tolist()
-    several = [row for row in rows if row["class"] in _MULTI_BYTE]
-    return {
-        "documents": len(documents),
-        "bytes": size,
-        "boundaries": boundaries,
-        "bytes_per_boundary": size / boundaries if boundaries else None,
-        "resampled": f"blocks of {BLOCK} bytes" if by_blocks else "documents",
-        "units": len(units),
-        "kinds": rows[: len(KINDS)],
-        "places": [row for row in rows[len(KINDS) :] if row not in several],
-        "multi_byte": several,
-    }
+    return LabelBoundaries(
+        label=label,
+        documents=len(documents),
+        bytes=size,
+        boundaries=boundaries,
+        bytes_per_boundary=size / boundaries if boundaries else None,
+        resampled=f"blocks of {BLOCK} bytes" if by_blocks else "documents",
+        units=len(units),
+        kinds=rows[: len(KINDS)],
+        places=[row for row in rows[len(KINDS) :] if row.class_ not in _MULTI_BYTE],
+        multi_byte=[row for row in rows if row.class_ in _MULTI_BYTE],
+    )
 
 
-def _row(name: str, column: int, totals: Counts, units: Counts, used: int) -> dict[str, Any]:
+def _row(name: str, column: int, totals: Counts, units: Counts, used: int) -> ByteClass:
     among: Iterable[int] = (len(CLASSES),)
     if name in _MULTI_BYTE:
         among = [CLASSES.index(other) for other in _MULTI_BYTE]
@@ -116,18 +117,9 @@ def _row(name: str, column: int, totals: Counts, units: Counts, used: int) -> di
         ratio_low, ratio_high = _interval(units, column, among, 2, used)
         if enough(others):
             low, high = _interval(units, column, among, 1, used)
-    return {
-        "class": name,
-        "bytes": size,
-        "boundaries": boundaries,
-        "share": _or_none(share),
-        "low": low,
-        "high": high,
-        "expected": _or_none(expected),
-        "ratio": _or_none(ratio),
-        "ratio_low": ratio_low,
-        "ratio_high": ratio_high,
-    }
+    share, expected, ratio = map(_or_none, (share, expected, ratio))
+    ends = (ratio, ratio_low, ratio_high)
+    return ByteClass(name, size, boundaries, share, low, high, expected, *ends)
 
 
 def _shares(

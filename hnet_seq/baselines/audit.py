@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.audit_duplicates import Conflicts, Copies, Overlap, find_duplicates
+from hnet_seq.baselines.audit_duplicates import find_duplicates
 from hnet_seq.baselines.audit_examples import Examples, Splits
-from hnet_seq.baselines.audit_findings import Finding, SplitFacts, find
+from hnet_seq.baselines.audit_findings import SplitFacts, find
 from hnet_seq.baselines.audit_names import (
-    RepeatedIds,
-    SharedGroups,
     repeated_ids,
     shared_groups,
 )
 from hnet_seq.baselines.audit_remedies import Origin
-from hnet_seq.baselines.audit_shortcuts import Shortcut, find_shortcuts
+from hnet_seq.baselines.audit_shortcuts import find_shortcuts
+from hnet_seq.results.audit import Audit
 
 __all__ = ["Audit", "Examples", "Origin", "audit", "describe_audit"]
 
@@ -28,19 +26,6 @@ ALL_CLEAR = (
     "composition gives the label away"
 )
 _MARKS = {"high": "!!", "medium": "! ", "low": "  "}
-
-
-class Audit(TypedDict):
-    """Goes to ``classification.json`` as it is; ``findings`` come worst first."""
-
-    findings: list[Finding]
-    splits: dict[str, SplitFacts]
-    overlaps: list[Overlap]
-    copies: list[Copies]
-    conflicts: Conflicts
-    ids: list[RepeatedIds]
-    groups: list[SharedGroups]
-    shortcuts: list[Shortcut]
 
 
 def audit(

@@ -11,65 +11,9 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.audit_examples import Examples, Splits
 from hnet_seq.baselines.near_duplicates import near_duplicates, near_duplicates_within
+from hnet_seq.results.audit import Conflicts, Copies, Labelled, Overlap, Pair
 from modalities.base import Tokens
 from modalities.dna import COMPLEMENT
-
-
-class Pair(TypedDict):
-    """Two sequences by name, and the share of words that they have in common."""
-
-    first: str
-    second: str
-    share: float
-
-
-class Overlap(TypedDict):
-    """How many of the ``n`` sequences of ``second`` stand in ``first``.
-
-    As they are; if not, as their reverse complement; if not, nearly. ``closest`` is the first copy,
-    or else the closest near duplicate.
-    """
-
-    first: str
-    second: str
-    n: int
-    exact: int
-    reverse_complement: int
-    near: int
-    closest: Pair | None
-
-
-class Copies(TypedDict):
-    """Sequences of one split (or of all, for ``split`` = "all") that an earlier one equals.
-
-    ``near`` counts the different sequences that have a near duplicate among the others; None where
-    nobody looked.
-    """
-
-    split: str
-    n: int
-    exact: int
-    reverse_complement: int
-    near: int | None
-
-
-class Labelled(TypedDict):
-    """A sequence by name, and its class."""
-
-    name: str
-    label: str
-
-
-class Conflicts(TypedDict):
-    """Different sequences, of all splits together, that carry more than one label.
-
-    ``sequences`` as they are written; ``either_strand`` with a sequence and its reverse complement
-    taken as one.
-    """
-
-    sequences: int
-    either_strand: int
-    example: list[Labelled]
 
 
 class Duplicates(TypedDict):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
-from typing import Literal, TypedDict
+from typing import Literal
 
 from hnet_seq.baselines.audit_duplicates import Conflicts, Copies, Duplicates, Overlap
 from hnet_seq.baselines.audit_names import RepeatedIds, SharedGroups
 from hnet_seq.baselines.audit_remedies import Origin, groups_remedy, leak_remedy
 from hnet_seq.baselines.audit_shortcuts import Shortcut
+from hnet_seq.results.audit import Finding, SplitFacts
 
 _MCC = 0.2  # of one property alone: more is a shortcut
 _COMPOSITION_MCC = 0.3  # real classes differ in composition, so more of it is needed to be news
@@ -22,27 +23,6 @@ _MANY_COPIES = 0.05
 _ORIGINS = 50  # groups: with fewer, each holds too much to be a gene
 
 _ORDER = {"high": 0, "medium": 1, "low": 2}
-
-
-class Finding(TypedDict):
-    """One thing that is wrong: how bad, of which kind, what was found, and what to do."""
-
-    severity: Literal["high", "medium", "low"]
-    kind: Literal["leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"]
-    text: str
-    remedy: str
-
-
-class SplitFacts(TypedDict):
-    """Sequences of a split: how many, of each class, lengths (bases), and how many hold letters
-    beyond A, C, G, T: N, and other IUPAC codes."""
-
-    n: int
-    classes: dict[str, int]
-    shortest: int
-    longest: int
-    with_unknown: int
-    with_ambiguous: int
 
 
 def find(

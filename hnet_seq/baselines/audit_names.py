@@ -6,42 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import TypedDict
 
 from hnet_seq.baselines.audit_examples import Splits
+from hnet_seq.results.audit import RepeatedIds, SharedGroups
 
 SEPARATORS = "#:|/._-"
 _FEWEST_GROUPS = 5  # fewer are more likely names of files, splits or classes than of origins
 _LARGEST_GROUP = 0.5  # of all sequences: one name before nearly every id says nothing either
 _WITH_SEPARATOR = 0.9  # of the ids
 _LEVELS = 3  # of nested groups at most
-
-
-class RepeatedIds(TypedDict):
-    """How many of the sequences of ``second`` have an id of ``first``; inside, if they are one."""
-
-    first: str
-    second: str
-    n: int
-    repeated: int
-    example: str | None
-
-
-class SharedGroups(TypedDict):
-    """How many of the ``n`` sequences of ``second`` are of a group that stands in ``first`` too.
-
-    ``rule`` says what a group is, ``pattern`` is a regular expression whose group 1 is the group of
-    an id (None where the groups were given); ``groups`` of them are in all splits together.
-    """
-
-    rule: str
-    pattern: str | None
-    groups: int
-    first: str
-    second: str
-    n: int
-    shared: int
-    example: str | None
 
 
 def repeated_ids(splits: Splits) -> list[RepeatedIds]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +11,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from hnet_seq.baselines.audit_examples import Examples, Splits
 from hnet_seq.baselines.metrics import matthews_correlation
+from hnet_seq.results.audit import Shortcut
 
 _FOLDS = 5
 _DEPTH = 4
 _MOST = 50_000  # training sequences that are looked at
-
-
-class Shortcut(TypedDict):
-    """How well one property alone predicts the label.
-
-    ``train_mcc`` is cross-validated inside train; None where a class has a single member.
-    ``means`` of the property, by split and class; None for base composition, which is several.
-    """
-
-    property: str
-    train_mcc: float | None
-    test_mcc: float
-    means: dict[str, dict[str, float]] | None
 
 
 def find_shortcuts(splits: Splits, classes: Sequence[str], *, seed: int = 0) -> list[Shortcut]:

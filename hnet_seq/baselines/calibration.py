@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.results.classification import Bin, Calibration
+
 BINS = 10
-
-
-class Bin(TypedDict):
-    """Sequences of like confidence: its mean, the share of right predictions, how many."""
-
-    confidence: float
-    accuracy: float
-    count: int
-
-
-class Calibration(TypedDict):
-    """Bins in ascending order of confidence, and the expected calibration error."""
-
-    bins: list[Bin]
-    ece: float
 
 
 def calibration(

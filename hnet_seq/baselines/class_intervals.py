@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +20,13 @@ from scipy.stats import rankdata
 from hnet_seq.baselines.class_table import ClassTable, one_classifier, two_classifiers
 from hnet_seq.baselines.metrics import METRICS, matthews_correlation
 from hnet_seq.baselines.tilting import Floats, Z
+from hnet_seq.results.classification import Difference, Intervals
 
 HIGHEST_AREA = 0.95  # of the ROC curve: beyond it the interval is wider than it says
 FEWEST = 7  # test sequences of every class: with fewer the coverage is not near 95%
 
-Intervals = dict[str, list[float] | None]
 Predictions = Sequence[NDArray[np.floating]]
 """(N, C) probabilities for each seed of training."""
-
-
-class Difference(TypedDict):
-    """One classifier's MCC minus another's on the same sequences, with its 95% interval.
-
-    ``no_interval`` says why there is none.
-    """
-
-    mcc: float
-    interval: list[float] | None
-    no_interval: str | None
 
 
 def class_intervals(probabilities: Predictions, labels: NDArray[np.integer]) -> Intervals:

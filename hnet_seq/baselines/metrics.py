@@ -6,23 +6,13 @@ given at a time.
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from hnet_seq.results.classification import Metrics
+
 Floats = NDArray[np.floating]
-
-
-class Metrics(TypedDict):
-    """Scores of one set of predictions, see :func:`classification_metrics`."""
-
-    accuracy: float
-    f1: float
-    mcc: float
-    auroc: float | None
-    auprc: float | None
 
 
 METRICS = ("accuracy", "f1", "mcc", "auroc", "auprc")

@@ -8,52 +8,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.calibration import Calibration, calibration
+from hnet_seq.baselines.calibration import calibration
 from hnet_seq.baselines.class_intervals import (
-    Difference,
-    Intervals,
     Predictions,
     class_intervals,
     paired_difference,
     without_interval,
 )
 from hnet_seq.baselines.metrics import METRICS, Metrics, classification_metrics, confusion
-
-
-class CleanScores(Metrics):
-    """Scores on the test sequences that do not stand in the training data."""
-
-    n: int
-    intervals: Intervals
-    no_interval: dict[str, str]
-
-
-class ScoreRow(Metrics):
-    """One classifier on the test split.
-
-    The metrics are means over the seeds of training. ``intervals`` are 95%, over the test
-    sequences, of these means; ``no_interval`` says why a metric has none. ``confusion`` (C, C)
-    counts the first seed's predictions, a row for each true class; ``calibration`` is of the first
-    seed too.
-    """
-
-    name: str
-    kind: Literal["model", "baseline"]
-    n: int
-    per_seed: list[Metrics]
-    intervals: Intervals
-    no_interval: dict[str, str]
-    without_leaked: CleanScores | None
-    confusion: list[list[int]]
-    calibration: Calibration
-
-
-class Comparison(Difference):
-    """The classifier ``model`` minus the classifier ``other``, which is of this ``kind``."""
-
-    model: str
-    other: str
-    kind: Literal["model", "baseline"]
+from hnet_seq.results.classification import CleanScores, Comparison, ScoreRow
 
 
 def score_row(

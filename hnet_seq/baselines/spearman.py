@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.resampling import around
+from hnet_seq.results.scores import Correlation
 
 FEWEST = 25  # rows, or groups of rows: fewer say too little about how much they differ
 FEWEST_APART = 10  # rows, or groups with such rows, beside the commonest value of either side
 _PERFECT = 1 - 1e-12
 
 Floats = NDArray[np.float64]
-
-
-class Correlation(TypedDict):
-    """Spearman's rho, None where one side is constant; a 95% interval; and of how many rows.
-
-    ``no_interval`` says why there is none.
-    """
-
-    rho: float | None
-    low: float | None
-    high: float | None
-    n: int
-    no_interval: str | None
 
 
 def spearman(

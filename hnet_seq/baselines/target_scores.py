@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,47 +19,9 @@ from hnet_seq.baselines.target_intervals import (
     number_table,
     target_intervals,
 )
-
-Values = dict[str, float | None]
-
-METRICS = {
-    "multi-label": ("f1_micro", "f1_macro", "mcc", "auroc", "auprc", "exact"),
-    "regression": ("spearman", "pearson", "r2", "rmse"),
-}
-"""The scores of a problem, the one that comes first in a table before the others."""
-
-NAMES = {
-    "f1_micro": "micro F1",
-    "f1_macro": "macro F1",
-    "mcc": "MCC",
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "exact": "all right",
-    "spearman": "Spearman",
-    "pearson": "Pearson",
-    "r2": "R2",
-    "rmse": "RMSE",
-}
-
-
-class TargetRow(TypedDict):
-    """One predictor on the test split.
-
-    ``metrics`` are means over the seeds of training, None where undefined; ``intervals`` 95%, over
-    groups of test rows, and ``no_interval`` says why a metric has none; ``of_labels`` are the
-    metrics of each label, of the first seed; ``without_leaked`` the metrics and their number of
-    rows without those that leaked.
-    """
-
-    name: str
-    kind: Literal["model", "baseline"]
-    n: int
-    metrics: Values
-    per_seed: list[Values]
-    intervals: dict[str, list[float] | None]
-    no_interval: dict[str, str]
-    of_labels: dict[str, Values] | None
-    without_leaked: dict[str, Values | int] | None
+from hnet_seq.results.classification import METRIC_NAMES as NAMES
+from hnet_seq.results.classification import TARGET_METRICS as METRICS
+from hnet_seq.results.classification import TargetRow, Values
 
 
 def target_row(

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element
-from hnet_seq.report.results import Rate
 from hnet_seq.report.units import Unit
 
 _WIDTH = 600.0
 _LEFT, _TOP, _BOTTOM = 52.0, 30.0, 52.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A row of a chart: a rate with its 95% interval and its controls; None where it is unknown."""
+
+    label: str
+    rate: float | None
+    low: float | None
+    high: float | None
+    control: float | None
+    context_control: float | None
+    tokens: int
 
 
 def shares(counts: Mapping[int, int]) -> dict[int, float]:

@@ -6,22 +6,26 @@ from collections.abc import Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element
-from hnet_seq.report.scores import Bin, Score
+from hnet_seq.results.classification import Bin, ScoreRow
 
 _WIDTH = 600.0
 _TOP = 30.0
 _LONGEST_NAME = 36  # characters; longer names are cut, and whole in the table below
 
 
-def score_chart(scores: Sequence[Score], *, description: str) -> Markup:
+def score_chart(scores: Sequence[ScoreRow], *, description: str) -> Markup:
     """A row for each classifier: MCC with its 95% interval, and where it stands without leaks.
 
     Models have a filled dot and baselines an empty diamond, so that colour is not needed.
     """
-    left = max(svg.text_width(_short(score.name)) for score in scores) + 20
+    left = max(svg.text_width(_short(score["name"])) for score in scores) + 20
     pitch = 30.0
     bottom = _TOP + pitch * len(scores) + 8
-    ends = [value for s in scores for value in (s.mcc, *(s.interval or ()), *_without_leaks(s))]
+    ends = [
+        value
+        for s in scores
+        for value in (s["mcc"], *(s["intervals"]["mcc"] or ()), *_without_leaks(s))
+    ]
     low = min(0.0, *ends)
     x = svg.Scale(low, max(1.0, *ends), left, _WIDTH - 14)
     parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in x.ticks(6)]
@@ -42,24 +46,26 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\u2026"
 
 
-def _without_leaks(score: Score) -> tuple[float, ...]:
+def _without_leaks(score: ScoreRow) -> tuple[float, ...]:
     """Its MCC without leaked sequences, where there are any."""
-    return (score.clean.mcc,) if score.clean and score.clean.n < score.n else ()
+    clean = score["without_leaked"]
+    return (clean["mcc"],) if clean and clean["n"] < score["n"] else ()
 
 
-def _score_row(score: Score, x: svg.Scale, y: float) -> list[Markup]:
+def _score_row(score: ScoreRow, x: svg.Scale, y: float) -> list[Markup]:
     parts = [
-        svg.text(x.start - 10, y + 4, _short(score.name), text_anchor="end", class_="row-name")
+        svg.text(x.start - 10, y + 4, _short(score["name"]), text_anchor="end", class_="row-name")
     ]
     parts += [svg.line(x(mcc), y - 10, x(mcc), y + 10, "control") for mcc in _without_leaks(score)]
-    if score.interval is not None:
-        low, high = score.interval
-        whisker = "context" if score.baseline else "interval"
+    baseline = score["kind"] == "baseline"
+    if (ends := score["intervals"]["mcc"]) is not None:
+        low, high = ends
+        whisker = "context" if baseline else "interval"
         parts.append(svg.line(x(low), y, x(high), y, whisker))
-    tip = f"{score.name}: MCC {score.mcc:.3f}"
-    if score.baseline:
-        return [*parts, _diamond(x(score.mcc), y, tip)]
-    return [*parts, svg.circle(x(score.mcc), y, 5, "model dot", tip)]
+    tip = f"{score['name']}: MCC {score['mcc']:.3f}"
+    if baseline:
+        return [*parts, _diamond(x(score["mcc"]), y, tip)]
+    return [*parts, svg.circle(x(score["mcc"]), y, 5, "model dot", tip)]
 
 
 def _diamond(x: float, y: float, tip: str = "") -> Markup:
@@ -138,18 +144,18 @@ def calibration_chart(
     """
     size, left = 330.0, 52.0
     bottom = _TOP + size
-    least = min([1 / num_classes, *(b.accuracy for _, _, bins in curves for b in bins)])
+    least = min([1 / num_classes, *(b["accuracy"] for _, _, bins in curves for b in bins)])
     x = svg.Scale(1 / num_classes - 0.02, 1.0, left, left + size + 60)
     y = svg.Scale(max(0.0, least - 0.02), 1.0, bottom, _TOP)
     start = max(x.low, y.low)
     parts = [svg.polyline([(x(start), y(start)), (x(1), y(1))], "control target")]
     for name, baseline, bins in curves:
         kind = "baseline" if baseline else "model"
-        points = [(x(each.confidence), y(each.accuracy)) for each in bins]
+        points = [(x(each["confidence"]), y(each["accuracy"])) for each in bins]
         parts.append(svg.polyline(points, kind))
         for each, (a, b) in zip(bins, points, strict=True):
-            tip = f"{name}: confidence {each.confidence:.2f}, right {each.accuracy:.2f}, "
-            tip += f"{each.count:,} sequences"
+            tip = f"{name}: confidence {each['confidence']:.2f}, right {each['accuracy']:.2f}, "
+            tip += f"{each['count']:,} sequences"
             parts.append(
                 _diamond(a, b, tip) if baseline else svg.circle(a, b, 4, f"{kind} dot", tip)
             )

@@ -10,71 +10,86 @@ from hnet_seq.report.classification_charts import (
     score_chart,
 )
 from hnet_seq.report.html import Markup, element, figure, join, table
-from hnet_seq.report.scores import Classification, Finding, Minus, Score, read_classification
 from hnet_seq.report.twin import TWIN_ROW
-from hnet_seq.report.wording import difference, score, signed_interval
-
-__all__ = ["classification_section", "minus_words", "read_classification", "score_with_interval"]
+from hnet_seq.report.wording import difference, plain, score, signed_interval
+from hnet_seq.results.audit import Finding
+from hnet_seq.results.classification import Classification, Comparison, ScoreRow, spread
 
 _MOST_CLASSES = 12  # that are drawn; beyond, the cells of a confusion matrix are too small
 _MOST_PAIRS = 20
+_NAMES = {
+    "n_train": "training sequences",
+    "n_validation": "validation sequences",
+    "n_test": "test sequences",
+    "window": "window (bases)",
+    "guard": "gap between training and test (bases)",
+    "seeds": "seeds of training",
+}
 _SEVERITY = {"high": "Serious", "medium": "To know", "low": "Minor"}
 
 
 def classification_section(found: Classification) -> Markup:
     """Everything of ``classification.json``, with the verdict first."""
-    models = [s for s in found.scores if not s.baseline]
-    baselines = [s for s in found.scores if s.baseline]
+    models = [row for row in found.rows if row["kind"] == "model"]
+    baselines = [row for row in found.rows if row["kind"] == "baseline"]
     ordered = [*models, *baselines]
-    shown = found.headline
+    shown = found.best
     parts: list[Markup] = [element("h2", "Classification", id="classification")]
     if shown is None:
         parts.append(element("p", "classification.json holds no classifier."))
     else:
-        parts.append(element("p", _verdict(shown, found.minus)))
-    parts.append(_audit(found.findings))
+        parts.append(element("p", _verdict(shown, found.comparisons)))
+    parts.append(_audit(found.audit["findings"]))
     if shown is not None:
         parts.append(_scores(ordered, found))
         parts.append(_confusion(shown, found.classes))
         nearest = next(
-            (s for s in baselines if found.nearest and s.name == found.nearest.other), None
+            (s for s in baselines if found.nearest and s["name"] == found.nearest["other"]), None
         )
         parts.append(_calibration(shown, nearest, len(found.classes)))
-    parts.append(table(("Detail", "Value"), found.facts))
+    facts = [
+        (_NAMES.get(key, key.replace("_", " ")), plain(value))
+        for key, value in found.details.items()
+        if value is not None
+    ]
+    parts.append(table(("Detail", "Value"), facts))
     return element("section", *parts, aria_labelledby="classification")
 
 
-def score_with_interval(found: Score) -> str:
+def _why_not(found: ScoreRow) -> str | None:
+    return found.get("no_interval", {}).get("mcc")
+
+
+def score_with_interval(found: ScoreRow) -> str:
     """MCC, and its 95% interval in brackets."""
-    ends = found.interval
+    ends, why_not = found["intervals"]["mcc"], _why_not(found)
     if ends is None:
-        return score(found.mcc) + (
-            f" (no interval: {found.no_interval})" if found.no_interval else ""
-        )
-    return f"{score(found.mcc)} ({ends[0]:.3f} to {ends[1]:.3f})"
+        return score(found["mcc"]) + (f" (no interval: {why_not})" if why_not else "")
+    return f"{score(found['mcc'])} ({ends[0]:.3f} to {ends[1]:.3f})"
 
 
-def minus_words(found: Minus) -> str:
+def minus_words(found: Comparison) -> str:
     """The other's name, the difference to it, and its 95% interval in brackets."""
-    sure = signed_interval(found.interval, found.no_interval)
-    return f"{found.other} {difference(found.mcc)} ({sure})"
+    sure = signed_interval(found["interval"], found.get("no_interval"))
+    return f"{found['other']} {difference(found['mcc'])} ({sure})"
 
 
-def _verdict(shown: Score, minus: Sequence[Minus]) -> str:
+def _verdict(shown: ScoreRow, minus: Sequence[Comparison]) -> str:
     """The score, and whether it is told apart from each baseline on the same sequences."""
     said = (
-        f"{shown.name} reaches an MCC of {score_with_interval(shown)} on {shown.n:,} test sequences"
+        f"{shown['name']} reaches an MCC of {score_with_interval(shown)} on {shown['n']:,} test "
+        "sequences"
     )
-    told = sorted((m for m in minus if m.baseline), key=lambda m: m.mcc)
+    told = sorted((m for m in minus if m["kind"] == "baseline"), key=lambda m: m["mcc"])
     if not told:
         return f"{said}."
-    below = [m for m in told if m.interval and m.interval[1] < 0]
+    below = [m for m in told if (ends := m["interval"]) and ends[1] < 0]
     if below:
         return (
             f"{said}. Minus {'; minus '.join(map(minus_words, below))}: the model adds nothing "
             "that this does not see."
         )
-    level = [m for m in told if m.interval is None or m.interval[0] <= 0]
+    level = [m for m in told if (ends := m["interval"]) is None or ends[0] <= 0]
     if level:
         return (
             f"{said}. Minus {'; minus '.join(map(minus_words, level))}: these data do not tell it "
@@ -93,17 +108,17 @@ def _audit(findings: Sequence[Finding]) -> Markup:
     items = [
         element(
             "li",
-            element("strong", f"{_SEVERITY[each.severity]}, {each.kind}: "),
-            f"{each.text}. ",
-            element("em", f"{each.remedy[:1].upper()}{each.remedy[1:]}."),
+            element("strong", f"{_SEVERITY[each['severity']]}, {each['kind']}: "),
+            f"{each['text']}. ",
+            element("em", f"{each['remedy'][:1].upper()}{each['remedy'][1:]}."),
         )
         for each in findings
     ]
     return join([element("h3", "What the audit of the splits found"), element("ul", *items)])
 
 
-def _scores(ordered: Sequence[Score], found: Classification) -> Markup:
-    leaked, several = found.leaked, any(s.spread is not None for s in ordered)
+def _scores(ordered: Sequence[ScoreRow], found: Classification) -> Markup:
+    leaked, several = found.leaked, any(len(s["per_seed"]) > 1 for s in ordered)
     head = ["Features", "Kind", "MCC", "95% interval"]
     head += ["SD over seeds"] * several + ["MCC without leaked"] * bool(leaked)
     head += ["Accuracy", "F1", "AUROC", "AUPRC"]
@@ -125,7 +140,7 @@ def _scores(ordered: Sequence[Score], found: Classification) -> Markup:
                     head,
                     rows,
                     numeric=range(2, len(head)),
-                    emphasised=[i for i, s in enumerate(ordered) if s is found.headline],
+                    emphasised=[i for i, s in enumerate(ordered) if s is found.best],
                 ),
                 element(
                     "p",
@@ -141,8 +156,8 @@ def _scores(ordered: Sequence[Score], found: Classification) -> Markup:
     )
 
 
-def _about_twin(ordered: Sequence[Score]) -> str:
-    if not any(s.name.startswith(TWIN_ROW) for s in ordered):
+def _about_twin(ordered: Sequence[ScoreRow]) -> str:
+    if not any(s["name"].startswith(TWIN_ROW) for s in ordered):
         return ""
     return (
         " The untrained twin is the same network with the weights that training began with: the "
@@ -151,56 +166,56 @@ def _about_twin(ordered: Sequence[Score]) -> str:
 
 
 def _differences(found: Classification) -> Markup:
-    if not found.minus or found.headline is None:
+    if not found.comparisons or found.best is None:
         return join([])
     return table(
-        (f"{found.headline.name} minus", "Kind", "MCC", "95% interval"),
+        (f"{found.best['name']} minus", "Kind", "MCC", "95% interval"),
         [
             (
-                m.other,
-                "baseline" if m.baseline else "model",
-                difference(m.mcc),
-                signed_interval(m.interval, m.no_interval),
+                m["other"],
+                m["kind"],
+                difference(m["mcc"]),
+                signed_interval(m["interval"], m.get("no_interval")),
             )
-            for m in found.minus
+            for m in found.comparisons
         ],
         numeric=(2, 3),
         caption="Differences on the same test sequences",
     )
 
 
-def _row(found: Score, several: bool, leaked: bool) -> list[str]:
-    ends = found.interval
+def _row(found: ScoreRow, several: bool, leaked: bool) -> list[str]:
+    ends, clean = found["intervals"]["mcc"], found["without_leaked"]
     return [
-        found.name,
-        "baseline" if found.baseline else "model",
-        score(found.mcc),
-        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else found.no_interval or score(None),
-        *[score(found.spread)] * several,
-        *[score(found.clean.mcc if found.clean else None)] * leaked,
-        *(score(value) for value in (found.accuracy, found.f1, found.auroc, found.auprc)),
+        found["name"],
+        found["kind"],
+        score(found["mcc"]),
+        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else _why_not(found) or score(None),
+        *[score(spread(found["per_seed"]))] * several,
+        *[score(clean["mcc"] if clean else None)] * leaked,
+        *map(score, (found["accuracy"], found["f1"], found["auroc"], found["auprc"])),
     ]
 
 
-def _confusion(shown: Score, classes: Sequence[str]) -> Markup:
+def _confusion(shown: ScoreRow, classes: Sequence[str]) -> Markup:
     numbers = _confused_pairs(shown, classes)
     if len(classes) > _MOST_CLASSES:
-        return join([element("h3", f"Confusions of {shown.name}"), numbers])
+        return join([element("h3", f"Confusions of {shown['name']}"), numbers])
     return figure(
         confusion_chart(
-            shown.confusion, classes, description=f"Confusion matrix of {shown.name}, counts"
+            shown["confusion"], classes, description=f"Confusion matrix of {shown['name']}, counts"
         ),
-        f"{shown.name}, first seed: rows are true classes, columns predicted ones; the stronger "
+        f"{shown['name']}, first seed: rows are true classes, columns predicted ones; the stronger "
         "the colour of a cell, the larger its share of the row. What is off the diagonal is wrong.",
         numbers,
         title="Confusion matrix",
     )
 
 
-def _confused_pairs(shown: Score, classes: Sequence[str]) -> Markup:
+def _confused_pairs(shown: ScoreRow, classes: Sequence[str]) -> Markup:
     pairs = [
         (count, sum(row), classes[true], classes[predicted])
-        for true, row in enumerate(shown.confusion)
+        for true, row in enumerate(shown["confusion"])
         for predicted, count in enumerate(row)
         if true != predicted and count
     ]
@@ -216,10 +231,12 @@ def _confused_pairs(shown: Score, classes: Sequence[str]) -> Markup:
     )
 
 
-def _calibration(shown: Score, baseline: Score | None, num_classes: int) -> Markup:
+def _calibration(shown: ScoreRow, baseline: ScoreRow | None, num_classes: int) -> Markup:
     both = [shown] if baseline is None or baseline is shown else [shown, baseline]
-    curves = [(each.name, each.baseline, each.bins) for each in both]
-    errors = " and ".join(f"{each.ece:.3f} of {each.name}" for each in both)
+    curves = [
+        (each["name"], each["kind"] == "baseline", each["calibration"]["bins"]) for each in both
+    ]
+    errors = " and ".join(f"{each['calibration']['ece']:.3f} of {each['name']}" for each in both)
     return figure(
         calibration_chart(
             curves,
@@ -232,9 +249,14 @@ def _calibration(shown: Score, baseline: Score | None, num_classes: int) -> Mark
         table(
             ("Classifier", "Confidence", "Right", "Sequences"),
             [
-                (each.name, f"{b.confidence:.3f}", f"{b.accuracy:.3f}", f"{b.count:,}")
+                (
+                    each["name"],
+                    f"{b['confidence']:.3f}",
+                    f"{b['accuracy']:.3f}",
+                    f"{b['count']:,}",
+                )
                 for each in both
-                for b in each.bins
+                for b in each["calibration"]["bins"]
             ],
             numeric=(1, 2, 3),
         ),

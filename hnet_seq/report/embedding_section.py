@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element, figure, join, number, table
-from hnet_seq.report.json_files import (
-    count_of,
-    fields,
-    number_of,
-    optional_number,
-    read_object,
-)
 from hnet_seq.report.wording import duration
-from modalities.errors import InputError
+from hnet_seq.results.embedding import Embedding, Overview
 
 _WIDTH, _HEIGHT = 600.0, 440.0
 _LEFT, _TOP, _BOTTOM = 62.0, 30.0, 54.0
@@ -36,97 +24,13 @@ _OTHER = "other labels"
 _STRONG = 0.7  # |r| from which a component is said to follow a property
 
 
-@dataclass(frozen=True)
-class EmbeddingMap:
-    """What a sample of the vectors looks like.
-
-    Attributes:
-        sampled: how many sequences the map shows.
-        norms: percentile and norm.
-        variance_explained: share of each principal component.
-        correlations: of the first two components with GC share and length; None does not vary.
-        points: x, y of each sampled sequence.
-        labels: of each, or None.
-    """
-
-    sampled: int
-    norms: list[tuple[float, float]]
-    variance_explained: list[float]
-    correlations: list[dict[str, float | None]]
-    points: list[tuple[float, float]]
-    labels: list[str] | None
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """What ``hnet-seq embed`` wrote beside its vectors.
-
-    Attributes:
-        facts: rows of a table.
-        shown: the map; None for vectors of chunks or bases, which have none.
-    """
-
-    facts: list[tuple[str, str]]
-    shown: EmbeddingMap | None
-
-
-def read_embedding(path: Path) -> Embedding:
-    """What the file says.
-
-    Raises:
-        InputError: the file is not what ``hnet-seq embed`` writes.
-    """
-    content = read_object(path)
-    top = "top level"
-    fields(content, path, top, "model", "input", "options", kind=dict)
-    facts = _facts(content, path)
-    if fields(content, path, top, "overview")["overview"] is None:
-        return Embedding(facts, None)
-    return Embedding(facts, _read_map(content, path))
-
-
-def _read_map(content: dict[str, Any], path: Path) -> EmbeddingMap:
-    found = fields(content, path, "top level", "overview", kind=dict)["overview"]
-    lists = ("norm_percentiles", "variance_explained", "correlations")
-    fields(found, path, "overview", *lists, kind=list)
-    points = fields(found, path, "overview", "points", kind=dict)["points"]
-    where = "overview.points"
-    fields(points, path, where, "x", "y", kind=list)
-    x, y = (_numbers(points[key], path, f"{where}.{key}") for key in ("x", "y"))
-    labels = fields(points, path, where, "labels")["labels"]
-    if len(x) != len(y) or (labels is not None and len(labels) != len(x)):
-        raise InputError(path, "lists of different lengths; make it again", where=where)
-    if not x:
-        raise InputError(path, "holds no points; make it again", where=where)
-    norms = []
-    for index, row in enumerate(found["norm_percentiles"]):
-        at = f"overview.norm_percentiles[{index}]"
-        norms.append((number_of(row, "percentile", path, at), number_of(row, "norm", path, at)))
-    return EmbeddingMap(
-        sampled=count_of(found, "sampled", path, "overview"),
-        norms=norms,
-        variance_explained=_numbers(
-            found["variance_explained"], path, "overview.variance_explained"
-        ),
-        correlations=[
-            {
-                key: optional_number(row, key, path, f"overview.correlations[{index}]")
-                for key in ("gc", "length")
-            }
-            for index, row in enumerate(found["correlations"])
-        ],
-        points=list(zip(x, y, strict=True)),
-        labels=None if labels is None else [f"{label or ''}" or "no label" for label in labels],
-    )
-
-
 def embedding_section(found: Embedding) -> Markup:
     """The map, what its axes follow, the variance of each component, the norms; and the facts."""
     heading = element("h2", "Embeddings", id="embedding")
-    facts = table(("Detail", "Value"), found.facts)
-    if found.shown is None:
+    facts = table(("Detail", "Value"), _facts(found))
+    if found.overview is None:
         return element("section", heading, facts, aria_labelledby="embedding")
-    shown = found.shown
+    shown = found.overview
     return element(
         "section",
         heading,
@@ -145,39 +49,29 @@ def embedding_section(found: Embedding) -> Markup:
     )
 
 
-def _numbers(values: Sequence[Any], path: Path, where: str) -> list[float]:
-    found = [number_of({"v": v}, "v", path, f"{where}[{i}]") for i, v in enumerate(values)]
-    if not all(math.isfinite(value) for value in found):
-        raise InputError(path, "holds a number that is not finite; make it again", where=where)
-    return found
-
-
-def _facts(content: dict[str, Any], path: Path) -> list[tuple[str, str]]:
-    source, model, options = (content[key] for key in ("input", "model", "options"))
-    sequences, bases = (count_of(source, key, path, "input") for key in ("sequences", "bases"))
-    seconds = number_of(content, "seconds", path, "top level")
-    width = count_of(content, "width", path, "top level")
+def _facts(found: Embedding) -> list[tuple[str, str]]:
+    source, model, options = found.input, found.model, found.options
     chosen = [
         (key, f"{options[key]}")
         for key in ("level", "pooling", "layer", "stage", "strands")
         if options.get(key) is not None
     ]
     return [
-        ("sequences", f"{sequences:,} ({bases:,} tokens) of {source.get('source')}"),
-        ("model", f"{model.get('checkpoint')}, weights {model.get('sha256')!s:.12}"),
-        ("dimensions", f"{width:,}"),
+        ("sequences", f"{source.sequences:,} ({source.bases:,} tokens) of {source.source}"),
+        ("model", f"{model.checkpoint}, weights {model.sha256!s:.12}"),
+        ("dimensions", f"{found.width:,}"),
         *chosen,
-        ("time", duration(seconds)),
+        ("time", duration(found.seconds)),
     ]
 
 
-def _verdict(found: EmbeddingMap) -> str:
+def _verdict(found: Overview) -> str:
     shares = found.variance_explained
     said = f"The first two principal components hold {100 * sum(shares[:2]):.0f}% of the variance"
     followed = [
         f"component {index + 1} follows {_PROPERTIES[key]} (r = {_signed(r)})"
         for index, row in enumerate(found.correlations)
-        for key, r in row.items()
+        for key, r in vars(row).items()
         if r is not None and abs(r) >= _STRONG
     ]
     if followed:
@@ -192,17 +86,18 @@ def _signed(value: float | None) -> str:
     return "\u2013" if value is None else f"{value:+.2f}".replace("-", "\u2212")
 
 
-def _scatter(found: EmbeddingMap) -> Markup:
-    groups = _groups(found.labels)
+def _scatter(found: Overview) -> Markup:
+    points, labels = found.points, _labels(found)
+    groups = _groups(labels)
     names = [name for name in groups if name]
     right = _WIDTH - (max(map(svg.text_width, names)) + 34 if names else 12)
     bottom = _HEIGHT - _BOTTOM
-    x = svg.Scale(*_range([point[0] for point in found.points]), _LEFT, right)
-    y = svg.Scale(*_range([point[1] for point in found.points]), bottom, _TOP)
+    x = svg.Scale(*_range(points.x), _LEFT, right)
+    y = svg.Scale(*_range(points.y), bottom, _TOP)
     place = {name: index for index, name in enumerate(groups)}
     marks = []
-    for index, (a, b) in enumerate(found.points):
-        label = "" if found.labels is None else found.labels[index]
+    for index, (a, b) in enumerate(zip(points.x, points.y, strict=True)):
+        label = "" if labels is None else labels[index]
         group = place.get(label, place.get(_OTHER, 0))
         marks.append(_mark(x(a), y(b), group))
     legend = [
@@ -224,6 +119,11 @@ def _scatter(found: EmbeddingMap) -> Markup:
         *legend,
         description=f"The first two principal components of {found.sampled:,} sequences{by}.",
     )
+
+
+def _labels(found: Overview) -> list[str] | None:
+    labels = found.points.labels
+    return None if labels is None else [label or "no label" for label in labels]
 
 
 def _groups(labels: list[str] | None) -> list[str]:
@@ -254,7 +154,7 @@ def _range(values: list[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _variance_table(found: EmbeddingMap) -> Markup:
+def _variance_table(found: Overview) -> Markup:
     rows = []
     total = 0.0
     for index, share in enumerate(found.variance_explained):
@@ -264,14 +164,14 @@ def _variance_table(found: EmbeddingMap) -> Markup:
     return table(head, rows, caption="Variance by principal component", numeric=(1, 2))
 
 
-def _norm_table(found: EmbeddingMap) -> Markup:
-    rows = [(f"{percentile:g}", f"{norm:.3g}") for percentile, norm in found.norms]
+def _norm_table(found: Overview) -> Markup:
+    rows = [(f"{row.percentile:g}", f"{row.norm:.3g}") for row in found.norm_percentiles]
     return table(("Percentile", "Norm"), rows, caption="Norms of the vectors", numeric=(1,))
 
 
-def _correlation_table(found: EmbeddingMap) -> Markup:
+def _correlation_table(found: Overview) -> Markup:
     rows = [
-        (f"component {index + 1}", _signed(row["gc"]), _signed(row["length"]))
+        (f"component {index + 1}", _signed(row.gc), _signed(row.length))
         for index, row in enumerate(found.correlations)
     ]
     return table(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from hnet_seq.report.bars import begins_at_zero, rate_chart
+from collections.abc import Iterable
+
+from hnet_seq.report.bars import Rate, begins_at_zero, rate_chart
 from hnet_seq.report.classification_section import classification_section as scores_section
 from hnet_seq.report.gene_track import gene_track
 from hnet_seq.report.html import Markup, element, figure, join, table
-from hnet_seq.report.results import Rate
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.target_scores import target_section
 from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import command, interval, missing, rate
+from hnet_seq.results.boundaries import BaseRate, Boundaries
+from hnet_seq.results.classification import Classification, Targets
 
 _HOW_TO_READ = (
     "In each figure the dot is the model's rate with its 95% interval. Grey is the control: the "
@@ -52,7 +55,7 @@ def region_section(run: RunData) -> Markup:
             table(
                 ("Coding sequence", "First base", "Last base", "Strand"),
                 [
-                    (g.name, f"{g.start + 1:,}", f"{g.end:,}", "+" if g.forward else "\u2212")
+                    (g.name, f"{g.start + 1:,}", f"{g.end:,}", "+" if g.strand == "+" else "\u2212")
                     for g in region.genes
                 ],
                 numeric=(1, 2),
@@ -105,7 +108,7 @@ def boundaries_section(run: RunData) -> Markup:
             "First and later bases of a run",
             "Rates at the first and at the later bases of a run: a run that is cut once, where it "
             "begins, has a high rate at the first only",
-            found.homopolymer_place,
+            found.homopolymer_place or [],
         ),
         _rates(
             "Start and stop codons",
@@ -116,7 +119,28 @@ def boundaries_section(run: RunData) -> Markup:
     )
 
 
-def _rates(title: str, caption: str, rows: list[Rate]) -> Markup:
+def labelled(found: Boundaries) -> Iterable[Rate]:
+    """The rows of all tables."""
+    tables = (found.codon_position, found.regions, found.homopolymer, found.homopolymer_place or [])
+    return (_rate(row) for rows in (*tables, found.features) for row in rows)
+
+
+_PLACES = {"first": "first base", "continuation": "later bases"}
+
+
+def _rate(row: BaseRate) -> Rate:
+    label = f"{row.name}"
+    if row.length is not None:
+        place = f", {_PLACES.get(row.place, row.place)}" if row.place else ""
+        label = f"run of {row.name or row.length}{place}"
+    elif row.name is None:
+        label = f"{row.strand} strand, position {row.position}"
+    label = label.replace("- strand", "\u2212 strand")
+    return Rate(label, row.rate, row.low, row.high, row.control, row.context_control, row.bases)
+
+
+def _rates(title: str, caption: str, table_rows: list[BaseRate]) -> Markup:
+    rows = [_rate(row) for row in table_rows]
     if not rows:
         return join([])
     context = any(row.context_control is not None for row in rows)
@@ -144,9 +168,9 @@ def _rates(title: str, caption: str, rows: list[Rate]) -> Markup:
 
 def classification_section(run: RunData) -> Markup:
     """Scores of classifiers beside trivial ones, or how to get them."""
-    if run.targets is not None:
-        return target_section(run.targets)
     found = run.classification
+    if isinstance(found, Targets):
+        return target_section(found)
     if found is None and (run.unit is not BASE or run.tokenised):
         return join([])
     if found is None:
@@ -158,4 +182,5 @@ def classification_section(run: RunData) -> Markup:
             f"--test-region last:0.1 --out {out}",
         )
         return element("section", heading, note, aria_labelledby="classification")
+    assert isinstance(found, Classification)
     return scores_section(found)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, number
-from hnet_seq.report.results import Gene, Region
+from hnet_seq.results.boundaries import Gene, Region
 
 ROW_BASES = 750
 _WIDTH, _LEFT, _RIGHT = 1080.0, 44.0, 1048.0
@@ -50,15 +50,15 @@ def _arrow(gene: Gene, start: int, end: int, x: svg.Scale, y: float) -> list[Mar
     left, right = x(max(gene.start, start)), x(min(gene.end, end))
     head = min(_HEAD, right - left)
     middle, low = y + _ARROW / 2, y + _ARROW
-    if gene.forward and gene.end <= end:
+    if gene.strand == "+" and gene.end <= end:
         corners = [(left, y), (right - head, y), (right, middle), (right - head, low), (left, low)]
-    elif not gene.forward and gene.start >= start:
+    elif gene.strand != "+" and gene.start >= start:
         corners = [(right, y), (left + head, y), (left, middle), (left + head, low), (right, low)]
     else:
         corners = [(left, y), (right, y), (right, low), (left, low)]
-    strand = "+" if gene.forward else "\u2212"
+    strand = "+" if gene.strand == "+" else "\u2212"
     tip = f"{gene.name}, {gene.start + 1:,} to {gene.end:,}, {strand} strand"
-    parts = [svg.polygon(corners, "gene-plus" if gene.forward else "gene-minus", tip)]
+    parts = [svg.polygon(corners, "gene-plus" if gene.strand == "+" else "gene-minus", tip)]
     label = f"{gene.name} ({strand})"
     if svg.text_width(label) < right - left - 2 * _HEAD:
         parts.append(
@@ -75,11 +75,12 @@ def _probabilities(region: Region, start: int, end: int, x: svg.Scale, top: floa
         parts.append(
             svg.text(_LEFT - 8, y(value) + 4, f"{value:g}", text_anchor="end", class_="tick")
         )
+    boundaries = frozenset(region.boundaries)
     paths: dict[bool, list[str]] = {False: [], True: []}
     for position in range(start, end):
         prob = region.boundary_prob[position - region.start]
         bar = f"M{number(x(position + 0.5))} {number(y(0))}V{number(y(prob))}"
-        paths[position in region.boundaries].append(bar)
+        paths[position in boundaries].append(bar)
     for chosen, class_ in ((False, "prob"), (True, "prob chosen")):
         parts.append(svg.path("".join(paths[chosen]), class_))
     ticks = svg.round_values(start + 1, end, max(1, round((end - start) / 100)))

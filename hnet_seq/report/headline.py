@@ -9,6 +9,7 @@ from hnet_seq.report.html import Markup, element, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.report.wording import bits, difference, duration, score, signed_interval
+from hnet_seq.results.classification import Classification
 
 Row = tuple[str, str, str]
 
@@ -71,7 +72,7 @@ def verdict(run: RunData) -> str:
 
 def _mixing(final: float, run: RunData) -> str:
     """How far the bar of compressors is."""
-    mixing = run.markov.mixing if run.markov else None
+    mixing = run.markov.mixing_bits if run.markov else None
     if mixing is None:
         return ""
     gap = f"{bits(abs(final - mixing))} {'below' if final < mixing else 'above'} it"
@@ -109,17 +110,17 @@ def _prediction(run: RunData, baseline: RunData | None) -> list[Row]:
                 f"the baseline to be below{gap}",
             )
         )
-        if run.markov.mixing is not None:
+        if run.markov.mixing_bits is not None:
             gap = (
                 ""
                 if final is None
-                else f"; the model is at {difference(final - run.markov.mixing)}"
+                else f"; the model is at {difference(final - run.markov.mixing_bits)}"
             )
             said = f"{run.unit.mixed} together, as compressors do{gap}"
-            rows.append(("Context mixing", bits(run.markov.mixing), said))
+            rows.append(("Context mixing", bits(run.markov.mixing_bits), said))
         if run.markov.mixture is not None:
             said = "by log-odds, with weights that are learned on the way"
-            rows.append(("A model and context mixing", bits(run.markov.mixture), said))
+            rows.append(("A model and context mixing", bits(run.markov.mixture.mixture), said))
     other = final_bits(baseline)
     if baseline is not None and other is not None:
         gap = "" if final is None else f"; the model is at {difference(final - other)}"
@@ -145,37 +146,37 @@ def _chunks(run: RunData) -> list[Row]:
 
 
 def _classification(run: RunData) -> list[Row]:
-    if run.classification is None:
+    found = run.classification
+    model = found.best if isinstance(found, Classification) else None
+    if not isinstance(found, Classification) or model is None or model["kind"] == "baseline":
         return []
-    model, nearest = run.classification.headline, run.classification.nearest
-    if model is None or model.baseline:
-        return []
-    beside = f"; minus {minus_words(nearest)}" if nearest else ""
-    clean = model.clean
+    beside = f"; minus {minus_words(found.nearest)}" if found.nearest else ""
+    clean, why_not = model["without_leaked"], model.get("no_interval", {}).get("mcc")
     leaks = (
-        f"; {score(clean.mcc)} without {model.n - clean.n:,} leaked test sequences"
-        if clean and clean.n < model.n
+        f"; {score(clean['mcc'])} without {model['n'] - clean['n']:,} leaked test sequences"
+        if clean and clean["n"] < model["n"]
         else ""
     )
-    ends = model.interval
-    sure = f", no interval: {model.no_interval}" if model.no_interval else ""
+    ends = model["intervals"]["mcc"]
+    sure = f", no interval: {why_not}" if why_not else ""
     if ends:
         sure = f", 95% interval {ends[0]:.3f} to {ends[1]:.3f}"
     return [
         (
-            f"Classification, MCC ({model.name})",
-            score(model.mcc),
+            f"Classification, MCC ({model['name']})",
+            score(model["mcc"]),
             f"higher is better, 0 is chance{sure}{leaks}{beside}",
         ),
         *(
             (
                 "Pretraining is worth, MCC",
-                difference(twin.mcc),
-                f"the classifier minus {twin.other}, the same network with the weights that "
-                f"training began with; {signed_interval(twin.interval, twin.no_interval)}",
+                difference(twin["mcc"]),
+                f"the classifier minus {twin['other']}, the same network with the weights that "
+                f"training began with; "
+                f"{signed_interval(twin['interval'], twin.get('no_interval'))}",
             )
-            for twin in run.classification.minus
-            if twin.other.startswith(TWIN_ROW)
+            for twin in found.comparisons
+            if twin["other"].startswith(TWIN_ROW)
         ),
     ]
 

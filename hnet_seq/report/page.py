@@ -16,8 +16,7 @@ from hnet_seq.report.run_data import RunData
 from hnet_seq.report.sources import sources_section
 from hnet_seq.report.text_section import text_section
 from hnet_seq.report.training import learning_section, stages_section
-from hnet_seq.report.twin import with_twin
-from hnet_seq.report.twin_measures import boundary_measures, text_measures
+from hnet_seq.report.twin_measures import with_twin
 from hnet_seq.report.wording import command, missing
 from modalities.errors import InputError
 
@@ -36,8 +35,8 @@ def build_page(run: RunData, baseline: RunData | None = None) -> str:
         sources_section(run),
         stages_section(run),
         region_section(run),
-        with_twin(boundaries_section(run), run.path / "boundaries.json", boundary_measures),
-        with_twin(text_section(run), run.path / "text_boundaries.json", text_measures),
+        with_twin(boundaries_section(run), run.boundaries, run.path / "boundaries.json"),
+        with_twin(text_section(run), run.text_boundaries, run.path / "text_boundaries.json"),
         classification_section(run),
         *result_sections(run.path, without=_OF_RUNS),
         provenance_section(run),
@@ -108,12 +107,11 @@ def _command(run: RunData) -> list[Markup]:
     if run.provenance is None:
         again = command("hnet-seq", "pretrain", str(run.path / "config.yaml"), "--out", "NEW_RUN")
         return [missing("run.json is missing: command and versions are unknown.", again)]
-    words = run.provenance.get("command")
+    words = run.provenance.command
     parts = []
-    if isinstance(words, list) and words:
-        line = shlex.join(f"{word}" for word in words)
-        parts = [element("h3", "Command"), _block(line, "Command")]
-    facts = _flat({k: v for k, v in run.provenance.items() if k != "command"})
+    if words:
+        parts = [element("h3", "Command"), _block(shlex.join(words), "Command")]
+    facts = _flat(run.provenance.facts)
     if facts:
         parts += [element("h3", "Machine and versions"), table(("What", "Value"), facts)]
     return parts

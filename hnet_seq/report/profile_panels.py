@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element, number
+from hnet_seq.results.analyses import Profile
 
 _WIDTH, _PANEL_HEIGHT, _COLUMNS = 640.0, 190.0, 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 46.0, 34.0
@@ -15,33 +15,23 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 46.0, 34.0
 Values = Sequence[float | None]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One profile over distances; every list is as long as ``distance``."""
-
-    name: str
-    distance: Sequence[float]
-    rate: Values
-    band_low: Values
-    band_high: Values
-    context: Values
-    shuffled: Values | None = None
-
-
-def profile_panels(panels: Sequence[Panel], *, description: str) -> Markup:
-    """Panels side by side, all on one scale of rates, so that they can be compared."""
+def profile_panels(panels: Mapping[str, Profile], *, description: str) -> Markup:
+    """Panels by name side by side, all on one scale of rates, so that they can be compared."""
     lines = [
         values
-        for panel in panels
-        for values in (panel.rate, panel.band_high, panel.context, panel.shuffled or ())
+        for panel in panels.values()
+        for values in (panel.rate, panel.shifted_high, panel.context, panel.shuffled or ())
     ]
     top = max((value for values in lines for value in values if value is not None), default=1.0)
     rows = max(1, -(-len(panels) // _COLUMNS))
-    parts = [_panel(panel, index, (top or 1.0) * 1.05) for index, panel in enumerate(panels)]
+    parts = [
+        _panel(name, panel, index, (top or 1.0) * 1.05)
+        for index, (name, panel) in enumerate(panels.items())
+    ]
     return svg.drawing(_WIDTH, rows * _PANEL_HEIGHT, *parts, description=description)
 
 
-def _panel(panel: Panel, index: int, top: float) -> Markup:
+def _panel(name: str, panel: Profile, index: int, top: float) -> Markup:
     width = _WIDTH / _COLUMNS
     left = (index % _COLUMNS) * width
     above = (index // _COLUMNS) * _PANEL_HEIGHT
@@ -49,7 +39,7 @@ def _panel(panel: Panel, index: int, top: float) -> Markup:
     x = svg.Scale(low, high if high > low else low + 1, left + _LEFT, left + width - _RIGHT)
     y = svg.Scale(0, top, above + _PANEL_HEIGHT - _BOTTOM, above + _TOP)
     ticks = y.ticks(3)
-    parts = [svg.text(left + _LEFT, above + 24, panel.name, class_="row-name")]
+    parts = [svg.text(left + _LEFT, above + 24, name, class_="row-name")]
     for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
         parts.append(svg.line(x.start, y(value), x.stop, y(value), "grid"))
         at = y(value) + 4
@@ -69,17 +59,21 @@ def _panel(panel: Panel, index: int, top: float) -> Markup:
     return element("g", *parts)
 
 
-def _points(panel: Panel, values: Values, x: svg.Scale, y: svg.Scale) -> list[tuple[float, float]]:
+def _points(
+    panel: Profile, values: Values, x: svg.Scale, y: svg.Scale
+) -> list[tuple[float, float]]:
     return [
         (x(distance), math.nan if value is None else y(value))
         for distance, value in zip(panel.distance, values, strict=True)
     ]
 
 
-def _band(panel: Panel, x: svg.Scale, y: svg.Scale) -> Markup:
+def _band(panel: Profile, x: svg.Scale, y: svg.Scale) -> Markup:
     bounds = [
         (x(distance), y(low), y(high))
-        for distance, low, high in zip(panel.distance, panel.band_low, panel.band_high, strict=True)
+        for distance, low, high in zip(
+            panel.distance, panel.shifted_low, panel.shifted_high, strict=True
+        )
         if low is not None and high is not None
     ]
     corners = [(at, low) for at, low, _ in bounds] + [(at, high) for at, _, high in bounds[::-1]]

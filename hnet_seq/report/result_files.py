@@ -6,36 +6,30 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
-from hnet_seq.report.classification_section import classification_section, read_classification
-from hnet_seq.report.embedding_section import embedding_section, read_embedding
-from hnet_seq.report.enrichment_section import enrichment_section, read_enrichment
+from hnet_seq.report.classification_section import classification_section
+from hnet_seq.report.embedding_section import embedding_section
+from hnet_seq.report.enrichment_section import enrichment_section
 from hnet_seq.report.html import Markup, escape
-from hnet_seq.report.json_files import read_object
-from hnet_seq.report.motifs_section import motifs_section, read_motifs
-from hnet_seq.report.score_section import (
-    read_measured,
-    read_mutagenesis,
-    read_scores,
-    score_section,
-)
-from hnet_seq.report.stability_section import read_stability, stability_section
-from hnet_seq.report.target_scores import read_targets, target_section
-from hnet_seq.report.twin import model_name, of_twin, with_twin
-from hnet_seq.report.twin_measures import MEASURES
+from hnet_seq.report.motifs_section import motifs_section
+from hnet_seq.report.score_section import score_section
+from hnet_seq.report.stability_section import stability_section
+from hnet_seq.report.target_scores import target_section
+from hnet_seq.report.twin import model_name, of_twin
+from hnet_seq.report.twin_measures import with_twin
+from hnet_seq.results.read import KINDS, kind_of
+from hnet_seq.results.record import Result, read_object
 
-#: By what a file says it is (``kind``), or else by its name.
-SECTIONS: dict[str, Callable[[Path], Markup]] = {
-    "classification": lambda path: classification_section(read_classification(path)),
-    "targets": lambda path: target_section(read_targets(path)),
-    "enrichment": lambda path: enrichment_section(read_enrichment(path)),
-    "stability": lambda path: stability_section(read_stability(path)),
-    "motifs": lambda path: motifs_section(read_motifs(path)),
-    "hnet-seq embedding": lambda path: embedding_section(read_embedding(path)),
-    "sequences": lambda path: score_section(read_scores(path), None, None),
-    "variants": lambda path: score_section(read_scores(path), None, None),
-    "measured": lambda path: score_section(None, read_measured(path), None),
-    "mutagenesis": lambda path: score_section(None, None, read_mutagenesis(path)),
+#: By what a file says it is (``kind``), or else by its name; each takes the record.
+SECTIONS: dict[str, Callable[[Any], Markup]] = {
+    "classification": classification_section,
+    "targets": target_section,
+    "enrichment": enrichment_section,
+    "stability": stability_section,
+    "motifs": motifs_section,
+    "hnet-seq embedding": embedding_section,
+    **dict.fromkeys(("sequences", "variants", "measured", "mutagenesis"), score_section),
 }
 
 
@@ -53,14 +47,14 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
     """
     order = list(SECTIONS)
     found = [
-        (order.index(kind), path)
+        (order.index(record.KIND), path, record)
         for path in sorted(folder.glob("*.json"))
-        if path.name not in without and (kind := _kind(path)) in SECTIONS
+        if path.name not in without and (record := _record(path))
     ]
-    names = {path.name for _, path in found}
+    names = {path.name for _, path, _ in found}
     sections = [
-        (path, _section(order[place], path))
-        for place, path in sorted(found)
+        (path, _section(record, path))
+        for _, path, record in sorted(found, key=lambda own: own[:2])
         if not _shown_with_model(path, names)
     ]
     headings = Counter(match[1] for _, s in sections if (match := _HEADING.search(s)))
@@ -75,10 +69,9 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
     return distinct
 
 
-def _section(kind: str, path: Path) -> Markup:
-    section = SECTIONS[kind](path)
-    measures = MEASURES.get(kind)
-    return section if measures is None else with_twin(of_twin(section, path), path, measures)
+def _section(found: Result, path: Path) -> Markup:
+    section = SECTIONS[found.KIND](found)
+    return with_twin(of_twin(section, found), found, path)
 
 
 def _shown_with_model(path: Path, names: Collection[str]) -> bool:
@@ -87,12 +80,13 @@ def _shown_with_model(path: Path, names: Collection[str]) -> bool:
     return name != path.name and name in names
 
 
-def _kind(path: Path) -> str:
-    name = Path(model_name(path)).stem
-    if name not in SECTIONS and path.read_bytes().lstrip()[:1] == b"[":
-        return ""  # of something else: every result is an object
-    kind = read_object(path).get("kind")
-    return kind if isinstance(kind, str) and kind in SECTIONS else name
+def _record(path: Path) -> Result | None:
+    """What has a section; of something else, nothing."""
+    if Path(model_name(path)).stem not in SECTIONS and path.read_bytes().lstrip()[:1] == b"[":
+        return None  # every result is an object
+    content = read_object(path)
+    kind = kind_of(path, content)
+    return KINDS[kind].of(content, path) if kind in SECTIONS else None
 
 
 def _letters(number: int) -> str:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
 
 import yaml
 
-from hnet_seq.report.json_files import read_object
-from hnet_seq.report.markov_scores import Markov, read_markov
-from hnet_seq.report.metrics import Metrics, read_metrics
-from hnet_seq.report.results import Boundaries, Region, read_boundaries, read_region
-from hnet_seq.report.scores import Classification, read_classification
-from hnet_seq.report.target_scores import TargetScores, read_targets
-from hnet_seq.report.text_boundaries import TextBoundaries, read_text_boundaries
+from hnet_seq.report.metrics import Metrics, metrics_of
 from hnet_seq.report.units import BASE, Unit, unit_of
+from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
+from hnet_seq.results.classification import TaskResult
+from hnet_seq.results.markov import Markov
+from hnet_seq.results.read import Kind, read_result
+from hnet_seq.results.run import Log, Run
 from modalities.errors import InputError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,14 +24,13 @@ class RunData:
 
     path: Path
     config: str | None  # text of config.yaml
-    provenance: dict[str, Any] | None  # run.json
+    provenance: Run | None
     metrics: Metrics | None
     markov: Markov | None
     boundaries: Boundaries | None
     region: Region | None
     text_boundaries: TextBoundaries | None
-    classification: Classification | None
-    targets: TargetScores | None = None  # of classification.json too
+    classification: TaskResult | None
 
     @property
     def unit(self) -> Unit:
@@ -99,31 +93,30 @@ def read_run(path: Path) -> RunData:
             "give the --out of hnet-seq pretrain",
         )
 
-    def read(name: str, reader: Callable[[Path], T]) -> T | None:
-        return reader(path / name) if (path / name).is_file() else None
+    def read(name: str, kind: type[Kind]) -> Kind | None:
+        return read_result(path / name, kind) if (path / name).is_file() else None
 
-    metrics = read("metrics.jsonl", read_metrics)
-    targets = read("classification.json", read_targets)
-    provenance = read("run.json", read_object)
-    markov = None if metrics and metrics.masked else read("markov.json", read_markov)
+    log, config = read("metrics.jsonl", Log), path / "config.yaml"
+    metrics = None if log is None else metrics_of(log)
+    provenance = read("run.json", Run)
+    markov = None if metrics and metrics.masked else read("markov.json", Markov)
     unit = unit_of(provenance)
-    if markov is not None and markov.unit != unit.one:
+    if markov is not None and markov.token != unit.one:
         raise InputError(
             path / "markov.json",
-            f"counts {markov.unit}s, and run.json says that a token of the run is a {unit.one}; "
+            f"counts {markov.token}s, and run.json says that a token of the run is a {unit.one}; "
             "make it again from the shards of the run",
         )
     return RunData(
         path=path,
-        config=read("config.yaml", _read_text),
+        config=_read_text(config) if config.is_file() else None,
         provenance=provenance,
         metrics=metrics,
         markov=markov,
-        boundaries=read("boundaries.json", read_boundaries),
-        region=read("region.json", read_region),
-        text_boundaries=read("text_boundaries.json", read_text_boundaries),
-        classification=None if targets else read("classification.json", read_classification),
-        targets=targets,
+        boundaries=read("boundaries.json", Boundaries),
+        region=read("region.json", Region),
+        text_boundaries=read("text_boundaries.json", TextBoundaries),
+        classification=read("classification.json", TaskResult),
     )
 
 

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.heat_map import MOST, heat_map
-from hnet_seq.report.html import Markup, element, figure, join, table
-from hnet_seq.report.score_data import (
+from hnet_seq.report.html import Markup, element, figure, table
+from hnet_seq.report.wording import difference
+from hnet_seq.results.record import Result
+from hnet_seq.results.scores import (
     Agreement,
+    Correlation,
+    EffectRow,
     KindScores,
     Measured,
     Mutagenesis,
-    Ranking,
-    Scores,
-    read_measured,
-    read_mutagenesis,
-    read_scores,
+    SequenceScores,
+    VariantScores,
 )
-from hnet_seq.report.wording import difference
-
-__all__ = ["read_measured", "read_mutagenesis", "read_scores", "score_section"]
 
 _WIDTH, _PITCH, _TOP = 600.0, 30.0, 34.0
 _DASH = "\u2013"
@@ -35,26 +33,21 @@ _BASELINES = {
 }
 
 
-def score_section(
-    scores: Scores | None, measured: Measured | None, mutagenesis: Mutagenesis | None
-) -> Markup:
-    """What there is of the three; nothing where there is none."""
-    parts = [
-        *(_scores(scores) if scores else []),
-        *(_measured(measured) if measured else []),
-        *(_mutagenesis(mutagenesis) if mutagenesis else []),
-    ]
-    if not parts:
-        return join([])
+def score_section(found: SequenceScores | VariantScores | Measured | Mutagenesis) -> Markup:
+    """One of the files that ``score`` leaves."""
+    if isinstance(found, Measured):
+        parts = _measured(found)
+    else:
+        parts = _mutagenesis(found) if isinstance(found, Mutagenesis) else _scores(found)
     heading = element("h2", "Scores of sequences and variants", id="scores")
     return element("section", heading, *parts, aria_labelledby="scores")
 
 
-def _scores(found: Scores) -> list[Markup]:
-    if found.kind == "sequences":
+def _scores(found: SequenceScores | VariantScores) -> list[Markup]:
+    if isinstance(found, SequenceScores):
         bits = _DASH if found.bits_per_base is None else f"{found.bits_per_base:.3f}"
         said = f"{bits} bits per base over {found.scored:,} scored bases."
-        return [element("p", said), _details(found.facts)]
+        return [element("p", said), _details(found)]
     skipped = ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in found.skipped.items())
     left_out = f"; left out: {skipped}" if skipped else "; none was left out"
     parts = [element("p", f"{found.scored:,} alleles have a score{left_out}.")]
@@ -83,18 +76,18 @@ def _scores(found: Scores) -> list[Markup]:
                 title="Variants by kind",
             )
         )
-    if found.strands:
-        parts.append(_strands(found.strands))
+    if found.strand_agreement:
+        parts.append(_strands(found.strand_agreement))
     if found.baselines:
         parts.append(
             table(
                 ("What needs no network", "Spearman with the score"),
-                [(_BASELINES.get(name, name), _rho(rho)) for name, rho in found.baselines],
+                [(_BASELINES.get(x.name, x.name), _rho(x.rho)) for x in found.baselines],
                 caption="How much of the order of the scores trivial numbers explain",
                 numeric=(1,),
             )
         )
-    return [*parts, _details(found.facts)]
+    return [*parts, _details(found)]
 
 
 def _distribution(rows: Sequence[KindScores]) -> Markup:
@@ -149,8 +142,12 @@ def _strands(found: Agreement) -> Markup:
 
 
 def _measured(found: Measured) -> list[Markup]:
-    rows = found.rankings
-    leak = f" {found.shared:,} test rows have a copy in training." if found.shared else ""
+    rows = found.rows
+    leak = (
+        f" {found.shared_with_train:,} test rows have a copy in training."
+        if found.shared_with_train
+        else ""
+    )
     return [
         figure(
             _rankings(rows),
@@ -162,13 +159,11 @@ def _measured(found: Measured) -> list[Markup]:
                 ("", "Kind", "Fitted", "Spearman", "95% interval"),
                 [
                     (
-                        row.name,
-                        "baseline" if row.baseline else "model",
-                        "yes" if row.fitted else "no",
-                        _rho(row.rho),
-                        row.no_interval or _DASH
-                        if row.low is None or row.high is None
-                        else f"{difference(row.low)} to {difference(row.high)}",
+                        row["name"],
+                        row["kind"],
+                        "yes" if row["fitted"] else "no",
+                        _rho(row["spearman"]["rho"]),
+                        _interval(row["spearman"]),
                     )
                     for row in rows
                 ],
@@ -176,28 +171,32 @@ def _measured(found: Measured) -> list[Markup]:
             ),
             title="Measured effects",
         ),
-        _details(found.facts),
+        _details(found),
     ]
 
 
-def _rankings(rows: Sequence[Ranking]) -> Markup:
-    left = max((svg.text_width(row.name) for row in rows), default=0) + 16
+def _rankings(rows: Sequence[EffectRow]) -> Markup:
+    left = max((svg.text_width(row["name"]) for row in rows), default=0) + 16
     bottom = _TOP + _PITCH * len(rows) + 6
-    values = [x for row in rows for x in (row.rho, row.low, row.high, 0.0) if x is not None]
+    found = [row["spearman"] for row in rows]
+    values = [
+        x for own in found for x in (own["rho"], own["low"], own["high"], 0.0) if x is not None
+    ]
     x = _scale(values, left, max(_WIDTH - 14, left + 250))
     parts = _grid(x, bottom)
     parts.append(svg.line(x(0), _TOP - 8, x(0), bottom, "control"))
     for index, row in enumerate(rows):
         y = _TOP + _PITCH * (index + 0.5)
-        kind = "baseline" if row.baseline else "model"
-        parts.append(svg.text(left - 10, y + 4, row.name, text_anchor="end", class_="row-name"))
-        if row.rho is None:
+        name, kind, own = row["name"], row["kind"], row["spearman"]
+        rho, low, high = own["rho"], own["low"], own["high"]
+        parts.append(svg.text(left - 10, y + 4, name, text_anchor="end", class_="row-name"))
+        if rho is None:
             parts.append(svg.text(x.start + 8, y + 4, "constant", class_="tick"))
             continue
-        if row.low is not None and row.high is not None:
-            parts.append(svg.line(x(row.low), y, x(row.high), y, kind))
-        tip = f"{row.name}: {row.rho:+.3f}"
-        parts.append(svg.circle(x(row.rho), y, 5, f"{kind} dot", tip))
+        if low is not None and high is not None:
+            parts.append(svg.line(x(low), y, x(high), y, kind))
+        tip = f"{name}: {rho:+.3f}"
+        parts.append(svg.circle(x(rho), y, 5, f"{kind} dot", tip))
     return svg.drawing(
         x.stop + 14,
         bottom + 46,
@@ -242,7 +241,7 @@ def _mutagenesis(found: Mutagenesis) -> list[Markup]:
             "counted without this context: what short words alone say. Its colours have a scale of "
             "their own.",
         ),
-        _details(found.facts),
+        _details(found),
     ]
 
 
@@ -260,5 +259,18 @@ def _rho(value: float | None) -> str:
     return _DASH if value is None else difference(value)
 
 
-def _details(facts: Sequence[tuple[str, str]]) -> Markup:
+def _interval(found: Correlation) -> str:
+    low, high = found["low"], found["high"]
+    if low is None or high is None:
+        return found.get("no_interval") or _DASH
+    return f"{difference(low)} to {difference(high)}"
+
+
+def _details(found: Result) -> Markup:
+    """What identifies the scores: single values, the digest of the weights cut short."""
+    facts = []
+    for key, value in vars(found).items():
+        if key != "reference" and isinstance(value, str | int):
+            shown = f"{value:,}" if isinstance(value, int) else value
+            facts.append((key.replace("_", " "), shown[:12] if key == "weights" else shown))
     return element("details", element("summary", "Details"), table(("What", "Value"), facts))

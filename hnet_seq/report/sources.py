@@ -6,24 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hnet_seq.report.html import Markup, element, join, table
-from hnet_seq.report.markov_scores import LOW_ORDER, MarkovBits
-from hnet_seq.report.metrics import SourceScore
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import BASE, BYTE
 from hnet_seq.report.wording import bits, times_read
+from hnet_seq.results.markov import LOW_ORDER, Orders
 
 _NONE = "\u2013"
 
 
 @dataclass(frozen=True)
 class _Row:
-    score: SourceScore
-    markov: MarkovBits | None
-    epochs: float | None
+    source: str
+    label: str
+    bits: float
+    scored_tokens: int
+    tokens_per_chunk: float | None  # of stage 0; None for a model without stages
+    markov: Orders | None = None
+    epochs: float | None = None
 
     @property
     def below_markov(self) -> bool:
-        return self.markov is not None and self.score.bits < self.markov.best - 0.0005
+        return self.markov is not None and self.bits < self.markov.best - 0.0005
 
 
 def sources_section(run: RunData) -> Markup:
@@ -53,29 +56,37 @@ def _rows(run: RunData) -> list[_Row]:
     if not metrics.sources and run.unit is BASE:
         return []
     rows = [
-        _Row(score, _markov(run, score), metrics.epochs.get(score.source))
-        for score in metrics.sources
+        _Row(
+            each.source,
+            each.label,
+            each.bits_per_token,
+            each.scored_tokens,
+            each.stages[0].tokens_per_chunk if each.stages else None,
+            _markov(run, each.source, each.label),
+            metrics.epochs.get(each.source),
+        )
+        for each in metrics.sources
     ]
     stage = next(iter(metrics.stages), None)
     length = stage.validated_tokens_per_chunk[-1][1] if stage else None
     name = "all" if rows else next(iter(run.folders), "all")
-    whole = SourceScore(name, "", metrics.validation[-1][1], metrics.scored_tokens or 0, length)
-    return [*rows, _Row(whole, run.markov, None)]
+    bits_of_all, scored = metrics.validation[-1][1], metrics.scored_tokens or 0
+    return [*rows, _Row(name, "", bits_of_all, scored, length, run.markov)]
 
 
-def _markov(run: RunData, score: SourceScore) -> MarkovBits | None:
-    folder = run.folders.get(score.source)
-    return None if run.markov is None or folder is None else run.markov.group(folder, score.label)
+def _markov(run: RunData, source: str, label: str) -> Orders | None:
+    folder = run.folders.get(source)
+    return None if run.markov is None or folder is None else run.markov.group(folder, label)
 
 
 def _columns(run: RunData, rows: list[_Row]) -> list[tuple[str, Callable[[_Row], str]]]:
     """(heading, cell) of all columns that have something to say."""
     unit = run.unit
     columns: list[tuple[str, Callable[[_Row], str]]] = [
-        ("Source", lambda row: row.score.source),
-        ("Label", lambda row: row.score.label or _NONE),
-        (f"{unit.many.capitalize()} scored", lambda row: f"{row.score.scored_tokens:,}"),
-        ("Model", lambda row: bits(row.score.bits)),
+        ("Source", lambda row: row.source),
+        ("Label", lambda row: row.label or _NONE),
+        (f"{unit.many.capitalize()} scored", lambda row: f"{row.scored_tokens:,}"),
+        ("Model", lambda row: bits(row.bits)),
     ]
     if any(row.markov for row in rows):
         columns += [
@@ -88,14 +99,12 @@ def _columns(run: RunData, rows: list[_Row]) -> list[tuple[str, Callable[[_Row],
                 lambda row: _order(row.markov, lambda markov: markov.best_order),
             ),
         ]
-    if any(row.score.tokens_per_chunk is not None for row in rows):
+    if any(row.tokens_per_chunk is not None for row in rows):
         columns.append(
             (
                 f"{unit.many.capitalize()} per chunk",
                 lambda row: (
-                    _NONE
-                    if row.score.tokens_per_chunk is None
-                    else f"{row.score.tokens_per_chunk:.2f}"
+                    _NONE if row.tokens_per_chunk is None else f"{row.tokens_per_chunk:.2f}"
                 ),
             )
         )
@@ -106,7 +115,7 @@ def _columns(run: RunData, rows: list[_Row]) -> list[tuple[str, Callable[[_Row],
     return columns
 
 
-def _order(markov: MarkovBits | None, chosen: Callable[[MarkovBits], int]) -> str:
+def _order(markov: Orders | None, chosen: Callable[[Orders], int]) -> str:
     if markov is None:
         return _NONE
     order = chosen(markov)
@@ -126,7 +135,7 @@ def _how_to_read(run: RunData, rows: list[_Row]) -> str:
             "brackets is the order that does best in the row, and rows are in bold where the model "
             "is below it."
         )
-    if any(row.score.tokens_per_chunk is not None for row in rows):
+    if any(row.tokens_per_chunk is not None for row in rows):
         said.append("Chunks are those of stage 0.")
     if any(row.epochs is not None for row in rows):
         said.append(
@@ -139,7 +148,7 @@ def _how_to_read(run: RunData, rows: list[_Row]) -> str:
             f"The Markov models were scored on {run.markov.scored_tokens:,} {unit.many} in all, "
             "which are not those that the model was: the two compare roughly."
         )
-    modalities = (run.provenance or {}).get("modalities")
+    modalities = run.provenance and run.provenance.facts.get("modalities")
     if unit is BYTE and isinstance(modalities, list) and "dna_bytes" in modalities:
         said.append("Of DNA only the four letters are predicted, for which 2 is guessing.")
     return " ".join(said)

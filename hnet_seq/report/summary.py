@@ -7,28 +7,30 @@ from hnet_seq.report.headline import headline_rows, verdict
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.target_scores import target_lines
 from hnet_seq.report.wording import score
+from hnet_seq.results.classification import Classification, Targets
 
 
 def summary(run: RunData, baseline: RunData | None) -> str:
     """Lines to print: a table of measures, a table of classifiers, the verdict."""
     rows = [(name, value, note) for name, value, note in headline_rows(run, baseline)]
     lines = _columns([("measure", "value", "how to read it"), *rows])
-    if run.classification is not None:
+    found = run.classification
+    if isinstance(found, Targets):
+        lines += ["", *_columns(target_lines(found))]
+    elif isinstance(found, Classification):
         scores = [
             (
-                s.name,
-                "baseline" if s.baseline else "model",
-                score_with_interval(s),
-                *map(score, (s.accuracy, s.f1, s.auroc, s.auprc)),
+                row["name"],
+                row["kind"],
+                score_with_interval(row),
+                *map(score, (row["accuracy"], row["f1"], row["auroc"], row["auprc"])),
             )
-            for s in run.classification.scores
+            for row in found.rows
         ]
         head = ("classifier", "kind", "MCC (95% interval)", "accuracy", "F1", "AUROC", "AUPRC")
         lines += ["", *_columns([head, *scores])]
-        serious = [f for f in run.classification.findings if f.severity == "high"]
-        lines += [f"{f.kind}: {f.text} -> {f.remedy}" for f in serious]
-    if run.targets is not None:
-        lines += ["", *_columns(target_lines(run.targets))]
+        serious = [each for each in found.audit["findings"] if each["severity"] == "high"]
+        lines += [f"{each['kind']}: {each['text']} -> {each['remedy']}" for each in serious]
     return "\n".join([*lines, "", verdict(run)])
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from hnet_seq.report.bars import begins_at_zero, rate_chart
+from hnet_seq.report.bars import Rate, begins_at_zero, rate_chart
 from hnet_seq.report.html import Markup, element, figure, join, table
-from hnet_seq.report.results import Rate
 from hnet_seq.report.run_data import RunData
-from hnet_seq.report.text_boundaries import SECTIONS, ByteClass, LabelBoundaries, TextBoundaries
 from hnet_seq.report.units import BYTE
 from hnet_seq.report.wording import command, interval, missing, rate, ratio
+from hnet_seq.results.boundaries import BYTE_SECTIONS, ByteClass, LabelBoundaries, TextBoundaries
 
 _MEASURE = "times as many boundaries as at random"
 _HOW_TO_READ = (
@@ -59,40 +58,40 @@ def text_section(run: RunData) -> Markup:
         heading,
         element("p", _intro(found)),
         element("p", _HOW_TO_READ),
-        *(_section_figure(found, section) for section in SECTIONS),
+        *(_section_figure(found, section) for section in BYTE_SECTIONS),
         _by_label(found),
         aria_labelledby="text",
     )
 
 
 def _intro(found: TextBoundaries) -> str:
-    whole = found.everything
+    whole = found.all
     split = f", the {found.split} split" if found.split else ""
-    per_chunk = f": one in {whole.tokens / whole.boundaries:.2f} bytes" if whole.boundaries else ""
+    per_chunk = f": one in {whole.bytes / whole.boundaries:.2f} bytes" if whole.boundaries else ""
     return (
-        f"{whole.boundaries:,} boundaries of stage {found.stage} on {whole.tokens:,} bytes of "
+        f"{whole.boundaries:,} boundaries of stage {found.stage} on {whole.bytes:,} bytes of "
         f"{whole.documents:,} documents ({', '.join(found.inputs)}{split}){per_chunk}. Intervals "
         f"are over {whole.units:,} {whole.resampled}, each left out once."
     )
 
 
 def _section_figure(found: TextBoundaries, section: str) -> Markup:
-    rows = [_as_rate(row) for row in found.everything.sections[section]]
+    rows = [_as_rate(row) for row in found.all.rows(section)]
     if not any(row.rate is not None for row in rows):
         return join([])
     title, caption = _FIGURES[section]
-    shown = [found.everything] if len(found.labels) < 2 else [found.everything, *found.labels]
+    shown = [found.all] if len(found.labels) < 2 else [found.all, *found.labels]
     return figure(
         rate_chart(rows, BYTE, measure=_MEASURE, description=f"{title}: {_MEASURE}"),
         f"{caption}{'' if begins_at_zero(rows) else ' (the axis does not begin at 0)'}.",
-        join([_numbers(label, label is found.everything, section) for label in shown]),
+        join([_numbers(label, label is found.all, section) for label in shown]),
         title=title,
     )
 
 
 def _as_rate(row: ByteClass) -> Rate:
     control = 1.0 if row.ratio is not None else None
-    return Rate(row.name, row.ratio, row.ratio_low, row.ratio_high, control, None, row.tokens)
+    return Rate(row.class_, row.ratio, row.ratio_low, row.ratio_high, control, None, row.bytes)
 
 
 def _numbers(found: LabelBoundaries, everything: bool, section: str) -> Markup:
@@ -102,17 +101,17 @@ def _numbers(found: LabelBoundaries, everything: bool, section: str) -> Markup:
         head,
         [
             (
-                row.name,
+                row.class_,
                 rate(row.share),
                 interval(row.low, row.high, BYTE),
                 rate(row.expected),
                 ratio(row.ratio),
                 _ratio_interval(row),
-                f"{row.tokens:,}",
+                f"{row.bytes:,}",
             )
-            for row in found.sections[section]
+            for row in found.rows(section)
         ],
-        caption=f"{name}: {found.boundaries:,} boundaries, {found.tokens:,} bytes",
+        caption=f"{name}: {found.boundaries:,} boundaries, {found.bytes:,} bytes",
         numeric=range(1, len(head)),
     )
 
@@ -127,16 +126,16 @@ def _by_label(found: TextBoundaries) -> Markup:
     """The ratios side by side, where there are several labels."""
     if len(found.labels) < 2:
         return join([])
-    columns = [found.everything, *found.labels]
+    columns = [found.all, *found.labels]
     rows = [
-        (cells[0].name, *(ratio(cell.ratio) for cell in cells))
-        for section in SECTIONS
-        for cells in zip(*(label.sections[section] for label in columns), strict=True)
+        (cells[0].class_, *(ratio(cell.ratio) for cell in cells))
+        for section in BYTE_SECTIONS
+        for cells in zip(*(label.rows(section) for label in columns), strict=True)
     ]
     rows.append(
         (
             "bytes per chunk",
-            *(f"{x.tokens / x.boundaries:.2f}" if x.boundaries else ratio(None) for x in columns),
+            *(f"{x.bytes / x.boundaries:.2f}" if x.boundaries else ratio(None) for x in columns),
         )
     )
     head = ("", "All", *(_label_name(label) for label in found.labels))

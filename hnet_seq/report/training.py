@@ -10,6 +10,7 @@ from hnet_seq.report.metrics import Metrics, StageCurves
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import Unit
 from hnet_seq.report.wording import command, missing, rate
+from hnet_seq.results.markov import Markov
 
 _LONGEST = 64  # tokens: the last bin of metrics.jsonl holds all longer chunks
 
@@ -130,11 +131,23 @@ def _markov_table(run: RunData) -> Markup:
     return table(
         ("Markov order", f"Bits per {unit.one}"),
         [(f"{k}", f"{value:.4f}") for k, value in markov.bits.items()],
-        caption=f"{markov.train_tokens:,} training {unit.many} {markov.counted}, "
-        f"{markov.scored_tokens:,} held-out {unit.many} scored, {markov.smoothing}",
+        caption=f"{markov.train_tokens:,} training {unit.many} {_counted(markov)}, "
+        f"{markov.scored_tokens:,} held-out {unit.many} scored, {_smoothing(markov)}",
         numeric=(0, 1),
         emphasised=[i for i, k in enumerate(markov.bits) if k == markov.best_order],
     )
+
+
+def _counted(markov: Markov) -> str:
+    if markov.unit == "byte":
+        return "counted"
+    return f"counted on {'both strands' if markov.both_strands else 'one strand'}"
+
+
+def _smoothing(markov: Markov) -> str:
+    if markov.unit == "byte":
+        return f"{markov.smoothing} back-off"
+    return f"{markov.smoothing:g} added to each count"
 
 
 def stages_section(run: RunData) -> Markup:

@@ -7,17 +7,17 @@ difference is put together from those of its two sides, as if they were independ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import hypot
 from pathlib import Path
 from typing import Any
 
 from hnet_seq.report.html import Markup, element, table
-from hnet_seq.report.json_files import read_object
 from hnet_seq.report.wording import difference, score, signed_interval
+from hnet_seq.results.read import TWIN_SUFFIX, read_result
+from hnet_seq.results.record import Result
 
-TWIN_SUFFIX = ".twin"
 TWIN_ROW = "untrained twin"  # how its lines in tables of classify begin
 # What both must have been measured on; the embedding's file has it inside.
 _SAME = (
@@ -35,9 +35,6 @@ class Measure:
     value: float | None
     low: float | None = None
     high: float | None = None
-
-
-Measures = Callable[[Path], list[Measure]]
 
 
 def minus(model: Measure, twin: Measure) -> tuple[float, tuple[float, float] | None] | None:
@@ -74,52 +71,43 @@ def worth(model: Sequence[Measure], twin: Sequence[Measure], said: str = "") -> 
     )
 
 
-def twin_file(path: Path) -> Path:
-    """Where the twin's result lies beside the model's."""
-    return path.with_name(f"{path.stem}{TWIN_SUFFIX}{path.suffix}")
-
-
 def model_name(path: Path) -> str:
     """The name of the model's result, of either."""
     return f"{path.stem.removesuffix(TWIN_SUFFIX)}{path.suffix}"
 
 
-def of_twin(section: Markup, path: Path) -> Markup:
-    """A section, with a note at its end where the file says that it is of an untrained twin."""
-    said = _drawn_with(read_object(path))
+def of_twin(section: Markup, found: Result) -> Markup:
+    """A section, with a note at its end where it is of an untrained twin."""
+    said = getattr(found, "twin", None)
     if not said:
         return section
     note = element("p", f"This is the untrained twin, not the model: {said}.", class_="caption")
     return Markup(section.removesuffix("</section>") + note + "</section>")
 
 
-def with_twin(section: Markup, path: Path, measures: Measures) -> Markup:
+def beside_twin(
+    section: Markup, found: Result | None, path: Path, measures: Callable[[Any], list[Measure]]
+) -> Markup:
     """A section with the table of what pretraining is worth at its end.
 
     Nothing is added where there is no twin's file, and a note where it is of something else.
 
     Args:
-        path: the model's file.
+        path: of the model's ``found``.
 
     Raises:
-        InputError: a file is damaged.
+        InputError: the twin's file is damaged.
     """
-    other = twin_file(path)
-    if not (section and path.is_file() and other.is_file()):
+    other = path.with_name(f"{path.stem}{TWIN_SUFFIX}{path.suffix}")
+    if not section or found is None or not other.is_file():
         return section
-    own, of_twin = read_object(path), read_object(other)
-    differing = [key for key in _SAME if own.get(key) != of_twin.get(key)]
+    twin = read_result(other, type(found))
+    differing = [key for key in _SAME if getattr(found, key, None) != getattr(twin, key, None)]
     if differing:
         what = ", ".join(key.replace("_", " ") for key in differing)
         note = f"{other.name} is of another {what} than {path.name}: the two do not compare."
         added = element("p", note, class_="missing")
     else:
-        drawn = _drawn_with(of_twin)
-        added = worth(measures(path), measures(other), f" ({drawn})" if drawn else "")
+        drawn = getattr(twin, "twin", None)
+        added = worth(measures(found), measures(twin), f" ({drawn})" if drawn else "")
     return Markup(section.removesuffix("</section>") + added + "</section>")
-
-
-def _drawn_with(content: Mapping[str, Any]) -> str:
-    inside = content.get("model")
-    found = content.get("twin") or (inside.get("twin") if isinstance(inside, dict) else None)
-    return f"{found or ''}"

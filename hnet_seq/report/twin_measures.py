@@ -2,81 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
-from hnet_seq.report.embedding_section import read_embedding
-from hnet_seq.report.enrichment_section import read_enrichment
-from hnet_seq.report.motifs_section import read_motifs
-from hnet_seq.report.results import Rate, read_boundaries
-from hnet_seq.report.score_data import read_measured, read_mutagenesis, read_scores
-from hnet_seq.report.stability_section import read_stability
-from hnet_seq.report.text_boundaries import SECTIONS, read_text_boundaries
-from hnet_seq.report.twin import Measure, Measures
+from hnet_seq.report.findings import labelled
+from hnet_seq.report.html import Markup
+from hnet_seq.report.twin import Measure, beside_twin
+from hnet_seq.results.analyses import Enrichment, Motifs, Stability
+from hnet_seq.results.boundaries import BYTE_SECTIONS, Boundaries, TextBoundaries
+from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.record import Result
+from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
 
 _MODEL = "the model"  # the cutter of motifs
 
 
-def _rates(rows: Iterable[Rate]) -> list[Measure]:
-    return [Measure(row.label, row.rate, row.low, row.high) for row in rows]
+def with_twin(section: Markup, found: Result | None, path: Path) -> Markup:
+    """A section with what the model of ``path`` is worth beside its twin, where there is one."""
+    measures = None if found is None else _MEASURES.get(type(found))
+    return section if measures is None else beside_twin(section, found, path, measures)
 
 
-def boundary_measures(path: Path) -> list[Measure]:
+def _boundaries(found: Boundaries) -> list[Measure]:
     """Boundaries per base at the bases of each kind."""
-    found = read_boundaries(path)
-    tables = (found.codon_position, found.regions, found.homopolymer, found.homopolymer_place)
-    return _rates(row for rows in (*tables, found.features) for row in rows)
+    return [Measure(row.label, row.rate, row.low, row.high) for row in labelled(found)]
 
 
-def text_measures(path: Path) -> list[Measure]:
+def _text(found: TextBoundaries) -> list[Measure]:
     """How many times as many boundaries as at random there are at the bytes of each kind."""
-    sections = read_text_boundaries(path).everything.sections
     return [
-        Measure(f"{row.name}, times as many as at random", row.ratio, row.ratio_low, row.ratio_high)
-        for name in SECTIONS
-        for row in sections[name]
+        Measure(
+            f"{row.class_}, times as many as at random", row.ratio, row.ratio_low, row.ratio_high
+        )
+        for name in BYTE_SECTIONS
+        for row in found.all.rows(name)
     ]
 
 
-def _enrichment(path: Path) -> list[Measure]:
-    found = []
-    for kind in read_enrichment(path).kinds:
-        control = kind.controls["shifted"]
-        if control is not None:
-            label = f"{kind.kind}, ratio to shifted sites"
-            found.append(Measure(label, control.ratio, control.low, control.high))
-    return found
+def _enrichment(found: Enrichment) -> list[Measure]:
+    of_kinds = ((kind.kind, kind.controls.shifted) for kind in found.kinds)
+    return [
+        Measure(f"{name}, ratio to shifted sites", own.ratio, own.low, own.high)
+        for name, own in of_kinds
+    ]
 
 
-def _stability(path: Path) -> list[Measure]:
+def _stability(found: Stability) -> list[Measure]:
     return [
         Measure(
-            f"{edit}, {row.first} to {row.last} bases on: share that stays",
+            f"{each.edit}, {row.from_} to {row.to} bases on: share that stays",
             row.share,
             row.low,
             row.high,
         )
-        for edit, rows in read_stability(path).edits.items()
-        for row in rows
+        for each in found.edits
+        for row in each.rows
         if row.side == "right"
     ]
 
 
-def _motifs(path: Path) -> list[Measure]:
+def _motifs(found: Motifs) -> list[Measure]:
     return [
-        Measure(f"{motif.name}, share in one chunk", *(row.values[f"whole{end}"] for end in _ENDS))
-        for motif in read_motifs(path).motifs
+        Measure(f"{motif.motif}, share in one chunk", row.whole, row.whole_low, row.whole_high)
+        for motif in found.motifs
         for row in motif.rows
         if row.cutter == _MODEL
     ]
 
 
-_ENDS = ("", "_low", "_high")
-
-
-def _embedding(path: Path) -> list[Measure]:
-    shown = read_embedding(path).shown
+def _embedding(found: Embedding) -> list[Measure]:
+    shown = found.overview
     if shown is None:
         return []
     shares = enumerate(shown.variance_explained[:2], 1)
@@ -86,42 +83,41 @@ def _embedding(path: Path) -> list[Measure]:
         *(
             Measure(f"component {k}, r with {name}", r)
             for k, row in follow
-            for name, r in row.items()
+            for name, r in vars(row).items()
         ),
     ]
 
 
-def _scores(path: Path) -> list[Measure]:
-    found = read_scores(path)
-    if found.kind == "sequences":
-        return [Measure("bits per base", found.bits_per_base)]
+def _sequences(found: SequenceScores) -> list[Measure]:
+    return [Measure("bits per base", found.bits_per_base)]
+
+
+def _variants(found: VariantScores) -> list[Measure]:
     return [
         *(Measure(f"{row.kind}, mean log-likelihood ratio", row.mean) for row in found.by_kind),
-        *(Measure(f"Spearman with {name}", rho) for name, rho in found.baselines),
+        *(Measure(f"Spearman with {row.name}", row.rho) for row in found.baselines),
     ]
 
 
-def _measured(path: Path) -> list[Measure]:
-    return [
-        Measure(f"{row.name}, Spearman", row.rho, row.low, row.high)
-        for row in read_measured(path).rankings
-        if not row.baseline
-    ]
+def _measured(found: Measured) -> list[Measure]:
+    rows = ((row["name"], row["spearman"]) for row in found.rows if row["kind"] == "model")
+    return [Measure(f"{name}, Spearman", x["rho"], x["low"], x["high"]) for name, x in rows]
 
 
-def _mutagenesis(path: Path) -> list[Measure]:
-    known = [x for row in read_mutagenesis(path).llr for x in row if x]
+def _mutagenesis(found: Mutagenesis) -> list[Measure]:
+    known = [x for row in found.llr for x in row if x]
     return [Measure("mean log-likelihood ratio of a change", fmean(known) if known else None)]
 
 
-#: By the kinds of :data:`hnet_seq.report.result_files.SECTIONS`.
-MEASURES: dict[str, Measures] = {
-    "enrichment": _enrichment,
-    "stability": _stability,
-    "motifs": _motifs,
-    "hnet-seq embedding": _embedding,
-    "sequences": _scores,
-    "variants": _scores,
-    "measured": _measured,
-    "mutagenesis": _mutagenesis,
+_MEASURES: dict[type[Result], Callable[[Any], list[Measure]]] = {
+    Boundaries: _boundaries,
+    TextBoundaries: _text,
+    Enrichment: _enrichment,
+    Stability: _stability,
+    Motifs: _motifs,
+    Embedding: _embedding,
+    SequenceScores: _sequences,
+    VariantScores: _variants,
+    Measured: _measured,
+    Mutagenesis: _mutagenesis,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from hnet_seq.results.run import Run
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ LETTER = Unit(
 )
 
 
-def unit_of(provenance: Mapping[str, Any] | None) -> Unit:
+def unit_of(provenance: Run | None) -> Unit:
     """The unit that ``run.json`` states; runs that are too old to say so are of DNA."""
-    if provenance is None or provenance.get("unit") != "byte":
+    if provenance is None or provenance.facts.get("unit") != "byte":
         return BASE
-    return LETTER if provenance.get("modalities") == ["dna_bytes"] else BYTE
+    return LETTER if provenance.facts.get("modalities") == ["dna_bytes"] else BYTE

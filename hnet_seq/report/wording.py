@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from typing import Any
 
 from hnet_seq.report.html import Markup, element
 from hnet_seq.report.units import Unit
@@ -29,7 +31,7 @@ def interval(low: float | None, high: float | None, unit: Unit) -> str:
     return f"{low:.3f} to {high:.3f}"
 
 
-def signed_interval(ends: tuple[float, float] | None, why_not: str | None) -> str:
+def signed_interval(ends: Sequence[float] | None, why_not: str | None) -> str:
     """Of a difference; the reason where there is none."""
     return why_not or "\u2013" if ends is None else " to ".join(map(difference, ends))
 
@@ -57,6 +59,17 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def plain(value: Any) -> str:
+    """A JSON value as a reader would write it."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(plain(inner) for inner in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else f"{value}"
 
 
 def command(*words: str) -> str:

@@ -1,1 +1,5 @@
-"""What the Python functions give back, as a notebook shows it and as tables."""
+"""What verbs leave, a record for each file, and what functions give back, for notebooks.
+
+A file is written and read by its record alone: :meth:`hnet_seq.results.record.Result.write`,
+:func:`hnet_seq.results.read.read_result`. A key that goes or changes its meaning raises ``SCHEMA``.
+"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
@@ -12,6 +11,7 @@ from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import Comparison, format_comparisons
 from hnet_seq.commands.classify import PROBE, RESULTS
 from hnet_seq.model.auto import load_pretrained
+from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.tasks.classification.arguments import (
     describe_task,
     open_twin,
@@ -28,7 +28,7 @@ from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embedding.vectors import check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.twin_results import about_twin
-from pipelines.files import check_folder, filled_folder, replaced_file
+from pipelines.files import check_folder, filled_folder
 
 __all__ = ["classify", "train"]
 
@@ -74,10 +74,9 @@ def train(args: argparse.Namespace) -> int:
     with filled_folder(out) as folder:
         save_probe(probe, folder / PROBE)
         write_trained_on(folder / PROBE, task.train.sequences)
-        with replaced_file(folder / RESULTS) as stream:
-            results = _results(task, found, rows, comparisons, kept, args)
-            json.dump(results | about_twin(twin), stream, indent=2)
-            stream.write("\n")
+        results = _results(task, found, rows, comparisons, kept, args) | about_twin(twin)
+        kind = Classification if task.problem == "classes" else Targets
+        kind.of(results).write(folder / RESULTS)
     print(describe_task(task))
     print(describe_task_audit(task, found))
     print(format_rows(task.problem, rows))

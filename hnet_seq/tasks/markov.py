@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -16,11 +15,12 @@ from hnet_seq.baselines.byte_mixing import ORDERS as BYTE_ORDERS
 from hnet_seq.baselines.context_mixing import ORDERS, MixingScores, score_context_mixing
 from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.results.markov import Markov
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_file, replaced_file
+from pipelines.files import check_file
 from pipelines.open_shards import check_hashes, open_shards
 from pipelines.shard_documents import read_documents
 
@@ -97,9 +97,7 @@ def main(args: argparse.Namespace) -> int:
     out = check_file(args.out) if args.out else None
     scores, lines = _scored(args)
     if out:
-        with replaced_file(out) as stream:
-            json.dump(scores, stream, indent=2)
-            stream.write("\n")
+        Markov.of(scores).write(out)
     print(lines)
     return 0
 

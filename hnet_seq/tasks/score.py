@@ -98,17 +98,17 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
                 nats += row.log_likelihood
                 bar.update(row.bases)
         if out:
-            from hnet_seq.tasks.scoring.summary import described, write_summary
+            from hnet_seq.results.scores import SequenceScores
+            from hnet_seq.tasks.scoring.summary import described, summary_path
 
-            found: dict[str, Any] = {
-                "kind": "sequences",
+            found = SequenceScores(
                 **described(args, model, strands),
-                "sequences": source.count,
-                "bases": bases,
-                "scored": scored,
-                "bits_per_base": -nats / math.log(2) / scored if scored else None,
-            }
-            write_summary(out, found)
+                sequences=source.count,
+                bases=bases,
+                scored=scored,
+                bits_per_base=-nats / math.log(2) / scored if scored else None,
+            )
+            found.write(summary_path(out))
     return 0
 
 

@@ -19,6 +19,7 @@ from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
+from hnet_seq.results.boundaries import Boundaries, StageChunks
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.digests import genome_digest
@@ -26,7 +27,7 @@ from hnet_seq.tasks.ranked.ranks import Ranks, find_ranks, rank_device
 from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation import text as segment_text
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
-from hnet_seq.tasks.segmentation.common import check_stage, write_json
+from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.files import (
     Writer,
     check_table,
@@ -188,22 +189,21 @@ def _run(
             picture.consider(record, annotation, args.stage)
     if annotations is not None:
         boundaries, region = (Path(args.out) / result_name(name, model) for name in RESULTS)
-        head = {
+        found = Boundaries(
             **about_twin(model),
-            "stage": args.stage,
-            "stages": [
-                {"stage": s, "boundaries": k, "bases_per_chunk": bases / k if k else None}
-                for s, k in enumerate(chunks.tolist())
+            stage=args.stage,
+            stages=[
+                StageChunks(s, k, bases / k if k else None) for s, k in enumerate(chunks.tolist())
             ],
-            "genome": Path(args.genome).name,
-            "annotation": Path(args.annotation).name,
-            "region": args.region or "whole genome",
-            "attention_window": args.attention_window,
-        }
-        found = statistics.summary()
-        write_json(boundaries, head | found)
+            genome=Path(args.genome).name,
+            annotation=Path(args.annotation).name,
+            region=args.region or "whole genome",
+            attention_window=args.attention_window,
+            **statistics.summary(),
+        )
+        found.write(boundaries)
         if picture.content is not None:
-            write_json(region, picture.content)
+            picture.content.write(region)
         print(gene_table(found))
     seconds = time.monotonic() - began
     print(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.twin import TWIN
-from hnet_seq.report.twin import TWIN_SUFFIX
+from hnet_seq.results.read import TWIN_SUFFIX
 
 
-def about_twin(model: HNetLanguageModel | None) -> dict[str, str]:
+def about_twin(model: HNetLanguageModel | None) -> dict[str, Any]:
     """``{"twin": "seed 0, ..."}`` of an untrained twin, and nothing of a model, or of none."""
     said = None if model is None else model.metadata.get(TWIN)
     return {} if said is None else {TWIN: said}

@@ -47,16 +47,16 @@ def test_sites_at_boundaries_are_enriched_and_lose_it_when_shifted_by_50_bases(s
     _, off = described([cut], Sites.of((int(p) + 50, sign) for p in places if p + 50 < LENGTH))
     for control in ("shifted", "random", "context"):
         # One certain boundary of five bases, and the usual 0.05 at the others.
-        assert at["controls"][control]["ratio"] == pytest.approx((1 + 4 * 0.05) / 0.25, rel=0.1)
-        assert at["controls"][control]["low"] > 4
-        assert off["controls"][control]["low"] < 1.1
-        assert off["controls"][control]["high"] > 0.9
-    assert at["controls"]["shifted"]["p"] == pytest.approx(1 / 31)
-    middle = at["profile"]["distance"].index(0)
-    assert at["profile"]["rate"][middle] == 1
+        assert getattr(at.controls, control).ratio == pytest.approx((1 + 4 * 0.05) / 0.25, rel=0.1)
+        assert getattr(at.controls, control).low > 4
+        assert getattr(off.controls, control).low < 1.1
+        assert getattr(off.controls, control).high > 0.9
+    assert at.controls.shifted.p == pytest.approx(1 / 31)
+    middle = at.profile.distance.index(0)
+    assert at.profile.rate[middle] == 1
     # The site that was shifted by 50 bases sees its boundary 50 bases before, or after.
-    assert off["profile"]["rate"][middle - 50 * sign] == 1
-    assert off["profile"]["rate"][middle] < 0.2
+    assert off.profile.rate[middle - 50 * sign] == 1
+    assert off.profile.rate[middle] < 0.2
 
 
 def test_random_boundaries_are_1_within_the_interval_as_often_as_it_says():
@@ -68,9 +68,9 @@ def test_random_boundaries_are_1_within_the_interval_as_often_as_it_says():
         cut = record(seed, shuffled=(other,))
         _, kind = described([cut], random_sites(seed, 900), width=10, shifts=20, seed=seed)
         for control in hits:
-            row = kind["controls"][control]
-            hits[control] += row["low"] <= 1 <= row["high"]
-            assert row["ratio"] == pytest.approx(1, abs=0.15)
+            row = getattr(kind.controls, control)
+            hits[control] += row.low <= 1 <= row.high
+            assert row.ratio == pytest.approx(1, abs=0.15)
     # 51 of 60 or fewer have a chance of 1 in 1,000 where the coverage is 95%.
     assert all(count >= 52 for count in hits.values()), hits
     assert not all(count == trials for count in hits.values())
@@ -78,9 +78,7 @@ def test_random_boundaries_are_1_within_the_interval_as_often_as_it_says():
 
 def test_the_p_value_of_random_boundaries_is_anything():
     values = [
-        described([record(seed)], random_sites(seed, 300), width=5, seed=seed)[1]["controls"][
-            "shifted"
-        ]["p"]
+        described([record(seed)], random_sites(seed, 300), width=5, seed=seed)[1].controls.shifted.p
         for seed in range(30)
     ]
     assert min(values) < 0.25
@@ -96,8 +94,8 @@ def test_a_boundary_that_the_last_letters_explain_is_no_enrichment_over_context(
     mask[after] = True
     cut = CutRecord("chr", 0, tokens, mask)
     found, kind = described([cut], Sites.of((int(p), 1) for p in after[::5]), near=0)
-    assert kind["controls"]["random"]["ratio"] == pytest.approx(1 / found["rate"], rel=0.01)
-    assert kind["controls"]["context"]["ratio"] == pytest.approx(1, abs=0.01)
+    assert kind.controls.random.ratio == pytest.approx(1 / found["rate"], rel=0.01)
+    assert kind.controls.context.ratio == pytest.approx(1, abs=0.01)
 
 
 def test_shuffled_boundaries_are_compared_at_their_own_rate():
@@ -107,11 +105,11 @@ def test_shuffled_boundaries_are_compared_at_their_own_rate():
     with_shuffle = CutRecord("chr", 0, cut.tokens, cut.mask, (shuffled,))
     found, kind = described([with_shuffle], sites, near=0)
     assert found["shuffled_rates"] == [pytest.approx(0.4, abs=0.01)]
-    assert kind["controls"]["shuffled"]["ratio"] == pytest.approx(10, rel=0.1)
+    assert kind.controls.shuffled.ratio == pytest.approx(10, rel=0.1)
     twice = CutRecord("chr", 0, cut.tokens, cut.mask, (shuffled, shuffled))
     again, same = described([twice], sites, near=0)
     assert len(again["shuffled_rates"]) == 2
-    assert same["controls"]["shuffled"] == kind["controls"]["shuffled"]
+    assert same.controls.shuffled == kind.controls.shuffled
 
 
 def test_unknown_bases_record_starts_and_places_outside_do_not_count():
@@ -119,12 +117,12 @@ def test_unknown_bases_record_starts_and_places_outside_do_not_count():
     tokens[20] = 4
     cut = CutRecord("chr", 0, tokens, np.ones(40, bool))
     _, kind = described([cut], Sites.of([(2, 1), (19, 1)]), width=3, near=1)
-    counted = dict(zip(kind["profile"]["distance"], kind["profile"]["bases"], strict=True))
+    counted = dict(zip(kind.profile.distance, kind.profile.bases, strict=True))
     assert counted == {-3: 1, -2: 1, -1: 2, 0: 2, 1: 1, 2: 2, 3: 2}
-    assert kind["observed"]["bases"] == 5
-    assert kind["observed"]["low"] is None  # one block tells nothing about spread
+    assert kind.observed.bases == 5
+    assert kind.observed.low is None  # one block tells nothing about spread
     _, none = described([cut], Sites.of([(500, 1)]), width=3, near=1)
-    assert (none["sites"], none["observed"]["rate"]) == (0, None)
+    assert (none.sites, none.observed.rate) == (0, None)
 
 
 def test_a_region_counts_as_the_same_bases_of_its_record():
@@ -134,8 +132,8 @@ def test_a_region_counts_as_the_same_bases_of_its_record():
     inside = Sites(*(column[sites.cuts >= 20_010] for column in (sites.cuts, sites.signs)))
     _, one = described([whole], inside, width=5)
     _, other = described([part], inside, width=5)
-    assert one["observed"]["rate"] == other["observed"]["rate"]
-    assert one["profile"]["rate"] == other["profile"]["rate"]
+    assert one.observed.rate == other.observed.rate
+    assert one.profile.rate == other.profile.rate
 
 
 def test_the_forced_cut_of_a_region_that_is_read_from_its_first_base_does_not_count():
@@ -145,7 +143,7 @@ def test_the_forced_cut_of_a_region_that_is_read_from_its_first_base_does_not_co
     for origin, boundaries in ((500, 0), (499, 1)):
         part = CutRecord("chr", 500, bases(7, 40), cut, origin=origin)
         found, kind = described([part], sites, width=3, near=1)
-        assert kind["observed"]["boundaries"] == boundaries
+        assert kind.observed.boundaries == boundaries
         assert found["rate"] == boundaries / (39 + boundaries)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, Occurrences, find_motif, fragmentation
+from hnet_seq.results.analyses import Motif
 from modalities import dna
 
 LENGTH = 120_000
@@ -57,7 +58,7 @@ def described(tokens, mask, motifs):
 
 
 def rows_of(found, motif=0):
-    return {row["cutter"]: row for row in found["motifs"][motif]["rows"]}
+    return {row.cutter: row for row in found["motifs"][motif].rows}
 
 
 def test_a_cutter_at_the_ends_of_motifs_keeps_them_whole_and_one_inside_does_not(tokens):
@@ -70,10 +71,10 @@ def test_a_cutter_at_the_ends_of_motifs_keeps_them_whole_and_one_inside_does_not
     # A second occurrence that begins inside one would be cut at its ends: GATC has none.
     for cuts, chunks, whole in ((mask, 1, 1), (inside, 2, 0)):
         row = rows_of(described(tokens, cuts, {"dam": {"r": motif}}))["the model"]
-        assert (row["chunks"], row["whole"]) == (chunks, whole)
+        assert (row.chunks, row.whole) == (chunks, whole)
         # None or all of them: how far other blocks might be from that is not seen.
-        assert row["whole_low"] is None
-        assert row["chunks_low"] == (None if chunks == 1 else chunks)
+        assert row.whole_low is None
+        assert row.chunks_low == (None if chunks == 1 else chunks)
 
 
 @pytest.mark.parametrize("k", [3, 6])
@@ -90,8 +91,8 @@ def test_k_mers_are_what_counting_every_phase_gives(tokens, k):
         chunks.append(1 + within.mean())
         whole.append((within == 0).mean())
     # Over all phases each occurrence meets each alignment once: the mean is exact.
-    assert row["chunks"] == pytest.approx(np.mean(chunks))
-    assert row["whole"] == pytest.approx(np.mean(whole), abs=1e-6)
+    assert row.chunks == pytest.approx(np.mean(chunks))
+    assert row.whole == pytest.approx(np.mean(whole), abs=1e-6)
 
 
 def test_random_cuts_are_their_own_control(tokens):
@@ -102,8 +103,8 @@ def test_random_cuts_are_their_own_control(tokens):
         mask = np.random.default_rng([seed, 7]).random(LENGTH) < 0.25
         row = rows_of(described(tokens, mask, {"dcm": {"r": motif}}))
         model, chance = row["the model"], row["random cuts"]
-        assert model["chunks"] == pytest.approx(chance["chunks"], rel=0.15)
-        hits += model["ratio_low"] <= 1 <= model["ratio_high"]
+        assert model.chunks == pytest.approx(chance.chunks, rel=0.15)
+        hits += model.ratio_low <= 1 <= model.ratio_high
     assert 25 <= hits <= 30
 
 
@@ -111,14 +112,14 @@ def test_only_what_lies_wholly_in_the_region_counts(tokens):
     record = CutRecord("r", 100, tokens[100:200], np.ones(100, bool))
     motif = Occurrences.of([(98, 104), (100, 106), (150, 152), (198, 201)])
     found = fragmentation([record], {"m": {"r": motif}}, [Cutter("the model", [record.mask])])
-    assert found["motifs"][0]["occurrences"] == 2
-    assert rows_of(found)["the model"]["chunks"] == 1 + (5 + 1) / 2
-    assert rows_of(found)["the model"]["chunks_low"] is None  # one block
+    assert found["motifs"][0].occurrences == 2
+    assert rows_of(found)["the model"].chunks == 1 + (5 + 1) / 2
+    assert rows_of(found)["the model"].chunks_low is None  # one block
 
 
 def test_a_motif_that_does_not_occur_has_no_rows(tokens):
     found = described(tokens, np.ones(LENGTH, bool), {"m": {"other": Occurrences.of([(0, 4)])}})
-    assert found["motifs"] == [{"motif": "m", "occurrences": 0, "length": None, "rows": []}]
+    assert found["motifs"] == [Motif("m", 0, None, [])]
 
 
 def test_byte_pairs_have_the_mean_length_that_was_asked_for():
@@ -154,5 +155,5 @@ def test_intervals_of_random_cuts_do_not_widen_with_lengths_that_differ(tokens):
     start = np.sort(generator.integers(0, LENGTH - 2000, 200))
     found = described(tokens, mask, {"mixed": {"r": Occurrences(start, start + length)}})
     row = rows_of(found)["the model"]
-    assert row["ratio_low"] < 1 < row["ratio_high"]
-    assert row["ratio_high"] - row["ratio_low"] < 0.1
+    assert row.ratio_low < 1 < row.ratio_high
+    assert row.ratio_high - row.ratio_low < 0.1

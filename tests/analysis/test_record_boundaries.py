@@ -9,6 +9,7 @@ from hnet_seq.analysis import record_boundaries
 from hnet_seq.analysis.annotation import from_features
 from hnet_seq.analysis.gene_region import describe_window, gene_richest_window
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.results.boundaries import Gene
 
 
 def test_what_lies_before_a_region_does_not_come_back():
@@ -66,10 +67,10 @@ def test_the_picture_shows_the_window_with_most_whole_genes():
     tokens = np.zeros(3000, np.uint8)
     prob = np.full(3000, 0.123456, np.float32)
     picture = describe_window("r", start, tokens, prob, np.array([0, start, 9999]), coding)
-    assert [gene["name"] for gene in picture["genes"]] == ["g0", "g1", "g2", "g3"]
-    assert picture["boundaries"] == [start]
-    assert {gene["strand"] for gene in picture["genes"]} == {"+", "-"}
-    assert len(picture["bases"]) == len(picture["boundary_prob"]) == 3000
+    assert [gene.name for gene in picture.genes] == ["g0", "g1", "g2", "g3"]
+    assert picture.boundaries == [start]
+    assert {gene.strand for gene in picture.genes} == {"+", "-"}
+    assert len(picture.bases or "") == len(picture.boundary_prob) == 3000
 
 
 def test_a_record_shorter_than_the_picture_is_shown_whole():
@@ -82,4 +83,4 @@ def test_exons_that_isoforms_share_are_one_arrow():
     prob = np.zeros(100, np.float32)
     coding = from_features(rows).coding
     picture = describe_window("r", 0, np.zeros(100, np.uint8), prob, np.array([0]), coding)
-    assert picture["genes"] == [{"start": 10, "end": 40, "strand": "-", "name": "a"}]
+    assert picture.genes == [Gene(10, 40, "-", "a")]

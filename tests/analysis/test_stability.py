@@ -99,33 +99,33 @@ def cuts_of(before, after, left=None):
 
 
 def rows_of(found, edit):
-    (rows,) = (entry["rows"] for entry in found["edits"] if entry["edit"] == edit)
-    return {(row["side"], row["from"], row["to"]): row for row in rows}
+    (rows,) = (entry.rows for entry in found["edits"] if entry.edit == edit)
+    return {(row.side, row.from_, row.to): row for row in rows}
 
 
 def test_shares_are_of_the_boundaries_that_were_there():
     cuts = [cuts_of([1, 1, 1, 0, 1], [1, 0, 1, 1, 1])] * 12
     found = stability(cuts, reach=4)
     rows = rows_of(found, "substitution")
-    assert rows["right", 0, 0]["share"] == 1
-    assert rows["right", 1, 1]["share"] == 0
-    assert (rows["right", 3, 4]["boundaries"], rows["right", 3, 4]["kept"]) == (12, 12)
-    assert rows["right", 3, 4]["new"] == 0.5
-    assert rows["right", 0, 4]["share"] == 0.75
-    assert (rows["right", 0, 4]["low"], rows["right", 0, 4]["high"]) == (0.75, 0.75)
+    assert rows["right", 0, 0].share == 1
+    assert rows["right", 1, 1].share == 0
+    assert (rows["right", 3, 4].boundaries, rows["right", 3, 4].kept) == (12, 12)
+    assert rows["right", 3, 4].new == 0.5
+    assert rows["right", 0, 4].share == 0.75
+    assert (rows["right", 0, 4].low, rows["right", 0, 4].high) == (0.75, 0.75)
     assert found["rate"] == pytest.approx(0.8)
     # The deleted base has no boundary to keep.
     assert ("right", 0, 0) not in rows_of(found, "deletion")
-    assert rows_of(found, "deletion")["right", 1, 4]["boundaries"] == 36
+    assert rows_of(found, "deletion")["right", 1, 4].boundaries == 36
 
 
 def test_the_left_side_is_counted_by_its_distance():
     cuts = [cuts_of([1] * 4, [1] * 4, left=[1, 1, 1, 0, 0, 1, 0, 1])] * 3
     rows = rows_of(stability(cuts, reach=3), "insertion")
-    assert [rows["left", d, d]["boundaries"] for d in (1, 2)] == [3, 0]
-    assert rows["left", 3, 3]["boundaries"] == 3
-    assert rows["left", 3, 3]["share"] == 1
-    assert rows["left", 3, 3]["low"] is None  # three places say nothing of their spread
+    assert [rows["left", d, d].boundaries for d in (1, 2)] == [3, 0]
+    assert rows["left", 3, 3].boundaries == 3
+    assert rows["left", 3, 3].share == 1
+    assert rows["left", 3, 3].low is None  # three places say nothing of their spread
 
 
 def test_intervals_hold_the_share_that_places_were_drawn_with():
@@ -137,5 +137,5 @@ def test_intervals_hold_the_share_that_places_were_drawn_with():
             for before in rng.random((80, 17)) < 0.3
         ]
         row = rows_of(stability(cuts, reach=16), "insertion")["right", 9, 16]
-        hits += row["low"] <= 0.7 <= row["high"]
+        hits += row.low <= 0.7 <= row.high
     assert 16 <= hits <= 20

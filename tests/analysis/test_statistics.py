@@ -14,6 +14,7 @@ from hnet_seq.analysis.statistics import (
     BoundaryStatistics,
     block_intervals,
 )
+from pipelines.json_records import as_json
 
 NO_GENES = from_features([])
 
@@ -66,33 +67,33 @@ def test_rates_agree_with_a_loop_over_bases():
     counted = [base for base in range(1, 2000) if tokens[base] < 4]
     for name, wanted in (("coding", True), ("intergenic", False)):
         bases = [base for base in counted if coding[base] is wanted]
-        row = next(row for row in summary["regions"] if row["name"] == name)
-        assert row["bases"] == len(bases)
-        assert row["boundaries"] == sum(mask[base] for base in bases)
-        assert row["rate"] == pytest.approx(np.mean(mask[bases]))
-        assert row["control"] == pytest.approx(np.mean(mask[counted]))
+        row = next(row for row in summary["regions"] if row.name == name)
+        assert row.bases == len(bases)
+        assert row.boundaries == sum(mask[base] for base in bases)
+        assert row.rate == pytest.approx(np.mean(mask[bases]))
+        assert row.control == pytest.approx(np.mean(mask[counted]))
 
 
 def test_the_first_base_of_a_record_and_unknown_bases_are_in_no_table():
     tokens = np.array([0, 1, 4, 2], dtype=np.uint8)
     summary = summary_of(tokens, np.array([True, False, True, True]))
-    assert sum(row["bases"] for row in summary["homopolymer"]) == 2
-    assert sum(row["boundaries"] for row in summary["homopolymer"]) == 1
+    assert sum(row.bases for row in summary["homopolymer"]) == 2
+    assert sum(row.boundaries for row in summary["homopolymer"]) == 1
     assert (summary["bases"], summary["boundaries"]) == (4, 3)
     # A region that begins inside a record begins with a base like any other.
     inside = summary_of(tokens, np.array([True, False, True, True]), start=7)
-    assert sum(row["bases"] for row in inside["homopolymer"]) == 3
+    assert sum(row.bases for row in inside["homopolymer"]) == 3
 
 
 def test_random_boundaries_are_at_the_control_within_the_interval():
     tokens, mask = random_record(400_000, 0.3, seed=1)
-    rows = [row for row in rows_of(summary_of(tokens, mask, genes(400_000))) if row["low"]]
+    rows = [row for row in rows_of(summary_of(tokens, mask, genes(400_000))) if row.low]
     assert len(rows) > 25
-    outside = [row for row in rows if not row["low"] <= row["control"] <= row["high"]]
+    outside = [row for row in rows if not row.low <= row.control <= row.high]
     # 5% of honest intervals miss; an interval or a control that is wrong misses far more.
     assert len(outside) <= 4
-    big = [row for row in rows if row["bases"] > 50_000]
-    assert all(row["rate"] / row["control"] == pytest.approx(1, abs=0.02) for row in big)
+    big = [row for row in rows if row.bases > 50_000]
+    assert all(row.rate / row.control == pytest.approx(1, abs=0.02) for row in big)
 
 
 def test_the_interval_covers_the_true_rate_as_often_as_it_says():
@@ -151,10 +152,10 @@ def test_boundaries_planted_at_codon_position_1_are_found_on_their_strand(strand
             mask[start:end:3] = sign > 0
             mask[end - 1 : start : -3] |= sign < 0
     summary = summary_of(tokens, mask, annotation)
-    rates = {(row["strand"], row["position"]): row["rate"] for row in summary["codon_position"]}
+    rates = {(row.strand, row.position): row.rate for row in summary["codon_position"]}
     assert rates[strand, 1] == 1
     assert [rate for where, rate in rates.items() if where != (strand, 1)] == [0] * 5
-    starts = {row["name"]: row["rate"] for row in summary["features"]}
+    starts = {row.name: row.rate for row in summary["features"]}
     assert starts[f"start codon, {strand} strand, base 1"] == 1
     assert starts[f"stop codon, {strand} strand, base 2"] == 0
 
@@ -166,42 +167,42 @@ def test_the_context_control_explains_boundaries_that_follow_three_bases_and_no_
     after_two_a = np.zeros(len(tokens), dtype=bool)
     after_two_a[2:] = (tokens[:-2] == 0) & (tokens[1:-1] == 0)
     for row in summary_of(tokens, after_two_a, annotation)["codon_position"]:
-        assert row["context_control"] == pytest.approx(row["rate"], abs=1e-9)
+        assert row.context_control == pytest.approx(row.rate, abs=1e-9)
     by_frame = np.zeros(len(tokens), dtype=bool)
     by_frame[100::900] = True
     starts = summary_of(tokens, by_frame, annotation)["features"]
-    planted = next(row for row in starts if row["name"] == "start codon, + strand, base 1")
-    assert planted["rate"] == 1
-    assert planted["context_control"] < 0.02
+    planted = next(row for row in starts if row.name == "start codon, + strand, base 1")
+    assert planted.rate == 1
+    assert planted.context_control < 0.02
 
 
 def test_chunk_lengths_stand_beside_the_geometric_law_of_random_boundaries():
     tokens, mask = random_record(400_000, 0.25)
     table = summary_of(tokens, mask)["chunk_length"]
     lengths = np.diff(np.flatnonzero(mask))
-    assert table["chunks"] == len(lengths)
-    assert table["mean"] == pytest.approx(lengths.mean())
+    assert table.chunks == len(lengths)
+    assert table.mean == pytest.approx(lengths.mean())
     for length in range(1, 20):
-        expected = table["control"][str(length)]
-        assert table["histogram"][str(length)] == np.sum(lengths == length)
-        assert table["histogram"][str(length)] == pytest.approx(expected, abs=5 * expected**0.5)
-    assert sum(table["control"].values()) == pytest.approx(table["chunks"])
+        expected = table.control[str(length)]
+        assert table.histogram[str(length)] == np.sum(lengths == length)
+        assert table.histogram[str(length)] == pytest.approx(expected, abs=5 * expected**0.5)
+    assert sum(table.control.values()) == pytest.approx(table.chunks)
 
 
 def test_chunks_longer_than_the_last_bin_share_it():
     mask = np.zeros(500, dtype=bool)
     mask[[0, 100, 300, 310]] = True
     table = summary_of(np.zeros(500, np.uint8), mask)["chunk_length"]
-    assert table["histogram"] == {"10": 1, str(LONGEST_CHUNK): 2}
-    assert table["mean"] == pytest.approx(310 / 3)
+    assert table.histogram == {"10": 1, str(LONGEST_CHUNK): 2}
+    assert table.mean == pytest.approx(310 / 3)
 
 
 def test_too_few_blocks_give_a_rate_without_an_interval():
     for blocks in (MIN_BLOCKS - 1, MIN_BLOCKS):
         tokens, mask = random_record(blocks * BLOCK, 0.3)
         row = summary_of(tokens, mask)["homopolymer"][0]
-        assert row["rate"] is not None
-        assert (row["low"] is None) == (row["high"] is None) == (blocks < MIN_BLOCKS)
+        assert row.rate is not None
+        assert (row.low is None) == (row.high is None) == (blocks < MIN_BLOCKS)
 
 
 def test_records_add_up_and_the_summary_is_repeatable_json():
@@ -209,8 +210,8 @@ def test_records_add_up_and_the_summary_is_repeatable_json():
     for seed in range(12):
         tokens, mask = random_record(BLOCK, 0.3, seed)
         together.add(tokens, mask, genes(BLOCK))
-    first = json.dumps(together.summary(), allow_nan=False)
-    assert first == json.dumps(together.summary(), allow_nan=False)
+    first = json.dumps(as_json(together.summary()), allow_nan=False)
+    assert first == json.dumps(as_json(together.summary()), allow_nan=False)
     tokens, mask = random_record(BLOCK, 0.3, 0)
     single = summary_of(tokens, mask, genes(BLOCK))
     assert together.summary()["bases"] == 12 * single["bases"]
@@ -218,8 +219,8 @@ def test_records_add_up_and_the_summary_is_repeatable_json():
 
 def test_nothing_to_count_is_a_summary_of_nothing():
     summary = BoundaryStatistics().summary()
-    json.dumps(summary, allow_nan=False)
+    json.dumps(as_json(summary), allow_nan=False)
     assert summary["rate"] is None
-    assert all(row["rate"] is None and row["bases"] == 0 for row in rows_of(summary))
+    assert all(row.rate is None and row.bases == 0 for row in rows_of(summary))
     empty = summary_of(np.zeros(0, np.uint8), np.zeros(0, bool))
     assert empty["bases"] == 0

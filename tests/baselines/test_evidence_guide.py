@@ -12,7 +12,8 @@ import pytest
 from hnet_seq.baselines.audit_findings import Finding
 from hnet_seq.baselines.audit_names import SEPARATORS
 from hnet_seq.cli import main
-from hnet_seq.report.scores import read_classification
+from hnet_seq.results.classification import Classification
+from hnet_seq.results.read import read_result
 from tests.baselines.audited import random_letters
 from tests.conftest import make_model
 
@@ -46,9 +47,11 @@ def test_its_commands_and_examples_run(
     assert "high 1 of 12 test sequences stand in train" in shown
     assert "one-hot letters by position" in shown
     # What classify writes is what the report reads.
-    found = read_classification(Path("probe/classification.json"))
+    found = read_result("probe/classification.json", Classification)
     assert found.leaked == 1
-    assert [score.name for score in found.scores if score.baseline][-1].startswith("one-hot")
+    assert [row["name"] for row in found.rows if row["kind"] == "baseline"][-1].startswith(
+        "one-hot"
+    )
 
 
 def test_its_kinds_and_separators_are_those_of_the_code() -> None:

@@ -13,9 +13,12 @@ from hnet_seq.report.page import build_page
 from hnet_seq.report.run_data import read_run
 from hnet_seq.report.summary import summary
 from hnet_seq.report.units import BASE, BYTE, LETTER, unit_of
+from hnet_seq.results.run import Run
 from hnet_seq.tasks.report import report
 from modalities.errors import InputError
 from tests.report.pages import change, edit_log, headings, page_of, words
+
+ORDERS = {"orders": [{"order": 0, "bits_per_byte": 5.0}], "best_order": 0}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,7 @@ from tests.report.pages import change, edit_log, headings, page_of, words
     ],
 )
 def test_the_unit_is_what_the_run_states(provenance, unit) -> None:
-    assert unit_of(provenance) is unit
+    assert unit_of(None if provenance is None else Run.of(provenance)) is unit
 
 
 def test_a_run_on_bytes_has_its_sections_and_nothing_missing(make_byte_run) -> None:
@@ -137,15 +140,15 @@ def test_hostile_names_of_sources_and_labels_are_text(make_byte_run) -> None:
     ("name", "change_to", "said"),
     [
         ("markov.json", {"folders": 5}, "'folders' is 5; expected a list"),
-        ("markov.json", {"folders": [{"folder": "x"}]}, "folders[0]: no 'labels'"),
+        ("markov.json", {"folders": [ORDERS | {"folder": "x"}]}, "folders[0]: no 'labels'"),
         (
             "markov.json",
             {"folders": [{"folder": "x", "labels": [{"label": "c", "orders": [{"order": 0}]}]}]},
-            "folders[0], labels[0], orders[0]: no 'bits_per_byte'",
+            "folders[0].labels[0].orders[0]: no 'bits_per_base' or 'bits_per_byte'",
         ),
         ("markov.json", {"best_order": 9}, "best_order 9 is not among the orders"),
         ("text_boundaries.json", {"all": 3}, "all: expected a JSON object, found 3"),
-        ("text_boundaries.json", {"labels": [{}]}, "labels[0]: no 'label'"),
+        ("text_boundaries.json", {"labels": [{}]}, "labels[0]: no 'documents'"),
         (
             "text_boundaries.json",
             {

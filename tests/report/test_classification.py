@@ -12,10 +12,11 @@ import pytest
 
 from hnet_seq.report.classification_section import (
     classification_section,
-    read_classification,
 )
 from hnet_seq.report.run_data import read_run
 from hnet_seq.report.summary import summary
+from hnet_seq.results.classification import Classification
+from hnet_seq.results.read import read_result
 from modalities.errors import InputError
 from tests.report.conftest import classification_row, classification_scores, minus
 from tests.report.pages import page_of, rows, section, words
@@ -24,7 +25,7 @@ from tests.report.pages import page_of, rows, section, words
 def drawn(tmp_path: Path, content: dict[str, Any]) -> ElementTree.Element:
     path = tmp_path / "classification.json"
     path.write_text(json.dumps(content))
-    return ElementTree.fromstring(classification_section(read_classification(path)))
+    return ElementTree.fromstring(classification_section(read_result(path, Classification)))
 
 
 def test_every_score_is_in_the_table_with_its_interval_and_without_leaks(make_run) -> None:
@@ -199,16 +200,20 @@ def test_no_classifier_is_no_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        (("audit",), None, "'audit' is null; expected an object"),
+        (("audit",), None, "audit: expected a JSON object, found null"),
         (("classes",), 3, "'classes' is 3; expected a list"),
         (("rows", 1, "mcc"), float("nan"), "rows[1]: 'mcc' is nan; expected a finite number"),
         (("rows", 1, "n"), 1.5, "rows[1]: 'n' is 1.5; expected a whole number"),
-        (("rows", 0, "kind"), "rule", "rows[0]: kind 'rule' is not model or baseline"),
+        (("rows", 0, "kind"), "rule", "rows[0]: 'kind' is \"rule\"; expected model or baseline"),
         (("rows", 0, "intervals"), {}, "rows[0].intervals: no 'mcc'"),
-        (("rows", 0, "intervals", "mcc"), [1], "'mcc' is [1]; expected [low, high]"),
+        (("rows", 0, "intervals", "mcc"), [1], "'mcc' is [1]; expected 2 values"),
         (("rows", 0, "confusion", 1), [5], "rows[0].confusion: expected 2 rows of 2 counts"),
         (("rows", 0, "calibration", "bins", 1), 4, "bins[1]: expected a JSON object"),
-        (("audit", "findings", 0, "severity"), "dire", "severity 'dire' is not high, medium, low"),
+        (
+            ("audit", "findings", 0, "severity"),
+            "dire",
+            "'severity' is \"dire\"; expected high or medium or low",
+        ),
         (("rows", 0, "without_leaked"), {"n": 5}, "rows[0].without_leaked: no 'intervals'"),
     ],
 )
@@ -223,7 +228,7 @@ def test_what_cannot_be_drawn_is_refused_with_its_place(
     path = tmp_path / "classification.json"
     path.write_text(json.dumps(content))
     with pytest.raises(InputError) as caught:
-        read_classification(path)
+        read_result(path, Classification)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert said in message
@@ -235,4 +240,4 @@ def test_a_file_of_an_older_version_says_that_it_must_be_made_again(tmp_path: Pa
     path = tmp_path / "classification.json"
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="no 'audit'; make the file again"):
-        read_classification(path)
+        read_result(path, Classification)

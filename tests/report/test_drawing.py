@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hnet_seq.report.bars import begins_at_zero, geometric_shares, shares
+from hnet_seq.report.bars import Rate, begins_at_zero, geometric_shares, shares
 from hnet_seq.report.curves import Reference, Series, curve_chart, range_around
 from hnet_seq.report.gene_track import ROW_BASES, gene_track
 from hnet_seq.report.html import Markup, element, escape, number
-from hnet_seq.report.results import Gene, Rate, Region
 from hnet_seq.report.svg import Scale, polyline, round_values, tick_labels
 from hnet_seq.report.wording import bits, difference, duration
+from hnet_seq.results.boundaries import Gene, Region
 
 
 def test_a_scale_maps_its_ends_and_points_upwards_when_told_to() -> None:
@@ -103,9 +103,20 @@ def test_crowded_reference_labels_give_way_to_the_important_one() -> None:
     assert sorted(labels) == ["the best", "validation"]
 
 
+def region(start: int, end: int, boundaries: list[int], genes: list[Gene]) -> Region:
+    return Region(
+        sequence="chr",
+        start=start,
+        end=end,
+        bases=None,
+        boundary_prob=[0.5] * (end - start),
+        boundaries=boundaries,
+        genes=genes,
+    )
+
+
 def drawn_genes(*genes: Gene, bases: int = 100) -> list[list[tuple[float, float]]]:
-    region = Region("chr", 0, bases, [0.5] * bases, frozenset(), list(genes))
-    drawn = gene_track(region, description="d")
+    drawn = gene_track(region(0, bases, [], list(genes)), description="d")
     return [
         [(float(x), float(y)) for x, y in (corner.split(",") for corner in points.split())]
         for points in re.findall(r'<polygon points="([^"]+)"', drawn)
@@ -119,7 +130,7 @@ def tips(corners: list[tuple[float, float]]) -> int:
 
 
 def test_arrows_point_in_the_direction_of_transcription() -> None:
-    forward, backward = drawn_genes(Gene(10, 40, True, "a"), Gene(50, 90, False, "b"))
+    forward, backward = drawn_genes(Gene(10, 40, "+", "a"), Gene(50, 90, "-", "b"))
     assert max(forward)[0] == max(x for x, y in forward if y not in {min(c[1] for c in forward)})
     assert tips(forward) == tips(backward) == 1
     middle = sorted({y for _, y in forward})[1]
@@ -129,19 +140,18 @@ def test_arrows_point_in_the_direction_of_transcription() -> None:
 
 
 def test_a_gene_that_goes_on_beyond_the_picture_has_no_head() -> None:
-    beyond, before = drawn_genes(Gene(60, 2000, True, "a"), Gene(-500, 40, False, "b"))
+    beyond, before = drawn_genes(Gene(60, 2000, "+", "a"), Gene(-500, 40, "-", "b"))
     assert tips(beyond) == tips(before) == 0
 
 
 @pytest.mark.parametrize("bases", [1, 2, ROW_BASES, ROW_BASES + 1])
 def test_a_stretch_may_have_any_length(bases: int) -> None:
-    region = Region("chr", 41, 41 + bases, [0.5] * bases, frozenset({41}), [])
-    drawn = gene_track(region, description="d")
+    drawn = gene_track(region(41, 41 + bases, [41], []), description="d")
     assert drawn.count('class="prob chosen"') == math.ceil(bases / ROW_BASES)
 
 
 def test_overlapping_genes_are_drawn_below_each_other() -> None:
-    first, second = drawn_genes(Gene(10, 50, True, "a"), Gene(46, 90, True, "b"))
+    first, second = drawn_genes(Gene(10, 50, "+", "a"), Gene(46, 90, "+", "b"))
     assert max(y for _, y in first) < min(y for _, y in second)
 
 

@@ -30,7 +30,7 @@ def refusal(run: Path) -> str:
         ('{"event": "train", "step": 1, "bits_per_token": 2.0, "stages": []}', "no 'tokens'"),
         (
             '{"event": "train", "step": 1, "tokens": "many", "bits_per_token": 2, "stages": []}',
-            "'tokens' is \"many\"; expected a number",
+            "'tokens' is \"many\"; expected a whole number",
         ),
         (
             '{"event": "train", "step": 1, "tokens": 9, "bits_per_token": 2, "stages": [7]}',
@@ -53,7 +53,7 @@ def test_a_chunk_length_must_be_a_length(make_run) -> None:
     run = make_run()
     log = run / "metrics.jsonl"
     log.write_text(log.read_text().replace('{"1": ', '{"one": '))
-    assert "line 6, stage 0: chunk_length_histogram: 'one' is not a length" in refusal(run)
+    assert "line 6, stages[0]: chunk_length_histogram: 'one' is not a length" in refusal(run)
 
 
 @pytest.mark.parametrize("name", ["markov", "boundaries", "region", "classification", "run"])
@@ -77,9 +77,9 @@ def test_files_that_are_not_json_are_named(make_run, name: str) -> None:
         ("boundaries.json", {"bases": math.inf}, "'bases' is inf; expected a whole number"),
         ("markov.json", {"best_order": 1.5}, "'best_order' is 1.5; expected a whole number"),
         ("region.json", {"boundary_prob": [0.5]}, "1 boundary probabilities for bases 336000-"),
-        ("region.json", {"genes": [{"name": "a"}]}, "genes[0]: no 'strand'"),
+        ("region.json", {"genes": [{"name": "a"}]}, "genes[0]: no 'start'"),
         ("classification.json", {"rows": [{"name": "a"}]}, "rows[0]: no 'kind'"),
-        ("classification.json", {"audit": []}, "'audit' is []; expected an object"),
+        ("classification.json", {"audit": []}, "audit: expected a JSON object, found []"),
     ],
 )
 def test_wrong_content_is_named(make_run, name: str, change: dict[str, Any], said: str) -> None:
@@ -98,8 +98,8 @@ def test_wrong_content_is_named(make_run, name: str, change: dict[str, Any], sai
         ('{"event": "train", "step": NaN, "tokens": 1}', "'step' is nan; expected a whole"),
         (
             '{"event": "train", "step": 1, "tokens": 1, "bits_per_token": 2, '
-            '"stages": [{"target": 0}]}',
-            "stage 0: 'target' is 0; expected more than 0",
+            '"stages": [{"target": 0, "tokens_per_chunk": 1, "mean_boundary_prob": 1}]}',
+            "stages[0]: 'target' is 0; expected more than 0",
         ),
         ("[" * 100_000, "not a JSON object"),
     ],
@@ -135,5 +135,5 @@ def test_boundaries_without_the_optional_tables_are_read(make_run) -> None:
     (run / "boundaries.json").write_text(json.dumps(content))
     found = read_run(run).boundaries
     assert found is not None
-    assert found.homopolymer_place == []
+    assert not found.homopolymer_place
     assert found.regions[0].context_control is None

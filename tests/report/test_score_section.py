@@ -10,12 +10,8 @@ from typing import Any
 import pytest
 
 from hnet_seq.report.heat_map import MOST, heat_map, largest_effect, standalone
-from hnet_seq.report.score_section import (
-    read_measured,
-    read_mutagenesis,
-    read_scores,
-    score_section,
-)
+from hnet_seq.report.result_files import result_sections
+from hnet_seq.results.read import read_result
 from modalities.errors import InputError
 from tests.report.pages import rows, words
 
@@ -75,21 +71,17 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-def drawn(folder: Path, *given: str) -> ElementTree.Element:
-    files = {
-        "scores": (read_scores, VARIANTS),
-        "measured": (read_measured, MEASURED),
-        "mutagenesis": (read_mutagenesis, MUTAGENESIS),
-    }
-    read: list[Any] = [
-        reader(write(folder / f"{name}.json", content)) if name in given else None
-        for name, (reader, content) in files.items()
-    ]
-    return ElementTree.fromstring(score_section(*read))
+CONTENTS = {"scores": VARIANTS, "measured": MEASURED, "mutagenesis": MUTAGENESIS}
+
+
+def drawn(folder: Path, name: str) -> ElementTree.Element:
+    write(folder / f"{name}.json", CONTENTS[name])
+    (section,) = result_sections(folder)
+    return ElementTree.fromstring(section)
 
 
 def test_nothing_is_said_of_what_is_not_there(tmp_path: Path) -> None:
-    assert score_section(None, None, None) == ""
+    assert result_sections(tmp_path) == []
     only = words(drawn(tmp_path, "measured"))
     assert "Measured effects" in only
     assert "Mutagenesis" not in only
@@ -111,8 +103,8 @@ def test_variants_are_told_by_kind_with_what_was_left_out(tmp_path: Path) -> Non
 
 def test_scores_of_sequences_are_a_line(tmp_path: Path) -> None:
     content = {"kind": "sequences", "scored": 1500, "bits_per_base": 1.9, "input": "a.fa"}
-    found = read_scores(write(tmp_path / "s.json", content))
-    said = words(ElementTree.fromstring(score_section(found, None, None)))
+    write(tmp_path / "s.json", content)
+    said = words(ElementTree.fromstring(result_sections(tmp_path)[0]))
     assert "1.900 bits per base over 1,500 scored bases." in said
 
 
@@ -167,27 +159,36 @@ def test_a_drawing_of_its_own_needs_no_page_and_is_cut_where_it_would_be_slow() 
 @pytest.mark.parametrize(
     ("content", "change", "message"),
     [
-        (VARIANTS, {"kind": "else"}, "kind is 'else'; expected variants or sequences"),
+        (VARIANTS, {"kind": "else"}, "kind is 'else'; expected "),
         (VARIANTS, {"by_kind": [{"kind": "SNV", "quantiles": [1]}]}, "by_kind[0]: 'quantiles'"),
         (VARIANTS, {"skipped": {"x": "y"}}, "skipped: 'x' is"),
-        (VARIANTS, {"strand_agreement": {"points": [[1]]}}, "'points' are not pairs"),
+        (
+            VARIANTS,
+            {"strand_agreement": {"points": [[1]]}},
+            "'points[0]' is [1]; expected 2 values",
+        ),
         (VARIANTS, {"baselines": [{}]}, "baselines[0]: no 'name'"),
         (MEASURED, {"n_test": "x"}, "'n_test' is"),
-        (MEASURED, {"rows": [{"name": "x", "fitted": 1, "kind": "y"}]}, "kind 'y' is not model"),
-        (MEASURED, {"rows": [MEASURED["rows"][0] | {"spearman": 1}]}, "rows[0]: 'spearman' is 1"),
+        (
+            MEASURED,
+            {"rows": [{"name": "x", "fitted": 1, "kind": "y"}]},
+            "rows[0]: 'kind' is \"y\"; expected model or baseline",
+        ),
+        (
+            MEASURED,
+            {"rows": [MEASURED["rows"][0] | {"spearman": 1}]},
+            "rows[0].spearman: expected a JSON object, found 1",
+        ),
         (MUTAGENESIS, {"reference": "AC"}, "'reference' is not the letters of 11 to 13"),
         (MUTAGENESIS, {"llr": [[0, 1, 2, 3]]}, "'llr' has 1 rows for 3 letters"),
-        (MUTAGENESIS, {"markov_llr": [[0]] * 3}, "'markov_llr' has a row that is not four"),
+        (MUTAGENESIS, {"markov_llr": [[0]] * 3}, "'markov_llr[0]' is [0]; expected 4 values"),
     ],
 )
 def test_a_damaged_file_is_named_with_its_key(
     tmp_path: Path, content: dict[str, Any], change: dict[str, Any], message: str
 ) -> None:
-    reader: Any = {"variants": read_scores, "measured": read_measured}.get(
-        content["kind"], read_mutagenesis
-    )
     path = write(tmp_path / "s.json", content | change)
     with pytest.raises(InputError) as error:
-        reader(path)
+        read_result(path)
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)

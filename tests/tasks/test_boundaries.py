@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from hnet_seq.commands import boundaries as task
-from hnet_seq.report.enrichment_section import enrichment_section, read_enrichment
-from hnet_seq.report.motifs_section import motifs_section, read_motifs
-from hnet_seq.report.stability_section import read_stability, stability_section
+from hnet_seq.report.enrichment_section import enrichment_section
+from hnet_seq.report.motifs_section import motifs_section
+from hnet_seq.report.stability_section import stability_section
+from hnet_seq.results.analyses import Enrichment, Motifs, Stability
+from hnet_seq.results.read import read_result
 from hnet_seq.tasks.boundary_analysis.common import cut_genome, open_spans
 from hnet_seq.tasks.segment import segment
 from modalities.errors import InputError, UsageError
@@ -82,7 +84,7 @@ def test_enrich_counts_the_sites_of_every_file(checkpoint, genome, genes, tmp_pa
     assert found["features"] == ["genes.gff", "repeats.bed"]
     printed = capsys.readouterr().out
     assert all(kind in printed for kind in sites)
-    section = enrichment_section(read_enrichment(out / "enrichment.json"))
+    section = enrichment_section(read_result(out / "enrichment.json", Enrichment))
     assert "repeats 5&#x27; edge" in section
     assert section.count("<polygon") == len(sites)
 
@@ -167,7 +169,7 @@ def test_stability_writes_what_the_section_draws(checkpoint, genome, tmp_path, c
         assert sum(row["boundaries"] for row in left) > 0
         assert all(row["share"] in (1, None) for row in left)
     assert "insertion" in capsys.readouterr().out
-    section = stability_section(read_stability(out / "stability.json"))
+    section = stability_section(read_result(out / "stability.json", Stability))
     assert section.count("<figure>") == 3
 
 
@@ -188,7 +190,7 @@ def test_motifs_writes_what_the_section_draws(checkpoint, genome, tmp_path, caps
     assert occurrences["never"] == 0
     assert 0 < occurrences["dam"] < 60
     assert "does not occur" in capsys.readouterr().out
-    section = motifs_section(read_motifs(out / "motifs.json"))
+    section = motifs_section(read_result(out / "motifs.json", Motifs))
     assert section.count("<figure>") == 2
 
 
@@ -209,7 +211,7 @@ def test_byte_pairs_are_learned_outside_the_region(checkpoint, genome, tmp_path)
         "6-mers",
         "random cuts",
     ]
-    assert "Byte pairs" in motifs_section(read_motifs(out / "motifs.json"))
+    assert "Byte pairs" in motifs_section(read_result(out / "motifs.json", Motifs))
 
 
 BAD_FEATURES = {
@@ -319,11 +321,10 @@ def test_too_few_places_is_an_error(checkpoint, genome, tmp_path):
 @pytest.mark.parametrize("name", ["enrichment", "stability", "motifs"])
 @pytest.mark.parametrize("content", ["[]", "{}", "not json"])
 def test_files_that_are_not_what_was_written_are_named(tmp_path, name, content):
-    readers = {"enrichment": read_enrichment, "stability": read_stability, "motifs": read_motifs}
     path = tmp_path / f"{name}.json"
     path.write_text(content)
     with pytest.raises(InputError, match=f"{name}.json"):
-        readers[name](path)
+        read_result(path)
 
 
 def test_a_value_of_another_kind_is_named_by_its_place(checkpoint, genome, genes, tmp_path):
@@ -332,9 +333,9 @@ def test_a_value_of_another_kind_is_named_by_its_place(checkpoint, genome, genes
     content = json.loads(path.read_text())
     content["kinds"][0]["profile"]["rate"][3] = "high"
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"kinds\[0\], profile, rate\[3\]"):
-        read_enrichment(path)
+    with pytest.raises(InputError, match=r"kinds\[0\]\.profile: 'rate\[3\]' is"):
+        read_result(path)
     del content["kinds"][0]["controls"]["context"]
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="no 'context'"):
-        read_enrichment(path)
+        read_result(path)

@@ -14,7 +14,8 @@ import pytest
 
 from hnet_seq.cli import main
 from hnet_seq.heads.pooling import POOLINGS
-from hnet_seq.report.embedding_section import read_embedding
+from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.read import read_result
 from hnet_seq.tasks.choices import LAYERS, LEVELS
 from hnet_seq.tasks.embedding.files import FORMATS
 from hnet_seq.tasks.embedding.overview import SAMPLE
@@ -58,9 +59,9 @@ def test_its_commands_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         "length",
         "vector",
     ]
-    shown = read_embedding(Path("run/embedding.json")).shown
+    shown = read_result("run/embedding.json", Embedding).overview
     assert shown is not None
-    assert shown.labels == list("ababab")
+    assert shown.points.labels == list("ababab")
     assert Path("peaks.ids.txt").read_text() == "p\nq\n"
     assert not list(folder.rglob("*.partial"))
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnet_seq.report.embedding_section import embedding_section, read_embedding
+from hnet_seq.report.embedding_section import embedding_section
+from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.read import read_result
 from hnet_seq.tasks.embedding.overview import SAMPLE, Sampled, overview, sample_of
 from modalities import dna
 from modalities.errors import InputError
@@ -89,7 +91,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_the_section_shows_all_points_and_says_what_the_map_follows(written: Path) -> None:
-    root = ElementTree.fromstring(embedding_section(read_embedding(written)))
+    root = ElementTree.fromstring(embedding_section(read_result(written, Embedding)))
     marks = [path for path in root.iter("path") if path.get("transform")]
     assert len(marks) == 60 + 6  # and a legend of five labels and the others
     words = " ".join("".join(root.itertext()).split())
@@ -107,7 +109,7 @@ def test_vectors_of_chunks_have_no_map_but_say_what_they_are(written: Path) -> N
     content = json.loads(written.read_text()) | {"overview": None}
     content["options"]["level"] = "chunk"
     written.write_text(json.dumps(content))
-    root = ElementTree.fromstring(embedding_section(read_embedding(written)))
+    root = ElementTree.fromstring(embedding_section(read_result(written, Embedding)))
     assert not list(root.iter("svg"))
     assert "level chunk" in " ".join(" ".join(root.itertext()).split())
 
@@ -118,7 +120,7 @@ def test_vectors_of_chunks_have_no_map_but_say_what_they_are(written: Path) -> N
         (lambda c: c.pop("model"), "no 'model'"),
         (lambda c: c.pop("overview"), "no 'overview'"),
         (lambda c: c["overview"]["points"]["x"].pop(), "lists of different lengths"),
-        (lambda c: c["overview"]["points"]["x"].__setitem__(3, "far"), r"points.x\[3\]"),
+        (lambda c: c["overview"]["points"]["x"].__setitem__(3, "far"), r"points: 'x\[3\]' is"),
         (lambda c: c["overview"]["correlations"][0].pop("gc"), r"correlations\[0\]: no 'gc'"),
         (lambda c: c["input"].update(bases=1.5), "input: 'bases' is 1.5"),
     ],
@@ -128,5 +130,5 @@ def test_a_damaged_file_is_named_with_the_key(written: Path, change, words: str)
     change(content)
     written.write_text(json.dumps(content))
     with pytest.raises(InputError, match=words) as caught:
-        read_embedding(written)
+        read_result(written, Embedding)
     assert str(caught.value).startswith(str(written))

@@ -27,7 +27,7 @@ def test_scores_of_shards_are_those_of_their_records(
     assert main(["markov", str(shards), "--out", str(out), "--max-order", "4"]) == 0
     found = json.loads(out.read_text())
     expected = score_markov_orders([dna.encode(LETTERS)], [dna.encode(LETTERS[::3])], max_order=4)
-    assert found == expected
+    assert found == {"kind": "markov", "schema": 1, **expected}
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "order  bits/base"
     best = [int(line.split()[0]) for line in lines if line.endswith("best")]

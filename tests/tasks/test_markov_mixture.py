@@ -10,7 +10,7 @@ import pytest
 
 from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment
-from hnet_seq.report.markov_scores import read_markov
+from hnet_seq.results.markov import Markov
 from hnet_seq.tasks.pretrain import pretrain
 from modalities import dna
 from tests.train.runs import TINY, make_shards, metrics
@@ -72,8 +72,9 @@ def test_a_model_is_scored_as_pretrain_does_and_mixed_with_counts(
     assert model == f"{run}: {found['mixture']['model']:.4f}"
     assert both == f"both, mixed by log-odds: {found['mixture']['mixture']:.4f}"
     assert found["mixture"]["mixture"] < min(alone, found["mixture"]["model"]) + 0.1
-    read = read_markov(out)
-    assert (read.mixing, read.mixture) == (alone, found["mixture"]["mixture"])
+    read = Markov.read(out)
+    assert read.mixture is not None
+    assert (read.mixing_bits, read.mixture.mixture) == (alone, found["mixture"]["mixture"])
     # Without a model, the same.
     assert main(["markov", f"{shards}", "--mix", "--max-order", "3", "--out", f"{out}"]) == 0
     plain = json.loads(out.read_text())

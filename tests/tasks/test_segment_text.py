@@ -18,6 +18,7 @@ from hnet_seq.tasks.segmentation.text import segment_text
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
 from modalities.text import with_markers
+from pipelines.json_records import as_json
 
 RNG = np.random.default_rng(0)
 WORDS = ["the", "cat", "x_1", "=", "42;", "山水", "\n"]
@@ -117,7 +118,7 @@ def test_the_table_and_the_file_are_of_the_validation_split(
     statistics = TextBoundaries()
     for document, boundaries in segment_text(model, from_shards(shards, "validation")):
         statistics.add(document.label, document.tokens, boundaries.mask(0))
-    expected = statistics.summary()
+    expected = as_json(statistics.summary())
     assert {key: found[key] for key in expected} == expected
     assert (found["stage"], found["split"], found["inputs"]) == (0, "validation", ["code"])
     said = capsys.readouterr()

@@ -14,6 +14,7 @@ from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.analyses import Control, Distance
 from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.records import check_model, region_spans, segment_stretches
 from hnet_seq.tasks.twin_results import about_twin
@@ -142,8 +143,8 @@ def shown(value: float | None, digits: int = 3, width: int = 8) -> str:
     return f"{'-':>{width}s}" if value is None else f"{value:{width}.{digits}f}"
 
 
-def shown_interval(row: dict[str, Any], digits: int = 2) -> str:
+def shown_interval(row: Control | Distance, digits: int = 2) -> str:
     """``low to high``, or blanks."""
-    if row["low"] is None:
+    if row.low is None or row.high is None:
         return " " * (10 + 2 * digits - 4)
-    return f"{row['low']:.{digits}f} to {row['high']:.{digits}f}".rjust(8 + 2 * digits)
+    return f"{row.low:.{digits}f} to {row.high:.{digits}f}".rjust(8 + 2 * digits)

@@ -7,11 +7,11 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hnet_seq.analysis.enrichment import enrichment
 from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
 from hnet_seq.analysis.statistics import BLOCK
+from hnet_seq.results.analyses import Control, Enrichment
 from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
@@ -23,7 +23,6 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
     shown_interval,
 )
-from hnet_seq.tasks.segmentation.common import write_json
 from hnet_seq.tasks.twin_results import result_name
 from modalities.errors import InputError, UsageError
 from pipelines.annotation import Feature
@@ -161,13 +160,14 @@ def main(args: argparse.Namespace) -> int:
     sites = read_sites(sources, edges, genome)
     _check_sites(sites, spans, sources[0])
     records = cut_genome(model, genome, spans, args, shuffles=args.shuffles)
-    found = facts(args, model, records) | {
-        "features": [Path(_named(source)[1]).name for source in sources],
-        "width": args.width,
-        "near": args.near,
-        "block": BLOCK,
-        "shifts": args.shifts,
-        "shuffles": args.shuffles,
+    found = Enrichment(
+        **facts(args, model, records),
+        features=[Path(_named(source)[1]).name for source in sources],
+        width=args.width,
+        near=args.near,
+        block=BLOCK,
+        shifts=args.shifts,
+        shuffles=args.shuffles,
         **enrichment(
             records,
             sites,
@@ -176,35 +176,35 @@ def main(args: argparse.Namespace) -> int:
             shifts=args.shifts,
             seed=args.seed,
         ),
-    }
-    write_json(out / result_name(RESULTS, model), found)
+    )
+    found.write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 
 
-def describe(found: dict[str, Any]) -> str:
+def describe(found: Enrichment) -> str:
     """The table of ratios."""
-    kinds = [kind for kind in found["kinds"] if kind["sites"]]
-    wide = max(24, *(len(kind["kind"]) for kind in kinds)) + 2
+    kinds = [kind for kind in found.kinds if kind.sites]
+    wide = max(24, *(len(kind.kind) for kind in kinds)) + 2
     lines = [
-        f"{found['boundaries']:,} boundaries on {found['bases']:,} bases, {found['rate']:.4f} a "
-        f"base; at a site is within {found['near']} bases; ratios with 95% intervals",
+        f"{found.boundaries:,} boundaries on {found.bases:,} bases, {found.rate:.4f} a "
+        f"base; at a site is within {found.near} bases; ratios with 95% intervals",
         f"{'':{wide}s}{'sites':>8s}{'rate':>8s}{'to shifted':>26s}{'p':>7s}{'to random':>10s}"
         f"{'to context':>26s}{'to shuffled':>26s}",
     ]
     for kind in kinds:
-        controls = kind["controls"]
-        shifted, context, shuffled = (controls[n] for n in ("shifted", "context", "shuffled"))
+        controls = kind.controls
         lines.append(
-            f"{kind['kind']:{wide}s}{kind['sites']:8,}{shown(kind['observed']['rate'])}"
-            f"{_ratio(shifted)}{shown(shifted['p'], width=7)}"
-            f"{shown(controls['random']['ratio'], 2, 10)}{_ratio(context)}{_ratio(shuffled)}"
+            f"{kind.kind:{wide}s}{kind.sites:8,}{shown(kind.observed.rate)}"
+            f"{_ratio(controls.shifted)}{shown(controls.shifted.p, width=7)}"
+            f"{shown(controls.random.ratio, 2, 10)}{_ratio(controls.context)}"
+            f"{_ratio(controls.shuffled)}"
         )
     return "\n".join(lines)
 
 
-def _ratio(control: dict[str, Any] | None) -> str:
+def _ratio(control: Control | None) -> str:
     if control is None:
         return f"{'-':>26s}"
     interval = shown_interval(control).strip() or "too few"
-    return f"{shown(control['ratio'], 2)}  ({interval})".rjust(26)
+    return f"{shown(control.ratio, 2)}  ({interval})".rjust(26)

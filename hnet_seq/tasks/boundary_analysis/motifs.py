@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from hnet_seq.analysis.byte_pairs import BytePairs
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, fragmentation
+from hnet_seq.results.analyses import LearnedPairs, MotifRow, Motifs
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     cut_genome,
@@ -20,7 +20,6 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
 )
 from hnet_seq.tasks.boundary_analysis.motif_file import read_motifs
-from hnet_seq.tasks.segmentation.common import write_json
 from hnet_seq.tasks.twin_results import result_name
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -57,12 +56,13 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_bpe:
         cutter, learned = _byte_pairs(genome, args.region, spans, records)
         cutters.append(cutter)
-    found = facts(args, model, records) | {
-        "file": Path(args.motifs).name,
-        "byte_pairs": learned,
+    found = Motifs(
+        **facts(args, model, records),
+        file=Path(args.motifs).name,
+        byte_pairs=learned,
         **fragmentation(records, motifs, cutters),
-    }
-    write_json(out / result_name(RESULTS, model), found)
+    )
+    found.write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 
@@ -80,7 +80,7 @@ def _check_tokenizers() -> None:
 
 def _byte_pairs(
     genome: Genome, region: str | None, spans: list[Span], records: list[CutRecord]
-) -> tuple[Cutter, dict[str, Any]]:
+) -> tuple[Cutter, LearnedPairs]:
     """Tokens as long on average as the model's chunks, and what they were learned from."""
     bases = sum(int(record.counted.sum()) for record in records)
     boundaries = sum(int((record.mask & record.counted).sum()) for record in records)
@@ -90,42 +90,41 @@ def _byte_pairs(
         learned = BytePairs(training_stretches(genome, region, spans), wanted)
     except ValueError as error:
         raise InputError(genome.path, f"{error}; shorten --region, or give --no-bpe") from None
-    about = {
-        "merges": learned.merges,
-        "bases_per_token": learned.mean,
-        "trained_on": learned.trained_on,
-        "held_out": region is not None,
-    }
+    about = LearnedPairs(
+        merges=learned.merges,
+        bases_per_token=learned.mean,
+        trained_on=learned.trained_on,
+        held_out=region is not None,
+    )
     return Cutter("byte pairs", [learned.mask(record.tokens) for record in records]), about
 
 
-def describe(found: dict[str, Any]) -> str:
+def describe(found: Motifs) -> str:
     """The table of every motif and cutter."""
     lengths = ", ".join(
-        f"{cutter['cutter']} {shown(cutter['bases_per_chunk'], 2, 1)}"
-        for cutter in found["cutters"]
+        f"{cutter.cutter} {shown(cutter.bases_per_chunk, 2, 1)}" for cutter in found.cutters
     )
     lines = [f"bases a chunk: {lengths}; ratio: cuts inside motifs to those at the cutter's rate"]
-    for motif in found["motifs"]:
-        if not motif["occurrences"]:
-            lines.append(f"{motif['motif']}: does not occur")
+    for motif in found.motifs:
+        if not motif.occurrences:
+            lines.append(f"{motif.motif}: does not occur")
             continue
         lines.append(
-            f"{motif['motif']}: {motif['occurrences']:,} occurrences of {motif['length']:.1f} bases"
+            f"{motif.motif}: {motif.occurrences:,} occurrences of {motif.length:.1f} bases"
         )
         lines.append(
             f"  {'':14s}{'chunks':>8s}{'95% interval':>17s}{'in one':>9s}{'95% interval':>17s}"
             f"{'ratio':>8s}{'95% interval':>17s}"
         )
         lines += [
-            f"  {row['cutter']:14s}{shown(row['chunks'])}{_interval(row, 'chunks')}"
-            f"{shown(row['whole'], width=9)}{_interval(row, 'whole')}"
-            f"{shown(row['ratio'])}{_interval(row, 'ratio')}".rstrip()
-            for row in motif["rows"]
+            f"  {row.cutter:14s}{shown(row.chunks)}{_interval(row, 'chunks')}"
+            f"{shown(row.whole, width=9)}{_interval(row, 'whole')}"
+            f"{shown(row.ratio)}{_interval(row, 'ratio')}".rstrip()
+            for row in motif.rows
         ]
     return "\n".join(lines)
 
 
-def _interval(row: dict[str, Any], key: str) -> str:
-    low, high = row[f"{key}_low"], row[f"{key}_high"]
+def _interval(row: MotifRow, key: str) -> str:
+    low, high = getattr(row, f"{key}_low"), getattr(row, f"{key}_high")
     return "".rjust(17) if low is None else f"{low:.3f} to {high:.3f}".rjust(17)

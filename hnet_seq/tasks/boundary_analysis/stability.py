@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hnet_seq.analysis.stability import Place, cut_edited, stability
 from hnet_seq.model.streaming import attention_window
+from hnet_seq.results.analyses import Stability
 from hnet_seq.tasks.boundary_analysis.common import (
     Span,
     open_model,
@@ -18,7 +18,6 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
     shown_interval,
 )
-from hnet_seq.tasks.segmentation.common import write_json
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError
 from pipelines.files import check_folder
@@ -94,39 +93,39 @@ def main(args: argparse.Namespace) -> int:
             batch_tokens=args.batch_tokens,
             on_places=bar.update,
         )
-    found = {
+    found = Stability(
         **about_twin(model),
-        "stage": args.stage,
-        "genome": Path(args.genome).name,
-        "region": args.region or "whole genome",
-        "attention_window": args.attention_window,
-        "seed": args.seed,
-        "places": len(places),
-        "context": max(args.left_context, args.reach),
-        "reach": args.reach,
+        stage=args.stage,
+        genome=Path(args.genome).name,
+        region=args.region or "whole genome",
+        attention_window=args.attention_window,
+        seed=args.seed,
+        places=len(places),
+        context=max(args.left_context, args.reach),
+        reach=args.reach,
         **stability(cuts, reach=args.reach),
-    }
-    write_json(out / result_name(RESULTS, model), found)
+    )
+    found.write(out / result_name(RESULTS, model))
     print(describe(found))
     return 0
 
 
-def describe(found: dict[str, Any]) -> str:
+def describe(found: Stability) -> str:
     """The table of shares; that of the left side is 1 throughout and said once."""
     lines = [
-        f"{found['places']:,} places, each edited in three ways; left of an edit nothing changes "
-        f"(the model is causal); at random {found['rate']:.3f} of the boundaries would stay",
+        f"{found.places:,} places, each edited in three ways; left of an edit nothing changes "
+        f"(the model is causal); at random {found.rate:.3f} of the boundaries would stay",
         f"{'right of the edit':28s}{'boundaries':>10s}{'stay':>8s}  {'95% interval':15s}"
         f"{'new':>8s}",
     ]
-    for edit in found["edits"]:
-        for row in edit["rows"]:
-            if row["side"] == "left":
+    for edit in found.edits:
+        for row in edit.rows:
+            if row.side == "left":
                 continue
-            first, last = row["from"], row["to"]
+            first, last = row.from_, row.to
             bases = f"{first}" if first == last else f"{first} to {last}"
             lines.append(
-                f"{edit['edit']:14s}{bases:14s}{row['boundaries']:10,}{shown(row['share'])}"
-                f"  {shown_interval(row, 3).strip():15s}{shown(row['new'])}"
+                f"{edit.edit:14s}{bases:14s}{row.boundaries:10,}{shown(row.share)}"
+                f"  {shown_interval(row, 3).strip():15s}{shown(row.new)}"
             )
     return "\n".join(lines)

@@ -8,22 +8,14 @@ from typing import Any
 
 from hnet_seq import __version__
 from hnet_seq.model.twin import TWIN
+from hnet_seq.results.embedding import Embedding
 from hnet_seq.tasks.embedding.spooled_rows import SpooledRows
 from hnet_seq.tasks.sequences.inputs import SequenceSource
 from modalities.errors import UsageError
 
-_KIND = "hnet-seq embedding"
 _OPTIONS = (
-    "level",
-    "layer",
-    "stage",
-    "pooling",
-    "strands",
-    "batch_tokens",
-    "cache_limit",
-    "attention_window",
-    "precision",
-    "label",
+    *("level", "layer", "stage", "pooling", "strands", "batch_tokens", "cache_limit"),
+    *("attention_window", "precision", "label"),
 )
 
 
@@ -35,15 +27,16 @@ def about_vectors(
     rows: SpooledRows,
     seconds: float,
     out: Path,
-) -> dict[str, Any]:
-    """The content, JSON values; ``overview`` is left to the caller.
+    overview: dict[str, Any] | None,
+) -> Embedding:
+    """The record.
 
     Args:
         identity: see :func:`hnet_seq.tasks.embedding.plan.identity_of`.
         seconds: of computing, all processes and runs together.
+        overview: of vectors of sequences.
     """
-    return {
-        "kind": _KIND,
+    content = {
         "version": __version__,
         "output": out.name,
         "model": {
@@ -63,8 +56,9 @@ def about_vectors(
         "rows": rows.rows,
         "width": rows.width,
         "seconds": round(seconds, 3),
-        "overview": None,
+        "overview": overview,
     }
+    return Embedding.of(content)
 
 
 def check_about(path: Path) -> None:
@@ -72,7 +66,7 @@ def check_about(path: Path) -> None:
     if not path.exists():
         return
     try:
-        if json.loads(path.read_bytes())["kind"] == _KIND:
+        if json.loads(path.read_bytes())["kind"] == Embedding.KIND:
             return
     except (ValueError, KeyError, TypeError, OSError):
         pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -37,7 +36,7 @@ from hnet_seq.tasks.sequences.inputs import SequenceSource, open_sequences
 from hnet_seq.tasks.sequences.parts import in_parts
 from hnet_seq.train.precision import computing_in
 from modalities.errors import InputError
-from pipelines.files import check_file, replaced_file
+from pipelines.files import check_file
 from pipelines.progress import progress_bar
 from pipelines.table_rows import RowFilter
 
@@ -93,13 +92,11 @@ def run(
         _announce(sequences, plan, out)
 
     def write(rows: SpooledRows, seconds: float, sampled: Sampled) -> None:
-        about = about_vectors(identity, checkpoint, source, sequences, rows, seconds, out)
-        if options.level == "sequence":
-            about["overview"] = overview(sampled, rows.vectors_at(sampled.places))
+        whole = options.level == "sequence"
+        seen = overview(sampled, rows.vectors_at(sampled.places)) if whole else None
+        about = about_vectors(identity, checkpoint, source, sequences, rows, seconds, out, seen)
         write_vectors(rows, out, described(identity, plan), level=options.level)
-        with replaced_file(about_path) as stream:
-            json.dump(about, stream, indent=1)
-            stream.write("\n")
+        about.write(about_path)
 
     precision = computing_in(options.precision, model.embeddings.weight.device)
     with precision, attention_window(model, options.attention_window):

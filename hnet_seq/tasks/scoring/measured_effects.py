@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from hnet_seq.baselines.edits import edits_from, reference_of
 from hnet_seq.baselines.ridge import fit_ridge
 from hnet_seq.baselines.sequence_features import LONGEST_WORD, gc_share, word_frequencies
-from hnet_seq.baselines.spearman import Correlation, spearman
+from hnet_seq.baselines.spearman import spearman
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.scores import EffectRow
 from hnet_seq.tasks.embedding.vectors import Strands, embed_poolings
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable
 from hnet_seq.tasks.scoring.position_vectors import COMPONENTS, position_vectors
@@ -22,21 +23,6 @@ from modalities.base import Tokens
 
 _COLUMNS_LIMIT = 1 << 13  # beyond that the products take minutes
 _POOLINGS = {"chunks": "mean over chunks", "bases": "mean over bases"}
-
-
-class EffectRow(TypedDict):
-    """One ranking of the test rows.
-
-    Attributes:
-        kind: ``model`` or ``baseline``.
-        fitted: on the training rows; else it has seen no measurement.
-        spearman: with what was measured.
-    """
-
-    name: str
-    kind: Literal["model", "baseline"]
-    fitted: bool
-    spearman: Correlation
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.scores import Measured
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.unused_columns import UnusedColumns, unused_columns
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.scoring.measured_effects import Effects, measured_effects
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable, read_measured
-from hnet_seq.tasks.scoring.summary import described, shown, table, write_summary
+from hnet_seq.tasks.scoring.summary import described, shown, summary_path, table
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -66,22 +66,21 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if out is not None:
         _write(out, rows, effects)
         n_test = int(rows.is_test.sum())
-        content: dict[str, Any] = {
-            "kind": "measured",
+        found = Measured(
             **described(args, model, strands),
-            "measured": args.measured,
-            "split": args.split or "random",
-            "split_made": rows.about,
-            "group": args.group,
-            "flanks": None if args.flanks is None else [len(side) for side in args.flanks],
-            "n_train": len(rows.values) - n_test,
-            "n_test": n_test,
-            "shared_with_train": rows.shared,
-            "max_rows": args.max_rows,
-            "seed": seed,
-            "rows": effects.rows,
-        }
-        write_summary(out, content)
+            measured=args.measured,
+            split=args.split or "random",
+            split_made=rows.about,
+            group=args.group,
+            flanks=None if args.flanks is None else [len(side) for side in args.flanks],
+            n_train=len(rows.values) - n_test,
+            n_test=n_test,
+            shared_with_train=rows.shared,
+            max_rows=args.max_rows,
+            seed=seed,
+            rows=effects.rows,
+        )
+        found.write(summary_path(out))
     return 0
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.embedding.vectors import Strands
 from hnet_seq.tasks.ranked.units import call_groups
 from hnet_seq.tasks.scoring.sequences import (
@@ -277,17 +278,15 @@ def _fill_reference(found: NDArray[np.float64], reference: Tokens) -> None:
             found[:, index, letter] = 0.0
 
 
-def mutagenesis_json(
+def mutagenesis_record(
     stretch: Stretch,
     llr: NDArray[np.float64],
     markov_llr: NDArray[np.float64],
     about: dict[str, Any],
     genome: str | Path,
-) -> dict[str, Any]:
-    """What ``mutagenesis.json`` holds; positions are 1-based and inclusive."""
-    return {
-        "kind": "mutagenesis",
-        **about,
+) -> Mutagenesis:
+    """The file beside the table."""
+    found = {
         "genome": Path(genome).name,
         "name": stretch.name,
         "start": stretch.start + 1,
@@ -298,6 +297,7 @@ def mutagenesis_json(
         "llr": _rows(llr),
         "markov_llr": _rows(markov_llr),
     }
+    return Mutagenesis.of(about | found)
 
 
 def _rows(matrix: NDArray[np.float64]) -> list[list[float | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from hnet_seq.tasks.scoring.mutagenesis import (
     find_stretch,
     markov_mutagenesis,
     mutagenesis_by_strand,
-    mutagenesis_json,
+    mutagenesis_record,
     scorer,
 )
 from hnet_seq.tasks.twin_results import about_twin
@@ -147,20 +146,18 @@ def _write(
     if out is None:
         _write_tsv(sys.stdout, rows)
         return
-    content = mutagenesis_json(stretch, by_strand.mean(0), of_markov, about, genome)
+    content = mutagenesis_record(stretch, by_strand.mean(0), of_markov, about, genome)
     if out.suffix == ".tsv":
         with replaced_file(out) as file:
             _write_tsv(file, rows)
     else:
         with replaced_stream(out) as stream:
             pq.write_table(pa.Table.from_pylist(rows), stream)
-    with replaced_file(out.with_suffix(".json")) as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
+    content.write(out.with_suffix(".json"))
     title = f"{stretch.name}:{stretch.start + 1:,}-{stretch.end:,}"
     drawn = standalone(
-        content["reference"],
-        content["llr"],
+        content.reference,
+        content.llr,
         stretch.start + 1,
         description=f"Effects of every single-base change of {title}",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -14,12 +13,12 @@ import numpy as np
 
 from hnet_seq.baselines.spearman import spearman
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.results.scores import Agreement, BaselineScores, KindScores, VariantScores
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
 from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import UsageError
-from pipelines.files import replaced_file
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BASELINES = ("edits", "length_change", "gc_change", "transition", "markov_llr")
@@ -56,13 +55,6 @@ def check_places(out: Path, source: str | None) -> None:
             raise UsageError("--out", f"{path} is the input; name another file")
 
 
-def write_summary(out: Path, content: dict[str, Any]) -> None:
-    """Write ``content`` beside ``out``: whole or not at all."""
-    with replaced_file(summary_path(out)) as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
-
-
 class VariantSummary:
     """Takes scores as they are written, and keeps their numbers."""
 
@@ -87,53 +79,46 @@ class VariantSummary:
         """Alleles that have a score."""
         return len(self._kinds)
 
-    @property
-    def skipped(self) -> dict[str, int]:
-        """Alleles without one, by reason."""
-        return dict(sorted(self._skipped.items()))
-
-    def content(self) -> dict[str, Any]:
+    def record(self, about: dict[str, Any]) -> VariantScores:
         """Counts, distribution by kind, agreement of strands, correlation with the baselines."""
         values = {name: np.array(column) for name, column in self._values.items()}
         kinds = np.array(self._kinds)
-        return {
-            "alleles": self.scored + sum(self._skipped.values()),
-            "scored": self.scored,
-            "skipped": self.skipped,
-            "by_kind": [
+        return VariantScores(
+            **about,
+            alleles=self.scored + sum(self._skipped.values()),
+            scored=self.scored,
+            skipped=dict(sorted(self._skipped.items())),
+            by_kind=[
                 _distribution(kind, values["llr"][kinds == kind])
                 for kind in KINDS
                 if (kinds == kind).any()
             ],
-            "strand_agreement": _agreement(values["llr_forward"], values["llr_reverse"]),
-            "baselines": [
-                {"name": name, **_correlation(values[name], values["llr"])} for name in BASELINES
+            strand_agreement=_agreement(values["llr_forward"], values["llr_reverse"]),
+            baselines=[
+                BaselineScores(name, *_correlation(values[name], values["llr"]))
+                for name in BASELINES
             ],
-        }
+        )
 
 
-def _distribution(kind: str, values: np.ndarray) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "count": len(values),
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        "quantiles": np.quantile(values, QUANTILES).tolist(),
-    }
+def _distribution(kind: str, values: np.ndarray) -> KindScores:
+    sd = float(values.std(ddof=1)) if len(values) > 1 else None
+    quantiles = np.quantile(values, QUANTILES).tolist()
+    return KindScores(kind, len(values), float(values.mean()), sd, quantiles)
 
 
-def _agreement(forward: np.ndarray, reverse: np.ndarray) -> dict[str, Any] | None:
+def _agreement(forward: np.ndarray, reverse: np.ndarray) -> Agreement | None:
     if not len(forward) or np.isnan(reverse).all():
         return None
     chosen = np.linspace(0, len(forward) - 1, min(_POINTS, len(forward))).round().astype(int)
     points = np.stack([forward[chosen], reverse[chosen]], 1).round(4).tolist()
-    return {**_correlation(forward, reverse), "points": points}
+    return Agreement(*_correlation(forward, reverse), points)
 
 
-def _correlation(one: np.ndarray, two: np.ndarray) -> dict[str, Any]:
+def _correlation(one: np.ndarray, two: np.ndarray) -> tuple[float | None, int]:
     known = ~np.isnan(one) & ~np.isnan(two)
     found = spearman(one[known], two[known], interval=False)
-    return {"rho": found["rho"], "n": found["n"]}
+    return found["rho"], found["n"]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.results.scores import VariantScores
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
 from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
@@ -25,7 +26,6 @@ from hnet_seq.tasks.scoring.summary import (
     shown,
     summary_path,
     table,
-    write_summary,
 )
 from hnet_seq.tasks.scoring.variant_files import (
     TsvWriter,
@@ -107,10 +107,10 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
 
 
 def _finish(summary: VariantSummary, out: Path | None, about: dict[str, Any], order: int) -> None:
-    content = summary.content()
+    found = summary.record(about)
     if out is not None:
-        write_summary(out, {"kind": "variants", **about, **content})
-    print(_told(content, order), file=sys.stderr)
+        found.write(summary_path(out))
+    print(_told(found, order), file=sys.stderr)
 
 
 @contextmanager
@@ -225,25 +225,22 @@ def _writer(args: argparse.Namespace, out: Path | None, about: dict[str, Any]) -
     return open_scores(out, Path(args.input), {key: f"{value}" for key, value in about.items()})
 
 
-def _told(content: dict[str, Any], order: int) -> str:
-    rows = [("kind", "alleles", "mean LLR", "5%", "median", "95%")]
-    for row in content["by_kind"]:
-        low, _, middle, _, high = row["quantiles"]
-        numbers = (row["mean"], low, middle, high)
-        rows.append((row["kind"], f"{row['count']:,}", *(shown(x) for x in numbers)))
-    lines = [table(rows)] if content["by_kind"] else []
-    if content["strand_agreement"]:
-        agreement = content["strand_agreement"]
-        lines.append(f"strands agree: Spearman {shown(agreement['rho'])} (n {agreement['n']:,})")
+def _told(found: VariantScores, order: int) -> str:
+    rows: list[tuple[str, ...]] = [("kind", "alleles", "mean LLR", "5%", "median", "95%")]
+    for row in found.by_kind:
+        low, _, middle, _, high = row.quantiles
+        numbers = (row.mean, low, middle, high)
+        rows.append((row.kind, f"{row.count:,}", *(shown(x) for x in numbers)))
+    lines = [table(rows)] if found.by_kind else []
+    if found.strand_agreement:
+        agreement = found.strand_agreement
+        lines.append(f"strands agree: Spearman {shown(agreement.rho)} (n {agreement.n:,})")
     lines.append(
         "Spearman of LLR with what needs no model: "
         + ", ".join(
-            f"{'order-' + str(order) + ' Markov' if row['name'] == 'markov_llr' else row['name']} "
-            f"{shown(row['rho'])}"
-            for row in content["baselines"]
+            f"{f'order-{order} Markov' if row.name == 'markov_llr' else row.name} {shown(row.rho)}"
+            for row in found.baselines
         )
     )
-    lines += [
-        f"{count:,} skipped: {REASONS[reason]}" for reason, count in content["skipped"].items()
-    ]
+    lines += [f"{count:,} skipped: {REASONS[reason]}" for reason, count in found.skipped.items()]
     return "\n".join(lines)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
 
 
 def check_stages(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
@@ -26,9 +23,3 @@ def check_stage(model: HNetForCausalLM, stage: int, checkpoint: str | Path) -> N
         raise UsageError(
             "stage", f"{checkpoint} has stages 0 to {model.num_stages - 1}; got {stage}"
         )
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of numbers, whole or not at all."""
-    with replaced_file(path) as file:
-        file.write(json.dumps(content, indent=1, allow_nan=False) + "\n")

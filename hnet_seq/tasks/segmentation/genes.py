@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hnet_seq.analysis.annotation import RecordAnnotation, from_genes
 from hnet_seq.analysis.gene_region import REGION_BASES, describe_window, gene_richest_window
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.results.boundaries import Region
 from hnet_seq.tasks.annotations import read_annotation
 from modalities.errors import InputError
 from pipelines.genome import Genome
@@ -17,7 +16,7 @@ class GenePicture:
 
     def __init__(self) -> None:
         self._score = (0, 0)
-        self.content: dict[str, Any] | None = None
+        self.content: Region | None = None
 
     def consider(self, record: RecordBoundaries, annotation: RecordAnnotation, stage: int) -> None:
         """Look at one more record."""

@@ -23,6 +23,7 @@ from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
+from hnet_seq.results import boundaries as records
 from hnet_seq.tasks.byte_documents import (
     MarkedDocument,
     from_files,
@@ -32,7 +33,7 @@ from hnet_seq.tasks.byte_documents import (
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.ranked.ranks import Ranks
 from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
-from hnet_seq.tasks.segmentation.common import check_stage, check_stages, write_json
+from hnet_seq.tasks.segmentation.common import check_stage, check_stages
 from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from hnet_seq.tasks.twin_results import about_twin, result_name
@@ -127,24 +128,23 @@ def _tell(
     dropped: Counter[str],
 ) -> int:
     """Write and print what was found; the number of documents."""
-    found = statistics.summary()
-    if not found["all"]["bytes"]:
+    found = records.TextBoundaries(
+        **about_twin(model),
+        stage=args.stage,
+        inputs=[Path(path).name for path in args.inputs or args.shards],
+        split="validation" if args.shards else None,
+        attention_window=args.attention_window,
+        **statistics.summary(),
+    )
+    if not found.all.bytes:
         raise InputError(", ".join(args.shards or args.inputs), "has no text to cut")
     if args.out:
-        head = {
-            **about_twin(model),
-            "stage": args.stage,
-            "inputs": [Path(path).name for path in args.inputs or args.shards],
-            "split": "validation" if args.shards else None,
-            "attention_window": args.attention_window,
-        }
-        write_json(Path(args.out) / result_name(OUTPUT, model), head | found)
+        found.write(Path(args.out) / result_name(OUTPUT, model))
     print("\n\n".join([*tables(found), *map(shown, examples.drawn())]))
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
         print(f"left out: {reasons}", file=sys.stderr)
-    documents: int = found["all"]["documents"]
-    return documents
+    return found.all.documents
 
 
 def _cut(
