@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Two processes of two threads each on two cores wait for each other; what they start has no more.
+# NumPy's and SciPy's BLAS see it when they are first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's threads wait
 
 import torch  # isort: skip
@@ -30,7 +35,6 @@ settings.register_profile(
 )
 settings.load_profile("suite")
 
-# Two processes of two threads each on two cores wait for each other.
 torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 

@@ -125,16 +125,14 @@ def auroc_intervals(
     Hanley and McNeil's variance (Radiology 143, 1982) in the score interval of Newcombe (Stat. Med.
     25, 2006, method 5).
     """
-    ends = []
-    for bound in (0.0, 1.0):
-        inside, outside = areas.astype(np.float64), np.full(areas.shape, bound)
-        for _ in range(50):
-            true = (inside + outside) / 2
-            one, two = true / (2 - true), 2 * true**2 / (1 + true)
-            # Which class varies more is not known: both count as the mean of the two.
-            several = ((positive + negative) / 2 - 1) * (one + two - 2 * true**2)
-            variance = (true * (1 - true) + several) / (positive * negative)
-            holds = np.abs(true - areas) <= Z * np.sqrt(np.maximum(variance, 0))
-            inside, outside = np.where(holds, true, inside), np.where(holds, outside, true)
-        ends.append(inside)
-    return ends[0], ends[1]
+    outside = np.array([[0.0], [1.0]]) * np.ones(areas.shape)
+    inside = np.ones_like(outside) * areas
+    for _ in range(50):
+        true = (inside + outside) / 2
+        one, two = true / (2 - true), 2 * true**2 / (1 + true)
+        # Which class varies more is not known: both count as the mean of the two.
+        several = ((positive + negative) / 2 - 1) * (one + two - 2 * true**2)
+        variance = (true * (1 - true) + several) / (positive * negative)
+        holds = np.abs(true - areas) <= Z * np.sqrt(np.maximum(variance, 0))
+        inside, outside = np.where(holds, true, inside), np.where(holds, outside, true)
+    return inside[0], inside[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -72,12 +73,11 @@ class ClassTable:
         centre = values
         if name == "mcc":
             centre = (values + self._scores(name, share, weights)) / 2
-        places = self._places(len(share))
         shape = (self.classes, self.classes, -1)
 
         def functional(tilted: Floats) -> tuple[Floats, Floats]:
             found, influence = np.zeros(tilted.shape[1]), np.zeros_like(tilted)
-            for place, summed, part in zip(*places, share, strict=True):
+            for place, summed, part in zip(*self._places, share, strict=True):
                 cells = (summed @ tilted).reshape(shape)
                 found += part * confusion_metrics(cells)[name]
                 slopes = confusion_slopes(name, cells).reshape(self.classes**2, -1)
@@ -96,14 +96,15 @@ class ClassTable:
         return np.asarray(
             sum(
                 part * confusion_metrics((summed @ weights).reshape(shape))[name]
-                for summed, part in zip(self._places(len(share))[1], share, strict=True)
+                for summed, part in zip(self._places[1], share, strict=True)
             )
         )
 
-    def _places(self, columns: int) -> tuple[list[NDArray[np.int64]], list[csr_array]]:
+    @cached_property
+    def _places(self) -> tuple[list[NDArray[np.int64]], list[csr_array]]:
         """Of each column the cell (M,) of each row, and the sums over the rows of each cell."""
         many = len(self.rows)
-        places = [self.rows[:, 0] * self.classes + self.rows[:, 1 + at] for at in range(columns)]
+        places = [self.rows[:, 0] * self.classes + column for column in self.rows.T[1:]]
         shape = (self.classes**2, many)
         ones, order = np.ones(many), np.arange(many)
         return places, [csr_array((ones, (place, order)), shape=shape) for place in places]

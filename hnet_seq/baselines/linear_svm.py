@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.svm import LinearSVC
 
 from hnet_seq.baselines.folds import Fold, stratified_folds
-from hnet_seq.baselines.standardise import softmax, standardise
+from hnet_seq.baselines.small_fits import unattended
+from hnet_seq.baselines.standardise import log_loss, softmax, standardise
 
 PENALTIES = tuple(10.0**exponent for exponent in range(-6, 1))
 """Inverse penalties C that are tried."""
@@ -67,16 +67,17 @@ def fit_linear_svm(
     folds = stratified_folds(labels, groups, seed=seed)
     penalty, calibration, offsets = 1e-3, None, None
     lowest = np.inf
-    for candidate in PENALTIES if folds else ():
-        margins, held_out = _held_out_margins(standardised, labels, folds, candidate)
-        if len(np.unique(labels[held_out])) < num_classes:
-            continue  # folds were left out: what remains cannot be calibrated
-        slopes, offset = _platt(margins, labels[held_out])
-        loss = log_loss(labels[held_out], softmax(margins @ slopes.T + offset))
-        if loss < lowest:
-            lowest, penalty = loss, candidate
-            calibration, offsets = slopes, offset
-    fitted = _machine(penalty).fit(standardised, labels)
+    with unattended(standardised):
+        for candidate in PENALTIES if folds else ():
+            margins, held_out = _held_out_margins(standardised, labels, folds, candidate)
+            if len(np.unique(labels[held_out])) < num_classes:
+                continue  # folds were left out: what remains cannot be calibrated
+            slopes, offset = _platt(margins, labels[held_out])
+            loss = log_loss(softmax(margins @ slopes.T + offset), labels[held_out])
+            if loss < lowest:
+                lowest, penalty = loss, candidate
+                calibration, offsets = slopes, offset
+        fitted = _machine(penalty).fit(standardised, labels)
     count = len(fitted.coef_)
     return LinearSVM(
         mean,

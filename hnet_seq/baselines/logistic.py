@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 
 from hnet_seq.baselines.folds import stratified_folds
-from hnet_seq.baselines.standardise import softmax, standardise
+from hnet_seq.baselines.small_fits import unattended
+from hnet_seq.baselines.standardise import log_loss, softmax, standardise
 
 PENALTIES = tuple(10.0**exponent for exponent in range(-5, 2))
 """Inverse penalties C that are tried; features are standardised, so one grid serves all."""
@@ -61,8 +61,9 @@ def fit_logistic(
         ValueError: fewer than two classes, one that never occurs, or a feature that is no number.
     """
     standardised, mean, scale = standardise(features, labels, num_classes)
-    penalty = _choose_penalty(standardised, labels, groups, seed)
-    fitted = _regression(_FINAL).set_params(C=penalty).fit(standardised, labels)
+    with unattended(standardised):
+        penalty = _choose_penalty(standardised, labels, groups, seed)
+        fitted = _regression(_FINAL).set_params(C=penalty).fit(standardised, labels)
     return LogisticModel(mean, scale, fitted.coef_, fitted.intercept_, penalty)
 
 
@@ -72,7 +73,6 @@ def _choose_penalty(
     folds = stratified_folds(labels, groups, seed=seed)
     if not folds:
         return 1.0
-    classes = np.unique(labels)
     losses = np.zeros(len(PENALTIES))
     for fit, held_out in folds:
         x, y = features[fit], labels[fit]
@@ -82,8 +82,8 @@ def _choose_penalty(
         # minimum along this path in practice; far beyond it the fits are slow and useless.
         for index, penalty in enumerate(PENALTIES):
             regression.set_params(C=penalty).fit(x, y)
-            found = regression.predict_proba(features[held_out])
-            loss = log_loss(labels[held_out], found, labels=classes)
+            scores = features[held_out] @ regression.coef_.T + regression.intercept_
+            loss = log_loss(softmax(scores), labels[held_out])
             losses[index] += loss
             best = min(best, loss)
             if loss > 1.2 * best:

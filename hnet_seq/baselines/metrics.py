@@ -57,7 +57,7 @@ def confusion_metrics(counts: NDArray[np.integer] | Floats) -> dict[str, Floats]
     """accuracy, f1 and mcc of confusion matrices, a row a true class: (C, C, ...) to (...)."""
     counts = counts.astype(np.float64)
     total, true, predicted = counts.sum((0, 1)), counts.sum(1), counts.sum(0)
-    hits = np.moveaxis(np.diagonal(counts), -1, 0)
+    hits = counts[(np.arange(len(counts)),) * 2]
     right = hits.sum(0)
     either = true + predicted
     f1 = (2 * hits / np.maximum(either, 1e-300)).sum(0) / (either > 0).sum(0)
@@ -78,7 +78,7 @@ def confusion_slopes(name: str, shares: Floats) -> Floats:
         (C, C, R): the influence of a sequence of that cell; its mean over ``shares`` is 0.
     """
     true, predicted = shares.sum(1), shares.sum(0)
-    hits = np.moveaxis(np.diagonal(shares), -1, 0)
+    hits = shares[(np.arange(len(shares)),) * 2]
     right = hits.sum(0)
     same = np.eye(len(shares))[:, :, None]
     if name == "accuracy":

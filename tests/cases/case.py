@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import runpy
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from hnet_seq.cli import main
 
@@ -63,3 +66,10 @@ class Case:
         assert len(said) == 1, answer.err
         assert naming in said[0], said[0]
         return answer
+
+    def printed(self, script: str, *words: str | Path) -> str:
+        """What a script of the folder prints, in this process."""
+        out, given = io.StringIO(), [script, *map(str, words)]
+        with contextlib.redirect_stdout(out), mock.patch.object(sys, "argv", given):
+            runpy.run_path(str(self[script]), run_name="__main__")
+        return out.getvalue()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 from tests.cases.case import Case
 
@@ -16,8 +14,7 @@ def mcc_interval_coverage(case: Case) -> None:
         (200, 0.1, True),
         (50, 0.1, False),
     ):
-        command = [sys.executable, str(case["coverage.py"]), str(size), str(share), "400"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        said = case.printed("coverage.py", f"{size}", f"{share}", "400")
         given, trials, held = re.findall(r"(\d+) of (\d+) have.* in (\S+)", said)[0]
         assert given == trials or not must, said
         assert int(given) == 0 or 0.90 <= float(held) <= 0.98, said

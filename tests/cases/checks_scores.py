@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from hnet_seq.cli import main
 from tests.cases.case import Case
-from tests.forked import LIMIT
+from tests.forked import LIMIT, Forked
 
 _BY_STRAND = ("llr", "llr_forward", "llr_reverse")
 
@@ -135,15 +135,15 @@ def score_killed(case: Case) -> None:
     ]
     whole, out = case.out / "whole.tsv", case.out / "killed" / "scores.tsv"
     case.right("score", *given, "--out", whole)
-    command = ["-m", "hnet_seq.cli", "score", *map(str, given), "--out", str(out)]
     rows = out.parent / "scores.tsv.ranks" / ".unit-00000" / "rows.jsonl"
-    with subprocess.Popen([sys.executable, *command], stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + LIMIT
-        while not (rows.exists() and rows.read_bytes().count(b"\n") >= 40):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.kill()
+    begun = Forked(main, ["score", *map(str, given), "--out", f"{out}"], folder=case.out)
+    deadline = time.monotonic() + LIMIT
+    while not (rows.exists() and rows.read_bytes().count(b"\n") >= 40):
+        assert begun.process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    begun.process.kill()
+    assert begun.end().code == -signal.SIGKILL
     assert not out.exists()
     answer = case.right("score", *given, "--out", out)
     (said,) = [line for line in answer.err.splitlines() if "are kept from the run" in line]

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import runpy
-import sys
-from unittest import mock
-
 from tests.cases.case import Case
 
 
 def _printed(case: Case) -> list[str]:
-    out = io.StringIO()
-    arguments = ["call.py", str(case.model)]
-    with contextlib.redirect_stdout(out), mock.patch.object(sys, "argv", arguments):
-        runpy.run_path(str(case["call.py"]), run_name="__main__")
-    return out.getvalue().splitlines()
+    return case.printed("call.py", case.model).splitlines()
 
 
 def python_embed_bare_string(case: Case) -> None:

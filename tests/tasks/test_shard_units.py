@@ -268,8 +268,9 @@ def test_workers_never_see_an_interrupt_not_even_while_they_start(
     script = tmp_path / "script.py"
     script.write_text(
         "import multiprocessing, os, signal, sys, time\n"
-        "import torch\n"  # the workers import it too, and need a while
         "from pipelines.sharding import worker_pool\n"
+        "if __name__ != '__main__':\n"
+        "    time.sleep(1)\n"  # the workers import this too, and need a while
         "if __name__ == '__main__':\n"
         "    with worker_pool(2) as pool:\n"
         "        powers = [pool.submit(pow, 2, k) for k in range(4)]\n"

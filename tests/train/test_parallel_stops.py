@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +20,7 @@ from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment
 from hnet_seq.tasks.pretrain import pretrain
 from modalities import dna
-from tests.forked import a_store, end_all, ranks
+from tests.forked import Forked, a_store, end_all, ranks
 from tests.train.runs import TINY, make_shards, metrics, weights
 
 pytestmark = [
@@ -32,7 +30,6 @@ pytestmark = [
     ),
 ]
 
-ROOT = Path(__file__).parents[2]
 STEPS = 9
 TRY_AGAIN = 75
 STEP = ("hnet_seq.train.loop", "Trainer._train_step")
@@ -99,25 +96,33 @@ def restarted(kills: list[Kill], arguments: list[str], folder: Path) -> int:
 
 
 def under_torchrun(kills: list[Kill], arguments: list[str], folder: Path) -> int:
-    """As :func:`restarted`, by torchrun itself."""
-    script = folder / "script.py"
-    script.write_text(
-        "import json, sys; from tests.train.test_parallel_stops import run_killed; "
-        "sys.exit(run_killed(json.loads(sys.argv[1]), sys.argv[2:]))"
+    """As :func:`restarted`, by torchrun's own agent, whose processes are forked to start soon."""
+    agent = Forked(elastic, kills, arguments, folder=folder, name="agent")
+    done = agent.end()
+    assert done.code == 0, done.err
+    return done.err.count("exitcode: -9")
+
+
+def elastic(kills: list[Kill], arguments: list[str]) -> None:
+    """What torchrun does with ``--standalone --nproc-per-node=2 --max-restarts=3``."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=2,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=3,
+        monitor_interval=0.1,
+        start_method="fork",
     )
-    launch = [
-        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-        *("--max-restarts=3", "--monitor-interval=0.1", str(script)),
-    ]
-    done = subprocess.run(
-        [sys.executable, *launch, json.dumps(kills), *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr.count("exitcode: -9")
+    elastic_launch(config, leave_killed)(kills, arguments)
+
+
+def leave_killed(kills: list[Kill], arguments: list[str]) -> None:
+    """As a script that ends with :func:`run_killed`."""
+    sys.exit(run_killed(kills, arguments))
 
 
 @pytest.mark.parametrize(("strategy", "run"), [("ddp", restarted), ("fsdp2", under_torchrun)])
