@@ -27,7 +27,8 @@ USES = {
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         prog="python -m studies.learned_cuts", description=(__doc__ or "").splitlines()[0]
     )
@@ -41,7 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", metavar="NAME,...", help="data sets and arms; both may be named")
     parser.add_argument("--phases", metavar="NAME,...", help=f"of {', '.join(PHASES)}")
     parser.add_argument("--page", type=Path, help="table: write into this page, with a plot beside")
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what is asked; returns the exit code, 2 for misuse."""
+    args = parser().parse_args(arguments)
     try:
         return _do(args)
     except (UsageError, InputError) as error:

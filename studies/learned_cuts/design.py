@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
@@ -138,8 +139,7 @@ def read_study(path: Path, budget: float | None = None) -> Study:
         UsageError: the file is none.
     """
     try:
-        found = OmegaConf.to_container(OmegaConf.load(path))
-        assert isinstance(found, dict)
+        found: Any = OmegaConf.to_container(OmegaConf.load(path))
         data = {name: DataSet(name, **values) for name, values in found.pop("data").items()}
         arms = {name: Arm(name, **values) for name, values in found.pop("arms").items()}
         study = Study(
@@ -149,6 +149,6 @@ def read_study(path: Path, budget: float | None = None) -> Study:
             | {"base": path.parent / found["base"], "reference": arms[found["reference"]]}
             | ({"budget": budget} if budget else {}),
         )
-    except (OSError, TypeError, KeyError, AssertionError) as error:
+    except (OSError, TypeError, KeyError, AttributeError, YAMLError) as error:
         raise UsageError(path, f"is no study: {error!r}") from error
     return study

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from hnet_seq.cli import main as hnet_seq
 from hnet_seq.experiments import load_experiment
@@ -103,7 +104,11 @@ def _score(plan: Plan, run: Run, given: Path | None) -> None:
     checkpoint = max(folder.glob("checkpoints/step-*"))
     tokenizer = run_tokenizer(config, checkpoint)
     test, context = shards(run.data, plan.state, given)["test"], config.data.context
-    options = {"context": context, "batch_tokens": max(context, 8192), "shuffle": False}
+    options: dict[str, Any] = {
+        "context": context,
+        "batch_tokens": max(context, 8192),
+        "shuffle": False,
+    }
     if tokenizer is None:
         batches = TokenBatches(test, **options)
     else:
