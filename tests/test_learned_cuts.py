@@ -273,6 +273,7 @@ def test_a_wrong_name_or_a_missing_input_is_told(
     assert call("plan", *toy.given, "--only", "french") == 2
     assert "no data set and no arm" in capsys.readouterr().err
     assert call("plan", *toy.given, "--phases", "later") == 2
+    assert call("run", *toy.given, "--again") == 2
     (toy.folder / "text.txt").unlink()
     assert call("measure", *toy.given) == 1
     assert "text.txt" in capsys.readouterr().err

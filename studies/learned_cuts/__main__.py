@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
@@ -41,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="CPU, of a run's training")
     parser.add_argument("--only", metavar="NAME,...", help="data sets and arms; both may be named")
     parser.add_argument("--phases", metavar="NAME,...", help=f"of {', '.join(PHASES)}")
+    parser.add_argument(
+        "--again", action="store_true", help="measure: once more, and keep the lower cost"
+    )
     parser.add_argument("--page", type=Path, help="table: write into this page, with a plot beside")
     return parser
 
@@ -59,6 +61,9 @@ def _do(args: argparse.Namespace) -> int:
     study = read_study(args.study, args.budget)
     only = Only(_names(args.only), _names(args.phases))
     only.check(study)
+    for option, use in (("again", "measure"), ("page", "table")):
+        if getattr(args, option) and args.use != use:
+            raise UsageError(f"--{option}", f"is of {use}, and this is {args.use}; leave it out")
     for name in sorted(only.phases - set(PHASES)):
         raise UsageError("--phases", f"{name!r} is none of {', '.join(PHASES)}")
     plan = Plan(study, args.folder)
@@ -71,14 +76,14 @@ def _do(args: argparse.Namespace) -> int:
 
         write_page(plan, args.page)
     else:
-        from .training import measure_missing, run_missing, score_tests
+        from . import training
 
-        uses: dict[str, Callable[[Plan, Only, Path | None], None]] = {
-            "measure": measure_missing,
-            "run": run_missing,
-            "test": score_tests,
-        }
-        uses[args.use](plan, only, args.data)
+        if args.use == "measure":
+            training.measure_missing(plan, only, args.data, args.again)
+        elif args.use == "run":
+            training.run_missing(plan, only, args.data)
+        else:
+            training.score_tests(plan, only, args.data)
     return 0
 
 

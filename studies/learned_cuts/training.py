@@ -24,12 +24,17 @@ from .plan import Plan, Run
 from .results import SCORED, SPENT
 
 
-def measure_missing(plan: Plan, only: Only, given: Path | None) -> None:
-    """Measure what has no cost yet."""
+def measure_missing(plan: Plan, only: Only, given: Path | None, again: bool = False) -> None:
+    """Measure what has no cost yet.
+
+    Args:
+        again: also what has one; the lower is kept, as other work only makes a step dearer.
+    """
     need_one_thread()
-    for data, arm in plan.unmeasured(only):
-        cost = measure(plan.study, data, arm, plan.state, given)
-        plan.costs.keep(data, arm, cost)
+    for data, arm in only.pairs(plan.study) if again else plan.unmeasured(only):
+        cost, before = measure(plan.study, data, arm, plan.state, given), plan.costs.of(data, arm)
+        if before is None or cost.seconds < before.seconds:
+            plan.costs.keep(data, arm, cost)
         print(
             f"{data.name} {arm.name}: {cost.seconds:.3f} CPU s a step of {cost.batch:,} letters, "
             f"{cost.flops / 1e6:.2f} MFLOP a letter",
