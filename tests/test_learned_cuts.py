@@ -174,7 +174,7 @@ def test_every_arm_of_the_study_is_an_experiment() -> None:
     study, seen = part("design").read_study(STUDY), set()
     for data in study.data.values():
         for arm in study.arms_of(data):
-            keys = f"{data.modality} {arm.keys_for(data)}"
+            keys = f"{arm.keys_for(data)}"
             if keys in seen:
                 continue
             seen.add(keys)
@@ -189,7 +189,7 @@ def test_every_arm_of_the_study_is_an_experiment() -> None:
 def results(folder: Path, plan: Any, run: Any, bits: float) -> None:
     """What a run leaves that found these bits."""
     path = run.folder(folder)
-    path.mkdir(parents=True)
+    part("results").last_checkpoint(path, run.steps).mkdir(parents=True)
     letters = run.steps * 2048
     line = {"step": run.steps, "tokens": letters, "bits_per_token": bits, "stages": []}
     both = [{"event": "train", **line}, {"event": "validation", **line}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,8 +148,10 @@ def read_study(path: Path, budget: float | None = None) -> Study:
             arms=arms,
             **found
             | {"base": path.parent / found["base"], "reference": arms[found["reference"]]}
-            | ({"budget": budget} if budget else {}),
+            | ({} if budget is None else {"budget": budget}),
         )
     except (OSError, TypeError, KeyError, AttributeError, YAMLError) as error:
         raise UsageError(path, f"is no study: {error!r}") from error
+    if not 0 < study.budget < math.inf:
+        raise UsageError("budget", f"is {study.budget:g}; expected CPU seconds above 0")
     return study

@@ -60,7 +60,14 @@ def _table(plan: Plan, data: DataSet, own: list[Row]) -> str:
     letter = data.letter
     head = [
         *("arm", f"MFLOP a {letter}", f"{letter}s a CPU s", f"{letter}s a chunk or token"),
-        *("rate", "bits, equal time", "bits, equal work", "a doubling takes off", "test half"),
+        *(
+            "CPU s, all",
+            "rate",
+            "bits, equal time",
+            "bits, equal work",
+            "a doubling takes off",
+            "test half",
+        ),
     ]
     lowest = min((row.bits for row in own if row.bits is not None), default=None)
     lines = [head, ["---"] * len(head)]
@@ -72,6 +79,7 @@ def _table(plan: Plan, data: DataSet, own: list[Row]) -> str:
                 f"{cost.flops / 1e6:.2f}" if cost else MISSING,
                 f"{cost.batch / cost.seconds:,.0f}" if cost else MISSING,
                 _length(some.chunks, some.letters_per_token) if some else MISSING,
+                f"{some.spent:.0f}" if some else MISSING,
                 _rate(plan, row),
                 _bits(row, row.bits == lowest),
                 f"{row.work.bits:.4f}" if row.work else MISSING,

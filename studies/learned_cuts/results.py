@@ -43,8 +43,15 @@ def lines(folder: Path, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
     return found
 
 
+def last_checkpoint(folder: Path, steps: int) -> Path:
+    """Where a run of so many steps leaves its weights; written after its last line."""
+    return folder / "checkpoints" / f"step-{steps:06d}"
+
+
 def result_of(folder: Path, steps: int) -> Result | None:
     """None unless the run is complete."""
+    if not last_checkpoint(folder, steps).is_dir():
+        return None
     last = next((one for one in reversed(lines(folder)) if one["event"] == "validation"), None)
     if last is None or last["step"] < steps:
         return None

@@ -21,7 +21,7 @@ from .costs import measure, need_one_thread
 from .design import Only, words
 from .held_out import shards
 from .plan import Plan, Run
-from .results import SCORED, SPENT
+from .results import SCORED, SPENT, last_checkpoint
 
 
 def measure_missing(plan: Plan, only: Only, given: Path | None, again: bool = False) -> None:
@@ -106,7 +106,7 @@ def _score(plan: Plan, run: Run, given: Path | None) -> None:
     if (folder / SCORED).is_file():
         return
     config = load_experiment(folder / "config.yaml")
-    checkpoint = max(folder.glob("checkpoints/step-*"))
+    checkpoint = last_checkpoint(folder, run.steps)
     tokenizer = run_tokenizer(config, checkpoint)
     test, context = shards(run.data, plan.state, given)["test"], config.data.context
     options: dict[str, Any] = {
