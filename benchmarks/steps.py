@@ -19,6 +19,7 @@ from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.router import Router
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.optimizer import build_optimizer
+from hnet_seq.train.parallel import clip_gradients
 
 import torch  # isort: skip
 
@@ -108,7 +109,7 @@ class TrainingStep:
         for stage, target in zip(out.boundaries, self.shape.targets, strict=True):
             loss = loss + ratio_loss(stage.boundary_prob, stage.boundary_mask, float(target))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.shape.optimizer.clip_norm)
+        clip_gradients(self.model, self.shape.optimizer.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.tokens_per_chunk = [

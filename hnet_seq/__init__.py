@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from hnet_seq.heads.token_classification import (
         HNetForTokenClassification as HNetForTokenClassification,
     )
+    from hnet_seq.model.auto import load_pretrained as load_pretrained
     from hnet_seq.model.boundary_policy import BoundaryPolicy as BoundaryPolicy
     from hnet_seq.model.boundary_policy import use_boundary_policy as use_boundary_policy
     from hnet_seq.model.causal_lm import HNetForCausalLM as HNetForCausalLM
     from hnet_seq.model.config import HNetConfig as HNetConfig
     from hnet_seq.model.generation import generate as generate
     from hnet_seq.model.masked_lm import HNetForMaskedLM as HNetForMaskedLM
-    from hnet_seq.model.pretrained import load_pretrained as load_pretrained
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
     from hnet_seq.model.sampling import Sampling as Sampling
     from hnet_seq.tasks.classification.frozen import classify as classify
@@ -53,9 +53,11 @@ if TYPE_CHECKING:
     from modalities.errors import InputError as InputError
     from modalities.errors import UsageError as UsageError
     from pipelines.annotation import read_gff as read_gff
+    from pipelines.batches import MixedSource as MixedSource
     from pipelines.batches import TokenBatches as TokenBatches
     from pipelines.fasta import read_fasta as read_fasta
     from pipelines.genome import Genome as Genome
+    from pipelines.own_loop.pipeline import webdataset_pipeline as webdataset_pipeline
     from pipelines.variants import Variant as Variant
     from pipelines.variants import read_variants as read_variants
 
@@ -74,6 +76,7 @@ _HOMES = {
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
     "HeadConfig": "hnet_seq.heads.head_config",
     "InputError": "modalities.errors",
+    "MixedSource": "pipelines.batches",
     "Sampling": "hnet_seq.model.sampling",
     "Task": "hnet_seq.tasks.classification.task",
     "TokenBatches": "pipelines.batches",
@@ -88,7 +91,7 @@ _HOMES = {
     "format_table": "hnet_seq.baselines.score_rows",
     "generate": "hnet_seq.model.generation",
     "load_experiment": "hnet_seq.experiments",
-    "load_pretrained": "hnet_seq.model.pretrained",
+    "load_pretrained": "hnet_seq.model.auto",
     "predict": "hnet_seq.train.predict",
     "predict_positions": "hnet_seq.train.predict",
     "pretrain": "hnet_seq.tasks.pretrain",
@@ -105,6 +108,7 @@ _HOMES = {
     "shard": "hnet_seq.tasks.shard",
     "task_from_data": "hnet_seq.tasks.classification.task",
     "use_boundary_policy": "hnet_seq.model.boundary_policy",
+    "webdataset_pipeline": "pipelines.own_loop.pipeline",
 }
 
 __all__ = [
@@ -119,6 +123,7 @@ __all__ = [
     "HNetForTokenClassification",
     "HeadConfig",
     "InputError",
+    "MixedSource",
     "Sampling",
     "Task",
     "TokenBatches",
@@ -151,6 +156,7 @@ __all__ = [
     "shard",
     "task_from_data",
     "use_boundary_policy",
+    "webdataset_pipeline",
 ]
 
 

@@ -17,6 +17,7 @@ from yaml import YAMLError
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.config import HNetConfig
 from modalities.errors import UsageError
+from modalities.given import given_path
 from pipelines.files import replaced_file
 
 _YAML = (".yaml", ".yml")
@@ -51,7 +52,7 @@ def load_experiment(
     merged = OmegaConf.structured(ExperimentConfig)
     if shape is not None:
         merged = OmegaConf.merge(merged, {"model": shape.to_dict()})
-    for path, layer in _layers(_find(name), ()):
+    for path, layer in _layers(_find(given_path(name, "name")), ()):
         merged = _merge(merged, layer, path)
     for item in overrides or []:
         key, separator, _ = item.partition("=")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,6 +55,18 @@ def one_sequence(
     if len(found) > 1:
         raise InputError(None, f"{len(found)} sequences are given; give one", where=parameter)
     return found[0][1]
+
+
+def given_path(given: str | PathLike[str], parameter: str) -> Path:
+    """A path as a caller hands it to a function.
+
+    Raises:
+        InputError: it is something else, or empty. Names ``parameter``.
+    """
+    if isinstance(given, str | PathLike) and str(given):
+        return Path(given)
+    found = "an empty string" if isinstance(given, str) else _a(given)
+    raise InputError(None, f"is {found}; give the path of a file or folder", where=parameter)
 
 
 def _items(given: Given, modality: Modality, parameter: str) -> Iterable[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from modalities.errors import InputError
+from modalities.given import given_path
 from pipelines.compression import read_chunks
 
 _COLUMNS = 9
@@ -83,6 +84,7 @@ def read_gff(
             with ``Is_circular=true``; or no feature is of the wanted types. With the line and
             what to do.
     """
+    path = given_path(path, "path")
     return read_gff_and_circles(path, types=types, lengths=lengths, gtf=gtf)[0]
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
+from modalities.given import given_path
 from pipelines.manifest import Manifest
 from pipelines.mixture import Mixture
 from pipelines.packed_batch import PackedBatch
@@ -60,7 +61,7 @@ class TokenBatches:
 
     def __init__(
         self,
-        sources: str | Path | Sequence[MixedSource],
+        sources: str | Path | MixedSource | Sequence[str | Path | MixedSource],
         split: str = "train",
         context: int = 8192,
         batch_tokens: int = 16384,
@@ -72,8 +73,7 @@ class TokenBatches:
         skip_damaged: bool = False,
         store: dict[str, Any] | None = None,
     ) -> None:
-        if isinstance(sources, str | Path):
-            sources = [MixedSource(sources)]
+        sources = given_sources(sources)
         self.split = split
         self.batch_tokens = batch_tokens
         shuffle = split == "train" if shuffle is None else shuffle
@@ -100,8 +100,8 @@ class TokenBatches:
         if reverse_complement and not any(stream.two_strands for stream in self.streams):
             modality = self.streams[0].manifest.modality
             raise UsageError("reverse_complement", f"{modality} has one strand")
-        self.names = _names(sources)
-        _check_vocabulary(self.streams)
+        self.names = source_names(sources)
+        check_vocabulary([(stream.location, stream.manifest) for stream in self.streams])
         self._check_soft_mask(soft_mask_weight)
         self.mixture = Mixture([source.weight for source in sources])
         self._soft_mask_weight = soft_mask_weight
@@ -245,19 +245,43 @@ def _check_options(split: str, batch_tokens: int, reverse_complement: bool, shuf
         raise UsageError(option, "is for training; validation is always the same")
 
 
-def _check_vocabulary(streams: Sequence[TokenStream]) -> None:
-    first = streams[0].manifest
-    for stream in streams[1:]:
-        if stream.manifest.vocabulary_fingerprint != first.vocabulary_fingerprint:
+def check_vocabulary(sources: Sequence[tuple[str, Manifest]]) -> None:
+    """Raise UsageError unless all these folders, by location, have one vocabulary."""
+    (first_location, first), *others = sources
+    for location, manifest in others:
+        if manifest.vocabulary_fingerprint != first.vocabulary_fingerprint:
             raise UsageError(
-                stream.location,
-                f"holds {stream.manifest.modality}, whose vocabulary is another than that of "
-                f"{streams[0].location} ({first.modality}); for DNA beside text, shard it with "
+                location,
+                f"holds {manifest.modality}, whose vocabulary is another than that of "
+                f"{first_location} ({first.modality}); for DNA beside text, shard it with "
                 "--modality dna_bytes",
             )
 
 
-def _names(sources: Sequence[MixedSource]) -> list[str]:
+def given_sources(
+    given: str | Path | MixedSource | Sequence[str | Path | MixedSource],
+) -> list[MixedSource]:
+    """Sources as a caller hands them to a function: a folder or URL, a source, or a list of these.
+
+    Raises:
+        InputError: something else, or none.
+    """
+    several: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
+    if not several:
+        raise InputError(None, "is empty; give a folder of shards", where="sources")
+    return [
+        source
+        if isinstance(source, MixedSource)
+        else MixedSource(source if _is_url(source) else given_path(source, "sources"))
+        for source in several
+    ]
+
+
+def _is_url(given: object) -> bool:
+    return isinstance(given, str) and "://" in given
+
+
+def source_names(sources: Sequence[MixedSource]) -> list[str]:
     """A name for each source, for metrics: its own, or that of its folder."""
     names = [source.name or str(source.location).rstrip("/").split("/")[-1] for source in sources]
     for name in names:

@@ -13,6 +13,7 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.dna import Iupac, SequenceCounts
 from modalities.errors import InputError
+from modalities.given import given_path
 from pipelines.compression import read_chunks
 
 _LINE_ENDS = b"\r\n"
@@ -81,6 +82,7 @@ def read_fasta(
             and line. Records before that line have been yielded.
         UsageError: an ``iupac`` that is neither.
     """
+    path = given_path(path, "path")
     return _whole_records(read_fasta_pieces(path, iupac=iupac, unique=unique))
 
 

@@ -3,9 +3,10 @@
 The file is read once, by the streaming reader, into memory, or, where it is large, into an unnamed
 temporary file of one byte a base, which is then mapped. The byte keeps what an ambiguity code
 stands for beside its token. Every compression and every layout of lines so takes the same path and
-gives the same tokens as streaming, and a bad file is refused at once, with its line. An index into
-the text (``.fai``) needs lines of equal length and a second path for gzip, and meets bad letters
-only where somebody reads them; pyfaidx also reads a record wrongly whose last line is its longest.
+gives the same tokens as streaming, and a bad file is refused at once, with its line. Who reads a
+few places of a large file with an index can have them without that, through pyfaidx
+(:mod:`pipelines.indexed_fasta`): bad letters are then met only where somebody reads them, so it has
+to be asked for.
 """
 
 from __future__ import annotations
@@ -21,12 +22,22 @@ from typing import IO, Any
 import numpy as np
 
 from modalities.base import Tokens
-from modalities.dna import IUPAC_BITS, TOKEN_BITS, UNKNOWN, Iupac, decode_annotated
+from modalities.dna import (
+    IUPAC_BITS,
+    TOKEN_BITS,
+    UNKNOWN,
+    Iupac,
+    check_iupac,
+    decode_annotated,
+)
 from modalities.errors import InputError
+from modalities.given import given_path
 from pipelines.fasta import read_fasta_pieces
+from pipelines.indexed_fasta import IndexedFasta, open_indexed
 from pipelines.sequence_files import read_records, sequence_format
 
 _IN_MEMORY = 1 << 24  # bases
+_WORTH = 64 * 10**6  # bytes of a file; it is read and checked in less time than pyfaidx is imported
 
 
 class Genome:
@@ -41,6 +52,9 @@ class Genome:
     Args:
         path: the file.
         iupac: ambiguity codes other than N become ``unknown``, or are an ``error``.
+        use_index: where a FASTA file above 64 MB has an index beside it that fits (``.fai``, and
+            ``.gzi`` for bgzip), read the slices that are asked for and nothing else. Letters that
+            are not DNA are then an error of :meth:`fetch`. No index is ever written.
 
     Attributes:
         path: the file.
@@ -51,10 +65,17 @@ class Genome:
             temporary file.
     """
 
-    def __init__(self, path: str | Path, iupac: Iupac = "unknown") -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | Path, iupac: Iupac = "unknown", *, use_index: bool = False
+    ) -> None:
+        self.path = given_path(path, "path")
         self._iupac: Iupac = iupac
-        self._tokens: Tokens | None
+        self._tokens: Tokens | None = None
+        self._indexed = _indexed(self.path) if use_index else None
+        if self._indexed is not None:
+            check_iupac(iupac)
+            self.lengths = self._indexed.lengths
+            return
         self.lengths, self._tokens = _read(self.path, iupac)
         self._starts = _starts(self.lengths)
 
@@ -99,8 +120,11 @@ class Genome:
                 where=where,
             )
         inside = slice(min(max(start, 0), length), min(max(end, 0), length))
-        first = self._starts[name]
-        tokens = self._mapped()[first + inside.start : first + inside.stop]
+        if self._indexed is not None:
+            tokens = self._indexed.annotated(name, inside.start, inside.stop, self._iupac)
+        else:
+            first = self._starts[name]
+            tokens = self._mapped()[first + inside.start : first + inside.stop]
         if len(tokens) == end - start:
             return tokens
         padded = np.full(end - start, UNKNOWN, dtype=np.uint8)
@@ -114,6 +138,12 @@ class Genome:
                 raise InputError(self.path, "has changed since it was opened; open it again")
             self._tokens = tokens
         return self._tokens
+
+
+def _indexed(path: Path) -> IndexedFasta | None:
+    if path.is_file() and path.stat().st_size <= _WORTH:
+        return None
+    return open_indexed(path)
 
 
 def _read(path: Path, iupac: Iupac) -> tuple[dict[str, int], Tokens]:

@@ -1,4 +1,12 @@
-"""A tar as plain WebDataset reads it, the same bytes for the same members."""
+"""A tar as plain WebDataset reads it, the same bytes for the same members.
+
+Not through ``webdataset.TarWriter``: it does not say where in the tar a member lies, which the
+manifest needs; it writes no checksum and does not wait for the disk; it takes keys with dots, which
+its reader then splits elsewhere; the end of its tars is padded to 10,240 bytes by the standard
+library, so that shards would get other bytes and runs other fingerprints; and importing it imports
+torch, seconds for each process that writes. `tests/pipelines/test_shards.py` reads what is written
+here with webdataset itself, and :mod:`pipelines.own_loop` does so for users.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from modalities.errors import InputError
+from modalities.given import given_path
 from pipelines.alleles import MISSING_ALLELE, Variant, fault_variant, row_variants
 from pipelines.bed import bed_columns, names_bed_columns
 from pipelines.compression import read_chunks
@@ -63,6 +64,7 @@ def read_variants(path: str | Path, *, keep_faults: bool = False) -> Iterator[Va
         InputError: an unreadable file, a missing header or column; or a row that is no variant;
             with its line and the remedy.
     """
+    path = given_path(path, "path")
     form = variant_form(path)
     if form is None:
         raise InputError(

@@ -52,3 +52,45 @@ def test_each_part_imports_only_what_lies_below_it(part: str) -> None:
         for name in _imports(path):
             allowed = any(name == a or name.startswith(a + ".") for a in ALLOWED[part])
             assert allowed, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def _modules() -> dict[str, Path]:
+    files = [
+        file
+        for top in ("hnet_seq", "modalities", "pipelines")
+        for file in (ROOT / top).rglob("*.py")
+    ]
+    names = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+    return {name.removesuffix(".__init__"): file for name, file in names.items()}
+
+
+def _imported(node: ast.AST, modules: dict[str, Path]) -> set[str]:
+    """Modules that are imported anywhere in a file, in functions too, but for types alone."""
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.ImportFrom) and child.module:
+            for alias in child.names:
+                name = f"{child.module}.{alias.name}"
+                found.add(name if name in modules else child.module)
+        elif isinstance(child, ast.Import):
+            found |= {alias.name for alias in child.names}
+        found |= _imported(child, modules)
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    modules = _modules()
+    graph = {
+        name: (_imported(ast.parse(file.read_text()), modules) & modules.keys()) - {name}
+        for name, file in modules.items()
+    }
+    assert sum(map(len, graph.values())) > 1000
+    # What imports nothing that is left goes; a circle stays.
+    while gone := [name for name, imports in graph.items() if not imports & graph.keys()]:
+        for name in gone:
+            del graph[name]
+    assert not graph, f"in a circle, or importing one: {sorted(graph)}"

@@ -108,6 +108,42 @@ REFUSED: dict[str, Any] = {
 }
 
 
+def _probabilities(given: Any) -> int:
+    labels = np.array([0, 1] * 5)
+    several = [TOKENS[i:] for i in range(10)]
+    found = hnet_seq.baseline_probabilities(several, labels, given, num_classes=2)
+    return len(found["majority class"])
+
+
+FUNCTIONS["baseline_probabilities"] = ("test", _probabilities)
+
+#: What takes a path or a task; beside each how it names that.
+OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "Genome": ("path", hnet_seq.Genome),
+    "TokenBatches": ("sources", hnet_seq.TokenBatches),
+    "classify": ("task", lambda x: hnet_seq.classify(a_model(), x, poolings=["bases"])),
+    "count_markov": ("genome", hnet_seq.count_markov),
+    "load_experiment": ("name", hnet_seq.load_experiment),
+    "load_pretrained": ("where", hnet_seq.load_pretrained),
+    "read_fasta": ("path", hnet_seq.read_fasta),
+    "read_gff": ("path", hnet_seq.read_gff),
+    "read_sequences": ("source", hnet_seq.read_sequences),
+    "read_variants": ("path", lambda x: list(hnet_seq.read_variants(x))),
+    "score_variants": ("genome", lambda x: hnet_seq.score_variants(a_model(), x, "v.vcf")),
+    "task_from_data": ("path", hnet_seq.task_from_data),
+    "webdataset_pipeline": ("sources", hnet_seq.webdataset_pipeline),
+}
+
+
+@pytest.mark.parametrize("function", OTHERS)
+def test_what_is_no_path_is_an_error_that_names_the_parameter(function: str) -> None:
+    parameter, call = OTHERS[function]
+    for given in ({"a": LETTERS}, [], None, 3, "", [3]):
+        with pytest.raises(InputError) as caught:
+            call(given)
+        assert str(caught.value).startswith(f"{parameter}: "), (given, caught.value)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_kind_of_sequence_is_taken(function: str) -> None:
     _, call = FUNCTIONS[function]

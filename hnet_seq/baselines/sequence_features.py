@@ -13,6 +13,8 @@ from functools import partial
 import numpy as np
 
 from hnet_seq.baselines.logistic import fit_logistic
+from modalities import dna
+from modalities.given import Given, named_sequences
 
 LONGEST_WORD = 5
 MOST_POSITIONS = 1000
@@ -22,9 +24,9 @@ MOST_OF_AN_END = 100
 
 
 def baseline_probabilities(
-    train: Sequence[np.ndarray],
+    train: Given,
     train_labels: np.ndarray,
-    test: Sequence[np.ndarray],
+    test: Given,
     *,
     num_classes: int,
     both_strands: bool = False,
@@ -34,13 +36,19 @@ def baseline_probabilities(
     """Probabilities (N, C) that baselines fitted on ``train`` give ``test``, by name.
 
     Args:
-        train, test: uint8 tokens of each sequence, A C G T = 0..3, anything above is no base.
+        train, test: DNA, or tokens of which those above 3 are no base, see
+            :func:`modalities.given.named_sequences`.
         train_labels: class numbers 0 .. ``num_classes`` - 1.
         both_strands: count words and letters on both strands, as a model sees the sequences that
             averages over them; the names say so. Letters by position are of the strand given.
         groups: of the training sequences; the folds keep them together.
         seed: of the folds that choose each penalty.
+
+    Raises:
+        InputError: what is no sequence, or none.
     """
+    train = [tokens for _, tokens in named_sequences(train, dna.DNA, 256, parameter="train")]
+    test = [tokens for _, tokens in named_sequences(test, dna.DNA, 256, parameter="test")]
     share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
     found = {"majority class": np.tile(share, (len(test), 1))}
     for name, own, others in baseline_features(train, test, both_strands=both_strands):

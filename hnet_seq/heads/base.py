@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.given_ids import Ids, given_ids
@@ -18,7 +19,6 @@ from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.padding import packed_ids
 from hnet_seq.model.pretrained import (
-    load_pretrained,
     load_weights,
     locate,
     read_json,

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hnet_seq.model.ngram_tables import symbol_bits
+from hnet_seq.ops.native import call
+from hnet_seq.ops.native.build import why_not
 
 _BUCKET_BITS = 22
 _AT_ONCE = 1 << 20  # places of the text
@@ -79,6 +81,21 @@ class ContextIndex:
         found = torch.zeros(
             len(contexts), len(orders), self.symbols, dtype=torch.int32, device=contexts.device
         )
+        if contexts.is_cpu and why_not() is None:
+            self._count(contexts, known, orders, found)
+        else:
+            self._search(contexts, known, orders, found)
+        return found
+
+    def _count(self, contexts: Tensor, known: Tensor, orders: list[int], found: Tensor) -> None:
+        """:meth:`counts` in one pass, by a kernel."""
+        queries = len(contexts), contexts.contiguous(), known.contiguous()
+        wanted = len(orders), torch.tensor(orders), self._bits, self.longest
+        text = self._contexts, self._next, self._running, self._block, self.symbols
+        call("context_counts", *queries, *wanted, *text, self._buckets, self._bucket_shift, found)
+
+    def _search(self, contexts: Tensor, known: Tensor, orders: list[int], found: Tensor) -> None:
+        """:meth:`counts` order by order, on any device."""
         left = contexts.argsort()  # places of memory near each other are looked up together
         for number, order in enumerate(orders):
             left = left[known[left] >= order]
@@ -88,7 +105,6 @@ class ContextIndex:
             left = left[there]
             before = self._before(torch.cat([first[there], last[there]]))
             found[left, number] = before[len(left) :] - before[: len(left)]
-        return found
 
     def _range(self, contexts: Tensor, order: int) -> tuple[Tensor, Tensor]:
         """First and last + 1 of the sorted contexts with the same last symbols."""

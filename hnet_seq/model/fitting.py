@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from hnet_seq.model.pretrained import Checkpoint
+from hnet_seq.model.checkpoint import Checkpoint
 
 
 def tied_names(model: nn.Module) -> dict[str, str]:

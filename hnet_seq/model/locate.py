@@ -10,6 +10,7 @@ from typing import Any
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import download, split_hub_id
 from hnet_seq.model.released import OWNER, released_file, released_names
+from modalities.given import given_path
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -52,7 +53,7 @@ def locate(
         FileNotFoundError: there is none, and what was looked for.
         ValueError: what is there is ambiguous, or of a kind that cannot be read.
     """
-    path = Path(where)
+    path = given_path(where, "where")
     if not path.exists():
         path = _from_hub(str(where), revision)
     elif revision is not None:

@@ -19,15 +19,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hnet_seq.model.checkpoint import Checkpoint, owned_state
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.fitting import check_fit, tied_names
 from hnet_seq.model.locate import (
@@ -41,16 +41,13 @@ from hnet_seq.model.locate import (
 )
 from hnet_seq.model.released import released_file, released_metadata
 from hnet_seq.model.torch_file import read_torch_file
-
-if TYPE_CHECKING:
-    from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.twin import untrained
 
 __all__ = [
     "CONFIG",
     "WEIGHTS",
     "Checkpoint",
     "find_checkpoint",
-    "load_pretrained",
     "load_weights",
     "locate",
     "outline",
@@ -72,30 +69,6 @@ class _Described(Protocol):
 
 
 M = TypeVar("M", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What lies on disk, before a module takes it.
-
-    Attributes:
-        found: the files.
-        config: shape of the model.
-        weights: on the CPU, mapped from the file: reading shapes costs no memory.
-        metadata: what the weights were trained on; for a ``.pt``, known of the released ones.
-    """
-
-    found: Located
-    config: HNetConfig
-    weights: dict[str, Tensor]
-    metadata: dict[str, str]
-
-
-def owned_state(model: nn.Module) -> dict[str, Tensor]:
-    """The state dict with one name for each tensor: that of a tied matrix's first owner."""
-    owners = {name for name, _ in model.named_parameters()}
-    owners |= {name for name, _ in model.named_buffers()}
-    return {name: value for name, value in model.state_dict().items() if name in owners}
 
 
 def save_weights(
@@ -140,12 +113,8 @@ def read_checkpoint(
     *,
     config: str | Path | None = None,
     revision: str | None = None,
-    twin: bool = False,
 ) -> Checkpoint:
     """Open a checkpoint; arguments and errors of :func:`hnet_seq.model.locate.locate`.
-
-    Args:
-        twin: give its untrained twin, see :mod:`hnet_seq.model.twin`.
 
     Raises:
         FileNotFoundError: no weights there.
@@ -157,12 +126,7 @@ def read_checkpoint(
         weights, metadata = read_torch_file(found.weights), _origin(found, shape)
     else:
         weights, metadata = _read_safetensors(found.weights)
-    opened = Checkpoint(found, shape, weights, metadata)
-    if not twin:
-        return opened
-    from hnet_seq.model.twin import untrained
-
-    return untrained(opened)
+    return Checkpoint(found, shape, weights, metadata)
 
 
 def outline(build: Callable[[HNetConfig], M], checkpoint: Checkpoint) -> M:
@@ -193,7 +157,8 @@ def load_weights(
     Args:
         build: the module's class, or a function that makes it from the configuration.
         where: see :func:`hnet_seq.model.locate.locate`, also for ``config`` and ``revision``.
-        twin: load the untrained twin of a language model, see :mod:`hnet_seq.model.twin`.
+        twin: load the untrained twin, see :mod:`hnet_seq.model.twin`; of a language model, whose
+            first weights ``seed`` and ``residual_proj`` of ``build`` choose.
         device: a GPU if there is one, else the CPU, when None.
         dtype: of the weights in memory, fp32 when None; ``residual_proj`` stays fp32. Weights in
             bf16 compute under ``torch.autocast``.
@@ -202,7 +167,9 @@ def load_weights(
         FileNotFoundError: no weights there.
         ValueError: the files are damaged or do not fit each other; names the file.
     """
-    checkpoint = read_checkpoint(where, config=config, revision=revision, twin=twin)
+    checkpoint = read_checkpoint(where, config=config, revision=revision)
+    if twin:
+        checkpoint = untrained(checkpoint, build)
     model = outline(build, checkpoint)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -217,26 +184,6 @@ def load_weights(
         setattr(model.get_submodule(owner), leaf, model.get_parameter(first))
     assert not any(value.is_meta for value in model.state_dict().values())
     return model
-
-
-def load_pretrained(
-    where: str | Path,
-    device: str | torch.device | None = None,
-    *,
-    dtype: torch.dtype | None = None,
-    config: str | Path | None = None,
-    revision: str | None = None,
-    twin: bool = False,
-) -> HNetLanguageModel:
-    """Load a language model, masked if its configuration is bidirectional, else causal.
-
-    See :func:`load_weights` for the arguments.
-    """
-    from hnet_seq.model.masked_lm import language_model
-
-    return load_weights(
-        language_model, where, device, dtype=dtype, config=config, revision=revision, twin=twin
-    )
 
 
 def _origin(found: Located, shape: HNetConfig) -> dict[str, str]:

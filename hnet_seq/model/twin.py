@@ -10,13 +10,15 @@ twin has the same rule: it is no weight.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
+from torch import nn
 
+from hnet_seq.model.checkpoint import Checkpoint, owned_state
 from hnet_seq.model.initialization import ResidualInit
-from hnet_seq.model.pretrained import Checkpoint, owned_state
 
 #: In the metadata of a twin: what it was drawn with.
 TWIN = "twin"
@@ -29,20 +31,21 @@ def begun_with(seed: int, residual_proj: ResidualInit) -> dict[str, str]:
     return {_SEED: f"{seed}", _RESIDUAL: residual_proj}
 
 
-def untrained(checkpoint: Checkpoint) -> Checkpoint:
+def untrained(checkpoint: Checkpoint, build: Callable[..., nn.Module]) -> Checkpoint:
     """The twin: only the shape of the checkpoint's weights matters.
+
+    Args:
+        build: a language model from a configuration, a seed and ``residual_proj``.
 
     Raises:
         ValueError: the metadata do not say a seed that can be drawn from.
     """
-    from hnet_seq.model.masked_lm import language_model
-
     known = {**_of_run(checkpoint.found.folder), **checkpoint.metadata}
     seed = known.get(_SEED, "0")
     if not seed.isdecimal():
         raise ValueError(f"{checkpoint.found.weights}: the seed of the run is {seed!r}, no number")
     residual: ResidualInit = "identity" if known.get(_RESIDUAL) == "identity" else "zero"
-    model = language_model(checkpoint.config, seed=int(seed), residual_proj=residual)
+    model = build(checkpoint.config, seed=int(seed), residual_proj=residual)
     said = f"seed {seed}, {_RESIDUAL} {residual}"
     rule = {name: value for name, value in checkpoint.weights.items() if _RULE in name}
     weights = {**owned_state(model), **rule}

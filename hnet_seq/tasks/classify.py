@@ -11,7 +11,7 @@ from hnet_seq.baselines.audit import Audit
 from hnet_seq.baselines.probes import PROBES
 from hnet_seq.baselines.score_rows import Comparison, format_comparisons
 from hnet_seq.commands.classify import PROBE, RESULTS
-from hnet_seq.model.pretrained import load_pretrained
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.tasks.classification.arguments import (
     describe_task,
     open_twin,

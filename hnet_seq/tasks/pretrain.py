@@ -18,8 +18,8 @@ import torch
 from hnet_seq import WAIT_POLICY
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment, save_experiment
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.counted_text import counted_texts
-from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.pretrain_data import (
     assign_data,
     check_local_shards,

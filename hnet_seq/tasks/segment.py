@@ -101,7 +101,7 @@ def main(args: argparse.Namespace) -> int:
     chunks = check_table(args.chunks) if args.chunks else None
     if bigwigs:
         import_bigwig()  # whether it is there is asked before the work
-    genome = Genome(args.genome)
+    genome = Genome(args.genome, use_index=args.region is not None)
     annotations = read_genes(args.annotation, genome) if args.annotation else None
     outputs = [path for _, path in (*beds, *bigwigs)] + ([chunks] if chunks else [])
     with _records(args, model, genome, outputs, ranks) as records:

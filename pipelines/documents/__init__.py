@@ -4,7 +4,8 @@ from pipelines.documents.duplicates import Signatures, find_duplicates, signatur
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.read import read_unit
 from pipelines.documents.records import REASONS, Document, Dropped
-from pipelines.documents.units import UNIT_BYTES, Unit, plan_units
+from pipelines.documents.unit import Unit
+from pipelines.documents.units import UNIT_BYTES, plan_units
 
 __all__ = [
     "REASONS",

@@ -22,7 +22,7 @@ from modalities.errors import UsageError
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.read import chosen
 from pipelines.documents.records import Dropped
-from pipelines.documents.units import Unit
+from pipelines.documents.unit import Unit
 
 PERMUTATIONS = 128
 SHINGLE = 5  # tokens

@@ -12,7 +12,7 @@ from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.json_layout import NotJson, json_values
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
-from pipelines.documents.units import Unit
+from pipelines.documents.unit import Unit
 
 LONGEST_LINE = 1 << 30  # bytes; a file without lines is not read whole
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

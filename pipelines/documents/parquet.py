@@ -13,7 +13,7 @@ from modalities.errors import InputError, printable
 from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
-from pipelines.documents.units import Unit
+from pipelines.documents.unit import Unit
 
 _BUFFER = 1 << 20  # bytes of a column read at once
 _ROWS = 64

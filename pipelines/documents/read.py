@@ -11,7 +11,7 @@ from pipelines.compression import read_chunks, stem_of
 from pipelines.documents.filters import choose
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Document, Dropped, RawDocument
-from pipelines.documents.units import Unit
+from pipelines.documents.unit import Unit
 
 _NONE: Mapping[int, str] = {}
 _BYTE_ORDER_MARK = 3  # bytes

@@ -1,4 +1,8 @@
-"""WebDataset tars that others made, one sample in memory at a time."""
+"""WebDataset tars that others made, one sample in memory at a time.
+
+Not through ``webdataset.WebDataset``, which reads members into memory that nobody asked for, takes
+a header that it cannot read for the end of a tar, and imports torch.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,7 +20,7 @@ from pipelines.compression import read_chunks
 from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
-from pipelines.documents.units import Unit
+from pipelines.documents.unit import Unit
 
 # As webdataset splits names: at the first dot after the last slash.
 _NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]*)", re.DOTALL)
@@ -90,9 +95,10 @@ def _samples(path: str) -> Iterator[tuple[str, dict[str, bytes]]]:
 
 def _members(path: str) -> Iterator[tuple[str, str, bytes]]:
     try:
-        with tarfile.open(fileobj=_Stream(read_chunks(path, foreign=True)), mode="r|") as tar:  # type: ignore[call-overload]
+        stream: Any = _Stream(read_chunks(path, foreign=True))
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar:
             for member in tar:
-                tar.members = []  # or it keeps the header of each
+                tar.members = []  # type: ignore[attr-defined]  # or it keeps the header of each
                 match = _NAME.fullmatch(member.name)
                 if not member.isfile() or not match:
                     continue
@@ -103,6 +109,19 @@ def _members(path: str) -> Iterator[tuple[str, str, bytes]]:
         raise InputError(
             printable(path), f"cannot be read as a tar ({error}); fetch or write it again"
         ) from None
+
+
+class _Header(tarfile.TarInfo):
+    """One that cannot be read is an error: tarfile takes it for the end, and the rest is lost."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.HeaderError as error:
+            if type(error).__name__ in ("EOFHeaderError", "EmptyHeaderError"):
+                raise
+            raise tarfile.ReadError(f"{error} at byte {tar.offset}") from None
 
 
 class _Stream:

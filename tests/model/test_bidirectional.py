@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hnet_seq import HNetConfig, HNetForCausalLM, ratio_loss
 from hnet_seq.model.attention import SelfAttention
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.boundary_policy import BoundaryPolicy, use_boundary_policy
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import SSMConfig
@@ -19,7 +20,6 @@ from hnet_seq.model.flops import flops_per_token
 from hnet_seq.model.layout import parse_stack
 from hnet_seq.model.mamba2 import Mamba2
 from hnet_seq.model.masked_lm import HNetForMaskedLM
-from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
 from hnet_seq.ops.packing import Packing

@@ -35,7 +35,14 @@ def random_text(symbols: int, length: int = 700) -> Tensor:
 @pytest.mark.parametrize(
     ("symbols", "longest"), [(1, 62), (2, 31), (3, 31), (4, 20), (7, 20), (20, 12), (255, 7)]
 )
-def test_counts_are_how_often_each_symbol_followed(symbols: int, longest: int) -> None:
+@pytest.mark.parametrize("kernel", [True, False])
+def test_counts_are_how_often_each_symbol_followed(
+    symbols: int, longest: int, kernel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kernel and (reason := context_index.why_not()):
+        pytest.skip(reason)
+    if not kernel:
+        monkeypatch.setattr(context_index, "why_not", lambda: "asked not to")
     assert longest_context(symbols) == longest
     text = random_text(symbols)
     index = ContextIndex(text, symbols, longest)
@@ -63,7 +70,10 @@ def test_a_long_text_is_read_in_stretches(monkeypatch: pytest.MonkeyPatch) -> No
     assert parts.counts(contexts, known, orders).equal(whole.counts(contexts, known, orders))
 
 
-def test_an_index_of_nothing_knows_nothing() -> None:
+@pytest.mark.parametrize("kernel", [True, False])
+def test_an_index_of_nothing_knows_nothing(kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not kernel:
+        monkeypatch.setattr(context_index, "why_not", lambda: "asked not to")
     for text in ([], [GAP], [3], [GAP, 2, GAP]):
         index = ContextIndex(torch.tensor(text, dtype=torch.uint8), 4, 20)
         contexts, known = index.contexts(torch.tensor([1, 2, 3]))

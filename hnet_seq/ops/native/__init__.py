@@ -14,6 +14,8 @@ from torch import Tensor
 
 from hnet_seq.ops.native.build import library, why_not
 
+_TYPES = (torch.float32, torch.int32, torch.int64, torch.uint8)
+
 
 def objection(device: torch.device, dtype: torch.dtype) -> str | None:
     """Why the kernels cannot be used for tensors of a device and type; None where they can."""
@@ -48,7 +50,7 @@ def _argument(value: Any) -> Any:
     if isinstance(value, Tensor):
         # A kernel would read anything else as if it were these.
         assert value.is_cpu, value.device
-        assert value.dtype in (torch.float32, torch.int32), value.dtype
+        assert value.dtype in _TYPES, value.dtype
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, float):
         return ctypes.c_float(value)

@@ -76,7 +76,7 @@ def main(args: argparse.Namespace) -> int:
     positive("--places", args.places)
     positive("--reach", args.reach)
     model = open_model(args)
-    genome = Genome(args.genome)
+    genome = Genome(args.genome, use_index=True)
     places = draw_places(
         genome,
         open_spans(genome, args.region),

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.unused_columns import EVERY, TASK

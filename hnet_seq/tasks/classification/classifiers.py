@@ -14,7 +14,8 @@ from hnet_seq.baselines.ridge import RidgeModel
 from hnet_seq.baselines.target_probes import OneVsRest, predict_targets
 from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
-from hnet_seq.model.pretrained import WEIGHTS, load_pretrained
+from hnet_seq.model.auto import load_pretrained
+from hnet_seq.model.pretrained import WEIGHTS
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
 from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.classification.probe_file import load_probe

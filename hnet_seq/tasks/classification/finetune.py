@@ -20,8 +20,8 @@ from hnet_seq.commands.classify import HISTORY, MODEL, RESULTS
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.model.twin import TWIN
 from hnet_seq.tasks.classification.arguments import (
     describe_task,

@@ -28,6 +28,7 @@ from hnet_seq.tasks.classification.targets import (
 )
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS, Strands, embed_poolings
+from modalities.errors import InputError
 
 MODEL_ROWS = {
     "chunks": "H-Net, mean over chunks",
@@ -118,6 +119,8 @@ def classify(
         twin: an untrained one, whose vectors are one more baseline, for the first probe and
             pooling; its pass over the sequences costs what the model's does.
     """
+    if not isinstance(task, Task):
+        raise InputError(None, "is no task; `task_from_data` makes one", where="task")
     train, test = task.train, task.test
     fitted: dict[tuple[str, str], ProbeModel | TargetModel] = {}
 

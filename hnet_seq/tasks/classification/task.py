@@ -20,6 +20,7 @@ from hnet_seq.tasks.classification.unused_columns import look_at_columns
 from hnet_seq.tasks.classification.windows import LabelledWindows, Window
 from modalities import dna
 from modalities.errors import InputError, UsageError
+from modalities.given import given_path
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def task_from_data(
         InputError: a row is wrong, rows are of several tasks, there is one class only, a class of
             the test split is not in train, or a split is empty.
     """
+    path = given_path(path, "path")
     columns = replace(columns or Columns(), empty_labels=problem == "multi-label")
     notes = look_at_columns(path, columns, every_task=every_task)
     rows = read_labelled(path, columns)

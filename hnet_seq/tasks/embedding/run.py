@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.pretrained import load_pretrained
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.embedding.about import about_vectors, check_about
 from hnet_seq.tasks.embedding.files import KEYED_BY_ID, vector_format, write_vectors

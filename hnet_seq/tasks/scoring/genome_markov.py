@@ -7,6 +7,7 @@ from pathlib import Path
 from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.baselines.markov_model import MarkovModel, order_for
 from modalities.errors import UsageError
+from modalities.given import given_path
 from pipelines.genome import Genome
 
 
@@ -28,7 +29,7 @@ def count_markov(genome: Genome | str | Path, markov_order: int | None = None) -
         InputError: an unreadable genome.
     """
     check_order(markov_order)
-    opened = genome if isinstance(genome, Genome) else Genome(genome)
+    opened = genome if isinstance(genome, Genome) else Genome(given_path(genome, "genome"))
     if markov_order is None:
         markov_order = order_for(sum(opened.lengths.values()))
     records = (opened.fetch(name, 0, length) for name, length in opened.lengths.items())

@@ -30,6 +30,7 @@ from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
+from modalities.given import given_path
 from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.variants import Variant, read_variants
@@ -116,7 +117,11 @@ def score_variants(
     if on_mismatch not in ON_MISMATCH:
         raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
     check_window(window)
-    opened = genome if isinstance(genome, Genome) else Genome(genome)
+    opened = (
+        genome
+        if isinstance(genome, Genome)
+        else Genome(given_path(genome, "genome"), use_index=True)
+    )
     rows = (
         read_variants(variants, keep_faults=on_mismatch == "skip")
         if isinstance(variants, str | Path)

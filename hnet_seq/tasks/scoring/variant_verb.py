@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if out is not None:
         _check_out(args, out)
     strands: Strands = args.strands or "average"
-    genome = Genome(args.genome)
+    genome = Genome(args.genome)  # without its index: the Markov model counts all of it
     ranks = find_ranks()
     placed_parts: list[Part] = []
     if args.mutagenesis is None:

@@ -135,9 +135,9 @@ def _source(genome: str | Path | Genome | Given, region: str | None) -> Genome |
     if isinstance(genome, Genome):
         return genome
     if isinstance(genome, Path):
-        return Genome(genome)
+        return Genome(genome, use_index=region is not None)
     if isinstance(genome, str) and genome and (os.path.exists(genome) or not _is_dna(genome)):
-        return Genome(genome)
+        return Genome(genome, use_index=region is not None)
     if region is not None:
         raise UsageError("region", "is of a genome, and sequences are given; cut them yourself")
     return genome

@@ -27,6 +27,7 @@ from hnet_seq.tasks.sequences.tables import (
 from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
+from modalities.given import given_path
 from pipelines.bed import blocks_ignored, count_with_blocks, looks_like_bed
 from pipelines.compression import read_chunks
 from pipelines.files import named_errors
@@ -155,7 +156,8 @@ def read_sequences(
 
     Arguments and errors as :func:`open_sequences`.
     """
-    return open_sequences(source, genome=genome, modality=modality).names_and_tokens()
+    path = given_path(source, "source")
+    return open_sequences(path, genome=genome, modality=modality).names_and_tokens()
 
 
 def _copy_of_stdin() -> Path:
@@ -222,7 +224,7 @@ def _reader(
             NamedSequence(record.name, convert(record.tokens)) for record in read_records(path)
         )
     assert genome is not None
-    opened = Genome(genome)
+    opened = Genome(genome, use_index=True)
     ignored = 0 if blocks else count_with_blocks(path)
     said = f"note: {path}: {blocks_ignored(ignored, '; --blocks joins them')}"
     if ignored and speaks(said):

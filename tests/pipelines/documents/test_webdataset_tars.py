@@ -120,6 +120,16 @@ def test_what_is_no_tar_is_an_error(tmp_path: Path, read: Any, content: bytes) -
         read(path)
 
 
+@pytest.mark.parametrize("place", [130, 150, 300])
+def test_a_damaged_header_does_not_end_a_tar(tmp_path: Path, read: Any, place: int) -> None:
+    path = write_tar(tmp_path / "a.tar", {f"{i}.txt": b"text" for i in range(5)})
+    data = bytearray(path.read_bytes())
+    data[2 * 1024 + place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.tar: cannot be read as a tar \(bad checksum at byte"):
+        read(path)
+
+
 def test_a_truncated_tar_is_an_error(tmp_path: Path, read: Any) -> None:
     path = write_tar(tmp_path / "a.tar", {"a.txt": b"a" * 2000, "b.txt": b"b" * 2000})
     path.write_bytes(path.read_bytes()[:4000])
