@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,9 @@ def result_of(folder: Path, steps: int) -> Result | None:
     last = next((one for one in reversed(lines(folder)) if one["event"] == "validation"), None)
     if last is None or last["step"] < steps:
         return None
-    scored = folder / SCORED
+    scored, bits = folder / SCORED, last["bits_per_token"]
     return Result(
-        bits=last["bits_per_token"],
+        bits=bits if math.isfinite(bits) else math.inf,  # a rate at which training failed
         letters=last["tokens"],
         chunks=[stage["tokens_per_chunk"] for stage in last["stages"]],
         letters_per_token=last.get("letters_per_token", 1.0),
