@@ -86,9 +86,9 @@ def toy(tmp_path: Path) -> SimpleNamespace:
     return SimpleNamespace(given=given, state=state, folder=tmp_path)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_toy_from_the_plan_to_the_page(
     toy: SimpleNamespace,
-    one_thread: None,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -267,8 +267,9 @@ def test_the_verdict_and_the_crossing_follow_from_the_runs(english: SimpleNamesp
     assert "missing" in part("page").tables(plan, {data: own})
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_wrong_name_or_a_missing_input_is_told(
-    toy: SimpleNamespace, one_thread: None, capsys: pytest.CaptureFixture[str]
+    toy: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("plan", *toy.given, "--only", "french") == 2
     assert "no data set and no arm" in capsys.readouterr().err
