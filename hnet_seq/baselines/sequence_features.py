@@ -47,8 +47,8 @@ def baseline_probabilities(
     Raises:
         InputError: what is no sequence, or none.
     """
-    train = [tokens for _, tokens in named_sequences(train, dna.DNA, 256, parameter="train")]
-    test = [tokens for _, tokens in named_sequences(test, dna.DNA, 256, parameter="test")]
+    train = [tokens for _, tokens in named_sequences(train, dna.DNA, parameter="train")]
+    test = [tokens for _, tokens in named_sequences(test, dna.DNA, parameter="test")]
     share = np.bincount(train_labels, minlength=num_classes) / len(train_labels)
     found = {"majority class": np.tile(share, (len(test), 1))}
     for name, own, others in baseline_features(train, test, both_strands=both_strands):
