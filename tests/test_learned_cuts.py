@@ -275,6 +275,9 @@ def test_a_wrong_name_or_a_missing_input_is_told(
     assert "no data set and no arm" in capsys.readouterr().err
     assert call("plan", *toy.given, "--phases", "later") == 2
     assert call("run", *toy.given, "--again") == 2
+    assert call("table", *toy.given, "--page", toy.folder / "none.md") == 1
+    assert "none.md: No such file" in capsys.readouterr().err
+    assert call("plan", *toy.given, "--budget", "0") == 2
     (toy.folder / "text.txt").unlink()
     assert call("measure", *toy.given) == 1
     assert "text.txt" in capsys.readouterr().err

@@ -55,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (UsageError, InputError) as error:
         print(f"learned_cuts: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except OSError as error:
+        print(f"learned_cuts: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _do(args: argparse.Namespace) -> int:
