@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.twin import TWIN
+from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.tasks.classification.arguments import (
     describe_task,
     open_twin,
@@ -32,7 +32,7 @@ from hnet_seq.tasks.classification.arguments import (
     task_from_arguments,
 )
 from hnet_seq.tasks.classification.classifiers import FINETUNED_ROWS
-from hnet_seq.tasks.classification.frozen import Classification, Scored, classify, twin_row
+from hnet_seq.tasks.classification.frozen import FrozenScores, Scored, classify, twin_row
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
     read_kept,
@@ -53,7 +53,7 @@ from hnet_seq.train.launch import process_group
 from hnet_seq.train.ranks import agreed, is_first, on_first
 from hnet_seq.train.trainable import trainable_names
 from modalities.errors import UsageError
-from pipelines.files import check_folder, replaced_file
+from pipelines.files import check_folder
 
 _ROW = re.compile("^(H-Net|untrained twin),")
 _FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count
@@ -150,9 +150,8 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         "rows": rows,
         "comparisons": comparisons,
     }
-    with replaced_file(out / RESULTS) as stream:
-        json.dump(results, stream, indent=2)
-        stream.write("\n")
+    kind = Classification if task.problem == "classes" else Targets
+    kind.of(results).write(out / RESULTS)
     for run in runs:
         print(_describe(run))
     print(format_rows(task.problem, rows))
@@ -169,7 +168,7 @@ def _frozen_scores(
     identity: str,
     out: Path,
     args: argparse.Namespace,
-) -> Classification:
+) -> FrozenScores:
     """What the frozen model and the baselines say of the test split; kept like a seed."""
     strands: Strands = "average" if config.strands == "average" else "none"
     probes = list(PROBES) if args.probe == "all" else [args.probe]
@@ -192,7 +191,7 @@ def _frozen_scores(
             Scored(name, kind, arrays[f"{index}"])
             for index, (name, kind) in enumerate(about["scored"])
         ]
-        return Classification(scored, {})
+        return FrozenScores(scored, {})
     outcome = classify(
         model,
         task,
@@ -215,7 +214,7 @@ def _frozen_scores(
         {f"{index}": each.probabilities for index, each in enumerate(scored)},
         {"scored": [(each.name, each.kind) for each in scored]},
     )
-    return Classification(scored, {})
+    return FrozenScores(scored, {})
 
 
 def _facts(config: FinetuneConfig, runs: Sequence[SeedRun], head: HeadConfig) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Classification:
+class FrozenScores:
     """Every probe and baseline on the test split; the probes themselves by (pooling, kind)."""
 
     scored: list[Scored]
@@ -106,7 +106,7 @@ def classify(
     seed: int = 0,
     progress: bool = False,
     twin: HNetLanguageModel | None = None,
-) -> Classification:
+) -> FrozenScores:
     """Fit probes for each pooling, and every baseline, on ``task.train``; apply to ``task.test``.
 
     The validation split has no part in this.
@@ -154,7 +154,7 @@ def classify(
     if task.problem != "classes":
         both = strands == "average"
         trivial = target_baselines(task, both_strands=both, seed=seed)
-        return Classification([*scored, *(Scored(n, "baseline", p) for n, p in trivial)], fitted)
+        return FrozenScores([*scored, *(Scored(n, "baseline", p) for n, p in trivial)], fitted)
     baselines = baseline_probabilities(
         train.sequences,
         train.labels,
@@ -165,7 +165,7 @@ def classify(
         seed=seed,
     )
     scored += [Scored(name, "baseline", found) for name, found in baselines.items()]
-    return Classification(scored, fitted)
+    return FrozenScores(scored, fitted)
 
 
 def twin_row(name: str) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import ScoreRow, format_table, score_row
 from hnet_seq.baselines.target_scores import TargetRow, format_targets, target_row
-from hnet_seq.tasks.classification.frozen import Classification
+from hnet_seq.tasks.classification.frozen import FrozenScores
 from hnet_seq.tasks.classification.targets import targets_of
 from hnet_seq.tasks.classification.task import Task
 
@@ -18,7 +18,7 @@ Rows = Sequence[ScoreRow] | Sequence[TargetRow]
 
 
 def rows_of(
-    found: Classification, task: Task, *, clean: NDArray[np.bool_]
+    found: FrozenScores, task: Task, *, clean: NDArray[np.bool_]
 ) -> list[ScoreRow] | list[TargetRow]:
     """Scores of every probe and baseline on the test split."""
     if task.problem == "classes":
