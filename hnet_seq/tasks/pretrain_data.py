@@ -139,9 +139,9 @@ def complement(config: ExperimentConfig, train: TokenBatches) -> np.ndarray | No
         return None
     if not all(stream.two_strands for stream in train.streams):
         raise UsageError(
-            "model.ngram_counts",
-            "count both strands with data.strands=augment, and a source has one; take "
-            "model.ngram_memory, or data.strands=none",
+            "data.strands",
+            "with augment model.ngram_counts and boundaries by counts need both strands, and a "
+            "source has one; take data.strands=none, or model.ngram_memory for the counts",
         )
     return next(stream.complement.copy() for stream in train.streams if stream.two_strands)
 

@@ -1,10 +1,9 @@
-"""Neither the micro-batch nor the number of processes changes what a step reads or what is scored."""
+"""Neither micro-batches nor processes change what a step reads or what is scored."""
 
 from __future__ import annotations
 
 import json
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
