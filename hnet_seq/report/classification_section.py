@@ -18,7 +18,7 @@ __all__ = ["classification_section", "minus_words", "read_classification", "scor
 
 _MOST_CLASSES = 12  # that are drawn; beyond, the cells of a confusion matrix are too small
 _MOST_PAIRS = 20
-_SEVERITY = {"high": "Serious", "medium": "To know", "low": "Minor"}
+_SEVERITY = {"high": "Serious", "medium": "Worth knowing", "low": "Minor"}
 
 
 def classification_section(found: Classification) -> Markup:
@@ -93,7 +93,7 @@ def _audit(findings: Sequence[Finding]) -> Markup:
     items = [
         element(
             "li",
-            element("strong", f"{_SEVERITY[each.severity]}, {each.kind}: "),
+            element("strong", f"{_SEVERITY[each.severity]} ({each.kind}): "),
             f"{each.text}. ",
             element("em", f"{each.remedy[:1].upper()}{each.remedy[1:]}."),
         )
