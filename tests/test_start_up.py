@@ -65,7 +65,10 @@ WRONG: dict[str, tuple[int, str]] = {
     "segment model g.fa --annotation a.gff": (2, "--annotation: goes together with --out"),
     "segment model g.fa --bed model": (2, "--bed: model is a folder; name a file in it"),
     "segment model g.fa --bigwig g.fa/b.bw": (2, "--bigwig: g.fa/b.bw cannot be written"),
-    "segment model g.fa --bed b --region a --left-context -1": (2, "--left-context: must be 0 or more"),
+    "segment model g.fa --bed b --region a --left-context -1": (
+        2,
+        "--left-context: must be 0 or more",
+    ),
     "segment two g.fa --bed b --stage 2": (2, "--stage: two has stages 0 to 1; got 2"),
     "embed two g.fa --out v.npy --level chunk --stage -3": (2, "--stage: is -3; the model has"),
     "score model x.fa": (1, "x.fa: no such file"),

@@ -19,5 +19,6 @@ def mcc_interval_coverage(case: Case) -> None:
         command = [sys.executable, str(case["coverage.py"]), str(size), str(share), "400"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         given, trials, held = re.findall(r"(\d+) of (\d+) have.* in (\S+)", said)[0]
-        assert given == trials or not must, said
+        # Few tests of 200 call the rarer class under four times, and are refused.
+        assert int(given) > 0.85 * int(trials) or not must, said
         assert int(given) == 0 or 0.90 <= float(held) <= 0.98, said
