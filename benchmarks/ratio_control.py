@@ -26,7 +26,8 @@ from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main as hnet_seq
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
-from hnet_seq.tasks.pretrain_data import assign_data, training_batches, validation_sources
+from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
+from hnet_seq.tasks.pretrain_sources import assign_data
 from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.loop import Trainer

@@ -63,6 +63,14 @@ WRONG: dict[str, tuple[int, str]] = {
     "embed model g.fa --out v.npy --batch-tokens 0": (2, "--batch-tokens: '0'"),
     "segment model x.fa --bed b.bed": (1, "x.fa: no such file"),
     "segment model g.fa --annotation a.gff": (2, "--annotation: goes together with --out"),
+    "segment model g.fa --bed model": (2, "--bed: model is a folder; name a file in it"),
+    "segment model g.fa --bigwig g.fa/b.bw": (2, "--bigwig: g.fa/b.bw cannot be written"),
+    "segment model g.fa --bed b --region a --left-context -1": (
+        2,
+        "--left-context: must be 0 or more",
+    ),
+    "segment two g.fa --bed b --stage 2": (2, "--stage: two has stages 0 to 1; got 2"),
+    "embed two g.fa --out v.npy --level chunk --stage -3": (2, "--stage: is -3; the model has"),
     "score model x.fa": (1, "x.fa: no such file"),
     "score sequences model x.fa": (1, "x.fa: no such file"),
     "score model": (2, "INPUT: give sequences"),
@@ -90,6 +98,7 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.safetensors").touch()
     (tmp_path / "model/config.json").write_text("{}")
+    make_model("two stages, MLPs outside, tied").save_pretrained(tmp_path / "two")
     codes, found, said = answered([line.split() for line in WRONG], tmp_path)
     lines = [line for line in said.splitlines() if line.startswith("hnet-seq")]
     for (line, (code, message)), got, told in zip(WRONG.items(), codes, lines, strict=True):
@@ -97,10 +106,16 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     assert "torch" not in found
 
 
-def test_a_wrong_key_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+def test_a_wrong_key_or_source_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     lines = ["pretrain nothing --out r", "pretrain --out r train.stepz=4 ecoli_demo"]
+    lines += ["pretrain ecoli_demo --out r", "pretrain code_text --data kod=s --out r"]
+    lines += ["pretrain code_text --data code=s --out r", "pretrain --resume r ecoli_demo"]
     codes, found, said = answered([line.split() for line in lines], tmp_path)
-    assert codes == [2, 2]
+    assert codes == [2] * len(lines)
+    assert "no shards given; --data FOLDER" in said
+    assert "no source 'kod'; there are: code, chinese, english" in said
+    assert "no shards given for chinese" in said
+    assert "leave out ecoli_demo" in said
     assert "no experiment of this name" in said
     assert "did you mean train.steps?" in said
     assert "torch" not in found

@@ -23,7 +23,9 @@ from hnet_seq.baselines.tilting import Floats, Z
 from hnet_seq.results.classification import Difference, Intervals
 
 HIGHEST_AREA = 0.95  # of the ROC curve: beyond it the interval is wider than it says
-FEWEST = 7  # test sequences of every class: with fewer the coverage is not near 95%
+FEWEST = 10  # test sequences of every class: with fewer the coverage is not near 95%
+FEWEST_CALLED = 4  # that a class was called, mean over seeds of training
+FEWEST_APART = 5  # sequences that only one of two classifiers has right
 
 Predictions = Sequence[NDArray[np.floating]]
 """(N, C) probabilities for each seed of training."""
@@ -43,8 +45,7 @@ def class_intervals(probabilities: Predictions, labels: NDArray[np.integer]) -> 
     """
     refused = without_interval(probabilities, labels)
     seeds = len(probabilities)
-    predicted = [each.argmax(1) for each in probabilities]
-    table = ClassTable.of(labels, predicted, partial(one_classifier, seeds=seeds))
+    table = _table(probabilities, labels)
     share = np.full(seeds, 1 / seeds)
     intervals: Intervals = {}
     for name in METRICS:
@@ -65,24 +66,24 @@ def class_intervals(probabilities: Predictions, labels: NDArray[np.integer]) -> 
 
 def without_interval(probabilities: Predictions, labels: NDArray[np.integer]) -> dict[str, str]:
     """Why a metric has no interval, in a few words, by metric; those that have one are left out."""
-    predicted = [each.argmax(1) for each in probabilities]
-    present = np.unique(np.concatenate([labels, *predicted]))
-    members = np.bincount(labels, minlength=int(present.max()) + 1)[present]
-    reason = None
-    if len(np.unique(labels)) < 2:
-        reason = "one class in the test"
-    elif members.min() < FEWEST:
-        reason = f"under {FEWEST} of a class"
-    found = dict.fromkeys(("f1", "mcc", "auroc"), reason) if reason else {}
-    if not reason and all(len(np.unique(each)) < 2 for each in predicted):
-        found["mcc"] = "one class predicted"
-    if not reason and probabilities[0].shape[1] > 2:
+    table = _table(probabilities, labels)
+    members, called = (int(each[0]) for each in table.fewest())
+    found = {"auprc": "no method covers"}
+    if len(np.unique(labels)) < 2 or members < FEWEST:
+        only = len(np.unique(labels)) < 2
+        reason = "one class in the test" if only else f"under {FEWEST} of a class"
+        return dict.fromkeys(("f1", "mcc", "auroc"), reason) | found
+    if all(len(np.unique(each.argmax(1))) < 2 for each in probabilities):
+        found |= dict.fromkeys(("f1", "mcc"), "one class predicted")
+    elif called < FEWEST_CALLED:
+        found |= dict.fromkeys(("f1", "mcc"), f"a class called under {FEWEST_CALLED} times")
+    if probabilities[0].shape[1] > 2:
         found["auroc"] = "more than two classes"
-    elif not reason and len(probabilities) > 1:
+    elif len(probabilities) > 1:
         found["auroc"] = "several seeds"  # whose mean varies less than one of them
-    elif not reason and abs(_mean_area(probabilities, labels == 1) - 0.5) > HIGHEST_AREA - 0.5:
+    elif abs(_mean_area(probabilities, labels == 1) - 0.5) > HIGHEST_AREA - 0.5:
         found["auroc"] = f"over {HIGHEST_AREA}"
-    return {name: why for name, why in found.items() if why} | {"auprc": "no method covers"}
+    return found
 
 
 def paired_difference(
@@ -93,9 +94,19 @@ def paired_difference(
     Two intervals that overlap say little of it: what both classifiers find hard moves both.
     """
     value = _mcc(one, labels) - _mcc(other, labels)
-    refused = [without_interval(each, labels).get("mcc") for each in (one, other)]
-    if all(refused) or any(why != "one class predicted" for why in refused if why):
-        return Difference(mcc=value, interval=None, no_interval=refused[0] or refused[1])
+    constant = [all(np.ptp(each, axis=0).max() == 0 for each in both) for both in (one, other)]
+    if any(constant):  # whose MCC is 0 in every test
+        varies, sign = (other, -1) if constant[0] else (one, 1)
+        refused = without_interval(varies, labels).get("mcc")
+        own = class_intervals(varies, labels)["mcc"]
+        ends = None if own is None else sorted(sign * end for end in own)
+        return Difference(mcc=value, interval=ends, no_interval=refused)
+    for each in (one, other):
+        if why := without_interval(each, labels).get("mcc"):
+            return Difference(mcc=value, interval=None, no_interval=why)
+    if (_right(one, labels) != _right(other, labels)).sum() < FEWEST_APART:
+        why = f"under {FEWEST_APART} told apart"
+        return Difference(mcc=value, interval=None, no_interval=why)
     predicted = [each.argmax(1) for each in (*one, *other)]
     prior = partial(two_classifiers, one=len(one), other=len(other))
     table = ClassTable.of(labels, predicted, prior)
@@ -103,6 +114,16 @@ def paired_difference(
     low, high = table.intervals("mcc", share)
     ends = [min(float(low[0]), value), max(float(high[0]), value)]
     return Difference(mcc=value, interval=ends, no_interval=None)
+
+
+def _table(probabilities: Predictions, labels: NDArray[np.integer]) -> ClassTable:
+    predicted = [each.argmax(1) for each in probabilities]
+    return ClassTable.of(labels, predicted, partial(one_classifier, seeds=len(predicted)))
+
+
+def _right(probabilities: Predictions, labels: NDArray[np.integer]) -> Floats:
+    """(N,) the share of seeds that have a sequence right."""
+    return np.mean([each.argmax(1) == labels for each in probabilities], axis=0)
 
 
 def _mcc(probabilities: Predictions, labels: NDArray[np.integer]) -> float:

@@ -61,17 +61,28 @@ class ClassTable:
             classes,
         )
 
+    def fewest(self) -> tuple[Floats, Floats]:
+        """Sequences, (T,) each, of the rarest class, and that were called the rarest one.
+
+        Several columns of predictions count as their mean.
+        """
+        every = range(self.classes)
+        of_class = [self.counts[self.rows[:, 0] == number].sum(axis=0) for number in every]
+        columns = self.rows[:, 1:]
+        called = [(columns == number).mean(axis=1) @ self.counts for number in every]
+        return np.min(of_class, axis=0), np.min(called, axis=0)
+
     def intervals(self, name: str, share: Floats) -> tuple[Floats, Floats]:
         """95% intervals, (T,) each, of the sum over columns of a metric times the column's share.
 
-        MCC falls to 0 or below with the last sequence of a class that was called right, whatever
-        the classifier is worth: it is taken halfway to that of the table with the prior.
+        A difference jumps where two classifiers are told apart by few sequences: what is measured
+        is taken halfway to that of the table with the prior.
         """
         size = self.counts.sum(axis=0)
         weights = self.counts + self.prior[:, None]
         values = self.scores(name, share)
         centre = values
-        if name == "mcc":
+        if (share < 0).any():
             centre = (values + self._scores(name, share, weights)) / 2
         shape = (self.classes, self.classes, -1)
 
@@ -120,15 +131,22 @@ def one_classifier(classes: int, seeds: int = 1) -> Prior:
 
 
 def two_classifiers(classes: int, one: int = 1, other: int = 1) -> Prior:
-    """Both right, one of them, none: half as much each, with every one of their seeds."""
-    right, wrong = (mass / 2 for mass in _masses(classes))
+    """Half a sequence that both have right, half that neither has; one that each has alone.
+
+    With every one of their seeds. A small test has not met all that tells the two apart.
+    """
+    right, wrong = _masses(classes)
     cells: Prior = []
     for true, called in product(range(classes), repeat=2):
         if true == called:
-            cells.append(((true, *(true,) * (one + other)), right))
+            cells.append(((true, *(true,) * (one + other)), right / 2))
             continue
-        for first, second in ((true, called), (called, true), (called, called)):
-            cells.append(((true, *(first,) * one, *(second,) * other), wrong))
+        for first, second, mass in (
+            (true, called, wrong),
+            (called, true, wrong),
+            (called, called, wrong / 2),
+        ):
+            cells.append(((true, *(first,) * one, *(second,) * other), mass))
     return cells
 
 

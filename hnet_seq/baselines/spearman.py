@@ -68,9 +68,9 @@ def correlation_interval(
 ) -> tuple[float, float]:
     """95% interval of a correlation from the influence (N,) of rows of these groups (N,)."""
     of_group = np.bincount(group, weights=influence) / len(influence)
-    size = len(of_group)
-    apart = of_group * size / (size - 1) / (1 - value**2)
-    low, high = around(np.array([value]), apart[:, None], scale="correlation", units=size)
+    # Without a group the others weigh more, the larger it is.
+    apart = of_group / (1 - np.bincount(group) / len(group)) / (1 - value**2)
+    low, high = around(np.array([value]), apart[:, None], scale="correlation", units=len(apart))
     return float(low[0]), float(high[0])
 
 

@@ -12,6 +12,7 @@ from hnet_seq.resampling import Scale, jackknife
 
 FEWEST_OF_LABEL = 10  # rows, or groups, with and without it, and called so and not
 FEWEST_OF_ALL = 5  # rows, or groups, with a label that is right, and with one that is wrong
+LEAST_SAID = 4  # variance of predictions, in variances of the targets' mean, for R2
 FEWEST_ERRORS = 50  # for RMSE: squares of errors differ more than what they are errors of
 
 Floats = NDArray[np.float64]
@@ -54,7 +55,7 @@ def target_intervals(
         if problem == "multi-label":
             why = _few_labels(name, tables, grouped)
         else:
-            why = _few_numbers(name, len(tables[0]), grouped)
+            why = _few_numbers(name, tables, grouped)
         if why is None:
             low, high = jackknife(
                 np.stack(tables, axis=1),
@@ -124,9 +125,19 @@ def _few_labels(name: str, tables: Sequence[Floats], grouped: bool) -> str | Non
     return None
 
 
-def _few_numbers(name: str, count: int, grouped: bool) -> str | None:
-    fewest = FEWEST_ERRORS if name == "rmse" else FEWEST
-    return f"under {fewest} {'groups' if grouped else 'rows'}" if count < fewest else None
+def _few_numbers(name: str, tables: Sequence[Floats], grouped: bool) -> str | None:
+    """Why rows, or groups, say too little about a score of numbers, or None."""
+    fewest, count = FEWEST_ERRORS if name == "rmse" else FEWEST, len(tables[0])
+    if count < fewest:
+        return f"under {fewest} {'groups' if grouped else 'rows'}"
+    if name == "r2":
+        for table in tables:
+            total, one, two, squared_one, squared_two = table.sum(axis=0)[:5]
+            said, true = squared_one - one**2 / total, squared_two - two**2 / total
+            # Then the error of the targets' mean, whose square R2 holds, is not small beside it.
+            if count * said < LEAST_SAID * true:
+                return "predictions that hardly vary"
+    return None
 
 
 def label_table(probabilities: NDArray[np.floating], targets: Floats) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hnet_seq.model.hub import split_hub_id
-from hnet_seq.model.locate import locate
+from hnet_seq.model.locate import locate, read_config
 from modalities.errors import InputError, UsageError
 
 STDIN = "-"
@@ -16,6 +16,14 @@ def check_checkpoint(where: str) -> None:
     """Raise, as loading would, where on this machine there are no weights; the hub is not asked."""
     if Path(where).exists() or split_hub_id(where) is None:
         locate(where)
+
+
+def stages_of(where: str) -> int | None:
+    """Stages of the model of a checkpoint on this machine; None where loading has to tell."""
+    try:
+        return read_config(locate(where).config).num_stages if Path(where).exists() else None
+    except (ValueError, OSError):
+        return None
 
 
 def check_there(*paths: str | None) -> None:

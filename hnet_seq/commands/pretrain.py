@@ -69,12 +69,21 @@ def main(args: argparse.Namespace) -> int:
     if args.config and not args.resume:
         # A wrong name or key is told before torch is there. Given weights may change the shape.
         from hnet_seq.experiments import load_experiment
+        from hnet_seq.tasks.pretrain_sources import assign_data, check_sources
 
         if args.init and any(word.startswith("train.init=") for word in args.overrides):
             raise UsageError("init", "says what train.init would; leave one of them out")
         if not args.init:
-            load_experiment(args.config, args.overrides)
+            config = load_experiment(args.config, args.overrides)
+            if not args.go_on:  # a run that is there knows its shards
+                assign_data(config, args.data or [])
+                check_sources(config)
         check_folder(args.out)
+    if args.resume:
+        for word in ([args.config] if args.config else []) + args.overrides:
+            if "=" not in word:
+                said = f"the run knows its experiment and its weights; leave out {word}"
+                raise UsageError("resume", said)
     return later("hnet_seq.tasks.pretrain")(args)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import check_checkpoint, check_there
+from hnet_seq.commands.checks import check_at_least, check_checkpoint, check_there, stages_of
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
@@ -21,7 +21,7 @@ from hnet_seq.tasks.arguments import (
 )
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
 from modalities.errors import UsageError
-from pipelines.files import check_folder
+from pipelines.files import check_file, check_folder
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 
@@ -84,6 +84,15 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("annotation", "goes together with --out DIR")
     if args.out:
         check_folder(args.out)
+    for option in ("bed", "bigwig", "chunks"):
+        if path := getattr(args, option):
+            check_file(path.replace("{stage}", f"{args.stage}"), option)
+    check_at_least(0, left_context=args.left_context)
     check_checkpoint(args.checkpoint)
     check_there(*args.inputs, args.annotation)
+    stages = stages_of(args.checkpoint)
+    if stages and not 0 <= args.stage < stages:
+        raise UsageError(
+            "stage", f"{args.checkpoint} has stages 0 to {stages - 1}; got {args.stage}"
+        )
     return later("hnet_seq.tasks.segment")(args)

@@ -25,7 +25,7 @@ _NAMES = {
     "guard": "gap between training and test (bases)",
     "seeds": "seeds of training",
 }
-_SEVERITY = {"high": "Serious", "medium": "To know", "low": "Minor"}
+_SEVERITY = {"high": "Serious", "medium": "Worth knowing", "low": "Minor"}
 
 
 def classification_section(found: Classification) -> Markup:
@@ -108,7 +108,7 @@ def _audit(findings: Sequence[Finding]) -> Markup:
     items = [
         element(
             "li",
-            element("strong", f"{_SEVERITY[each['severity']]}, {each['kind']}: "),
+            element("strong", f"{_SEVERITY[each['severity']]} ({each['kind']}): "),
             f"{each['text']}. ",
             element("em", f"{each['remedy'][:1].upper()}{each['remedy'][1:]}."),
         )

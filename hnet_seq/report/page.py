@@ -129,9 +129,10 @@ def _block(content: str, label: str) -> Markup:
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested values as rows; inner names follow outer ones."""
+    """Nested values as rows, in words; inner names follow outer ones."""
     rows: list[tuple[str, str]] = []
-    for key, value in values.items():
+    for name, value in values.items():
+        key = name.replace("_", " ")
         if isinstance(value, dict):
             rows += _flat(value, f"{prefix}{key}, ")
         elif isinstance(value, list):

@@ -56,6 +56,12 @@ def _panel(name: str, panel: Profile, index: int, top: float) -> Markup:
     ticks = x.ticks(4)
     for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
         parts.append(svg.text(x(value), y.start + 18, label, text_anchor="middle", class_="tick"))
+    middle = (x.start + x.stop) / 2
+    words = "bases from the site"
+    parts += [
+        svg.text(x.start, above + 40, "boundaries per base", class_="tick"),
+        svg.text(middle, y.start + 31, words, text_anchor="middle", class_="tick"),
+    ]
     return element("g", *parts)
 
 

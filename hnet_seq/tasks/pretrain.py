@@ -21,15 +21,14 @@ from hnet_seq.experiments import load_experiment, save_experiment
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.tasks.pretrain_data import (
-    assign_data,
     check_local_shards,
     complement,
     everything_once,
-    reassign_data,
     report_sources,
     training_batches,
     validation_sources,
 )
+from hnet_seq.tasks.pretrain_sources import assign_data, reassign_data
 from hnet_seq.tasks.pretrain_tokenizer import described, run_tokenizer
 from hnet_seq.tasks.pretrain_weights import (
     absolute_init,
@@ -262,11 +261,6 @@ def _asked(args: argparse.Namespace) -> _Start:
 def _resumed(args: argparse.Namespace) -> _Start:
     """A run that there is, with what changes; in a folder of its own where one is given."""
     overrides = [*([args.config] if args.config else []), *args.overrides]
-    for item in overrides:
-        if "=" not in item:
-            raise UsageError(
-                "resume", f"the run knows its experiment and its weights; leave out {item}"
-            )
     run, checkpoint = find_run(Path(args.resume))
     config = load_experiment(run.config, overrides)
     check_same(config, dataclasses.asdict(load_experiment(run.config)), run.path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from hnet_seq.config import ExperimentConfig, SourceConfig
+from hnet_seq.config import ExperimentConfig
+from hnet_seq.tasks.pretrain_sources import check_sources
 from hnet_seq.train.evaluation import ValidationSource
 from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.tokenised import TokenisedBatches
@@ -21,48 +22,6 @@ from pipelines.progress import progress_bar
 from pipelines.token_stream import Stretch
 
 _AT_ONCE = 1 << 18  # tokens
-
-
-def assign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
-    """Put what ``--data`` says into the configuration.
-
-    Args:
-        given: ``NAME=FOLDER`` for a source that the experiment names; ``FOLDER`` for the next one
-            without a folder, or for another source.
-
-    Raises:
-        UsageError: there is no source of that name, or some are left without a folder.
-    """
-    sources = config.data.sources
-    names = {source.name: source for source in sources if source.name}
-    for item in given:
-        name, is_named, path = item.partition("=")
-        if is_named and name in names:
-            names[name].path = path
-        elif is_named and names and "/" not in name:
-            raise UsageError("--data", f"no source {name!r}; there are: {', '.join(names)}")
-        else:
-            empty = next((source for source in sources if not source.path), None)
-            if empty:
-                empty.path = item
-            elif names:
-                raise UsageError("--data", f"{item} is one more than the {len(sources)} sources")
-            else:
-                sources.append(SourceConfig(item))
-
-
-def reassign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
-    """Say where the sources of a run lie now; those that are not given stay where they are.
-
-    Raises:
-        UsageError: as :func:`assign_data`.
-    """
-    before = [source.path for source in config.data.sources]
-    for source in config.data.sources:
-        source.path = ""
-    assign_data(config, given)
-    for source, path in zip(config.data.sources, before, strict=False):
-        source.path = source.path or path
 
 
 def training_batches(config: ExperimentConfig, tokenizer: Tokenizer | None = None) -> TokenBatches:
@@ -77,16 +36,7 @@ def training_batches(config: ExperimentConfig, tokenizer: Tokenizer | None = Non
             data.
     """
     data = config.data
-    if not data.sources:
-        raise UsageError("data.sources", "no shards given; --data FOLDER or data.sources in YAML")
-    for source in data.sources:
-        if not source.path:
-            named = f"{source.name}=" if source.name else ""
-            raise UsageError(
-                "data.sources",
-                f"no shards given{f' for {source.name}' if source.name else ''}; "
-                f"--data {named}FOLDER or data.sources in YAML",
-            )
+    check_sources(config)
     return _batches(config, tokenizer)(
         _sources(config),
         split="train",
@@ -139,9 +89,9 @@ def complement(config: ExperimentConfig, train: TokenBatches) -> np.ndarray | No
         return None
     if not all(stream.two_strands for stream in train.streams):
         raise UsageError(
-            "model.ngram_counts",
-            "count both strands with data.strands=augment, and a source has one; take "
-            "model.ngram_memory, or data.strands=none",
+            "data.strands",
+            "with augment model.ngram_counts and boundaries by counts need both strands, and a "
+            "source has one; take data.strands=none, or model.ngram_memory for the counts",
         )
     return next(stream.complement.copy() for stream in train.streams if stream.two_strands)
 

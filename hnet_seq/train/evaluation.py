@@ -10,8 +10,9 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
-from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
 from hnet_seq.train.statistics import BoundaryStatistics
@@ -151,7 +152,9 @@ def _score(model: HNetLanguageModel, batch: PackedBatch, sums: _Sums, precision:
         out = model(ids, cu_seqlens)
     if batch.idle:
         return
-    sums.nats += float(cross_entropy(out.logits, goals))
+    # Summed in double precision: what is computed at once is not to be seen in the sum.
+    losses = F.cross_entropy(out.logits.float(), goals, ignore_index=-100, reduction="none")
+    sums.nats += float(losses.sum(dtype=torch.float64))
     sums.scored += batch.scored
     sums.predicted += int((batch.targets >= 0).sum())
     sums.boundaries.update(out.boundaries)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest
 
 from hnet_seq.baselines.bootstrap import bootstrap_intervals
 from hnet_seq.baselines.calibration import calibration
@@ -17,8 +16,7 @@ from hnet_seq.baselines.class_intervals import (
     paired_difference,
     without_interval,
 )
-from hnet_seq.baselines.class_table import ClassTable, one_classifier, two_classifiers
-from hnet_seq.baselines.metrics import METRICS, classification_metrics, confusion_metrics
+from hnet_seq.baselines.metrics import METRICS, classification_metrics
 from hnet_seq.baselines.score_rows import compare, format_comparisons, format_table, score_row
 
 
@@ -166,10 +164,11 @@ def test_a_table_without_seeds_and_leaks_has_no_columns_for_them() -> None:
 @pytest.mark.parametrize(
     ("labels", "predicted", "why"),
     [
-        ([0] * 30 + [1] * 6, [0] * 30 + [1] * 6, "under 7 of a class"),
-        ([0] * 30 + [1] * 8, [0] * 38, "one class predicted"),
+        ([0] * 30 + [1] * 9, [0] * 30 + [1] * 9, "under 10 of a class"),
+        ([0] * 30 + [1] * 10, [0] * 40, "one class predicted"),
+        ([0] * 30 + [1] * 10, [0] * 37 + [1] * 3, "a class called under 4 times"),
         ([0] * 30, [0] * 28 + [1] * 2, "one class in the test"),
-        ([0] * 30 + [1] * 8, [0] * 30 + [1] * 8, None),
+        ([0] * 30 + [1] * 10, [0] * 30 + [1] * 10, None),
     ],
 )
 def test_where_an_interval_would_not_cover_stands_the_reason(
@@ -177,8 +176,7 @@ def test_where_an_interval_would_not_cover_stands_the_reason(
 ) -> None:
     row = score_row("model", "model", [np.eye(2)[predicted]], np.array(labels))
     assert row["no_interval"].get("mcc") == why
-    # A class that is never predicted has an F1 of 0, which is no convention as an MCC of 0 is.
-    assert row["no_interval"].get("f1") == (None if why == "one class predicted" else why)
+    assert row["no_interval"].get("f1") == why
     assert (row["intervals"]["mcc"] is None) == (why is not None)
     assert row["intervals"]["accuracy"] is not None
     if why:
@@ -187,54 +185,6 @@ def test_where_an_interval_would_not_cover_stands_the_reason(
         low, high = row["intervals"]["mcc"] or (0, 0)
         assert 0.6 < low < 0.95
         assert high == 1
-
-
-# Two normal distributions, 1.5 standard deviations apart, thresholded by the posterior.
-def shares_of_cells(share: float) -> np.ndarray:
-    """(4,) of 00, 01, 10, 11: the label, and what is said."""
-    cut = 0.75 - np.log(share / (1 - share)) / 1.5
-    wrong, right = (1 - share) * norm.sf(cut), share * norm.sf(cut - 1.5)
-    return np.array([1 - share - wrong, wrong, share - right, right])
-
-
-@pytest.mark.parametrize(("size", "share"), [(50, 0.5), (50, 0.2), (100, 0.1), (200, 0.1)])
-def test_intervals_of_classes_hold_the_truth_in_93_to_97_of_a_hundred(
-    size: int, share: float
-) -> None:
-    """Drawn from a Dirichlet distribution, they held it in 91.5 to 99%; with replacement, in 72."""
-    cells = shares_of_cells(share)
-    counts = np.random.default_rng(0).multinomial(size, cells, size=4000).T
-    rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    given = (counts[2:].sum(0) >= 7) & (counts[[1, 3]].sum(0) > 0)
-    table = ClassTable.with_prior(rows, counts[:, given], one_classifier(2), 2)
-    for name in ("accuracy", "f1", "mcc"):
-        true = confusion_metrics(cells.reshape(2, 2))[name]
-        low, high = table.intervals(name, np.ones(1))
-        assert 0.925 <= np.mean((low <= true) & (true <= high)) <= 0.975, name
-
-
-def test_intervals_of_many_tests_are_those_of_each() -> None:
-    counts = np.array([[30, 5, 4, 21], [50, 0, 0, 10]]).T
-    rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    table = ClassTable.with_prior(rows, counts, one_classifier(2), 2)
-    for name in ("accuracy", "f1", "mcc"):
-        low, high = table.intervals(name, np.ones(1))
-        for index, each in enumerate(counts.T):
-            labels, said = rows.repeat(each, axis=0).T
-            found = class_intervals([np.eye(2)[said]], labels)[name]
-            assert found == pytest.approx([low[index], high[index]], abs=1e-3)
-
-
-def test_differences_of_two_classifiers_hold_the_truth_in_93_to_97_of_a_hundred() -> None:
-    """200 sequences, 10% positive, where draws of a Dirichlet distribution held it in 91.5%."""
-    rows = np.array(list(product(range(2), repeat=3)))
-    right, other = (shares_of_cells(0.1).reshape(2, 2), np.array([[0.88, 0.02], [0.06, 0.04]]))
-    cells = (right[:, :, None] * other[:, None, :] / other.sum(1)[:, None, None]).ravel()
-    one, two = (confusion_metrics(each)["mcc"] for each in (right, other))
-    counts = np.random.default_rng(0).multinomial(200, cells, size=4000).T
-    table = ClassTable.with_prior(rows, counts, two_classifiers(2), 2)
-    low, high = table.intervals("mcc", np.array([1.0, -1.0]))
-    assert 0.925 <= np.mean((low <= one - two) & (one - two <= high)) <= 0.97
 
 
 def test_the_interval_of_auroc_is_newcombes() -> None:
@@ -270,9 +220,26 @@ def test_a_difference_on_the_same_sequences_is_surer_than_two_intervals() -> Non
     assert said[1].startswith(f"b        {found['mcc']:+.3f}  {found['interval'][0]:+.3f} to ")
 
 
-def test_a_difference_to_a_constant_row_has_an_interval_and_of_two_constants_none() -> None:
+def test_a_difference_to_a_constant_row_is_the_others_own_and_of_two_constants_none() -> None:
     labels = np.arange(60) % 2
-    constant, right = np.eye(2)[np.zeros(60, int)], np.eye(2)[labels]
-    assert paired_difference([right], [constant], labels)["interval"] is not None
+    constant = np.tile([0.6, 0.4], (60, 1))
+    said = np.where(np.arange(60) < 12, 1 - labels, labels)
+    own = score_row("model", "model", [np.eye(2)[said]], labels)["intervals"]["mcc"]
+    assert own is not None
+    assert paired_difference([np.eye(2)[said]], [constant], labels)["interval"] == own
+    back = paired_difference([constant], [np.eye(2)[said]], labels)["interval"]
+    assert back == [-own[1], -own[0]]
     none = paired_difference([constant], [constant], labels)
     assert (none["interval"], none["no_interval"]) == (None, "one class predicted")
+
+
+def test_two_that_hardly_differ_are_not_told_apart() -> None:
+    labels = np.arange(60) % 2
+    one = np.eye(2)[np.where(np.arange(60) < 12, 1 - labels, labels)]
+    other = np.eye(2)[np.where(np.arange(60) < 16, 1 - labels, labels)]
+    assert paired_difference([one], [other], labels)["no_interval"] == "under 5 told apart"
+    further = np.eye(2)[np.where(np.arange(60) < 17, 1 - labels, labels)]
+    assert paired_difference([one], [further], labels)["interval"] is not None
+    seldom = np.eye(2)[np.where(np.arange(60) < 3, labels, 0)]
+    why = paired_difference([one], [seldom], labels)["no_interval"]
+    assert why == "a class called under 4 times"

@@ -97,7 +97,11 @@ def test_seeds_are_averaged_and_leaked_rows_left_out() -> None:
     assert "clean" in format_targets("multi-label", [row]).splitlines()[0]
 
 
-def coverage(problem: str, truth: dict[str, float], simulate, trials: int = 400):
+# What the docs say, and two sampling errors of 500 tests.
+LOW, HIGH = 0.93 - 0.02, 0.97 + 0.02
+
+
+def coverage(problem: str, truth: dict[str, float], simulate, trials: int = 500):
     """How often the interval of each score holds its truth, of those given."""
     held: dict[str, list[bool]] = {name: [] for name in truth}
     for _ in range(trials):
@@ -120,9 +124,9 @@ def test_intervals_of_numbers_hold_the_truth_also_with_long_tails() -> None:
         return [said], said + np.sqrt(0.19) * error
 
     truth = {"pearson": 0.9, "r2": 0.81, "rmse": np.sqrt(0.19)}
-    found = coverage("regression", truth, simulate, 600)
+    found = coverage("regression", truth, simulate)
     assert found.keys() == truth.keys()
-    assert all(0.92 <= each <= 0.975 for each in found.values()), found
+    assert all(LOW <= each <= HIGH for each in found.values()), found
 
 
 def test_intervals_of_labels_hold_the_truth_over_groups_of_rows() -> None:
@@ -139,13 +143,14 @@ def test_intervals_of_labels_hold_the_truth_over_groups_of_rows() -> None:
     f1 = 0.8 + 0.2 * np.array([0.5, 0.3])
     truth = {"f1_micro": float(f1 @ [0.5, 0.3] / 0.8), "f1_macro": float(f1.mean()), "mcc": 0.8}
     found = coverage("multi-label", truth, simulate)
-    assert all(0.92 <= each <= 0.98 for each in found.values()), found
+    assert all(LOW <= each <= HIGH for each in found.values()), found
 
 
 @pytest.mark.parametrize(
     ("problem", "count", "why"),
     [
         ("regression", 20, dict.fromkeys(("spearman", "pearson", "r2"), "under 25 rows")),
+        ("regression", 60, {"r2": "predictions that hardly vary"}),
         ("multi-label", 20, dict.fromkeys(("f1_micro", "f1_macro", "mcc"), "under 25 rows")),
         ("multi-label", 40, dict.fromkeys(("f1_macro", "mcc"), "under 10 rows with a label")),
     ],
@@ -156,11 +161,13 @@ def test_where_an_interval_would_not_cover_stands_the_reason(
     found, targets = labels(count)
     if problem == "regression":
         found, targets = found[:, :1], found[:, :1] + targets[:, 1:2]
+        if count == 60:
+            found = 0.5 + 0.02 * (found - 0.5)
     row = target_row(problem, "x", "model", [found], targets, NAMES[: targets.shape[1]])
     for name, reason in why.items():
         assert row["intervals"][name] is None
         assert reason in row["no_interval"][name]
-    assert (count == 40) == (next(iter(row["intervals"].values())) is not None)
+    assert (count >= 40) == (next(iter(row["intervals"].values())) is not None)
     if count == 20:
         assert "under 25 rows" in format_targets(problem, [row])
 

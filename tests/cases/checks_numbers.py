@@ -16,5 +16,6 @@ def mcc_interval_coverage(case: Case) -> None:
     ):
         said = case.printed("coverage.py", f"{size}", f"{share}", "400")
         given, trials, held = re.findall(r"(\d+) of (\d+) have.* in (\S+)", said)[0]
-        assert given == trials or not must, said
+        # Few tests of 200 call the rarer class under four times, and are refused.
+        assert int(given) > 0.85 * int(trials) or not must, said
         assert int(given) == 0 or 0.90 <= float(held) <= 0.98, said

@@ -66,7 +66,7 @@ def test_findings_are_quoted_with_their_remedies_and_none_is_said_to_be_none(
 ) -> None:
     content = classification_scores()
     said = words(drawn(tmp_path, content))
-    assert "Serious, leak: 6 of 1,000 test sequences stand in train. Split by similarity." in said
+    assert "Serious (leak): 6 of 1,000 test sequences stand in train. Split by similarity." in said
     content["audit"]["findings"] = []
     assert "found no leak, no shortcut" in words(drawn(tmp_path, content))
 

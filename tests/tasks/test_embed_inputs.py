@@ -312,3 +312,25 @@ def test_rows_of_a_table_are_chosen_and_a_header_of_bed_is_skipped(
     assert read(bed, genome=genome) == {"chr2:1-4(.)": "GGGA"}
     with pytest.raises(UsageError, match=r"genome: .* is BED"):
         open_sequences(bed)
+
+
+def test_columns_that_no_row_is_told_of_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("#ID,sequence,factor,chrom,Split\na,ACGT,x,chr1,train\n")
+    found = open_sequences(path, label="Factor", where=RowFilter.parse(["split=train"]))
+    assert list(found.left_out) == ["chrom"]
+    path = tmp_path / "x.fa"
+    path.write_text(FASTA)
+    assert list(open_sequences(path).left_out) == []
+
+
+def test_embed_says_which_columns_it_does_not_keep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = make_model("one stage")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(tmp_path / "run")
+    (tmp_path / "t.csv").write_text("sequence,factor,chrom\nACGT,x,chr1\n")
+    command = ["embed", f"{tmp_path / 'run'}", f"{tmp_path / 't.csv'}", "--label", "factor"]
+    assert main([*command, "--out", f"{tmp_path / 'v.parquet'}", "--device", "cpu"]) == 0
+    assert "t.csv: not kept: chrom; --label keeps a column\n" in capsys.readouterr().err

@@ -14,7 +14,8 @@ from hnet_seq.config import ExperimentConfig, SourceConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.tasks.pretrain import pretrain
-from hnet_seq.tasks.pretrain_data import assign_data, training_batches, validation_sources
+from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
+from hnet_seq.tasks.pretrain_sources import assign_data
 from hnet_seq.train.evaluation import evaluate
 from modalities.errors import InputError, UsageError
 from pipelines.manifest import Manifest

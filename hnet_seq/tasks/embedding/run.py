@@ -82,6 +82,9 @@ def run(
         blocks=blocks,
         modality=plan.modality,
     )
+    if sequences.left_out and ranks.rank == 0:
+        names = ", ".join(sequences.left_out)
+        print(f"note: {source}: not kept: {names}; --label keeps a column", file=sys.stderr)
     # The first pass finds what is wrong with the input, and how many vectors there will be.
     cost = sequence_cost(model.config, options.attention_window)
     parts = _check(

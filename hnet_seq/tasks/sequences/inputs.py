@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from hnet_seq.tasks.sequences.parts import read_named_sequences
 from hnet_seq.tasks.sequences.tables import (
     SEQUENCE,
     TextRow,
+    columns_left_out,
     read_plain_lines,
     read_table_sequences,
 )
@@ -64,6 +65,7 @@ class SequenceSource:
     Attributes:
         count, total_bases: of the last pass that came to the end; None before.
         digest: sha256 over names and tokens, of the same pass: equal for equal sequences.
+        left_out: columns of a table that are neither read nor kept.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class SequenceSource:
         read: Callable[[], Iterator[NamedSequence]],
         *,
         is_stdin: bool = False,
+        left_out: Sequence[str] = (),
     ) -> None:
         self.path = path
+        self.left_out = left_out
         self._read = read
         self._is_stdin = is_stdin
         if is_stdin:  # the copy lives as long as the source
@@ -146,7 +150,8 @@ def open_sequences(
         shutil.rmtree(path.parent)
         shown = str(error).replace(str(path), _STDIN_NAME)
         raise type(error)(None, shown) from None
-    return SequenceSource(path, read, is_stdin=is_stdin)
+    left_out = columns_left_out(path, label, where) if kind == "table" else ()
+    return SequenceSource(path, read, is_stdin=is_stdin, left_out=left_out)
 
 
 def read_sequences(

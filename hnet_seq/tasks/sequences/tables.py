@@ -68,6 +68,15 @@ def read_table_sequences(
         yield TextRow(row.where, name, text, found)
 
 
+def columns_left_out(path: Path, label: str | None, where: RowFilter | None) -> list[str]:
+    """Names of columns that rows neither are chosen by nor keep."""
+    used = {SEQUENCE, ID, plain_name(label or "")}
+    used |= {plain_name(name) for name in (where.values if where else ())}
+    return [
+        name for name in Table(path, expected=(SEQUENCE,)).names if plain_name(name) not in used
+    ]
+
+
 def read_plain_lines(path: Path) -> Iterator[TextRow]:
     """One sequence a line, named by its number among them; blank lines are skipped."""
     rows = 0

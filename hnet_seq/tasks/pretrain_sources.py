@@ -1,0 +1,65 @@
+"""Where the sources of a run lie, as ``--data`` says; asked before torch is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hnet_seq.config import ExperimentConfig, SourceConfig
+from modalities.errors import UsageError
+
+
+def assign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
+    """Put what ``--data`` says into the configuration.
+
+    Args:
+        given: ``NAME=FOLDER`` for a source that the experiment names; ``FOLDER`` for the next one
+            without a folder, or for another source.
+
+    Raises:
+        UsageError: there is no source of that name, or some are left without a folder.
+    """
+    sources = config.data.sources
+    names = {source.name: source for source in sources if source.name}
+    for item in given:
+        name, is_named, path = item.partition("=")
+        if is_named and name in names:
+            names[name].path = path
+        elif is_named and names and "/" not in name:
+            raise UsageError("--data", f"no source {name!r}; there are: {', '.join(names)}")
+        else:
+            empty = next((source for source in sources if not source.path), None)
+            if empty:
+                empty.path = item
+            elif names:
+                raise UsageError("--data", f"{item} is one more than the {len(sources)} sources")
+            else:
+                sources.append(SourceConfig(item))
+
+
+def reassign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
+    """Say where the sources of a run lie now; those that are not given stay where they are.
+
+    Raises:
+        UsageError: as :func:`assign_data`.
+    """
+    before = [source.path for source in config.data.sources]
+    for source in config.data.sources:
+        source.path = ""
+    assign_data(config, given)
+    for source, path in zip(config.data.sources, before, strict=False):
+        source.path = source.path or path
+
+
+def check_sources(config: ExperimentConfig) -> None:
+    """Raise UsageError where there is no source, or one has no folder."""
+    data = config.data
+    if not data.sources:
+        raise UsageError("data.sources", "no shards given; --data FOLDER or data.sources in YAML")
+    for source in data.sources:
+        if not source.path:
+            named = f"{source.name}=" if source.name else ""
+            raise UsageError(
+                "data.sources",
+                f"no shards given{f' for {source.name}' if source.name else ''}; "
+                f"--data {named}FOLDER or data.sources in YAML",
+            )
