@@ -70,7 +70,7 @@ def units_of(
                 continue
             units.append(own)
             own = Unit(0, 0, 0, 0, 0.0)
-            if len(units) > MAX_UNITS:
+            if len(units) == MAX_UNITS:
                 least *= 2
                 pairs = zip(units[::2], [*units[1::2], own], strict=False)
                 units = [_joined(*pair) for pair in pairs]
