@@ -21,9 +21,9 @@ from pathlib import Path
 from hnet_seq import HNetForCausalLM  # first: it sets how torch's threads wait
 from hnet_seq.model.config import AttentionConfig, HNetConfig, SSMConfig
 from hnet_seq.ops.packing import Packing
-from hnet_seq.tasks.embed import BATCH_TOKENS
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
+from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 
 import numpy as np  # isort: skip

@@ -19,7 +19,7 @@ from common import MB, clock_of, in_fresh_process, in_turns, parser, resident, r
 from hnet_seq import HNetConfig, HNetForCausalLM, embed
 from hnet_seq.model.boundary_policy import BoundaryPolicy
 from hnet_seq.model.config import AttentionConfig, SSMConfig
-from hnet_seq.tasks.embed import BATCH_TOKENS
+from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS
 
 import numpy as np  # isort: skip
 

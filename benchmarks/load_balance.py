@@ -6,7 +6,7 @@
 A unit's true cost is its tokens times the measured seconds per token at its records' lengths, times
 the measured spread between stretches of one length: a model that cuts one stretch into more chunks
 than another takes longer for it, and nobody knows that before. Ranks see only the expected cost
-(hnet_seq/tasks/ranked/units.py). What is reported is the load of the last rank to end over the
+(hnet_seq/tasks/costs.py). What is reported is the load of the last rank to end over the
 mean: 1 is perfect, and what is above is time that the other ranks have nothing to do. The last two
 columns have one rank at half the speed of the others.
 """
@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq import HNetConfig, HNetForCausalLM
+from hnet_seq.jobs.job import in_parts
+from hnet_seq.jobs.units import Unit, deal, units_of
+from hnet_seq.tasks.costs import sequence_cost
 from hnet_seq.tasks.embedding.plan import PART_TOKENS
 from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS, embed
-from hnet_seq.tasks.ranked.units import Part, Unit, deal, sequence_cost, units_of
-from hnet_seq.tasks.sequences.parts import in_parts
 from pipelines.genome import Genome
 
 #: Measured by --measure: bases of a record, and microseconds a base (CPU, one thread).
@@ -72,10 +73,10 @@ def seconds(length: int) -> float:
     return length * 1e-6 * float(np.interp(np.log(length), np.log(LENGTHS), MICROSECONDS))
 
 
-def parts_of(corpus: Corpus, cost: Callable[[int], float]) -> list[Part]:
+def units_for(corpus: Corpus, cost: Callable[[int], float]) -> list[Unit]:
     """As ``embed`` cuts the input."""
     parts: Iterator[list[int]] = in_parts(corpus.lengths.tolist(), PART_TOKENS, int)
-    return [Part(len(own), sum(own), sum(map(cost, own))) for own in parts]
+    return units_of(parts, int, cost)
 
 
 def true_costs(corpus: Corpus, units: list[Unit]) -> NDArray[np.float64]:
@@ -140,7 +141,7 @@ def simulate() -> None:
         f"|{'---|' * 11}"
     )
     for corpus in corpora():
-        units = units_of(parts_of(corpus, cost))
+        units = units_for(corpus, cost)
         costs = true_costs(corpus, units)
         for world in (8, 64):
             by_cost = deal([unit.cost for unit in units], world)

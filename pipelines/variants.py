@@ -70,7 +70,7 @@ def read_variants(path: str | Path, *, keep_faults: bool = False) -> Iterator[Va
         raise InputError(
             path, f"is neither VCF nor a table with the columns {', '.join(COLUMNS)}; add a header"
         )
-    yield from {"vcf": _of_vcf, "table": _of_table}[form](Path(path), keep_faults)
+    yield from {"vcf": _of_vcf, "table": table_variants}[form](Path(path), keep_faults)
 
 
 def _of_vcf(path: Path, keep_faults: bool) -> Iterator[Variant]:
@@ -78,7 +78,8 @@ def _of_vcf(path: Path, keep_faults: bool) -> Iterator[Variant]:
         yield from line.variants
 
 
-def _of_table(path: Path, keep_faults: bool) -> Iterator[Variant]:
+def table_variants(path: Path, keep_faults: bool) -> Iterator[Variant]:
+    """Of a file whose form is known; see :func:`read_variants`."""
     table = Table(path, expected=COLUMNS)
     remedy = f"variants need {', '.join(COLUMNS)}"
     for name in COLUMNS:

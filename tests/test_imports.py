@@ -16,6 +16,7 @@ ALLOWED = {
     "hnet_seq/ops": {"hnet_seq.ops"},
     "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model", "modalities"},
     "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads"},
+    "hnet_seq/jobs": {"hnet_seq.jobs", "modalities", "pipelines"},
     "hnet_seq/baselines": {
         "hnet_seq.baselines",
         "hnet_seq.ops",
@@ -53,6 +54,13 @@ def test_each_part_imports_only_what_lies_below_it(part: str) -> None:
         for name in _imports(path):
             allowed = any(name == a or name.startswith(a + ".") for a in ALLOWED[part])
             assert allowed, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_jobs_share_out_work_without_knowing_what_computes() -> None:
+    for path in (ROOT / "hnet_seq/jobs").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:  # at its top: torch takes seconds
+            names = [alias.name for alias in getattr(node, "names", [])]
+            assert "torch" not in [*names, getattr(node, "module", "")], path
 
 
 def _modules() -> dict[str, Path]:

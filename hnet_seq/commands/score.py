@@ -154,43 +154,43 @@ def main(args: argparse.Namespace) -> int:
         check_file(args.out)
     if args.mutagenesis is None:
         check_there(args.input)
-    use_of(args)
+    args.use, args.form = use_of(args)
     check_checkpoint(args.checkpoint)
     check_there(args.genome)
     return later("hnet_seq.tasks.score")(args)
 
 
-def use_of(args: argparse.Namespace) -> str:
-    """What is asked for: sequences, variants, mutagenesis or measured.
+def use_of(args: argparse.Namespace) -> tuple[str, str | None]:
+    """What is asked for: sequences, variants, mutagenesis or measured; and the form of variants.
 
     Raises:
         UsageError: an option that would be ignored, or one that is missing.
     """
-    use = _use(args)
+    use, form = _use(args)
     check_meant(args, _told(args, use), use=use)
     if use in ("variants", "mutagenesis") and args.genome is None:
         raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")
-    return use
+    return use, form
 
 
-def _use(args: argparse.Namespace) -> str:
+def _use(args: argparse.Namespace) -> tuple[str, str | None]:
     if args.mutagenesis is not None:
         if args.input is not None:
             raise UsageError("mutagenesis", f"makes its own changes; leave {args.input} out")
-        return "mutagenesis"
+        return "mutagenesis", None
     if args.input is None:
         raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
     if args.measured is not None:
-        return "measured"
+        return "measured", None
     asked: str | None = getattr(args, "use", None)
     from pipelines.variants import variant_form  # reads Parquet, too
 
-    is_variants = args.input != STDIN and variant_form(args.input) is not None
-    found = "variants" if is_variants else "sequences"
+    form = None if args.input == STDIN else variant_form(args.input)
+    found = "variants" if form else "sequences"
     if asked not in (None, found):
-        said = f"{args.input} holds variants" if is_variants else _told(args, found)
+        said = f"{args.input} holds variants" if form else _told(args, found)
         raise UsageError("INPUT", f"{said}; ask for hnet-seq score {found}")
-    return found
+    return found, form
 
 
 def _told(args: argparse.Namespace, use: str) -> str:

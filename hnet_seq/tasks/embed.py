@@ -6,31 +6,10 @@ import argparse
 
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
-from hnet_seq.tasks.embedding.vectors import (
-    BATCH_TOKENS,
-    STRANDS,
-    Strands,
-    check_modality,
-    check_pooling,
-    embed,
-    embed_poolings,
-    modality_of,
-    vector_width,
-)
+from hnet_seq.tasks.embedding.vectors import embed, embed_poolings
 from pipelines.table_rows import RowFilter
 
-__all__ = [
-    "BATCH_TOKENS",
-    "STRANDS",
-    "Strands",
-    "check_modality",
-    "check_pooling",
-    "embed",
-    "embed_poolings",
-    "main",
-    "modality_of",
-    "vector_width",
-]
+__all__ = ["embed", "embed_poolings", "main"]
 
 
 def main(args: argparse.Namespace) -> int:

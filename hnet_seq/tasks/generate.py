@@ -18,7 +18,7 @@ from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
 from hnet_seq.model.sampling import Sampling
-from hnet_seq.tasks.sequences.parts import read_named_sequences
+from hnet_seq.tasks.sequences.inputs import read_named_sequences
 from modalities import code, text
 from modalities.base import Modality, Tokens
 from modalities.dna_bytes import from_dna

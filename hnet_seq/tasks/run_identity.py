@@ -1,15 +1,23 @@
-"""What results and unfinished runs are of: a run of something else does not go on in a folder."""
+"""What results and unfinished runs are of: model, file of weights, and what computes."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.locate import locate
-from modalities.errors import InputError, UsageError
-from pipelines.files import file_sha256, replaced_file
+from hnet_seq.model.pretrained import owned_state
+from hnet_seq.ops.registry import choices
+from hnet_seq.tasks.twin_results import about_twin
+from modalities.base import Tokens
+from pipelines.files import file_sha256
+from pipelines.genome import Genome
 
 
 def weights_sha256(checkpoint: str | Path) -> str:
@@ -17,34 +25,37 @@ def weights_sha256(checkpoint: str | Path) -> str:
     return file_sha256(locate(checkpoint).weights)
 
 
-def keep_identity(path: Path, identity: Mapping[str, Any]) -> None:
-    """Write an identity, as JSON, where there is none yet; else hold it against the one that is.
+def model_hash(model: HNetLanguageModel) -> str:
+    """sha256 over names and values of all parameters, and the configuration."""
+    digest = hashlib.sha256(json.dumps(model.config.to_dict(), sort_keys=True).encode())
+    for name, value in sorted(owned_state(model).items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
-    Args:
-        path: in the folder of the unfinished run.
-        identity: values that come out of JSON as they go in.
 
-    Raises:
-        InputError: the file is damaged.
-        UsageError: the folder is of something else, and the message says what differs.
-    """
-    if not path.exists():
-        with replaced_file(path) as stream:
-            json.dump(identity, stream, indent=2)
-        return
-    folder = path.parent
-    try:
-        known = json.loads(path.read_bytes())
-    except ValueError:
-        raise InputError(path, f"is damaged; delete {folder} to begin anew") from None
-    differing = [
-        f"{key} was {known.get(key)!r}, is {value!r}"
-        for key, value in identity.items()
-        if known.get(key) != value
-    ]
-    if differing:
-        raise UsageError(
-            "--out",
-            f"{folder} holds an unfinished run of something else: {'; '.join(differing)}; finish "
-            "that one, delete the folder to begin anew, or name another --out",
-        )
+def computed_by(model: HNetLanguageModel) -> dict[str, Any]:
+    """What rows depend on beside input and options, to the last bit; JSON values."""
+    device = model.embeddings.weight.device
+    backends = {operation: name for operation, (name, _) in choices(device).items()}
+    return {
+        "model": model_hash(model),
+        **about_twin(model),
+        "device": device.type,
+        "backends": backends,
+    }
+
+
+def genome_digest(genome: Genome) -> str:
+    """sha256 over names, lengths and tokens of all records."""
+    lengths = genome.lengths.items()
+    return tokens_digest((name, genome.fetch(name, 0, length)) for name, length in lengths)
+
+
+def tokens_digest(named: Iterable[tuple[str, Tokens]]) -> str:
+    """sha256 over names, lengths and tokens."""
+    digest = hashlib.sha256()
+    for name, tokens in named:
+        digest.update(f"{name}\n{len(tokens)}\n".encode())
+        digest.update(tokens.data)
+    return digest.hexdigest()

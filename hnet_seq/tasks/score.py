@@ -6,38 +6,29 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import astuple
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from hnet_seq.commands.score import use_of
+from hnet_seq.jobs.job import Computed, Job
+from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device, refuse_ranks
+from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
-from hnet_seq.tasks.embedding.plan import model_hash
-from hnet_seq.tasks.embedding.vectors import Strands
-from hnet_seq.tasks.ranked.digests import computed_by
-from hnet_seq.tasks.ranked.ranks import (
-    Ranks,
-    check_ranks_input,
-    find_ranks,
-    rank_device,
-    refuse_ranks,
-)
-from hnet_seq.tasks.ranked.units import Part, sequence_cost
-from hnet_seq.tasks.scoring.kept_rows import check_meeting, is_kept, kept_rows
+from hnet_seq.tasks.choices import Strands
+from hnet_seq.tasks.costs import sequence_cost
+from hnet_seq.tasks.run_identity import computed_by
 from hnet_seq.tasks.scoring.sequences import (
+    KINDS,
     Score,
     check_scoring,
     score,
-    score_part,
-    sequence_parts,
-    stream_scores,
+    score_rows,
+    sequence_calls,
 )
-from hnet_seq.tasks.sequences.inputs import SequenceSource, open_sequences
-from hnet_seq.tasks.sequences.parts import Named, named_length
+from hnet_seq.tasks.sequences.inputs import Named, named_length, open_sequences
 from pipelines.files import check_file, replaced_file
-from pipelines.progress import progress_bar
 from pipelines.table_rows import RowFilter
 
 __all__ = ["Score", "main", "score"]
@@ -45,16 +36,15 @@ __all__ = ["Score", "main", "score"]
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    use = use_of(args)
     out = check_file(args.out) if args.out else None
     if out is not None:
         from hnet_seq.tasks.scoring.summary import check_places
 
         check_places(out, args.input)
-    if use == "sequences":
+    if args.use == "sequences":
         return _sequences(args, out)
     # What only one use needs is imported for it: scikit-learn and pyarrow take a second.
-    if use == "measured":
+    if args.use == "measured":
         refuse_ranks("score --measured")
         from hnet_seq.tasks.scoring.measured_verb import run as measured
 
@@ -66,8 +56,13 @@ def main(args: argparse.Namespace) -> int:
 
 def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     ranks = find_ranks()
-    check_meeting(out, ranks)
-    check_ranks_input(args.input, ranks)
+    outputs = []
+    if out is not None:
+        from hnet_seq.results.scores import SequenceScores
+        from hnet_seq.tasks.scoring.summary import described, summary_path
+
+        outputs = [out, summary_path(out)]
+    check_meeting(args.input, outputs, ranks)
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     strands: Strands = args.strands or "none"
@@ -75,84 +70,45 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     source = open_sequences(
         args.input, genome=args.genome, where=RowFilter.parse(args.where), blocks=args.blocks
     )
-    # The first pass finds what is wrong with the input before anything is computed.
+
+    def read() -> Iterator[list[Named]]:
+        return sequence_calls(source.names_and_tokens(), args.batch_tokens)
+
     cost = sequence_cost(model.config, args.attention_window)
-    parts = [
-        Part(len(part), sum(map(named_length, part)), sum(cost(len(own)) for _, own in part))
-        for part in sequence_parts(source.names_and_tokens())
-    ]
-    bases = scored = 0
-    nats = 0.0
-    with (
-        attention_window(model, args.attention_window),
-        _scores(args, out, model, source, strands, parts, ranks) as scores,
-    ):
-        if scores is None:  # the rank that is done last writes
-            return 0
-        bar = progress_bar("write" if out else "score", source.total_bases, unit="base")
-        with replaced_file(out) if out else nullcontext(sys.stdout) as file, bar:
-            file.write("name\tbases\tscored\tlog_likelihood\tbits_per_base\tcomposition_bits\n")
-            for row in scores:
-                _write(file, row)
-                bases, scored = bases + row.bases, scored + row.scored
-                nats += row.log_likelihood
-                bar.update(row.bases)
-        if out:
-            from hnet_seq.results.scores import SequenceScores
-            from hnet_seq.tasks.scoring.summary import described, summary_path
-
-            found = SequenceScores(
-                **described(args, model, strands),
-                sequences=source.count,
-                bases=bases,
-                scored=scored,
-                bits_per_base=-nats / math.log(2) / scored if scored else None,
-            )
-            found.write(summary_path(out))
-    return 0
-
-
-@contextmanager
-def _scores(
-    args: argparse.Namespace,
-    out: Path | None,
-    model: HNetForCausalLM,
-    source: SequenceSource,
-    strands: Strands,
-    parts: list[Part],
-    ranks: Ranks,
-) -> Iterator[Iterator[Score] | None]:
-    """The scores in order; None for a rank of several that is not the last."""
-    how: dict[str, Any] = {
+    units = units_of(read(), named_length, cost, progress=ranks.rank == 0)
+    identity = {
+        **computed_by(model),
+        "sequences": source.digest,
         "strands": strands,
         "batch_tokens": args.batch_tokens,
         "cache_limit": args.cache_limit,
-    }
-    if not is_kept(out):
-        yield stream_scores(model, source.names_and_tokens(), **how)
-        return
-    from hnet_seq.tasks.scoring.summary import summary_path
-
-    identity = {
-        "model": model_hash(model),
-        **computed_by(model.embeddings.weight.device),
-        "sequences": source.digest,
-        **how,
         "attention_window": args.attention_window,
     }
+    compute = partial(score_rows, model, strands, args.batch_tokens, args.cache_limit)
+    job = Job("score", "sequences", outputs, identity, units, read, compute, KINDS, named_length)
+    with attention_window(model, args.attention_window), job.run(ranks) as computed:
+        if computed is None:  # the rank that is done last writes
+            return 0
+        with replaced_file(out) if out else nullcontext(sys.stdout) as file:
+            content = _write(file, computed)
+        if out:
+            about = described(args, model, strands)
+            SequenceScores(**about, sequences=source.count, **content).write(summary_path(out))
+    return 0
 
-    def read() -> Iterator[list[Named]]:
-        return sequence_parts(source.names_and_tokens())
 
-    def rows(part: list[Named], done: int) -> Iterator[tuple[Any, ...]]:
-        return (astuple(row) for row in score_part(model, part, **how, done=done))
-
-    outputs = [out, summary_path(out)]
-    with kept_rows(outputs, identity, parts, read, rows, ranks, noun="sequences") as found:
-        yield None if found is None else (Score(*row) for row in found)
-
-
-def _write(file: TextIO, row: Score) -> None:
-    values = (row.log_likelihood, row.bits_per_base, row.composition_bits)
-    numbers = "\t".join("" if math.isnan(value) else f"{value:.6f}" for value in values)
-    file.write(f"{row.name}\t{row.bases}\t{row.scored}\t{numbers}\n")
+def _write(file: TextIO, computed: Computed[Named]) -> dict[str, Any]:
+    """Write all rows; what the summary says of them."""
+    bases = scored = 0
+    nats = 0.0
+    file.write("name\tbases\tscored\tlog_likelihood\tbits_per_base\tcomposition_bits\n")
+    for call, columns in computed.parts():
+        for (name, tokens), (known, *numbers) in zip(call, columns["score"], strict=True):
+            row = Score(name, len(tokens), int(known), *map(float, numbers))
+            values = (row.log_likelihood, row.bits_per_base, row.composition_bits)
+            shown = "\t".join("" if math.isnan(value) else f"{value:.6f}" for value in values)
+            file.write(f"{row.name}\t{row.bases}\t{row.scored}\t{shown}\n")
+            bases, scored = bases + row.bases, scored + row.scored
+            nats += row.log_likelihood
+    bits = -nats / math.log(2) / scored if scored else None
+    return {"bases": bases, "scored": scored, "bits_per_base": bits}

@@ -7,8 +7,6 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +15,18 @@ from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
+from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.boundaries import Boundaries, StageChunks
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.ranked.digests import genome_digest
-from hnet_seq.tasks.ranked.ranks import Ranks, find_ranks, rank_device
-from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
+from hnet_seq.tasks.run_identity import tokens_digest
 from hnet_seq.tasks.segmentation import text as segment_text
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
 from hnet_seq.tasks.segmentation.common import check_stage
+from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.files import (
     Writer,
     check_table,
@@ -36,31 +35,19 @@ from hnet_seq.tasks.segmentation.files import (
 )
 from hnet_seq.tasks.segmentation.gene_table import gene_table
 from hnet_seq.tasks.segmentation.genes import GenePicture, read_genes
-from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
 from hnet_seq.tasks.segmentation.records import (
-    BATCH_TOKENS,
-    LEFT_CONTEXT,
     check_model,
     check_sizes,
-    read_stretch,
-    region_spans,
+    over_limit,
+    region_stretches,
     segment,
-    segment_stretches,
 )
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import UsageError
 from pipelines.files import check_folder
 from pipelines.genome import Genome
 
-__all__ = [
-    "BATCH_TOKENS",
-    "LEFT_CONTEXT",
-    "check_model",
-    "main",
-    "region_spans",
-    "segment",
-    "segment_stretches",
-]
+__all__ = ["main", "segment"]
 
 #: What --out gets of a genome with genes.
 RESULTS = ("boundaries.json", "region.json")
@@ -105,63 +92,34 @@ def main(args: argparse.Namespace) -> int:
     genome = Genome(args.genome, use_index=args.region is not None)
     annotations = read_genes(args.annotation, genome) if args.annotation else None
     outputs = [path for _, path in (*beds, *bigwigs)] + ([chunks] if chunks else [])
-    with _records(args, model, genome, outputs, ranks) as records:
-        if records is None:  # the rank that is done last writes
-            return 0
-        with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
-            _run(args, model, records, annotations, writers)
-    return 0
-
-
-def _records(
-    args: argparse.Namespace,
-    model: HNetForCausalLM,
-    genome: Genome,
-    outputs: list[Path],
-    ranks: Ranks,
-) -> AbstractContextManager[Iterator[RecordBoundaries] | None]:
-    """The records in order, computed here or by several ranks; None for a rank that has no more."""
-    check_sizes(args.left_context, args.batch_tokens, args.attention_window)
-    first = outputs[0] if outputs else Path(args.out)
-    sizes = {
-        "batch_tokens": args.batch_tokens,
-        "window": args.attention_window,
-        "cache_limit": args.cache_limit,
-    }
-    if not goes_on_ranks(first, ranks):
-        return nullcontext(
-            segment(
-                model,
-                genome,
-                region=args.region,
-                left_context=args.left_context,
-                progress=True,
-                **sizes,
-            )
-        )
     if args.out:
-        named = [Path(args.out) / result_name(name, model) for name in RESULTS]
-        outputs = [*outputs, *named]
-    spans = region_spans(genome, args.region)
-
-    def read() -> Iterator[Lazy]:
-        for span in spans:
-            yield partial(read_stretch, genome, span, args.left_context)
-
-    return boundaries_on_ranks(
+        outputs += [Path(args.out) / result_name(name, model) for name in RESULTS]
+    check_sizes(args.left_context, args.batch_tokens, args.attention_window)
+    check_meeting(args.genome, outputs, ranks)
+    uncut = region_stretches(genome, args.region, args.left_context)
+    job = boundary_job(
         model,
         outputs,
-        {
-            "genome": genome_digest(genome),
+        lambda: {
+            "records": tokens_digest((own.name, own.read()) for own in uncut),
             "region": args.region,
             "left_context": args.left_context,
         },
-        read,
-        [end - max(start - args.left_context, 0) for _, start, end in spans],
-        ranks,
-        path=genome.path,
-        **sizes,
+        lambda: iter(uncut),
+        lambda own, error: over_limit(genome.path, error),
+        noun="records",
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
     )
+    began = time.monotonic()
+    with attention_window(model, args.attention_window), job.run(ranks) as computed:
+        if computed is None:  # the rank that is done last writes
+            return 0
+        found = (record for _, record in records(computed))
+        with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
+            _run(args, model, found, annotations, writers, began)
+    return 0
 
 
 def _run(
@@ -170,8 +128,8 @@ def _run(
     records: Iterator[RecordBoundaries],
     annotations: dict[str, RecordAnnotation] | None,
     writers: list[Writer],
+    began: float,
 ) -> None:
-    began = time.monotonic()
     count = bases = 0
     num_stages = model.num_stages
     chunks = np.zeros(num_stages, dtype=int)

@@ -12,6 +12,7 @@ import pytest
 
 from modalities.errors import InputError
 from pipelines.alleles import without_letters
+from pipelines.variant_source import VariantSource
 from pipelines.variants import Variant, read_variants, variant_form
 from pipelines.vcf import read_vcf
 
@@ -196,3 +197,30 @@ def test_a_bad_file_is_named(tmp_path: Path, content: bytes, message: str) -> No
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.vcf: no such file"):
         list(read_variants(tmp_path / "absent.vcf"))
+
+
+@pytest.mark.parametrize("keep_content", [True, False])
+def test_what_was_read_once_is_there_again_without_the_file(
+    tmp_path: Path, keep_content: bool
+) -> None:
+    path = vcf(tmp_path, "c\t5\tx\tA\tC,<DEL>\t.\t.\tAC=1\u00e9", "c\t9\t.\tG\tT\t.\t.\t.")
+    content = path.read_bytes()
+    looked_at: list[int] = []
+    source = VariantSource(
+        path, "vcf", keep_content=keep_content, check=lambda line: looked_at.append(line.line)
+    )
+    assert next(source.lines()).content  # begun, and begun again
+    first = list(source.variants())
+    path.unlink()
+    assert list(source.variants()) == first == list(source.variants())
+    assert [own.where for own in source.variants()] == [own.where for own in first]
+    assert [own.path for own in source.variants()] == [path] * 3
+    again = b"".join(line.content for line in source.lines())
+    assert again == (content if keep_content else b"")
+    both = zip(source.lines(), source.lines(), strict=True)
+    assert all(one.line == other.line for one, other in both)
+    assert looked_at == [1, *range(1, content.count(b"\n") + 1)]
+    path.write_bytes(content.replace(b"\tA\t", b"\tG\t"))
+    other = VariantSource(path, "vcf")
+    assert len(list(other.variants())) == 3
+    assert other.digest != source.digest

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hnet_seq.cli import main
+from hnet_seq.jobs import units
+from hnet_seq.jobs.shared_run import SharedRun
+from hnet_seq.jobs.units import Unit
 from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.ranked import units
-from hnet_seq.tasks.ranked.shared_run import SharedRun
-from hnet_seq.tasks.ranked.units import Unit
 from hnet_seq.tasks.scoring import mutagenesis, variant_scores
 from hnet_seq.tasks.scoring import sequences as score_sequences
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hnet_seq.jobs.spool import Columns
+from hnet_seq.jobs.spool import Rows as SpooledRows
 from hnet_seq.tasks.embedding.anndata_files import write_anndata
 from hnet_seq.tasks.embedding.patient_file import PatientFile
-from hnet_seq.tasks.embedding.spooled_rows import Block, SpooledRows
 from pipelines.files import DiskError, replaced_path
 from tests.full_disk import entries, files_of_at_most
 
@@ -25,23 +26,25 @@ class Rows(SpooledRows):
     """Made up, two blocks of them."""
 
     def __init__(self) -> None:
-        super().__init__(Path(), 8, {"id": "text", "start": "<i8", "end": "<i8"})
+        kinds = {"id": "text", "start": "<i8", "end": "<i8", "vector": "(8,)<f4"}
+        super().__init__([], kinds)
         self.rows = 1_000
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self, size: int = 500) -> Iterator[Columns]:
         for first in (0, 500):
             places = np.arange(first, first + 500)
             columns: dict[str, Any] = {
                 "id": [f"s{n}" for n in places],
                 "start": places,
                 "end": places + 5,
+                "vector": np.random.default_rng(0).random((500, 8), np.float32),
             }
-            yield Block(first, columns, np.random.default_rng(0).random((500, 8), np.float32))
+            yield columns
 
 
 def write(path: Path, kind: str, rows: Rows | None = None) -> None:
     with replaced_path(path) as made:
-        write_anndata(rows or Rows(), made, {"about": "random"}, kind=kind, level="chunk")
+        write_anndata(rows or Rows(), made, {"about": "random"}, kind=kind, level="chunk", size=500)
 
 
 def test_on_a_full_disk_there_is_no_folder_of_zarr(tmp_path: Path) -> None:
@@ -65,7 +68,7 @@ def test_an_interrupt_leaves_no_folder_of_zarr(tmp_path: Path) -> None:
     pytest.importorskip("zarr")
 
     class Interrupted(Rows):
-        def blocks(self) -> Iterator[Block]:
+        def blocks(self, size: int = 500) -> Iterator[Columns]:
             from zarr.core.sync import _get_loop
 
             yield from itertools.islice(super().blocks(), 1)

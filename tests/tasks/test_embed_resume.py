@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from hnet_seq.cli import main
+from hnet_seq.jobs.spool import Spool
 from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.embedding import spooled_rows
-from hnet_seq.tasks.embedding.files import write_vectors
-from hnet_seq.tasks.embedding.spool import TEXT, Spool, open_spool
-from modalities.errors import UsageError
 from tests.conftest import make_model
 from tests.forked import Forked
 
@@ -27,14 +22,14 @@ def killed_at_the_third(arguments: list[str]) -> int:
     embed_plan.PART_TOKENS, embed_plan.PART_BYTES = 200, 200 * 64 * 4
     commit, commits = Spool.commit, 0
 
-    def killing(self: Spool, *arguments: Any) -> None:
+    def killing(self: Spool, items: int) -> None:
         nonlocal commits
         commits += 1
         if commits == 3:
             for file in self._files.values():
                 file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
-        commit(self, *arguments)
+        commit(self, items)
 
     setattr(Spool, "commit", killing)  # noqa: B010
     return main(arguments)
@@ -66,7 +61,7 @@ def killed(folder: Path, out: str, *options: str) -> Path:
     ended = Forked(killed_at_the_third, arguments, folder=folder).end()
     assert ended.code == -signal.SIGKILL, ended.err
     assert not (folder / out).exists()
-    return folder / f"{out}.partial"
+    return folder / f"{out}.ranks"
 
 
 def digest(path: Path) -> str:
@@ -94,14 +89,13 @@ def test_a_killed_run_ends_with_the_bytes_of_one_that_was_not(
     beside: str | None,
 ) -> None:
     partial = killed(folder, name, *options)
-    assert json.loads((partial / "state.json").read_text())["sequences"] == 4
     assert main(command(folder, name, *options)) == 0
-    assert "going on after 4 sequences" in capsys.readouterr().err
+    assert "4 of 12 sequences are kept from the run that was stopped" in capsys.readouterr().err
     names = [name, *([beside] if beside else [])]
     resumed = [digest(folder / own) for own in names]
     assert not partial.exists()
     assert main(command(folder, name, *options)) == 0
-    assert "going on" not in capsys.readouterr().err
+    assert "are kept" not in capsys.readouterr().err
     assert [digest(folder / own) for own in names] == resumed
 
 
@@ -109,12 +103,12 @@ def half_done(folder: Path, monkeypatch: pytest.MonkeyPatch, out: str, *options:
     """Leave a folder with two committed parts."""
     commit, commits = Spool.commit, 0
 
-    def failing(self: Spool, *arguments: object) -> None:
+    def failing(self: Spool, items: int) -> None:
         nonlocal commits
         commits += 1
         if commits == 3:
             raise KeyboardInterrupt
-        commit(self, *arguments)  # type: ignore[arg-type]
+        commit(self, items)
 
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "commit", failing)
@@ -166,59 +160,6 @@ def test_an_interrupted_run_goes_on_in_every_format(
             (folder / kind).rename(folder / f"{kind}.{name}")
 
 
-def test_what_was_written_after_the_last_commit_is_cut_off(tmp_path: Path) -> None:
-    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
-    columns = {"id": TEXT, "place": "<i8"}
-
-    def append(spool: Spool, low: int, high: int) -> None:
-        rows = slice(low, high)
-        names = [f"n{i}" for i in range(low, high)]
-        spool.append({"id": names, "place": np.arange(low, high)}, vectors[rows])
-
-    def begin() -> None:
-        with open_spool(tmp_path / "p", {"a": 1}, 2, columns) as spool:
-            append(spool, 0, 2)
-            spool.commit(2, 0.5)
-            append(spool, 2, 5)
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        begin()
-    with open_spool(tmp_path / "p", {"a": 1}, 2, columns) as spool:
-        assert (spool.sequences, spool.rows, spool.seconds) == (2, 2, 0.5)
-        append(spool, 2, 6)
-        spool.commit(6, 0.5)
-        spool.finish()
-        (block,) = spool.blocks()
-        assert block.columns["id"] == [f"n{i}" for i in range(6)]
-        np.testing.assert_array_equal(block.columns["place"], np.arange(6))
-        np.testing.assert_array_equal(spool.vectors_at([5, 0]), vectors[[5, 0]])
-        write_vectors(spool, tmp_path / "v.npy", {}, level="sequence")
-    np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), vectors)
-    assert not (tmp_path / "p").exists()
-
-
-def test_two_processes_do_not_write_the_same_output(tmp_path: Path) -> None:
-    with open_spool(tmp_path / "p", {}, 2, {"id": TEXT}) as spool:
-        with (
-            pytest.raises(UsageError, match="another process is writing"),
-            open_spool(tmp_path / "p", {}, 2, {"id": TEXT}),
-        ):
-            raise AssertionError("it was opened twice")
-        spool.finish()
-
-
-def test_a_folder_that_is_no_unfinished_run_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "p").mkdir()
-    (tmp_path / "p" / "thesis.txt").write_text("dear")
-    with (
-        pytest.raises(UsageError, match="no unfinished run; move it"),
-        open_spool(tmp_path / "p", {}, 2, {}),
-    ):
-        raise AssertionError("it was opened")
-    assert (tmp_path / "p" / "thesis.txt").read_text() == "dear"
-
-
 def test_a_disk_without_room_is_told_before_anything_is_computed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -226,12 +167,7 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
         free = 1000
 
     monkeypatch.setattr("hnet_seq.tasks.embedding.space.shutil.disk_usage", lambda path: Usage)
-    monkeypatch.setattr("hnet_seq.tasks.embedding.part_rows.embed", None)
+    monkeypatch.setattr("hnet_seq.tasks.embedding.compute.pool_sequences", None)
     assert main(command(folder, "v.npy")) == 2
     assert "its disk has 0.001 MB free" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}
-
-
-def test_the_header_of_an_array_has_the_same_size_whatever_its_rows() -> None:
-    sizes = {spooled_rows.header_size(width) for width in (1, 64, 4096)}
-    assert sizes == {128}

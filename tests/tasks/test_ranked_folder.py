@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from hnet_seq.tasks.ranked.compute import Progress, compute
-from hnet_seq.tasks.ranked.ranks import Ranks
-from hnet_seq.tasks.ranked.record import record_path
-from hnet_seq.tasks.ranked.shared_run import SharedRun, open_shared, shared_folder
-from hnet_seq.tasks.ranked.units import Unit
+from hnet_seq.jobs.job import Job, Tell
+from hnet_seq.jobs.ranks import Ranks
+from hnet_seq.jobs.record import record_path
+from hnet_seq.jobs.shared_run import SharedRun, open_shared, shared_folder
+from hnet_seq.jobs.spool import TEXT, Columns, Rows, Spool
+from hnet_seq.jobs.units import Unit
 from modalities.errors import InputError, UsageError
 
 UNITS = [Unit(index, 1, 1, 10, cost) for index, cost in enumerate([1.0, 4.0, 2.0, 1.0])]
@@ -52,27 +55,37 @@ def test_each_rank_computes_its_own_and_the_last_one_writes_all_in_order(tmp_pat
     out = tmp_path / "out"
     seen: list[list[int]] = [[], []]
 
-    def run_rank(rank: int) -> bool:
-        def work(parts: Iterator[int], folder: Path, progress: Progress) -> None:
-            own = list(parts)
-            seen[rank] += own
-            (folder / "text").write_text("".join(f"{part}\n" for part in own))
+    def run_rank(rank: int) -> list[int] | None:
+        def compute(part: Sequence[int], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
+            seen[rank] += part
+            yield {"number": np.array(part)}, 1
 
-        with joined(out, rank) as run:
-            if rank == 0:  # the others' units are taken, so it must leave them
-                holder = [hold(out, unit) for unit in UNITS if unit.index not in run.dealt]
-            compute(run, "test", lambda: iter(range(4)), work)
-            if rank == 0:
-                for process in holder:
-                    process.kill()
-                    process.communicate()
-            return write(run, out)
+        job = Job(
+            "test",
+            "numbers",
+            [out],
+            {"what": "x"},
+            UNITS,
+            lambda: iter([[0], [1], [2], [3]]),
+            compute,
+            {"number": "<i8"},
+            lambda number: 10,
+        )
+        with job.run(Ranks(rank, 2)) as computed:
+            if computed is None:
+                return None
+            out.write_text("")
+            return [int(own) for _, columns in computed.parts() for own in columns["number"]]
 
-    assert not run_rank(0)
+    shared_folder(out).mkdir()
+    holders = [hold(out, unit) for unit in UNITS if unit.index != 1]  # the others' are taken
+    assert run_rank(0) is None
+    for process in holders:
+        process.kill()
+        process.communicate()
     assert seen == [[1], []]
-    assert run_rank(1)
+    assert run_rank(1) == [0, 1, 2, 3]
     assert seen == [[1], [0, 2, 3]]
-    assert out.read_text() == "0\n1\n2\n3\n"
     assert not shared_folder(out).exists()
     record = json.loads(record_path(out).read_text())
     assert [(own["rank"], own["units"], own["tokens"]) for own in record["ranks"]] == [
@@ -209,3 +222,59 @@ def test_ranks_of_something_else_are_refused_by_what_differs(tmp_path: Path) -> 
         open_shared(tmp_path / "out", {"what": "y"}, UNITS, Ranks(0, 2)),
     ):
         raise AssertionError("it was opened")
+
+
+def test_a_folder_that_is_no_unfinished_run_is_left_alone(tmp_path: Path) -> None:
+    thesis = shared_folder(tmp_path / "out") / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("dear")
+    with (
+        pytest.raises(UsageError, match="no unfinished run; move it"),
+        open_shared(tmp_path / "out", {"what": "x"}, UNITS, Ranks()),
+    ):
+        raise AssertionError("it was opened")
+    assert thesis.read_text() == "dear"
+
+
+def test_what_was_written_after_the_last_commit_is_cut_off(tmp_path: Path) -> None:
+    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
+    kinds = {"id": TEXT, "place": "<i8", "vector": "(2,)<f4"}
+
+    def append(spool: Spool, low: int, high: int) -> None:
+        names = [f"n{i}" for i in range(low, high)]
+        spool.append({"id": names, "place": np.arange(low, high), "vector": vectors[low:high]})
+
+    parts = [tmp_path / "a", tmp_path / "b"]
+    for part, (low, middle, high) in zip(parts, [(0, 2, 5), (5, 5, 6)], strict=True):
+        part.mkdir()
+        with closing(Spool(part, kinds)) as spool:
+            append(spool, low, middle)
+            spool.commit(1)
+            append(spool, middle, high)
+        for file in part.iterdir():
+            with file.open("ab") as stream:
+                stream.write(b"half")
+        with closing(Spool(part, kinds)) as spool:
+            assert (spool.items, spool.rows) == (1, middle - low)
+            append(spool, middle, high)
+            spool.commit(1)
+    rows = Rows(parts, kinds)
+    for size in (1, 4, 100):
+        blocks = list(rows.blocks(size))
+        assert [name for block in blocks for name in block["id"]] == [f"n{i}" for i in range(6)]
+        found = np.concatenate([np.asarray(block["vector"]) for block in blocks])
+        np.testing.assert_array_equal(found, vectors)
+    np.testing.assert_array_equal(rows.at("vector", [5, 0, 3]), vectors[[5, 0, 3]])
+    np.testing.assert_array_equal(rows.at("place", [5, 0, 3]), [5, 0, 3])
+
+
+def test_rows_that_a_machine_lost_are_not_gone_on_from(tmp_path: Path) -> None:
+    kinds = {"place": "<i8"}
+    with closing(Spool(tmp_path, kinds)) as spool:
+        for place in range(3):
+            spool.append({"place": np.array([place])})
+            spool.commit(1)
+    os.truncate(tmp_path / "place", 17)
+    with closing(Spool(tmp_path, kinds)) as spool:
+        assert (spool.items, spool.rows) == (2, 2)
+    assert (tmp_path / "place").stat().st_size == 16

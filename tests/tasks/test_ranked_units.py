@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from hnet_seq import HNetForCausalLM
+from hnet_seq.jobs import units as job_units
+from hnet_seq.jobs.job import in_calls
+from hnet_seq.jobs.ranks import Ranks, find_ranks, refuse_ranks
+from hnet_seq.jobs.units import deal, units_of
 from hnet_seq.model.streaming import stream
-from hnet_seq.tasks.ranked import units as ranked_units
-from hnet_seq.tasks.ranked.ranks import Ranks, find_ranks, refuse_ranks
-from hnet_seq.tasks.ranked.units import Part, call_groups, deal, sequence_cost, units_of
+from hnet_seq.tasks.costs import sequence_cost
 from modalities.errors import UsageError
 
 
@@ -36,21 +38,25 @@ def test_a_long_record_has_a_rank_for_itself() -> None:
 def test_units_are_whole_parts_of_the_least_size_and_not_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ranked_units, "MIN_TOKENS", 100)
-    monkeypatch.setattr(ranked_units, "MAX_UNITS", 7)
-    parts = [Part(2, size, 2.0 * size) for size in (30, 90, 10, 500, 5)]
-    units = units_of(parts)
+    monkeypatch.setattr(job_units, "MIN_TOKENS", 100)
+    monkeypatch.setattr(job_units, "MAX_UNITS", 7)
+    parts = [[size - 1, 1] for size in (30, 90, 10, 500, 5)]
+    units = units_of(parts, int, lambda size: 2.0 * size)
     assert [unit.tokens for unit in units] == [120, 510, 5]
     assert [unit.parts for unit in units] == [2, 2, 1]
     assert [unit.items for unit in units] == [4, 4, 2]
     assert [unit.cost for unit in units] == [240, 1020, 10]
-    assert len(units_of([Part(1, 101, 1.0)] * 1000)) <= 7
+    many = units_of([[101]] * 1000, int)
+    assert 3 <= len(many) <= 7
+    assert [unit.index for unit in many] == list(range(len(many)))
+    assert sum(unit.parts for unit in many) == sum(unit.items for unit in many) == 1000
+    assert sum(unit.tokens for unit in many) == 101_000
 
 
 def test_calls_do_not_reach_over_the_end_of_a_group(hnet: HNetForCausalLM) -> None:
     lengths = [30, 60, 20, 250, 10, 100, 101, 5, 95, 1]
     sequences = [(i, np.zeros(n, np.uint8)) for i, n in enumerate(lengths)]
-    ends = set(np.cumsum(call_groups(lengths, 100)).tolist())
+    ends = set(np.cumsum([len(call) for call in in_calls(lengths, 100, int)]).tolist())
     calls = [[piece.key for piece in call.pieces] for call in stream(hnet, sequences, 100)]
     # Where a group ends, a call ends, and that sequence has gone through whole.
     last = {keys[-1] + 1 for keys in calls}

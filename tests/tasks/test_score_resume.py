@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,13 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from hnet_seq.tasks.ranked import units as ranked_units
-from hnet_seq.tasks.ranked.units import Unit
+from hnet_seq.jobs import units as job_units
+from hnet_seq.jobs.spool import _COMMITS
+from hnet_seq.jobs.units import Unit
 from hnet_seq.tasks.scoring import sequences as score_sequences
 from hnet_seq.tasks.scoring import variant_scores
+from pipelines import variant_source, variants
+from pipelines.leftovers import temporary_name
 from tests.tasks.test_ranked_folder import hold
 
 OUTPUTS = {
@@ -90,7 +96,7 @@ def test_what_was_computed_is_kept_and_the_rest_ends_with_the_same_bytes(
     units: int,
 ) -> None:
     if units > 1:
-        monkeypatch.setattr(ranked_units, "MIN_TOKENS", 400)
+        monkeypatch.setattr(job_units, "MIN_TOKENS", 400)
         monkeypatch.setattr(score_sequences, "PART_TOKENS", 150)
         monkeypatch.setattr(variant_scores, "PART_TOKENS", 600)
     with monkeypatch.context() as patch:
@@ -108,9 +114,13 @@ def test_what_was_computed_is_kept_and_the_rest_ends_with_the_same_bytes(
             continue
         assert [path.name for path in out.iterdir()] == [f"{OUTPUTS[use][0]}.ranks"]
         capsys.readouterr()
-        for rows in out.glob("*.ranks/.unit-*/rows.jsonl"):
-            with rows.open("a") as file:
-                file.write('["half a')  # as a machine leaves it that goes down
+        for unit in out.glob("*.ranks/.unit-*"):  # as a machine leaves it that goes down
+            for file, half in (
+                (unit / _COMMITS, b"[1, "),
+                *((own, b"x" * 7) for own in unit.iterdir()),
+            ):
+                with file.open("ab") as stream:
+                    stream.write(half)
         with monkeypatch.context() as patch:
             calls = Calls(patch)
             assert main(command(inputs, use, out)) == 0
@@ -124,7 +134,8 @@ def test_what_was_computed_is_kept_and_the_rest_ends_with_the_same_bytes(
 
 def test_what_was_killed_while_it_parted_leaves_nothing(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "kept.tmp").touch()
-    (tmp_path / ".s.tsv.ranks.77.done").mkdir()
+    mine = temporary_name(tmp_path / "s.tsv.ranks").name
+    (tmp_path / mine.replace(f"-{os.getpid()}.", "-4194305.")).mkdir()  # of no process
     assert main(command(inputs, "sequences", tmp_path)) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.tmp", "s.json", "s.tsv"]
 
@@ -155,7 +166,7 @@ def test_a_second_process_leaves_the_first_alone(
             Calls(patch, 4)
             assert main(command(inputs, "vcf", tmp_path)) == 130
         if last == 0:
-            (tmp_path / "s.vcf.ranks/.unit-00000/rows.jsonl").write_text("")
+            (tmp_path / "s.vcf.ranks/.unit-00000" / _COMMITS).write_text("")
         first = hold(tmp_path / "s.vcf", Unit(0, 1, 1, 1, 1.0))
         try:
             assert main(command(inputs, "vcf", tmp_path)) == 2
@@ -173,3 +184,25 @@ def test_a_finished_output_is_made_anew(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "s.vcf").write_text("")
     assert main(command(inputs, "vcf", tmp_path)) == 0
     assert contents(tmp_path) == whole
+
+
+@pytest.mark.parametrize("use", ["vcf", "table"])
+def test_variants_are_read_once_and_their_form_is_asked_once(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    seen: Counter[str] = Counter()
+
+    def counted(module: ModuleType, name: str) -> None:
+        own = getattr(module, name)
+
+        def counting(*arguments: Any, **options: Any) -> Any:
+            seen[name] += 1
+            return own(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counting)
+
+    counted(variants, "variant_form")
+    counted(variant_source, "read_vcf")
+    counted(variant_source, "table_variants")
+    assert main(command(inputs, use, tmp_path)) == 0
+    assert seen == {"variant_form": 1, {"vcf": "read_vcf", "table": "table_variants"}[use]: 1}

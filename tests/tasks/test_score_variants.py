@@ -16,7 +16,7 @@ from hnet_seq import HNetForCausalLM
 from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.cli import main
 from hnet_seq.model.streaming import CacheLimitError
-from hnet_seq.tasks.scoring.sequences import SHORTER, scoring
+from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
 from hnet_seq.tasks.scoring.variant_scores import score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from modalities import dna

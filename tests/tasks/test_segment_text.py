@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,15 @@ import pytest
 import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
+from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import MARK
 from hnet_seq.cli import main
+from hnet_seq.jobs.ranks import Ranks
+from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.byte_documents import MarkedDocument, from_shards
-from hnet_seq.tasks.segmentation.text import segment_text
+from hnet_seq.tasks.segmentation.compute import records
+from hnet_seq.tasks.segmentation.text import text_job
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
 from modalities.text import with_markers
@@ -22,6 +27,30 @@ from pipelines.json_records import as_json
 
 RNG = np.random.default_rng(0)
 WORDS = ["the", "cat", "x_1", "=", "42;", "山水", "\n"]
+
+
+def segment_text(
+    model: HNetForCausalLM,
+    documents: Iterable[MarkedDocument],
+    *,
+    batch_tokens: int = 8192,
+    window: int | None = None,
+    cache_limit: int = 1 << 30,
+) -> Iterator[tuple[MarkedDocument, RecordBoundaries]]:
+    """Documents and their boundaries, computed as they are asked for."""
+    job = text_job(
+        model,
+        lambda: iter(documents),
+        [],
+        batch_tokens=batch_tokens,
+        window=window,
+        cache_limit=cache_limit,
+    )
+    with attention_window(model, window), job.run(Ranks()) as computed:
+        assert computed is not None
+        for own, boundaries in records(computed):
+            assert own.document is not None
+            yield own.document, boundaries
 
 
 def make_model(modality: str = "text", layout: list | None = None) -> HNetForCausalLM:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.baselines.score_rows import format_table, score_row
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.jobs.job import in_parts
 from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
 from hnet_seq.tasks.classification.arguments import (
     columns_from_arguments,
@@ -29,8 +30,7 @@ from hnet_seq.tasks.classification.labelled_rows import SPLITS, Row
 from hnet_seq.tasks.classification.labels import SEPARATOR
 from hnet_seq.tasks.classification.trained_on import were_trained_on
 from hnet_seq.tasks.classification.unused_columns import EVERY, look_at_columns
-from hnet_seq.tasks.sequences.inputs import open_sequences
-from hnet_seq.tasks.sequences.parts import in_parts, named_length
+from hnet_seq.tasks.sequences.inputs import named_length, open_sequences
 from modalities.errors import InputError
 from pipelines.files import check_file, replaced_file, replaced_stream
 from pipelines.table_rows import RowFilter

@@ -9,7 +9,7 @@ from typing import Any
 from hnet_seq import __version__
 from hnet_seq.model.twin import TWIN
 from hnet_seq.results.embedding import Embedding
-from hnet_seq.tasks.embedding.spooled_rows import SpooledRows
+from hnet_seq.tasks.embedding.plan import Plan
 from hnet_seq.tasks.sequences.inputs import SequenceSource
 from modalities.errors import UsageError
 
@@ -24,7 +24,8 @@ def about_vectors(
     checkpoint: str | Path,
     source: str | Path,
     sequences: SequenceSource,
-    rows: SpooledRows,
+    rows: int,
+    plan: Plan,
     seconds: float,
     out: Path,
     overview: dict[str, Any] | None,
@@ -53,8 +54,8 @@ def about_vectors(
         },
         "options": {key: identity[key] for key in _OPTIONS},
         "device": identity["device"],
-        "rows": rows.rows,
-        "width": rows.width,
+        "rows": rows,
+        "width": plan.layer.width,
         "seconds": round(seconds, 3),
         "overview": overview,
     }

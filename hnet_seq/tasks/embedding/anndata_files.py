@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from hnet_seq.jobs.spool import TEXT, Columns, Rows
 from hnet_seq.tasks.embedding.patient_file import PatientFile
-from hnet_seq.tasks.embedding.spooled_rows import TEXT, Block, SpooledRows
+from hnet_seq.tasks.embedding.plan import VECTOR
 from modalities.errors import UsageError
 
 _PACKAGES = {".h5ad": ("h5py", "anndata"), ".zarr": ("zarr", "zarr")}
@@ -37,39 +38,45 @@ def check_anndata(kind: str) -> None:
 
 
 def write_anndata(
-    spool: SpooledRows, path: Path, described: Mapping[str, str], *, kind: str, level: str
+    rows: Rows, path: Path, described: Mapping[str, str], *, kind: str, level: str, size: int
 ) -> None:
-    """Write the rows of a finished spool to a new file (``.h5ad``) or folder (``.zarr``).
+    """Write rows to a new file (``.h5ad``) or folder (``.zarr``).
 
     ``X`` is (N, D); ``obs`` has the further columns, and as index the id, or the id with the place
     in its sequence where a row is a chunk (``id:start-end``, 1-based and inclusive) or a base
     (``id:position``, 1-based); ``uns`` says what the vectors are.
+
+    Args:
+        size: rows that are written at a time.
     """
+    (width,) = np.dtype(rows.kinds[VECTOR]).shape
     with _created(path, kind) as store:
         store.mark("", "anndata", "0.1.0")
         # Blocks hold whole chunks, or a chunk would be written twice.
-        names = min(spool.rows, spool.block_rows)
-        chunk = max(1, min(spool.rows, spool.block_rows // 16))
-        vectors = store.array("X", (spool.rows, spool.width), "<f4", (chunk, spool.width))
-        columns = {
-            name: store.strings(f"obs/{name}", spool.rows, names)
+        names = min(rows.rows, size)
+        chunk = max(1, min(rows.rows, size // 16))
+        vectors = store.array("X", (rows.rows, width), "<f4", (chunk, width))
+        filled = {
+            name: store.strings(f"obs/{name}", rows.rows, names)
             if kind == TEXT
-            else store.array(f"obs/{name}", (spool.rows,), kind, (names,))
-            for name, kind in spool.columns.items()
+            else store.array(f"obs/{name}", (rows.rows,), kind, (names,))
+            for name, kind in rows.kinds.items()
+            if name != VECTOR
         }
-        index = store.strings("obs/_index", spool.rows, names)
-        for block in spool.blocks():
+        index = store.strings("obs/_index", rows.rows, names)
+        first = 0
+        for block in rows.blocks(size):
             if (refused := store.refused()) is not None:
                 raise refused
-            rows = slice(block.first, block.first + len(block.vectors))
-            vectors[rows] = block.vectors
-            for name, values in block.columns.items():
-                is_text = spool.columns[name] == TEXT
-                columns[name][rows] = np.array(values, object) if is_text else values
-            index[rows] = np.array(_index(block, level), object)
-        store.frame("obs", list(spool.columns))
-        dimensions = store.strings("var/_index", spool.width, spool.width)
-        dimensions[:] = np.array([f"{dimension}" for dimension in range(spool.width)], object)
+            own = slice(first, first := first + len(block[VECTOR]))
+            vectors[own] = block[VECTOR]
+            for name, column in filled.items():
+                is_text = rows.kinds[name] == TEXT
+                column[own] = np.array(block[name], object) if is_text else block[name]
+            index[own] = np.array(_index(block, level), object)
+        store.frame("obs", list(filled))
+        dimensions = store.strings("var/_index", width, width)
+        dimensions[:] = np.array([f"{dimension}" for dimension in range(width)], object)
         store.frame("var", [])
         for name in (*_EMPTY, "uns"):
             store.group(name)
@@ -78,21 +85,14 @@ def write_anndata(
             store.scalar(f"uns/{name}", value)
 
 
-def _index(block: Block, level: str) -> Sequence[str]:
-    names = block.columns["id"]
+def _index(block: Columns, level: str) -> Sequence[str]:
+    names = block["id"]
     if level == "sequence":
         return list(names)
     if level == "base":
-        return [
-            f"{name}:{place + 1}"
-            for name, place in zip(names, block.columns["position"], strict=True)
-        ]
-    return [
-        f"{name}:{start + 1}-{end}"
-        for name, start, end in zip(
-            names, block.columns["start"], block.columns["end"], strict=True
-        )
-    ]
+        return [f"{name}:{at + 1}" for name, at in zip(names, block["position"], strict=True)]
+    places = zip(names, block["start"], block["end"], strict=True)
+    return [f"{name}:{start + 1}-{end}" for name, start, end in places]
 
 
 class _Store(ABC):

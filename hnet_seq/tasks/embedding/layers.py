@@ -14,11 +14,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
+import modalities
+from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.choices import LAYERS
-from modalities.errors import UsageError
+from modalities import dna
+from modalities.base import Modality
+from modalities.errors import InputError, UsageError
 
 Placed = Callable[[HNetOutput], HNetOutput]
 
@@ -167,3 +171,37 @@ def _module(model: HNetLanguageModel, layer: Layer) -> nn.Module | None:
     if layer.name == "innermost":
         return network.main_network
     return network.encoder if layer.name == "encoder" else network.decoder
+
+
+def check_batch_tokens(batch_tokens: int) -> None:
+    """Raise UsageError below 1."""
+    if batch_tokens < 1:
+        raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
+
+
+def check_modality(model: HNetLanguageModel | HNetWithHead) -> None:
+    """Raise InputError for a model that was trained on anything but DNA."""
+    modality = model.metadata.get("modality", dna.DNA.name)
+    if modality != dna.DNA.name or model.config.vocab_size < dna.DNA.vocab_size:
+        raise InputError(
+            None,
+            f"the model reads {modality} with {model.config.vocab_size} tokens; "
+            "expected one trained on DNA",
+        )
+
+
+def modality_of(model: HNetLanguageModel) -> Modality:
+    """What the model reads; DNA where its checkpoint does not say.
+
+    Raises:
+        InputError: the model's vocabulary is too small for it.
+    """
+    name = model.metadata.get("modality", dna.DNA.name)
+    modality = modalities.get(name)
+    if model.config.vocab_size < modality.vocab_size:
+        raise InputError(
+            None,
+            f"the model reads {name} with {model.config.vocab_size} tokens; expected "
+            f"{modality.vocab_size} or more",
+        )
+    return modality

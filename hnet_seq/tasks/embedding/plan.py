@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
+from hnet_seq.jobs.spool import TEXT
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.pretrained import owned_state
 from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.model.twin import TWIN
-from hnet_seq.tasks.embedding.layers import Layer, layer_of_level, layer_of_pooling
-from hnet_seq.tasks.embedding.spool import TEXT
-from hnet_seq.tasks.embedding.vectors import (
-    BATCH_TOKENS,
-    STRANDS,
-    Strands,
+from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
+from hnet_seq.tasks.choices import STRANDS, Strands
+from hnet_seq.tasks.embedding.layers import (
+    Layer,
     check_batch_tokens,
+    layer_of_level,
+    layer_of_pooling,
     modality_of,
 )
-from hnet_seq.tasks.twin_results import about_twin
+from hnet_seq.tasks.run_identity import computed_by
 from hnet_seq.train.predict import strand_table
 from modalities.base import Modality
 from modalities.errors import UsageError
 
+VECTOR = "vector"  # the column of rows
 PART_TOKENS = 1 << 19  # bases read, embedded and committed at a time
 PART_BYTES = 1 << 26  # of rows of chunks and bases, at most, held at a time
 
@@ -57,13 +54,18 @@ class EmbedOptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """Options, once they are known to fit the model."""
+    """Options, once they are known to fit the model; ``columns`` are those beside the vectors."""
 
     options: EmbedOptions
     layer: Layer
     pooling: str | None
     modality: Modality
     columns: dict[str, str]
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Of all columns, with that of the vectors."""
+        return self.columns | {VECTOR: f"({self.layer.width},)<f4"}
 
 
 def plan_embedding(model: HNetLanguageModel, options: EmbedOptions) -> Plan:
@@ -124,24 +126,13 @@ def identity_of(
     options["stage"] = plan.layer.stage
     options["pooling"] = plan.pooling
     return {
-        "model": model_hash(model),
+        **computed_by(model),
         "weights": weights,
-        **about_twin(model),
         "modality": plan.modality.name,
-        "device": model.embeddings.weight.device.type,
         "sequences": digest,
         **options,
         "part": [PART_TOKENS, PART_BYTES],
     }
-
-
-def model_hash(model: HNetLanguageModel) -> str:
-    """sha256 over names and values of all parameters, and the configuration."""
-    digest = hashlib.sha256(json.dumps(model.config.to_dict(), sort_keys=True).encode())
-    for name, value in sorted(owned_state(model).items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def part_tokens(plan: Plan) -> int:

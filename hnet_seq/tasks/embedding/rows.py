@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import stream
+from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.embedding.layers import Layer, Placed
-from hnet_seq.tasks.embedding.pooled_calls import goes_in_pieces, one_call
 from hnet_seq.train.labelled_batches import longest_first
 from modalities.base import Tokens
 
@@ -182,3 +183,24 @@ def _chunk_starts(output: HNetOutput, total: int, resolution: int) -> tuple[Tens
 def _base_rows(name: int, vectors: NDArray[np.float32], first: int) -> Rows:
     start = np.arange(first, first + len(vectors))
     return Rows(name, vectors, start, start + 1, None)
+
+
+def one_call(
+    model: HNetLanguageModel, sequences: Sequence[Tokens], device: torch.device
+) -> tuple[HNetOutput, Packing]:
+    """The body's output over sequences laid end to end."""
+    packing = Packing.from_lengths([len(sequence) for sequence in sequences], device)
+    ids = torch.from_numpy(np.concatenate(sequences)).to(device).long()
+    with left_out(model):
+        return model.encode(ids, packing), packing
+
+
+def goes_in_pieces(
+    model: HNetLanguageModel, sequences: Sequence[Tokens], batch_tokens: int
+) -> bool:
+    """Whether these are one sequence too long for a call, of a model that has a running state."""
+    return (
+        len(sequences) == 1
+        and len(sequences[0]) > batch_tokens
+        and isinstance(model, HNetForCausalLM)
+    )

@@ -5,42 +5,54 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from hnet_seq.tasks.embedding.files import bytes_needed
+from hnet_seq.jobs.shared_run import shared_folder
 from hnet_seq.tasks.embedding.plan import Plan
 from hnet_seq.tasks.sequences.inputs import SequenceSource
 from modalities.errors import UsageError
 
 
-def expected_rows(sequences: SequenceSource, plan: Plan, rows: int = 0, bases: int = 0) -> int:
-    """Rows of the output.
+class Space:
+    """Asks again with each part: how many chunks a base has is known only from those."""
 
-    Args:
-        rows, bases: committed so far: how many chunks a base has is known only from these. Before
-            the first, a chunk a sequence is counted.
-    """
-    assert sequences.count is not None
-    assert sequences.total_bases is not None
-    if plan.options.level == "chunk":
-        return round(rows * sequences.total_bases / bases) if bases else sequences.count
-    return sequences.count if plan.options.level == "sequence" else sequences.total_bases
+    def __init__(self, out: Path, sequences: SequenceSource, plan: Plan) -> None:
+        assert sequences.count is not None
+        assert sequences.total_bases is not None
+        self._out = out
+        self._count, self._bases = sequences.count, sequences.total_bases
+        self._level, self._width = plan.options.level, plan.layer.width
+        self._rows = self._of_bases = 0
+
+    def add(self, rows: int, bases: int) -> None:
+        """Count what is computed."""
+        self._rows += rows
+        self._of_bases += bases
+
+    def check(self) -> None:
+        """Raise UsageError where the disk has less free than all rows take.
+
+        Rows and the output made from them lie there at one time.
+        """
+        rows = {"sequence": self._count, "base": self._bases}.get(self._level)
+        if rows is None:  # before the first, a chunk a sequence is counted
+            known = self._of_bases
+            rows = round(self._rows * self._bases / known) if known else self._count
+        written = sum(map(_size, shared_folder(self._out).rglob("*")))
+        needed = 2 * 4 * rows * self._width - written
+        there = next(folder for folder in self._out.absolute().parents if folder.exists())
+        free = shutil.disk_usage(there).free
+        if needed > free:
+            raise UsageError(
+                "out",
+                f"{self._out} needs {_told(needed)} more while it is written, and its disk has "
+                f"{_told(free)} free; make room and start again, or name a file on another disk",
+            )
 
 
-def check_space(out: Path, folder: Path, kind: str, rows: int, width: int, written: int) -> None:
-    """Raise UsageError where the disk has less free than all rows take.
-
-    Args:
-        folder: on the disk of ``out``, and there.
-        kind: of the output, which decides how much is needed at a time.
-        written: bytes that lie there already.
-    """
-    needed = bytes_needed(kind, rows, width) - written
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UsageError(
-            "out",
-            f"{out} needs {_told(needed)} more while it is written, and its disk has "
-            f"{_told(free)} free; make room and start again, or name a file on another disk",
-        )
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # another process has renamed its folder
+        return 0
 
 
 def _told(size: int) -> str:

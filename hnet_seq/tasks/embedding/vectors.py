@@ -8,26 +8,23 @@ final hidden states; ``last``, the final hidden state of the last base (docs/emb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import modalities
-from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.choices import STRANDS, Strands
-from hnet_seq.tasks.embedding.layers import layer_of_pooling, listening
-from hnet_seq.tasks.embedding.pooled_calls import pooled
-from hnet_seq.train.labelled_batches import longest_first
-from hnet_seq.train.precision import computing_in
-from hnet_seq.train.predict import computing, strand_table
-from modalities import dna
-from modalities.base import Modality, Tokens
-from modalities.errors import InputError, UsageError
+from hnet_seq.tasks.embedding.compute import pool_sequences
+from hnet_seq.tasks.embedding.layers import (
+    check_batch_tokens,
+    layer_of_pooling,
+    modality_of,
+)
+from hnet_seq.tasks.embedding.layers import check_modality as check_modality
+from hnet_seq.train.predict import strand_table
 from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
 
@@ -114,80 +111,23 @@ def embed_poolings(
     check_batch_tokens(batch_tokens)
     given = named_sequences(sequences, modality, model.config.vocab_size)
     tokens = [own for _, own in given]
-    vectors = {
-        pooling: np.empty((len(tokens), found.width), np.float32)
-        for pooling, found in layers.items()
-    }
-    heard = next(iter(layers.values())) if layer is not None and layers else None
-    if heard is not None and heard.resolution:
-        stage = heard.resolution - 1
-    lengths = np.array([len(sequence) for sequence in tokens], np.int64)
-    bar = progress_bar(
-        "embed",
-        int(lengths.sum()),
-        unit="base" if complement is not None else "token",
-        progress=progress,
-    )
-    hearing = nullcontext(lambda output: output) if heard is None else listening(model, heard)
-    with bar, computing(model, device) as where, torch.inference_mode(), hearing as placed:
-
-        def call(picked: list[Tokens]) -> list[torch.Tensor]:
-            with computing_in(precision, where):
-                return pooled(
-                    model, picked, poolings, stage, batch_tokens, cache_limit, where, placed
-                )
-
-        for batch in longest_first(lengths, batch_tokens):
-            picked = [tokens[index] for index in batch]
-            found = call(picked)
-            if complement is not None:
-                other = call([complement[sequence[::-1]] for sequence in picked])
-                found = [(one + two) / 2 for one, two in zip(found, other, strict=True)]
-            for pooling, rows in zip(poolings, found, strict=True):
-                vectors[pooling][batch] = rows.cpu().numpy()
-            bar.update(int(lengths[batch].sum()))
-    return vectors
+    unit = "base" if complement is not None else "token"
+    with progress_bar("embed", sum(map(len, tokens)), unit=unit, progress=progress) as bar:
+        return pool_sequences(
+            model,
+            tokens,
+            layers,
+            stage=stage,
+            listened=layer is not None,
+            complement=complement,
+            batch_tokens=batch_tokens,
+            cache_limit=cache_limit,
+            device=device,
+            precision=precision,
+            on_tokens=bar.update,
+        )
 
 
 def check_pooling(model: HNetLanguageModel, pooling: str, stage: int) -> None:
     """Raise UsageError where the model cannot be pooled like that."""
     layer_of_pooling(model, pooling, stage)
-
-
-def check_batch_tokens(batch_tokens: int) -> None:
-    """Raise UsageError below 1."""
-    if batch_tokens < 1:
-        raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
-
-
-def check_modality(model: HNetLanguageModel | HNetWithHead) -> None:
-    """Raise InputError for a model that was trained on anything but DNA."""
-    modality = model.metadata.get("modality", dna.DNA.name)
-    if modality != dna.DNA.name or model.config.vocab_size < dna.DNA.vocab_size:
-        raise InputError(
-            None,
-            f"the model reads {modality} with {model.config.vocab_size} tokens; "
-            "expected one trained on DNA",
-        )
-
-
-def modality_of(model: HNetLanguageModel) -> Modality:
-    """What the model reads; DNA where its checkpoint does not say.
-
-    Raises:
-        InputError: the model's vocabulary is too small for it.
-    """
-    name = model.metadata.get("modality", dna.DNA.name)
-    modality = modalities.get(name)
-    if model.config.vocab_size < modality.vocab_size:
-        raise InputError(
-            None,
-            f"the model reads {name} with {model.config.vocab_size} tokens; expected "
-            f"{modality.vocab_size} or more",
-        )
-    return modality
-
-
-def vector_width(model: HNetLanguageModel, pooling: str, stage: int) -> int:
-    """D of a pooling's vectors: a stage's chunks are as wide as the stage that made them."""
-    return layer_of_pooling(model, pooling, stage).width

@@ -6,24 +6,20 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.jobs.job import in_calls
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.scores import Mutagenesis
-from hnet_seq.tasks.embedding.vectors import Strands
-from hnet_seq.tasks.ranked.units import call_groups
-from hnet_seq.tasks.scoring.sequences import (
-    BATCH_TOKENS,
-    SHORTER,
-    base_log_likelihoods,
-    check_scoring,
-    scoring,
-)
+from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
+from hnet_seq.tasks.choices import Strands
+from hnet_seq.tasks.scoring.likelihoods import SHORTER, base_log_likelihoods, scoring
+from hnet_seq.tasks.scoring.sequences import check_scoring
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, check_window
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
@@ -35,7 +31,10 @@ from pipelines.genome import Genome
 from pipelines.progress import progress_bar
 from pipelines.regions import parse_region
 
-_PART_TOKENS = 1 << 18  # bases of mutants held at a time, and what ranks share out
+_PART_TOKENS = 1 << 18  # bases of mutants, over which no call reaches
+
+Change: TypeAlias = tuple[int, int, int]
+"""Strand, 0 or 1 for the reverse; place in the context, forward; and the letter that goes there."""
 
 
 @dataclass(frozen=True)
@@ -106,67 +105,28 @@ def saturation_mutagenesis(
         UsageError: bounds outside the context, unknown strands, or ``batch_tokens`` below 1.
         InputError: a model of something else, or letters that are not DNA.
     """
-    by_strand = mutagenesis_by_strand(
-        model,
-        tokens,
-        start=start,
-        end=end,
-        strands=strands,
-        batch_tokens=batch_tokens,
-        device=device,
-        precision=precision,
-        progress=progress,
-    )
-    found: NDArray[np.float64] = by_strand.mean(0)
-    return found
-
-
-def mutagenesis_by_strand(
-    model: HNetForCausalLM,
-    tokens: Given,
-    *,
-    start: int = 0,
-    end: int | None = None,
-    strands: Strands = "average",
-    batch_tokens: int = BATCH_TOKENS,
-    device: str | torch.device | None = None,
-    precision: str = "fp32",
-    progress: bool = False,
-) -> NDArray[np.float64]:
-    """(1 or 2, L, 4): the forward strand, then the reverse; see :func:`saturation_mutagenesis`."""
     check_scoring(model, strands, batch_tokens)
     context = one_sequence(tokens, dna.DNA, model.config.vocab_size, parameter="tokens")
     end = len(context) if end is None else end
     if not 0 <= start < end <= len(context):
         raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(context)}")
-    parts = change_parts(context, start, end, strands)
-    total = sum(len(part.changes) for part in parts)
+    calls = list(change_calls(context, start, end, strands, batch_tokens))
+    total = sum(map(len, calls))
     bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
-    effects: list[float] = []
-    effects_of = scorer(model, context, batch_tokens)
+    effects = scorer(model, context, batch_tokens)
+    found = no_effects(context, start, end, strands)
     with bar, computing(model, device) as where, computing_in(precision, where):
-        for part in parts:
-            for effect in effects_of(part, 0):
-                effects.append(effect)
-                bar.update()
-    return effects_by_strand(context, start, end, strands, parts, effects)
+        for call in calls:
+            fill(found, start, call, effects(call))
+            bar.update(len(call))
+    mean: NDArray[np.float64] = found.mean(0)
+    return mean
 
 
-@dataclass(frozen=True)
-class ChangePart:
-    """Changes that are scored at a time.
-
-    Attributes:
-        strand: 0, or 1 for the reverse.
-        changes: places in the context, forward, and the letters that go there.
-    """
-
-    strand: int
-    changes: list[tuple[int, int]]
-
-
-def change_parts(context: Tokens, start: int, end: int, strands: Strands) -> list[ChangePart]:
-    """All changes of known letters from ``start`` to ``end``, on each strand."""
+def change_calls(
+    context: Tokens, start: int, end: int, strands: Strands, batch_tokens: int
+) -> Iterator[list[Change]]:
+    """All changes of known letters from ``start`` to ``end``, on each strand, call by call."""
     changes = [
         (place, letter)
         for place in range(start, end)
@@ -174,17 +134,16 @@ def change_parts(context: Tokens, start: int, end: int, strands: Strands) -> lis
         if context[place] in dna.BASES and letter != context[place]
     ]
     step = max(1, _PART_TOKENS // len(context))
-    return [
-        ChangePart(strand, changes[first : first + step])
-        for strand in range(1 + (strands == "average"))
-        for first in range(0, len(changes), step)
-    ]
+    for strand in range(1 + (strands == "average")):
+        for first in range(0, len(changes), step):
+            part = [(strand, *change) for change in changes[first : first + step]]
+            yield from in_calls(part, batch_tokens, lambda change: len(context))
 
 
 def scorer(
     model: HNetForCausalLM, context: Tokens, batch_tokens: int
-) -> Callable[[ChangePart, int], Iterator[float]]:
-    """What gives the effects of a part's changes, nats, but of so many first ones."""
+) -> Callable[[Sequence[Change]], list[float]]:
+    """What gives the effects of the changes of a call, nats."""
     own = (context, dna.reverse_complement(context))
     references: dict[int, NDArray[np.float32]] = {}
 
@@ -192,44 +151,38 @@ def scorer(
         with scoring(model, SHORTER):
             return base_log_likelihoods(model, sequences, batch_tokens=batch_tokens)
 
-    def effects(part: ChangePart, done: int) -> Iterator[float]:
-        tokens = own[part.strand]
-        placed = [_on_strand(change, len(tokens), part.strand) for change in part.changes]
-        first = 0
-        for count in call_groups([len(tokens)] * len(placed), batch_tokens):
-            call, first = placed[first : first + count], first + count
-            if first <= done:
-                continue
-            if part.strand not in references:
-                (references[part.strand],) = likelihoods([tokens])
-            reference = references[part.strand]
-            values = likelihoods([_changed(tokens, *change) for change in call])
-            # What lies before the change has the same probability in both.
-            found = [
-                float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
-                for (place, _), value in zip(call, values, strict=True)
-            ]
-            yield from found[max(0, done - first + count) :]
+    def effects(call: Sequence[Change]) -> list[float]:
+        strand = call[0][0]
+        tokens = own[strand]
+        placed = [_on_strand(change, len(tokens)) for change in call]
+        if strand not in references:
+            (references[strand],) = likelihoods([tokens])
+        reference = references[strand]
+        values = likelihoods([_changed(tokens, *change) for change in placed])
+        # What lies before the change has the same probability in both.
+        return [
+            float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
+            for (place, _), value in zip(placed, values, strict=True)
+        ]
 
     return effects
 
 
-def effects_by_strand(
-    context: Tokens,
-    start: int,
-    end: int,
-    strands: Strands,
-    parts: Sequence[ChangePart],
-    effects: Iterable[float],
-) -> NDArray[np.float64]:
-    """(1 or 2, L, 4) from the effects of the changes of all parts in order."""
+def no_effects(context: Tokens, start: int, end: int, strands: Strands) -> NDArray[np.float64]:
+    """(1 or 2, L, 4): 0 at the letters that stand there, NaN elsewhere."""
     found = np.full((1 + (strands == "average"), end - start, 4), math.nan)
-    rest = iter(effects)
-    for part in parts:
-        for place, letter in part.changes:
-            found[part.strand, place - start, letter] = next(rest)
-    _fill_reference(found, context[start:end])
+    for index, letter in enumerate(context[start:end].tolist()):
+        if letter in dna.BASES:
+            found[:, index, letter] = 0.0
     return found
+
+
+def fill(
+    found: NDArray[np.float64], start: int, changes: Iterable[Change], effects: Iterable[float]
+) -> None:
+    """Put the effects of changes in their places."""
+    for (strand, place, letter), effect in zip(changes, effects, strict=True):
+        found[strand, place - start, letter] = effect
 
 
 def markov_mutagenesis(
@@ -238,7 +191,7 @@ def markov_mutagenesis(
     """(L, 4) the same differences of a Markov model counted without the context."""
     context, first = stretch.context, stretch.start - stretch.context_start
     length = stretch.end - stretch.start
-    found = np.full((1 + (strands == "average"), length, 4), math.nan)
+    found = no_effects(context, first, first + length, strands)
     with markov.without(context):
         for strand in range(len(found)):
             own = dna.reverse_complement(context) if strand else context
@@ -246,7 +199,7 @@ def markov_mutagenesis(
                 if context[first + index] not in dna.BASES:
                     continue
                 for letter in dna.BASES:
-                    place, changed = _on_strand((first + index, letter), len(own), strand)
+                    place, changed = _on_strand((strand, first + index, letter), len(own))
                     # Only the words that hold the change differ.
                     begin = max(0, place - markov.order)
                     near = slice(begin, place + markov.order + 1)
@@ -256,13 +209,12 @@ def markov_mutagenesis(
                     found[strand, index, letter] = float(
                         values[0][begin:].sum() - values[1][begin:].sum()
                     )
-    _fill_reference(found, stretch.reference)
     mean: NDArray[np.float64] = found.mean(0)
     return mean
 
 
-def _on_strand(change: tuple[int, int], length: int, strand: int) -> tuple[int, int]:
-    place, letter = change
+def _on_strand(change: Change, length: int) -> tuple[int, int]:
+    strand, place, letter = change
     return (length - 1 - place, 3 - letter) if strand else (place, letter)
 
 
@@ -270,12 +222,6 @@ def _changed(tokens: Tokens, place: int, letter: int) -> Tokens:
     mutant = tokens.copy()
     mutant[place] = letter
     return mutant
-
-
-def _fill_reference(found: NDArray[np.float64], reference: Tokens) -> None:
-    for index, letter in enumerate(reference.tolist()):
-        if letter in dna.BASES:
-            found[:, index, letter] = 0.0
 
 
 def mutagenesis_record(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,24 +14,25 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.jobs.job import Job, Tell
+from hnet_seq.jobs.ranks import Ranks
+from hnet_seq.jobs.spool import Columns
+from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.report.heat_map import standalone
-from hnet_seq.tasks.embedding.vectors import Strands
-from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
-from hnet_seq.tasks.ranked.ranks import Ranks
-from hnet_seq.tasks.ranked.units import Part, sequence_cost
-from hnet_seq.tasks.scoring.kept_rows import is_kept, kept_rows
+from hnet_seq.tasks.choices import Strands
+from hnet_seq.tasks.run_identity import computed_by, genome_digest
 from hnet_seq.tasks.scoring.mutagenesis import (
+    Change,
     Stretch,
-    change_parts,
-    effects_by_strand,
+    change_calls,
+    fill,
     find_stretch,
     markov_mutagenesis,
-    mutagenesis_by_strand,
     mutagenesis_record,
+    no_effects,
     scorer,
 )
-from hnet_seq.tasks.twin_results import about_twin
 from modalities import dna
 from modalities.errors import UsageError
 from pipelines.files import replaced_file, replaced_stream
@@ -74,64 +74,40 @@ def run(
             f"{context:,} bases: {3 * length * context * passes:,} bases through the model",
             file=sys.stderr,
         )
-    with _effects(model, genome, stretch, strands, batch_tokens, about, out, ranks) as by_strand:
-        if by_strand is not None:  # else another rank, that is done last, writes
-            of_markov = markov_mutagenesis(markov, stretch, strands=strands)
-            _write(stretch, by_strand, of_markov, about, genome.path, out)
+    start = stretch.start - stretch.context_start
+    bounds = (start, start + length)
 
+    def read() -> Iterator[list[Change]]:
+        return change_calls(stretch.context, *bounds, strands, batch_tokens)
 
-@contextmanager
-def _effects(
-    model: HNetForCausalLM,
-    genome: Genome,
-    stretch: Stretch,
-    strands: Strands,
-    batch_tokens: int,
-    about: dict[str, Any],
-    out: Path | None,
-    ranks: Ranks,
-) -> Iterator[NDArray[np.float64] | None]:
-    """(strands, L, 4); None for a rank of several that is not the last."""
-    context, start = stretch.context, stretch.start - stretch.context_start
-    end = start + stretch.end - stretch.start
-    if not is_kept(out):
-        yield mutagenesis_by_strand(
-            model,
-            context,
-            start=start,
-            end=end,
-            strands=strands,
-            batch_tokens=batch_tokens,
-            progress=True,
-        )
-        return
+    def width(change: Change) -> int:
+        return context
+
+    effects = scorer(model, stretch.context, batch_tokens)
+
+    def compute(call: Sequence[Change], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
+        yield {"effect": np.array(effects(call))}, len(call)
+
+    outputs = [] if out is None else [out, *(out.with_suffix(suffix) for suffix in _BESIDE)]
     identity = {
+        **computed_by(model),
         **{key: about[key] for key in ("weights", "strands", "window", "markov_order")},
-        **about_twin(model),
-        **computed_by(model.embeddings.weight.device),
         "genome": genome_digest(genome),
         "region": [stretch.name, stretch.start, stretch.end],
         "batch_tokens": batch_tokens,
-        "output": out.name,
+        "output": [path.name for path in outputs],
     }
-    changes = change_parts(context, start, end, strands)
-    cost, effects = sequence_cost(model.config)(len(context)), scorer(model, context, batch_tokens)
-    sizes = [len(part.changes) for part in changes]
-    parts = [Part(size, size * len(context), size * cost) for size in sizes]
-    with kept_rows(
-        [out, *(out.with_suffix(suffix) for suffix in _BESIDE)],
-        identity,
-        parts,
-        lambda: iter(changes),
-        lambda part, done: ([effect] for effect in effects(part, done)),
-        ranks,
-        noun="changes",
-    ) as rows:
-        if rows is None:
-            yield None
+    units = units_of(read(), width)
+    kinds = {"effect": "<f8"}
+    job = Job("score", "changes", outputs, identity, units, read, compute, kinds, width)
+    with job.run(ranks) as computed:
+        if computed is None:  # another rank, that is done last, writes
             return
-        found = (effect for (effect,) in rows)
-        yield effects_by_strand(context, start, end, strands, changes, found)
+        by_strand = no_effects(stretch.context, *bounds, strands)
+        for call, columns in computed.parts():
+            fill(by_strand, start, call, np.asarray(columns["effect"]))
+        of_markov = markov_mutagenesis(markov, stretch, strands=strands)
+        _write(stretch, by_strand, of_markov, about, genome.path, out)
 
 
 def _write(

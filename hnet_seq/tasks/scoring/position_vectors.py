@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import stream
-from hnet_seq.tasks.embedding.vectors import Strands
-from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, scoring
+from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
+from hnet_seq.tasks.choices import Strands
+from hnet_seq.tasks.scoring.likelihoods import scoring
 from modalities import dna
 from modalities.base import Tokens
 

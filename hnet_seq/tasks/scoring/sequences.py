@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 
+from hnet_seq.jobs.job import Tell, in_calls, in_parts
+from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
+from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality
-from hnet_seq.tasks.ranked.units import call_groups
-from hnet_seq.tasks.sequences.parts import Named, in_parts, named_length
+from hnet_seq.tasks.scoring.likelihoods import likelihood_pieces, scoring
+from hnet_seq.tasks.sequences.inputs import Named, named_length
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
 
+KINDS = {"score": "(3,)<f8"}  # of the columns that score_rows gives
 PART_TOKENS = 1 << 18  # bases held at a time, but for a longer sequence
 
 
@@ -89,27 +88,24 @@ def score(
     """
     check_scoring(model, strands, batch_tokens)
     named = named_sequences(sequences, dna.DNA, model.config.vocab_size)
-    rows = stream_scores(
-        model,
-        named,
-        strands=strands,
-        batch_tokens=batch_tokens,
-        cache_limit=cache_limit,
-        device=device,
-        precision=precision,
-        progress=progress,
+
+    def rows() -> Iterator[Score]:
+        with (
+            computing(model, device) as where,
+            progress_bar("score", None, unit="base", progress=progress) as bar,
+        ):
+            for call in sequence_calls(named, batch_tokens):
+                with computing_in(precision, where):
+                    found = score_call(model, call, strands, batch_tokens, cache_limit)
+                bar.update(sum(row.bases for row in found))
+                yield from found
+
+    return Rows(
+        rows(), _COLUMNS, lambda row: {name: getattr(row, name) for name in _COLUMNS}, "sequences"
     )
-    return Rows(rows, _COLUMNS, _record, "sequences")
 
-
-SHORTER = "shorten the windows (`window`) or the stretch"
-"""The remedy where windows of a genome are too long for attention's cache."""
 
 _COLUMNS = ("name", "bases", "scored", "log_likelihood", "bits_per_base", "composition_bits")
-
-
-def _record(row: Score) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _COLUMNS}
 
 
 def check_scoring(model: HNetForCausalLM, strands: str, batch_tokens: int) -> None:
@@ -121,92 +117,35 @@ def check_scoring(model: HNetForCausalLM, strands: str, batch_tokens: int) -> No
     check_modality(model)
 
 
-@contextmanager
-def scoring(model: HNetForCausalLM, remedy: str | None = None) -> Iterator[None]:
-    """Evaluation mode inside the block; a sequence that is too long becomes an InputError.
-
-    Args:
-        remedy: what to do then; None where attention's window and cache can be chosen.
-    """
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    except CacheLimitError as error:
-        said = f"{error} (--attention-window, --cache-limit)"
-        if remedy is not None:
-            said = f"{error.too_long}; {remedy}"
-        raise InputError(None, said, where=f"sequence {error.key}") from None
-    finally:
-        model.train(was_training)
+def sequence_calls(sequences: Iterable[Named], batch_tokens: int) -> Iterator[list[Named]]:
+    """Consecutive sequences that share a call of the model, or one that takes several."""
+    for part in in_parts(sequences, PART_TOKENS, named_length):
+        yield from in_calls(part, batch_tokens, named_length)
 
 
-def stream_scores(
+def score_rows(
     model: HNetForCausalLM,
-    sequences: Iterable[Named],
-    *,
     strands: Strands,
     batch_tokens: int,
     cache_limit: int,
-    device: str | torch.device | None = None,
-    precision: str = "fp32",
-    progress: bool = False,
-) -> Iterator[Score]:
-    """As :func:`score`, of names and tokens, and nothing is kept."""
-    with (
-        computing(model, device) as where,
-        progress_bar("score", None, unit="base", progress=progress) as bar,
-    ):
-        for part in sequence_parts(sequences):
-            with computing_in(precision, where):
-                rows = list(
-                    score_part(
-                        model,
-                        part,
-                        strands=strands,
-                        batch_tokens=batch_tokens,
-                        cache_limit=cache_limit,
-                    )
-                )
-            bar.update(sum(row.bases for row in rows))
-            yield from rows
+    call: Sequence[Named],
+    done: int,
+    tell: Tell,
+) -> Iterator[tuple[Columns, int]]:
+    """The numbers of a call's scores, as a job wants them."""
+    rows = score_call(model, call, strands, batch_tokens, cache_limit)
+    numbers = [(row.scored, row.log_likelihood, row.composition_bits) for row in rows]
+    yield {"score": np.array(numbers)}, len(call)
 
 
-def sequence_parts(sequences: Iterable[Named]) -> Iterator[list[Named]]:
-    """Consecutive sequences that are scored together."""
-    return in_parts(sequences, PART_TOKENS, named_length)
-
-
-def score_part(
-    model: HNetForCausalLM,
-    part: Sequence[Named],
-    *,
-    strands: Strands,
-    batch_tokens: int,
-    cache_limit: int,
-    done: int = 0,
-) -> Iterator[Score]:
-    """Scores of sequences, in their order; to the last bit they depend on the part alone.
-
-    Args:
-        done: of the first ones, whose scores are there already.
-    """
-    first = 0
-    for count in call_groups((named_length(own) for own in part), batch_tokens):
-        end = first + count
-        if end > done:
-            scores = _score_call(model, part[first:end], strands, batch_tokens, cache_limit)
-            yield from scores[max(0, done - first) :]
-        first = end
-
-
-def _score_call(
+def score_call(
     model: HNetForCausalLM,
     call: Sequence[Named],
     strands: Strands,
     batch_tokens: int,
     cache_limit: int,
 ) -> list[Score]:
+    """Scores of sequences, in their order; to the last bit they depend on the call alone."""
     names, tokens = [name for name, _ in call], [own for _, own in call]
     by_strand = [tokens]
     if strands == "average":
@@ -235,27 +174,6 @@ def _of_strands(name: str, strands: Sequence[Tokens], sums: Sequence[float]) -> 
     return Score(name, len(strands[0]), scored, sum(totals) / len(totals), sum(bits) / len(bits))
 
 
-def base_log_likelihoods(
-    model: HNetForCausalLM,
-    sequences: Sequence[Tokens],
-    *,
-    batch_tokens: int = BATCH_TOKENS,
-    names: Sequence[str] | None = None,
-) -> list[NDArray[np.float32]]:
-    """The log-probability of each base given those before it, nats: (L,) for each sequence.
-
-    Zero where there is none: at the first base, and at unknown ones. The caller sees to the
-    model's mode (:func:`scoring`).
-    """
-    found = [np.zeros(len(tokens), np.float32) for tokens in sequences]
-    named = list(names) if names is not None else [f"{index}" for index in range(len(sequences))]
-    for index, start, values in _pieces(model, named, sequences, batch_tokens, CACHE_LIMIT):
-        # The last value of a sequence would be of the base after its end.
-        place = found[index][start + 1 : start + 1 + len(values)]
-        place[:] = values[: len(place)]
-    return found
-
-
 def _known(tokens: Tokens) -> Tokens:
     return tokens[np.isin(tokens, dna.DNA.scored_tokens)]
 
@@ -275,54 +193,6 @@ def _sums(
     cache_limit: int,
 ) -> list[float]:
     totals = [0.0] * len(sequences)
-    for index, _, values in _pieces(model, names, sequences, batch_tokens, cache_limit):
+    for index, _, values in likelihood_pieces(model, names, sequences, batch_tokens, cache_limit):
         totals[index] += float(values.sum(dtype=np.float64))
     return totals
-
-
-@dataclass(frozen=True)
-class _Place:
-    name: str
-    index: int
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def _pieces(
-    model: HNetForCausalLM,
-    names: Sequence[str],
-    sequences: Sequence[Tokens],
-    batch_tokens: int,
-    cache_limit: int,
-) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Index of a sequence, a place in it, and the log-probabilities of the bases after these."""
-    # Names may repeat; the places do not. The name is what an error shows.
-    keys = [_Place(name, index) for index, name in enumerate(names)]
-    with torch.inference_mode():
-        for call in stream(
-            model, zip(keys, sequences, strict=True), batch_tokens, cache_limit=cache_limit
-        ):
-            values = _log_probabilities(call, model, sequences)
-            first = 0
-            for piece in call.pieces:
-                after = first + piece.end - piece.start
-                yield piece.key.index, piece.start, values[first:after]
-                first = after
-
-
-def _log_probabilities(
-    call: Call[_Place], model: HNetForCausalLM, sequences: Sequence[Tokens]
-) -> NDArray[np.float32]:
-    targets = np.full(call.packing.total, -100, np.int64)
-    first = 0
-    for piece in call.pieces:
-        following = sequences[piece.key.index][piece.start + 1 : piece.end + 1].astype(np.int64)
-        known = np.isin(following, dna.DNA.scored_tokens)
-        targets[first : first + len(following)] = np.where(known, following, -100)
-        first += piece.end - piece.start
-    logits = model.logits(call.output).float()
-    goals = torch.from_numpy(targets).to(logits.device)
-    losses = F.cross_entropy(logits, goals, ignore_index=-100, reduction="none")
-    found: NDArray[np.float32] = -losses.cpu().numpy()
-    return found

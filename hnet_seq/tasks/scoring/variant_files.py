@@ -16,7 +16,8 @@ from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from modalities.errors import InputError, UsageError
 from pipelines.alleles import NO_POSITION
 from pipelines.files import replaced_file, replaced_stream
-from pipelines.vcf import VcfLine, read_vcf
+from pipelines.variant_source import VariantSource
+from pipelines.vcf import VcfLine
 
 FORMATS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
 
@@ -65,11 +66,13 @@ def variant_format(path: Path) -> str:
 
 
 @contextmanager
-def open_scores(path: Path, source: Path, described: dict[str, str]) -> Iterator[ScoreWriter]:
+def open_scores(
+    path: Path, source: VariantSource, described: dict[str, str]
+) -> Iterator[ScoreWriter]:
     """A writer; the file appears when the block ends well.
 
     Args:
-        source: the VCF file, whose lines go into a ``.vcf`` as they are but for INFO.
+        source: of a VCF file, whose lines go into a ``.vcf`` as they are but for INFO.
         described: options and inputs, kept in the schema of Parquet and the header of VCF.
     """
     form = variant_format(path)
@@ -83,7 +86,7 @@ def open_scores(path: Path, source: Path, described: dict[str, str]) -> Iterator
         with replaced_stream(path) as raw:
             # bgzip, which tabix can index.
             stream = BgzfWriter(fileobj=raw) if form == ".vcf.gz" else raw
-            vcf = _Vcf(stream, read_vcf(source, keep_faults=True), described)
+            vcf = _Vcf(stream, source.lines(), described)
             yield vcf
             vcf.finish()
             if form == ".vcf.gz":

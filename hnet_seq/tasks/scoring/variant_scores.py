@@ -12,11 +12,14 @@ import numpy as np
 import torch
 
 from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.jobs.job import Tell
+from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.rows import Rows
-from hnet_seq.tasks.choices import ON_MISMATCH
-from hnet_seq.tasks.embedding.vectors import Strands
-from hnet_seq.tasks.scoring.sequences import BATCH_TOKENS, check_scoring
+from hnet_seq.tasks.choices import ON_MISMATCH, Strands
+from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
+from hnet_seq.tasks.scoring.likelihoods import Windows, difference
+from hnet_seq.tasks.scoring.sequences import check_scoring
 from hnet_seq.tasks.scoring.variant_windows import (
     WINDOW,
     Placed,
@@ -24,7 +27,6 @@ from hnet_seq.tasks.scoring.variant_windows import (
     place,
     windows,
 )
-from hnet_seq.tasks.scoring.window_likelihoods import Windows, difference
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
 from modalities import dna
@@ -150,12 +152,22 @@ def score_variants(
     return Rows(scores(), _COLUMNS, _record, "alleles")
 
 
+NUMBERS = tuple(field.name for field in fields(VariantScore))[3:]
+KINDS = {"score": f"({len(NUMBERS)},)<f8"}  # of the columns that score_rows gives
 _OF_VARIANT = ("chrom", "pos", "name", "ref", "alt")
 _COLUMNS = (*_OF_VARIANT, *(own.name for own in fields(VariantScore) if own.name != "variant"))
 
 
 def _record(row: VariantScore) -> dict[str, Any]:
     return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
+
+
+def score_of(row: PlacedVariant, numbers: Iterable[float]) -> VariantScore:
+    """A score that was kept as its ``NUMBERS``."""
+    variant, placed = row
+    if isinstance(placed, str):
+        return VariantScore(variant, "", placed)
+    return VariantScore(variant, placed.kind, "", *numbers)
 
 
 def place_all(
@@ -166,9 +178,9 @@ def place_all(
         yield row, place(genome, row, window=window, skip_mismatches=on_mismatch == "skip")
 
 
-def window_tokens(placed: Placed | str) -> int:
+def window_tokens(row: PlacedVariant) -> int:
     """Bases of both windows of a variant, 0 where it has no score."""
-    return placed.tokens if isinstance(placed, Placed) else 0
+    return row[1].tokens if isinstance(row[1], Placed) else 0
 
 
 def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]]:
@@ -177,7 +189,7 @@ def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]
     held = 0
     for row in rows:
         part.append(row)
-        held += window_tokens(row[1]) or _ROW_COST
+        held += window_tokens(row) or _ROW_COST
         if held >= PART_TOKENS:
             yield part
             part, held = [], 0
@@ -226,6 +238,22 @@ def score_part(
             markov_llr=_markov(markov, *tokens, strands) if markov is not None else math.nan,
             **_counts(genome, placed),
         )
+
+
+def score_rows(
+    model: HNetForCausalLM,
+    genome: Genome,
+    strands: Strands,
+    markov: MarkovModel | None,
+    batch_tokens: int,
+    part: Sequence[PlacedVariant],
+    done: int,
+    tell: Tell,
+) -> Iterator[tuple[Columns, int]]:
+    """The ``NUMBERS`` of a part's scores, as a job wants them."""
+    how: dict[str, Any] = {"strands": strands, "markov": markov, "batch_tokens": batch_tokens}
+    for row in score_part(model, genome, part, **how, done=done):
+        yield {"score": np.array([[getattr(row, name) for name in NUMBERS]])}, 1
 
 
 def _markov(model: MarkovModel, reference: Tokens, changed: Tokens, strands: Strands) -> float:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields, replace
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.jobs.job import Job
+from hnet_seq.jobs.ranks import Ranks, check_meeting, find_ranks, rank_device
+from hnet_seq.jobs.units import Unit, units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.scores import VariantScores
-from hnet_seq.tasks.embedding.vectors import Strands, check_modality
-from hnet_seq.tasks.ranked.digests import computed_by, genome_digest
-from hnet_seq.tasks.ranked.ranks import Ranks, check_ranks_input, find_ranks, rank_device
-from hnet_seq.tasks.ranked.units import Part, sequence_cost
+from hnet_seq.tasks.choices import Strands
+from hnet_seq.tasks.embedding.vectors import check_modality
+from hnet_seq.tasks.run_identity import computed_by, genome_digest
 from hnet_seq.tasks.scoring import mutagenesis_verb
 from hnet_seq.tasks.scoring.genome_markov import check_order, count_markov
-from hnet_seq.tasks.scoring.kept_rows import check_meeting, is_kept, kept_rows
 from hnet_seq.tasks.scoring.summary import (
     VariantSummary,
     described,
@@ -28,29 +28,25 @@ from hnet_seq.tasks.scoring.summary import (
     table,
 )
 from hnet_seq.tasks.scoring.variant_files import (
+    ScoreWriter,
     TsvWriter,
     check_fields,
     open_scores,
     variant_format,
 )
 from hnet_seq.tasks.scoring.variant_scores import (
+    KINDS,
     PlacedVariant,
-    VariantScore,
     place_all,
-    score_part,
+    score_of,
+    score_rows,
     variant_parts,
     window_tokens,
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
-from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import UsageError
-from pipelines.files import file_sha256
 from pipelines.genome import Genome
-from pipelines.progress import progress_bar
-from pipelines.variants import Variant, read_variants, variant_form
-from pipelines.vcf import read_vcf
-
-_FIELDS = tuple(field.name for field in fields(VariantScore) if field.name != "variant")
+from pipelines.variant_source import VariantSource
 
 
 def run(args: argparse.Namespace, out: Path | None) -> int:
@@ -61,14 +57,21 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if out is not None:
         _check_out(args, out)
     strands: Strands = args.strands or "average"
-    genome = Genome(args.genome)  # without its index: the Markov model counts all of it
+    outputs = [out, summary_path(out)] if out is not None else []
     ranks = find_ranks()
-    placed_parts: list[Part] = []
-    if args.mutagenesis is None:
-        placed_parts = _check_variants(args, genome, window, out, ranks)
-    else:
-        check_meeting(out, ranks)
+    check_meeting(args.input, outputs, ranks)
+    genome = Genome(args.genome)  # without its index: the Markov model counts all of it
+    on_mismatch, units = args.on_mismatch or "error", []
+    if args.mutagenesis is not None:
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
+    else:
+        source = _source(args, out, skip=on_mismatch == "skip")
+
+        def read() -> Iterator[list[PlacedVariant]]:
+            placed = place_all(genome, source.variants(), window=window, on_mismatch=on_mismatch)
+            return variant_parts(placed)
+
+        units = _check(read(), window, ranks)
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     check_modality(model)
@@ -88,20 +91,28 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
             ranks=ranks,
         )
         return 0
-    about["on_mismatch"] = args.on_mismatch or "error"
-    summary = VariantSummary()
-    cost = sequence_cost(model.config)(window) / window
-    parts = [replace(part, cost=part.tokens * cost) for part in placed_parts]
-    with _scores(args, out, about, model, genome, markov, parts, ranks) as scores:
-        if scores is None:  # the rank that is done last writes
+    about["on_mismatch"] = on_mismatch
+
+    compute = partial(score_rows, model, genome, strands, markov, args.batch_tokens)
+    identity = {
+        **computed_by(model),
+        **{key: about[key] for key in ("strands", "window", "markov_order", "on_mismatch")},
+        "variants": source.digest,
+        "genome": genome_digest(genome),
+        "batch_tokens": args.batch_tokens,
+        "output": [path.name for path in outputs],
+    }
+    job = Job("score", "alleles", outputs, identity, units, read, compute, KINDS, window_tokens)
+    with job.run(ranks) as computed:
+        if computed is None:  # the rank that is done last writes
             return 0
-        total = sum(part.items for part in parts)
-        bar = progress_bar("write" if out else "score", total, unit="allele")
-        with bar, _writer(args, out, about) as writer:
-            for score in scores:
-                writer.write(score)
-                summary.add(score)
-                bar.update()
+        summary = VariantSummary()
+        with _writer(out, source, about) as writer:
+            for part, columns in computed.parts():
+                for row, numbers in zip(part, columns["score"], strict=True):
+                    score = score_of(row, map(float, numbers))
+                    writer.write(score)
+                    summary.add(score)
         _finish(summary, out, about, markov.order)
     return 0
 
@@ -113,68 +124,12 @@ def _finish(summary: VariantSummary, out: Path | None, about: dict[str, Any], or
     print(_told(found, order), file=sys.stderr)
 
 
-@contextmanager
-def _scores(
-    args: argparse.Namespace,
-    out: Path | None,
-    about: dict[str, Any],
-    model: HNetForCausalLM,
-    genome: Genome,
-    markov: MarkovModel,
-    parts: list[Part],
-    ranks: Ranks,
-) -> Iterator[Iterator[VariantScore] | None]:
-    """The scores in order; None for a rank of several that is not the last."""
-    how: dict[str, Any] = {"window": about["window"], "on_mismatch": about["on_mismatch"]}
-
-    def score(part: list[PlacedVariant], done: int = 0) -> Iterator[VariantScore]:
-        return score_part(
-            model,
-            genome,
-            part,
-            strands=about["strands"],
-            markov=markov,
-            batch_tokens=args.batch_tokens,
-            done=done,
-        )
-
-    def variants() -> Iterator[Variant]:
-        return read_variants(args.input, keep_faults=how["on_mismatch"] == "skip")
-
-    def read() -> Iterator[list[PlacedVariant]]:
-        return variant_parts(place_all(genome, variants(), **how))
-
-    if not is_kept(out):
-        yield (row for part in read() for row in score(part))
-        return
-    identity = {
-        **{key: about[key] for key in ("weights", "strands", "markov_order")},
-        **about_twin(model),
-        **how,
-        **computed_by(model.embeddings.weight.device),
-        "input": file_sha256(args.input),
-        "genome": genome_digest(genome),
-        "batch_tokens": args.batch_tokens,
-        "output": out.name,
-    }
-
-    def rows(part: list[PlacedVariant], done: int) -> Iterator[list[Any]]:
-        return ([getattr(found, name) for name in _FIELDS] for found in score(part, done))
-
-    outputs = [out, summary_path(out)]
-    with kept_rows(outputs, identity, parts, read, rows, ranks, noun="alleles") as found:
-        if found is None:
-            yield None
-            return
-        yield (VariantScore(own, *row) for own, row in zip(variants(), found, strict=True))
-
-
 def _check_out(args: argparse.Namespace, out: Path) -> None:
     if args.mutagenesis is not None:
         mutagenesis_verb.check_out(out)
         return
     form = variant_format(out)
-    if form.startswith(".vcf") and variant_form(args.input) != "vcf":
+    if form.startswith(".vcf") and args.form != "vcf":
         raise UsageError(
             "--out",
             f"{out.name}: scores go into the VCF file they came from, and {args.input} is "
@@ -184,45 +139,44 @@ def _check_out(args: argparse.Namespace, out: Path) -> None:
         raise UsageError("--out", f"{out} is the input; name another file")
 
 
-def _check_variants(
-    args: argparse.Namespace, genome: Genome, window: int, out: Path | None, ranks: Ranks
-) -> list[Part]:
-    """All that can be wrong is found before anything is computed; parts, without their cost."""
-    check_meeting(out, ranks)
-    check_ranks_input(args.input, ranks)
-    on_mismatch = args.on_mismatch or "error"
-    parts: list[Part] = []
+def _source(args: argparse.Namespace, out: Path | None, *, skip: bool) -> VariantSource:
+    form, path = args.form, Path(args.input)
+    if out is None or not variant_format(out).startswith(".vcf"):
+        return VariantSource(path, form, keep_faults=skip)
+    return VariantSource(
+        path,
+        form,
+        keep_faults=skip,
+        keep_content=True,
+        check=lambda line: check_fields(line, path),
+    )
+
+
+def _check(parts: Iterator[list[PlacedVariant]], window: int, ranks: Ranks) -> list[Unit]:
+    """All that can be wrong is found before anything is computed."""
     scored = 0
-    with progress_bar("check", None, unit="allele", progress=ranks.rank == 0) as bar:
-        for part in variant_parts(
-            place_all(genome, _all(args, out), window=window, on_mismatch=on_mismatch)
-        ):
-            scored += sum(isinstance(placed, Placed) for _, placed in part)
-            parts.append(Part(len(part), sum(window_tokens(placed) for _, placed in part), 0.0))
-            bar.update(len(part))
+
+    def length(row: PlacedVariant) -> int:
+        nonlocal scored
+        scored += isinstance(row[1], Placed)
+        return window_tokens(row)
+
+    units = units_of(parts, length, progress=ranks.rank == 0)
     if ranks.rank == 0:
-        total = sum(part.items for part in parts)
+        total = sum(unit.items for unit in units)
         print(
             f"{total:,} alleles, {scored:,} to score in windows of {window:,} bases",
             file=sys.stderr,
         )
-    return parts
+    return units
 
 
-def _all(args: argparse.Namespace, out: Path | None) -> Iterator[Variant]:
-    skip = args.on_mismatch == "skip"
-    if out is not None and variant_format(out).startswith(".vcf"):
-        for line in read_vcf(args.input, keep_faults=skip):
-            check_fields(line, args.input)
-    yield from read_variants(args.input, keep_faults=skip)
-
-
-def _writer(args: argparse.Namespace, out: Path | None, about: dict[str, Any]) -> Any:
+def _writer(
+    out: Path | None, source: VariantSource, about: dict[str, Any]
+) -> AbstractContextManager[ScoreWriter]:
     if out is None:
-        from contextlib import nullcontext
-
         return nullcontext(TsvWriter(sys.stdout))
-    return open_scores(out, Path(args.input), {key: f"{value}" for key, value in about.items()})
+    return open_scores(out, source, {key: f"{value}" for key, value in about.items()})
 
 
 def _told(found: VariantScores, order: int) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from tqdm import tqdm
 
 from hnet_seq.analysis.cutting import Stretch, cut
 from hnet_seq.analysis.record_boundaries import CHUNK_COLUMNS, RecordBoundaries
@@ -19,6 +19,7 @@ from hnet_seq.results.tables import import_pandas, to_pandas
 from hnet_seq.tasks.choices import LEFT_CONTEXT
 from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.segmentation.common import check_stages
+from hnet_seq.tasks.segmentation.compute import Uncut
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
 from modalities import dna
@@ -79,9 +80,9 @@ def segment(
     check_sizes(left_context, batch_tokens, window)
     source = _source(genome, region)
     if isinstance(source, Genome):
-        spans = region_spans(source, region)
-        stretches = (read_stretch(source, span, left_context) for span in spans)
-        total = sum(end - start for _, start, end in spans)
+        uncut = region_stretches(source, region, left_context)
+        stretches = (own.stretch() for own in uncut)
+        total = sum(own.bases for own in uncut)
         named, path = [], source.path
     else:
         named = list(named_sequences(source, dna.DNA, model.config.vocab_size, parameter="genome"))
@@ -170,11 +171,18 @@ def region_spans(genome: Genome, region: str | None) -> list[tuple[str, int, int
     return [(name, start, end) for name, start, end in spans if start < end]
 
 
-def read_stretch(genome: Genome, span: tuple[str, int, int], left_context: int) -> Stretch:
-    """A span of a record, with as many bases before it as there are, up to ``left_context``."""
-    name, start, end = span
-    origin = max(start - left_context, 0)
-    return Stretch(name, start, origin, genome.fetch(name, origin, end))
+def region_stretches(genome: Genome, region: str | None, left_context: int) -> list[Uncut]:
+    """A region or all records, with as many bases before as there are, up to ``left_context``."""
+    return [
+        Uncut(
+            name,
+            start,
+            (origin := max(start - left_context, 0)),
+            end,
+            partial(genome.fetch, name, origin, end),
+        )
+        for name, start, end in region_spans(genome, region)
+    ]
 
 
 def segment_stretches(
@@ -187,42 +195,27 @@ def segment_stretches(
     window: int | None = None,
     cache_limit: int = CACHE_LIMIT,
     progress: bool = False,
-    on_bases: Callable[[int], object] | None = None,
 ) -> Iterator[RecordBoundaries]:
     """Cut stretches, none empty, in their order.
 
     Args:
         path: of the genome that they come from, for errors; None without one.
         total: bases of all of them, for the progress bar.
-        on_bases: told the bases that are done after each call, instead of a bar.
 
     Raises:
         InputError: a stretch needs more than ``cache_limit`` bytes.
     """
     bar = progress_bar("segment", total, unit="base", progress=progress)
-    on_bases = on_bases or bar.update
-    return _segment(model, path, stretches, batch_tokens, window, cache_limit, bar, on_bases)
-
-
-def _segment(
-    model: HNetForCausalLM,
-    path: str | Path | None,
-    stretches: Iterable[Stretch],
-    batch_tokens: int,
-    window: int | None,
-    cache_limit: int,
-    bar: tqdm[Any],
-    on_bases: Callable[[int], object],
-) -> Iterator[RecordBoundaries]:
     with bar, attention_window(model, window):
         try:
-            yield from cut(model, stretches, batch_tokens, cache_limit, on_bases)
+            yield from cut(model, stretches, batch_tokens, cache_limit, bar.update)
         except CacheLimitError as error:
-            raise InputError(
-                path,
-                f"{error} (`window`, `cache_limit`)",
-                where=f"record {error.key}",
-            ) from None
+            raise over_limit(path, error) from None
+
+
+def over_limit(path: str | Path | None, error: CacheLimitError) -> InputError:
+    """What is said of a stretch that would cache too much."""
+    return InputError(path, f"{error} (`window`, `cache_limit`)", where=f"record {error.key}")
 
 
 def check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:

@@ -7,23 +7,21 @@ import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
 import modalities
-from hnet_seq.analysis.cutting import Stretch, cut
-from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
+from hnet_seq.jobs.job import Job
+from hnet_seq.jobs.ranks import Ranks, check_meeting
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
-from hnet_seq.results import boundaries as records
+from hnet_seq.model.streaming import CacheLimitError, attention_window
+from hnet_seq.results import boundaries as results
 from hnet_seq.tasks.byte_documents import (
     MarkedDocument,
     from_files,
@@ -31,61 +29,17 @@ from hnet_seq.tasks.byte_documents import (
     is_byte_modality,
 )
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.ranked.ranks import Ranks
-from hnet_seq.tasks.ranked.shared_run import goes_on_ranks
 from hnet_seq.tasks.segmentation.common import check_stage, check_stages
-from hnet_seq.tasks.segmentation.on_ranks import Lazy, boundaries_on_ranks
+from hnet_seq.tasks.segmentation.compute import Uncut, boundary_job, records
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError, UsageError
 from pipelines.files import check_folder
 from pipelines.open_shards import open_shards
-from pipelines.progress import progress_bar
 
 BATCH_TOKENS = 8192  # bytes
 OUTPUT = "text_boundaries.json"
 ALONE = Ranks()
-
-Cut: TypeAlias = tuple[MarkedDocument, RecordBoundaries]
-
-
-def segment_text(
-    model: HNetForCausalLM,
-    documents: Iterable[MarkedDocument],
-    *,
-    batch_tokens: int = BATCH_TOKENS,
-    window: int | None = None,
-    cache_limit: int = CACHE_LIMIT,
-    progress: bool = False,
-) -> Iterator[tuple[MarkedDocument, RecordBoundaries]]:
-    """Cut documents, each in one pass, on the model's device; in their order.
-
-    Args:
-        batch_tokens: bytes of one forward call.
-        window: positions that global attention sees, instead of all.
-        cache_limit: bytes that global attention may cache; a document that needs more is an error.
-
-    Raises:
-        InputError: a model without boundaries, or a document over ``cache_limit``.
-    """
-    check_stages(model)
-    waiting: dict[str, MarkedDocument] = {}
-
-    def stretches() -> Iterator[Stretch]:
-        for number, document in enumerate(documents):
-            if len(document.tokens):
-                waiting[str(number)] = document  # names need not be unique
-                yield _stretch(document, str(number))
-
-    bar = progress_bar("segment", None, unit="B", progress=progress)
-    with bar, attention_window(model, window):
-        try:
-            for boundaries in cut(model, stretches(), batch_tokens, cache_limit, bar.update):
-                yield waiting.pop(boundaries.name), boundaries
-        except CacheLimitError as error:
-            document = waiting[str(error.key)]
-            said = str(error).removeprefix(f"{error.key}: ")
-            raise InputError(document.name, f"{said} (`window`, `cache_limit`)") from None
 
 
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
@@ -100,10 +54,28 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
     began = time.monotonic()
     dropped: Counter[str] = Counter()
     statistics, examples, size = TextBoundaries(), Examples(args.show), 0
-    with _cut(args, model, modality, dropped, ranks) as documents:
-        if documents is None:  # the rank that is done last writes
+    outputs = [Path(args.out) / result_name(OUTPUT, model)] if args.out else []
+    check_meeting(None, outputs, ranks)
+
+    def read() -> Iterator[MarkedDocument]:
+        dropped.clear()  # each pass over the input counts them
+        return _documents(args, modality, dropped)
+
+    job = text_job(
+        model,
+        read,
+        outputs,
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
+        progress=ranks.rank == 0,
+    )
+    with attention_window(model, args.attention_window), job.run(ranks) as computed:
+        if computed is None:  # the rank that is done last writes
             return 0
-        for document, boundaries in documents:
+        for own, boundaries in records(computed):
+            document = own.document
+            assert document is not None
             mask = boundaries.mask(args.stage)
             statistics.add(document.label, document.tokens, mask)
             if args.show:
@@ -128,7 +100,7 @@ def _tell(
     dropped: Counter[str],
 ) -> int:
     """Write and print what was found; the number of documents."""
-    found = records.TextBoundaries(
+    found = results.TextBoundaries(
         **about_twin(model),
         stage=args.stage,
         inputs=[Path(path).name for path in args.inputs or args.shards],
@@ -147,76 +119,54 @@ def _tell(
     return found.all.documents
 
 
-def _cut(
-    args: argparse.Namespace,
+def text_job(
     model: HNetForCausalLM,
-    modality: str,
-    dropped: Counter[str],
-    ranks: Ranks,
-) -> AbstractContextManager[Iterator[Cut] | None]:
-    """Documents and boundaries in order, computed here or by several ranks; see ``segment``."""
-    sizes = {
-        "batch_tokens": args.batch_tokens,
-        "window": args.attention_window,
-        "cache_limit": args.cache_limit,
-    }
-    out = Path(args.out) / result_name(OUTPUT, model) if args.out else None
-    if out is None and ranks.world > 1:
-        raise UsageError("out", "ranks meet beside it; give --out DIR")
-    if out is None or not goes_on_ranks(out, ranks):
-        documents = _documents(args, modality, dropped)
-        return nullcontext(segment_text(model, documents, progress=True, **sizes))
-    return _cut_on_ranks(
-        model,
-        out,
-        lambda counts: (own for own in _documents(args, modality, counts) if len(own.tokens)),
-        dropped,
-        ranks,
-        **sizes,
-    )
-
-
-@contextmanager
-def _cut_on_ranks(
-    model: HNetForCausalLM,
-    out: Path,
-    documents: Callable[[Counter[str]], Iterator[MarkedDocument]],
-    dropped: Counter[str],
-    ranks: Ranks,
+    read: Callable[[], Iterator[MarkedDocument]],
+    outputs: Sequence[Path],
     *,
     batch_tokens: int,
     window: int | None,
     cache_limit: int,
-) -> Iterator[Iterator[Cut] | None]:
+    progress: bool = False,
+) -> Job[Uncut]:
+    """The boundaries of documents, each in one pass, by their numbers.
+
+    Args:
+        read: all documents, in the same order at each call; empty ones are left out.
+        outputs: what is written; without one, nothing is kept.
+        batch_tokens: bytes of one forward call.
+        window: positions that global attention sees, which the caller has set.
+        cache_limit: bytes that global attention may cache; a document that needs more is an
+            InputError.
+    """
     digest = hashlib.sha256()
-    lengths = []
-    for document in documents(Counter()):
-        lengths.append(len(document.tokens))
-        digest.update(f"{document.name}\n{document.label}\n{lengths[-1]}\n".encode())
-        digest.update(np.ascontiguousarray(document.tokens).data)
 
-    def read() -> Iterator[Lazy]:
-        for number, document in enumerate(documents(Counter())):
-            yield partial(_stretch, document, str(number))
+    def documents() -> Iterator[Uncut]:
+        nonlocal digest
+        digest = hashlib.sha256()
+        for number, own in enumerate(document for document in read() if len(document.tokens)):
+            digest.update(f"{own.name}\n{own.label}\n{len(own.tokens)}\n".encode())
+            digest.update(np.ascontiguousarray(own.tokens).data)
+            # Names need not be unique. Tokens from shards cannot be written to, which torch minds.
+            yield Uncut(f"{number}", 0, 0, len(own.tokens), partial(np.array, own.tokens), own)
 
-    with boundaries_on_ranks(
+    def refuse(own: Uncut, error: CacheLimitError) -> InputError:
+        said = str(error).removeprefix(f"{error.key}: ")
+        name = None if own.document is None else own.document.name
+        return InputError(name, f"{said} (`window`, `cache_limit`)")
+
+    return boundary_job(
         model,
-        [out],
-        {"documents": digest.hexdigest()},
-        read,
-        lengths,
-        ranks,
-        path=out,
+        outputs,
+        lambda: {"documents": digest.hexdigest()},
+        documents,
+        refuse,
+        noun="documents",
         batch_tokens=batch_tokens,
         window=window,
         cache_limit=cache_limit,
-    ) as records:
-        yield None if records is None else zip(documents(dropped), records, strict=True)
-
-
-def _stretch(document: MarkedDocument, name: str) -> Stretch:
-    # Those from shards lie in a file and cannot be written to, which torch minds.
-    return Stretch(name, 0, 0, np.array(document.tokens))
+        progress=progress,
+    )
 
 
 def _documents(

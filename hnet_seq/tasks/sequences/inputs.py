@@ -14,10 +14,10 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from hnet_seq.one_voice import speaks
 from hnet_seq.tasks.sequences.bed import read_bed
-from hnet_seq.tasks.sequences.parts import read_named_sequences
 from hnet_seq.tasks.sequences.tables import (
     SEQUENCE,
     TextRow,
@@ -31,12 +31,16 @@ from modalities.errors import InputError, UsageError
 from modalities.given import given_path
 from pipelines.bed import blocks_ignored, count_with_blocks, looks_like_bed
 from pipelines.compression import read_chunks
+from pipelines.fasta import read_fasta
+from pipelines.fasta_survey import survey_fasta
 from pipelines.files import named_errors
 from pipelines.genome import Genome
 from pipelines.sequence_files import read_records, sequence_format
 from pipelines.table_rows import RowFilter
 from pipelines.table_text import column_names
 from pipelines.tables import is_parquet
+
+Named: TypeAlias = tuple[str, Tokens]
 
 STDIN = "-"
 _STDIN_NAME = "standard input"
@@ -88,8 +92,7 @@ class SequenceSource:
 
     def names_and_tokens(self) -> Iterator[tuple[str, Tokens]]:
         """(name, tokens (L,)) of each sequence; errors name file and record, line or row."""
-        for found in self.sequences():
-            yield found.name, found.tokens
+        return ((found.name, found.tokens) for found in self.sequences())
 
     def sequences(self) -> Iterator[NamedSequence]:
         """As :meth:`names_and_tokens`, with labels."""
@@ -157,12 +160,30 @@ def open_sequences(
 def read_sequences(
     source: str | Path, *, genome: str | Path | None = None, modality: Modality = dna.DNA
 ) -> Iterator[tuple[str, Tokens]]:
-    """(name, tokens (L,)) of each sequence of a file, for functions that take sequences.
+    """(name, tokens (L,)) of each sequence; arguments and errors as :func:`open_sequences`."""
+    found = open_sequences(given_path(source, "source"), genome=genome, modality=modality)
+    return found.names_and_tokens()
 
-    Arguments and errors as :func:`open_sequences`.
+
+def read_named_sequences(path: str | Path) -> Iterator[Named]:
+    """(name, tokens (L,)) of each record of a file, L > 0; errors as `read_records`.
+
+    The name is a FASTA header up to its first blank; the whole header where such names repeat,
+    which are as good as others here: nothing is looked up by them.
     """
-    path = given_path(source, "source")
-    return open_sequences(path, genome=genome, modality=modality).names_and_tokens()
+    if sequence_format(path) != "fasta":
+        yield from ((record.name, record.tokens) for record in read_records(path))
+        return
+    names = [place.name for place in survey_fasta(path)]
+    whole = len(set(names)) < len(names)
+    for record in read_fasta(path, unique=False):
+        name = f"{record.name} {record.description}".rstrip() if whole else record.name
+        yield name, record.tokens
+
+
+def named_length(item: Named) -> int:
+    """Tokens of a named sequence."""
+    return len(item[1])
 
 
 def _copy_of_stdin() -> Path:
@@ -219,14 +240,10 @@ def _reader(
             f"is {_SAID[kind]}, and the model reads {modality.name}; give a table with a column "
             "'sequence'",
         )
-    convert = dna_bytes.from_dna if modality is dna_bytes.DNA_BYTES else _as_it_is
-    if kind == "fasta":
+    convert = dna_bytes.from_dna if modality is dna_bytes.DNA_BYTES else lambda tokens: tokens
+    if kind in ("fasta", "records"):
         return lambda: (
             NamedSequence(name, convert(own)) for name, own in read_named_sequences(path)
-        )
-    if kind == "records":
-        return lambda: (
-            NamedSequence(record.name, convert(record.tokens)) for record in read_records(path)
         )
     assert genome is not None
     opened = Genome(genome, use_index=True)
@@ -248,10 +265,6 @@ def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterato
         if not tokens.flags.writeable:  # torch warns of arrays that it could change by mistake
             tokens = tokens.copy()
         yield NamedSequence(row.name, tokens, row.label)
-
-
-def _as_it_is(tokens: Tokens) -> Tokens:
-    return tokens
 
 
 _SAID = {

@@ -1,4 +1,4 @@
-"""Where ranks meet: a folder beside the output, with a lock file and a folder for each unit.
+"""Where units wait and ranks meet: a folder beside the output, with a lock and a folder a unit.
 
 ``OUT.ranks/identity.json`` says what is computed from what, and a rank that would compute anything
 else is refused. ``unit-00012`` appears, renamed, when it is complete, so a killed rank leaves no
@@ -7,16 +7,15 @@ half of one; what is complete is not computed again. A rank locks the byte of a 
 is free for the others at once, and nobody waits for it.
 
 Whoever finds all units complete writes the output, holding a lock of its own (byte 0); a rank that
-dies at that leaves it to the next. ``OUT.ranks.json`` then says what each rank did. It is also what
-a rank that starts late, or a job that is queued again, finds instead of work; one process that is
-alone leaves none.
+dies at that leaves it to the next. Where there were several, ``OUT.ranks.json`` then says what each
+did. It is also what a rank that starts late, or a job that is queued again, finds instead of work;
+one process makes its output anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +23,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from hnet_seq.tasks.ranked.locks import is_at, lock, unlock
-from hnet_seq.tasks.ranked.ranks import Ranks
-from hnet_seq.tasks.ranked.record import is_complete, record_path, write_record
-from hnet_seq.tasks.ranked.units import Unit, deal
-from hnet_seq.tasks.run_identity import keep_identity
-from modalities.errors import InputError
+from hnet_seq.jobs.locks import is_at, lock, unlock
+from hnet_seq.jobs.ranks import Ranks
+from hnet_seq.jobs.record import is_complete, keep_identity, record_path, write_record
+from hnet_seq.jobs.units import Unit, deal
+from modalities.errors import InputError, UsageError
 from pipelines.files import named_errors, sync
+from pipelines.leftovers import remove, sweep, temporary_name
 
 _LOCK, _IDENTITY, _ABOUT = "lock", "identity.json", "unit.json"
 _TURN = 0  # the byte of the lock file for what one rank does at a time; unit i has byte i + 1
@@ -42,11 +41,6 @@ def shared_folder(output: Path) -> Path:
     return output.with_name(f"{output.name}.ranks")
 
 
-def goes_on_ranks(output: Path, ranks: Ranks) -> bool:
-    """Whether there are several ranks, or what they left is to be finished by one."""
-    return ranks.world > 1 or shared_folder(output).exists()
-
-
 class SharedRun:
     """One rank's view of the folder; see :func:`open_shared`.
 
@@ -54,7 +48,6 @@ class SharedRun:
         units: all of them.
         dealt: indices of those that are this rank's own.
         done: units that this rank computed.
-        leaves_record: of what each rank did.
     """
 
     def __init__(
@@ -64,8 +57,6 @@ class SharedRun:
         identity: dict[str, Any],
         units: list[Unit],
         at: Ranks,
-        *,
-        leaves_record: bool,
     ) -> None:
         self.output = output
         self.folder = shared_folder(output)
@@ -74,8 +65,7 @@ class SharedRun:
         owners = deal([unit.cost for unit in units], at.world)
         self.dealt = {unit.index for unit in units if owners[unit.index] == at.rank}
         self.done: list[Unit] = []
-        self.seconds = 0.0
-        self.leaves_record = leaves_record
+        self.seconds = self.seconds_of_all = 0.0
         self._file = lock
         self._identity = identity
 
@@ -175,8 +165,9 @@ class SharedRun:
                 return
             folders = [self.folder / unit.name for unit in self.units]
             abouts = [check_unit(folder) for folder in folders]
+            self.seconds_of_all = sum(about["seconds"] for about in abouts)
             yield folders
-            if self.leaves_record:
+            if self.ranks.world > 1 or any(about["rank"] for about in abouts):
                 write_record(self.output, self._identity, outputs, abouts)
             _remove(self.folder)
         finally:
@@ -197,25 +188,22 @@ def open_shared(
     identity: Mapping[str, Any],
     units: list[Unit],
     ranks: Ranks,
-    *,
-    leaves_record: bool = True,
 ) -> Iterator[SharedRun | None]:
     """Go to where the ranks meet; None where the outputs are there, made by such a run.
 
     Args:
         output: what the folder is named after.
         identity: what the units are made from, JSON values.
-        leaves_record: for ranks that start late; without it an output is always made anew.
 
     Raises:
-        UsageError: the folder is of something else, and the message says what differs; or the
-            file system has no locks, and there are several ranks.
+        UsageError: the folder is of something else, and the message says what differs; it is no
+            unfinished run; or the file system has no locks, and there are several ranks.
     """
     known = json.loads(json.dumps({**identity, "units": len(units)}))
     folder = shared_folder(output)
 
     def is_made() -> bool:
-        return leaves_record and is_complete(output, known)
+        return ranks.world > 1 and is_complete(output, known)
 
     while True:
         if is_made():
@@ -237,13 +225,21 @@ def open_shared(
             if not is_at(file, folder / _LOCK) or is_made():
                 continue
             try:
+                _refuse_strangers(folder)
                 keep_identity(folder / _IDENTITY, known)
                 record_path(output).unlink(missing_ok=True)
-                _sweep(folder)
+                sweep(output.parent)
             finally:
                 unlock(file, _TURN)
-            yield SharedRun(output, file, known, units, ranks, leaves_record=leaves_record)
+            yield SharedRun(output, file, known, units, ranks)
             return
+
+
+def _refuse_strangers(folder: Path) -> None:
+    # What was killed before it wrote its identity left at most the file's temporary name.
+    others = [own.name for own in folder.iterdir() if own.name != _LOCK]
+    if _IDENTITY not in others and any(not name.startswith(".") for name in others):
+        raise UsageError("out", f"{folder} is in the way and no unfinished run; move it")
 
 
 def missing_message(folder: Path, missing: Sequence[Unit], count: int) -> str:
@@ -277,17 +273,9 @@ _REMEDY = "delete the unit's folder and start the same command again: it compute
 
 def _remove(folder: Path) -> None:
     """Take a folder away, at once for the others."""
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.done")
+    aside = temporary_name(folder)
     try:
         folder.rename(aside)
     except FileNotFoundError:
         return
-    shutil.rmtree(aside, ignore_errors=True)
-    _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    """Take away what processes left that were killed while they took such a folder away."""
-    for left in folder.parent.iterdir():
-        if left.name.startswith(f".{folder.name}.") and left.name.endswith(".done"):
-            shutil.rmtree(left, ignore_errors=True)
+    remove(aside)

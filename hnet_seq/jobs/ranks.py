@@ -1,16 +1,15 @@
 """Which of several processes this one is, as torchrun tells it by environment variables.
 
 No process group is made: ranks meet in a folder alone (``shared_run.py``), so that one that died
-leaves no other waiting for it.
+leaves no other waiting for it. One process is rank 0 of 1.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import torch
+from pathlib import Path
 
 from modalities.errors import UsageError
 
@@ -54,19 +53,30 @@ def find_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
 
 def rank_device(device: str | None, ranks: Ranks) -> str | None:
     """``device`` of this rank: of several GPUs the one with its local number."""
-    if ranks.world == 1 or device not in (None, "cuda") or not torch.cuda.is_available():
+    if ranks.world == 1 or device not in (None, "cuda"):
+        return device
+    import torch  # it takes seconds, and one process does not need it here
+
+    if not torch.cuda.is_available():
         return device
     index = ranks.local % torch.cuda.device_count()
     torch.cuda.set_device(index)
     return f"cuda:{index}"
 
 
-def check_ranks_input(source: object, ranks: Ranks) -> None:
-    """Raise UsageError where ranks would share out standard input."""
+def check_meeting(source: object, outputs: Sequence[Path], ranks: Ranks) -> None:
+    """Raise UsageError where several ranks cannot meet beside a file, or cannot all read."""
+    if ranks.world > 1 and not is_kept(outputs):
+        raise UsageError("out", "ranks meet beside it; give --out FILE")
     if ranks.world > 1 and f"{source}" == "-":
         raise UsageError(
             "WORLD_SIZE", f"is {ranks.world}, and standard input is read once; give a file"
         )
+
+
+def is_kept(outputs: Sequence[Path]) -> bool:
+    """Whether rows can wait beside the first output: there is one, and it is no device or pipe."""
+    return any(out.is_file() or out.is_dir() or not out.exists() for out in outputs[:1])
 
 
 def refuse_ranks(what: str) -> None:

@@ -1,0 +1,1 @@
+"""Parts, a function and a writer: one way to compute, by one process or several, killed or not."""

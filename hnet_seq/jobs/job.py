@@ -1,0 +1,275 @@
+"""Rows of an input: computed a part at a time by whoever takes a unit, kept, and read in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice, tee
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from hnet_seq.jobs.ranks import Ranks, is_kept
+from hnet_seq.jobs.shared_run import SharedRun, open_shared
+from hnet_seq.jobs.spool import TEXT, Columns, Kinds, Rows, Spool, count_committed
+from hnet_seq.jobs.units import Unit
+from modalities.errors import UsageError
+from pipelines.progress import progress_bar
+
+Item = TypeVar("Item")
+
+Tell: TypeAlias = Callable[[int], object]
+
+_MEANING = 3  # of what waits: what an older version left is not gone on with
+_RECORD_COST = 64  # tokens: bounds a part of many short records by their count too
+
+
+def in_parts(
+    items: Iterable[Item], tokens: int, length: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Consecutive items in lists of about ``tokens`` tokens; a longer one is a list alone.
+
+    Args:
+        length: tokens of an item.
+    """
+    part: list[Item] = []
+    held = 0
+    for item in items:
+        size = max(length(item), _RECORD_COST)
+        if part and held + size > tokens:
+            yield part
+            part, held = [], 0
+        part.append(item)
+        held += size
+    if part:
+        yield part
+
+
+def in_calls(
+    items: Iterable[Item], batch_tokens: int, length: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Consecutive items, those of each pass of :func:`hnet_seq.model.streaming.stream` together.
+
+    A pass is one call over whole sequences, or one sequence in pieces. A stream that begins at a
+    pass's first sequence makes the same calls from there on as one that began before it.
+    """
+    call: list[Item] = []
+    held = 0
+    for item in items:
+        size = length(item)
+        if call and held + size > batch_tokens:
+            yield call
+            call, held = [], 0
+        if size > batch_tokens:
+            yield [item]
+        else:
+            call.append(item)
+            held += size
+    if call:
+        yield call
+
+
+def _one(item: object) -> int:
+    return 1
+
+
+@dataclass(frozen=True)
+class Job(Generic[Item]):
+    """What is computed, from what, and where it waits until all of it is there.
+
+    A row lies in ``OUT.ranks`` as soon as its item is complete, so that a killed run goes on behind
+    it, whatever the number of processes. Without a file to wait beside, rows go on as they come.
+
+    Attributes:
+        label: of the progress bar.
+        noun: what items are, for people.
+        outputs: what is written from the rows, which wait beside the first; none for a device.
+        identity: what the rows are made from, JSON values.
+        units: of the input, see :func:`hnet_seq.jobs.units.units_of`.
+        read: all parts in order, the same at each call.
+        compute: the rows of a part, but of so many first items: columns, and how many items they
+            complete; the end of the part completes the rest. It may tell tokens that are done
+            before that.
+        kinds: of the columns.
+        length: tokens of an item.
+        height: rows of an item.
+    """
+
+    label: str
+    noun: str
+    outputs: Sequence[Path]
+    identity: Mapping[str, Any]
+    units: list[Unit]
+    read: Callable[[], Iterator[Sequence[Item]]]
+    compute: Callable[[Sequence[Item], int, Tell], Iterable[tuple[Columns, int]]]
+    kinds: Kinds
+    length: Callable[[Item], int]
+    height: Callable[[Item], int] = _one
+
+    @contextmanager
+    def run(self, ranks: Ranks) -> Iterator[Computed[Item] | None]:
+        """All rows for whoever writes the outputs; None for a rank that has nothing more to do.
+
+        Raises:
+            UsageError: a killed run of something else waits there, and the message says what
+                differs; or another process computes what is missing.
+        """
+        if not is_kept(self.outputs):
+            yield Computed(self)
+            return
+        known = {**self.identity, "columns": dict(self.kinds), "meaning": _MEANING}
+        alone = ranks.world == 1
+        with open_shared(self.outputs[0], known, self.units, ranks) as run:
+            if run is None:
+                yield None
+                return
+            kept, total = self._kept(run), sum(unit.items for unit in self.units)
+            if kept and alone:
+                print(
+                    f"{kept:,} of {total:,} {self.noun} are kept from the run that was stopped",
+                    file=sys.stderr,
+                )
+            try:
+                self._compute(run)
+                with run.merging(self.outputs) as folders:
+                    if folders is None and alone and run.missing():
+                        raise UsageError(
+                            "out",
+                            f"another process computes {self.outputs[0]}; wait for it, or name "
+                            "another",
+                        )
+                    if folders is None:
+                        yield None
+                    else:
+                        yield Computed(self, Rows(folders, self.kinds), run.seconds_of_all)
+            except BaseException:
+                if alone and not self._kept(run):
+                    run.remove()
+                raise
+
+    def _kept(self, run: SharedRun) -> int:
+        """Items whose rows are there."""
+        return sum(
+            unit.items if run.is_finished(unit) else count_committed(run.partial(unit), self.kinds)
+            for unit in self.units
+        )
+
+    def _compute(self, run: SharedRun) -> None:
+        """Compute own units, then what others have not begun, until none is free."""
+        total = sum(unit.tokens for unit in self.units)
+        with progress_bar(self.label, total, unit="token", progress=run.ranks.rank == 0) as bar:
+            progress = _Progress(run, bar)
+            for of_others in (False, True):
+                if of_others and not run.has_free_units():
+                    break
+                parts = self.read()
+                for unit in self.units:
+                    own = islice(parts, unit.parts)
+                    if (of_others or unit.index in run.dealt) and run.claim(unit):
+                        with run.working(unit) as folder:
+                            self._fill(folder, own, progress)
+                        progress.end_unit()
+                    for _ in own:  # the next unit begins after them
+                        pass
+        if run.ranks.world > 1:
+            print(run.told(), file=sys.stderr)
+
+    def _fill(self, folder: Path, parts: Iterable[Sequence[Item]], progress: _Progress) -> None:
+        with closing(Spool(folder, self.kinds)) as spool:
+            before = spool.items
+            for part in parts:
+                done = min(before, len(part))
+                before -= done
+                progress.keep(self.tokens(part[:done]))
+                for columns, items in (
+                    self.compute(part, done, progress.tell) if done < len(part) else ()
+                ):
+                    spool.append(columns)
+                    if items:
+                        spool.commit(items)
+                        progress.add(self.tokens(part[done : done + items]))
+                        done += items
+                if done < len(part):
+                    spool.commit(len(part) - done)
+                    progress.add(self.tokens(part[done:]))
+
+    def tokens(self, items: Iterable[Item]) -> int:
+        """Of all of them."""
+        return sum(map(self.length, items))
+
+
+class Computed(Generic[Item]):
+    """The rows of a job.
+
+    Attributes:
+        rows: of all parts; None where they are computed as they are asked for.
+        seconds: that they took, of all processes.
+    """
+
+    def __init__(self, job: Job[Item], rows: Rows | None = None, seconds: float = 0.0) -> None:
+        self._job = job
+        self.rows = rows
+        self.seconds = seconds
+
+    def parts(self) -> Iterator[tuple[Sequence[Item], Columns]]:
+        """Each part with its rows, in order."""
+        job = self._job
+        parts, again = tee(job.read())
+        if self.rows is not None:
+            found = self.rows.takes(sum(map(job.height, part)) for part in again)
+        else:
+            found = (_joined(job.compute(part, 0, _one), job.kinds) for part in again)
+        total = sum(unit.tokens for unit in job.units)
+        label = job.label if self.rows is None else "write"
+        with progress_bar(label, total, unit="token") as bar:
+            for part, columns in zip(parts, found, strict=True):
+                yield part, columns
+                bar.update(job.tokens(part))
+
+
+def _joined(blocks: Iterable[tuple[Columns, int]], kinds: Kinds) -> Columns:
+    found = [columns for columns, _ in blocks]
+    return {
+        name: [value for own in found for value in own[name]]
+        if kind == TEXT
+        else np.concatenate([np.asarray(own[name], np.dtype(kind).base) for own in found])
+        for name, kind in kinds.items()
+    }
+
+
+class _Progress:
+    """Tokens of all ranks that are done, on the bar of rank 0."""
+
+    def __init__(self, run: SharedRun, bar: tqdm[Any]) -> None:
+        self._run = run
+        self._bar = bar
+        self._told = 0
+        bar.initial = bar.n = self._finished()  # the rate is that of this run
+
+    def tell(self, tokens: int) -> None:
+        """Tokens of items that are not complete."""
+        self._told += tokens
+        self._bar.update(tokens)
+
+    def add(self, tokens: int) -> None:
+        """Tokens of items that are complete, those that were told with them."""
+        self._bar.update(tokens - self._told)
+        self._told = 0
+
+    def keep(self, tokens: int) -> None:
+        """Tokens of items that were there."""
+        self._bar.initial += tokens
+        self._bar.update(tokens)
+
+    def end_unit(self) -> None:
+        """Look what the others have done, too."""
+        if not self._bar.disable:
+            self._bar.update(max(0, self._finished() - int(self._bar.n)))
+
+    def _finished(self) -> int:
+        missing = {unit.index for unit in self._run.missing()}
+        return sum(unit.tokens for unit in self._run.units if unit.index not in missing)

@@ -1,0 +1,99 @@
+"""What processes share out: consecutive parts of the input, by expected cost.
+
+Parts and units depend on the input and the options alone, never on the number of processes, and no
+forward call reaches over the end of a part. So whoever computes a unit, and in whatever order,
+gives its bytes.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipelines.progress import progress_bar
+
+Item = TypeVar("Item")
+
+MAX_UNITS = 4096  # each is a folder for a while
+MIN_TOKENS = 1 << 18  # of a unit, where the input has more: a folder costs some milliseconds
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Consecutive parts that one process computes.
+
+    Attributes:
+        index: of the unit; units in order are the input in order.
+        parts, items, tokens: how many.
+        cost: expected, in any unit.
+    """
+
+    index: int
+    parts: int
+    items: int
+    tokens: int
+    cost: float
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"unit-{self.index:05d}"
+
+
+def units_of(
+    parts: Iterable[Sequence[Item]],
+    length: Callable[[Item], int],
+    cost: Callable[[int], float] = float,
+    *,
+    progress: bool = False,
+) -> list[Unit]:
+    """Units of whole parts: at most ``MAX_UNITS``, of ``MIN_TOKENS`` or more but the last.
+
+    The pass over the input finds what is wrong with it before anything is computed.
+
+    Args:
+        length: tokens of an item.
+        cost: expected, of an item of so many tokens.
+        progress: show a bar.
+    """
+    units: list[Unit] = []
+    least = MIN_TOKENS
+    own = Unit(0, 0, 0, 0, 0.0)
+    with progress_bar("check", None, unit="token", progress=progress) as bar:
+        for part in parts:
+            lengths = [length(item) for item in part]
+            own = _joined(own, Unit(0, 1, len(part), sum(lengths), sum(map(cost, lengths))))
+            bar.update(sum(lengths))
+            if own.tokens < least:
+                continue
+            units.append(own)
+            own = Unit(0, 0, 0, 0, 0.0)
+            if len(units) == MAX_UNITS:
+                least *= 2
+                pairs = zip(units[::2], [*units[1::2], own], strict=False)
+                units = [_joined(*pair) for pair in pairs]
+    return [_joined(own, index=i) for i, own in enumerate([*units, own] if own.parts else units)]
+
+
+def _joined(*units: Unit, index: int = 0) -> Unit:
+    parts, items, tokens = (
+        sum(getattr(unit, name) for unit in units) for name in ("parts", "items", "tokens")
+    )
+    return Unit(index, parts, items, tokens, sum(unit.cost for unit in units))
+
+
+def deal(costs: Sequence[float], world: int) -> list[int]:
+    """The rank of each unit: the longest first, each to the rank that has least.
+
+    Graham 1969, "Bounds on multiprocessing timing anomalies": at most 4/3 of the best makespan.
+    Ties go to the lower number, so that every rank finds the same.
+    """
+    loads = [(0.0, rank) for rank in range(world)]
+    ranks = [0] * len(costs)
+    for index in sorted(range(len(costs)), key=lambda index: (-costs[index], index)):
+        load, rank = heapq.heappop(loads)
+        ranks[index] = rank
+        heapq.heappush(loads, (load + costs[index], rank))
+    return ranks

@@ -1,0 +1,199 @@
+"""Log-probabilities of the bases of sequences and windows, and the difference of two of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from hnet_seq.jobs.job import in_calls
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
+from hnet_seq.tasks.choices import Strands
+from modalities import dna
+from modalities.base import Tokens
+from modalities.errors import InputError
+
+SHORTER = "shorten the windows (`window`) or the stretch"
+"""The remedy where windows of a genome are too long for attention's cache."""
+
+# Of each strand its tokens (L,) and the log-probability of each of them, nats.
+ByStrand: TypeAlias = list[tuple[Tokens, NDArray[np.float32]]]
+
+
+@contextmanager
+def scoring(model: HNetForCausalLM, remedy: str | None = None) -> Iterator[None]:
+    """Evaluation mode inside the block; a sequence that is too long becomes an InputError.
+
+    Args:
+        remedy: what to do then; None where attention's window and cache can be chosen.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    except CacheLimitError as error:
+        said = f"{error} (--attention-window, --cache-limit)"
+        if remedy is not None:
+            said = f"{error.too_long}; {remedy}"
+        raise InputError(None, said, where=f"sequence {error.key}") from None
+    finally:
+        model.train(was_training)
+
+
+class Windows:
+    """Windows by key, computed when they are asked for, with all that share their call.
+
+    The calls are those of one pass over all windows, so that what is asked for, and in which order,
+    changes no bit.
+
+    Args:
+        sequences: tokens (L,) by key.
+        strands: ``average`` for both, ``none`` for the forward one.
+    """
+
+    def __init__(
+        self,
+        model: HNetForCausalLM,
+        sequences: Mapping[Hashable, Tokens],
+        strands: Strands,
+        batch_tokens: int,
+    ) -> None:
+        self._model = model
+        self._sequences = sequences
+        self._strands = strands
+        self._batch_tokens = batch_tokens
+        self._found: dict[Hashable, ByStrand] = {}
+        self._call_of: dict[Hashable, list[Hashable]] = {}
+        for call in in_calls(sequences, batch_tokens, lambda key: len(sequences[key])):
+            self._call_of.update(dict.fromkeys(call, call))
+
+    def __getitem__(self, key: Hashable) -> ByStrand:
+        """The window's strands."""
+        if key not in self._found:
+            self._compute(self._call_of[key])
+        return self._found[key]
+
+    def _compute(self, call: list[Hashable]) -> None:
+        names = [str(key[:2]) if isinstance(key, tuple) else str(key) for key in call]
+        strands = [[self._sequences[key] for key in call]]
+        if self._strands == "average":
+            strands.append([dna.reverse_complement(tokens) for tokens in strands[0]])
+        with scoring(self._model, SHORTER):
+            values = [
+                base_log_likelihoods(
+                    self._model, tokens, batch_tokens=self._batch_tokens, names=names
+                )
+                for tokens in strands
+            ]
+        for index, key in enumerate(call):
+            self._found[key] = [
+                (tokens[index], own[index]) for tokens, own in zip(strands, values, strict=True)
+            ]
+
+
+def difference(
+    reference: Tokens, changed: Tokens, of_reference: np.ndarray, of_changed: np.ndarray
+) -> float:
+    """Nats by which ``changed`` is more likely than ``reference``, from the first other base on.
+
+    Each base that has a probability is held against a random letter, log 1/4: windows of other
+    lengths so compare by what the model knows and not by how many bases it had to predict. Where
+    both have as many such bases the term is zero.
+    """
+    first = first_difference(reference, changed)
+    gained = _scored(changed) - _scored(reference)
+    return (
+        float(of_changed[first:].sum(dtype=np.float64) - of_reference[first:].sum(dtype=np.float64))
+        + math.log(4) * gained
+    )
+
+
+def first_difference(one: Tokens, two: Tokens) -> int:
+    """Index of the first base that differs; the shorter length where none does."""
+    length = min(len(one), len(two))
+    differ = np.flatnonzero(one[:length] != two[:length])
+    return int(differ[0]) if len(differ) else length
+
+
+def _scored(tokens: Tokens) -> int:
+    """Bases that are known and have a predecessor."""
+    return int(np.count_nonzero(tokens[1:] < dna.UNKNOWN))
+
+
+def base_log_likelihoods(
+    model: HNetForCausalLM,
+    sequences: Sequence[Tokens],
+    *,
+    batch_tokens: int,
+    names: Sequence[str] | None = None,
+) -> list[NDArray[np.float32]]:
+    """The log-probability of each base given those before it, nats: (L,) for each sequence.
+
+    Zero where there is none: at the first base, and at unknown ones. The caller sees to the
+    model's mode (:func:`scoring`).
+    """
+    found = [np.zeros(len(tokens), np.float32) for tokens in sequences]
+    named = list(names) if names is not None else [f"{index}" for index in range(len(sequences))]
+    for index, start, values in likelihood_pieces(
+        model, named, sequences, batch_tokens, CACHE_LIMIT
+    ):
+        # The last value of a sequence would be of the base after its end.
+        place = found[index][start + 1 : start + 1 + len(values)]
+        place[:] = values[: len(place)]
+    return found
+
+
+@dataclass(frozen=True)
+class _Place:
+    name: str
+    index: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def likelihood_pieces(
+    model: HNetForCausalLM,
+    names: Sequence[str],
+    sequences: Sequence[Tokens],
+    batch_tokens: int,
+    cache_limit: int,
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Index of a sequence, a place in it, and the log-probabilities of the bases after these."""
+    # Names may repeat; the places do not. The name is what an error shows.
+    keys = [_Place(name, index) for index, name in enumerate(names)]
+    with torch.inference_mode():
+        for call in stream(
+            model, zip(keys, sequences, strict=True), batch_tokens, cache_limit=cache_limit
+        ):
+            values = _log_probabilities(call, model, sequences)
+            first = 0
+            for piece in call.pieces:
+                after = first + piece.end - piece.start
+                yield piece.key.index, piece.start, values[first:after]
+                first = after
+
+
+def _log_probabilities(
+    call: Call[_Place], model: HNetForCausalLM, sequences: Sequence[Tokens]
+) -> NDArray[np.float32]:
+    targets = np.full(call.packing.total, -100, np.int64)
+    first = 0
+    for piece in call.pieces:
+        following = sequences[piece.key.index][piece.start + 1 : piece.end + 1].astype(np.int64)
+        known = np.isin(following, dna.DNA.scored_tokens)
+        targets[first : first + len(following)] = np.where(known, following, -100)
+        first += piece.end - piece.start
+    logits = model.logits(call.output).float()
+    goals = torch.from_numpy(targets).to(logits.device)
+    losses = F.cross_entropy(logits, goals, ignore_index=-100, reduction="none")
+    found: NDArray[np.float32] = -losses.cpu().numpy()
+    return found
