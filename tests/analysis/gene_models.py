@@ -73,7 +73,6 @@ class Maker:
         self.stop = stop  # inside, outside, marked inside, marked outside
         self.quote = '"' if generator.random() < 0.5 else ""
         self.number = 0
-        self.parts_of: list[tuple[str, str, list[str]]] = []
 
     def exons(self, count: int, sign: int, first: int | None = None) -> list[Exon]:
         """Exons along a strand, round the origin where they come there."""
