@@ -24,14 +24,15 @@ def trained(run: Path, checkpoint: Path) -> dict[str, Any]:
     """
     config = load_experiment(run / "config.yaml")
     provenance = RunFolder(run).provenance()
-    own = record(run, step_of(checkpoint), "train")
+    reached = step_of(checkpoint)
+    own = record(run, reached, "train")  # a run that was stopped may have none of its last step
     steps = max([config.train.steps, *(change.of for change in config.train.schedule.changes)])
     found: dict[str, Any] = {
         "commands": _commands(provenance, config.train.steps),
         "seeds": [config.seed],
         "objective": config.train.objective,
-        "steps": own["step"],
-        "tokens": own["tokens"],
+        "steps": reached,
+        "tokens": reached * config.data.batch_tokens,
         "planned_tokens": steps * config.data.batch_tokens,
         "passes": own.get("epochs", {}),
         "versions": provenance["versions"],
@@ -56,7 +57,7 @@ def trained(run: Path, checkpoint: Path) -> dict[str, Any]:
 
 
 def record(run: Path, step: int, event: str) -> dict[str, Any]:
-    """The line of a run's log.
+    """The last line of a run's log at a step or, of training, before it.
 
     Raises:
         InputError: there is none.
@@ -64,7 +65,8 @@ def record(run: Path, step: int, event: str) -> dict[str, Any]:
     log = run / "metrics.jsonl"
     for line in reversed(log.read_text().splitlines()):
         found: dict[str, Any] = json.loads(line)
-        if (found["step"], found["event"]) == (step, event):
+        there = found["step"] <= step if event == "train" else found["step"] == step
+        if there and found["event"] == event:
             return found
     raise InputError(log, f"has no {event} record of step {step}, which the weights are of")
 
