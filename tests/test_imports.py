@@ -13,15 +13,29 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "modalities": {"modalities"},
     "pipelines": {"modalities", "pipelines"},
+    "pipelines/storage": {"modalities", "pipelines.progress", "pipelines.storage"},
+    "pipelines/formats": {"modalities", "pipelines.formats", "pipelines.storage"},
+    "pipelines/documents": {"modalities", "pipelines.documents", "pipelines.storage"},
     "hnet_seq/ops": {"hnet_seq.ops"},
     "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model", "modalities"},
     "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads"},
     "hnet_seq/jobs": {"hnet_seq.jobs", "modalities", "pipelines"},
-    "hnet_seq/baselines": {
-        "hnet_seq.baselines",
+    "hnet_seq/evidence": {
+        "hnet_seq.evidence",
         "hnet_seq.ops",
         "hnet_seq.resampling",
         "hnet_seq.results",
+        "modalities",
+    },
+    "hnet_seq/evidence/measures": {
+        "hnet_seq.evidence.measures",
+        "hnet_seq.resampling",
+        "hnet_seq.results",
+        "modalities",
+    },
+    "hnet_seq/evidence/probes": {
+        "hnet_seq.evidence.measures",
+        "hnet_seq.evidence.probes",
         "modalities",
     },
     "hnet_seq/analysis": {

@@ -1,0 +1,1 @@
+"""Names of earlier versions; what they stand for is in :mod:`hnet_seq.evidence`."""
