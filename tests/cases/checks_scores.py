@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import signal
 import time
 from pathlib import Path
@@ -135,10 +136,15 @@ def score_killed(case: Case) -> None:
     ]
     whole, out = case.out / "whole.tsv", case.out / "killed" / "scores.tsv"
     case.right("score", *given, "--out", whole)
-    rows = out.parent / "scores.tsv.ranks" / ".unit-00000" / "rows.jsonl"
+    commits = out.parent / "scores.tsv.ranks" / ".unit-00000" / "commits"
+
+    def committed() -> int:
+        whole_lines = commits.read_text().rpartition("\n")[0] if commits.exists() else ""
+        return json.loads(whole_lines.splitlines()[-1])[0] if whole_lines else 0
+
     begun = Forked(main, ["score", *map(str, given), "--out", f"{out}"], folder=case.out)
     deadline = time.monotonic() + LIMIT
-    while not (rows.exists() and rows.read_bytes().count(b"\n") >= 40):
+    while committed() < 40:
         assert begun.process.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.01)
