@@ -123,7 +123,9 @@ class Job(Generic[Item]):
             return
         known = {**self.identity, "columns": dict(self.kinds), "meaning": _MEANING}
         alone = ranks.world == 1
-        with open_shared(self.outputs[0], known, self.units, ranks) as run:
+        # Beside what a link leads to: /dev/stdout is one, and nothing can wait in /dev.
+        beside = self.outputs[0].resolve() if self.outputs[0].is_symlink() else self.outputs[0]
+        with open_shared(beside, known, self.units, ranks) as run:
             if run is None:
                 yield None
                 return

@@ -42,7 +42,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
-        card: dict[str, Any] = json.loads(file.read_text())
+        card: dict[str, Any] = json.loads(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"{file}: not readable as JSON: {error}") from error
     return card

@@ -10,7 +10,7 @@ from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.embedding import Embedding
 from hnet_seq.results.markov import Markov
-from hnet_seq.results.record import Result, read_object
+from hnet_seq.results.record import Result, check_schema, read_object
 from hnet_seq.results.run import Log, Run
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
 from modalities.errors import InputError
@@ -50,6 +50,7 @@ def read_result(path: str | Path, kind: type[Result] = Result) -> Result:
     path = given_path(path, "path")
     try:
         content = {} if path.suffix == ".jsonl" else read_object(path)
+        check_schema(content, path)  # first: a later version may have further kinds
         name = Log.KIND if path.suffix == ".jsonl" else kind_of(path, content)
         if name is None and "kind" not in content and kind in _KINDS.values():
             name = kind.KIND  # an old file under a name of its own

@@ -31,8 +31,10 @@ class Result:
             path: for errors.
 
         Raises:
-            InputError: a key is missing or of another type, or two contradict each other.
+            InputError: a key is missing or of another type, two contradict each other, or the
+                schema is not known yet.
         """
+        check_schema(content, path)
         values = {key: own for key, own in content.items() if key != "schema"}
         if "kind" not in getattr(cls, "__dataclass_fields__", {}):
             values.pop("kind", None)
@@ -59,17 +61,21 @@ def read_object(path: Path) -> dict[str, Any]:
     """The JSON object that a file holds.
 
     Raises:
-        InputError: it is not JSON, not an object, or of a schema that is not known yet.
+        InputError: it is not JSON, or not an object.
     """
     try:
         value = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise InputError(path, f"not JSON: {error}; delete it and make it again") from error
     found: dict[str, Any] = parse_record(path, "", value, dict[str, Any])
-    schema = found.get("schema", 1)  # files of before there was one
+    return found
+
+
+def check_schema(content: Mapping[str, Any], path: str | Path | None) -> None:
+    """Raise InputError where the values of a file of results are of a schema not known yet."""
+    schema = content.get("schema", 1)  # files of before there was one
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise InputError(
             path,
             f"'schema' is {schema!r}, this version reads up to {SCHEMA}; install a newer hnet-seq",
         )
-    return found

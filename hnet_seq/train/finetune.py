@@ -22,6 +22,7 @@ from hnet_seq.train.finetune_run import Model, OnEpoch, Run
 from hnet_seq.train.finetune_state import StateFile, fingerprint
 from hnet_seq.train.labelled_batches import encode_sequences, split_validation, stratify
 from hnet_seq.train.predict import check_head, computing, modality_of, strand_table
+from hnet_seq.train.ranks import on_first
 from hnet_seq.train.trainable import only_trainable, trainable_names
 from modalities.base import Tokens
 from modalities.errors import InputError
@@ -132,6 +133,9 @@ def finetune(
             about = config.settings() | {"head": model.head_config.to_dict()}
             state = StateFile(resume, fingerprint(about, arrays))
         history = run.train(folder, state, on_epoch, progress)
+        if state is not None and folder is not None:
+            # What was saved by a run that goes on, or had come to its end, may have gone since.
+            on_first(lambda: model.save_pretrained(folder))
     return Finetuned(history, run.best_epoch, held_out, run.ratio_targets)
 
 

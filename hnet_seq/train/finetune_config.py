@@ -72,8 +72,9 @@ class FinetuneConfig:
 
     def settings(self) -> dict[str, Any]:
         """What decides the result, to rounding; JSON values."""
-        values = asdict(self)
-        return {key: value for key, value in values.items() if key not in _CHANGE_NO_STEP}
+        values = {k: v for k, v in asdict(self).items() if k not in _CHANGE_NO_STEP}
+        # Of the guard, what may leave a step out of a run that comes to its end.
+        return values | ({"guard_spike": self.guard.spike} if self.guard.spike else {})
 
     def validate(self, stages: int) -> None:
         """Raise UsageError unless the values fit a model of this many levels of chunking."""

@@ -28,7 +28,8 @@ def page(folder: Path) -> ElementTree.Element:
 def test_a_result_is_found_by_what_it_says_it_is(tmp_path: Path) -> None:
     (tmp_path / "anything.json").write_text(json.dumps(SEQUENCES))
     (tmp_path / "ids.json").write_text("[1, 2]")
-    (tmp_path / "package.json").write_text(json.dumps({"name": "of something else"}))
+    other = {"name": "of something else", "schema": "https://of.something/else"}
+    (tmp_path / "package.json").write_text(json.dumps(other))
     root = page(tmp_path)
     assert headings(root) == ["Scores of sequences and variants"]
     assert "1.910 bits per base over 1,200 scored bases" in words(root)

@@ -225,6 +225,8 @@ def test_a_finished_seed_is_not_repeated(
     (out / "classification.json").unlink()
     (second,) = (out / "parts").glob("seed-1-*.npz")
     second.write_bytes(second.read_bytes()[:100])  # as a full disk leaves it
+    (first,) = (out / "parts").glob("seed-0-*.npz")
+    first.with_suffix(".state").touch()  # as one leaves it that is killed as a seed ends
     seeds: list[int] = []
     real = finetune_seeds.finetune
 
@@ -235,6 +237,7 @@ def test_a_finished_seed_is_not_repeated(
     monkeypatch.setattr(finetune_seeds, "finetune", counted)
     assert run("finetune", checkpoint, "--data", table, "--out", out, *QUICK) == 0
     assert seeds == [1]
+    assert not list(out.glob("parts/*.state"))
     for name in ("classification.json", "model/model.safetensors"):
         assert (out / name).read_bytes() == (tuned / name).read_bytes()
     # With another setting none of it counts, and the model is that of the setting.

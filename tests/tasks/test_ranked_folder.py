@@ -236,6 +236,32 @@ def test_a_folder_that_is_no_unfinished_run_is_left_alone(tmp_path: Path) -> Non
     assert thesis.read_text() == "dear"
 
 
+def test_rows_wait_beside_the_file_that_a_link_leads_to(tmp_path: Path) -> None:
+    def compute(part: Sequence[int], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
+        yield {"number": np.array(part)}, 1
+
+    here, disk = tmp_path / "here", tmp_path / "disk"
+    here.mkdir()
+    disk.mkdir()
+    (disk / "out").touch()
+    out = here / "out"  # as /dev/stdout, in whose folder nothing can wait
+    out.symlink_to(disk / "out")
+    kinds = {"number": "<i8"}
+    job = Job(
+        "test", "numbers", [out], {}, UNITS, lambda: iter([[i] for i in range(4)]), compute, kinds,
+        lambda number: 10,
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt), job.run(Ranks()):
+        raise KeyboardInterrupt
+    assert [path.name for path in here.iterdir()] == ["out"]
+    assert shared_folder(disk / "out").is_dir()
+    with job.run(Ranks()) as computed:
+        assert computed is not None
+        found = [int(own) for _, columns in computed.parts() for own in columns["number"]]
+    assert found == [0, 1, 2, 3]
+    assert [path.name for path in disk.iterdir()] == ["out"]
+
+
 def test_what_was_written_after_the_last_commit_is_cut_off(tmp_path: Path) -> None:
     vectors = np.arange(12, dtype=np.float32).reshape(6, 2)
     kinds = {"id": TEXT, "place": "<i8", "vector": "(2,)<f4"}

@@ -324,12 +324,23 @@ def test_an_annotation_of_another_genome_is_refused_before_anything_is_written(
     assert not out.exists()
 
 
-def test_an_interrupt_leaves_no_half_written_bed(model, genome, tmp_path, monkeypatch):
+def test_an_interrupt_leaves_no_half_written_bed_and_the_same_command_goes_on(
+    model, genome, tmp_path, monkeypatch
+):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(segment_files, "write_bed", stop)
-    bed = tmp_path / "out.bed"
-    with pytest.raises(KeyboardInterrupt):
-        run(saved(model, tmp_path), genome, "--bed", bed)
-    assert not [path for path in tmp_path.iterdir() if "out.bed" in path.name]
+    def left():
+        return [path.name for path in tmp_path.iterdir() if "out.bed" in path.name]
+
+    bed, alone = tmp_path / "out.bed", tmp_path / "alone.bed"
+    checkpoint = saved(model, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(segment_files, "write_bed", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(checkpoint, genome, "--bed", bed)
+    assert left() == ["out.bed.ranks"]  # rows that are computed wait there
+    run(checkpoint, genome, "--bed", bed)
+    run(checkpoint, genome, "--bed", alone)
+    assert left() == ["out.bed"]
+    assert bed.read_bytes() == alone.read_bytes()

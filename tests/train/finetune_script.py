@@ -44,7 +44,11 @@ def sequences() -> list[np.ndarray]:
 
 
 def tuned(
-    layout: str = "one stage", pooling: str = "bases", resume: Path | None = None, **settings: Any
+    layout: str = "one stage",
+    pooling: str = "bases",
+    resume: Path | None = None,
+    folder: Path | None = None,
+    **settings: Any,
 ) -> tuple[list[dict[str, Any]], dict[str, Tensor], dict[str, Tensor]]:
     """History without times, the last weights, and the first step's clipped gradients."""
     head = HeadConfig("single_label", ["first", "second"], pooling)
@@ -62,7 +66,7 @@ def tuned(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.optim.AdamW, "step", noted)
         config = dataclasses.replace(CONFIG, **settings)
-        run = finetune(model, sequences(), LABELS, config, resume=resume)
+        run = finetune(model, sequences(), LABELS, config, resume=resume, folder=folder)
     history = [record | {"tokens_per_second": 0} for record in run.history]
     return history, model.state_dict(), gradients
 

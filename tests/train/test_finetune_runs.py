@@ -133,6 +133,25 @@ def test_a_run_killed_at_any_step_goes_on_exactly(tmp_path: Path, save_every: in
         assert_same(again, weights)
 
 
+def test_a_run_that_has_ended_saves_its_model_again(tmp_path: Path) -> None:
+    state, folder = tmp_path / "state", tmp_path / "model"
+    tuned(resume=state, folder=folder, epochs=1)
+    saved = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").unlink()
+    tuned(resume=state, folder=folder, epochs=1)
+    assert (folder / "model.safetensors").read_bytes() == saved
+
+
+def test_settings_are_those_that_may_change_a_weight() -> None:
+    bounds: dict[str, Any] = {"micro_batch_tokens": 9, "save_every": 9, "max_chunks": [9]}
+    same = dataclasses.replace(CONFIG, guard=GuardConfig(stop_after=9), **bounds)
+    assert same.settings() == CONFIG.settings()
+    for spike in (2.0, 3.0):
+        other = dataclasses.replace(CONFIG, guard=GuardConfig(spike=spike)).settings()
+        assert other.pop("guard_spike") == spike
+        assert other == CONFIG.settings()
+
+
 def test_a_run_does_not_go_on_with_anything_else(tmp_path: Path) -> None:
     state = tmp_path / "state"
     history, _, _ = tuned(resume=state, epochs=1)

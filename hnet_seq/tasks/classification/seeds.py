@@ -92,6 +92,7 @@ def finetune_seeds(
         own = dataclasses.replace(config, seed=seed)
         settings = {**data, "config": own.settings()}
         path = kept_path(out / PARTS, f"seed-{seed}", settings)
+        state = path.with_suffix(".state")
         run = on_first(partial(_finished, path, seed))
         if run and place == 0 and not on_first(partial(_is_kept, out / MODEL, settings)):
             run = None
@@ -99,7 +100,6 @@ def finetune_seeds(
             on_first(path.unlink)
         if run is None:
             said = f"finetune, seed {seed} ({place + 1} of {len(seeds)})"
-            state = path.with_suffix(".state")
             history = out / HISTORY if is_first() else Path(os.devnull)
             with named_errors(out / HISTORY), history.open("w") as stream:
                 log = _logger(stream, runs, seed)
@@ -112,9 +112,10 @@ def finetune_seeds(
                 for name in ("history", "best_epoch", "validation", "ratio_targets")
             }
             on_first(partial(write_kept, path, {"probabilities": run.probabilities}, about))
-            on_first(state.unlink)
         elif is_first():
             print(f"seed {seed} is finished: {path}", file=sys.stderr)
+        # Also what a run left that was killed just before it did.
+        on_first(partial(state.unlink, missing_ok=True))
         if place == 0:
             on_first(lambda: write_trained_on(out / MODEL / WEIGHTS, task.train.sequences))
         runs.append(run)
