@@ -15,7 +15,7 @@ from hnet_seq.commands.checks import check_at_least, check_checkpoint, check_the
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
 from modalities.errors import UsageError
-from pipelines.files import check_file
+from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
 

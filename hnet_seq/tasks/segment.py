@@ -44,8 +44,8 @@ from hnet_seq.tasks.segmentation.records import (
 )
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import UsageError
-from pipelines.files import check_folder
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.storage.files import check_folder
 
 __all__ = ["main", "segment"]
 
