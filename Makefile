@@ -19,6 +19,7 @@ SPELLED := hnet_seq modalities pipelines tests benchmarks studies docs configs f
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(if $(LOWEST),$(BIN)/python studies/lowest_versions.py > $(CONSTRAINTS))
+	@echo "Installing torch and the packages of constraints.txt into $(VENV): minutes, over 1 GB."
 	$(TORCH_INSTALL)
 	$(PIP_INSTALL) -e .
 	touch $@

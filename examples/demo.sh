@@ -10,6 +10,9 @@ held_out='gi|110640213|ref|NC_008253.1|:4445029-4938920' # the last 10%, 1-based
 
 rm -rf "$out"
 mkdir -p "$out"
+PS4='
+$ '
+set -x  # each command is shown before what it prints
 hnet-seq shard "$genome" --out "$out/shards" --validation last:0.1
 hnet-seq pretrain ecoli_counts --data "$out/shards" --out "$out/run"
 hnet-seq markov "$out/shards" --mix --out "$out/run/markov.json"

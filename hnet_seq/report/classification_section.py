@@ -24,6 +24,10 @@ _NAMES = {
     "window": "window (bases)",
     "guard": "gap between training and test (bases)",
     "seeds": "seeds of training",
+    "n_of_classes": "sequences of each class",
+    "stage": "stage (\u22121: the innermost)",
+    "probe_pooling": "pooling of the kept probe",
+    "twin": "untrained twin from",
 }
 _SEVERITY = {"high": "Serious", "medium": "Worth knowing", "low": "Minor"}
 

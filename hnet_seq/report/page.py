@@ -128,11 +128,14 @@ def _block(content: str, label: str) -> Markup:
     return scrollable(element("pre", element("code", content)), label)
 
 
+_NAMES = {"modalities": "kinds of sequence", "threads_wait": "how idle threads wait"}
+
+
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested values as rows, in words; inner names follow outer ones."""
     rows: list[tuple[str, str]] = []
     for name, value in values.items():
-        key = name.replace("_", " ")
+        key = _NAMES.get(name, name.replace("_", " "))
         if isinstance(value, dict):
             rows += _flat(value, f"{prefix}{key}, ")
         elif isinstance(value, list):

@@ -87,7 +87,8 @@ def test_together_they_are_small_and_in_the_wheel() -> None:
 
 
 def commands() -> list[str]:
-    blocks = "".join(re.findall(r"```\n(.*?)```", GUIDE, re.DOTALL)).replace("\\\n", "")
+    found = re.findall(r"^```(\w*)\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    blocks = "".join(block for language, block in found if not language).replace("\\\n", "")
     lines = [line.partition("#")[0].strip() for line in blocks.splitlines()]
     return [line for line in lines if line.startswith("hnet-seq ")]
 

@@ -172,6 +172,7 @@ def classification_scores() -> dict:
         "n_test": 1000,
         "regions": {"train": ["chr:1-4444028"], "test": ["chr:4445029-4938920"]},
         "window": 150,
+        "n_of_classes": {"train": {"coding": 1000, "intergenic": 1000}},
         "windows_found": {"train": {"coding": 24_000, "intergenic": 2_100}},
         "strands": "both",
         "seeds": [0, 1],

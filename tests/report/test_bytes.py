@@ -66,7 +66,7 @@ def test_a_run_on_dna_never_speaks_of_bytes(make_run) -> None:
     change(run / "run.json", unit="base", modalities=["dna"])
     stated = "".join(
         f'<tr><th scope="row">{name}</th><td>{value}</td></tr>'
-        for name, value in (("unit", "base"), ("modalities", "dna"))
+        for name, value in (("unit", "base"), ("kinds of sequence", "dna"))
     )
     assert build_page(read_run(run)).replace(stated, "") == before
 

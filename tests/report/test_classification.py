@@ -181,6 +181,7 @@ def test_circumstances_are_listed(make_run) -> None:
     assert ["windows found", "train: coding: 24,000; intergenic: 2,100"] in found
     assert ["window (bases)", "150"] in found
     assert ["seeds of training", "0, 1"] in found
+    assert ["sequences of each class", "train: coding: 1,000; intergenic: 1,000"] in found
 
 
 def test_headline_and_summary_give_interval_leaks_and_baseline(make_run) -> None:
