@@ -7,7 +7,6 @@ from pathlib import Path
 
 from modalities.errors import InputError
 from pipelines.annotation import Feature, attribute_style, feature_lines, read_gff_and_circles
-from pipelines.genbank_features import read_genbank_features
 from pipelines.sequence_files import sequence_format
 
 
@@ -48,6 +47,8 @@ def read_features(
     wanted = None if types is None else set(types)
     if kind != "GenBank":
         return read_gff_and_circles(path, types=wanted, lengths=lengths, gtf=kind == "GTF")
+    from pipelines.genbank_features import read_genbank_features  # needs Biopython, as no other
+
     features, circular = read_genbank_features(path, lengths=lengths)
     kept = [f for f in features if wanted is None or f.type in wanted]
     if not kept:
