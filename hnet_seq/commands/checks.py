@@ -32,7 +32,7 @@ def shape_here(where: str) -> HNetConfig | None:
     try:
         if (file := configuration_file(where)) is None:
             found = _located(where)
-            file = found and found.config
+            file = found.config if found else None
         return read_config(file) if file else None
     except (ValueError, OSError):
         return None
