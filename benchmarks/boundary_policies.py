@@ -31,7 +31,7 @@ from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.tensors import on_device
-from pipelines.batches import TokenBatches
+from pipelines.batches.token_batches import TokenBatches
 
 import torch  # isort: skip
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 import modalities
-from pipelines.manifest import Blocks, Manifest, Shard
-from pipelines.order import Order, Pieces
-from pipelines.shards import BLOCK_SIZE
+from pipelines.batches.order import Order, Pieces
+from pipelines.shards.manifest import Blocks, Manifest, Shard
+from pipelines.shards.writer import BLOCK_SIZE
 
 DOCUMENT = 1000  # tokens on average
 BLOCKS_A_SHARD = 1024

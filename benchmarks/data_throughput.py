@@ -30,7 +30,7 @@ import webdataset
 
 from hnet_seq.tasks.shard import shard
 from modalities.dna import DNA
-from pipelines.batches import MixedSource, PackedBatch, TokenBatches
+from pipelines.batches.token_batches import MixedSource, PackedBatch, TokenBatches
 from pipelines.documents import DocumentOptions
 
 CONTEXT, BATCH = 8192, 16384

@@ -28,7 +28,7 @@ from hnet_seq.jobs.units import Unit, deal, units_of
 from hnet_seq.tasks.costs import sequence_cost
 from hnet_seq.tasks.embedding.plan import PART_TOKENS
 from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS, embed
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 #: Measured by --measure: bases of a record, and microseconds a base (CPU, one thread).
 LENGTHS = (100, 300, 1_000, 10_000, 100_000)

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
 
 
 def contexts(documents: Iterable[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

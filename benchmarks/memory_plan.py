@@ -25,7 +25,7 @@ from hnet_seq.train.memory_plan import plan_memory
 from hnet_seq.train.objective import Objective
 from hnet_seq.train.optimizer import build_optimizer
 from hnet_seq.train.ratio_control import RatioInForce
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 import torch  # isort: skip
 

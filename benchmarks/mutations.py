@@ -23,9 +23,9 @@ import numpy as np
 
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
-from pipelines.batches import TokenBatches
-from pipelines.manifest import _CHECKSUM, MANIFEST, _checksum
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.batches.token_batches import TokenBatches
+from pipelines.shards.manifest import _CHECKSUM, MANIFEST, _checksum
 
 Mutation = Callable[[bytearray, np.random.Generator], None]
 

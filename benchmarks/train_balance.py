@@ -23,7 +23,7 @@ from scale_step import CONTEXT, SIZES, inner_share
 
 from hnet_seq import HNetForCausalLM
 from modalities import dna
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 #: Measured by --measure on human X, 4 Mb, with a model of 1,400 steps on five genomes: chunks of a
 #: window over the mean, by the share of windows that have fewer.

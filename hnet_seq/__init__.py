@@ -10,12 +10,12 @@ from hnet_seq.threads import choose_wait_policy
 WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:
-    from hnet_seq.baselines.score_rows import format_table as format_table
-    from hnet_seq.baselines.score_rows import score_row as score_row
-    from hnet_seq.baselines.sequence_features import (
+    from hnet_seq.config import ExperimentConfig as ExperimentConfig
+    from hnet_seq.evidence.measures.score_rows import format_table as format_table
+    from hnet_seq.evidence.measures.score_rows import score_row as score_row
+    from hnet_seq.evidence.probes.sequence_features import (
         baseline_probabilities as baseline_probabilities,
     )
-    from hnet_seq.config import ExperimentConfig as ExperimentConfig
     from hnet_seq.experiments import load_experiment as load_experiment
     from hnet_seq.heads.head_config import HeadConfig as HeadConfig
     from hnet_seq.heads.sequence_classification import (
@@ -53,14 +53,14 @@ if TYPE_CHECKING:
     from hnet_seq.train.predict import predict_positions as predict_positions
     from modalities.errors import InputError as InputError
     from modalities.errors import UsageError as UsageError
-    from pipelines.annotation import read_gff as read_gff
-    from pipelines.batches import MixedSource as MixedSource
-    from pipelines.batches import TokenBatches as TokenBatches
-    from pipelines.fasta import read_fasta as read_fasta
-    from pipelines.genome import Genome as Genome
+    from pipelines.batches.token_batches import MixedSource as MixedSource
+    from pipelines.batches.token_batches import TokenBatches as TokenBatches
+    from pipelines.formats.annotation import read_gff as read_gff
+    from pipelines.formats.fasta import read_fasta as read_fasta
+    from pipelines.formats.genome import Genome as Genome
+    from pipelines.formats.variants import Variant as Variant
+    from pipelines.formats.variants import read_variants as read_variants
     from pipelines.own_loop.pipeline import webdataset_pipeline as webdataset_pipeline
-    from pipelines.variants import Variant as Variant
-    from pipelines.variants import read_variants as read_variants
 
 __version__ = "0.1.0"
 
@@ -69,7 +69,7 @@ _HOMES = {
     "BoundaryPolicy": "hnet_seq.model.boundary_policy",
     "ExperimentConfig": "hnet_seq.config",
     "FinetuneConfig": "hnet_seq.train.finetune_config",
-    "Genome": "pipelines.genome",
+    "Genome": "pipelines.formats.genome",
     "HNetConfig": "hnet_seq.model.config",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
     "HNetForMaskedLM": "hnet_seq.model.masked_lm",
@@ -77,19 +77,19 @@ _HOMES = {
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
     "HeadConfig": "hnet_seq.heads.head_config",
     "InputError": "modalities.errors",
-    "MixedSource": "pipelines.batches",
+    "MixedSource": "pipelines.batches.token_batches",
     "Sampling": "hnet_seq.model.sampling",
     "Task": "hnet_seq.tasks.classification.task",
-    "TokenBatches": "pipelines.batches",
+    "TokenBatches": "pipelines.batches.token_batches",
     "UsageError": "modalities.errors",
-    "Variant": "pipelines.variants",
-    "baseline_probabilities": "hnet_seq.baselines.sequence_features",
+    "Variant": "pipelines.formats.variants",
+    "baseline_probabilities": "hnet_seq.evidence.probes.sequence_features",
     "classify": "hnet_seq.tasks.classification.frozen",
     "count_markov": "hnet_seq.tasks.scoring.genome_markov",
     "embed": "hnet_seq.tasks.embedding.vectors",
     "embed_poolings": "hnet_seq.tasks.embedding.vectors",
     "finetune": "hnet_seq.train.finetune",
-    "format_table": "hnet_seq.baselines.score_rows",
+    "format_table": "hnet_seq.evidence.measures.score_rows",
     "generate": "hnet_seq.model.generation",
     "load_experiment": "hnet_seq.experiments",
     "load_pretrained": "hnet_seq.model.auto",
@@ -97,14 +97,14 @@ _HOMES = {
     "predict_positions": "hnet_seq.train.predict",
     "pretrain": "hnet_seq.tasks.pretrain",
     "ratio_loss": "hnet_seq.model.ratio_loss",
-    "read_fasta": "pipelines.fasta",
-    "read_gff": "pipelines.annotation",
+    "read_fasta": "pipelines.formats.fasta",
+    "read_gff": "pipelines.formats.annotation",
     "read_result": "hnet_seq.results.read",
     "read_sequences": "hnet_seq.tasks.sequences.inputs",
-    "read_variants": "pipelines.variants",
+    "read_variants": "pipelines.formats.variants",
     "saturation_mutagenesis": "hnet_seq.tasks.scoring.mutagenesis",
     "score": "hnet_seq.tasks.scoring.sequences",
-    "score_row": "hnet_seq.baselines.score_rows",
+    "score_row": "hnet_seq.evidence.measures.score_rows",
     "score_variants": "hnet_seq.tasks.scoring.variant_scores",
     "segment": "hnet_seq.tasks.segmentation.records",
     "shard": "hnet_seq.tasks.shard",

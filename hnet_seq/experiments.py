@@ -18,7 +18,7 @@ from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.config import HNetConfig
 from modalities.errors import UsageError
 from modalities.given import given_path
-from pipelines.files import replaced_file
+from pipelines.storage.files import replaced_file
 
 _YAML = (".yaml", ".yml")
 _PACKAGE = Path(__file__).parent

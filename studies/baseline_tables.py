@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.baselines.audit import audit
-from hnet_seq.baselines.score_rows import score_row
-from hnet_seq.baselines.sequence_features import baseline_probabilities
 from hnet_seq.commands.classify_data import add_task_arguments
+from hnet_seq.evidence.audit.task import audit
+from hnet_seq.evidence.measures.score_rows import score_row
+from hnet_seq.evidence.probes.sequence_features import baseline_probabilities
 from hnet_seq.tasks.classification.arguments import task_from_arguments
 
 

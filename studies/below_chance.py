@@ -12,8 +12,8 @@ import argparse
 
 import numpy as np
 
-from hnet_seq.baselines.metrics import matthews_correlation
-from hnet_seq.baselines.ridge import fit_ridge
+from hnet_seq.evidence.measures.metrics import matthews_correlation
+from hnet_seq.evidence.probes.ridge import fit_ridge
 from hnet_seq.train.grouped_draw import draw_groups
 
 

@@ -44,7 +44,7 @@ import numpy as np
 from full_disk_commands import COMMANDS, Command, make_inputs
 from full_disk_trials import PAGE, Disk, Ended, Moment, Running, in_own_namespace
 
-from pipelines.files import append_line
+from pipelines.storage.files import append_line
 
 KINDS = ("files", "disk", "kills")
 _TEMPORARY = re.compile(r"\.tmp(/|$)")

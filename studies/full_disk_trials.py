@@ -1,8 +1,8 @@
 """Processes that studies/full_disk.py starts: on a disk of some size, or killed at some moment.
 
 Each is forked from one that has imported all. What it does to files is counted where Python does
-it: opening to write, writing through ``pipelines/files.py``, fsync, renaming, removing, making and
-removing folders. So the same call of the same command can be stopped again and again.
+it: opening to write, writing through ``pipelines/storage/files.py``, fsync, renaming, removing,
+making and removing folders. So the same call of the same command can be stopped again and again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq import cli
-from pipelines import files
+from pipelines.storage import files
 
 _PATIENCE = 300  # seconds
 _READY = b"ready\n"

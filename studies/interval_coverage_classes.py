@@ -13,15 +13,15 @@ from interval_coverage_held import MANY, Each, Generator, Held, inside
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from hnet_seq.baselines.class_intervals import (
+from hnet_seq.evidence.measures.class_intervals import (
     FEWEST,
     FEWEST_APART,
     FEWEST_CALLED,
     HIGHEST_AREA,
     auroc_intervals,
 )
-from hnet_seq.baselines.class_table import ClassTable, one_classifier, two_classifiers
-from hnet_seq.baselines.metrics import confusion_metrics
+from hnet_seq.evidence.measures.class_table import ClassTable, one_classifier, two_classifiers
+from hnet_seq.evidence.measures.metrics import confusion_metrics
 
 REPLICATES = 200
 DRAWN = 500  # tests whose draws with replacement are looked at

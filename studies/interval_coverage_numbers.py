@@ -14,8 +14,8 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from hnet_seq.analysis.statistics import block_intervals
-from hnet_seq.baselines.spearman import rank_correlation, spearman
-from hnet_seq.baselines.target_intervals import (
+from hnet_seq.evidence.measures.spearman import rank_correlation, spearman
+from hnet_seq.evidence.measures.target_intervals import (
     LABEL_SCORES,
     NUMBER_SCORES,
     label_table,

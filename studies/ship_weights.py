@@ -40,8 +40,8 @@ from hnet_seq.model.shipped import CARD, PAGE, read_card
 from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.train.run_folder import step_of
 from modalities.errors import InputError, UsageError
-from pipelines.files import file_sha256, replaced_file
-from pipelines.open_shards import open_shards
+from pipelines.shards.open_shards import open_shards
+from pipelines.storage.files import file_sha256, replaced_file
 
 
 def main() -> None:

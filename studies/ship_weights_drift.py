@@ -28,7 +28,7 @@ from hnet_seq.model.pretrained import save_weights
 from hnet_seq.tasks.embedding.vectors import embed_poolings
 from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
 from hnet_seq.train.evaluation import evaluate
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
 
 #: How tables of n-grams are stored, and how matrices.
 FORMATS = {

@@ -151,7 +151,7 @@ def test_a_command_that_is_asked_to_end_leaves_no_temporary_file(
 import signal, sys, time
 from pathlib import Path
 from hnet_seq import cli
-from pipelines.files import replaced_file
+from pipelines.storage.files import replaced_file
 
 # Whoever runs the tests may have these ignored.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipelines.batches import TokenBatches
+from pipelines.batches.token_batches import TokenBatches
 
 PAGE = Path(__file__).parents[1] / "docs/learned_cuts.md"
 STUDY = Path(__file__).parents[1] / "studies/learned_cuts/study.yaml"

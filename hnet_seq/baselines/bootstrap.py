@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.class_intervals import Intervals, Predictions, class_intervals
+from hnet_seq.evidence.measures.class_intervals import Intervals, Predictions, class_intervals
 
 
 def bootstrap_intervals(

@@ -32,7 +32,7 @@ from hnet_seq.tasks.choices import (
     STABILITY_PLACES,
     STABILITY_REACH,
 )
-from pipelines.files import check_folder
+from pipelines.storage.files import check_folder
 
 EXAMPLE = "hnet-seq boundaries enrich run genome.fna.gz --features genes.gff.gz --out run"
 

@@ -68,8 +68,8 @@ def _located(where: str) -> Located | None:
 def check_region(genome: str, region: str, parameter: str = "region") -> None:
     """Raise, as the verb would, for a region that a small genome does not have."""
     if Path(genome).is_file() and Path(genome).stat().st_size <= _SOON_READ:
-        from pipelines.genome import Genome
-        from pipelines.regions import parse_region
+        from pipelines.formats.genome import Genome
+        from pipelines.formats.regions import parse_region
 
         parse_region(region, Genome(genome).lengths, genome, parameter)
 

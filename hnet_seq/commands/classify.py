@@ -30,7 +30,7 @@ from hnet_seq.heads.head_config import CHUNK_POOLINGS, HEAD_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments, add_input_arguments
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS
 from hnet_seq.train.finetune_config import FinetuneConfig
-from pipelines.files import check_file, check_folder
+from pipelines.storage.files import check_file, check_folder
 
 EXAMPLE = (
     "hnet-seq classify finetune run --data enhancers.csv --out enhancers && "

@@ -23,7 +23,7 @@ from hnet_seq.tasks.arguments import (
 )
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, LAYERS, LEVELS, STRANDS, VECTOR_FORMATS
 from modalities.errors import UsageError
-from pipelines.files import check_file
+from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
 # What SEQUENCES is, which blocks, genome, label and where go by, is asked when they are read.

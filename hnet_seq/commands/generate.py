@@ -24,7 +24,7 @@ from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_file
+from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
 

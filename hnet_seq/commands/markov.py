@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.baselines import byte_markov
-from hnet_seq.baselines.markov import MAX_ORDER
 from hnet_seq.commands.checks import check_checkpoint
 from hnet_seq.commands.later import later
+from hnet_seq.evidence.baselines import byte_markov
+from hnet_seq.evidence.baselines.markov import MAX_ORDER
 from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER
 

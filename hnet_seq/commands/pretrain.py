@@ -14,7 +14,7 @@ from hnet_seq.commands.checks import shape_here
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
 from modalities.errors import UsageError
-from pipelines.files import check_folder
+from pipelines.storage.files import check_folder
 
 EXAMPLE = (
     "hnet-seq shard genome.fna.gz --out shards --validation last:0.1 && "

@@ -26,7 +26,7 @@ from hnet_seq.tasks.arguments import (
 )
 from hnet_seq.tasks.choices import ON_MISMATCH, SCORE_BATCH_TOKENS, STRANDS, WINDOW
 from modalities.errors import UsageError
-from pipelines.files import check_file
+from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz"
 _REGION = "NAME:START-END, 1-based and inclusive"
@@ -185,7 +185,7 @@ def _use(args: argparse.Namespace) -> tuple[str, str | None]:
     if args.measured is not None:
         return "measured", None
     asked: str | None = getattr(args, "use", None)
-    from pipelines.variants import variant_form  # reads Parquet, too
+    from pipelines.formats.variants import variant_form  # reads Parquet, too
 
     form = None if args.input == STDIN else variant_form(args.input)
     found = "variants" if form else "sequences"

@@ -30,7 +30,7 @@ from hnet_seq.tasks.arguments import (
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
 from modalities.dna import DNA
 from modalities.errors import UsageError
-from pipelines.files import check_file, check_folder
+from pipelines.storage.files import check_file, check_folder
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 

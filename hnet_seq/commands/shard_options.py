@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 import modalities
 from hnet_seq.tasks.sharding.options import GUARD
-from pipelines import document_split, split
 from pipelines.documents import DocumentOptions
 from pipelines.documents.options import Duplicates
-from pipelines.known_stretches import UNKNOWN_RUN
-from pipelines.shards import BLOCK_SIZE, SHARD_SIZE
+from pipelines.shards import document_split, split
+from pipelines.shards.unknown_runs import UNKNOWN_RUN
+from pipelines.shards.writer import BLOCK_SIZE, SHARD_SIZE
 
 
 def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> None:

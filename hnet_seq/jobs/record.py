@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
+from pipelines.storage.files import replaced_file
 
 
 def keep_identity(path: Path, identity: Mapping[str, Any]) -> None:

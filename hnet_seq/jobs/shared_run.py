@@ -28,8 +28,8 @@ from hnet_seq.jobs.ranks import Ranks
 from hnet_seq.jobs.record import is_complete, keep_identity, record_path, write_record
 from hnet_seq.jobs.units import Unit, deal
 from modalities.errors import InputError, UsageError
-from pipelines.files import named_errors, sync
-from pipelines.leftovers import remove, sweep, temporary_name
+from pipelines.storage.files import named_errors, sync
+from pipelines.storage.leftovers import remove, sweep, temporary_name
 
 _LOCK, _IDENTITY, _ABOUT = "lock", "identity.json", "unit.json"
 _TURN = 0  # the byte of the lock file for what one rank does at a time; unit i has byte i + 1

@@ -1,11 +1,11 @@
 """Counts of n-grams: what compressors of DNA mix, before a model and behind it.
 
 How often each symbol followed the last n tokens in the training data, for several n, is what
-context mixing combines, see :mod:`hnet_seq.baselines.context_mixing`. Here the mixture is added to
-the logits, so that a model begins where counting ends, and the network reads the counts too. The
-weights are learned: one for each order and level of evidence, that is for how often its n-gram was
-seen, and whether always before the same symbol; and the network raises or lowers the weight of each
-order at each position.
+context mixing combines, see :mod:`hnet_seq.evidence.baselines.context_mixing`. Here the mixture is
+added to the logits, so that a model begins where counting ends, and the network reads the counts
+too. The weights are learned: one for each order and level of evidence, that is for how often its
+n-gram was seen, and whether always before the same symbol; and the network raises or lowers the
+weight of each order at each position.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from hnet_seq.results.record import Result
-from pipelines.json_records import Later
+from pipelines.storage.json_records import Later
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
 from hnet_seq.results.audit import Audit
 from hnet_seq.results.record import Result
-from pipelines.json_records import Finite, Rest
+from pipelines.storage.json_records import Finite, Rest
 
 Kind = Literal["model", "baseline"]
 Interval = Annotated[list[Finite], 2] | None

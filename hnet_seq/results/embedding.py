@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from hnet_seq.results.record import Result
-from pipelines.json_records import Finite, Later
+from pipelines.storage.json_records import Finite, Later
 
 
 @dataclass(frozen=True, kw_only=True)

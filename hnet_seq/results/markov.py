@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from hnet_seq.results.record import Result
-from pipelines.json_records import Later
+from pipelines.storage.json_records import Later
 
 LOW_ORDER = 3
 """Up to it the contexts are so short that a few megabytes fill their tables."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from modalities.errors import InputError
-from pipelines.files import replaced_file
-from pipelines.json_records import as_json, parse_record
+from pipelines.storage.files import replaced_file
+from pipelines.storage.json_records import as_json, parse_record
 
 SCHEMA = 1
 

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from hnet_seq.results.record import Result
 from modalities.errors import InputError
-from pipelines.files import replaced_file
-from pipelines.json_records import Later, Rest, as_json, parse_record
+from pipelines.storage.files import replaced_file
+from pipelines.storage.json_records import Later, Rest, as_json, parse_record
 
 
 @dataclass(frozen=True, kw_only=True)

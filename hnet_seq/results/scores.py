@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, NotRequired, TypedDict
 
 from hnet_seq.results.record import Result
-from pipelines.json_records import Later
+from pipelines.storage.json_records import Later
 
 _LETTERS = frozenset("ACGTN")
 _Row = Annotated[list[float | None], 4]

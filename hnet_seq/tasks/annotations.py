@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hnet_seq.analysis.genes import Genes, resolve
 from modalities.errors import InputError
-from pipelines.annotation import Feature
-from pipelines.annotation_file import gene_format, read_features
-from pipelines.genome import Genome
+from pipelines.formats.annotation import Feature
+from pipelines.formats.annotation_file import gene_format, read_features
+from pipelines.formats.genome import Genome
 
 
 @dataclass(frozen=True)

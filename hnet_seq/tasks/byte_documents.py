@@ -9,8 +9,8 @@ from pathlib import Path
 
 from modalities import MODALITIES, text
 from modalities.base import Tokens
+from pipelines.batches.shard_documents import read_documents
 from pipelines.documents import DocumentOptions, Dropped, plan_units, read_unit
-from pipelines.shard_documents import read_documents
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import argparse
 import sys
 from typing import Any
 
-from hnet_seq.baselines.audit import Audit
-from hnet_seq.baselines.probes import PROBES
-from hnet_seq.baselines.score_rows import Comparison, format_comparisons
 from hnet_seq.commands.classify import PROBE, RESULTS
+from hnet_seq.evidence.audit.task import Audit
+from hnet_seq.evidence.measures.score_rows import Comparison, format_comparisons
+from hnet_seq.evidence.probes.table import PROBES
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.tasks.classification.arguments import (
@@ -28,7 +28,7 @@ from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embedding.vectors import check_modality, check_pooling
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.twin_results import about_twin
-from pipelines.files import check_folder, filled_folder
+from pipelines.storage.files import check_folder, filled_folder
 
 __all__ = ["classify", "train"]
 

@@ -7,7 +7,7 @@ import argparse
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
 from hnet_seq.tasks.embedding.vectors import embed, embed_poolings
-from pipelines.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter
 
 __all__ = ["embed", "embed_poolings", "main"]
 

@@ -25,8 +25,8 @@ from modalities.base import Modality, Tokens
 from modalities.dna_bytes import from_dna
 from modalities.errors import InputError, UsageError
 from modalities.tokenizer import TOKENS_OF, Tokenizer, tokenizer_of
-from pipelines.compression import read_chunks
-from pipelines.files import check_file, replaced_file
+from pipelines.storage.compression import read_chunks
+from pipelines.storage.files import check_file, replaced_file
 
 __all__ = ["BAR", "Writer", "main"]
 

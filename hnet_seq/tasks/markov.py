@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.baselines.byte_mixing import ORDERS as BYTE_ORDERS
-from hnet_seq.baselines.context_mixing import ORDERS, MixingScores, score_context_mixing
-from hnet_seq.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.evidence.baselines.byte_mixing import ORDERS as BYTE_ORDERS
+from hnet_seq.evidence.baselines.context_mixing import ORDERS, MixingScores, score_context_mixing
+from hnet_seq.evidence.baselines.markov import MAX_ORDER, MarkovScores, score_markov_orders
 from hnet_seq.results.markov import Markov
 from hnet_seq.tasks import markov_bytes
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_file
-from pipelines.open_shards import check_hashes, open_shards
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.shards.open_shards import check_hashes, open_shards
+from pipelines.storage.files import check_file
 
 _DNA_MIXING = f"context mixing of orders {ORDERS[0]} to {ORDERS[-1]}, both strands"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import modalities
-from hnet_seq.baselines.byte_markov import (
+from hnet_seq.evidence.baselines.byte_markov import (
     MAX_ORDER,
     ByteDocument,
     ByteScores,
@@ -19,7 +19,7 @@ from hnet_seq.baselines.byte_markov import (
 from hnet_seq.tasks.byte_documents import from_shards, is_byte_modality
 from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER as DEFAULT_ORDER
 from modalities.errors import InputError, UsageError
-from pipelines.open_shards import check_hashes, open_shards
+from pipelines.shards.open_shards import check_hashes, open_shards
 
 """Beyond it the best order of text and code seldom lies, and counting takes longer."""
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.byte_markov import ByteDocument
-from hnet_seq.baselines.byte_mixing import read_byte_documents
-from hnet_seq.baselines.context_mixing import ContextMixing
-from hnet_seq.baselines.log_odds_mixture import cost, mixed_log_odds, path_log_odds
 from hnet_seq.config import DataConfig
+from hnet_seq.evidence.baselines.byte_markov import ByteDocument
+from hnet_seq.evidence.baselines.byte_mixing import read_byte_documents
+from hnet_seq.evidence.baselines.context_mixing import ContextMixing
+from hnet_seq.evidence.baselines.log_odds_mixture import cost, mixed_log_odds, path_log_odds
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
@@ -27,10 +27,10 @@ from hnet_seq.train.continuation import find_run
 from hnet_seq.train.tensors import on_device
 from modalities import dna
 from modalities.errors import InputError
-from pipelines.batches import MixedSource, TokenBatches
-from pipelines.open_shards import open_shards
+from pipelines.batches.shard_documents import read_documents
+from pipelines.batches.token_batches import MixedSource, TokenBatches
 from pipelines.progress import progress_bar
-from pipelines.shard_documents import read_documents
+from pipelines.shards.open_shards import open_shards
 
 _Key = tuple[str, str]  # folder and label
 

@@ -49,8 +49,8 @@ from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
 from hnet_seq.train.run_folder import RunFolder, step_of
 from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError
-from pipelines.batches import TokenBatches
-from pipelines.files import DiskError, check_folder
+from pipelines.batches.token_batches import TokenBatches
+from pipelines.storage.files import DiskError, check_folder
 
 # Both leave a complete checkpoint. 130 is what a shell reports of a process that Ctrl-C ended, 75
 # (EX_TEMPFAIL of sysexits.h) asks a job script to run the same again.

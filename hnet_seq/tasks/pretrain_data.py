@@ -16,10 +16,10 @@ from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError
 from modalities.tokenizer import Tokenizer
-from pipelines.batches import MixedSource, TokenBatches
-from pipelines.open_shards import check_hashes, open_shards
+from pipelines.batches.token_batches import MixedSource, TokenBatches
+from pipelines.batches.token_stream import Stretch
 from pipelines.progress import progress_bar
-from pipelines.token_stream import Stretch
+from pipelines.shards.open_shards import check_hashes, open_shards
 
 _AT_ONCE = 1 << 18  # tokens
 

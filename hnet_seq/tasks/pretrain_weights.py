@@ -19,8 +19,8 @@ from hnet_seq.train.continuation import flat_values
 from hnet_seq.train.ranks import on_first
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
-from pipelines.batches import TokenBatches
-from pipelines.files import file_sha256
+from pipelines.batches.token_batches import TokenBatches
+from pipelines.storage.files import file_sha256
 
 # What a kernel is told, which changes no result; and what the data say.
 _NOT_SHAPE = ("ssm_cfg.chunk_size", "ngram_counts.tokens")

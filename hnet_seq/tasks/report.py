@@ -10,7 +10,7 @@ from hnet_seq.report.page import build_page, build_results_page
 from hnet_seq.report.run_data import RunData, is_run, read_run
 from hnet_seq.report.summary import summary
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_file, replaced_file
+from pipelines.storage.files import check_file, replaced_file
 
 
 def report(

@@ -16,8 +16,8 @@ from hnet_seq.model.pretrained import owned_state
 from hnet_seq.ops.registry import choices
 from hnet_seq.tasks.twin_results import about_twin
 from modalities.base import Tokens
-from pipelines.files import file_sha256
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.storage.files import file_sha256
 
 
 def weights_sha256(checkpoint: str | Path) -> str:

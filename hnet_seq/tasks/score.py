@@ -28,8 +28,8 @@ from hnet_seq.tasks.scoring.sequences import (
     sequence_calls,
 )
 from hnet_seq.tasks.sequences.inputs import Named, named_length, open_sequences
-from pipelines.files import check_file, replaced_file
-from pipelines.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter
+from pipelines.storage.files import check_file, replaced_file
 
 __all__ = ["Score", "main", "score"]
 

@@ -43,8 +43,8 @@ from hnet_seq.tasks.segmentation.records import (
     segment,
 )
 from hnet_seq.tasks.twin_results import about_twin, result_name
-from pipelines.files import check_folder
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.storage.files import check_folder
 
 __all__ = ["main", "segment"]
 

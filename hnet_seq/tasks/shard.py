@@ -17,11 +17,7 @@ from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
 from hnet_seq.tasks.sharding.summary import summary, warning
 from modalities.errors import InputError, UsageError
-from pipelines import dna_shards
-from pipelines.bed import blocks_ignored, count_with_blocks
-from pipelines.dna_shards import DnaOptions, dna_jobs, survey
-from pipelines.document_shards import ByteOptions, Tail, document_jobs, find_tail
-from pipelines.document_split import DocumentSplit
+from pipelines.batches.held_out_copies import held_out_copies
 from pipelines.documents import (
     UNIT_BYTES,
     DocumentOptions,
@@ -31,15 +27,19 @@ from pipelines.documents import (
     plan_units,
     signatures,
 )
-from pipelines.files import file_sha256
-from pipelines.held_out_copies import held_out_copies
-from pipelines.intervals import annotation_format, read_intervals
-from pipelines.manifest import FORMAT, SPLITS, Manifest, Source
+from pipelines.formats.bed import blocks_ignored, count_with_blocks
+from pipelines.formats.intervals import annotation_format, read_intervals
 from pipelines.progress import progress_bar
-from pipelines.region_labels import keep_intervals, label_intervals
-from pipelines.shard_folder import staged_folder
-from pipelines.sharding import Job, added, run_jobs, worker_pool
-from pipelines.split import plan_split
+from pipelines.shards import dna_shards
+from pipelines.shards.dna_shards import DnaOptions, dna_jobs, survey
+from pipelines.shards.document_shards import ByteOptions, Tail, document_jobs, find_tail
+from pipelines.shards.document_split import DocumentSplit
+from pipelines.shards.manifest import FORMAT, SPLITS, Manifest, Source
+from pipelines.shards.region_labels import keep_intervals, label_intervals
+from pipelines.shards.shard_folder import staged_folder
+from pipelines.shards.sharding import Job, added, run_jobs, worker_pool
+from pipelines.shards.split import plan_split
+from pipelines.storage.files import file_sha256
 
 __all__ = ["main", "shard", "summary"]
 

@@ -15,7 +15,7 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.train.ranks import on_first
 from hnet_seq.train.tensors import on_device
 from modalities.errors import UsageError
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 LEARNED_FROM = 1 << 22  # tokens, at least where there are as many
 _FIRST_LETTER = 0x4E00  # of as many characters in a row as there are tokens, none of them a blank

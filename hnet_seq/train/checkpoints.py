@@ -39,7 +39,7 @@ from hnet_seq.train.sharded_state import (
     whole_model,
 )
 from modalities.errors import InputError
-from pipelines.files import ask_for_room, named_errors
+from pipelines.storage.files import ask_for_room, named_errors
 
 _STEPS = "optimizer_steps"
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from hnet_seq.model.hnet import HNet
 from hnet_seq.ops.packing import Packing
-from pipelines.batches import PackedBatch
-from pipelines.micro_batches import runs
+from pipelines.batches.micro_batches import runs
+from pipelines.batches.token_batches import PackedBatch
 
 
 class OverBudget(Exception):

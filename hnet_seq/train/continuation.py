@@ -16,7 +16,7 @@ from hnet_seq.schedule_config import ScheduleChange
 from hnet_seq.train.run_folder import PROVENANCE, RunFolder, step_of
 from hnet_seq.train.schedule import before_the_fall, course_in_words
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
+from pipelines.storage.files import replaced_file
 
 #: Keys that change no step, or what ``train.steps`` means for those that were taken.
 MAY_CHANGE = (

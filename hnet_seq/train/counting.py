@@ -21,8 +21,8 @@ from hnet_seq.model.surprise import Surprise
 from hnet_seq.ops.packing import Packing
 from hnet_seq.train.tensors import on_device
 from modalities.errors import UsageError
-from pipelines.batches import TokenBatches
-from pipelines.token_stream import Stretch
+from pipelines.batches.token_batches import TokenBatches
+from pipelines.batches.token_stream import Stretch
 
 _SPANS = 16  # of a run, and of an epoch of each source
 _FITTED_ON = 1 << 20  # tokens that a threshold is taken from, about

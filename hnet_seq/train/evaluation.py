@@ -17,8 +17,8 @@ from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
 from hnet_seq.train.statistics import BoundaryStatistics
 from hnet_seq.train.tensors import on_device
-from pipelines.batches import PackedBatch, TokenBatches
-from pipelines.micro_batches import runs, spread, stretches
+from pipelines.batches.micro_batches import runs, spread, stretches
+from pipelines.batches.token_batches import PackedBatch, TokenBatches
 from pipelines.progress import progress_bar
 
 

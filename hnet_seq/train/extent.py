@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from hnet_seq.train.ranks import summed_over_ranks
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 
 @dataclass(frozen=True)

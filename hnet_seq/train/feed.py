@@ -14,8 +14,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
-from pipelines.batches import PackedBatch, TokenBatches
-from pipelines.micro_batches import shared_out, stretches
+from pipelines.batches.micro_batches import shared_out, stretches
+from pipelines.batches.token_batches import PackedBatch, TokenBatches
 from pipelines.orphans import watch_parent
 
 

@@ -47,8 +47,8 @@ from hnet_seq.train.schedule import learning_rate_factor
 from hnet_seq.train.step import OptimizerStep
 from hnet_seq.train.tensors import on_device
 from modalities.base import Tokens
-from pipelines.batches import PackedBatch
-from pipelines.micro_batches import shared_out
+from pipelines.batches.micro_batches import shared_out
+from pipelines.batches.token_batches import PackedBatch
 from pipelines.progress import progress_bar
 
 Model = HNetForSequenceClassification | HNetForTokenClassification

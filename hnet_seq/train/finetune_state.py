@@ -13,7 +13,7 @@ import torch
 
 from hnet_seq.train.ranks import on_first
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_stream
+from pipelines.storage.files import replaced_stream
 
 
 class StateFile:

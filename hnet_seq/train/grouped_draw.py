@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from hnet_seq.baselines.similarity_groups import similarity_groups
+from hnet_seq.evidence.similarity.similarity_groups import similarity_groups
 from modalities.base import Tokens
 
 _DRAW = 2  # what the generator is for; labelled_batches.py has 0
@@ -26,7 +26,7 @@ class Together:
 
     Attributes:
         groups: (N,) group numbers.
-        neighbours: as of :class:`hnet_seq.baselines.similarity_groups.Similarity`.
+        neighbours: as of :class:`hnet_seq.evidence.similarity.similarity_groups.Similarity`.
     """
 
     groups: NDArray[np.int64]

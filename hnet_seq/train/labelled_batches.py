@@ -20,7 +20,7 @@ from hnet_seq.train.tensors import on_device
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 _BINS = 10  # of a regression's first number, to stratify by
 _ORDER = 0  # what a generator is for, so that no two share their draws; grouped_draw.py has 2

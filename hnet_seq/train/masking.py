@@ -19,7 +19,7 @@ import numpy as np
 
 import modalities
 from modalities.base import Modality
-from pipelines.batches import IGNORED, MixedSource, PackedBatch, TokenBatches
+from pipelines.batches.token_batches import IGNORED, MixedSource, PackedBatch, TokenBatches
 
 MASK = "<mask>"
 TRAINING = (0.8, 0.1)  # shares of the chosen tokens that are masked and replaced; the rest stay
@@ -76,7 +76,7 @@ class MaskedBatches(TokenBatches):
     """Batches whose targets are hidden tokens of the sequence itself.
 
     Args:
-        sources, seed, options: as for :class:`pipelines.batches.TokenBatches`.
+        sources, seed, options: as for :class:`pipelines.batches.token_batches.TokenBatches`.
         mask_rate: share of the scored tokens that are asked for.
     """
 
@@ -106,7 +106,7 @@ class MaskedBatches(TokenBatches):
         return max(self.manifest.vocab_size, self.mask_token + 1)
 
     def read(self, start: int, stop: int) -> PackedBatch:
-        """As :meth:`pipelines.batches.TokenBatches.read`, with tokens hidden."""
+        """As :meth:`pipelines.batches.token_batches.TokenBatches.read`, with tokens hidden."""
         batch = super().read(start, stop)
         ids, targets = mask_tokens(
             batch.input_ids.astype(np.int64),

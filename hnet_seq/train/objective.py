@@ -27,7 +27,7 @@ from hnet_seq.train.ratio_terms import RatioTerms, WholeBatch
 from hnet_seq.train.statistics import grouped_counts, sequence_lengths
 from hnet_seq.train.tables import add_up, average_gradients, tables
 from hnet_seq.train.tensors import on_device
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 #: Of a model's output and its batch: the loss of the predictions, and how many of the batch's
 #: targets it is the mean over; 1 for a sum.

@@ -18,7 +18,7 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.train.extent import Extent
 from hnet_seq.train.ranks import summed_over_ranks
 from hnet_seq.train.tensors import on_device
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from modalities.errors import InputError, UsageError
-from pipelines.files import append_line, replaced_file, replaced_stream, sync
+from pipelines.storage.files import append_line, replaced_file, replaced_stream, sync
 
 PROVENANCE = "run.json"
 _TRAINER = "trainer.pt"

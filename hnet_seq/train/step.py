@@ -19,7 +19,7 @@ from hnet_seq.train.objective import Objective
 from hnet_seq.train.parallel import clip_gradients
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.step_report import StepReport, tell_each_other
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 import modalities
 from modalities.base import Tokens
 from modalities.tokenizer import Kmers, Tokenizer, k_of, train_byte_pairs
-from pipelines.batches import IGNORED, MixedSource, PackedBatch, TokenBatches
+from pipelines.batches.token_batches import IGNORED, MixedSource, PackedBatch, TokenBatches
 
 _LEARNED_FROM = 1 << 21  # letters: more of them change few merges
 
@@ -30,7 +30,7 @@ class TokenisedBatches(TokenBatches):
     """Batches whose ids and targets are a tokenizer's; where they lie is counted in letters.
 
     Args:
-        sources, options: as for :class:`pipelines.batches.TokenBatches`.
+        sources, options: as for :class:`pipelines.batches.token_batches.TokenBatches`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TokenisedBatches(TokenBatches):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def read(self, start: int, stop: int) -> PackedBatch:
-        """As :meth:`pipelines.batches.TokenBatches.read`, of tokens."""
+        """As :meth:`pipelines.batches.token_batches.TokenBatches.read`, of tokens."""
         batch = super().read(start, stop)
         parts = [
             self._sequence(batch.input_ids[first:last], batch.targets[first:last])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from modalities.errors import InputError
-from pipelines.compression import read_chunks
+from pipelines.storage.compression import read_chunks
 
 JsonLayout = Literal["lines", "values"]
 """A record a line; or values that may span lines: arrays of records, records one after another."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from modalities.errors import InputError, printable
-from pipelines.compression import read_chunks, sniff
 from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.json_layout import NotJson, json_values
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.unit import Unit
+from pipelines.storage.compression import read_chunks, sniff
 
 LONGEST_LINE = 1 << 30  # bytes; a file without lines is not read whole
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from modalities import code
 from modalities.errors import printable
-from pipelines.compression import read_chunks, stem_of
 from pipelines.documents.filters import choose
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Document, Dropped, RawDocument
 from pipelines.documents.unit import Unit
+from pipelines.storage.compression import read_chunks, stem_of
 
 _NONE: Mapping[int, str] = {}
 _BYTE_ORDER_MARK = 3  # bytes

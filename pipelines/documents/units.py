@@ -8,9 +8,9 @@ from pathlib import Path
 
 from modalities import code
 from modalities.errors import InputError, UsageError, printable
-from pipelines.compression import foreign_format, sniff, stem_of
 from pipelines.documents.json_layout import is_json_lines, json_layout
 from pipelines.documents.unit import Unit
+from pipelines.storage.compression import foreign_format, sniff, stem_of
 
 UNIT_BYTES = 64 << 20
 _KINDS = {

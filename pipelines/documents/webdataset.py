@@ -16,11 +16,11 @@ from typing import Any, Self
 import numpy as np
 
 from modalities.errors import InputError, printable
-from pipelines.compression import read_chunks
 from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.unit import Unit
+from pipelines.storage.compression import read_chunks
 
 # As webdataset splits names: at the first dot after the last slash.
 _NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]*)", re.DOTALL)

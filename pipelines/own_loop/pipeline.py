@@ -14,7 +14,12 @@ from webdataset.tariterators import group_by_keys, tar_file_expander
 from webdataset.utils import pytorch_worker_info
 
 from modalities.errors import UsageError
-from pipelines.batches import MixedSource, check_vocabulary, given_sources, source_names
+from pipelines.batches.token_batches import (
+    MixedSource,
+    check_vocabulary,
+    given_sources,
+    source_names,
+)
 from pipelines.own_loop.tar_slices import Item, SlicedShards
 from pipelines.own_loop.window_batches import packed, padded
 from pipelines.own_loop.windows import cut_windows, give_targets, turn_windows
@@ -67,7 +72,7 @@ def webdataset_pipeline(
             places in each epoch; as a rule for training and not for validation.
         buffer: windows among which the next one is drawn, of each source.
         reverse_complement: read each window on the other strand with probability one half.
-        store: options of :class:`pipelines.storage.ShardStore`, as ``cache_dir``.
+        store: options of :class:`pipelines.storage.folders.ShardStore`, as ``cache_dir``.
 
     Raises:
         UsageError: an option out of range, or that these shards or this split do not allow.

@@ -17,12 +17,12 @@ import numpy as np
 
 import modalities
 from modalities.errors import InputError, UsageError
-from pipelines.batches import MixedSource
-from pipelines.deflate import crc32
-from pipelines.manifest import MANIFEST, SPLITS, Manifest, Shard
-from pipelines.open_shards import check_size, open_shards
-from pipelines.reader import spelled_labels
-from pipelines.storage import ShardStore
+from pipelines.batches.reader import spelled_labels
+from pipelines.batches.token_batches import MixedSource
+from pipelines.shards.manifest import MANIFEST, SPLITS, Manifest, Shard
+from pipelines.shards.open_shards import check_size, open_shards
+from pipelines.storage.deflate import crc32
+from pipelines.storage.folders import ShardStore
 
 _HEADER = _UNIT = 512  # bytes, of a tar
 # A window ends where its slice does: of four windows at most one is cut short.
@@ -65,7 +65,7 @@ class SlicedShards:
     Args:
         source: folder or URL, and the labels that are read.
         context: tokens of a window.
-        options: of :class:`pipelines.storage.ShardStore`.
+        options: of :class:`pipelines.storage.folders.ShardStore`.
 
     Attributes:
         urls: of the slices, in the order of the files: address of the tar, ``#``, first and last

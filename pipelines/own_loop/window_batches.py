@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipelines.batches.token_stream import IGNORED
 from pipelines.own_loop.tar_slices import Item
-from pipelines.token_stream import IGNORED
 
 _OF_WINDOW = {
     "names": "name",

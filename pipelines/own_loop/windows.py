@@ -9,10 +9,10 @@ from random import Random
 import numpy as np
 
 from modalities.base import Modality, Tokens
+from pipelines.batches.token_stream import IGNORED
 from pipelines.own_loop.tar_slices import Item
-from pipelines.shards import SOFT_MASK_BIT
-from pipelines.spans import Spans
-from pipelines.token_stream import IGNORED
+from pipelines.shards.spans import Spans
+from pipelines.shards.writer import SOFT_MASK_BIT
 
 
 @dataclass

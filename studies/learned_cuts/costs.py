@@ -33,8 +33,8 @@ from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.tokenised import TokenisedBatches, letters_per_token
 from modalities.errors import UsageError
-from pipelines.batches import PackedBatch
-from pipelines.files import replaced_file
+from pipelines.batches.token_batches import PackedBatch
+from pipelines.storage.files import replaced_file
 
 from .design import Arm, DataSet, Study
 from .held_out import shards

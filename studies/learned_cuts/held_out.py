@@ -14,11 +14,11 @@ from pathlib import Path
 from hnet_seq.cli import main as hnet_seq
 from modalities import dna
 from modalities.errors import InputError
-from pipelines.compression import read_chunks
-from pipelines.document_split import DocumentSplit
-from pipelines.files import replaced_stream
-from pipelines.sequence_files import read_records
-from pipelines.split import plan_split
+from pipelines.formats.sequence_files import read_records
+from pipelines.shards.document_split import DocumentSplit
+from pipelines.shards.split import plan_split
+from pipelines.storage.compression import read_chunks
+from pipelines.storage.files import replaced_stream
 
 from .design import ROOT, DataSet
 

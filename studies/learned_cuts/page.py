@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from modalities.errors import UsageError
-from pipelines.files import replaced_file
+from pipelines.storage.files import replaced_file
 
 from .design import DataSet, Only
 from .findings import Row, duels, rows

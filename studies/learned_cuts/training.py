@@ -14,8 +14,8 @@ from hnet_seq.tasks.pretrain_tokenizer import run_tokenizer
 from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError
-from pipelines.batches import TokenBatches
-from pipelines.files import append_line, replaced_file
+from pipelines.batches.token_batches import TokenBatches
+from pipelines.storage.files import append_line, replaced_file
 
 from .costs import measure, need_one_thread
 from .design import Only, words

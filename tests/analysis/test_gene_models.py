@@ -9,7 +9,7 @@ import pytest
 
 from hnet_seq.analysis.sites import gene_sites
 from hnet_seq.tasks.annotations import read_annotation
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 from tests.analysis.genbank_kinds import make_genbank
 from tests.analysis.gene_kinds import FILES, make
 

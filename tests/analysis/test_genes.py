@@ -10,7 +10,7 @@ import pytest
 from hnet_seq.analysis.genes import Genes, resolve
 from hnet_seq.analysis.sites import gene_sites
 from modalities import dna
-from pipelines.annotation import read_gff_and_circles
+from pipelines.formats.annotation import read_gff_and_circles
 
 
 def genes(folder: Path, *rows: str, kind: str = "GFF3", letters: str = "") -> Genes:

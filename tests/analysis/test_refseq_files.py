@@ -11,7 +11,7 @@ from pathlib import Path
 from hnet_seq.analysis.annotation import from_genes
 from hnet_seq.analysis.sites import edge_sites, gene_sites
 from hnet_seq.tasks.annotations import Annotation, read_annotation
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 
 def gff(record: str, length: int, *rows: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from hnet_seq.analysis.genes import resolve
 from hnet_seq.analysis.sites import edge_sites, gene_sites
-from pipelines.annotation import read_gff
+from pipelines.formats.annotation import read_gff
 
 # One transcript of three exons on each strand, mirror images of each other in 1,000 bases. An
 # intron splits its stop codon: one base lies in the second exon, two in the third.

@@ -14,7 +14,7 @@ from hnet_seq.analysis.statistics import (
     BoundaryStatistics,
     block_intervals,
 )
-from pipelines.json_records import as_json
+from pipelines.storage.json_records import as_json
 
 NO_GENES = from_features([])
 

@@ -12,7 +12,7 @@ from hnet_seq.analysis import text_boundaries
 from hnet_seq.analysis.characters import CLASSES, KINDS, classify
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.results.boundaries import LabelBoundaries
-from pipelines.json_records import as_json
+from pipelines.storage.json_records import as_json
 
 RNG = np.random.default_rng(0)
 PROSE = "It was the best of times, it was the worst of times:\nthe age of wisdom 1859. 山水é\n"

@@ -6,9 +6,9 @@ import json
 
 from hnet_seq.tasks.boundary_analysis.enrich import read_sites
 from hnet_seq.tasks.classification.windows import CODING, coding_and_intergenic
-from pipelines.genome import Genome
-from pipelines.manifest import SPLITS
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.formats.genome import Genome
+from pipelines.shards.manifest import SPLITS
 from tests.cases.case import Case
 
 Found = dict[str, list[str]]

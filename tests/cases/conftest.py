@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from hnet_seq.baselines import logistic
 from hnet_seq.cli import main
+from hnet_seq.evidence.probes import logistic
 from tests.cases.test_shared_cases import CASES
 
 
 @pytest.fixture(scope="session", autouse=True)
 def few_penalties() -> Iterator[None]:
-    """As for all verbs: how a penalty is chosen is tested in ``tests/baselines``."""
+    """As for all verbs: how a penalty is chosen is tested in ``tests/evidence``."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logistic, "PENALTIES", (1e-3, 1e-1))
         yield

@@ -11,8 +11,8 @@ import torch
 
 from hnet_seq import HNetConfig
 from modalities.base import Tokens
-from pipelines.annotation import read_gff
-from pipelines.genome import Genome
+from pipelines.formats.annotation import read_gff
+from pipelines.formats.genome import Genome
 
 _DATA = Path(__file__).parents[2] / "examples" / "data" / "ecoli_536"
 

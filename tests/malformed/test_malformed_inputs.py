@@ -15,7 +15,7 @@ import pytest
 from Bio import bgzf
 
 from hnet_seq.cli import main
-from pipelines.compression import BGZIP_END
+from pipelines.storage.compression import BGZIP_END
 from tests.malformed.conftest import Good, Refused
 
 DATA = 1

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 import modalities
-from pipelines.manifest import SPLITS, Manifest
-from pipelines.shards import ShardWriter
+from pipelines.shards.manifest import SPLITS, Manifest
+from pipelines.shards.writer import ShardWriter
 
 
 class Written(NamedTuple):

@@ -11,7 +11,7 @@ import pytest
 from Bio import bgzf
 
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import Feature, read_gff
+from pipelines.formats.annotation import Feature, read_gff
 
 ROOT = Path(__file__).parents[2]
 ECOLI = ROOT / "examples/data/ecoli_536/prodigal.gff.gz"

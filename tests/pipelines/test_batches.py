@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, Dataset
 from hnet_seq.tasks.shard import shard
 from modalities.dna import encode, reverse_complement
 from modalities.errors import InputError, UsageError
-from pipelines.batches import IGNORED, PackedBatch, TokenBatches
-from pipelines.manifest import Manifest
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.batches.token_batches import IGNORED, PackedBatch, TokenBatches
+from pipelines.shards.manifest import Manifest
 
 # Documents from a few tokens to several blocks, so that every kind of border occurs.
 LENGTHS = (3000, 11, 2, 700, 256, 64, 65, 5, 1500, 40)
@@ -309,7 +309,7 @@ def test_the_fingerprint_tells_the_rules_of_this_code(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = train(folder).fingerprint
-    monkeypatch.setattr("pipelines.token_stream.ORDER_VERSION", 1)
+    monkeypatch.setattr("pipelines.batches.token_stream.ORDER_VERSION", 1)
     assert train(folder).fingerprint != before
 
 

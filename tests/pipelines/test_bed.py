@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from modalities.errors import InputError
-from pipelines.bed import bed_rows, count_with_blocks, looks_like_bed
-from pipelines.intervals import annotation_format, read_intervals
-from pipelines.stranded_bed import read_bed_features
+from pipelines.formats.bed import bed_rows, count_with_blocks, looks_like_bed
+from pipelines.formats.intervals import annotation_format, read_intervals
+from pipelines.formats.stranded_bed import read_bed_features
 
 
 def bed(folder: Path, content: str) -> Path:

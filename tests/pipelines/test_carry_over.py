@@ -12,7 +12,7 @@ import pytest
 from hnet_seq.tasks.shard import shard
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.batches import IGNORED, TokenBatches
+from pipelines.batches.token_batches import IGNORED, TokenBatches
 
 CONTEXT, BATCH, CARRIED = 64, 150, 20
 # Without a place that occurs twice, so that a sequence tells where it lies.

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from pipelines import compression, fasta
-from pipelines.fasta import read_fasta
+from pipelines.formats import fasta
+from pipelines.formats.fasta import read_fasta
+from pipelines.storage import compression
 
 ROOT = Path(__file__).parents[2]
 ECOLI = ROOT / "examples/data/ecoli_536/genome.fna.gz"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from modalities import dna
 from modalities.errors import InputError
-from pipelines import compression, fasta, fasta_survey
-from pipelines.fasta import FastaRecord, read_fasta, read_fasta_pieces
-from pipelines.fasta_survey import RecordPlace, survey_fasta
+from pipelines.formats import fasta, fasta_survey
+from pipelines.formats.fasta import FastaRecord, read_fasta, read_fasta_pieces
+from pipelines.formats.fasta_survey import RecordPlace, survey_fasta
+from pipelines.storage import compression
 
 ECOLI = Path(__file__).parents[2] / "examples/data/ecoli_536/genome.fna.gz"
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalities.errors import UsageError
-from pipelines.files import (
+from pipelines.storage.files import (
     DiskError,
     append_line,
     check_file,
@@ -27,7 +27,7 @@ from pipelines.files import (
     replaced_path,
     replaced_stream,
 )
-from pipelines.leftovers import temporary_name
+from pipelines.storage.leftovers import temporary_name
 from tests.full_disk import entries, files_of_at_most
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from pipelines.fasta import read_fasta
-from pipelines.genbank import read_genbank
+from pipelines.formats.fasta import read_fasta
+from pipelines.formats.genbank import read_genbank
 
 SHARED = Path(__file__).parents[2] / "../shared/data/genomes"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from modalities.errors import InputError
-from pipelines.annotation import Feature
-from pipelines.annotation_file import gene_format, read_features
-from pipelines.genbank_features import read_genbank_features
-from pipelines.intervals import annotation_format, read_intervals
+from pipelines.formats.annotation import Feature
+from pipelines.formats.annotation_file import gene_format, read_features
+from pipelines.formats.genbank_features import read_genbank_features
+from pipelines.formats.intervals import annotation_format, read_intervals
 
 SHARED = Path(__file__).parents[2] / "../shared/data/genomes"
 

@@ -19,10 +19,10 @@ from pyfaidx import Faidx
 
 from modalities import dna
 from modalities.errors import InputError
-from pipelines import genome as genome_module
-from pipelines.fasta import read_fasta
-from pipelines.genbank import read_genbank
-from pipelines.genome import Genome
+from pipelines.formats import genome as genome_module
+from pipelines.formats.fasta import read_fasta
+from pipelines.formats.genbank import read_genbank
+from pipelines.formats.genome import Genome
 from tests.full_disk import files_of_at_most
 from tests.pipelines.test_genbank import entry
 

@@ -15,9 +15,9 @@ from pyfaidx import Faidx
 
 from modalities import dna
 from modalities.errors import InputError
-from pipelines import genome as genome_module
-from pipelines.genome import Genome
-from pipelines.indexed_fasta import open_indexed
+from pipelines.formats import genome as genome_module
+from pipelines.formats.genome import Genome
+from pipelines.formats.indexed_fasta import open_indexed
 
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGTNacgtRy"), 3001))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modalities.errors import InputError, UsageError
-from pipelines.intervals import Interval, Intervals, clip, complement, read_intervals
+from pipelines.formats.intervals import Interval, Intervals, clip, complement, read_intervals
 
 ROOT = Path(__file__).parents[2]
 ECOLI = ROOT / "examples/data/ecoli_536/prodigal.gff.gz"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.known_stretches import KnownStretches
-from pipelines.shards import SOFT_MASK_BIT
+from pipelines.shards.unknown_runs import KnownStretches
+from pipelines.shards.writer import SOFT_MASK_BIT
 
 
 class Recorder:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import modalities
 from modalities.errors import InputError
-from pipelines.json_records import as_json
-from pipelines.manifest import MANIFEST, Blocks, Manifest, Shard, Source, _checksum
+from pipelines.shards.manifest import MANIFEST, Blocks, Manifest, Shard, Source, _checksum
+from pipelines.storage.json_records import as_json
 
 # Two parts of a document of 130 tokens, and a block of whole documents with another label.
 ROWS = [
@@ -110,7 +110,7 @@ def test_saving_leaves_the_old_manifest_when_it_fails(
     def no_space(*_: Any, **__: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("pipelines.manifest.json.dump", no_space)
+    monkeypatch.setattr("pipelines.shards.manifest.json.dump", no_space)
     with pytest.raises(OSError, match="no space left"):
         manifest().save(tmp_path)
     assert (tmp_path / MANIFEST).read_bytes() == before

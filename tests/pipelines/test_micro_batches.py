@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.micro_batches import runs, shared_out, spread
+from pipelines.batches.micro_batches import runs, shared_out, spread
 
 lengths = st.lists(st.integers(1, 50), min_size=1, max_size=40)
 

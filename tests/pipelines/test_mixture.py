@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from hnet_seq.tasks.shard import shard
 from modalities.errors import UsageError
-from pipelines.batches import MixedSource, PackedBatch, TokenBatches
-from pipelines.mixture import Mixture
-from pipelines.token_stream import TokenStream
+from pipelines.batches.mixture import Mixture
+from pipelines.batches.token_batches import MixedSource, PackedBatch, TokenBatches
+from pipelines.batches.token_stream import TokenStream
 from tests.pipelines.made_shards import Written, write_shards
 
 CONTEXT, STEP, SEED = 32, 400, 3

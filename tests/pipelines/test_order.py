@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.manifest import ORDER_VERSION
-from pipelines.order import GROUP_BLOCKS, Order, Pieces, Slice
+from pipelines.batches.order import GROUP_BLOCKS, Order, Pieces, Slice
+from pipelines.shards.manifest import ORDER_VERSION
 
 
 def lay_out(lengths: list[int], block_size: int) -> list[list[tuple[int, int, int, int]]]:

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from modalities.errors import InputError, UsageError
-from pipelines import reader as reader_module
-from pipelines.batches import TokenBatches
-from pipelines.manifest import Manifest, Shard
-from pipelines.open_shards import check_hashes, open_shards
-from pipelines.reader import BlockReader
-from pipelines.shard_documents import read_documents
-from pipelines.storage import ShardStore
+from pipelines.batches import reader as reader_module
+from pipelines.batches.reader import BlockReader
+from pipelines.batches.shard_documents import read_documents
+from pipelines.batches.token_batches import TokenBatches
+from pipelines.shards.manifest import Manifest, Shard
+from pipelines.shards.open_shards import check_hashes, open_shards
+from pipelines.storage.folders import ShardStore
 from tests.pipelines.made_shards import Written, flip, random_documents, write_shards
 
 # From a few tokens to several shards, so that documents of every kind are near a damaged one.

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.intervals import Interval
-from pipelines.region_labels import INSIDE, OUTSIDE, keep_intervals, label_intervals
-from pipelines.split import Region
+from pipelines.formats.intervals import Interval
+from pipelines.shards.region_labels import INSIDE, OUTSIDE, keep_intervals, label_intervals
+from pipelines.shards.split import Region
 
 LENGTH = 60
 bounds = st.sets(st.integers(0, LENGTH), max_size=12).map(sorted)

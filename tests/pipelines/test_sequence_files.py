@@ -9,7 +9,7 @@ import pytest
 
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from pipelines.sequence_files import read_records, sequence_format
+from pipelines.formats.sequence_files import read_records, sequence_format
 from tests.pipelines.test_genbank import entry
 from tests.pipelines.test_twobit import pack
 

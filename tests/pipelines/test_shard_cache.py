@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from modalities.errors import InputError, UsageError
-from pipelines import shard_cache
-from pipelines.shard_cache import FileCache
+from pipelines.storage import cache as shard_cache
+from pipelines.storage.cache import FileCache
 from tests.forked import LIMIT
 
 FORK = multiprocessing.get_context("fork")

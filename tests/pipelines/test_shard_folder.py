@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from modalities.errors import InputError, UsageError
-from pipelines.manifest import MANIFEST
-from pipelines.shard_folder import Staging, UnitResult, staged_folder
-from pipelines.shards import ShardWriter
+from pipelines.shards.manifest import MANIFEST
+from pipelines.shards.shard_folder import Staging, UnitResult, staged_folder
+from pipelines.shards.writer import ShardWriter
 
 PLAN = {"inputs": ["a.fa"], "options": {"guard": 3}}
 

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modalities.errors import UsageError
-from pipelines.manifest import Blocks, Shard
-from pipelines.shards import ShardWriter
-from pipelines.spans import Spans
-from pipelines.tar_file import TarFile
+from pipelines.shards.manifest import Blocks, Shard
+from pipelines.shards.spans import Spans
+from pipelines.shards.tar_file import TarFile
+from pipelines.shards.writer import ShardWriter
 
 
 class Document(NamedTuple):

@@ -13,10 +13,11 @@ import pytest
 from hnet_seq.commands.shard_options import add_arguments
 from hnet_seq.experiments import load_experiment
 from hnet_seq.tasks.shard import shard
-from pipelines import dna_shards, shards
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 from pipelines.documents.units import UNIT_BYTES
-from pipelines.spans import Spans
+from pipelines.shards import dna_shards
+from pipelines.shards import writer as shards
+from pipelines.shards.spans import Spans
 
 GUIDE = (Path(__file__).parents[2] / "docs/shards.md").read_text()
 

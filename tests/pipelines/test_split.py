@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modalities.errors import UsageError
-from pipelines.split import Region, plan_split
+from pipelines.shards.split import Region, plan_split
 
 LENGTHS = {"chr1": 1000, "chr2": 5000, "gi|110640213|ref|NC_008253.1|": 400, "HLA:HLA00001": 300}
 

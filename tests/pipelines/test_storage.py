@@ -16,8 +16,8 @@ import fsspec
 import pytest
 
 from modalities.errors import InputError, UsageError
-from pipelines import remote_files
-from pipelines.storage import ShardStore
+from pipelines.storage import remote_files
+from pipelines.storage.folders import ShardStore
 from tests.forked import LIMIT
 
 DATA = bytes(range(256)) * 2000

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalities.errors import InputError, UsageError
-from pipelines.table_rows import RowFilter
-from pipelines.tables import Table
+from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.tables import Table
 
 ROWS = [("ACGT", "a, b", "1"), ("GGG", 'say "x"', ""), ("TTT", "c;d", "2.5")]
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modalities.errors import InputError
-from pipelines.fasta import read_fasta
-from pipelines.twobit import read_twobit
+from pipelines.formats.fasta import read_fasta
+from pipelines.formats.twobit import read_twobit
 
 
 def runs(flags: list[bool]) -> list[tuple[int, int]]:

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalities.errors import InputError
-from pipelines.alleles import without_letters
-from pipelines.variant_source import VariantSource
-from pipelines.variants import Variant, read_variants, variant_form
-from pipelines.vcf import read_vcf
+from pipelines.formats.alleles import without_letters
+from pipelines.formats.variant_source import VariantSource
+from pipelines.formats.variants import Variant, read_variants, variant_form
+from pipelines.formats.vcf import read_vcf
 
 HEADER = "##fileformat=VCFv4.3\n##contig=<ID=c>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from modalities import dna
-from pipelines.alleles import Variant
-from pipelines.genome import Genome
+from pipelines.formats.alleles import Variant
+from pipelines.formats.genome import Genome
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from typing import Any
 
 from hnet_seq.cli import main
 from hnet_seq.tasks import shard
-from pipelines import dna_shards
-from pipelines.shard_folder import UnitResult
-from pipelines.sharding import Job
+from pipelines.shards import dna_shards
+from pipelines.shards.shard_folder import UnitResult
+from pipelines.shards.sharding import Job
 
 UNIT_BYTES = 2000
 
 
 def small_units(*arguments: Any) -> list[Job]:
-    """As :func:`pipelines.dna_shards.dna_jobs`, of about UNIT_BYTES each."""
+    """As :func:`pipelines.shards.dna_shards.dna_jobs`, of about UNIT_BYTES each."""
     whole, dna_shards.UNIT_BYTES = dna_shards.UNIT_BYTES, UNIT_BYTES
     try:
         return dna_shards.dna_jobs(*arguments)

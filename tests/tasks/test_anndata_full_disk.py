@@ -18,7 +18,7 @@ from hnet_seq.jobs.spool import Columns
 from hnet_seq.jobs.spool import Rows as SpooledRows
 from hnet_seq.tasks.embedding.anndata_files import write_anndata
 from hnet_seq.tasks.embedding.patient_file import PatientFile
-from pipelines.files import DiskError, replaced_path
+from pipelines.storage.files import DiskError, replaced_path
 from tests.full_disk import entries, files_of_at_most
 
 
@@ -92,7 +92,7 @@ def test_an_interrupt_leaves_no_folder_of_zarr(tmp_path: Path) -> None:
 _SCRIPT = """
 import sys
 from pathlib import Path
-from pipelines.files import DiskError
+from pipelines.storage.files import DiskError
 from tests.full_disk import entries, files_of_at_most
 from tests.tasks.test_anndata_full_disk import write
 

@@ -17,7 +17,7 @@ from hnet_seq.results.read import read_result
 from hnet_seq.tasks.boundary_analysis.common import cut_genome, open_spans
 from hnet_seq.tasks.segment import segment
 from modalities.errors import InputError, UsageError
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 from tests.tasks.test_segment import make_model, saved
 
 LENGTHS = {"chr1": 3000, "chr2": 900}

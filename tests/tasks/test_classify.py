@@ -288,7 +288,7 @@ def test_nothing_is_written_where_the_table_is_bad(
 def test_what_the_csv_reader_refuses_is_named_in_the_header_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.tables._FIELD_LIMIT", 10)
+    monkeypatch.setattr("pipelines.formats.tables._FIELD_LIMIT", 10)
     for text, line in (("sequence,label_of_row\nAC,a\n", 1), ("sequence,label\nA,b\n", 3)):
         path = tmp_path / "t.csv"
         path.write_text(text + "ACGTACGTACGT,a\n")

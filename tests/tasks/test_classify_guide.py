@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnet_seq.baselines.nearest_neighbours import NEIGHBOURS
-from hnet_seq.baselines.probes import PROBES
 from hnet_seq.cli import main
+from hnet_seq.evidence.probes.nearest_neighbours import NEIGHBOURS
+from hnet_seq.evidence.probes.table import PROBES
 from hnet_seq.tasks.choices import SPLIT_RULES
 from hnet_seq.tasks.classification.labelled_rows import SPLITS
 from tests.conftest import make_model

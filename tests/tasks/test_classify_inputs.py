@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from hnet_seq.baselines.audit import Origin
+from hnet_seq.evidence.audit.task import Origin
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data

@@ -16,7 +16,7 @@ from hnet_seq.cli import main
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.task import task_from_data
 from modalities.errors import InputError
-from pipelines.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter
 
 COUNT = 60
 ONE = ["--epochs", "1", "--seeds", "1", "--batch-tokens", "800", "--pooling", "bases"]

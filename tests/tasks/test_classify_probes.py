@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from hnet_seq.baselines import linear_svm
-from hnet_seq.baselines.folds import stratified_folds
-from hnet_seq.baselines.linear_svm import fit_linear_svm
-from hnet_seq.baselines.probes import PROBES, kind_of
+from hnet_seq.evidence.probes import linear_svm
+from hnet_seq.evidence.probes.folds import stratified_folds
+from hnet_seq.evidence.probes.linear_svm import fit_linear_svm
+from hnet_seq.evidence.probes.table import PROBES, kind_of
 from hnet_seq.tasks.classification.probe_file import Embedding, Probe, load_probe, save_probe
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnet_seq.baselines import similarity_groups as similarity
-from hnet_seq.baselines.near_duplicates import near_duplicates
-from hnet_seq.baselines.similarity_groups import similarity_groups
+from hnet_seq.evidence.similarity import similarity_groups as similarity
+from hnet_seq.evidence.similarity.near_duplicates import near_duplicates
+from hnet_seq.evidence.similarity.similarity_groups import similarity_groups
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data
 from hnet_seq.train.grouped_draw import draw_groups, linked

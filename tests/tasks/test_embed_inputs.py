@@ -21,7 +21,7 @@ from hnet_seq.tasks.sequences.inputs import open_sequences
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from modalities.text import TEXT
-from pipelines.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter
 from tests.conftest import LAYOUTS, make_model
 
 GENOME = {"chr1": "ACGTACGGTTNA", "chr2": "GGGATC"}

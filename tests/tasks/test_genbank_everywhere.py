@@ -10,8 +10,8 @@ import pytest
 
 from hnet_seq.cli import main
 from hnet_seq.tasks.classification.windows import CODING, coding_and_intergenic
-from pipelines.genome import Genome
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.formats.genome import Genome
 from tests.tasks.test_segment import make_model, saved
 
 GENES = ((101, 400), (701, 1000), (1903, 2100))  # the last goes on at base 1

@@ -12,7 +12,7 @@ from hnet_seq.cli import main
 from hnet_seq.model.generation import Token
 from hnet_seq.tasks.generate import Writer
 from modalities import dna, text
-from pipelines.fasta import read_fasta
+from pipelines.formats.fasta import read_fasta
 
 
 def _saved(folder: Path, modality: str | None, vocab_size: int) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnet_seq.baselines.markov import score_markov_orders
 from hnet_seq.cli import main
+from hnet_seq.evidence.baselines.markov import score_markov_orders
 from hnet_seq.tasks import markov as markov_task
 from modalities import dna
 from modalities.errors import InputError

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hnet_seq.baselines.byte_markov import ByteDocument, score_byte_orders
 from hnet_seq.cli import main
+from hnet_seq.evidence.baselines.byte_markov import ByteDocument, score_byte_orders
 from hnet_seq.tasks import markov_bytes as task
 from hnet_seq.tasks.byte_documents import from_shards, is_byte_modality
 

@@ -16,8 +16,8 @@ from hnet_seq.tasks.scoring.variant_scores import VariantScore, score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from modalities import dna
 from modalities.base import Tokens
-from pipelines.alleles import Variant
-from pipelines.genome import Genome
+from pipelines.formats.alleles import Variant
+from pipelines.formats.genome import Genome
 from tests.tasks.edits import Edit, genome_of, made_up_edits
 
 EDITS = made_up_edits(120)

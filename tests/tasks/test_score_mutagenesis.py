@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.cli import main
+from hnet_seq.evidence.baselines.markov_model import MarkovModel
 from hnet_seq.tasks.score import score
 from hnet_seq.tasks.scoring.mutagenesis import (
     find_stretch,
@@ -21,7 +21,7 @@ from hnet_seq.tasks.scoring.mutagenesis import (
 )
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 RECORD = "".join(np.random.default_rng(5).choice(list("ACGT"), 120))
 RECORD = RECORD[:62] + "N" + RECORD[63:]

@@ -19,8 +19,8 @@ from hnet_seq.jobs.spool import _COMMITS
 from hnet_seq.jobs.units import Unit
 from hnet_seq.tasks.scoring import sequences as score_sequences
 from hnet_seq.tasks.scoring import variant_scores
-from pipelines import variant_source, variants
-from pipelines.leftovers import temporary_name
+from pipelines.formats import variant_source, variants
+from pipelines.storage.leftovers import temporary_name
 from tests.tasks.test_ranked_folder import hold
 
 OUTPUTS = {

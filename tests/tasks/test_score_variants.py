@@ -13,17 +13,17 @@ import pytest
 import torch
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.baselines.markov_model import MarkovModel
 from hnet_seq.cli import main
+from hnet_seq.evidence.baselines.markov_model import MarkovModel
 from hnet_seq.model.streaming import CacheLimitError
 from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
 from hnet_seq.tasks.scoring.variant_scores import score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from pipelines.compression import sniff
-from pipelines.genome import Genome
-from pipelines.variants import Variant
+from pipelines.formats.genome import Genome
+from pipelines.formats.variants import Variant
+from pipelines.storage.compression import sniff
 
 CHROM = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
 CHROM = CHROM[:300] + "NNNN" + CHROM[304:]

@@ -15,7 +15,7 @@ from hnet_seq.tasks import segment as task
 from hnet_seq.tasks.segment import segment
 from hnet_seq.tasks.segmentation import files as segment_files
 from modalities.errors import InputError, UsageError
-from pipelines.regions import parse_region
+from pipelines.formats.regions import parse_region
 
 ATTENTION = {"num_heads": [2, 2, 2], "rotary_emb_dim": [8, 8, 8], "window_size": [-1, -1, -1]}
 LENGTHS = {"chr|1.1": 700, "chr2:a": 130, "tiny": 1, "chr3": 300}

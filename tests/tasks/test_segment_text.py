@@ -23,7 +23,7 @@ from hnet_seq.tasks.segmentation.text import text_job
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
 from modalities.text import with_markers
-from pipelines.json_records import as_json
+from pipelines.storage.json_records import as_json
 
 RNG = np.random.default_rng(0)
 WORDS = ["the", "cat", "x_1", "=", "42;", "山水", "\n"]

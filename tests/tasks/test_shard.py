@@ -11,9 +11,9 @@ from hnet_seq.cli import main
 from hnet_seq.tasks.shard import shard
 from modalities.dna import decode
 from modalities.errors import InputError, UsageError
-from pipelines.json_records import as_json
-from pipelines.manifest import Manifest
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.shards.manifest import Manifest
+from pipelines.storage.json_records import as_json
 
 REPOSITORY = Path(__file__).parents[2]
 GENOMES = REPOSITORY / "../shared/data/genomes"

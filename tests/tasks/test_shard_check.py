@@ -10,7 +10,7 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.tasks.shard import shard
 from modalities import text
-from pipelines.manifest import MANIFEST, Manifest
+from pipelines.shards.manifest import MANIFEST, Manifest
 from tests.pipelines.made_shards import Written, flip, random_documents, write_shards
 
 SAID = {

@@ -12,11 +12,11 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.tasks.shard import shard
 from modalities.errors import UsageError
-from pipelines import held_out_copies as copies
-from pipelines import record_sketches
-from pipelines.held_out_copies import COMPARED, NEAR, SHARED, WORDS, distance
-from pipelines.manifest import Manifest
-from pipelines.shard_documents import read_documents
+from pipelines.batches import held_out_copies as copies
+from pipelines.batches.held_out_copies import COMPARED, NEAR, SHARED, WORDS, distance
+from pipelines.batches.shard_documents import read_documents
+from pipelines.shards import record_sketches
+from pipelines.shards.manifest import Manifest
 
 _COMPLEMENT = str.maketrans("ACGT", "TGCA")
 Capture = pytest.CaptureFixture[str]

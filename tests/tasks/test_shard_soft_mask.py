@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hnet_seq.tasks.shard import shard
-from pipelines.batches import TokenBatches
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.batches.token_batches import TokenBatches
 
 
 @pytest.mark.parametrize("keep", [False, True])

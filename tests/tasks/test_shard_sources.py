@@ -11,8 +11,8 @@ from hnet_seq.cli import main
 from hnet_seq.tasks.shard import shard
 from modalities import dna, dna_bytes
 from modalities.errors import UsageError
-from pipelines.batches import IGNORED, MixedSource, TokenBatches
-from pipelines.shard_documents import read_documents
+from pipelines.batches.shard_documents import read_documents
+from pipelines.batches.token_batches import IGNORED, MixedSource, TokenBatches
 
 PHAGE = Path(__file__).parents[2] / "../shared/data/genomes/phix174"
 LETTERS = "".join(np.random.default_rng(0).choice(list("ACGT"), 3000))

@@ -22,11 +22,11 @@ from hnet_seq.cli import main
 from hnet_seq.tasks import shard as task
 from hnet_seq.tasks.shard import shard
 from modalities.errors import InputError
-from pipelines import dna_shards
+from pipelines.batches.shard_documents import read_documents
 from pipelines.documents import DocumentOptions, plan_units
-from pipelines.manifest import Manifest
-from pipelines.shard_documents import read_documents
-from pipelines.sharding import worker_pool
+from pipelines.shards import dna_shards
+from pipelines.shards.manifest import Manifest
+from pipelines.shards.sharding import worker_pool
 from tests.forked import LIMIT
 from tests.pipelines.made_shards import as_json_lines
 from tests.tasks.slow_units import small_units
@@ -268,7 +268,7 @@ def test_workers_never_see_an_interrupt_not_even_while_they_start(
     script = tmp_path / "script.py"
     script.write_text(
         "import multiprocessing, os, signal, sys, time\n"
-        "from pipelines.sharding import worker_pool\n"
+        "from pipelines.shards.sharding import worker_pool\n"
         "if __name__ != '__main__':\n"
         "    time.sleep(1)\n"  # the workers import this too, and need a while
         "if __name__ == '__main__':\n"

@@ -20,7 +20,7 @@ from hnet_seq.tasks.classification.windows import (
 )
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from pipelines.split import Region
+from pipelines.shards.split import Region
 
 EXAMPLE = Path(__file__).parents[2] / "examples/data/ecoli_536"
 GENES = [(100, 400, "+"), (350, 700, "-"), (900, 1500, "-"), (1700, 2100, "+")]

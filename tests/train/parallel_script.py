@@ -33,7 +33,7 @@ from hnet_seq.train.ranks import rank, world_size
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.sharded_state import whole_gradients
 from modalities.errors import UsageError
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 from tests.train.runs import tiny, train_until_killed
 
 STEPS = 6

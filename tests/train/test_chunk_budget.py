@@ -23,7 +23,7 @@ from hnet_seq.train.objective import Objective
 from hnet_seq.train.ratio_control import RatioInForce
 from hnet_seq.train.statistics import grouped_counts, sequence_lengths
 from modalities.errors import UsageError
-from pipelines.batches import IGNORED, PackedBatch
+from pipelines.batches.token_batches import IGNORED, PackedBatch
 from tests.conftest import LAYOUTS, make_model
 
 LENGTHS = [70, 30, 1, 55, 90, 44]

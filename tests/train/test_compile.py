@@ -17,7 +17,7 @@ from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Objective
 from hnet_seq.train.parallel import parallelize
 from hnet_seq.train.ratio_control import RatioInForce
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 from tests.conftest import make_model
 
 # PyTorch's own, which it hides where they are no errors.

@@ -12,7 +12,7 @@ import pytest
 
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.masking import MaskedBatches
-from pipelines.batches import MixedSource, PackedBatch, TokenBatches
+from pipelines.batches.token_batches import MixedSource, PackedBatch, TokenBatches
 from tests.pipelines.made_shards import random_documents, write_shards
 
 STEP, CONTEXT = 256, 50

@@ -13,7 +13,7 @@ from hnet_seq.cli import main
 from hnet_seq.train.checkpoints import Checkpoints
 from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.sharded_state import save_parts
-from pipelines.files import DiskError
+from pipelines.storage.files import DiskError
 from tests.full_disk import entries, files_of_at_most
 from tests.train.runs import TINY, make_shards, metrics, weights
 

@@ -16,7 +16,7 @@ from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.train.masking import MaskedBatches, mask_token, mask_tokens
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.batches import TokenBatches
+from pipelines.batches.token_batches import TokenBatches
 from tests.train.runs import make_shards, metrics, tiny, train_until_killed, weights
 
 HOW: dict[str, Any] = {"rate": 0.15, "mask_token": dna.MASK, "eligible": dna.BASES}

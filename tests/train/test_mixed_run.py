@@ -18,7 +18,7 @@ from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
 from hnet_seq.tasks.pretrain_sources import assign_data
 from hnet_seq.train.evaluation import evaluate
 from modalities.errors import InputError, UsageError
-from pipelines.manifest import Manifest
+from pipelines.shards.manifest import Manifest
 from tests.pipelines.made_shards import Written, flip, write_shards
 from tests.train.runs import TINY, metrics, train_until_killed, weights
 

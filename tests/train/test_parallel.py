@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.pretrain import pretrain
 from modalities.errors import InputError
-from pipelines.batches import PackedBatch
+from pipelines.batches.token_batches import PackedBatch
 from tests.forked import end_all, ranks
 from tests.train.parallel_script import (
     BY_THREE,

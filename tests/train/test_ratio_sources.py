@@ -15,7 +15,7 @@ from hnet_seq.train.interval import Interval
 from hnet_seq.train.objective import Objective
 from hnet_seq.train.ratio_control import RatioControl, RatioInForce
 from hnet_seq.train.statistics import ratio_warnings
-from pipelines.batches import IGNORED, PackedBatch
+from pipelines.batches.token_batches import IGNORED, PackedBatch
 from tests.conftest import make_model
 
 LENGTHS = [70, 30, 1, 55, 90, 44]

@@ -31,7 +31,7 @@ from hnet_seq.train.tables import AdamWWithTables, add_up
 from hnet_seq.train.trainable import trainable_names
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.batches import TokenBatches
+from pipelines.batches.token_batches import TokenBatches
 from tests.train.runs import make_shards, metrics, tiny, train_until_killed
 
 MEMORY = "model.ngram_memory={orders: [2, 5], rows: 300, width: 4, symbols: 4}"

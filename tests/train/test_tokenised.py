@@ -23,7 +23,7 @@ from hnet_seq.train.tokenised import TokenisedBatches, letters_per_token, make_t
 from modalities import dna
 from modalities.errors import UsageError
 from modalities.tokenizer import BytePairs, Kmers, Tokenizer, tokenizer_of
-from pipelines.batches import PackedBatch, TokenBatches
+from pipelines.batches.token_batches import PackedBatch, TokenBatches
 from tests.train.runs import make_shards, metrics, train_until_killed, weights
 
 SMALL = [

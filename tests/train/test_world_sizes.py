@@ -16,7 +16,7 @@ from hnet_seq.train.feed import Feed
 from hnet_seq.train.launch import process_group
 from hnet_seq.train.ranks import rank, world_size
 from modalities import dna
-from pipelines.batches import MixedSource, TokenBatches
+from pipelines.batches.token_batches import MixedSource, TokenBatches
 from tests.forked import end_all
 from tests.forked import ranks as processes
 

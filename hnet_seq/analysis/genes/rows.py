@@ -31,7 +31,8 @@ SIGNS = {"+": 1, "-": -1}
 
 
 class Feature(Protocol):
-    """One annotated interval, 0-based and half-open, as ``pipelines.annotation`` reads it."""
+    """One annotated interval, 0-based and half-open, as ``pipelines.formats.annotation`` reads
+    it."""
 
     @property
     def type(self) -> str: ...

@@ -1,4 +1,4 @@
-// Context mixing of bytes: hnet_seq/baselines/byte_mixing.py has the definition, word for word.
+// Context mixing of bytes: hnet_seq/evidence/baselines/byte_mixing.py has the definition, word for word.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

@@ -19,7 +19,7 @@ from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.records import check_model, region_spans, segment_stretches
 from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import InputError, UsageError
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 Span = tuple[str, int, int]
 

@@ -25,14 +25,14 @@ from hnet_seq.tasks.boundary_analysis.common import (
 )
 from hnet_seq.tasks.twin_results import result_name
 from modalities.errors import InputError, UsageError
-from pipelines.annotation import Feature
-from pipelines.bed import blocks_ignored, count_with_blocks
-from pipelines.compression import stem_of
-from pipelines.files import check_folder
-from pipelines.genome import Genome
-from pipelines.intervals import annotation_format
-from pipelines.sequence_files import sequence_format
-from pipelines.stranded_bed import read_bed_features
+from pipelines.formats.annotation import Feature
+from pipelines.formats.bed import blocks_ignored, count_with_blocks
+from pipelines.formats.genome import Genome
+from pipelines.formats.intervals import annotation_format
+from pipelines.formats.sequence_files import sequence_format
+from pipelines.formats.stranded_bed import read_bed_features
+from pipelines.storage.compression import stem_of
+from pipelines.storage.files import check_folder
 
 RESULTS = "enrichment.json"
 

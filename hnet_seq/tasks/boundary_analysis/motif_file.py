@@ -8,11 +8,11 @@ from pathlib import Path
 
 from hnet_seq.analysis.motifs import IUPAC, Occurrences, find_motif
 from modalities.errors import InputError
-from pipelines.annotation import INTEGER, feature_lines
-from pipelines.bed import bed_columns, is_bed_header, names_bed_columns
-from pipelines.compression import stem_of
-from pipelines.genome import Genome
-from pipelines.stranded_bed import read_bed_features
+from pipelines.formats.annotation import INTEGER, feature_lines
+from pipelines.formats.bed import bed_columns, is_bed_header, names_bed_columns
+from pipelines.formats.genome import Genome
+from pipelines.formats.stranded_bed import read_bed_features
+from pipelines.storage.compression import stem_of
 
 Motifs = dict[str, dict[str, Occurrences]]
 

@@ -23,8 +23,8 @@ from hnet_seq.tasks.boundary_analysis.motif_file import read_motifs
 from hnet_seq.tasks.twin_results import result_name
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_folder
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.storage.files import check_folder
 
 RESULTS = "motifs.json"
 

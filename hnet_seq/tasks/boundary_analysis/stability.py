@@ -20,9 +20,9 @@ from hnet_seq.tasks.boundary_analysis.common import (
 )
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError
-from pipelines.files import check_folder
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 from pipelines.progress import progress_bar
+from pipelines.storage.files import check_folder
 
 RESULTS = "stability.json"
 _TRIES = 50  # draws for each place that is wanted, before the genome is said to have too few

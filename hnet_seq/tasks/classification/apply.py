@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.score_rows import format_table, score_row
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.evidence.measures.score_rows import format_table, score_row
 from hnet_seq.jobs.job import in_parts
 from hnet_seq.tasks.classification.apply_targets import read_targets, target_table
 from hnet_seq.tasks.classification.arguments import (
@@ -32,9 +32,9 @@ from hnet_seq.tasks.classification.trained_on import were_trained_on
 from hnet_seq.tasks.classification.unused_columns import EVERY, look_at_columns
 from hnet_seq.tasks.sequences.inputs import named_length, open_sequences
 from modalities.errors import InputError
-from pipelines.files import check_file, replaced_file, replaced_stream
-from pipelines.table_rows import RowFilter
-from pipelines.table_text import plain_number
+from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.table_text import plain_number
+from pipelines.storage.files import check_file, replaced_file, replaced_stream
 
 _PARQUET = ".parquet"
 _PART_TOKENS = 1 << 22  # bases read, classified and written at a time

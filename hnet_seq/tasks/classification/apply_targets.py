@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.target_scores import TargetRow, format_targets, target_row
+from hnet_seq.evidence.measures.target_scores import TargetRow, format_targets, target_row
 from hnet_seq.tasks.classification.classifiers import Classifier
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.tasks.classification.labels import members_of, value_of

@@ -17,7 +17,7 @@ from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_w
 from hnet_seq.tasks.classification.unused_columns import EVERY, TASK
 from hnet_seq.tasks.classification.windows import coding_and_intergenic
 from modalities.errors import UsageError
-from pipelines.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter
 
 
 def columns_from_arguments(args: argparse.Namespace, group: GroupRule | None = None) -> Columns:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.probes import PROBES, kind_of
-from hnet_seq.baselines.ridge import RidgeModel
-from hnet_seq.baselines.target_probes import OneVsRest, predict_targets
+from hnet_seq.evidence.probes.ridge import RidgeModel
+from hnet_seq.evidence.probes.table import PROBES, kind_of
+from hnet_seq.evidence.probes.target_probes import OneVsRest, predict_targets
 from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.auto import load_pretrained

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import torch
 
 from hnet_seq.baselines.bootstrap import Predictions
-from hnet_seq.baselines.probes import PROBES
-from hnet_seq.baselines.score_rows import compare, format_comparisons
 from hnet_seq.commands.classify import HISTORY, MODEL, RESULTS
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.evidence.measures.score_rows import compare, format_comparisons
+from hnet_seq.evidence.probes.table import PROBES
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.auto import load_pretrained
@@ -53,7 +53,7 @@ from hnet_seq.train.launch import process_group
 from hnet_seq.train.ranks import agreed, is_first, on_first
 from hnet_seq.train.trainable import trainable_names
 from modalities.errors import UsageError
-from pipelines.files import check_folder
+from pipelines.storage.files import check_folder
 
 _ROW = re.compile("^(H-Net|untrained twin),")
 _FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count

@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.probes import PROBES, ProbeModel
-from hnet_seq.baselines.score_rows import Comparison, ScoreRow, compare, score_row
-from hnet_seq.baselines.sequence_features import baseline_probabilities
-from hnet_seq.baselines.target_probes import TargetModel, predict_targets
-from hnet_seq.baselines.target_scores import TargetRow, target_row
+from hnet_seq.evidence.measures.score_rows import Comparison, ScoreRow, compare, score_row
+from hnet_seq.evidence.measures.target_scores import TargetRow, target_row
+from hnet_seq.evidence.probes.sequence_features import baseline_probabilities
+from hnet_seq.evidence.probes.table import PROBES, ProbeModel
+from hnet_seq.evidence.probes.target_probes import TargetModel, predict_targets
 from hnet_seq.heads.head_config import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.report.twin import TWIN_ROW
@@ -55,7 +55,7 @@ class FrozenScores:
     probes: dict[tuple[str, str], ProbeModel | TargetModel]
 
     def rows(self, task: Task, *, clean: NDArray[np.bool_] | None = None) -> list[ScoreRow]:
-        """Scores; ``clean`` as :func:`hnet_seq.baselines.score_rows.score_row` has it."""
+        """Scores; ``clean`` as :func:`hnet_seq.evidence.measures.score_rows.score_row` has it."""
         return [
             score_row(
                 each.name,
@@ -112,7 +112,7 @@ def classify(
     The validation split has no part in this.
 
     Args:
-        probes: kinds of :data:`hnet_seq.baselines.probes.PROBES`.
+        probes: kinds of :data:`hnet_seq.evidence.probes.table.PROBES`.
         poolings, stage, strands, batch_tokens, device, precision, progress: see
             :func:`hnet_seq.embed`.
         seed: of the folds that choose the settings; they keep the groups of the task together.

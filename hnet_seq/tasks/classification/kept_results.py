@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.files import named_errors, replaced_stream, sync, take_place
-from pipelines.leftovers import remove
+from pipelines.storage.files import named_errors, replaced_stream, sync, take_place
+from pipelines.storage.leftovers import remove
 
 _HASH_LETTERS = 16
 

@@ -24,9 +24,9 @@ from hnet_seq.tasks.classification.labelled_rows import (
     with_one_spelling,
 )
 from modalities.errors import InputError, UsageError
-from pipelines.compression import read_chunks, stem_of
-from pipelines.table_rows import TableRow
-from pipelines.table_text import as_number
+from pipelines.formats.table_rows import TableRow
+from pipelines.formats.table_text import as_number
+from pipelines.storage.compression import read_chunks, stem_of
 
 _TABLE = re.compile(r"([a-z]+)(?:[-_.].*)?\.(csv|tsv|parquet)", re.IGNORECASE)
 _TEXT = ".txt"

@@ -13,9 +13,9 @@ import numpy as np
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.table_rows import RowFilter, TableRow
-from pipelines.table_text import plain_name, plain_number
-from pipelines.tables import Table
+from pipelines.formats.table_rows import RowFilter, TableRow
+from pipelines.formats.table_text import plain_name, plain_number
+from pipelines.formats.tables import Table
 
 Split = Literal["train", "validation", "test"]
 
@@ -161,7 +161,7 @@ def rows_of_table(
         split: of all rows, whatever a column ``split`` says.
 
     Raises:
-        InputError: as :meth:`pipelines.tables.Table.rows` and :func:`labelled_row`.
+        InputError: as :meth:`pipelines.formats.tables.Table.rows` and :func:`labelled_row`.
     """
     columns = columns or Columns()
     table = Table(path, expected=(columns.sequence,), where=columns.where)

@@ -14,7 +14,7 @@ from hnet_seq.tasks.choices import SEPARATOR, Problem
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import rank_bins
 from modalities.errors import InputError
-from pipelines.table_text import as_number, listed
+from pipelines.formats.table_text import as_number, listed
 
 _BINS = 10  # of numbers, to draw equal shares of
 _BIN_ROWS = 20  # rows of a bin at least

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.baselines.probes import PROBES, ProbeModel, kind_of
-from hnet_seq.baselines.ridge import RidgeModel
-from hnet_seq.baselines.target_probes import RIDGE, OneVsRest, TargetModel
+from hnet_seq.evidence.probes.ridge import RidgeModel
+from hnet_seq.evidence.probes.table import PROBES, ProbeModel, kind_of
+from hnet_seq.evidence.probes.target_probes import RIDGE, OneVsRest, TargetModel
 from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.embedding.vectors import Strands
 from modalities.errors import InputError
-from pipelines.files import replaced_stream
+from pipelines.storage.files import replaced_stream
 
 FORMAT = 2
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.score_rows import ScoreRow, format_table, score_row
-from hnet_seq.baselines.target_scores import TargetRow, format_targets, target_row
+from hnet_seq.evidence.measures.score_rows import ScoreRow, format_table, score_row
+from hnet_seq.evidence.measures.target_scores import TargetRow, format_targets, target_row
 from hnet_seq.tasks.classification.frozen import FrozenScores
 from hnet_seq.tasks.classification.targets import targets_of
 from hnet_seq.tasks.classification.task import Task

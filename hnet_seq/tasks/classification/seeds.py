@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from hnet_seq.baselines.audit import Examples
 from hnet_seq.commands.classify import HISTORY, MODEL
+from hnet_seq.evidence.audit.task import Examples
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -38,7 +38,7 @@ from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict
 from hnet_seq.train.ranks import is_first, on_first
-from pipelines.files import named_errors, replaced_file
+from pipelines.storage.files import named_errors, replaced_file
 
 PARTS = "parts"
 _SETTINGS = "settings"  # in the metadata of the kept model

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.near_duplicates import WORD
+from hnet_seq.evidence.similarity.near_duplicates import WORD
 from hnet_seq.tasks.choices import SplitRule
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import draw_groups, kept_together

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.sequence_features import baseline_features, gc_share
-from hnet_seq.baselines.target_probes import TargetModel, fit_targets, predict_targets
+from hnet_seq.evidence.probes.sequence_features import baseline_features, gc_share
+from hnet_seq.evidence.probes.target_probes import TargetModel, fit_targets, predict_targets
 from hnet_seq.tasks.classification.task import Task
 from modalities.errors import UsageError
 
@@ -24,7 +24,7 @@ def check_probes(problem: str, kinds: list[str]) -> None:
 
 
 def targets_of(task: Task, split: str) -> NDArray[np.float64]:
-    """(N, C) of a split, see :class:`hnet_seq.baselines.audit_examples.Examples`."""
+    """(N, C) of a split, see :class:`hnet_seq.evidence.audit.examples.Examples`."""
     targets = task.splits[split].targets
     assert targets is not None, task.problem
     return targets

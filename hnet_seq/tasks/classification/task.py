@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.audit import Examples, Origin
+from hnet_seq.evidence.audit.task import Examples, Origin
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import Columns, Row
 from hnet_seq.tasks.classification.labels import SEPARATOR, Labels, Problem, read_labels

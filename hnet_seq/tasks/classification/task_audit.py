@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.audit import Audit, audit, describe_audit
+from hnet_seq.evidence.audit.task import Audit, audit, describe_audit
 from hnet_seq.tasks.classification.task import Task
 
 # What only classes can have.
@@ -20,7 +20,7 @@ _CLEAR = (
 
 
 def audit_task(task: Task, seed: int) -> tuple[Audit, NDArray[np.bool_]]:
-    """As :func:`hnet_seq.baselines.audit.audit`, without what makes sense of classes only."""
+    """As :func:`hnet_seq.evidence.audit.task.audit`, without what makes sense of classes only."""
     found, clean = audit(
         task.train,
         task.test,
@@ -37,7 +37,7 @@ def audit_task(task: Task, seed: int) -> tuple[Audit, NDArray[np.bool_]]:
 
 
 def describe_task_audit(task: Task, found: Audit) -> str:
-    """For above the scores, see :func:`hnet_seq.baselines.audit.describe_audit`."""
+    """For above the scores, see :func:`hnet_seq.evidence.audit.task.describe_audit`."""
     if task.problem != "classes" and not found["findings"]:
         return _CLEAR
     return describe_audit(found)

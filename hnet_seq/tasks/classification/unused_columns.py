@@ -11,8 +11,8 @@ from hnet_seq.tasks.choices import EVERY
 from hnet_seq.tasks.classification.labelled_data import tables_of
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from modalities.errors import InputError
-from pipelines.table_text import MOST_VALUES, listed, plain_name, shown
-from pipelines.tables import Table
+from pipelines.formats.table_text import MOST_VALUES, listed, plain_name, shown
+from pipelines.formats.tables import Table
 
 TASK = "task"
 """A column of this name says which of several tables put together a row is of."""
@@ -49,7 +49,7 @@ def unused_columns(path: str | Path, columns: Columns) -> UnusedColumns:
     """The columns of one table that mean nothing to a classifier, with their values.
 
     Raises:
-        InputError: as :meth:`pipelines.tables.Table.rows`.
+        InputError: as :meth:`pipelines.formats.tables.Table.rows`.
     """
     table = Table(path, expected=(columns.sequence,), where=columns.where)
     used = columns.used(table)

@@ -17,8 +17,8 @@ from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.choices import WINDOWS_GUARD as GUARD
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.genome import Genome
-from pipelines.split import Region, plan_split
+from pipelines.formats.genome import Genome
+from pipelines.shards.split import Region, plan_split
 
 CODING, INTERGENIC = "coding", "intergenic"
 

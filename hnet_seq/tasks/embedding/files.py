@@ -22,7 +22,7 @@ from hnet_seq.tasks.choices import VECTOR_FORMATS as FORMATS
 from hnet_seq.tasks.embedding.anndata_files import check_anndata, write_anndata
 from hnet_seq.tasks.embedding.plan import VECTOR, Plan
 from modalities.errors import UsageError
-from pipelines.files import replaced_file, replaced_path, replaced_stream
+from pipelines.storage.files import replaced_file, replaced_path, replaced_stream
 
 KEYED_BY_ID = (".h5ad", ".zarr")  # rows are found by name there
 

@@ -32,8 +32,8 @@ from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.sequences.inputs import NamedSequence, SequenceSource, open_sequences
 from hnet_seq.train.precision import computing_in
 from modalities.errors import InputError
-from pipelines.files import check_file
-from pipelines.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter
+from pipelines.storage.files import check_file
 
 
 def run(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hnet_seq.baselines.markov import MAX_ORDER
-from hnet_seq.baselines.markov_model import MarkovModel, order_for
+from hnet_seq.evidence.baselines.markov import MAX_ORDER
+from hnet_seq.evidence.baselines.markov_model import MarkovModel, order_for
 from modalities.errors import UsageError
 from modalities.given import given_path
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 
 def check_order(order: int | None) -> None:

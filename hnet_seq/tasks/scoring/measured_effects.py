@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.edits import edits_from, reference_of
-from hnet_seq.baselines.ridge import fit_ridge
-from hnet_seq.baselines.sequence_features import LONGEST_WORD, gc_share, word_frequencies
-from hnet_seq.baselines.spearman import spearman
+from hnet_seq.evidence.measures.spearman import spearman
+from hnet_seq.evidence.probes.ridge import fit_ridge
+from hnet_seq.evidence.probes.sequence_features import LONGEST_WORD, gc_share, word_frequencies
+from hnet_seq.evidence.similarity.edits import edits_from, reference_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.scores import EffectRow
 from hnet_seq.tasks.embedding.vectors import Strands, embed_poolings

@@ -12,8 +12,8 @@ from hnet_seq.train.grouped_draw import Together, draw_groups, kept_together, ra
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.table_rows import RowFilter, TableRow
-from pipelines.tables import Table
+from pipelines.formats.table_rows import RowFilter, TableRow
+from pipelines.formats.tables import Table
 
 DRAWS = ("random", "similarity")
 """Words for a split that is drawn, where no column has such a name."""
@@ -66,7 +66,7 @@ def read_measured(
     max_rows: int | None = None,
     seed: int = 0,
 ) -> MeasuredTable:
-    """Read a table, see :class:`pipelines.tables.Table`.
+    """Read a table, see :class:`pipelines.formats.tables.Table`.
 
     Args:
         measured, sequence, split, group: names of columns. Without ``split``, or where it is a

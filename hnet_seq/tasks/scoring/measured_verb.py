@@ -18,9 +18,9 @@ from hnet_seq.tasks.scoring.summary import described, shown, summary_path, table
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.files import replaced_file
-from pipelines.table_rows import RowFilter
-from pipelines.table_text import plain_name
+from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.table_text import plain_name
+from pipelines.storage.files import replaced_file
 
 FORMAT = ".tsv"
 

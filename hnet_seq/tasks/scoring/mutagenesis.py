@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov_model import MarkovModel
 from hnet_seq.jobs.job import in_calls
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.scores import Mutagenesis
@@ -27,9 +27,9 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from modalities.given import Given, one_sequence
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.formats.regions import parse_region
 from pipelines.progress import progress_bar
-from pipelines.regions import parse_region
 
 _PART_TOKENS = 1 << 18  # bases of mutants, over which no call reaches
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov_model import MarkovModel
 from hnet_seq.jobs.job import Job, Tell
 from hnet_seq.jobs.ranks import Ranks
 from hnet_seq.jobs.spool import Columns
@@ -35,8 +35,8 @@ from hnet_seq.tasks.scoring.mutagenesis import (
 )
 from modalities import dna
 from modalities.errors import UsageError
-from pipelines.files import replaced_file, replaced_stream
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.storage.files import replaced_file, replaced_stream
 
 FORMATS = (".tsv", ".parquet")
 _BESIDE = (".json", ".svg", ".html")

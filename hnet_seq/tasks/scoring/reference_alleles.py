@@ -6,8 +6,8 @@ import difflib
 
 from modalities.dna import AMBIGUITY
 from modalities.errors import InputError
-from pipelines.alleles import Variant
-from pipelines.genome import Genome
+from pipelines.formats.alleles import Variant
+from pipelines.formats.genome import Genome
 
 _REMEDY = "(--on-mismatch skip leaves such rows out)"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hnet_seq.baselines.spearman import spearman
+from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.scores import Agreement, BaselineScores, KindScores, VariantScores
 from hnet_seq.tasks.run_identity import weights_sha256

@@ -14,10 +14,10 @@ from Bio.bgzf import BgzfWriter
 
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from modalities.errors import InputError, UsageError
-from pipelines.alleles import NO_POSITION
-from pipelines.files import replaced_file, replaced_stream
-from pipelines.variant_source import VariantSource
-from pipelines.vcf import VcfLine
+from pipelines.formats.alleles import NO_POSITION
+from pipelines.formats.variant_source import VariantSource
+from pipelines.formats.vcf import VcfLine
+from pipelines.storage.files import replaced_file, replaced_stream
 
 FORMATS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from hnet_seq.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov_model import MarkovModel
 from hnet_seq.jobs.job import Tell
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -33,9 +33,9 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from modalities.given import given_path
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.formats.variants import Variant, read_variants
 from pipelines.progress import progress_bar
-from pipelines.variants import Variant, read_variants
 
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows

@@ -45,8 +45,8 @@ from hnet_seq.tasks.scoring.variant_scores import (
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
 from modalities.errors import UsageError
-from pipelines.genome import Genome
-from pipelines.variant_source import VariantSource
+from pipelines.formats.genome import Genome
+from pipelines.formats.variant_source import VariantSource
 
 
 def run(args: argparse.Namespace, out: Path | None) -> int:

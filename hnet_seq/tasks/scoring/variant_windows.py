@@ -12,8 +12,8 @@ from hnet_seq.tasks.scoring.reference_alleles import at_telomere, check_referenc
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.alleles import Variant, without_letters
-from pipelines.genome import Genome
+from pipelines.formats.alleles import Variant, without_letters
+from pipelines.formats.genome import Genome
 
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
 KINDS: tuple[Kind, ...] = ("SNV", "MNV", "insertion", "deletion", "indel")

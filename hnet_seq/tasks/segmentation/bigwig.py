@@ -23,7 +23,7 @@ import numpy as np
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks.segmentation.bigwig_check import Part, check_bigwig
 from modalities.errors import InputError, UsageError
-from pipelines.files import ask_for_room, named_errors, replaced_path
+from pipelines.storage.files import ask_for_room, named_errors, replaced_path
 
 _SLICE = 1 << 18  # values given to a bigWig at once
 

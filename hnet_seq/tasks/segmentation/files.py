@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks.segmentation.bigwig import open_bigwig
 from modalities.errors import UsageError
-from pipelines.files import check_file, replaced_file, replaced_stream
+from pipelines.storage.files import check_file, replaced_file, replaced_stream
 
 STAGE = "{stage}"
 TABLE_SUFFIXES = (".parquet", ".tsv", ".tsv.gz")

@@ -8,7 +8,7 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.results.boundaries import Region
 from hnet_seq.tasks.annotations import read_annotation
 from modalities.errors import InputError
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
 
 
 class GenePicture:

@@ -25,9 +25,9 @@ from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
-from pipelines.genome import Genome
+from pipelines.formats.genome import Genome
+from pipelines.formats.regions import parse_region
 from pipelines.progress import progress_bar
-from pipelines.regions import parse_region
 
 if TYPE_CHECKING:
     import pandas

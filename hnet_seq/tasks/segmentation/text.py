@@ -34,8 +34,8 @@ from hnet_seq.tasks.segmentation.compute import Uncut, boundary_job, records
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError, UsageError
-from pipelines.files import check_folder
-from pipelines.open_shards import open_shards
+from pipelines.shards.open_shards import open_shards
+from pipelines.storage.files import check_folder
 
 BATCH_TOKENS = 8192  # bytes
 OUTPUT = "text_boundaries.json"

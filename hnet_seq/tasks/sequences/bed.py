@@ -11,8 +11,8 @@ import numpy as np
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
-from pipelines.bed import BedRow, bed_rows
-from pipelines.genome import Genome
+from pipelines.formats.bed import BedRow, bed_rows
+from pipelines.formats.genome import Genome
 
 
 def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tuple[str, Tokens]]:
@@ -25,8 +25,8 @@ def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tu
         blocks: join the blocks of rows that have several (BED12); else the whole span is read.
 
     Raises:
-        InputError: as :func:`pipelines.bed.bed_rows`; a strand that is none; blocks that do not lie
-            in the row, where they are asked for; or there are no lines. With the line.
+        InputError: as :func:`pipelines.formats.bed.bed_rows`; a strand that is none; blocks that do
+            not lie in the row, where they are asked for; or there are no lines. With the line.
     """
     by_name = _names_are_unique(path)
     found = False

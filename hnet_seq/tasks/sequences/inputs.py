@@ -29,16 +29,16 @@ from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import given_path
-from pipelines.bed import blocks_ignored, count_with_blocks, looks_like_bed
-from pipelines.compression import read_chunks
-from pipelines.fasta import read_fasta
-from pipelines.fasta_survey import survey_fasta
-from pipelines.files import named_errors
-from pipelines.genome import Genome
-from pipelines.sequence_files import read_records, sequence_format
-from pipelines.table_rows import RowFilter
-from pipelines.table_text import column_names
-from pipelines.tables import is_parquet
+from pipelines.formats.bed import blocks_ignored, count_with_blocks, looks_like_bed
+from pipelines.formats.fasta import read_fasta
+from pipelines.formats.fasta_survey import survey_fasta
+from pipelines.formats.genome import Genome
+from pipelines.formats.sequence_files import read_records, sequence_format
+from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.table_text import column_names
+from pipelines.formats.tables import is_parquet
+from pipelines.storage.compression import read_chunks
+from pipelines.storage.files import named_errors
 
 Named: TypeAlias = tuple[str, Tokens]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
-from pipelines.table_rows import RowFilter
-from pipelines.table_text import plain_name, text_lines
-from pipelines.tables import Table
+from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.table_text import plain_name, text_lines
+from pipelines.formats.tables import Table
 
 SEQUENCE, ID = "sequence", "id"
 _BREAKS = ("\t", "\n", "\r")
@@ -35,15 +35,15 @@ class TextRow:
 def read_table_sequences(
     path: Path, label: str | None, where: RowFilter | None = None
 ) -> Iterator[TextRow]:
-    """Rows of a table, see :class:`pipelines.tables.Table`.
+    """Rows of a table, see :class:`pipelines.formats.tables.Table`.
 
     Args:
         label: the column that becomes ``label``.
         where: which rows are wanted.
 
     Raises:
-        InputError: as :meth:`pipelines.tables.Table.rows`, or a row has no sequence, or an id that
-            is none; with its line or row.
+        InputError: as :meth:`pipelines.formats.tables.Table.rows`, or a row has no sequence, or an
+            id that is none; with its line or row.
         UsageError: a label that is the sequence or the id.
     """
     if label and plain_name(label) in (SEQUENCE, ID):

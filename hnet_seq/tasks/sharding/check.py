@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 import modalities
 from hnet_seq.tasks.sharding.summary import summary
-from pipelines.manifest import SPLITS, Manifest
-from pipelines.open_shards import check_hashes, open_shards
+from pipelines.batches.reader import BlockReader
+from pipelines.batches.shard_documents import ShardDocument, read_documents
 from pipelines.progress import progress_bar
-from pipelines.reader import BlockReader
-from pipelines.shard_documents import ShardDocument, read_documents
+from pipelines.shards.manifest import SPLITS, Manifest
+from pipelines.shards.open_shards import check_hashes, open_shards
 
 _SHOWN = 200  # tokens of a document
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"

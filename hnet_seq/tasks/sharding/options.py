@@ -11,8 +11,8 @@ from modalities.dna import check_iupac
 from modalities.errors import UsageError
 from pipelines.documents import DocumentOptions
 from pipelines.documents.options import Duplicates
-from pipelines.known_stretches import UNKNOWN_RUN, check_run
-from pipelines.shards import BLOCK_SIZE, SHARD_SIZE, check_sizes
+from pipelines.shards.unknown_runs import UNKNOWN_RUN, check_run
+from pipelines.shards.writer import BLOCK_SIZE, SHARD_SIZE, check_sizes
 
 GUARD = 1000  # bases
 # Options that say nothing of text and code.
@@ -29,8 +29,8 @@ class ShardOptions:
 
     Attributes:
         modality: ``dna``; ``dna_bytes``, its letters in the vocabulary of text; ``text``; ``code``.
-        validation: what to hold out: see `pipelines.split.plan_split` for DNA and
-            `pipelines.document_split.DocumentSplit` for the others; None holds out nothing.
+        validation: what to hold out: see `pipelines.shards.split.plan_split` for DNA and
+            `pipelines.shards.document_split.DocumentSplit` for the others; None holds out nothing.
         guard: bases dropped between training and validation of one record.
         iupac: what becomes of ambiguity codes other than N: "unknown" or "error".
         unknown_run: runs of this many unknown bases or more are cut out, and so are shorter ones

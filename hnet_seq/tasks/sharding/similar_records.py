@@ -10,12 +10,12 @@ import numpy as np
 
 from hnet_seq.tasks.sharding.options import ShardOptions
 from modalities.errors import UsageError
-from pipelines.dna_shards import record_pieces
 from pipelines.documents import find_duplicates
-from pipelines.fasta_survey import RecordPlace
+from pipelines.formats.fasta_survey import RecordPlace
 from pipelines.progress import progress_bar
-from pipelines.record_sketches import sketch_records
-from pipelines.split import by_similarity
+from pipelines.shards.dna_shards import record_pieces
+from pipelines.shards.record_sketches import sketch_records
+from pipelines.shards.split import by_similarity
 
 # Of the words of 21 bases of the record that has fewer: what 10% of substitutions leave, or a tenth
 # of it without any.
@@ -80,7 +80,7 @@ def compare_records(
     if not groups:
         return SimilarRecords(dropped)
     # Here, since scipy takes longer to import than most shards to make.
-    from hnet_seq.baselines.similarity_groups import groups_of_words
+    from hnet_seq.evidence.similarity.similarity_groups import groups_of_words
 
     sizes = np.bincount(records.holders, minlength=len(records.names))
     numbers = groups_of_words(records.words, records.holders, sizes, LINK).groups

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pipelines.batches.held_out_copies import COMPARED, NEAR, SHARED, WARN, WORDS, distance
 from pipelines.documents import REASONS
-from pipelines.held_out_copies import COMPARED, NEAR, SHARED, WARN, WORDS, distance
-from pipelines.manifest import SPLITS, Manifest
+from pipelines.shards.manifest import SPLITS, Manifest
 
 Row = tuple[str, str, str]
 

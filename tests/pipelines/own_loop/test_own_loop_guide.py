@@ -13,8 +13,8 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from pipelines.manifest import Manifest
 from pipelines.own_loop import tar_slices
+from pipelines.shards.manifest import Manifest
 
 GUIDE = (Path(__file__).parents[3] / "docs/own_loop.md").read_text()
 

@@ -19,9 +19,9 @@ from hnet_seq import MixedSource, webdataset_pipeline
 from hnet_seq.tasks.shard import shard
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from pipelines.manifest import Manifest
+from pipelines.batches.shard_documents import read_documents
 from pipelines.own_loop import tar_slices
-from pipelines.shard_documents import read_documents
+from pipelines.shards.manifest import Manifest
 from tests.pipelines.made_shards import flip, random_documents, write_shards
 
 # tarfile leaves what it opened to the garbage collector when webdataset stops early.

@@ -1,0 +1,1 @@
+"""What a score is worth: audits, probes, measures with intervals, baselines."""

@@ -1,0 +1,1 @@
+"""Faults of labelled data that make a score worthless."""

@@ -1,0 +1,1 @@
+"""What predicts without a network: Markov models and context mixing."""

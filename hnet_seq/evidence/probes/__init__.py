@@ -1,0 +1,1 @@
+"""Classifiers and regressions on features, with their penalty chosen."""

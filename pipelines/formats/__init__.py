@@ -1,0 +1,1 @@
+"""Files that hold sequences, their annotation, variants and tables."""

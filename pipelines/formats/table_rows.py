@@ -1,0 +1,67 @@
+"""One row of a table, and which rows of it are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from modalities.errors import UsageError
+from pipelines.formats.table_text import plain_name, plain_number
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row.
+
+    Attributes:
+        where: its line or row, for messages: ``line 3``.
+        number: of that line, or row of Parquet, from 1.
+        cells: by the column's name as it was asked for; text without blanks around it, or a list of
+            such where a column of Parquet holds lists. A gap is "".
+        fault: what is wrong with the row, which then has no cells; "" for nothing.
+    """
+
+    where: str
+    number: int
+    cells: dict[str, Any]
+    fault: str = ""
+
+    def text(self, name: str) -> str:
+        """The cell as text; a list as its members between blanks."""
+        cell = self.cells[name]
+        return cell if isinstance(cell, str) else " ".join(cell)
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Which rows of a table are wanted: those with one of the values, in each of the columns."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, conditions: Iterable[str]) -> RowFilter:
+        """``COLUMN=VALUE`` each; several values of one column are alternatives.
+
+        Raises:
+            UsageError: a condition without a column or an equals sign.
+        """
+        values: dict[str, list[str]] = {}
+        for condition in conditions:
+            column, equals, value = condition.partition("=")
+            if not plain_name(column) or not equals:
+                raise UsageError("--where", f"is {condition!r}; expected COLUMN=VALUE")
+            values.setdefault(plain_name(column), []).append(value.strip())
+        return cls(values)
+
+    def refuses(self, row: TableRow) -> str | None:
+        """The value for which the row is not wanted; None for a row that is."""
+        for column, values in self.values.items():
+            cell = row.text(column)
+            if cell not in values and plain_number(cell) not in values:
+                return cell
+        return None
+
+    def __str__(self) -> str:
+        parts = (f"{column} = {' or '.join(values)}" for column, values in self.values.items())
+        return " and ".join(parts)

@@ -1,0 +1,126 @@
+"""Lines of VCF, plain, gzip or bgzip, with their variants and their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from modalities.errors import InputError
+from pipelines.formats.alleles import Variant, fault_variant, row_variants
+from pipelines.storage.compression import read_chunks
+
+_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BCF = b"BCF"
+_HEAD = 1 << 12  # bytes
+_SHOWN = 80  # characters of a line in a message
+
+
+@dataclass(frozen=True)
+class VcfLine:
+    """A line as it stands in the file, with its end, and the variants of it."""
+
+    line: int
+    content: bytes
+    variants: Sequence[Variant]
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether it is the last line of the header."""
+        return _bare(self.content).startswith(_COLUMNS[0].encode())
+
+
+def is_vcf(path: Path) -> bool:
+    """Whether the lines before the first row say VCF.
+
+    Raises:
+        InputError: it is BCF, or cannot be read.
+    """
+    head = next(read_chunks(path, chunk=_HEAD), b"")
+    if head.startswith(_BCF):
+        raise InputError(
+            path,
+            "is BCF, the binary form of VCF; write VCF of it: bcftools view -O z -o OUT.vcf.gz",
+        )
+    if not _bare(head).startswith(b"#"):
+        return False  # before a line is looked for: a sequence may be one of gigabytes
+    for content in lines_of(path):
+        bare = _bare(content)
+        if bare.startswith(b"##fileformat=VCF") or bare.split()[:1] == [b"#CHROM"]:
+            return True
+        if bare and not bare.startswith(b"##"):
+            return False
+    return False
+
+
+def read_vcf(path: str | Path, *, keep_faults: bool = False) -> Iterator[VcfLine]:
+    """Every line of a VCF file; header lines have no variants.
+
+    Args:
+        keep_faults: a row that is no variant becomes one with its ``fault``, not an error.
+
+    Raises:
+        InputError: an unreadable file, a missing header; or a row that is no variant, with its
+            line and the remedy.
+    """
+    path = Path(path)
+    began = False
+    number = 0
+    for number, content in enumerate(lines_of(path), 1):
+        bare = _bare(content)
+        variants: Sequence[Variant] = ()
+        if began and bare:
+            variants = _parse(path, content, number, keep_faults)
+        elif bare and not bare.startswith(b"##"):
+            _check_header(path, bare, f"line {number}")
+            began = True
+        yield VcfLine(number, content, variants)
+    if not began:
+        raise InputError(path, "has no line that begins with #CHROM; give a whole VCF file")
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Lines with their ends; errors as :func:`pipelines.storage.compression.read_chunks`."""
+    return _split(read_chunks(path))
+
+
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line + b"\n" for line in lines)
+    if rest:
+        yield rest
+
+
+def _bare(content: bytes) -> bytes:
+    """A line without the blanks around it, which mean nothing, or a byte order mark."""
+    return content.removeprefix(_BYTE_ORDER_MARK).strip()
+
+
+def _check_header(path: Path, bare: bytes, where: str) -> None:
+    text = bare.decode("utf-8", "replace")
+    names = [name.strip() for name in text.split("\t")]
+    if tuple(names[: len(_COLUMNS)]) != _COLUMNS:
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        raise InputError(
+            path,
+            f"expected the tab-separated header {' '.join(_COLUMNS)}, found {shown!r}",
+            where=where,
+        )
+
+
+def _parse(path: Path, content: bytes, number: int, keep_faults: bool) -> list[Variant]:
+    try:
+        fields = content.decode("utf-8").rstrip("\r\n").split("\t", 8)
+    except UnicodeDecodeError:
+        return [fault_variant(path, number, "is not UTF-8 text", keep_faults=keep_faults)]
+    if len(fields) < len(_COLUMNS):
+        fault = (
+            f"has {len(fields)} tab-separated fields; a VCF line has 8 or more "
+            "(are they separated by blanks?)"
+        )
+        return [fault_variant(path, number, fault, keep_faults=keep_faults)]
+    chrom, pos, name, ref, alt = (field.strip() for field in fields[:5])
+    return row_variants(path, number, (chrom, pos, ref, alt, name), keep_faults=keep_faults)

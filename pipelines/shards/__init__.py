@@ -1,0 +1,1 @@
+"""Shards: what writes, describes, splits and finds them."""
