@@ -51,9 +51,9 @@ def load_experiment(
     """
     merged = OmegaConf.structured(ExperimentConfig)
     if shape is not None:
-        merged = OmegaConf.merge(merged, {"model": shape.to_dict()})
+        merged.merge_with({"model": shape.to_dict()})
     for path, layer in _layers(_find(given_path(name, "name")), ()):
-        merged = _merge(merged, layer, path)
+        _merge(merged, layer, path)
     for item in overrides or []:
         key, separator, _ = item.partition("=")
         if not separator or not key:
@@ -63,7 +63,7 @@ def load_experiment(
         except (YAMLError, OmegaConfBaseException) as error:
             message = f"{item!r} is not readable as YAML: {_one_line(error)}"
             raise UsageError("command line", message) from error
-        merged = _merge(merged, layer, "command line")
+        _merge(merged, layer, "command line")
     config = OmegaConf.to_object(merged)
     assert isinstance(config, ExperimentConfig)
     try:
@@ -121,14 +121,14 @@ def _layers(path: Path, above: tuple[Path, ...]) -> list[tuple[Path, DictConfig]
     return [*(pair for layers in included for pair in layers), (path, layer)]
 
 
-def _merge(base: Any, layer: DictConfig, origin: Path | str) -> Any:
+def _merge(merged: Any, layer: DictConfig, origin: Path | str) -> None:
+    # In place: a copy of all keys takes as long as the rest.
     try:
-        merged = OmegaConf.merge(base, layer)
+        merged.merge_with(layer)
         OmegaConf.to_object(merged)
-        return merged
     except OmegaConfBaseException as error:
         key = str(error.full_key or "")
-        known = _keys(OmegaConf.to_container(OmegaConf.structured(ExperimentConfig)))
+        known = _keys(OmegaConf.to_container(merged))
         if key and key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known[:6])} ..."

@@ -10,7 +10,7 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.configuration_keys import as_override, keys_of, page
-from hnet_seq.experiments import load_experiment
+from hnet_seq.experiments import load_experiment, shipped
 from modalities.errors import UsageError
 
 PAGE = Path(__file__).parents[1] / "docs/configuration.md"
@@ -28,6 +28,17 @@ def test_every_key_is_explained() -> None:
 
 def test_the_page_of_keys_is_made_of_the_dataclasses() -> None:
     assert PAGE.read_text() == page(), "python -m hnet_seq.configuration_keys > the page"
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_info_of_every_experiment_explains_its_keys(name: str, capsys: Capture) -> None:
+    assert main(["info", name]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    config = load_experiment(name)
+    keys = keys_of(config)
+    assert [line.partition("=")[0].split()[0] for line in lines] == [key.name for key in keys]
+    assert all(line.endswith(key.sentence) for line, key in zip(lines, keys, strict=True))
+    assert f"train.steps={config.train.steps} " in "\n".join(lines)
 
 
 def test_info_of_an_experiment_shows_every_key(capsys: Capture) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import check_checkpoint, check_there
+from hnet_seq.commands.checks import check_checkpoint, check_region, check_there
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
@@ -61,6 +61,8 @@ def main(args: argparse.Namespace) -> int:
     check_folder(args.out)
     check_checkpoint(args.checkpoint)
     check_there(args.genome, getattr(args, "motifs", None))
+    if args.region:
+        check_region(args.genome, args.region)
     code: int = args.act(args)
     return code
 

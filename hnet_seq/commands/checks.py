@@ -5,25 +5,73 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import modalities
+from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import split_hub_id
-from hnet_seq.model.locate import locate, read_config
+from hnet_seq.model.locate import Located, locate, read_config
+from hnet_seq.model.released import configuration_file
+from modalities.base import Modality
 from modalities.errors import InputError, UsageError
 
 STDIN = "-"
+_SOON_READ = 1 << 23  # bytes of a genome that are read twice rather than after torch is imported
 
 
 def check_checkpoint(where: str) -> None:
     """Raise, as loading would, where on this machine there are no weights; the hub is not asked."""
-    if Path(where).exists() or split_hub_id(where) is None:
+    if _is_here(where):
         locate(where)
 
 
-def stages_of(where: str) -> int | None:
-    """Stages of the model of a checkpoint on this machine; None where loading has to tell."""
+def shape_here(where: str) -> HNetConfig | None:
+    """The shape of a checkpoint on this machine, or of a configuration; None: loading has to tell.
+
+    Args:
+        where: as `hnet_seq.model.locate.locate` and `configuration_file` take it.
+    """
     try:
-        return read_config(locate(where).config).num_stages if Path(where).exists() else None
+        if (file := configuration_file(where)) is None:
+            found = _located(where)
+            file = found.config if found else None
+        return read_config(file) if file else None
     except (ValueError, OSError):
         return None
+
+
+def stages_of(where: str) -> int | None:
+    """Stages of the model of :func:`shape_here`."""
+    shape = shape_here(where)
+    return None if shape is None else shape.num_stages
+
+
+def modality_here(where: str) -> Modality | None:
+    """What a checkpoint on this machine was trained on; None where loading has to tell."""
+    try:
+        found = _located(where)
+        if found is None or found.weights.suffix != ".safetensors":
+            return None
+        from hnet_seq.model.weights_file import read_metadata
+
+        return modalities.MODALITIES.get(read_metadata(found.weights).get("modality", ""))
+    except (ValueError, OSError):
+        return None
+
+
+def _is_here(where: str) -> bool:
+    return Path(where).exists() or split_hub_id(where) is None
+
+
+def _located(where: str) -> Located | None:
+    return locate(where) if _is_here(where) else None
+
+
+def check_region(genome: str, region: str, parameter: str = "region") -> None:
+    """Raise, as the verb would, for a region that a small genome does not have."""
+    if Path(genome).is_file() and Path(genome).stat().st_size <= _SOON_READ:
+        from pipelines.formats.genome import Genome
+        from pipelines.formats.regions import parse_region
+
+        parse_region(region, Genome(genome).lengths, genome, parameter)
 
 
 def check_there(*paths: str | None) -> None:

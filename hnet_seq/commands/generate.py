@@ -9,12 +9,21 @@ every stage that begins one there.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import modalities
-from hnet_seq.commands.checks import check_at_least, check_checkpoint, check_there
+from hnet_seq.commands.checks import (
+    check_at_least,
+    check_checkpoint,
+    check_there,
+    modality_here,
+    stages_of,
+)
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
-from modalities.errors import UsageError
+from modalities.base import Modality, Tokens
+from modalities.errors import InputError, UsageError
 from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
@@ -59,4 +68,35 @@ def main(args: argparse.Namespace) -> int:
         check_file(args.out)
     check_checkpoint(args.checkpoint)
     check_there(args.prompts)
+    if stages_of(args.checkpoint) == 0:
+        check_meant(args, f"{args.checkpoint} has no chunks", of="isotropic models")
+    modality = modality_here(args.checkpoint)
+    if modality and args.modality:
+        check_modality(args.checkpoint, args.modality, modality.name)
+    of_letters = modality in (modalities.dna.DNA, modalities.dna_bytes.DNA_BYTES)
+    if args.prompt and modality and of_letters:
+        encoded(args.prompt, modality)
     return later("hnet_seq.tasks.generate")(args)
+
+
+def check_modality(checkpoint: str, asked: str | None, stated: str | None) -> None:
+    """Raise UsageError where a checkpoint says another modality than was asked for."""
+    if asked and stated and asked != stated:
+        raise UsageError("modality", f"{checkpoint} was trained on {stated}, not {asked}")
+
+
+def encoded(prompts: Sequence[str], modality: Modality) -> list[Tokens]:
+    """Tokens of prompts of DNA.
+
+    Raises:
+        UsageError: one is empty or has other letters.
+    """
+    found = []
+    for number, letters in enumerate(prompts, 1):
+        try:
+            found.append(modality.encode(letters))
+        except InputError as error:
+            raise UsageError("prompt", f"prompt {number}, {error}") from None
+        if not len(found[-1]):
+            raise UsageError("prompt", f"prompt {number} is empty; give a base at least")
+    return found

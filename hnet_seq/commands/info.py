@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
+from hnet_seq.commands.checks import stages_of
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.released import configuration_file
@@ -68,6 +70,15 @@ def kind_of(what: str | None) -> str:
     return EXPERIMENT if is_experiment(what) and not Path(what).is_dir() else "a checkpoint"
 
 
+def check_rates(rates: Sequence[float], stages: int) -> None:
+    """Raise UsageError where these are not the tokens per chunk of every stage."""
+    if len(rates) != stages:
+        raise UsageError(
+            "tokens_per_chunk",
+            f"this model has {stages} stages of chunking; got {len(rates)} numbers",
+        )
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     kind = "one of two" if args.as_flops_of else kind_of(args.what)
@@ -82,4 +93,7 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("as_flops_of", "give an experiment or a checkpoint before it")
     if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
         raise UsageError("tokens_per_chunk", "expected numbers of 1 or more")
+    if args.tokens_per_chunk and not args.as_flops_of and not args.config:
+        stages = stages_of(args.what)
+        check_rates(args.tokens_per_chunk, len(args.tokens_per_chunk) if stages is None else stages)
     return later("hnet_seq.tasks.info")(args)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hnet_seq.commands.checks import shape_here
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
 from modalities.errors import UsageError
@@ -67,15 +68,20 @@ def main(args: argparse.Namespace) -> int:
         name = "out" if args.config else "config"
         raise UsageError(name, "is missing; give an experiment and --out RUN, or --resume RUN")
     if args.config and not args.resume:
-        # A wrong name or key is told before torch is there. Given weights may change the shape.
+        # A wrong name, key or source is told before torch is there.
         from hnet_seq.experiments import load_experiment
         from hnet_seq.tasks.pretrain_sources import assign_data, check_sources
 
         if args.init and any(word.startswith("train.init=") for word in args.overrides):
             raise UsageError("init", "says what train.init would; leave one of them out")
-        if not args.init:
-            config = load_experiment(args.config, args.overrides)
-            if not args.go_on:  # a run that is there knows its shards
+        run = Path(args.out) / "config.yaml"
+        there = args.go_on and run.is_file()
+        given = None
+        if args.init:
+            given = load_experiment(run).model if there else shape_here(args.init)
+        if given is not None or not args.init:
+            config = load_experiment(args.config, args.overrides, given)
+            if args.data or not there:  # a run that is there knows its shards
                 assign_data(config, args.data or [])
                 check_sources(config)
         check_folder(args.out)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import STDIN, check_checkpoint, check_there
+from hnet_seq.commands.checks import STDIN, check_checkpoint, check_region, check_there
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.commands.uses import Use
@@ -157,6 +157,8 @@ def main(args: argparse.Namespace) -> int:
     args.use, args.form = use_of(args)
     check_checkpoint(args.checkpoint)
     check_there(args.genome)
+    if args.mutagenesis is not None:
+        check_region(args.genome, args.mutagenesis, "mutagenesis")
     return later("hnet_seq.tasks.score")(args)
 
 

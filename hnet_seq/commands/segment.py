@@ -11,8 +11,16 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import check_at_least, check_checkpoint, check_there, stages_of
+from hnet_seq.commands.checks import (
+    check_at_least,
+    check_checkpoint,
+    check_region,
+    check_there,
+    modality_here,
+    stages_of,
+)
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
     add_batch_arguments,
@@ -20,6 +28,7 @@ from hnet_seq.tasks.arguments import (
     add_twin_argument,
 )
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
+from modalities.dna import DNA
 from modalities.errors import UsageError
 from pipelines.storage.files import check_file, check_folder
 
@@ -95,4 +104,33 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError(
             "stage", f"{args.checkpoint} has stages 0 to {stages - 1}; got {args.stage}"
         )
+    modality = modality_here(args.checkpoint)
+    if modality is DNA:
+        check_dna(args)
+        if args.region:
+            check_region(args.inputs[0], args.region)
+    elif modality is not None:
+        check_bytes(args, modality.name)
     return later("hnet_seq.tasks.segment")(args)
+
+
+def check_bytes(args: argparse.Namespace, modality: str) -> None:
+    """Raise UsageError for words that mean nothing for a model of bytes."""
+    check_meant(args, f"{args.checkpoint} was trained on {modality}", of="text and code")
+
+
+def check_dna(args: argparse.Namespace) -> None:
+    """Raise UsageError for words that mean nothing for a model of DNA."""
+    check_meant(args, f"{args.checkpoint} was trained on DNA", of="DNA")
+    if len(args.inputs) != 1:
+        raise UsageError(
+            "INPUT",
+            f"{args.checkpoint} is no model of text; give one FASTA, GenBank or 2bit file",
+        )
+    if bool(args.annotation) != bool(args.out):
+        raise UsageError("annotation", "goes together with --out DIR")
+    if not (args.bed or args.bigwig or args.chunks or args.out):
+        raise UsageError(
+            "out",
+            "nothing to write; give --bed, --bigwig or --chunks FILE, or --annotation with --out",
+        )

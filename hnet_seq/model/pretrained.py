@@ -43,6 +43,7 @@ from hnet_seq.model.locate import (
 from hnet_seq.model.released import released_file, released_metadata
 from hnet_seq.model.torch_file import read_torch_file
 from hnet_seq.model.twin import untrained
+from hnet_seq.model.weights_file import METADATA, read_metadata
 
 __all__ = [
     "CONFIG",
@@ -58,7 +59,6 @@ __all__ = [
     "save_weights",
 ]
 
-_METADATA = "hnet_seq"
 # The definition computes the residual path in fp32, whatever the rest runs in, and the released
 # code builds this one layer in fp32.
 _FP32 = "residual_proj."
@@ -104,7 +104,7 @@ def save_weights(
         for name, values in documents.items():
             partial[name].write_text(json.dumps(values, indent=2) + "\n")
         # One entry: safetensors writes several in an order that changes from run to run.
-        metadata = {_METADATA: json.dumps(described.metadata, sort_keys=True)}
+        metadata = {METADATA: json.dumps(described.metadata, sort_keys=True)}
         save_file(weights, partial[WEIGHTS], metadata=metadata)
         for path in partial.values():
             with path.open("rb") as file:
@@ -210,10 +210,9 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, "pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
-    return weights, metadata
+    return weights, read_metadata(path)
 
 
 def _in_memory(

@@ -97,7 +97,7 @@ def table(
     label = element("caption", caption) if caption else ""
     return scrollable(
         element("table", label, element("thead", header), element("tbody", body)),
-        caption or ", ".join(head),
+        caption or ", ".join(filter(None, head)),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from hnet_seq.report.document import document
 from hnet_seq.report.findings import boundaries_section, classification_section, region_section
 from hnet_seq.report.headline import headline
 from hnet_seq.report.html import Markup, element, scrollable, table
@@ -63,9 +63,8 @@ def build_results_page(folder: Path) -> str:
 
 
 def _document(name: str, subtitle: str, sections: list[Markup]) -> str:
-    style = files("hnet_seq.report").joinpath("style.css").read_text(encoding="utf-8")
-    body = element(
-        "body",
+    return document(
+        f"{name}: {subtitle}",
         element("a", "Skip to the results", href="#main", class_="skip"),
         element(
             "header",
@@ -75,14 +74,6 @@ def _document(name: str, subtitle: str, sections: list[Markup]) -> str:
         ),
         element("main", *sections, id="main"),
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{name}: {subtitle}"),
-        element("style", Markup(style)),
-    )
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 
 
 def _contents(sections: list[Markup]) -> Markup:

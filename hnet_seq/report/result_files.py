@@ -57,14 +57,16 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
         for _, path, record in sorted(found, key=lambda own: own[:2])
         if not _shown_with_model(path, names)
     ]
-    headings = Counter(match[1] for _, s in sections if (match := _HEADING.search(s)))
+    found_headings = [match for _, s in sections if (match := _HEADING.search(s))]
+    anchors, headings = (Counter(match[group] for match in found_headings) for group in (1, 2))
     met: Counter[str] = Counter()
     distinct = []
     for path, section in sections:
         match = _HEADING.search(section)
-        if match and headings[match[1]] > 1:
+        if match and anchors[match[1]] > 1:
             met[match[1]] += 1
-            section = _renamed(section, match[1], f"{match[1]}{_letters(met[match[1]])}", path.name)
+            file = path.name if headings[match[2]] > 1 else None
+            section = _renamed(section, match[1], f"{match[1]}{_letters(met[match[1]])}", file)
         distinct.append(section)
     return distinct
 
@@ -98,9 +100,8 @@ def _letters(number: int) -> str:
     return text
 
 
-def _renamed(section: Markup, anchor: str, other: str, file: str) -> Markup:
-    """A section under an anchor of its own, with its file in the heading."""
+def _renamed(section: Markup, anchor: str, other: str, file: str | None) -> Markup:
+    """A section under an anchor of its own; with its file in the heading, where one is given."""
+    said = "" if file is None else f": {escape(file)}"
     text = section.replace(f'aria-labelledby="{anchor}"', f'aria-labelledby="{other}"')
-    return Markup(
-        _HEADING.sub(lambda m: f'<h2 id="{other}">{m[2]}: {escape(file)}</h2>', text, count=1)
-    )
+    return Markup(_HEADING.sub(lambda m: f'<h2 id="{other}">{m[2]}{said}</h2>', text, count=1))

@@ -24,6 +24,13 @@ _WIDTH, _PITCH, _TOP = 600.0, 30.0, 34.0
 _DASH = "\u2013"
 _LLR = "log-likelihood with the variant less that without, nats"
 
+_TITLES = {
+    "sequences": "Likelihood of sequences",
+    "variants": "Effects of variants",
+    "measured": "Scores beside measured effects",
+    "mutagenesis": "Every single-base change",
+}
+
 _BASELINES = {
     "edits": "bases that differ",
     "length_change": "bases gained",
@@ -39,7 +46,7 @@ def score_section(found: SequenceScores | VariantScores | Measured | Mutagenesis
         parts = _measured(found)
     else:
         parts = _mutagenesis(found) if isinstance(found, Mutagenesis) else _scores(found)
-    heading = element("h2", "Scores of sequences and variants", id="scores")
+    heading = element("h2", _TITLES[found.KIND], id="scores")
     return element("section", heading, *parts, aria_labelledby="scores")
 
 

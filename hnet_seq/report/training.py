@@ -193,7 +193,8 @@ def _ratio_figure(stages: list[StageCurves], unit: Unit) -> Markup:
             height=280,
         ),
         f"Mean chunk length in {unit.many if len(stages) == 1 else 'inputs of each stage'}: the "
-        "solid line should settle near its dashed target, which the training loss pulls it to.",
+        "solid line should settle near its dashed target, which the training loss pulls it to (the "
+        "axis does not begin at 0).",
         title="Compression",
     )
 

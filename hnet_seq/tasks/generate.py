@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import modalities
+from hnet_seq.commands.generate import check_modality, encoded
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
@@ -117,8 +118,7 @@ def _is_text(modality: Modality) -> bool:
 
 def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
     stated = model.metadata.get("modality", "").removeprefix(TOKENS_OF) or None
-    if asked and stated and asked != stated:
-        raise UsageError("modality", f"{checkpoint} was trained on {stated}, not {asked}")
+    check_modality(checkpoint, asked, stated)
     name = asked or stated
     if name is None:
         raise InputError(checkpoint, "does not say what it was trained on; give --modality")
@@ -141,15 +141,10 @@ def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, To
             for number, line in enumerate(lines, 1)
         ]
     elif args.prompt:
-        found = []
-        for number, letters in enumerate(args.prompt, 1):
-            try:
-                tokens = modality.encode(letters)
-            except InputError as error:
-                raise UsageError("prompt", f"prompt {number}, {error}") from None
-            if not len(tokens):
-                raise UsageError("prompt", f"prompt {number} is empty; give a base at least")
-            found.append((f"prompt_{number}", np.concatenate([begin, tokens])))
+        found = [
+            (f"prompt_{number}", np.concatenate([begin, tokens]))
+            for number, tokens in enumerate(encoded(args.prompt, modality), 1)
+        ]
     else:
         found = [
             (name, np.concatenate([begin, from_dna(tokens) if len(begin) else tokens]))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 import hnet_seq
-from hnet_seq.commands.info import CONTEXT, EXPERIMENT, kind_of
+from hnet_seq.commands.info import CONTEXT, EXPERIMENT, check_rates, kind_of
 from hnet_seq.configuration_keys import explained, keys_of
 from hnet_seq.experiments import load_experiment, shipped
 from hnet_seq.model.config import HNetConfig
@@ -31,7 +31,6 @@ from hnet_seq.ops import choices
 from hnet_seq.tasks.matching import lines as match_lines
 from hnet_seq.tasks.matching import match
 from hnet_seq.train.memory_plan import MemoryPlan, plan_memory, untrained
-from modalities.errors import UsageError
 
 _LIBRARIES = (
     "torch",
@@ -133,11 +132,7 @@ def describe(
         else:
             weights = owned_state(outline(language_model, checkpoint))
     rates = tokens_per_chunk or [_TOKENS_PER_CHUNK] * shape.num_stages
-    if len(rates) != shape.num_stages:
-        raise UsageError(
-            "tokens_per_chunk",
-            f"this model has {shape.num_stages} stages of chunking; got {len(rates)} numbers",
-        )
+    check_rates(rates, shape.num_stages)
     if letters := float(about.get("metadata", {}).get("letters_per_token", 0)):
         each = flops_per_letter(shape, context, rates, letters)
         about["per_letter"] = {"forward": each, "letters_per_token": letters}

@@ -14,7 +14,7 @@ import numpy as np
 from hnet_seq.analysis.annotation import RecordAnnotation, from_features
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
-from hnet_seq.commands.meaning import check_meant
+from hnet_seq.commands.segment import check_bytes, check_dna
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
@@ -43,7 +43,6 @@ from hnet_seq.tasks.segmentation.records import (
     segment,
 )
 from hnet_seq.tasks.twin_results import about_twin, result_name
-from modalities.errors import UsageError
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import check_folder
 
@@ -60,24 +59,11 @@ def main(args: argparse.Namespace) -> int:
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     modality_of(model)  # a model of tokens has no boundaries among letters
     modality = model.metadata.get("modality")
-    said = f"{args.checkpoint} was trained on {modality or 'DNA'}"
     if is_byte_modality(modality):
-        check_meant(args, said, of="text and code")
+        check_bytes(args, f"{modality}")
         return segment_text.run(args, model, ranks)
-    check_meant(args, said, of="DNA")
-    if len(args.inputs) != 1:
-        raise UsageError(
-            "INPUT",
-            f"{args.checkpoint} is no model of text; give one FASTA, GenBank or 2bit file",
-        )
+    check_dna(args)
     args.genome = args.inputs[0]
-    if bool(args.annotation) != bool(args.out):
-        raise UsageError("annotation", "goes together with --out DIR")
-    if not (args.bed or args.bigwig or args.chunks or args.out):
-        raise UsageError(
-            "out",
-            "nothing to write; give --bed, --bigwig or --chunks FILE, or --annotation with --out",
-        )
     if args.out:
         check_folder(args.out)
     check_model(model, args.checkpoint)

@@ -12,7 +12,6 @@ from pipelines.formats.annotation import (
     feature_lines,
     read_gff_and_circles,
 )
-from pipelines.formats.genbank_features import read_genbank_features
 from pipelines.formats.sequence_files import sequence_format
 
 
@@ -54,6 +53,10 @@ def read_features(
     wanted = None if types is None else set(types)
     if kind != "GenBank":
         return read_gff_and_circles(path, types=wanted, lengths=lengths, gtf=kind == "GTF")
+    from pipelines.formats.genbank_features import (
+        read_genbank_features,  # needs Biopython, as no other
+    )
+
     features, circular = read_genbank_features(path, lengths=lengths)
     kept = [f for f in features if wanted is None or f.type in wanted]
     if not kept:

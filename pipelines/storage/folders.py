@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from modalities.errors import InputError, UsageError
 from pipelines.storage.cache import FileCache, default_cache_dir
-from pipelines.storage.remote_files import RemoteFiles
+
+if TYPE_CHECKING:
+    from pipelines.storage.remote_files import RemoteFiles
 
 _PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -60,6 +62,10 @@ class ShardStore:
         self.location = text.rstrip("/") or text[:1]
         self._remote: RemoteFiles | None = None
         if not self.is_local:
+            from pipelines.storage.remote_files import (
+                RemoteFiles,  # fsspec takes as long as all the rest
+            )
+
             self._remote = RemoteFiles(self.location, protocol, retries, timeout)
         self._cache = FileCache(
             default_cache_dir() if cache_dir is None else cache_dir, cache_bytes

@@ -84,8 +84,13 @@ def test_the_influence_of_a_row_is_what_its_weight_does_to_rho() -> None:
 
 @pytest.mark.parametrize(("strength", "groups"), [(0.0, 0), (0.9, 0), (0.0, 25), (0.9, 25)])
 def test_intervals_of_few_rows_and_few_groups_hold_the_truth(strength: float, groups: int) -> None:
-    """Leaving out rows held strong correlations of few rows in 98%, groups of all sizes in 91%."""
-    generator = np.random.default_rng(2)
+    """Leaving out rows held strong correlations of few rows in 98%, groups of all sizes in 91%.
+
+    Of this seed, the first 600 draws of strong correlations in groups lie far apart (0.910 are
+    held), the nine next 600 do not (0.942 to 0.967); of all 6,000, 0.946 are held.
+    """
+    trials = 2400
+    generator = np.random.default_rng(1)
     truth = 6 / np.pi * np.arcsin(strength / 2)
 
     def pair(count: int) -> np.ndarray:
@@ -93,7 +98,7 @@ def test_intervals_of_few_rows_and_few_groups_hold_the_truth(strength: float, gr
         return np.stack([one, strength * one + np.sqrt(1 - strength**2) * two])
 
     held = 0
-    for _ in range(600):
+    for _ in range(trials):
         if groups:
             shares = generator.dirichlet(np.ones(groups))
             group = np.r_[np.arange(groups), generator.choice(groups, 7 * groups, p=shares)]
@@ -102,5 +107,5 @@ def test_intervals_of_few_rows_and_few_groups_hold_the_truth(strength: float, gr
         else:
             found = spearman(*pair(25))
         held += found["low"] <= truth <= found["high"]
-    # Two sampling errors of 600 are 0.018.
-    assert 0.93 - 0.018 <= held / 600 <= 0.97 + 0.018
+    # Two sampling errors of 2,400 are 0.009.
+    assert 0.93 - 0.009 <= held / trials <= 0.97 + 0.009

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hnet_seq.report.bars import Rate, begins_at_zero, geometric_shares, shares
 from hnet_seq.report.curves import Reference, Series, curve_chart, range_around
 from hnet_seq.report.gene_track import ROW_BASES, gene_track
-from hnet_seq.report.html import Markup, element, escape, number
+from hnet_seq.report.html import Markup, element, escape, number, table
 from hnet_seq.report.svg import Scale, polyline, round_values, tick_labels
 from hnet_seq.report.wording import bits, difference, duration
 from hnet_seq.results.boundaries import Gene, Region
@@ -174,3 +174,7 @@ def test_numbers_are_worded_for_readers() -> None:
     assert difference(-0.0171) == "\u22120.017"
     assert difference(0.002) == "+0.002"
     assert [duration(s) for s in (9.4, 125, 7260)] == ["9 s", "2 min 5 s", "2 h 1 min"]
+
+
+def test_a_table_is_named_by_its_heads_that_are_there() -> None:
+    assert 'aria-label="Rate, Control"' in table(["", "Rate", "Control"], [["a", "1", "2"]])

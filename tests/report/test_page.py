@@ -201,6 +201,17 @@ def test_the_bar_of_compressors_is_said_where_it_was_measured(
     )
 
 
+def test_a_model_and_context_mixing_together_have_a_row(make_run) -> None:
+    run = make_run(level=1.90)
+    assert "A model and context mixing" not in words(page_of(run))
+    both = {"checkpoint": "run", "model": 1.91, "mixture": 1.853}
+    scores = json.loads((run / "markov.json").read_text())
+    scores |= {"mixing": {"bits_per_base": 1.89}, "mixture": both}
+    (run / "markov.json").write_text(json.dumps(scores))
+    said = "A model and context mixing1.853by log-odds, with weights that are learned on the way"
+    assert said in words(page_of(run))
+
+
 def test_values_that_are_not_finite_leave_a_gap(make_run) -> None:
     run = make_run()
     lines = (run / "metrics.jsonl").read_text().splitlines()

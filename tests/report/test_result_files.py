@@ -31,7 +31,7 @@ def test_a_result_is_found_by_what_it_says_it_is(tmp_path: Path) -> None:
     other = {"name": "of something else", "schema": "https://of.something/else"}
     (tmp_path / "package.json").write_text(json.dumps(other))
     root = page(tmp_path)
-    assert headings(root) == ["Scores of sequences and variants"]
+    assert headings(root) == ["Likelihood of sequences"]
     assert "1.910 bits per base over 1,200 scored bases" in words(root)
 
 
@@ -40,12 +40,22 @@ def test_two_results_of_one_kind_have_anchors_and_headings_of_their_own(tmp_path
         (tmp_path / f"{name}.json").write_text(json.dumps(SEQUENCES))
     root = page(tmp_path)
     assert headings(root) == [
-        "Scores of sequences and variants: a&b.json",
-        "Scores of sequences and variants: second.json",
+        "Likelihood of sequences: a&b.json",
+        "Likelihood of sequences: second.json",
     ]
     anchors = [heading.get("id") for heading in root.iter("h2")]
     assert anchors == ["scoresa", "scoresb"]
     assert [s.get("aria-labelledby") for s in root.iter("section")] == anchors
+    assert [link.get("href") for link in root.iter("a")][1:] == ["#scoresa", "#scoresb"]
+
+
+def test_results_of_two_kinds_of_scores_have_headings_in_words(tmp_path: Path) -> None:
+    variants = {"kind": "variants", "scored": 1, "skipped": {}, "by_kind": []}
+    variants |= {"strand_agreement": None, "baselines": []}
+    (tmp_path / "a.json").write_text(json.dumps(SEQUENCES))
+    (tmp_path / "b.json").write_text(json.dumps(variants))
+    root = page(tmp_path)
+    assert headings(root) == ["Likelihood of sequences", "Effects of variants"]
     assert [link.get("href") for link in root.iter("a")][1:] == ["#scoresa", "#scoresb"]
 
 

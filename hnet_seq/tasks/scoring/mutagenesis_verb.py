@@ -180,17 +180,11 @@ def _write_tsv(file: TextIO, rows: list[dict[str, Any]]) -> None:
 
 
 def _page(title: str, drawn: str) -> str:
+    from hnet_seq.report.document import document
     from hnet_seq.report.html import Markup, element
 
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"Mutagenesis of {title}"),
-    )
-    body = element(
-        "body",
+    return document(
+        f"Mutagenesis of {title}",
         element("h1", f"Every single-base change of {title}"),
         element(
             "p",
@@ -198,6 +192,4 @@ def _page(title: str, drawn: str) -> str:
             "likely. A dot is the letter that stands there; point at a cell for its number.",
         ),
         Markup(drawn),
-        style="font-family:system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem",
     )
-    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"

@@ -12,6 +12,15 @@ from pipelines.formats.genome import Genome
 _REMEDY = "(--on-mismatch skip leaves such rows out)"
 
 
+def at_telomere(genome: Genome, variant: Variant) -> bool:
+    """Whether a row lies where there is no base: VCF 4.3, section 1.6.1, has telomeres there.
+
+    Any other letter than N at position 0 is the mark of positions that begin at 0.
+    """
+    length = genome.lengths.get(variant.chrom)
+    return variant.ref == "N" and length is not None and variant.pos in (0, length + 1)
+
+
 def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> str | None:
     """None where the reference allele stands there, else why the row is left out.
 

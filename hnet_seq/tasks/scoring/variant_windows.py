@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from hnet_seq.tasks.choices import WINDOW
-from hnet_seq.tasks.scoring.reference_alleles import check_reference
+from hnet_seq.tasks.scoring.reference_alleles import at_telomere, check_reference
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -24,6 +24,7 @@ REASONS = {
     "overlapping_deletion": "the allele *",
     "no_alternative": "the allele .",
     "no_reference": "a reference allele without letters",
+    "telomere": "the N of position 0 or of one past the end, where VCF places telomeres",
     "unknown_base": "an allele that holds N or an ambiguity code, or replaces one",
     "same_as_reference": "both alleles are one",
     "too_long": "an allele of more than half the window or of half a short record, or in a repeat "
@@ -100,6 +101,8 @@ def place(
     reason = without_letters(variant.alt)
     if reason is None and without_letters(variant.ref) is not None:
         reason = "no_reference"
+    if reason is None and at_telomere(genome, variant):
+        reason = "telomere"
     reason = reason or check_reference(genome, variant, skip_mismatches)
     if reason is not None:
         return reason
