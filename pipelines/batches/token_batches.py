@@ -274,7 +274,7 @@ def given_sources(
     """
     several: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     if not several:
-        raise InputError(None, "is empty; give a folder of shards", where="sources")
+        raise UsageError("sources", "is empty; give a folder of shards")
     return [
         source
         if isinstance(source, MixedSource)

@@ -197,11 +197,15 @@ SHARDS: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "no manifest": (lambda shards: (shards / MANIFEST).unlink(), MANIFEST, "not found"),
     "a folder for the manifest": (folder_for_manifest, MANIFEST, "cannot be read"),
     "broken JSON": (written(MANIFEST, b'{"modality": '), MANIFEST, "not JSON"),
-    "a list": (written(MANIFEST, b"[]"), MANIFEST, "where an object belongs"),
+    "a list": (written(MANIFEST, b"[]"), MANIFEST, "expected a JSON object, found []"),
     "deep nesting": (written(MANIFEST, b"[" * 100_000), MANIFEST, "not JSON"),
     "binary": (written(MANIFEST, b"\xff\x00"), MANIFEST, "not JSON"),
     "a later format": (edited("format", to=9), MANIFEST, "format: is 9"),
-    "a wrong type": (edited("vocab_size", to="8"), MANIFEST, "vocab_size: is str '8'"),
+    "a wrong type": (
+        edited("vocab_size", to="8"),
+        MANIFEST,
+        "'vocab_size' is \"8\"; expected a whole number",
+    ),
     "an unknown key": (edited("tokenizer", to=1), MANIFEST, "tokenizer: unknown key"),
     "another vocabulary": (
         edited("vocabulary_fingerprint", to="0" * 64),
@@ -232,7 +236,7 @@ SHARDS: dict[str, tuple[Callable[[Path], Any], str, str]] = {
     "a number beyond 64 bits": (
         edited("shards", 0, "blocks", "crc32", to=[1 << 64]),
         MANIFEST,
-        "shards[0].blocks.crc32: holds a number beyond 64 bits",
+        "shards[0].blocks: 'crc32' is [18446744073709551616]",
     ),
     "a changed value": (
         edited("statistics", "bases", to=1, checksum="old"),

@@ -77,9 +77,6 @@ def run(
         blocks=blocks,
         modality=plan.modality,
     )
-    if sequences.left_out and ranks.rank == 0:
-        names = ", ".join(sequences.left_out)
-        print(f"note: {source}: not kept: {names}; --label keeps a column", file=sys.stderr)
 
     def read() -> Iterator[list[NamedSequence]]:
         return in_parts(sequences.sequences(), part_tokens(plan), _length)
@@ -90,6 +87,9 @@ def run(
     units = units_of(first, _length, cost, progress=ranks.rank == 0)
     identity = identity_of(model, weights_sha256(checkpoint), sequences.digest, plan)
     if ranks.rank == 0:
+        if sequences.left_out:
+            names = ", ".join(sequences.left_out)
+            print(f"note: {source}: not kept: {names}; --label keeps a column", file=sys.stderr)
         _announce(sequences, plan, out)
     compute = partial(part_rows, model, plan, Space(out, sequences, plan))
     outputs = [out, about_path]
