@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from modalities.given import given_path
 from pipelines.batches.mixture import Mixture
 from pipelines.batches.packed_batch import PackedBatch
