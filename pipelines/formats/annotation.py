@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from modalities.errors import InputError
 from modalities.given import given_path
+from pipelines.formats.annotation_attributes import gff3_attributes, gtf_attributes
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = 9
@@ -20,14 +21,10 @@ _STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
 _PHASES = {".": None, "0": 0, "1": 1, "2": 2}
 # Decimal digits only: int() would take "1_000", " 7 " and other alphabets' digits as well.
 INTEGER = re.compile(r"[0-9]+\Z")
-# The value in quotes, without, or none: many tools write GTF loosely.
-_GTF_ATTRIBUTE = re.compile(r"""\s*([^\s";]+)(?:\s+(?:"([^"]*)"|([^";]*?)))?\s*(?:;|\Z)""")
 _CIRCULAR = re.compile(r"""(?:\A|;)\s*is_circular\s*[=\s]\s*"?(?:true|yes|1)\b""", re.IGNORECASE)
 # How column 9 begins: `key=` in GFF3, `key value` in GTF, whose value may have no quotes.
 _GFF3_STYLE = re.compile(r"\s*[^\s=;\"]+\s*=")
 _GTF_STYLE = re.compile(r"\s*[^\s=;\"]+\s+[^\s=;]")
-# Their values are lists of names, so a comma inside a name stays escaped, in each of them alike.
-_LINKS = ("ID", "Parent", "Derives_from")
 
 
 @dataclass(frozen=True)
@@ -260,43 +257,6 @@ def _feature(columns: list[str], number: int, gtf: bool) -> Feature:
         end=int(columns[4]),
         strand=_STRANDS[columns[6]],
         phase=_PHASES[columns[7]],
-        attributes=_gtf_attributes(columns[8]) if gtf else _attributes(columns[8]),
+        attributes=gtf_attributes(columns[8]) if gtf else gff3_attributes(columns[8]),
         line=number,
     )
-
-
-def _attributes(text: str) -> dict[str, str]:
-    attributes: dict[str, str] = {}
-    key = ""
-    for part in text.strip().split(";") if text.strip() != "." else ():
-        name, equals, value = part.partition("=")
-        if equals:
-            key = unquote(name.strip())
-            if key in _LINKS:
-                value = value.replace("%2C", "%252C").replace("%2c", "%252C")
-            attributes[key] = unquote(value)
-        elif key and part.strip():
-            # Free text with a semicolon that should have been %3B: many real files have it.
-            attributes[key] += ";" + unquote(part)
-        elif part.strip():
-            raise ValueError(
-                f"the attribute {part.strip()[:40]!r} has no '='; is this GTF? Convert it to GFF3"
-            )
-    return attributes
-
-
-def _gtf_attributes(text: str) -> dict[str, str]:
-    attributes: dict[str, str] = {}
-    position, text = 0, text.strip()
-    while position < len(text):
-        found = _GTF_ATTRIBUTE.match(text, position)
-        if found is None:
-            raise ValueError(
-                f"the attribute {text[position : position + 40].strip()!r} is not "
-                'key "value";, as GTF has it'
-            )
-        key, value = found[1], found[2] if found[2] is not None else found[3] or ""
-        # Ensembl repeats a key, "tag", for each of its values.
-        attributes[key] = f"{attributes[key]},{value}" if key in attributes else value
-        position = found.end()
-    return attributes

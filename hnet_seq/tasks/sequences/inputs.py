@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TypeAlias
 
 from hnet_seq.one_voice import speaks
 from hnet_seq.tasks.sequences.bed import read_bed
+from hnet_seq.tasks.sequences.stdin import copy_of_stdin
 from hnet_seq.tasks.sequences.tables import (
     SEQUENCE,
     TextRow,
@@ -38,7 +38,6 @@ from pipelines.formats.table_rows import RowFilter
 from pipelines.formats.table_text import column_names
 from pipelines.formats.tables import is_parquet
 from pipelines.storage.compression import read_chunks
-from pipelines.storage.files import named_errors
 
 Named: TypeAlias = tuple[str, Tokens]
 
@@ -142,7 +141,7 @@ def open_sequences(
             ``where`` without a table.
     """
     is_stdin = f"{source}" == STDIN
-    path = _copy_of_stdin() if is_stdin else Path(source)
+    path = copy_of_stdin() if is_stdin else Path(source)
     try:
         kind = _kind(path, lines=is_stdin, genome=genome is not None)
         _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
@@ -184,18 +183,6 @@ def read_named_sequences(path: str | Path) -> Iterator[Named]:
 def named_length(item: Named) -> int:
     """Tokens of a named sequence."""
     return len(item[1])
-
-
-def _copy_of_stdin() -> Path:
-    """A file in a folder of its own."""
-    path = Path(tempfile.mkdtemp(prefix="hnet-seq-")) / "stdin"
-    try:
-        with named_errors(path), path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-    except BaseException:
-        shutil.rmtree(path.parent)
-        raise
-    return path
 
 
 def _check_options(
