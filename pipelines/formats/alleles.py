@@ -9,6 +9,7 @@ from pathlib import Path
 from modalities.errors import InputError
 
 MISSING_ALLELE = "."
+LEAVE_OUT = "--on-mismatch skip leaves such rows out"
 NO_POSITION = -1
 
 _LETTERS = re.compile(r"[ACGTUNRYSWKMBDHV]+", re.IGNORECASE)
@@ -112,7 +113,7 @@ def fault_variant(
 ) -> Variant:
     """A row that is no variant; InputError unless it is to be kept."""
     if not keep_faults:
-        raise InputError(path, fault, where=f"line {line}")
+        raise InputError(path, f"{fault} ({LEAVE_OUT})", where=f"line {line}")
     chrom, _, ref, alt, name = cells
     return Variant(chrom, pos, ref, alt, name, line, path, fault)
 
