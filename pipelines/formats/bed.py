@@ -183,9 +183,8 @@ def _row(columns: list[str], line: int, *, first: bool) -> BedRow:
         raise ValueError("the line begins with a tab; expected the name of a record")
     for name, text in (("start", columns[1]), ("end", columns[2])):
         if not INTEGER.match(text):
-            raise ValueError(
-                f"the {name} is {text!r}, expected a whole number of bases{_instead(columns, first)}"
-            )
+            hint = _instead(columns, first)
+            raise ValueError(f"the {name} is {text!r}, expected a whole number of bases{hint}")
     start, end = int(columns[1]), int(columns[2])
     if start == end:
         raise ValueError(

@@ -87,7 +87,9 @@ def _rows(found: Any, record: str, lines: Lines) -> Iterator[Feature]:
             genes[_gene_of(feature)].append((f"{_GENE}:{record}:{number}", feature.location))
     for number, feature in enumerate(found.features, 1):
         if feature.location is None:
-            raise lines.error(f"the location of feature {number}, {feature.type}, is not readable; correct it")
+            raise lines.error(
+                f"the location of feature {number}, {feature.type}, is not readable; correct it"
+            )
         parts = [part for part in feature.location.parts if part.start < part.end]
         if not parts or any(part.ref for part in feature.location.parts):
             continue

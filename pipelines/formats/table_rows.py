@@ -10,7 +10,6 @@ from typing import Any
 from modalities.errors import InputError, UsageError
 from pipelines.formats.table_text import plain_name, plain_number
 
-
 # Words for a gap that DNA can spell.
 _GAPS = ("NA", "NaN", "nan")
 

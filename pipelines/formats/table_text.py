@@ -16,6 +16,11 @@ from pipelines.storage.compression import read_chunks
 MOST_VALUES = 8  # of a column, in a message
 
 _LINE_LIMIT = 1 << 28  # characters; a file without line ends is not read whole
+# What else people have: how its first line begins.
+_OTHERS = {
+    "JSON, which holds documents for hnet-seq shard": re.compile(r"\s*(\{|\[\s*(\{|$))"),
+    "FASTA, which has no columns": re.compile(r">"),
+}
 _WHOLE = re.compile(r"\+?(-?\d+)(?:\.0*)?")
 
 
@@ -24,6 +29,11 @@ def separator(header: str) -> str:
     if "\t" in header:
         return "\t"
     return ";" if header.count(";") > header.count(",") else ","
+
+
+def other_format(header: str) -> str:
+    """What a file is whose first line is no header of a table; "" for a table."""
+    return next((name for name, begins in _OTHERS.items() if begins.match(header)), "")
 
 
 def column_names(header: str) -> list[str]:

@@ -26,6 +26,7 @@ from pipelines.formats.table_text import (
     MOST_VALUES,
     as_number,
     listed,
+    other_format,
     plain_name,
     separator,
     shown,
@@ -37,11 +38,6 @@ _FIELD_LIMIT = 1 << 28  # characters; the csv module's own limit cuts sequences 
 _ROWS = 256  # of Parquet in memory at a time
 _PARQUET = b"PAR1"
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*')  # the first line of a table that spreadsheets wrote
-# What else people have: how its first line begins.
-_OTHERS = {
-    "JSON, which holds documents for hnet-seq shard": re.compile(r"\s*(\{|\[\s*(\{|$))"),
-    "FASTA, which has no columns": re.compile(r">"),
-}
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
 
 
@@ -194,11 +190,12 @@ class Table:
             self._lines_above += 1
         self.separator = separator(header)
         self._header_line = self._lines_above + 1
-        for name, begins in _OTHERS.items():
-            if begins.match(header):
-                raise InputError(
-                    self.path, f"is {name}; write a table, CSV, TSV or Parquet", where=self._place(0)
-                )
+        if other := other_format(header):
+            raise InputError(
+                self.path,
+                f"is {other}; write a table, CSV, TSV or Parquet",
+                where=self._place(0),
+            )
         # Quoted line ends in a header are read too: the reader takes what follows from ``lines``.
         reader = csv.reader(chain([header], lines), delimiter=self.separator, strict=True)
         try:

@@ -132,9 +132,7 @@ def _several(path: str | Path, rows: Sequence[Row], column: str, separator: str)
     members = [members_of(row, separator) for row in rows]
     names = sorted({name for row in members for name in row})
     if not names:
-        raise InputError(
-            path, "no row has a label; check --label", where=f"column {column}"
-        )
+        raise InputError(path, "no row has a label; check --label", where=f"column {column}")
     number = {name: index for index, name in enumerate(names)}
     targets = np.zeros((len(rows), len(names)))
     for at, own in enumerate(members):

@@ -180,9 +180,7 @@ def _number(table: Table, row: TableRow, name: str) -> float:
     value = table.number(text)
     if value is None:
         kind = f"{text}" if _is_float(text) else f"{text!r}, not a number"
-        raise InputError(
-            table.path, f"{name} is {kind}; {number_remedy(text)}", where=row.where
-        )
+        raise InputError(table.path, f"{name} is {kind}; {number_remedy(text)}", where=row.where)
     return value
 
 

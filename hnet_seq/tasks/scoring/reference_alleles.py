@@ -10,7 +10,6 @@ from pipelines.formats.alleles import LEAVE_OUT, Variant
 from pipelines.formats.genome import Genome
 
 
-
 def at_telomere(genome: Genome, variant: Variant) -> bool:
     """Whether a row lies where there is no base: VCF 4.3, section 1.6.1, has telomeres there.
 

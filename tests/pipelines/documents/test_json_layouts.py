@@ -82,7 +82,7 @@ def test_values_are_the_same_however_they_are_read(
         "{} is empty\n",
         "[link](address)\n",
         "{ int x = 1; }\n",
-        "2024-01-01 {\"text\": \"a line of a log\"}\n",
+        '2024-01-01 {"text": "a line of a log"}\n',
         'A manual says that a line\n{"is": 1}\nis JSON, and goes on in prose below.\n',
     ],
 )
