@@ -201,5 +201,5 @@ def _instead(columns: list[str], first: bool) -> str:
     if len(columns) in (8, 9) and all(INTEGER.match(text) for text in columns[3:5]):
         return "; this looks like GFF, whose columns are others: write BED"
     if len(columns) >= 8 and INTEGER.match(columns[1]) and not INTEGER.match(columns[2]):
-        return "; this looks like VCF, whose rows are variants: hnet-seq score takes it"
+        return "; this looks like VCF, whose rows are variants and no sequences: write BED"
     return "; a header of BED names chrom, start, end" if first else ""

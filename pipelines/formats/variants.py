@@ -12,7 +12,7 @@ from pipelines.formats.alleles import MISSING_ALLELE, Variant, fault_variant, ro
 from pipelines.formats.bed import bed_columns, names_bed_columns
 from pipelines.formats.table_text import column_names, plain_name
 from pipelines.formats.tables import Table, is_parquet
-from pipelines.formats.vcf import is_vcf, read_vcf
+from pipelines.formats.vcf import is_vcf, looks_like_vcf, read_vcf
 from pipelines.storage.compression import read_chunks
 
 __all__ = ["Form", "Variant", "read_variants", "variant_form"]
@@ -46,7 +46,7 @@ def variant_form(path: str | Path) -> Form | None:
         if "pos" in names or (is_row and ("chrom" in names or {"ref", "alt"} <= names)):
             return "table" if SEQUENCE not in names else None
         if line.strip() and is_row:
-            return None
+            return "vcf" if looks_like_vcf(line) else None  # without a header, as its reader says
         names = set()
     return None
 

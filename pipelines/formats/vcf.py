@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError
-from pipelines.formats.alleles import Variant, fault_variant, row_variants
+from pipelines.formats.alleles import Variant, fault_variant, is_allele, row_variants
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -52,6 +52,16 @@ def is_vcf(path: Path) -> bool:
         if bare and not bare.startswith(b"##"):
             return False
     return False
+
+
+def looks_like_vcf(line: str) -> bool:
+    """Whether a line is a row of VCF: with a position, and alleles where VCF has them."""
+    columns = line.split("\t")
+    return (
+        len(columns) >= len(_COLUMNS)
+        and columns[1].isdecimal()
+        and all(is_allele(text.strip()) for text in (columns[3], *columns[4].split(",")))
+    )
 
 
 def read_vcf(path: str | Path, *, keep_faults: bool = False) -> Iterator[VcfLine]:
@@ -108,7 +118,8 @@ def _check_header(path: Path, bare: bytes, where: str) -> None:
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         raise InputError(
             path,
-            f"expected the tab-separated header {' '.join(_COLUMNS)}, found {shown!r}",
+            f"expected the tab-separated header {' '.join(_COLUMNS)}, found {shown!r}; write it "
+            "there",
             where=where,
         )
 

@@ -79,6 +79,7 @@ VARIANTS: dict[str, tuple[bytes, int | str]] = {
         "line 3: is not UTF-8 text; convert the file's encoding (`on_mismatch` skip",
     ),
     "CR alone": ((HEAD + ROW).replace("\n", "\r").encode(), "line ends are CR alone (old Mac"),
+    "no header": (ROW.encode(), "line 1: expected the tab-separated header #CHROM POS ID REF ALT"),
     "a comment below": ((HEAD + "#x\n" + ROW).encode(), "line 3: begins with # below the header"),
     "other names": (b"chr,position,ref,alt\nc,5,A,C\n", "line 1: no column 'chrom', but chr, posi"),
     "a row of nonsense": (

@@ -147,13 +147,13 @@ def open_sequences(
         kind = _kind(path, lines=is_stdin, genome=genome is not None)
         _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
         read = _reader(path, kind, genome, label, where, modality, blocks=blocks)
+        left_out = columns_left_out(path, label, where) if kind == "table" else ()
     except InputError as error:
         if not is_stdin:
             raise
         shutil.rmtree(path.parent)
         shown = str(error).replace(str(path), _STDIN_NAME)
         raise type(error)(None, shown) from None
-    left_out = columns_left_out(path, label, where) if kind == "table" else ()
     return SequenceSource(path, read, is_stdin=is_stdin, left_out=left_out)
 
 
