@@ -14,7 +14,7 @@ from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.unit import Unit
-from pipelines.formats.tables import is_parquet
+from pipelines.storage.compression import sniff
 
 _BUFFER = 1 << 20  # bytes of a column read at once
 _ROWS = 64
@@ -69,7 +69,8 @@ def read_parquet(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument |
 
 
 def _open(path: str) -> pq.ParquetFile:
-    is_parquet(path)  # which refuses what was compressed once more
+    if sniff(path, foreign=True) != "plain":
+        raise InputError(printable(path), "is compressed Parquet; unpack it")
     try:
         return pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
