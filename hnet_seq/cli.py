@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hnet_seq import __version__
-from hnet_seq.commands.meaning import check_meant, note_written, options_written
+from hnet_seq.commands.meaning import check_given, check_meant, note_written, options_written
 from hnet_seq.commands.uses import Uses, arguments_at, described, leave_out
 from hnet_seq.one_voice import speaks
 from modalities.errors import InputError, UsageError
@@ -36,6 +36,7 @@ IN_WHEEL = Path(__file__).parent / "docs"
 
 _OK, _FAILED, _MISUSE, _INTERRUPTED = 0, 1, 2, 130
 _ENDED_BY = 128  # and the number of the signal, as a shell reports it
+_DASHED_KEY = re.compile(r"unrecognized arguments: --\w+\.[\w.]+=")
 _heard: list[int] = []  # signals that end the process
 
 
@@ -43,6 +44,8 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, as the verbs do."""
 
     def error(self, message: str) -> NoReturn:
+        if _DASHED_KEY.match(message):
+            message += "; key=value goes without dashes"
         _say(f"{self.prog}: {message}; see {self.prog} --help")
         self.exit(_MISUSE)
 
@@ -51,6 +54,9 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 ok, 1 failed, 2 misuse, 130 interrupted, 75 stopped."""
     arguments = sys.argv[1:] if argv is None else argv
     verb = next((word for word in arguments if not word.startswith("-")), None)
+    if verb not in VERBS and arguments and arguments[0].startswith("-"):
+        # What it follows may be the value of an option.
+        verb = next((word for word in arguments if word in VERBS), verb)
     if verb not in VERBS:
         parser = _parser_of_verbs()
         parser.parse_args(arguments)  # which ends the process, with help, a version or an error
@@ -59,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     words.remove(verb)
     parser, args = parsed(verb, words)
     try:
+        check_given(args, parser)
         check_meant(args)
         code = int(args._task(args))
         sys.stdout.flush()

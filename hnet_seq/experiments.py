@@ -55,15 +55,16 @@ def load_experiment(
     for path, layer in _layers(_find(given_path(name, "name")), ()):
         _merge(merged, layer, path)
     for item in overrides or []:
-        key, separator, _ = item.partition("=")
+        key, separator, value = (part.strip() for part in item.partition("="))
         if not separator or not key:
-            raise UsageError("command line", f"{item!r}: expected key=value")
+            raise UsageError("command line", f"{item!r}: expected key=value, one word")
+        item = f"{key}={value}"
         try:
             layer = OmegaConf.from_dotlist([item])
         except (YAMLError, OmegaConfBaseException) as error:
             message = f"{item!r} is not readable as YAML: {_one_line(error)}"
             raise UsageError("command line", message) from error
-        _merge(merged, layer, "command line")
+        _merge(merged, layer, "command line", item)
     config = OmegaConf.to_object(merged)
     assert isinstance(config, ExperimentConfig)
     try:
@@ -121,7 +122,8 @@ def _layers(path: Path, above: tuple[Path, ...]) -> list[tuple[Path, DictConfig]
     return [*(pair for layers in included for pair in layers), (path, layer)]
 
 
-def _merge(merged: Any, layer: DictConfig, origin: Path | str) -> None:
+def _merge(merged: Any, layer: DictConfig, origin: Path | str, said: str = "") -> None:
+    """Merge a layer; ``said`` stands for what it holds where an error does not name its key."""
     # In place: a copy of all keys takes as long as the rest.
     try:
         merged.merge_with(layer)
@@ -133,7 +135,8 @@ def _merge(merged: Any, layer: DictConfig, origin: Path | str) -> None:
             near = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known[:6])} ..."
             raise UsageError(origin, f"unknown key {key}{hint}") from error
-        raise UsageError(origin, f"{key}: {_one_line(error)}") from error
+        where = ": ".join(filter(None, (key or said, _one_line(error))))
+        raise UsageError(origin, where) from error
     except (TypeError, ValueError) as error:
         raise UsageError(origin, _one_line(error)) from error
 

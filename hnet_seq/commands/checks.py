@@ -14,6 +14,11 @@ from modalities.base import Modality
 from modalities.errors import InputError, UsageError
 
 STDIN = "-"
+# How names of other formats end, packed ones too.
+_NO_TSV = (
+    *(".csv", ".parquet", ".json", ".jsonl", ".vcf", ".bed", ".fa", ".fasta", ".xlsx", ".npy"),
+    *(".gz", ".bgz", ".zst", ".bz2", ".xz", ".h5ad", ".html"),
+)
 _SOON_READ = 1 << 23  # bytes of a genome that are read twice rather than after torch is imported
 
 
@@ -88,6 +93,14 @@ def check_suffix(path: str | Path, suffixes: Sequence[str]) -> None:
         *most, last = suffixes
         known = f"{', '.join(most)} or {last}" if most else last
         raise UsageError("out", f"{path.name} has no known format; end it in {known}")
+
+
+def check_tsv(path: str | Path, also: Sequence[str] = ()) -> None:
+    """Raise UsageError where the name of an output says another format than TSV, or ``also``."""
+    name = Path(path).name.lower()
+    if name.endswith(_NO_TSV) and not name.endswith(tuple(also)):
+        known = " or ".join((".tsv", *also))
+        raise UsageError("out", f"{Path(path).name} says another format; end it in {known}")
 
 
 def check_at_least(least: int, **values: int | None) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from hnet_seq.commands.checks import check_checkpoint, check_there
+from hnet_seq.commands.checks import check_checkpoint, check_there, check_tsv
 from hnet_seq.commands.classify_data import (
     add_column_arguments,
     add_probe_argument,
@@ -107,6 +107,7 @@ def main(args: argparse.Namespace) -> int:
     elif args.action == "predict":
         if args.out:
             check_file(args.out)
+            check_tsv(args.out, also=(".parquet",))
         check_there(args.classifier, args.input, args.genome)
     else:
         check_there(args.classifier, args.data)

@@ -51,6 +51,20 @@ def note_written(args: argparse.Namespace, options: Iterable[str], table: Table)
     ]
 
 
+def check_given(args: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Raise UsageError for an empty word, which a variable that is not set leaves.
+
+    Where options may be repeated, the verb looks at each of their values itself.
+    """
+    for action in parser._actions:
+        value = getattr(args, action.dest, None)
+        words = value if isinstance(value, list) and not action.option_strings else [value]
+        if "" in words and action.default != "":
+            raise UsageError(
+                action.dest, "is empty, as a variable that is not set; give it, or leave it out"
+            )
+
+
 def excluded(table: Table, fact: str, value: str) -> set[str]:
     """Options that mean nothing where a fact has this value."""
     conditions = ((_CONDITION.fullmatch(condition), names) for condition, names in table.items())

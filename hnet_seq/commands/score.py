@@ -13,7 +13,13 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import STDIN, check_checkpoint, check_region, check_there
+from hnet_seq.commands.checks import (
+    STDIN,
+    check_checkpoint,
+    check_region,
+    check_there,
+    check_tsv,
+)
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.commands.uses import Use
@@ -155,6 +161,8 @@ def main(args: argparse.Namespace) -> int:
     if args.mutagenesis is None:
         check_there(args.input)
     args.use, args.form = use_of(args)
+    if args.out and args.use == "sequences":
+        check_tsv(args.out)
     check_checkpoint(args.checkpoint)
     check_there(args.genome)
     if args.mutagenesis is not None:

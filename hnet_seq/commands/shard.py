@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from hnet_seq.commands.checks import check_at_least
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.commands.shard_options import add_arguments
@@ -56,5 +57,6 @@ MEANT = {
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     asked = getattr(args, "asked", "making shards")
+    check_at_least(1, count=args.count)
     check_meant(args, f"this is {asked}", asked=asked)
     return later("hnet_seq.tasks.shard")(args)

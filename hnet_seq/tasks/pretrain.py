@@ -28,7 +28,7 @@ from hnet_seq.tasks.pretrain_data import (
     training_batches,
     validation_sources,
 )
-from hnet_seq.tasks.pretrain_sources import assign_data, reassign_data
+from hnet_seq.tasks.pretrain_sources import assign_data, check_still_there, reassign_data
 from hnet_seq.tasks.pretrain_tokenizer import described, run_tokenizer
 from hnet_seq.tasks.pretrain_weights import (
     absolute_init,
@@ -253,6 +253,8 @@ def _asked(args: argparse.Namespace) -> _Start:
     config.train.init = absolute_init(args.init or config.train.init)
     if args.data:
         assign_data(config, args.data)
+    elif found and not config.data.sources:  # a run that is there knows its shards
+        config.data.sources = copy.deepcopy(found.data.sources)
     if found:
         check_same(config, dataclasses.asdict(found), folder.path)
     return _Start(config, folder, resume=found is not None)
@@ -266,6 +268,8 @@ def _resumed(args: argparse.Namespace) -> _Start:
     check_same(config, dataclasses.asdict(load_experiment(run.config)), run.path)
     if args.data:
         reassign_data(config, args.data)
+    else:
+        check_still_there(config, run.path)
     if args.out is None:
         if checkpoint is not None and checkpoint != run.latest():
             raise UsageError(

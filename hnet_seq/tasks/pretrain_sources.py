@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hnet_seq.config import ExperimentConfig, SourceConfig
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
 
 
 def assign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
@@ -62,4 +63,16 @@ def check_sources(config: ExperimentConfig) -> None:
                 "data.sources",
                 f"no shards given{f' for {source.name}' if source.name else ''}; "
                 f"--data {named}FOLDER or data.sources in YAML",
+            )
+
+
+def check_still_there(config: ExperimentConfig, run: Path) -> None:
+    """Raise InputError where shards of a run lie nowhere any more, or not as seen from here."""
+    for source in config.data.sources:
+        if "://" not in source.path and not Path(source.path).exists():
+            given = f"{source.name}=FOLDER" if source.name else "FOLDER"
+            raise InputError(
+                source.path,
+                f"no such folder here, and the run in {run} reads it; go on where it was begun, or "
+                f"say where it lies now with --data {given}",
             )

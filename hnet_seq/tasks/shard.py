@@ -79,6 +79,10 @@ def shard(
     if not inputs:
         raise UsageError("inputs", "no files given")
     paths = [Path(path) for path in inputs]
+    places = [path.resolve() for path in paths]
+    for number, place in enumerate(places):
+        if place in places[:number]:
+            raise UsageError("inputs", f"{paths[number]} is given twice")
     plan = {
         "format": FORMAT,
         "unit_bytes": [UNIT_BYTES, dna_shards.UNIT_BYTES],
@@ -207,7 +211,8 @@ def _check_left(manifest: Manifest, paths: Sequence[Path], options: ShardOptions
             )
             continue
         counts = ", ".join(f"{count:,} {name}" for name, count in manifest.statistics.items())
-        raise InputError(inputs, f"nothing is left for {split}: {counts or 'no input'}")
+        remedy = "give other inputs" if split == "train" else "hold something else out"
+        raise InputError(inputs, f"nothing is left for {split}: {counts or 'no input'}; {remedy}")
 
 
 def _state(path: Path) -> list[Any]:

@@ -18,9 +18,10 @@ LONGEST_VALUE = 1 << 30  # characters; a file without an end to its first value 
 _PEEK = 1 << 12  # bytes: enough to see that a file does not begin as JSON does
 _HEAD = 1 << 20  # bytes: enough to tell one layout from the other
 _NEAR_THE_END = 12  # characters: a word, a number or an escape that is cut in two begins there
-_WHITE = " \t\r\n"
-# An object begins with a key: prose in braces does not.
-_KEY = r'\{\s*"(?:[^"\\]|\\.)*"\s*:'
+_WHITE = " \t\r\n\x1e"  # with the mark before each record of a JSON text sequence, RFC 7464
+# An object begins with a key: prose in braces does not. Python writes it between single quotes,
+# which is no JSON, and is told so where it is read.
+_KEY = r"""\{\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*:"""
 _OBJECT, _RECORDS = re.compile(_KEY, re.DOTALL), re.compile(r"\[\s*" + _KEY, re.DOTALL)
 _DECODER = json.JSONDecoder()
 
@@ -36,14 +37,16 @@ class NotJson(ValueError):
 def json_layout(path: str) -> JsonLayout | None:
     """How the JSON of a plain, gzip or zstd file is laid out; None where it holds none.
 
-    A file that begins as JSON and is broken further on counts as JSON: its reader says where.
-    Numbers, words and strings alone are text, and so are brackets around prose.
+    A file that begins as JSON and is broken further on counts as JSON: its reader says where. So
+    does one of which the greater part are records on lines, below a title for one. Numbers, words
+    and strings alone are text, and so are brackets around prose.
 
     Raises:
         InputError: the file is unreadable.
     """
-    if not _head(path, _PEEK).lstrip(_WHITE).startswith(("{", "[")):
-        return None
+    peek = _head(path, _PEEK).lstrip(_WHITE)
+    if not peek.startswith(("{", "[")):
+        return "lines" if _mostly_objects(peek) else None
     head = _head(path, _HEAD)
     cut = len(head.encode()) >= _HEAD - 3  # there is more: an end of the head says nothing
     head = head.lstrip(_WHITE)
@@ -69,7 +72,7 @@ def is_json_lines(path: str) -> bool:
     return (
         len(lines) > 1
         and isinstance(_parsed(lines[0]), dict)
-        and _OBJECT.match(lines[1].lstrip()) is not None
+        and _OBJECT.match(lines[1].lstrip(_WHITE)) is not None
     )
 
 
@@ -201,9 +204,14 @@ def _head(path: str, size: int) -> str:
     return held[:size].decode("utf-8-sig", "ignore")
 
 
+def _mostly_objects(text: str) -> bool:
+    lines = [line.strip(_WHITE) for line in text.split("\n")]
+    return 2 * sum(len(line) for line in lines if _OBJECT.match(line)) > sum(map(len, lines))
+
+
 def _parsed(line: str) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line.strip(_WHITE))
     except (ValueError, RecursionError):
         return None
 

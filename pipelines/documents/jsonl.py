@@ -16,6 +16,7 @@ from pipelines.storage.compression import read_chunks, sniff
 
 LONGEST_LINE = 1 << 30  # bytes; a file without lines is not read whole
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_RECORD_MARK = "\x1e"  # before each record of a JSON text sequence, RFC 7464
 
 
 def read_jsonl(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | Dropped]:
@@ -81,7 +82,8 @@ def read_json(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument | Dr
 
 def _parse(line: str, offset: int) -> object:
     try:
-        return json.loads(line if offset else line.removeprefix("\ufeff"))
+        line = line if offset else line.removeprefix("\ufeff")
+        return json.loads(line.removeprefix(_RECORD_MARK))
     except json.JSONDecodeError as error:
         raise Broken(f"no JSON object ({error.msg} at character {error.colno})") from None
     except RecursionError:

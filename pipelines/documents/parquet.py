@@ -14,6 +14,7 @@ from pipelines.documents.fields import Broken, broken, raw_document
 from pipelines.documents.options import DocumentOptions
 from pipelines.documents.records import Dropped, RawDocument
 from pipelines.documents.unit import Unit
+from pipelines.storage.compression import sniff
 
 _BUFFER = 1 << 20  # bytes of a column read at once
 _ROWS = 64
@@ -68,6 +69,8 @@ def read_parquet(unit: Unit, options: DocumentOptions) -> Iterator[RawDocument |
 
 
 def _open(path: str) -> pq.ParquetFile:
+    if sniff(path, foreign=True) != "plain":
+        raise InputError(printable(path), "is compressed Parquet; unpack it")
     try:
         return pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
@@ -81,11 +84,18 @@ def _columns(schema: pa.Schema, path: str, options: DocumentOptions) -> list[str
             f"no column {options.text_field!r}, found {', '.join(schema.names)}; "
             "name it with --text-field",
         )
+    twice = [name for name in (options.text_field, *_ABOUT) if schema.names.count(name) > 1]
+    if twice:
+        raise InputError(
+            printable(path), f"{schema.names.count(twice[0])} columns are {twice[0]!r}; rename them"
+        )
     kind = schema.field(options.text_field).type
     values = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not any(is_kind(values) for is_kind in _TEXT_TYPES):
         raise InputError(
-            printable(path), f"column {options.text_field!r} is {kind}, expected a string"
+            printable(path),
+            f"column {options.text_field!r} is {kind}, expected a string; write it so, or name "
+            "another with --text-field",
         )
     return [options.text_field, *(c for c in _ABOUT if c in schema.names)]
 

@@ -10,7 +10,7 @@ from modalities import code
 from modalities.errors import InputError, UsageError, printable
 from pipelines.documents.json_layout import is_json_lines, json_layout
 from pipelines.documents.unit import Unit
-from pipelines.storage.compression import foreign_format, sniff, stem_of
+from pipelines.storage.compression import foreign_format, read_chunks, sniff, stem_of
 
 UNIT_BYTES = 64 << 20
 _KINDS = {
@@ -21,6 +21,8 @@ _KINDS = {
     ".tgz": "webdataset",
 }
 _VERSION_CONTROL = {"CVS", "_darcs"}  # besides those that are hidden
+_PACKED = ("bzip2", "xz")
+_PARQUET, _TAR, _TAR_AT = b"PAR1", b"ustar", 257  # and the byte where a tar says so
 
 
 def plan_units(
@@ -28,10 +30,10 @@ def plan_units(
 ) -> list[Unit]:
     """The units of files and folders, in their order; the files of a folder by name.
 
-    They follow from the files, not from the number of processes. JSON is told by its content: under
-    any name it is records and no text. As code, a JSON document is a source file like others, and
-    only JSON lines are records. In a folder, hidden files,
-    version control and linked folders are skipped; linked files are read.
+    They follow from the files, not from the number of processes. JSON, Parquet and tars are told by
+    their content: under any name they are records and no text. As code, a JSON document is a source
+    file like others, and only JSON lines are records. In a folder, hidden files, version control
+    and linked folders are skipped; linked files are read.
 
     Args:
         unit_bytes: a unit at most, where its format can be cut: files between documents, plain
@@ -68,9 +70,17 @@ def _kind(file: str, size: int, modality: str) -> str:
     kind = _KINDS.get(os.path.splitext(stem_of(file))[1].lower(), "files")
     if kind not in ("files", "jsonl") or not size or not os.access(file, os.R_OK):
         return kind
+    # A name that says a language says enough, and there may be many such files.
+    if modality == "code" and code.language_of(stem_of(file)) not in ("", *code.PROSE):
+        return kind
+    head = next(read_chunks(file, chunk=_TAR_AT + len(_TAR), foreign=True), b"")
+    if modality == "text" and foreign_format(head) in _PACKED:
+        raise _foreign(file, head)  # documents, as any beside it, and no binary file to leave out
+    if head.startswith(_PARQUET):
+        return "parquet"
+    if head[_TAR_AT:] == _TAR:
+        return "webdataset"
     if modality == "code" and kind == "files":
-        if code.language_of(stem_of(file)) not in ("", "json"):
-            return kind
         return "jsonl" if is_json_lines(file) else kind
     layout = json_layout(file)
     return "json" if layout == "values" else "jsonl" if layout == "lines" else kind
@@ -124,12 +134,16 @@ def _files(path: str) -> Iterator[tuple[str, int]]:
         raise InputError(
             printable(path), f"cannot be read ({error.strerror}); check its permissions"
         ) from None
-    name = foreign_format(head)
-    if name is not None:
-        raise InputError(
-            printable(path), f"is a {name} file; unpack it: plain, gzip and zstd are read"
-        )
+    if foreign_format(head) is not None:
+        raise _foreign(path, head)
     yield path, os.path.getsize(path)
+
+
+def _foreign(path: str, head: bytes) -> InputError:
+    return InputError(
+        printable(path),
+        f"is a {foreign_format(head)} file; unpack it: plain, gzip and zstd are read",
+    )
 
 
 def _walk(folder: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from modalities.errors import InputError
 
 MISSING_ALLELE = "."
+LEAVE_OUT = "--on-mismatch skip leaves such rows out"
 NO_POSITION = -1
 
 _LETTERS = re.compile(r"[ACGTUNRYSWKMBDHV]+", re.IGNORECASE)
@@ -93,7 +94,7 @@ def row_variants(
     for alt in alts.split(","):
         allele = alt.strip()
         own = (chrom, pos, _upper(ref), _upper(allele), name)
-        if not _is_allele(allele):
+        if not is_allele(allele):
             fault = f"alternative allele {allele!r} {_letters_wanted(allele)}"
             variants.append(fault_variant(path, line, fault, own, number, keep_faults=keep_faults))
         else:
@@ -112,7 +113,7 @@ def fault_variant(
 ) -> Variant:
     """A row that is no variant; InputError unless it is to be kept."""
     if not keep_faults:
-        raise InputError(path, fault, where=f"line {line}")
+        raise InputError(path, f"{fault} ({LEAVE_OUT})", where=f"line {line}")
     chrom, _, ref, alt, name = cells
     return Variant(chrom, pos, ref, alt, name, line, path, fault)
 
@@ -122,12 +123,13 @@ def _fault_of(chrom: str, number: int, pos: str, ref: str) -> str:
         return "has no chromosome; name one, or remove the row"
     if number < 0:
         return f"position {pos!r} is no whole number of 0 or more (1-based; 0 is a telomere)"
-    if not _is_allele(ref):
+    if not is_allele(ref):
         return f"reference allele {ref!r} {_letters_wanted(ref)}"
     return ""
 
 
-def _is_allele(text: str) -> bool:
+def is_allele(text: str) -> bool:
+    """Whether a text is letters of DNA, or one of the signs that stand for an allele without."""
     return _LETTERS.fullmatch(text) is not None or without_letters(text) is not None
 
 

@@ -16,6 +16,7 @@ from pipelines.formats.annotation_attributes import gff3_attributes, gtf_attribu
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = 9
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_LIMIT = 1 << 20  # bytes; a file without line ends is not read whole
 _STRANDS = {"+": "+", "-": "-", ".": ".", "?": "."}
 _PHASES = {".": None, "0": 0, "1": 1, "2": 2}
@@ -144,7 +145,7 @@ def feature_lines(path: Path, *, until_fasta: bool = False) -> Iterator[tuple[in
         until_fasta: end at ``##FASTA`` or a line that begins with ``>``, where GFF has sequence.
 
     Raises:
-        InputError: the file is unreadable, not text, or has no line ends.
+        InputError: the file is unreadable, not text, or has no line ends, or those of old Macs.
     """
     number = 0
     rest = b""
@@ -158,6 +159,12 @@ def feature_lines(path: Path, *, until_fasta: bool = False) -> Iterator[tuple[in
             )
         for raw in lines:
             number += 1
+            if number == 1:
+                raw = raw.removeprefix(_BYTE_ORDER_MARK)
+                if b"\r" in raw.rstrip(b"\r"):
+                    raise InputError(
+                        path, "line ends are CR alone (old Mac text); convert them to LF"
+                    )
             if until_fasta and raw.startswith((b"##FASTA", b">")):
                 return
             if raw.startswith(b"#") or not raw.strip():

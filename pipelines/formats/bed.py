@@ -14,8 +14,9 @@ from modalities.errors import InputError
 from pipelines.formats.annotation import INTEGER, check_record, feature_lines
 
 STRANDS = ("+", "-", ".")
-_STARTS = ("start", "chromstart", "chrom_start", "txstart", "begin", "from", "start_position")
-_ENDS = ("end", "chromend", "chrom_end", "txend", "stop", "to", "end_position")
+_STARTS = ("start", "chromstart", "chrom_start", "txstart", "begin", "from")
+_ENDS = ("end", "chromend", "chrom_end", "txend", "stop", "to")
+_STRAND_AT = 5
 _OF_BLOCKS = 12  # columns
 
 
@@ -38,7 +39,7 @@ class BedRow:
     @property
     def strand(self) -> str:
         """Of column 6, ``.`` where there is none; ValueError for one that is none."""
-        strand = self.columns[5].strip() if len(self.columns) > 5 else "."
+        strand = self.columns[_STRAND_AT].strip() if len(self.columns) > _STRAND_AT else "."
         if strand not in STRANDS:
             raise ValueError(f"the strand is {strand!r}, expected {', '.join(STRANDS)}")
         return strand
@@ -60,7 +61,7 @@ class BedRow:
         Raises:
             ValueError: the columns of blocks (10 to 12) do not say blocks inside the span.
         """
-        if not self.has_blocks:
+        if len(self.columns) < _OF_BLOCKS or self.columns[9].strip() in ("", "0", "."):
             return [(self.start, self.end)]
         count, *lists = (text.strip() for text in self.columns[9:12])
         sizes, starts = ([part.strip() for part in text.rstrip(",").split(",")] for text in lists)
@@ -94,15 +95,19 @@ def bed_rows(path: Path, lengths: Mapping[str, int] | None = None) -> Iterator[B
         lengths: bases of each record, to check names and ends against; None checks neither.
 
     Raises:
-        InputError: the file is unreadable; a line has fewer than three columns, no whole numbers,
-            no bases, or leaves its record; with the line.
+        InputError: the file is unreadable; a header names other columns than BED has; a line has
+            fewer than three columns, no whole numbers, no bases, or leaves its record; with the
+            line.
     """
     first = True
     for number, line in feature_lines(path):
         columns = bed_columns(line)
-        if is_bed_header(columns) or (first and names_bed_columns(columns)):
+        if is_bed_header(columns):
             continue
         try:
+            if first and names_bed_columns(columns):
+                _check_names(columns)
+                continue
             row = _row(columns, number, first=first)
             if lengths is not None:
                 check_record(row.record, row.end, lengths)
@@ -154,15 +159,32 @@ def names_bed_columns(columns: list[str]) -> bool:
     return start in _STARTS and end in _ENDS
 
 
+def _check_names(columns: list[str]) -> None:
+    """Raise ValueError for a header of a table that is not BED, though it has starts and ends."""
+    names = [name.strip(' "').lower() for name in columns]
+    if names[0] == "seqnames":
+        raise ValueError(
+            "the header is that of a table of ranges from R, which count from 1; write BED of them "
+            "(rtracklayer: export.bed)"
+        )
+    if "strand" in names and names.index("strand") != _STRAND_AT:
+        raise ValueError(
+            f"the header has the strand in column {names.index('strand') + 1}, and BED in column "
+            f"{_STRAND_AT + 1}, after name and score; put it there"
+        )
+
+
 def _row(columns: list[str], line: int, *, first: bool) -> BedRow:
     if len(columns) < 3:
-        raise ValueError(f"{len(columns)} columns, expected record, start and end (BED)")
+        raise ValueError(
+            f"{len(columns)} columns, expected record, start and end (BED) between tabs"
+        )
     if not columns[0].strip():
         raise ValueError("the line begins with a tab; expected the name of a record")
     for name, text in (("start", columns[1]), ("end", columns[2])):
         if not INTEGER.match(text):
-            header = "; a header of BED names chrom, start, end" if first else ""
-            raise ValueError(f"the {name} is {text!r}, expected a whole number of bases{header}")
+            hint = _instead(columns, first)
+            raise ValueError(f"the {name} is {text!r}, expected a whole number of bases{hint}")
     start, end = int(columns[1]), int(columns[2])
     if start == end:
         raise ValueError(
@@ -172,3 +194,12 @@ def _row(columns: list[str], line: int, *, first: bool) -> BedRow:
     if start > end:
         raise ValueError(f"the end, {end}, lies before the start, {start}; swap them")
     return BedRow(columns[0], start, end, columns[3] if len(columns) > 3 else "", line, columns)
+
+
+def _instead(columns: list[str], first: bool) -> str:
+    """What a line may be that is no place of BED, for a message."""
+    if len(columns) in (8, 9) and all(INTEGER.match(text) for text in columns[3:5]):
+        return "; this looks like GFF, whose columns are others: write BED"
+    if len(columns) >= 8 and INTEGER.match(columns[1]) and not INTEGER.match(columns[2]):
+        return "; this looks like VCF, whose rows are variants and no sequences: write BED"
+    return "; a header of BED names chrom, start, end" if first else ""

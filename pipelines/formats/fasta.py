@@ -19,6 +19,11 @@ from pipelines.storage.compression import read_chunks
 _LINE_ENDS = b"\r\n"
 _HEADER_LIMIT = 1 << 20  # bytes; a file that starts with ">" and has no lines is not read whole
 _OTHER_FORMATS = {
+    b"@HD\t": "this is SAM; convert it to FASTA: samtools fasta",
+    b"@SQ\t": "this is SAM; convert it to FASTA: samtools fasta",
+    b"BAM\x01": "this is BAM; convert it to FASTA: samtools fasta",
+    b"CRAM": "this is CRAM; convert it to FASTA: samtools fasta",
+    b"ID   ": "this looks like EMBL; convert it to FASTA or GenBank",
     b"@": "this looks like FASTQ; convert it to FASTA",
     b"##gff": "this is GFF; give it as the annotation",
     b"LOCUS": "this looks like GenBank, but LOCUS and a name with blanks between begin that",

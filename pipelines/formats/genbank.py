@@ -23,7 +23,9 @@ _LINE_LIMIT = 1 << 20  # bytes; a file without line ends is not read whole
 _SERIOUS = ("Expected sequence length", "Premature end of file")
 
 
-def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaRecord]:
+def read_genbank(
+    path: str | Path, *, iupac: Iupac = "unknown", unique: bool = True
+) -> Iterator[FastaRecord]:
     """The records of a plain, gzip or bgzip GenBank file, in its order, sequences whole.
 
     A record's name is its accession with version, as in the FASTA file of the same entry, or
@@ -33,6 +35,7 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
 
     Args:
         iupac: ambiguity codes other than N become ``unknown``, or are an ``error``.
+        unique: a repeated name is an error; False where nothing is looked up by name.
 
     Raises:
         InputError: the file is missing, truncated, not GenBank or not DNA; a record has no
@@ -41,7 +44,7 @@ def read_genbank(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
         UsageError: an ``iupac`` that is neither.
     """
     dna.check_iupac(iupac)
-    return map(_whole, read_genbank_pieces(path, iupac=iupac))
+    return map(_whole, read_genbank_pieces(path, iupac=iupac, unique=unique))
 
 
 def _whole(piece: FastaPiece) -> FastaRecord:
@@ -50,13 +53,15 @@ def _whole(piece: FastaPiece) -> FastaRecord:
     return FastaRecord(piece.name, piece.description, tokens, no_mask, piece.counts)
 
 
-def read_genbank_pieces(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaPiece]:
+def read_genbank_pieces(
+    path: str | Path, *, iupac: Iupac = "unknown", unique: bool = True
+) -> Iterator[FastaPiece]:
     """As :func:`read_genbank`, each record whole, with what its ambiguity codes stand for."""
     dna.check_iupac(iupac)
     names: set[str] = set()
     for found, lines in read_entries(Path(path)):
         piece = _piece(found, lines, iupac)
-        if piece.name in names:
+        if unique and piece.name in names:
             raise lines.error(f"the name {piece.name!r} is there twice; rename one of the records")
         names.add(piece.name)
         yield piece
@@ -132,9 +137,25 @@ class Lines:
         self._rest = b""
         self._number = 0
         self._locus = ""
+        self._in_features = False
+        self._end = ""  # of an entry, where it has to wait
 
     def readline(self) -> str:
-        """The next line with its end; nothing after the last one."""
+        """The next line with its end; nothing after the last one.
+
+        An entry that ends with its features gets an ORIGIN without bases, which Biopython asks for.
+        """
+        if self._end:
+            line, self._end = self._end, ""
+            return line
+        line = self._next()
+        if not line.startswith(" "):
+            if self._in_features and line.startswith("//"):
+                line, self._end = "ORIGIN\n", line
+            self._in_features = line.startswith("FEATURES")
+        return line
+
+    def _next(self) -> str:
         line = next(self._lines, None)
         while line is None and (chunk := next(self._chunks, None)) is not None:
             *lines, self._rest = (self._rest + chunk).split(b"\n")

@@ -87,7 +87,9 @@ def _rows(found: Any, record: str, lines: Lines) -> Iterator[Feature]:
             genes[_gene_of(feature)].append((f"{_GENE}:{record}:{number}", feature.location))
     for number, feature in enumerate(found.features, 1):
         if feature.location is None:
-            raise lines.error(f"the location of feature {number}, {feature.type}, is not readable")
+            raise lines.error(
+                f"the location of feature {number}, {feature.type}, is not readable; correct it"
+            )
         parts = [part for part in feature.location.parts if part.start < part.end]
         if not parts or any(part.ref for part in feature.location.parts):
             continue
@@ -99,7 +101,9 @@ def _rows(found: Any, record: str, lines: Lines) -> Iterator[Feature]:
         if feature.type == "CDS":
             codon_start = feature.qualifiers.get("codon_start", ["1"])[0]
             if codon_start not in ("1", "2", "3"):
-                raise lines.error(f"the codon_start of feature {number} is {codon_start!r}")
+                raise lines.error(
+                    f"the codon_start of feature {number} is {codon_start!r}, expected 1, 2 or 3"
+                )
             phase = int(codon_start) - 1
         for place, part in enumerate(parts, 1):
             attributes = dict(shared)

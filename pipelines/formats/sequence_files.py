@@ -33,11 +33,14 @@ def sequence_format(path: str | Path) -> Format:
     return "fasta"
 
 
-def read_records(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[FastaRecord]:
+def read_records(
+    path: str | Path, *, iupac: Iupac = "unknown", unique: bool = True
+) -> Iterator[FastaRecord]:
     """The records of a FASTA, GenBank or 2bit file, in its order.
 
     Args:
         iupac: ambiguity codes other than N become ``unknown``, or are an ``error``; 2bit has none.
+        unique: a repeated name is an error; False where nothing is looked up by name.
 
     Raises:
         InputError: as the reader of its format: `pipelines.formats.fasta.read_fasta`,
@@ -53,5 +56,5 @@ def read_records(path: str | Path, *, iupac: Iupac = "unknown") -> Iterator[Fast
             read_genbank,  # Biopython is not needed for anything else
         )
 
-        return read_genbank(path, iupac=iupac)
-    return read_fasta(path, iupac=iupac)
+        return read_genbank(path, iupac=iupac, unique=unique)
+    return read_fasta(path, iupac=iupac, unique=unique)

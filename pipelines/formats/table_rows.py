@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
 from pipelines.formats.table_text import plain_name, plain_number
+
+# Words for a gap that DNA can spell.
+_GAPS = ("NA", "NaN", "nan")
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,10 @@ class TableRow:
     cells: dict[str, Any]
     fault: str = ""
 
-    def text(self, name: str) -> str:
-        """The cell as text; a list as its members between blanks."""
+    def text(self, name: str, between: str = " ") -> str:
+        """The cell as text; a list as its members with ``between`` between them."""
         cell = self.cells[name]
-        return cell if isinstance(cell, str) else " ".join(cell)
+        return cell if isinstance(cell, str) else between.join(cell)
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,20 @@ class RowFilter:
         """The value for which the row is not wanted; None for a row that is."""
         for column, values in self.values.items():
             cell = row.text(column)
-            if cell not in values and plain_number(cell) not in values:
+            if plain_number(cell) not in map(plain_number, values):
                 return cell
         return None
 
     def __str__(self) -> str:
         parts = (f"{column} = {' or '.join(values)}" for column, values in self.values.items())
         return " and ".join(parts)
+
+
+def check_letters(path: str | Path, where: str, letters: str) -> None:
+    """Raise InputError for a cell that is no sequence of DNA but a gap."""
+    if not letters:
+        raise InputError(path, "the sequence is empty; remove the row", where=where)
+    if letters in _GAPS:
+        raise InputError(
+            path, f"the sequence is {letters!r}, a word for a gap; remove the row", where=where
+        )

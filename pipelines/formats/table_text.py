@@ -16,7 +16,12 @@ from pipelines.storage.compression import read_chunks
 MOST_VALUES = 8  # of a column, in a message
 
 _LINE_LIMIT = 1 << 28  # characters; a file without line ends is not read whole
-_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+# What else people have: how its first line begins.
+_OTHERS = {
+    "JSON, which holds documents for hnet-seq shard": re.compile(r"\s*(\{|\[\s*(\{|$))"),
+    "FASTA, which has no columns": re.compile(r">"),
+}
+_WHOLE = re.compile(r"\+?(-?\d+)(?:\.0*)?")
 
 
 def separator(header: str) -> str:
@@ -24,6 +29,11 @@ def separator(header: str) -> str:
     if "\t" in header:
         return "\t"
     return ";" if header.count(";") > header.count(",") else ","
+
+
+def other_format(header: str) -> str:
+    """What a file is whose first line is no header of a table; "" for a table."""
+    return next((name for name, begins in _OTHERS.items() if begins.match(header)), "")
 
 
 def column_names(header: str) -> list[str]:
@@ -49,10 +59,20 @@ def as_number(text: str) -> float | None:
     return value if math.isfinite(value) and "_" not in text else None
 
 
+def number_remedy(text: str) -> str:
+    """What to do about a cell that holds no number."""
+    if "," in text:
+        return "write a point as decimal mark and none between thousands, or remove the row"
+    return "remove the row"
+
+
 def plain_number(text: str) -> str:
-    """``0`` for ``0.0``, which is how a column of numbers with a gap is written; else the text."""
+    """``0`` for ``0.0``, which is how a column of numbers with a gap is written; else the text.
+
+    A sign that says nothing goes too; zeros before the number stay, as those of a code do.
+    """
     whole = _WHOLE.fullmatch(text)
-    return text if whole is None else whole[1]
+    return text if whole is None else whole[1] if whole[1] != "-0" else "0"
 
 
 def listed(values: Sequence[str]) -> str:
@@ -70,7 +90,7 @@ def text_lines(path: Path) -> Iterator[str]:
     """The lines of a text file with their ends, however it is compressed.
 
     Raises:
-        InputError: it is not UTF-8, or has no line ends.
+        InputError: it is not UTF-8, holds byte 0, or has no line ends.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     rest = ""
@@ -85,6 +105,11 @@ def text_lines(path: Path) -> Iterator[str]:
                 f"byte 0x{error.object[error.start]:02x} is not UTF-8; convert the file's encoding",
                 where=f"line {line}",
             ) from None
+        if "\0" in rest:
+            line = number + rest.count("\n", 0, rest.index("\0")) + 1
+            raise InputError(
+                path, "byte 0x00: is it UTF-16, or no text? write UTF-8", where=f"line {line}"
+            )
         *lines, rest = rest.split("\n")
         number += len(lines)
         yield from (f"{line}\n" for line in lines)

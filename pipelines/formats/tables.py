@@ -26,6 +26,7 @@ from pipelines.formats.table_text import (
     MOST_VALUES,
     as_number,
     listed,
+    other_format,
     plain_name,
     separator,
     shown,
@@ -59,7 +60,7 @@ class Table:
             where: which rows are wanted.
 
         Raises:
-            InputError: the file is missing, unreadable, JSON, or no text.
+            InputError: the file is missing, unreadable, JSON, FASTA, or no text.
         """
         self.path = Path(path)
         self._expected = {plain_name(name) for name in expected}
@@ -189,11 +190,10 @@ class Table:
             self._lines_above += 1
         self.separator = separator(header)
         self._header_line = self._lines_above + 1
-        if header.lstrip().startswith(("{", "[{")):
+        if other := other_format(header):
             raise InputError(
                 self.path,
-                "is JSON, which holds documents for hnet-seq shard; write a table, CSV, TSV or "
-                "Parquet",
+                f"is {other}; write a table, CSV, TSV or Parquet",
                 where=self._place(0),
             )
         # Quoted line ends in a header are read too: the reader takes what follows from ``lines``.

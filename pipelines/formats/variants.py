@@ -12,7 +12,7 @@ from pipelines.formats.alleles import MISSING_ALLELE, Variant, fault_variant, ro
 from pipelines.formats.bed import bed_columns, names_bed_columns
 from pipelines.formats.table_text import column_names, plain_name
 from pipelines.formats.tables import Table, is_parquet
-from pipelines.formats.vcf import is_vcf, read_vcf
+from pipelines.formats.vcf import is_vcf, looks_like_vcf, read_vcf
 from pipelines.storage.compression import read_chunks
 
 __all__ = ["Form", "Variant", "read_variants", "variant_form"]
@@ -42,10 +42,11 @@ def variant_form(path: str | Path) -> Form | None:
             return None
         # A part of them is enough to know what was meant: what lacks is named where it is read. Of
         # a comment, more.
-        if {"chrom", "pos"} & names and ("pos" in names or not line.startswith("#")):
+        is_row = not line.startswith("#")
+        if "pos" in names or (is_row and ("chrom" in names or {"ref", "alt"} <= names)):
             return "table" if SEQUENCE not in names else None
-        if line.strip() and not line.startswith("#"):
-            return None
+        if line.strip() and is_row:
+            return "vcf" if looks_like_vcf(line) else None  # without a header, as its reader says
         names = set()
     return None
 
@@ -89,6 +90,6 @@ def table_variants(path: Path, keep_faults: bool) -> Iterator[Variant]:
         if row.fault:
             yield fault_variant(path, row.number, row.fault, keep_faults=keep_faults)
             continue
-        chrom, pos, ref, alt, *ids = (row.text(column) for column in wanted)
+        chrom, pos, ref, alt, *ids = (row.text(column, ",") for column in wanted)
         cells = (chrom, pos, ref, alt, "".join(ids) or MISSING_ALLELE)
         yield from row_variants(path, row.number, cells, keep_faults=keep_faults)

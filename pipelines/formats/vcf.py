@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError
-from pipelines.formats.alleles import Variant, fault_variant, row_variants
+from pipelines.formats.alleles import Variant, fault_variant, is_allele, row_variants
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -54,6 +54,16 @@ def is_vcf(path: Path) -> bool:
     return False
 
 
+def looks_like_vcf(line: str) -> bool:
+    """Whether a line is a row of VCF: with a position, and alleles where VCF has them."""
+    columns = line.split("\t")
+    return (
+        len(columns) >= len(_COLUMNS)
+        and columns[1].isdecimal()
+        and all(is_allele(text.strip()) for text in (columns[3], *columns[4].split(",")))
+    )
+
+
 def read_vcf(path: str | Path, *, keep_faults: bool = False) -> Iterator[VcfLine]:
     """Every line of a VCF file; header lines have no variants.
 
@@ -70,6 +80,8 @@ def read_vcf(path: str | Path, *, keep_faults: bool = False) -> Iterator[VcfLine
     for number, content in enumerate(lines_of(path), 1):
         bare = _bare(content)
         variants: Sequence[Variant] = ()
+        if number == 1 and b"\r" in bare:
+            raise InputError(path, "line ends are CR alone (old Mac text); convert them to LF")
         if began and bare:
             variants = _parse(path, content, number, keep_faults)
         elif bare and not bare.startswith(b"##"):
@@ -106,21 +118,32 @@ def _check_header(path: Path, bare: bytes, where: str) -> None:
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         raise InputError(
             path,
-            f"expected the tab-separated header {' '.join(_COLUMNS)}, found {shown!r}",
+            f"expected the tab-separated header {' '.join(_COLUMNS)}, found {shown!r}; write it "
+            "there",
             where=where,
         )
 
 
 def _parse(path: Path, content: bytes, number: int, keep_faults: bool) -> list[Variant]:
-    try:
-        fields = content.decode("utf-8").rstrip("\r\n").split("\t", 8)
-    except UnicodeDecodeError:
-        return [fault_variant(path, number, "is not UTF-8 text", keep_faults=keep_faults)]
-    if len(fields) < len(_COLUMNS):
+    # What stands in INFO and behind it is copied as it is, in whichever encoding.
+    fields = content.rstrip(b"\r\n").split(b"\t", 8)
+    fault, cells = "", []
+    if len(fields) >= len(_COLUMNS):
+        try:
+            cells = [field.decode().strip() for field in fields[:5]]
+        except UnicodeDecodeError:
+            fault = "is not UTF-8 text; convert the file's encoding"
+    elif content.startswith(b"#"):
+        fault = (
+            "begins with # below the header, as where files were put one after another (bcftools "
+            "concat does that well); remove it"
+        )
+    else:
         fault = (
             f"has {len(fields)} tab-separated fields; a VCF line has 8 or more "
             "(are they separated by blanks?)"
         )
+    if fault:
         return [fault_variant(path, number, fault, keep_faults=keep_faults)]
-    chrom, pos, name, ref, alt = (field.strip() for field in fields[:5])
+    chrom, pos, name, ref, alt = cells
     return row_variants(path, number, (chrom, pos, ref, alt, name), keep_faults=keep_faults)

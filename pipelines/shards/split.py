@@ -89,7 +89,9 @@ def plan_split(
         if not any(
             r.split == split and r.end > r.start for regions in plan.values() for r in regions
         ):
-            raise _wrong(validation, f"leaves no bases for {split}")
+            is_cut = form in ("region", "last") and split == "train" and guard
+            beside = f" beside --guard {guard}" if is_cut else ""
+            raise _wrong(validation, f"leaves no bases for {split}{beside}")
     return plan
 
 

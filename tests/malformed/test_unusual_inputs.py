@@ -76,7 +76,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "BCF in gzip": (gzip.compress(b"BCF\x02\x02abc"), "write VCF of it: bcftools view"),
     "cut short": (gzip.compress((FORMAT + HEADER + GOOD * 50).encode())[:-9], "fetch it again"),
     "blanks": ((FORMAT + HEADER + GOOD).replace("\t", " ").encode(), "tab-separated header"),
-    "the header twice": (f"{FORMAT}{HEADER}{FORMAT}{GOOD}".encode(), "line 3: has 1 tab-separ"),
+    "the header twice": (
+        f"{FORMAT}{HEADER}{FORMAT}{GOOD}".encode(),
+        "line 3: begins with #",
+    ),
     "a table with a dash": (b"chrom,pos,ref,alt\nc,5,A,-\n", "line 2: alternative allele '-'"),
     "a table with a point": (b"chrom,pos,ref,alt\nc,5.0,A,C\n", "line 2: position '5.0' is no"),
     "thousands": (b'chrom,pos,ref,alt\nc,"1,000",A,C\n', "line 2: position '1,000' is no whole"),

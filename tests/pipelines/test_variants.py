@@ -102,7 +102,9 @@ def test_a_bad_line_of_vcf_is_named(tmp_path: Path, bad: str, message: str) -> N
 
 
 def message_of(error: InputError) -> str:
-    return str(error).split(": line 4: ")[1]
+    said, remedy, rest = str(error).split(": line 4: ")[1].partition(" (`on_mismatch` skip")
+    assert (remedy, rest) == (" (`on_mismatch` skip", " leaves such rows out)")
+    return said
 
 
 @pytest.mark.parametrize(

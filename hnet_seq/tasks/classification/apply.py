@@ -158,7 +158,8 @@ def evaluate(args: argparse.Namespace) -> int:
     if classifier.trained_on is not None:
         trained = were_trained_on([row.tokens for row in rows], classifier.trained_on)
         clean = ~trained
-        print(f"note: {_trained_on(trained, split)}", file=sys.stderr)
+        name = "clean MCC" if classifier.problem == "classes" else "clean"
+        print(f"note: {_trained_on(trained, split, name)}", file=sys.stderr)
     elif split == "all":
         print(
             f"note: all rows of {args.data} are scored; those that the classifier was trained on "
@@ -183,8 +184,8 @@ def _which(split: str) -> str:
     return "sequences" if split == "all" else f"{split} sequences"
 
 
-def _trained_on(trained: NDArray[np.bool_], split: str) -> str:
-    """How many were trained on, in words."""
+def _trained_on(trained: NDArray[np.bool_], split: str, column: str) -> str:
+    """How many were trained on, in words; ``column`` of the table is without them."""
     count = int(trained.sum())
     if not count:
         return (
@@ -194,7 +195,7 @@ def _trained_on(trained: NDArray[np.bool_], split: str) -> str:
     which = f"{count:,} of {len(trained):,} {_which(split)} were trained on, as they are or as "
     if count == len(trained):
         return f"{which}reverse complement: the scores say nothing of new sequences"
-    return f"{which}reverse complement; clean MCC is that of the {len(trained) - count:,} others"
+    return f"{which}reverse complement; {column} is that of the {len(trained) - count:,} others"
 
 
 def _class_numbers(rows: Sequence[Row], classifier: Classifier, path: str) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import numpy as np
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.formats.table_rows import RowFilter, TableRow
+from pipelines.formats.table_rows import RowFilter, TableRow, check_letters
 from pipelines.formats.table_text import plain_name, plain_number
 from pipelines.formats.tables import Table
 
@@ -123,6 +123,10 @@ class Columns:
     where: RowFilter = field(default_factory=RowFilter)
     empty_labels: bool = False
 
+    def __post_init__(self) -> None:
+        if plain_name(self.label) == plain_name(self.sequence):
+            raise UsageError("label", f"is {self.label!r}, the sequences; name another column")
+
     def used(self, table: Table) -> list[str]:
         """The names in the table of the columns that mean something.
 
@@ -141,7 +145,7 @@ class Columns:
 
 
 def with_one_spelling(rows: list[Row]) -> list[Row]:
-    """The rows, whose labels are whole numbers in one spelling where one has two: 0 and 0.0.
+    """The rows, whose labels are whole numbers in one spelling where one has two: 1, 1.0 and +1.
 
     Labels of one spelling each stay as they are, so that class names are what the file says.
     """
@@ -193,8 +197,7 @@ def labelled_row(
         InputError: it has no sequence, label or group, or is not DNA; with its place.
     """
     letters = row.text(columns.sequence)
-    if not letters:
-        raise InputError(path, "the sequence is empty; remove the row", where=row.where)
+    check_letters(path, row.where, letters)
     try:
         tokens = dna.encode(letters)
     except InputError as error:

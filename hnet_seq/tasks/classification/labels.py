@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,13 +15,16 @@ from hnet_seq.tasks.choices import SEPARATOR, Problem
 from hnet_seq.tasks.classification.labelled_rows import Row
 from hnet_seq.train.grouped_draw import rank_bins
 from modalities.errors import InputError
-from pipelines.formats.table_text import as_number, listed
+from pipelines.formats.table_text import as_number, listed, number_remedy
 
 _BINS = 10  # of numbers, to draw equal shares of
 _BIN_ROWS = 20  # rows of a bin at least
 _MANY = 10  # different numbers that are no whole ones
 _MOST_SETS = 50  # of labels that an audit looks at as classes
 _GAPS = ("na", "n/a", "nan", "null", "none", "<na>")
+# A list as JSON, Python and NumPy write one into a cell, and a member of it.
+_LIST = re.compile(r"\[.*\]", re.DOTALL)
+_MEMBER = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|([^\s,'"\[\]]+)""")
 
 
 @dataclass(frozen=True)
@@ -57,19 +61,21 @@ def read_labels(
 
     Args:
         column: its name, for numbers and messages.
-        problem: what they are; None takes classes, and refuses labels that are plainly numbers.
+        problem: what they are; None takes classes, and refuses labels that are plainly numbers or
+            lists.
         separator: between several labels of a row.
 
     Raises:
-        InputError: one class or label only; a number that is none; or numbers where no problem is
-            given.
+        InputError: one class or label only; a number that is none; or numbers or lists where no
+            problem is given.
     """
     if problem == "regression":
         return _numbers(path, rows, column)
     if problem == "multi-label":
-        return _several(path, rows, separator)
+        return _several(path, rows, column, separator)
     if problem is None:
-        _refuse_numbers(path, rows)
+        _refuse_numbers(path, rows, column)
+        _refuse_lists(path, rows, column)
     classes = sorted({row.label for row in rows})
     if len(classes) < 2:
         raise InputError(
@@ -79,14 +85,23 @@ def read_labels(
         )
     number = {name: index for index, name in enumerate(classes)}
     found = np.array([number[row.label] for row in rows])
-    notes = [] if problem else [*_lists_among(classes, separator), *_gaps_among(classes)]
+    notes = [*_lists_among(classes, separator), *_gaps_among(classes)]
+    notes = [] if problem else [*notes, *_cases_among(classes)]
     return Labels("classes", classes, found, classes, found, notes=notes)
 
 
 def members_of(row: Row, separator: str = SEPARATOR) -> list[str]:
-    """The labels of a row, sorted, each once."""
-    parts = row.label.split(separator) if row.members is None else row.members
+    """The labels of a row, sorted, each once: of a list, or between separators."""
+    parts: Sequence[str] = row.members or ()
+    if row.members is None and _is_list(row):
+        parts = ["".join(found) for found in _MEMBER.findall(row.label[1:-1])]
+    elif row.members is None:
+        parts = row.label.split(separator)
     return sorted({part.strip() for part in parts} - {""})
+
+
+def _is_list(row: Row) -> bool:
+    return row.members is not None or _LIST.fullmatch(row.label) is not None
 
 
 def value_of(path: str | Path, row: Row, column: str) -> float:
@@ -94,7 +109,7 @@ def value_of(path: str | Path, row: Row, column: str) -> float:
     if row.value is None:
         raise InputError(
             path,
-            f"{column} is {row.label!r}, not a finite number; remove the row",
+            f"{column} is {row.label!r}, not a finite number; {number_remedy(row.label)}",
             where=row.place,
         )
     return row.value
@@ -113,11 +128,11 @@ def _numbers(path: str | Path, rows: Sequence[Row], column: str) -> Labels:
     return Labels("regression", [column], zeros, [column], strata, values[:, None])
 
 
-def _several(path: str | Path, rows: Sequence[Row], separator: str) -> Labels:
+def _several(path: str | Path, rows: Sequence[Row], column: str, separator: str) -> Labels:
     members = [members_of(row, separator) for row in rows]
     names = sorted({name for row in members for name in row})
     if not names:
-        raise InputError(path, "no row has a label; check --label", where="column label")
+        raise InputError(path, "no row has a label; check --label", where=f"column {column}")
     number = {name: index for index, name in enumerate(names)}
     targets = np.zeros((len(rows), len(names)))
     for at, own in enumerate(members):
@@ -129,17 +144,27 @@ def _several(path: str | Path, rows: Sequence[Row], separator: str) -> Labels:
     numbers = np.array([place[name] for name in written])
     # Sets that occur once are one stratum, or with many labels nothing could be drawn.
     strata = np.where([counts[name] > 1 for name in written], numbers, -1)
-    notes = []
+    notes = _lists_among(names, separator)
     if len(sets) > _MOST_SETS:
         numbers, sets = np.zeros(len(rows), np.int64), ["any labels"]
-    if max(map(len, members)) < 2:
+    if max(map(len, members)) < 2 and not notes:
         notes.append(f"no row has several labels between {separator!r}; see --label-separator")
     if (none := sum(not own for own in members)) > 0:
         notes.append(f"{none:,} of {len(rows):,} rows have none of the labels")
     return Labels("multi-label", names, numbers, sets, strata, targets, notes)
 
 
-def _refuse_numbers(path: str | Path, rows: Sequence[Row]) -> None:
+def _refuse_lists(path: str | Path, rows: Sequence[Row], column: str) -> None:
+    if all(map(_is_list, rows)):
+        raise InputError(
+            path,
+            "the labels are lists; learn several labels a row with --problem multi-label, or each "
+            "list as a class with --problem classes",
+            where=f"column {column}",
+        )
+
+
+def _refuse_numbers(path: str | Path, rows: Sequence[Row], column: str) -> None:
     if any(row.value is None for row in rows):
         return
     different = len({row.value for row in rows})
@@ -150,7 +175,7 @@ def _refuse_numbers(path: str | Path, rows: Sequence[Row]) -> None:
             path,
             f"the labels are numbers, {different:,} different ones in {len(rows):,} rows; learn "
             "them as numbers with --problem regression, or as classes with --problem classes",
-            where="column label",
+            where=f"column {column}",
         )
 
 
@@ -182,3 +207,14 @@ def _gaps_among(classes: Sequence[str]) -> list[str]:
     if not found:
         return []
     return [f"{listed(found)} is taken for the name of a class; a gap is an empty cell"]
+
+
+def _cases_among(classes: Sequence[str]) -> list[str]:
+    spellings: dict[str, list[str]] = {}
+    for name in classes:
+        spellings.setdefault(name.lower(), []).append(name)
+    found = [" and ".join(map(repr, same)) for same in spellings.values() if len(same) > 1]
+    if not found:
+        return []
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return [f"{', '.join(found[:3])}{more} differ in case alone, and are classes of their own"]

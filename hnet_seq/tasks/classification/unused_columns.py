@@ -17,6 +17,7 @@ from pipelines.formats.tables import Table
 TASK = "task"
 """A column of this name says which of several tables put together a row is of."""
 
+_NO_TASK = "(empty)"  # rows without a task, among those with one, are of another
 _INDEX = "__index_level_"  # of pandas, in Parquet
 
 
@@ -59,7 +60,8 @@ def unused_columns(path: str | Path, columns: Columns) -> UnusedColumns:
     met: dict[str, dict[str, None]] = {name: {} for name in names}
     for row in table.rows(names) if names else ():
         for name in names:
-            if len(met[name]) <= MOST_VALUES and (value := row.text(name)):
+            value = row.text(name) or (_NO_TASK if plain_name(name) == TASK else "")
+            if len(met[name]) <= MOST_VALUES and value:
                 met[name][value] = None
     few = {name: list(values) for name, values in met.items() if values}
     return UnusedColumns({name: v if len(v) <= MOST_VALUES else [] for name, v in few.items()})
@@ -80,7 +82,7 @@ def look_at_columns(path: str | Path, columns: Columns, *, every_task: bool = Fa
     unused = unused_columns(tables[0][1], columns)
     for name, values in unused.values.items():
         if plain_name(name) == TASK and len(values) != 1 and not every_task:
-            first = values[0] if values else "NAME"
+            first = next((value for value in values if value != _NO_TASK), "NAME")
             raise InputError(
                 tables[0][1],
                 f"the column {name!r} ({_said(values)}) is ignored unless a task is chosen, and "

@@ -12,7 +12,8 @@ from hnet_seq.train.grouped_draw import Together, draw_groups, kept_together, ra
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
-from pipelines.formats.table_rows import RowFilter, TableRow
+from pipelines.formats.table_rows import RowFilter, TableRow, check_letters
+from pipelines.formats.table_text import number_remedy
 from pipelines.formats.tables import Table
 
 DRAWS = ("random", "similarity")
@@ -167,8 +168,7 @@ def _drawn_groups(
 
 
 def _tokens(path: Path, where: str, letters: str) -> Tokens:
-    if not letters:
-        raise InputError(path, "the sequence is empty; remove the row", where=where)
+    check_letters(path, where, letters)
     try:
         return dna.encode(letters)
     except InputError as error:
@@ -180,7 +180,7 @@ def _number(table: Table, row: TableRow, name: str) -> float:
     value = table.number(text)
     if value is None:
         kind = f"{text}" if _is_float(text) else f"{text!r}, not a number"
-        raise InputError(table.path, f"{name} is {kind}; remove the row", where=row.where)
+        raise InputError(table.path, f"{name} is {kind}; {number_remedy(text)}", where=row.where)
     return value
 
 

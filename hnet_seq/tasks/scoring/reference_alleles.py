@@ -6,10 +6,8 @@ import difflib
 
 from modalities.dna import AMBIGUITY
 from modalities.errors import InputError
-from pipelines.formats.alleles import Variant
+from pipelines.formats.alleles import LEAVE_OUT, Variant
 from pipelines.formats.genome import Genome
-
-_REMEDY = "(--on-mismatch skip leaves such rows out)"
 
 
 def at_telomere(genome: Genome, variant: Variant) -> bool:
@@ -38,7 +36,7 @@ def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> 
     reason, message = found
     if skip_mismatches:
         return reason
-    raise InputError(variant.path or genome.path, f"{message} {_REMEDY}", where=variant.where)
+    raise InputError(variant.path or genome.path, f"{message} ({LEAVE_OUT})", where=variant.where)
 
 
 def _mismatch(genome: Genome, variant: Variant) -> tuple[str, str] | None:

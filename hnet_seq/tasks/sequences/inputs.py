@@ -34,7 +34,7 @@ from pipelines.formats.fasta import read_fasta
 from pipelines.formats.fasta_survey import survey_fasta
 from pipelines.formats.genome import Genome
 from pipelines.formats.sequence_files import read_records, sequence_format
-from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.table_rows import RowFilter, check_letters
 from pipelines.formats.table_text import column_names
 from pipelines.formats.tables import is_parquet
 from pipelines.storage.compression import read_chunks
@@ -45,6 +45,7 @@ STDIN = "-"
 _STDIN_NAME = "standard input"
 _HEADER = 1 << 16  # bytes that are looked at to tell the format
 _COMMENTS = ("#", "track ", "browser ")
+_OF_DNA = (dna.DNA, dna_bytes.DNA_BYTES)
 
 
 @dataclass(frozen=True)
@@ -146,13 +147,13 @@ def open_sequences(
         kind = _kind(path, lines=is_stdin, genome=genome is not None)
         _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
         read = _reader(path, kind, genome, label, where, modality, blocks=blocks)
+        left_out = columns_left_out(path, label, where) if kind == "table" else ()
     except InputError as error:
         if not is_stdin:
             raise
         shutil.rmtree(path.parent)
         shown = str(error).replace(str(path), _STDIN_NAME)
         raise type(error)(None, shown) from None
-    left_out = columns_left_out(path, label, where) if kind == "table" else ()
     return SequenceSource(path, read, is_stdin=is_stdin, left_out=left_out)
 
 
@@ -171,7 +172,8 @@ def read_named_sequences(path: str | Path) -> Iterator[Named]:
     which are as good as others here: nothing is looked up by them.
     """
     if sequence_format(path) != "fasta":
-        yield from ((record.name, record.tokens) for record in read_records(path))
+        for found in read_records(path, unique=False):
+            yield found.name, found.tokens
         return
     names = [place.name for place in survey_fasta(path)]
     whole = len(set(names)) < len(names)
@@ -221,7 +223,7 @@ def _reader(
         return lambda: _encoded(path, read_table_sequences(path, label, where), modality)
     if kind == "lines":
         return lambda: _encoded(path, read_plain_lines(path), modality)
-    if modality not in (dna.DNA, dna_bytes.DNA_BYTES):
+    if modality not in _OF_DNA:
         raise InputError(
             path,
             f"is {_SAID[kind]}, and the model reads {modality.name}; give a table with a column "
@@ -245,6 +247,8 @@ def _reader(
 
 def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterator[NamedSequence]:
     for row in rows:
+        if modality in _OF_DNA:
+            check_letters(path, row.where, row.text)
         try:
             tokens = modality.encode(row.text)
         except InputError as error:
@@ -279,8 +283,8 @@ def _kind(path: Path, *, lines: bool, genome: bool) -> str:
         return "table"
     first = next((line for line in seen if not line.startswith(_COMMENTS)), "")
     if not first.strip():
-        return "lines" if lines else "bed" if genome and seen else "fasta"
-    if first.startswith((">", "@", ";")):
+        return "lines" if lines else "bed" if genome else "fasta"
+    if first.startswith(">") or (not genome and first.startswith(("@", ";", "ID   "))):
         return "fasta"
     if SEQUENCE in column_names(first):
         return "table"

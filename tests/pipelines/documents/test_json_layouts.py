@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from modalities.errors import InputError
@@ -24,6 +28,10 @@ LAYOUTS = {
     "objects over lines": "\n".join(json.dumps(record, indent=2) for record in RECORDS),
     "objects without line ends": "".join(map(json.dumps, RECORDS)),
     "arrays on lines": f"{json.dumps(RECORDS[:2])}\n{json.dumps(RECORDS[2:])}\n",
+    "a text sequence (RFC 7464)": "".join(f"\x1e{json.dumps(record)}\n" for record in RECORDS),
+    "a text sequence over lines": "".join(
+        f"\x1e{json.dumps(record, indent=1)}\n" for record in RECORDS
+    ),
 }
 
 
@@ -74,6 +82,8 @@ def test_values_are_the_same_however_they_are_read(
         "{} is empty\n",
         "[link](address)\n",
         "{ int x = 1; }\n",
+        '2024-01-01 {"text": "a line of a log"}\n',
+        'A manual says that a line\n{"is": 1}\nis JSON, and goes on in prose below.\n',
     ],
 )
 def test_prose_is_no_json(prose: str, tmp_path: Path) -> None:
@@ -96,12 +106,15 @@ def test_prose_is_no_json(prose: str, tmp_path: Path) -> None:
         ('{"text": "a"}\n{"text": b}\n', "line 2: no JSON object"),
         ('{"text": a}\n{"text": "b"}\n', "line 1: no JSON object"),
         ('[{"text": "a"}, {"text": "\xff"}]', "is not UTF-8"),
+        ('# a title\n{"text": "a b c"}\n{"text": "d"}\n', "line 1: no JSON object"),
+        ("{'text': 'a'}\n{'text': 'b'}\n", "line 1: no JSON object (Expecting property name"),
     ],
 )
+@pytest.mark.parametrize("name", ["corpus.json", "corpus.txt"])
 def test_what_cannot_be_read_is_refused_by_its_place(
-    content: str, says: str, tmp_path: Path
+    content: str, says: str, name: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "corpus.json"
+    path = tmp_path / name
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError) as raised:
         read(path)
@@ -119,8 +132,42 @@ def test_a_source_file_of_json_stays_code_and_json_lines_do_not(tmp_path: Path) 
         (tmp_path / name).write_text(content)
     assert sorted(read(tmp_path, "code")) == sorted(sources.values())
     lines = '{"text": "def f(): pass", "path": "f.py"}\n{"text": "int x;", "path": "x.c"}\n'
-    for name in ("train.json.gz", "part-0"):
+    for name in ("train.json.gz", "part-0", "notes.txt"):
         packed = gzip.compress(lines.encode()) if name.endswith("gz") else lines.encode()
         (tmp_path / name).write_bytes(packed)
     found = read(tmp_path, "code")
-    assert [text for text in found if "text" not in text] == ["def f(): pass", "int x;"] * 2
+    assert [text for text in found if "text" not in text] == ["def f(): pass", "int x;"] * 3
+
+
+def test_tables_tars_and_packed_files_are_told_by_what_they_hold(tmp_path: Path) -> None:
+    table, tar = io.BytesIO(), io.BytesIO()
+    pq.write_table(pa.table({"text": ["one", "two"]}), table)
+    with tarfile.open(fileobj=tar, mode="w") as file:
+        member = tarfile.TarInfo("k.txt")
+        member.size = 5
+        file.addfile(member, io.BytesIO(b"three"))
+    for name, data, texts in (
+        ("part-0", table.getvalue(), ["one", "two"]),
+        ("samples.dat", tar.getvalue(), ["three"]),
+        ("samples.bin", gzip.compress(tar.getvalue()), ["three"]),
+    ):
+        (tmp_path / name).write_bytes(data)
+        assert read(tmp_path / name) == texts
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a.txt").write_text("text")
+    for name, data, says in (
+        ("b.jsonl.bz2", bz2.compress(b'{"text": "a"}\n'), "is a bzip2 file; unpack it"),
+        ("b.parquet.gz", gzip.compress(table.getvalue()), "is compressed Parquet; unpack it"),
+    ):
+        path = tmp_path / "folder" / name
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=f"{name}: {says}"):
+            read(tmp_path / "folder")
+        path.unlink()
+
+
+def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text"] * 2), path)
+    with pytest.raises(InputError, match=r"a\.parquet: 2 columns are 'text'; rename them"):
+        read(path)
