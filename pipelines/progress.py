@@ -60,6 +60,10 @@ class _Bar(tqdm):
 
     _first: float | None = None
 
+    def close(self) -> None:
+        if hasattr(self, "start_t"):  # else a signal came while it was made, and nothing is drawn
+            super().close()
+
     def update(self, n: float | None = 1) -> bool | None:
         if self._first is None and not self.disable:
             self._first = self._time()

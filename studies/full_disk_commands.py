@@ -17,6 +17,7 @@ class Command:
     Attributes:
         timed: final names of files that hold times, and so differ from run to run.
         again: what goes on after a failure, where that is another command.
+        folders: that are made before what comes into them, which SIGKILL may leave empty.
         kept: names of what a failure may leave for it, besides whole files.
         ranks: so many processes do it together.
     """
@@ -25,6 +26,7 @@ class Command:
     line: str
     timed: tuple[str, ...] = ()
     again: str = ""
+    folders: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     ranks: int = 1
 
@@ -53,7 +55,7 @@ _BOUNDARIES = "{in}/run {in}/genome.fa --region chr1:1-500 --out {out}/about"
 
 def _pretrained(name: str, options: str = "", ranks: int = 1) -> Command:
     line = f"{_PRETRAIN} {options}"
-    return Command(name, line, _TIMES, f"{line} --continue", ("run",), ranks)
+    return Command(name, line, _TIMES, f"{line} --continue", kept=("run",), ranks=ranks)
 
 
 COMMANDS = [
@@ -63,7 +65,7 @@ COMMANDS = [
         "shard of text",
         "shard {in}/notes.jsonl --modality text --validation fraction:0.2 --out {out}/shards",
     ),
-    _pretrained("pretrain"),
+    _pretrained("pretrain, written at once"),
     _pretrained("pretrain, written beside", "train.parallel.async_save=true"),
     _pretrained("pretrain, fsdp2", "train.parallel.strategy=fsdp2", ranks=2),
     Command("markov", "markov {in}/shards --max-order 3 --out {out}/markov.json", ("markov.json",)),
@@ -110,22 +112,27 @@ COMMANDS = [
         )
     ),
     Command(
-        "segment beside genes", f"{_SEGMENT}--annotation {{in}}/genes.gff --out {{out}}/about"
+        "segment beside genes",
+        f"{_SEGMENT}--annotation {{in}}/genes.gff --out {{out}}/about",
+        folders=("about/",),
     ),
     Command(
         "boundaries enrich",
         f"boundaries enrich {_BOUNDARIES} --features {{in}}/genes.gff --shifts 10 --shuffles 1",
         ("*.json",),
+        folders=("about/",),
     ),
     Command(
         "boundaries stability",
         f"boundaries stability {_BOUNDARIES} --places 5 --reach 50 --left-context 50",
         ("*.json",),
+        folders=("about/",),
     ),
     Command(
         "boundaries motifs",
         f"boundaries motifs {_BOUNDARIES} --motifs {{in}}/motifs.tsv --no-bpe",
         ("*.json",),
+        folders=("about/",),
     ),
     Command("score sequences", "score {in}/run {in}/windows.fa --out {out}/s.tsv", ("s.json",)),
     *(

@@ -17,6 +17,7 @@ from hnet_seq.evidence.measures.class_intervals import (
     FEWEST,
     FEWEST_APART,
     FEWEST_CALLED,
+    FEWEST_RANKED,
     HIGHEST_AREA,
     auroc_intervals,
 )
@@ -57,9 +58,9 @@ def table_of(columns: list[np.ndarray], classes: int) -> tuple[np.ndarray, np.nd
 
 
 def refused(table: ClassTable) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(T,) whether a test has too few of a class, and whether F1 and MCC have no interval."""
+    """(T,) whether a test has no AUROC, too few of a class, and whether it has no F1 and MCC."""
     members, called = table.fewest()
-    return members < FEWEST, (members < FEWEST) | (called < FEWEST_CALLED)
+    return members < FEWEST_RANKED, (members < FEWEST) | (called < FEWEST_CALLED)
 
 
 def drawn_again(generator: Generator, counts: np.ndarray, metric: Metric, truth: float) -> Each:

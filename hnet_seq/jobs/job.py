@@ -19,6 +19,7 @@ from hnet_seq.jobs.spool import TEXT, Columns, Kinds, Rows, Spool, count_committ
 from hnet_seq.jobs.units import Unit
 from modalities.errors import UsageError
 from pipelines.progress import progress_bar
+from pipelines.storage.files import made_folder
 
 Item = TypeVar("Item")
 
@@ -125,7 +126,10 @@ class Job(Generic[Item]):
         alone = ranks.world == 1
         # Beside what a link leads to: /dev/stdout is one, and nothing can wait in /dev.
         beside = self.outputs[0].resolve() if self.outputs[0].is_symlink() else self.outputs[0]
-        with open_shared(beside, known, self.units, ranks) as run:
+        with (
+            made_folder(beside.parent),
+            open_shared(beside, known, self.units, ranks) as run,
+        ):
             if run is None:
                 yield None
                 return

@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -274,8 +274,9 @@ _REMEDY = "delete the unit's folder and start the same command again: it compute
 def _remove(folder: Path) -> None:
     """Take a folder away, at once for the others."""
     aside = temporary_name(folder)
+    remove(aside)  # of an earlier process of the same number
     try:
-        folder.rename(aside)
-    except FileNotFoundError:
-        return
-    remove(aside)
+        with suppress(FileNotFoundError):
+            folder.rename(aside)
+    finally:
+        remove(aside)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
-from hnet_seq.train.statistics import BoundaryStatistics
+from hnet_seq.train.statistics import BoundaryStatistics, sum_in_any_order
 from hnet_seq.train.tensors import on_device
 from pipelines.batches.micro_batches import runs, spread, stretches
 from pipelines.batches.token_batches import PackedBatch, TokenBatches
@@ -152,9 +152,8 @@ def _score(model: HNetLanguageModel, batch: PackedBatch, sums: _Sums, precision:
         out = model(ids, cu_seqlens)
     if batch.idle:
         return
-    # Summed in double precision: what is computed at once is not to be seen in the sum.
     losses = F.cross_entropy(out.logits.float(), goals, ignore_index=-100, reduction="none")
-    sums.nats += float(losses.sum(dtype=torch.float64))
+    sums.nats += sum_in_any_order(losses)
     sums.scored += batch.scored
     sums.predicted += int((batch.targets >= 0).sum())
     sums.boundaries.update(out.boundaries)

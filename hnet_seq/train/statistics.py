@@ -14,6 +14,16 @@ from torch import Tensor
 from hnet_seq.model.hnet import StageBoundaries
 
 _LONGEST = 64  # tokens: longer chunks share the last bin of the histogram
+_STEPS = 2.0**26  # of one, in which losses and probabilities are counted
+
+
+def sum_in_any_order(values: Tensor) -> float:
+    """To the nearest 2^-26 of each value: sums of such sums are exact up to 2^27, 134 million.
+
+    So it is the same which of them are computed at once, and by which process. What is lost lies
+    below the last digit of an fp32 number from a quarter on.
+    """
+    return float((values.double() * _STEPS).round().sum()) / _STEPS
 
 
 def chunk_lengths(boundaries: list[StageBoundaries]) -> list[Tensor]:
@@ -110,7 +120,7 @@ class BoundaryStatistics:
         ):
             self.positions[s] += stage.boundary_mask.numel()
             self.chunks[s] += lengths.numel()
-            self.probability[s] += float(stage.boundary_prob.double().sum())
+            self.probability[s] += sum_in_any_order(stage.boundary_prob)
             counts = torch.bincount(lengths.clamp(max=_LONGEST), minlength=_LONGEST + 1)
             self.histogram[s] = [
                 before + new for before, new in zip(self.histogram[s], counts.tolist(), strict=True)

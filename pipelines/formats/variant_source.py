@@ -10,8 +10,9 @@ import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pipelines.formats.alleles import Variant
 from pipelines.formats.variants import Form, table_variants
@@ -55,7 +56,7 @@ class VariantSource:
         self._check = check
         # Without a name it goes with the process, whatever ends that.
         self._copy = tempfile.TemporaryFile(prefix="hnet-seq-")  # noqa: SIM115
-        weakref.finalize(self, self._copy.close)
+        weakref.finalize(self, _give_up, self._copy)
 
     def variants(self) -> Iterator[Variant]:
         """One for each allele."""
@@ -68,21 +69,22 @@ class VariantSource:
 
     def _first(self) -> Iterator[VcfLine]:
         digest = hashlib.sha256()
-        self._copy.truncate(0)
-        self._copy.seek(0)
-        with named_errors(Path(tempfile.gettempdir())), gzip.open(self._copy, "wb", 1) as copy:
-            for line in self._parsed():
-                self._check(line)
-                kept = line.content.decode("latin-1") if self._keep_content else ""
-                rows = [
-                    (own.chrom, own.pos, own.ref, own.alt, own.name, own.line, own.fault)
-                    for own in line.variants
-                ]
-                packed = f"{json.dumps((line.line, kept, rows))}\n".encode()
-                digest.update(packed)
-                copy.write(packed)
-                yield line
-        self._copy.flush()
+        with named_errors(Path(tempfile.gettempdir())):
+            self._copy.truncate(0)
+            self._copy.seek(0)
+            with gzip.open(self._copy, "wb", 1) as copy:
+                for line in self._parsed():
+                    self._check(line)
+                    kept = line.content.decode("latin-1") if self._keep_content else ""
+                    rows = [
+                        (own.chrom, own.pos, own.ref, own.alt, own.name, own.line, own.fault)
+                        for own in line.variants
+                    ]
+                    packed = f"{json.dumps((line.line, kept, rows))}\n".encode()
+                    digest.update(packed)
+                    copy.write(packed)
+                    yield line
+            self._copy.flush()
         self.digest = digest.hexdigest()
 
     def _parsed(self) -> Iterator[VcfLine]:
@@ -100,6 +102,11 @@ class VariantSource:
                     for chrom, pos, ref, alt, name, at, fault in rows
                 ]
                 yield VcfLine(number, content.encode("latin-1"), variants)
+
+
+def _give_up(copy: IO[bytes]) -> None:
+    with suppress(OSError):  # what did not fit the disk is written again, in vain
+        copy.close()
 
 
 class _Cursor(io.RawIOBase):

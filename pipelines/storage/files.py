@@ -205,22 +205,30 @@ class _Remembering(io.FileIO):
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    made = [folder for folder in path.absolute().parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent)
-    temporary = temporary_name(path)
-    remove(temporary)
+def made_folder(folder: Path) -> Iterator[None]:
+    """A folder and those that it lies in; what of them is new and empty goes if the block fails."""
+    made = [each for each in (folder / "_").absolute().parents if not each.exists()]
     try:
-        with named_errors(path, temporary):
-            yield temporary
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except BaseException:
-        remove(temporary)
-        for folder in made:
+        for each in made:
             with suppress(OSError):  # it holds something else
-                folder.rmdir()
+                each.rmdir()
         raise
-    remove(temporary)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    temporary = temporary_name(path)
+    with made_folder(path.parent):
+        sweep(path.parent)
+        remove(temporary)
+        try:
+            with named_errors(path, temporary):
+                yield temporary
+        finally:
+            remove(temporary)
 
 
 def _refused(error: BaseException | None) -> int | None:

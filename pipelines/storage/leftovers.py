@@ -31,7 +31,15 @@ def sweep(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take away a file or a folder, if it is there."""
+    """Take away all of a file or a folder, if it is there, also where a signal comes meanwhile."""
+    try:
+        _remove(path)
+    except BaseException:
+        _remove(path)
+        raise
+
+
+def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

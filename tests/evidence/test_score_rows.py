@@ -169,11 +169,11 @@ def test_a_table_without_seeds_and_leaks_has_no_columns_for_them() -> None:
 @pytest.mark.parametrize(
     ("labels", "predicted", "why"),
     [
-        ([0] * 30 + [1] * 9, [0] * 30 + [1] * 9, "under 10 of a class"),
-        ([0] * 30 + [1] * 10, [0] * 40, "one class predicted"),
-        ([0] * 30 + [1] * 10, [0] * 37 + [1] * 3, "a class called under 4 times"),
+        ([0] * 30 + [1] * 12, [0] * 30 + [1] * 12, "under 13 of a class"),
+        ([0] * 30 + [1] * 13, [0] * 43, "one class predicted"),
+        ([0] * 30 + [1] * 13, [0] * 40 + [1] * 3, "a class called under 4 times"),
         ([0] * 30, [0] * 28 + [1] * 2, "one class in the test"),
-        ([0] * 30 + [1] * 10, [0] * 30 + [1] * 10, None),
+        ([0] * 30 + [1] * 13, [0] * 30 + [1] * 13, None),
     ],
 )
 def test_where_an_interval_would_not_cover_stands_the_reason(

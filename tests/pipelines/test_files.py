@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,7 @@ from pipelines.storage.files import (
     replaced_path,
     replaced_stream,
 )
-from pipelines.storage.leftovers import temporary_name
+from pipelines.storage.leftovers import remove, temporary_name
 from tests.full_disk import entries, files_of_at_most
 
 
@@ -231,3 +232,35 @@ def test_what_a_dead_process_left_goes_and_a_living_ones_stays(tmp_path: Path) -
     with replaced_file(tmp_path / "another") as file:
         file.write("whole")
     assert entries(tmp_path) == sorted([other, elsewhere, ".out.tmp", ".old.1.tmp", "another"])
+
+
+def test_a_folder_is_taken_away_wholly_also_where_a_signal_comes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").touch()
+
+    def stopped(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        raise SystemExit(143)
+
+    monkeypatch.setattr(shutil, "rmtree", stopped)
+    with pytest.raises(SystemExit):
+        remove(folder)
+    assert entries(tmp_path) == []
+
+
+def test_a_folder_goes_again_where_a_signal_comes_as_soon_as_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def stopped(path: Path, *about: Any, **options: Any) -> None:
+        mkdir(path, *about, **options)
+        raise SystemExit(143)
+
+    monkeypatch.setattr(Path, "mkdir", stopped)
+    with pytest.raises(SystemExit), replaced_file(tmp_path / "new" / "a.txt"):
+        raise AssertionError("it was opened")
+    assert entries(tmp_path) == []

@@ -69,3 +69,10 @@ def test_the_first_item_of_a_part_tells_no_rate(monkeypatch: pytest.MonkeyPatch)
         assert "?" not in str(bar)
         bar.update(149)
         assert "300/300 [02:34<00:00, 1.95allele/s]" in str(bar)
+
+
+def test_a_bar_that_a_signal_leaves_half_made_is_closed_without_an_error() -> None:
+    """Or what collects it says of the attribute that it had not yet got."""
+    bar = progress._Bar.__new__(progress._Bar)
+    bar.disable = False
+    bar.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pipelines.formats.alleles import without_letters
 from pipelines.formats.variant_source import VariantSource
 from pipelines.formats.variants import Variant, read_variants, variant_form
 from pipelines.formats.vcf import read_vcf
+from pipelines.storage.files import DiskError
+from tests.full_disk import entries, files_of_at_most
 
 HEADER = "##fileformat=VCFv4.3\n##contig=<ID=c>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 
@@ -226,3 +229,18 @@ def test_what_was_read_once_is_there_again_without_the_file(
     other = VariantSource(path, "vcf")
     assert len(list(other.variants())) == 3
     assert other.digest != source.digest
+
+
+@pytest.mark.parametrize("limit", [0, 20, 60])
+def test_where_no_copy_fits_the_folder_of_temporary_files_is_named(
+    tmp_path: Path, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", f"{tmp_path}")
+    source = VariantSource(vcf(tmp_path, "c\t5\tx\tA\tC\t.\t.\t."), "vcf")
+    with files_of_at_most(limit):
+        for _ in range(2):
+            with pytest.raises(DiskError, match="File too large") as caught:
+                list(source.variants())
+            assert caught.value.filename == f"{tmp_path}"
+        del source  # and is quiet about it
+    assert entries(tmp_path) == ["v.vcf"]

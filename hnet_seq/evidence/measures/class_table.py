@@ -20,7 +20,7 @@ Prior = list[tuple[tuple[int, ...], float]]
 
 @dataclass(frozen=True)
 class ClassTable:
-    """How many sequences have a label and were called what, in T tests of one size.
+    """How many sequences have a label and were called what, in T tests.
 
     Attributes:
         rows: (M, 1 + columns) class numbers: the label, and what each column of predictions says.
@@ -78,7 +78,6 @@ class ClassTable:
         A difference jumps where two classifiers are told apart by few sequences: what is measured
         is taken halfway to that of the table with the prior.
         """
-        size = self.counts.sum(axis=0)
         weights = self.counts + self.prior[:, None]
         values = self.scores(name, share)
         centre = values
@@ -95,7 +94,7 @@ class ClassTable:
                 influence += part * slopes[place]
             return found, influence
 
-        low, high = tilted_intervals(functional, weights, centre, int(size[0]))
+        low, high = tilted_intervals(functional, weights, centre, self.counts.sum(axis=0))
         return np.minimum(low, values), np.maximum(high, values)
 
     def scores(self, name: str, share: Floats) -> Floats:

@@ -26,27 +26,28 @@ _STEPS = 40
 
 
 def tilted_intervals(
-    functional: Functional, weights: Floats, values: Floats, size: int
+    functional: Functional, weights: Floats, values: Floats, sizes: Floats
 ) -> tuple[Floats, Floats]:
     """95% intervals of the score of each of T tables of the same cells.
 
     Args:
         weights: (M, T) of the cells, none 0: counts and what may not have been met.
         values: (T,) what was measured.
-        size: sequences that each table counts.
+        sizes: (T,) sequences that each table counts.
 
     Returns:
         the lower and the upper ends, (T,) each.
     """
     tilted = np.tile(weights / weights.sum(axis=0), 2)
     values = np.tile(values, 2)
+    root = np.sqrt(np.tile(sizes, 2))
     directions = np.repeat([-1.0, 1.0], weights.shape[1])
     ends = np.full(len(values), np.nan)
     before: tuple[Floats, Floats] | None = None
     for _ in range(_STEPS):
         found, influence = functional(tilted)
         deviation = np.sqrt((tilted * influence**2).sum(axis=0))
-        beyond = (found - values) * directions - Z * deviation / np.sqrt(size)
+        beyond = (found - values) * directions - Z * deviation / root
         reached = (beyond >= 0) & np.isnan(ends)
         place = found
         if before is not None:
@@ -56,7 +57,7 @@ def tilted_intervals(
         before = (found, beyond)
         if not np.isnan(ends).any():
             break
-        step = _STEP * directions / np.sqrt(size) / np.maximum(deviation, 1e-12)
+        step = _STEP * directions / root / np.maximum(deviation, 1e-12)
         tilted = tilted * np.exp(np.clip(step * influence, -1, 1))
         tilted /= tilted.sum(axis=0)
     # Where nothing is wrong nothing above is reached: the bound itself is approached.

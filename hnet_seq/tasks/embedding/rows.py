@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.embedding.layers import Layer, Placed
 from hnet_seq.train.labelled_batches import longest_first
 from modalities.base import Tokens
+from pipelines.storage.files import named_errors
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def _long_bases_of_both_strands(
     calls: Calls, tokens: Tokens, complement: Tokens, name: int
 ) -> Iterator[Rows]:
     row_bytes = 4 * calls.layer.width
-    with tempfile.TemporaryFile(prefix="hnet-seq-") as file:
+    folder = Path(tempfile.gettempdir())
+    with named_errors(folder), tempfile.TemporaryFile(prefix="hnet-seq-") as file:
         for _, vectors in _pieces(calls, complement[tokens[::-1]]):
             file.write(vectors.tobytes())
         for first, vectors in _pieces(calls, tokens):
