@@ -1,7 +1,10 @@
 """What processes of tests would import on their way: the server of them imports it once for all."""
 
+import gc
 import importlib
 
 # hnet_seq first: it sets how torch's threads wait.
 for _module in ("hnet_seq", "hnet_seq.cli", "hnet_seq.tasks.pretrain", "torch._dynamo"):
     importlib.import_module(_module)
+# Those that are forked share it with this process as long as nobody looks for garbage in it.
+gc.freeze()

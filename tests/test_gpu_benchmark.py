@@ -35,14 +35,21 @@ def _records(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.slow
 def test_the_script_runs_a_part_and_writes_a_summary(tmp_path: Path) -> None:
     command = ["bash", str(ROOT / "benchmarks/gpu.sh"), "-", str(tmp_path), "--smoke"]
-    environment = os.environ | {"PYTHON": sys.executable}
     # Its limits are for a GPU machine that does nothing else.
     command += ["--seconds", "100000", "environment"]
+    # What it would start, forked here: this Python has imported torch.
+    words = tmp_path / "python"
+    words.write_text('#!/bin/sh\nprintf "%s\\n" "$PYTHONPATH" "$@"\n')
+    words.chmod(0o700)
+    environment = os.environ | {"PYTHON": str(words)}
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+    path, script, *arguments = ran.stdout.splitlines()
+    assert (path.split(os.pathsep)[0], script) == (str(ROOT), "benchmarks/gpu.py")
+    ended = Forked(_main, *arguments, folder=tmp_path).end()
+    assert ended.code == 0, ended.err
     *records, summary = _records(tmp_path)
     assert summary == {"part": "summary", "environment": "done"}
     assert {"attention", "ssd"} <= {record.get("operation") for record in records}

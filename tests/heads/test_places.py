@@ -49,7 +49,7 @@ def test_a_letter_at_one_place_decides_and_is_found_in_new_sequences(small: HNet
     for pooling in ("attention_bases", "places"):
         head = HeadConfig.from_labels("single_label", labels, pooling=pooling)
         model = HNetForSequenceClassification(small, head, residual_proj="identity")
-        finetune(model, sequences[:300], labels[:300], dataclasses.replace(BY_HEART, epochs=25))
+        finetune(model, sequences[:300], labels[:300], dataclasses.replace(BY_HEART, epochs=10))
         found = predict(model, sequences[300:]).argmax(1)
         right[pooling] = np.mean([head.names[k] == y for k, y in zip(found, labels[300:])])  # noqa: B905
     assert right["places"] > 0.95

@@ -42,26 +42,46 @@ def _compiler(folder: Path, script: str) -> str:
     return str(path)
 
 
-@needs_compiler
-def test_they_are_built_once_and_kept(tmp_path: Path) -> None:
-    build.library()
-    (built,) = (tmp_path / "cache").iterdir()
-    written = built.stat().st_mtime_ns
-    build.library.cache_clear()
-    build.library()
-    assert [built] == list((tmp_path / "cache").iterdir())
-    assert built.stat().st_mtime_ns == written
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the machine's compiler makes of the sources, in seconds."""
+    folder = tmp_path_factory.mktemp("kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HNET_SEQ_CACHE", str(folder))
+        build.library.cache_clear()
+        build.library()
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture
+def quick(kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Choose a compiler of this version that has its result ready: what is kept, and where."""
+
+    def choose_it(version: str) -> None:
+        asked = f'[ "$1" = --version ] && exec echo {version}'
+        out = f'while [ $# -gt 0 ]; do [ "$1" = -o ] && cp "{kernels}" "$2"; shift; done'
+        monkeypatch.setenv("CXX", _compiler(tmp_path, f"{asked}\n{out}\nexit 0"))
+        build.library.cache_clear()
+
+    return choose_it
 
 
 @needs_compiler
-def test_another_compiler_builds_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_built_once_and_kept(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HNET_SEQ_CACHE", str(kernels.parent))
+    written = kernels.stat().st_mtime_ns
     build.library()
-    monkeypatch.setenv(
-        "CXX", _compiler(tmp_path, '[ "$1" = --version ] && echo 9 || exec c++ "$@"')
-    )
-    build.library.cache_clear()
-    build.library()
-    assert len(list((tmp_path / "cache").iterdir())) == 2
+    assert [kernels] == list(kernels.parent.iterdir())
+    assert kernels.stat().st_mtime_ns == written
+
+
+@needs_compiler
+def test_another_compiler_builds_its_own(quick: Callable[[str], None], tmp_path: Path) -> None:
+    for version, kept in (("9", 1), ("9", 1), ("10", 2)):
+        quick(version)
+        build.library()
+        assert len(list((tmp_path / "cache").iterdir())) == kept
 
 
 def test_a_wrapper_of_the_same_compiler_is_another(tmp_path: Path) -> None:
@@ -98,7 +118,8 @@ def test_what_does_not_load_is_not_used(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @needs_compiler
-def test_a_damaged_file_is_built_again(tmp_path: Path) -> None:
+def test_a_damaged_file_is_built_again(quick: Callable[[str], None], tmp_path: Path) -> None:
+    quick("9")
     name = f"kernels-{build.fingerprint(build.compiler())}.so"
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / name).write_bytes(b"not a library")
@@ -108,8 +129,9 @@ def test_a_damaged_file_is_built_again(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_a_cache_that_cannot_be_written_costs_a_build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quick: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    quick("9")
     (tmp_path / "file").touch()
     monkeypatch.setenv("HNET_SEQ_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path))
