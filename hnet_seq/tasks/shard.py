@@ -236,8 +236,6 @@ def main(args: argparse.Namespace) -> int:
     action = _ACTIONS.get(getattr(args, "asked", ""))
     if action is not None:
         return action(args.inputs[0], args)
-    if not args.out:
-        raise UsageError("out", "is missing: name a folder to make")
     manifest = shard(
         args.inputs,
         args.out,

@@ -120,6 +120,7 @@ def open_sequences(
     where: RowFilter | None = None,
     blocks: bool = False,
     modality: Modality = dna.DNA,
+    tell: bool = True,
 ) -> SequenceSource:
     """Look at ``source`` and choose its reader; sequences are read as they are asked for.
 
@@ -134,6 +135,7 @@ def open_sequences(
         blocks: join the blocks of BED rows; else the whole span is read, and standard error says
             how many rows have blocks.
         modality: what the letters are; text and code come from tables and lines only.
+        tell: say on standard error what is ignored.
 
     Raises:
         InputError: the file is missing, unreadable, or of a format that does not fit.
@@ -146,6 +148,8 @@ def open_sequences(
         kind = _kind(path, lines=is_stdin, genome=genome is not None)
         _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
         read = _reader(path, kind, genome, label, where, modality, blocks=blocks)
+        if tell and kind == "bed" and not blocks:
+            _tell_of_blocks(path)
     except InputError as error:
         if not is_stdin:
             raise
@@ -234,13 +238,16 @@ def _reader(
         )
     assert genome is not None
     opened = Genome(genome, use_index=True)
-    ignored = 0 if blocks else count_with_blocks(path)
-    said = f"note: {path}: {blocks_ignored(ignored, '; --blocks joins them')}"
-    if ignored and speaks(said):
-        print(said, file=sys.stderr)
     return lambda: (
         NamedSequence(name, convert(own)) for name, own in read_bed(path, opened, blocks=blocks)
     )
+
+
+def _tell_of_blocks(path: Path) -> None:
+    ignored = count_with_blocks(path)
+    said = f"note: {path}: {blocks_ignored(ignored, '; --blocks joins them')}"
+    if ignored and speaks(said):
+        print(said, file=sys.stderr)
 
 
 def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterator[NamedSequence]:
