@@ -152,6 +152,8 @@ WRONG: dict[str, tuple[int, str]] = {
     "shard g.fa --out g.fa/new": (2, "--out: g.fa/new cannot be written"),
     "shard x.fa --out new": (1, "x.fa: no such file"),
     "shard peek model --count 0": (2, "--count: must be 1 or more; got 0"),
+    "report nowhere": (1, "nowhere: no such folder; give the --out of a verb"),
+    "report model --baseline nowhere": (1, "nowhere: no such folder; give the --out of hnet"),
     "info nowhere": (1, "nowhere: no such file or folder"),
     "info two --as-flops-of nowhere": (1, "nowhere: no such file or folder"),
 }

@@ -11,7 +11,9 @@ import argparse
 from pathlib import Path
 
 from hnet_seq.commands.later import later
+from hnet_seq.experiment_files import find_experiment
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
+from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
 
@@ -70,6 +72,10 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("init", "says what train.init would; leave one of them out")
     if args.out:
         check_folder(args.out)
+    if not args.resume:
+        find_experiment(args.config)
+        if not args.go_on:
+            RunFolder(args.out).check_free()
     if args.resume:
         for word in ([args.config] if args.config else []) + args.overrides:
             if "=" not in word:
