@@ -142,9 +142,10 @@ WRONG: dict[str, tuple[int, str]] = {
     "boundaries enrich model g.fa --features f --out o": (1, "f: no such file"),
     "boundaries motifs model g.fa --motifs t.csv --out o": (1, "t.csv: line 1"),
     "classify train model --out o --data t.csv --label z": (1, "t.csv: line 1: no column 'z'"),
+    "classify predict g.fa b.bed": (1, "g.fa: is no probe of `hnet-seq classify train`"),
     "classify predict model g.fa": (1, "model: is a folder; give the probe.npz in it"),
-    "classify predict g.fa b.bed": (2, "--genome: b.bed is BED, places without letters"),
-    "classify evaluate g.fa t.csv --label z": (1, "t.csv: line 1: no column 'z'"),
+    "classify predict p.npz b.bed": (2, "--genome: b.bed is BED, places without letters"),
+    "classify evaluate p.npz t.csv --label z": (1, "t.csv: line 1: no column 'z'"),
     "generate text --prompts g.fa --out g.fa": (2, "--out: g.fa is the input g.fa; name another"),
     "markov s": (1, "s/manifest.json: not found: not a folder of shards"),
     "shard g.fa --out model --validation last:2": (2, "model: exists already; choose another"),
@@ -175,6 +176,7 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     (tmp_path / "model/model.safetensors").touch()
     (tmp_path / "model/config.json").write_text("{}")
     (tmp_path / "g.gff").write_text("a\tx\tgene\t1\t4\t.\t+\t.\tID=g\n")
+    np.savez(tmp_path / "p.npz", about=np.zeros(1))
     (tmp_path / "b.bed").write_text("a\t0\t4\n")
     (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\na\t1\tA\tC\n")
     (tmp_path / "t.csv").write_text("\n".join(["sequence,label,y,split", *_rows()]) + "\n")

@@ -125,12 +125,12 @@ def main(args: argparse.Namespace) -> int:
     elif args.action == "predict":
         if args.out:
             check_file(args.out)
-        check_there(args.classifier, args.input, args.genome, args.checkpoint)
+        check_there(args.classifier, args.input, args.genome)
         check_outputs({"out": args.out}, args.input, args.genome, args.classifier)
         finetuned_folder(args.classifier, args.checkpoint)
         check_sequences(args.input, DNA, args)
     else:
-        check_there(args.classifier, args.data, args.checkpoint)
+        check_there(args.classifier, args.data)
         finetuned_folder(args.classifier, args.checkpoint)
         _check_labelled(args)
     code: int = args.act(args)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 from hnet_seq.heads.head_config import HEAD
 from modalities.errors import InputError, UsageError
 
 MODEL = "model"
+NO_PROBE = "is no probe of `hnet-seq classify train`; give its probe.npz"
 
 
 def finetuned_folder(path: str | Path, checkpoint: str | Path | None) -> Path | None:
@@ -17,7 +19,7 @@ def finetuned_folder(path: str | Path, checkpoint: str | Path | None) -> Path | 
         checkpoint: where the model of a probe lies now.
 
     Raises:
-        InputError: a folder of something else.
+        InputError: a folder or file of something else.
         UsageError: a checkpoint for a fine-tuned model, which is its own.
     """
     path = Path(path)
@@ -30,4 +32,6 @@ def finetuned_folder(path: str | Path, checkpoint: str | Path | None) -> Path | 
             "is a folder; give the probe.npz in it, or a folder that `hnet-seq classify finetune` "
             f"wrote, with {HEAD}",
         )
+    if not folders and not zipfile.is_zipfile(path):
+        raise InputError(path, NO_PROBE)
     return folders[0] if folders else None
