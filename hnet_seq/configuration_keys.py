@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hnet_seq.config import ExperimentConfig
-from hnet_seq.experiments import CONFIG_FOLDER, shipped
+from hnet_seq.experiment_files import CONFIG_FOLDER, shipped
 
 _REFERENCE = re.compile(r":\w+:`([^`]+)`")
 _ATTRIBUTE = re.compile(r"^ {4}(\w+(?:, \w+)*): ")

@@ -15,22 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from hnet_seq.config import ExperimentConfig
+from hnet_seq.experiment_files import find_experiment
 from hnet_seq.model.config import HNetConfig
 from modalities.errors import UsageError
 from modalities.given import given_path
 from pipelines.storage.files import replaced_file
-
-_YAML = (".yaml", ".yml")
-_PACKAGE = Path(__file__).parent
-#: In the wheel the files lie inside the package, in a checkout beside it.
-CONFIG_FOLDER = next(
-    folder for folder in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if folder.is_dir()
-)
-
-
-def shipped() -> list[str]:
-    """Names of the complete experiments that come with the package."""
-    return sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
 
 
 def load_experiment(
@@ -52,7 +41,7 @@ def load_experiment(
     merged = OmegaConf.structured(ExperimentConfig)
     if shape is not None:
         merged.merge_with({"model": shape.to_dict()})
-    for path, layer in _layers(_find(given_path(name, "name")), ()):
+    for path, layer in _layers(find_experiment(given_path(name, "name")), ()):
         _merge(merged, layer, path)
     for item in overrides or []:
         key, separator, value = (part.strip() for part in item.partition("="))
@@ -70,7 +59,7 @@ def load_experiment(
     try:
         config.validate()
     except (ValueError, TypeError) as error:
-        raise UsageError(_find(name), str(error)) from error
+        raise UsageError(find_experiment(name), str(error)) from error
     return config
 
 
@@ -81,27 +70,6 @@ def save_experiment(config: ExperimentConfig, path: Path) -> None:
         source["path"] = source["path"].replace("${", r"\${")  # a folder's name, not a reference
     with replaced_file(path) as file:
         file.write(OmegaConf.to_yaml(OmegaConf.create(values)))
-
-
-def is_experiment(name: str | Path) -> bool:
-    """Whether this is an experiment that comes with the package, or a YAML file."""
-    return Path(name).suffix in _YAML or f"{name}" in shipped()
-
-
-def _find(name: str | Path, beside: Path | None = None) -> Path:
-    path = Path(name)
-    if path.suffix in _YAML:
-        if beside and (beside / path).is_file():
-            return beside / path
-        if path.is_file():
-            return path
-        raise UsageError(path, "no such file")
-    inside = CONFIG_FOLDER / f"{name}.yaml"
-    if inside.is_file():
-        return inside
-    raise UsageError(
-        str(name), f"no experiment of this name; shipped: {', '.join(shipped())}; or give a .yaml"
-    )
 
 
 def _layers(path: Path, above: tuple[Path, ...]) -> list[tuple[Path, DictConfig]]:
@@ -118,7 +86,7 @@ def _layers(path: Path, above: tuple[Path, ...]) -> list[tuple[Path, DictConfig]
     if isinstance(include, str):
         include = [include]
     inner = (*above, path.resolve())
-    included = [_layers(_find(name, path.parent), inner) for name in include]
+    included = [_layers(find_experiment(name, path.parent), inner) for name in include]
     return [*(pair for layers in included for pair in layers), (path, layer)]
 
 

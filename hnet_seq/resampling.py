@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from scipy.stats import t
 
 FEWEST_EVENTS = 10  # fewer fall short of what the scales below make of them
 
@@ -89,6 +88,8 @@ def around(
         total = squares.sum(axis=0)
         kurtosis = size * (squares**2).sum(axis=0) / np.maximum(total, 1e-150) ** 2
         freedom = np.clip(2 * size / np.maximum(kurtosis - 1, 1e-9) - 1, 2, size - 1)
+        from scipy.stats import t  # takes as long as all that reads motifs and genomes
+
         wide = np.sqrt(total * (size - 1) / size) * t.ppf(0.975, freedom)
         low, high = back(to(value) - wide), back(to(value) + wide)
     known = np.isfinite(low) & np.isfinite(high) & np.isfinite(wide)

@@ -10,7 +10,8 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.configuration_keys import as_override, keys_of, page
-from hnet_seq.experiments import load_experiment, shipped
+from hnet_seq.experiment_files import shipped
+from hnet_seq.experiments import load_experiment
 from modalities.errors import UsageError
 
 PAGE = Path(__file__).parents[1] / "docs/configuration.md"

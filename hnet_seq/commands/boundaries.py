@@ -12,7 +12,16 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import check_checkpoint, check_region, check_there
+from hnet_seq.commands.checks import (
+    check_at_least,
+    check_checkpoint,
+    check_dna_model,
+    check_genome,
+    check_region,
+    check_seed,
+    check_stage,
+    check_there,
+)
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
@@ -32,9 +41,12 @@ from hnet_seq.tasks.choices import (
     STABILITY_PLACES,
     STABILITY_REACH,
 )
+from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
 
 EXAMPLE = "hnet-seq boundaries enrich run genome.fna.gz --features genes.gff.gz --out run"
+
+_LEAST_SHIFTS = 10
 
 _ALWAYS = "twin out stage region attention_window batch_tokens device"
 MEANT = {
@@ -61,10 +73,42 @@ def main(args: argparse.Namespace) -> int:
     check_folder(args.out)
     check_checkpoint(args.checkpoint)
     check_there(args.genome, getattr(args, "motifs", None))
+    check_seed(args.seed)
+    check_at_least(0, left_context=args.left_context)
+    check_dna_model(args.checkpoint)
+    check_stage(args.checkpoint, args.stage)
     if args.region:
         check_region(args.genome, args.region)
+    _CHECKS[args.action](args)
     code: int = args.act(args)
     return code
+
+
+def _read_sites(args: argparse.Namespace) -> None:
+    check_at_least(1, width=args.width)
+    check_at_least(0, near=args.near, shuffles=args.shuffles)
+    check_at_least(_LEAST_SHIFTS, shifts=args.shifts)
+    if args.near > args.width:
+        raise UsageError("near", f"is {args.near}, more than --width {args.width}")
+    from hnet_seq.tasks.boundary_analysis.site_files import sites_from_arguments
+
+    args.read_sites = sites_from_arguments(args)
+
+
+def _check_places(args: argparse.Namespace) -> None:
+    check_at_least(1, places=args.places, reach=args.reach)
+    check_genome(args.genome)
+
+
+def _read_motifs(args: argparse.Namespace) -> None:
+    from hnet_seq.tasks.boundary_analysis.motif_file import read_motifs
+    from pipelines.formats.genome import Genome
+
+    genome = Genome(args.genome)
+    args.read_motifs = genome, read_motifs(args.motifs, genome)
+
+
+_CHECKS = {"enrich": _read_sites, "stability": _check_places, "motifs": _read_motifs}
 
 
 def _add_common(

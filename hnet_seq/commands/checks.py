@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import modalities
 from hnet_seq.model.config import HNetConfig
@@ -13,19 +15,27 @@ from hnet_seq.model.released import configuration_file
 from modalities.base import Modality
 from modalities.errors import InputError, UsageError
 
+if TYPE_CHECKING:
+    from pipelines.shards.manifest import Manifest
+
 STDIN = "-"
 # How names of other formats end, packed ones too.
 _NO_TSV = (
     *(".csv", ".parquet", ".json", ".jsonl", ".vcf", ".bed", ".fa", ".fasta", ".xlsx", ".npy"),
     *(".gz", ".bgz", ".zst", ".bz2", ".xz", ".h5ad", ".html"),
 )
-_SOON_READ = 1 << 23  # bytes of a genome that are read twice rather than after torch is imported
+# Bytes of a file that is looked through, or read, twice rather than after torch is imported.
+_SOON_SEEN, _SOON_READ = 1 << 23, 1 << 20
 
 
-def check_checkpoint(where: str) -> None:
-    """Raise, as loading would, where on this machine there are no weights; the hub is not asked."""
-    if _is_here(where):
-        locate(where)
+def check_checkpoint(where: str, config: str | None = None) -> None:
+    """Raise, as loading would, where on this machine there are no weights; the hub is not asked.
+
+    Args:
+        config: the JSON of a checkpoint that has none.
+    """
+    if is_here(where):
+        locate(where, config=config)
 
 
 def shape_here(where: str) -> HNetConfig | None:
@@ -62,28 +72,105 @@ def modality_here(where: str) -> Modality | None:
         return None
 
 
-def _is_here(where: str) -> bool:
+def is_here(where: str) -> bool:
+    """Whether a checkpoint is on this machine, or can be nowhere else."""
     return Path(where).exists() or split_hub_id(where) is None
 
 
 def _located(where: str) -> Located | None:
-    return locate(where) if _is_here(where) else None
+    return locate(where) if is_here(where) else None
 
 
 def check_region(genome: str, region: str, parameter: str = "region") -> None:
     """Raise, as the verb would, for a region that a small genome does not have."""
-    if Path(genome).is_file() and Path(genome).stat().st_size <= _SOON_READ:
+    if is_small(genome, _SOON_SEEN):
         from pipelines.formats.genome import Genome
         from pipelines.formats.regions import parse_region
 
         parse_region(region, Genome(genome).lengths, genome, parameter)
 
 
-def check_there(*paths: str | None) -> None:
+def check_genome(genome: str) -> None:
+    """Raise, as the verb would, for a small genome that cannot be read, or a folder."""
+    if is_small(genome, _SOON_SEEN) or Path(genome).is_dir():
+        from pipelines.formats.genome import Genome
+
+        _ = Genome(genome).lengths
+
+
+def manifest_here(location: str) -> Manifest | None:
+    """The manifest of a folder of shards; None of one behind a URL, which loading has to ask.
+
+    Raises:
+        InputError: there is none, or a wrong one.
+    """
+    if "://" in location:
+        return None
+    from pipelines.shards.manifest import Manifest
+
+    return Manifest.load(location)
+
+
+def is_small(path: str | Path, most: int = _SOON_READ) -> bool:
+    """Whether a file is read twice rather than after torch is imported."""
+    return Path(path).is_file() and Path(path).stat().st_size <= most
+
+
+def check_sequences(
+    source: str, modality: Modality | None, args: argparse.Namespace, label: str | None = None
+) -> None:
+    """Raise, as the verb would, for sequences that cannot be read as ``args`` says.
+
+    Of a small file all are read, where it is known what their letters are; nothing that lies on a
+    large genome.
+
+    Args:
+        label: a column that is kept.
+    """
+    if source == STDIN or (args.genome and not is_small(args.genome, _SOON_SEEN)):
+        return
+    from hnet_seq.tasks.sequences.inputs import open_sequences
+    from pipelines.formats.table_rows import RowFilter
+
+    found = open_sequences(
+        source,
+        genome=args.genome,
+        label=label,
+        where=RowFilter.parse(args.where),
+        blocks=args.blocks,
+        modality=modality or modalities.dna.DNA,
+        tell=False,
+    )
+    if modality is not None and is_small(source):
+        for _ in found.sequences():
+            pass
+
+
+def check_there(*paths: str | Path | None) -> None:
     """Raise InputError for a file that is not there; None and standard input are."""
     for path in paths:
         if path is not None and path != STDIN and not Path(path).exists():
             raise InputError(path, "no such file; check the path")
+
+
+def check_outputs(outputs: Mapping[str, str | Path | None], *inputs: str | Path | None) -> None:
+    """Raise UsageError where an output would take the place of an input, or of another output.
+
+    Args:
+        outputs: by the names of their parameters; None where one is not written.
+        inputs: what is read; None and standard input are no files.
+    """
+    read = {Path(path).resolve(): path for path in inputs if path is not None and path != STDIN}
+    written: dict[Path, str] = {}
+    for name, path in outputs.items():
+        if path is None or not (Path(path).is_file() or not Path(path).exists()):
+            continue  # a device or a pipe takes from several
+        place = Path(path).resolve()
+        if place in read:
+            raise UsageError(name, f"{path} is the input {read[place]}; name another file")
+        if place in written:
+            raise UsageError(name, f"{path} is the file of `{written[place]}`; name another one")
+        written[place] = name
 
 
 def check_suffix(path: str | Path, suffixes: Sequence[str]) -> None:
@@ -101,6 +188,31 @@ def check_tsv(path: str | Path, also: Sequence[str] = ()) -> None:
     if name.endswith(_NO_TSV) and not name.endswith(tuple(also)):
         known = " or ".join((".tsv", *also))
         raise UsageError("out", f"{Path(path).name} says another format; end it in {known}")
+
+
+def check_seed(seed: int | None) -> None:
+    """Raise UsageError for one that NumPy's generators do not take."""
+    if seed is not None and not 0 <= seed < 1 << 32:
+        raise UsageError("seed", f"is {seed}; expected 0 to {(1 << 32) - 1}")
+
+
+def check_dna_model(where: str) -> None:
+    """Raise InputError where a checkpoint on this machine reads something else than DNA."""
+    modality = modality_here(where)
+    if modality not in (None, modalities.dna.DNA):
+        raise InputError(where, f"the model reads {modality.name}; expected one trained on DNA")
+
+
+def check_stage(where: str, stage: int) -> None:
+    """Raise, as the verb would, where a model on this machine has no such stage of chunks."""
+    stages = stages_of(where)
+    if stages == 0:
+        raise InputError(
+            where,
+            "the model is isotropic: it has no router and no boundaries; give an H-Net with stages",
+        )
+    if stages and not 0 <= stage < stages:
+        raise UsageError("stage", f"{where} has stages 0 to {stages - 1}; got {stage}")
 
 
 def check_at_least(least: int, **values: int | None) -> None:

@@ -12,9 +12,22 @@ Guides: docs/classification.md, docs/fine_tuning.md
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from hnet_seq.commands.checks import check_checkpoint, check_there, check_tsv
+from hnet_seq.commands.checks import (
+    check_at_least,
+    check_checkpoint,
+    check_dna_model,
+    check_outputs,
+    check_seed,
+    check_sequences,
+    check_there,
+    check_tsv,
+    is_small,
+    stages_of,
+)
 from hnet_seq.commands.classify_data import (
     add_column_arguments,
     add_probe_argument,
@@ -26,10 +39,14 @@ from hnet_seq.commands.classify_data import (
 )
 from hnet_seq.commands.embed import add_embedding_arguments
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.heads.head_config import CHUNK_POOLINGS, HEAD_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments, add_input_arguments
-from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS
+from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, PROBES
+from hnet_seq.tasks.classification.kept_classifier import MODEL, finetuned_folder
 from hnet_seq.train.finetune_config import FinetuneConfig
+from modalities.dna import DNA
+from modalities.errors import UsageError
 from pipelines.storage.files import check_file, check_folder
 
 EXAMPLE = (
@@ -38,7 +55,7 @@ EXAMPLE = (
 )
 
 RESULTS, PROBE = "classification.json", "probe.npz"
-HISTORY, MODEL = "finetune.jsonl", "model"
+HISTORY = "finetune.jsonl"
 _SEEDS = 3
 _APPLY = "hnet_seq.tasks.classification.apply"
 _CLASSIFIER = "probe.npz of classify train, or the folder of classify finetune"
@@ -104,15 +121,57 @@ def main(args: argparse.Namespace) -> int:
         check_folder(args.out)
         check_task_arguments(args)
         check_checkpoint(args.checkpoint)
+        check_dna_model(args.checkpoint)
+        _read_task(args)
     elif args.action == "predict":
         if args.out:
             check_file(args.out)
             check_tsv(args.out, also=(".parquet",))
         check_there(args.classifier, args.input, args.genome)
+        check_outputs({"out": args.out}, args.input, args.genome, args.classifier)
+        finetuned_folder(args.classifier, args.checkpoint)
+        check_sequences(args.input, DNA, args)
     else:
         check_there(args.classifier, args.data)
+        finetuned_folder(args.classifier, args.checkpoint)
+        _check_labelled(args)
     code: int = args.act(args)
     return code
+
+
+def _read_task(args: argparse.Namespace) -> None:
+    """Read what is learned from, as ``args.read_task``, once what is wrong without it is told."""
+    from hnet_seq.tasks.classification.arguments import check_probes, task_from_arguments
+    from hnet_seq.tasks.classification.task import check_known
+
+    stages = stages_of(args.checkpoint)
+    chunks = args.pooling is None or args.pooling in (*CHUNK_POOLINGS, "attention")
+    if stages and chunks and not -stages <= args.stage < stages:
+        raise UsageError("stage", f"is {args.stage}; the model has stages 0 to {stages - 1}")
+    if args.action == "finetune":
+        from hnet_seq.tasks.classification.settings import finetune_config
+
+        check_at_least(1, seeds=args.seeds)
+        check_seed(args.seed + args.seeds - 1)
+        if stages is not None:
+            finetune_config(args, stages)
+    task = task_from_arguments(args)
+    check_probes(task.problem, list(PROBES) if args.probe == "all" else [args.probe])
+    if args.action == "finetune":
+        if task.validation is not None:
+            check_meant(args, f"{args.data} has one", stops_by="data with a validation split")
+        check_known(args.data or args.genome, task)
+    args.read_task = task
+
+
+def _check_labelled(args: argparse.Namespace) -> None:
+    """Raise for a small table that cannot be read; what its labels are, the classifier knows."""
+    from hnet_seq.tasks.classification.arguments import columns_from_arguments
+    from hnet_seq.tasks.classification.labelled_data import read_labelled
+
+    columns = replace(columns_from_arguments(args), empty_labels=True)
+    if Path(args.data).is_dir() or is_small(args.data):
+        read_labelled(args.data, columns)
 
 
 def _add_finetune(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hnet_seq.commands.checks import check_checkpoint, check_suffix, check_there, stages_of
+from hnet_seq.commands.checks import (
+    check_checkpoint,
+    check_outputs,
+    check_sequences,
+    check_suffix,
+    check_there,
+    modality_here,
+    shape_here,
+)
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
@@ -22,7 +30,7 @@ from hnet_seq.tasks.arguments import (
     add_twin_argument,
 )
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, LAYERS, LEVELS, STRANDS, VECTOR_FORMATS
-from modalities.errors import UsageError
+from hnet_seq.tasks.embedding.layer_choice import choose_layer
 from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
@@ -99,10 +107,17 @@ def main(args: argparse.Namespace) -> int:
     check_meant(args, f"these are vectors of {vectors}", vectors=vectors)
     check_checkpoint(args.checkpoint)
     check_there(args.input, args.genome)
-    stages = stages_of(args.checkpoint)
-    of_stage = vectors in ("chunks", "the encoder", "the decoder")
-    if stages and of_stage and not -stages <= args.stage < stages:
-        raise UsageError("stage", f"is {args.stage}; the model has stages 0 to {stages - 1}")
+    check_outputs({"out": args.out}, args.input, args.genome)
+    if shape := shape_here(args.checkpoint):
+        choose_layer(
+            shape,
+            args.level,
+            pooling=args.pooling,
+            stage=args.stage,
+            layer=args.layer,
+            strands=args.strands,
+        )
+    check_sequences(args.input, modality_here(args.checkpoint), args, args.label)
     return later("hnet_seq.tasks.embed")(args)
 
 

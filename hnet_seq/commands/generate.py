@@ -9,22 +9,25 @@ every stage that begins one there.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 import modalities
 from hnet_seq.commands.checks import (
     check_at_least,
     check_checkpoint,
+    check_outputs,
     check_there,
+    is_small,
     modality_here,
     stages_of,
 )
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.model.sampling_rules import Sampling
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
-from modalities.base import Modality, Tokens
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from pipelines.storage.files import check_file
+
+_SEEDS = 1 << 63  # of torch's generators
 
 EXAMPLE = "hnet-seq generate run --prompt ACGTACGT --max-new-tokens 200 --show-chunks"
 
@@ -64,18 +67,23 @@ def main(args: argparse.Namespace) -> int:
     if bool(args.prompt) == bool(args.prompts):
         raise UsageError("prompt", "give --prompt LETTERS, or --prompts FILE")
     check_at_least(1, max_new_tokens=args.max_new_tokens, samples=args.samples)
+    sampling_from(args)
+    if not -_SEEDS <= args.seed < _SEEDS:
+        raise UsageError("seed", f"is {args.seed}; expected less than {_SEEDS}")
     if args.out:
         check_file(args.out)
     check_checkpoint(args.checkpoint)
     check_there(args.prompts)
+    check_outputs({"out": args.out}, args.prompts)
     if stages_of(args.checkpoint) == 0:
         check_meant(args, f"{args.checkpoint} has no chunks", of="isotropic models")
     modality = modality_here(args.checkpoint)
     if modality and args.modality:
         check_modality(args.checkpoint, args.modality, modality.name)
-    of_letters = modality in (modalities.dna.DNA, modalities.dna_bytes.DNA_BYTES)
-    if args.prompt and modality and of_letters:
-        encoded(args.prompt, modality)
+    if modality and (args.prompt or is_small(args.prompts)):
+        from hnet_seq.tasks.prompts import read_prompts
+
+        read_prompts(args, modality)
     return later("hnet_seq.tasks.generate")(args)
 
 
@@ -85,18 +93,14 @@ def check_modality(checkpoint: str, asked: str | None, stated: str | None) -> No
         raise UsageError("modality", f"{checkpoint} was trained on {stated}, not {asked}")
 
 
-def encoded(prompts: Sequence[str], modality: Modality) -> list[Tokens]:
-    """Tokens of prompts of DNA.
+def sampling_from(args: argparse.Namespace, allowed: tuple[int, ...] | None = None) -> Sampling:
+    """How tokens are drawn; ``allowed`` are ids that may be.
 
     Raises:
-        UsageError: one is empty or has other letters.
+        UsageError: a number out of range.
     """
-    found = []
-    for number, letters in enumerate(prompts, 1):
-        try:
-            found.append(modality.encode(letters))
-        except InputError as error:
-            raise UsageError("prompt", f"prompt {number}, {error}") from None
-        if not len(found[-1]):
-            raise UsageError("prompt", f"prompt {number} is empty; give a base at least")
-    return found
+    try:
+        return Sampling(args.temperature, args.top_k, args.top_p, args.min_p, allowed)
+    except ValueError as error:
+        name, _, rest = str(error).partition(":")
+        raise UsageError(name, rest.strip()) from None

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hnet_seq.commands.checks import stages_of
+from hnet_seq.commands.checks import check_checkpoint, stages_of
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
+from hnet_seq.experiment_files import find_experiment, is_experiment
+from hnet_seq.model.locate import read_config
 from hnet_seq.model.released import configuration_file
 from modalities.errors import UsageError
 
@@ -65,8 +67,6 @@ def kind_of(what: str | None) -> str:
         return "the installation"
     if configuration_file(what):
         return "a configuration"
-    from hnet_seq.experiments import is_experiment  # which takes as long as all the rest
-
     return EXPERIMENT if is_experiment(what) and not Path(what).is_dir() else "a checkpoint"
 
 
@@ -77,6 +77,16 @@ def check_rates(rates: Sequence[float], stages: int) -> None:
             "tokens_per_chunk",
             f"this model has {stages} stages of chunking; got {len(rates)} numbers",
         )
+
+
+def check_described(what: str, config: str | None) -> None:
+    """Raise, as describing it would, where there is nothing of that name on this machine."""
+    if file := configuration_file(what):
+        read_config(file)
+    elif kind_of(what) == EXPERIMENT:
+        find_experiment(what)
+    else:
+        check_checkpoint(what, config)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -93,6 +103,8 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("as_flops_of", "give an experiment or a checkpoint before it")
     if not all(rate >= 1 for rate in args.tokens_per_chunk or ()):
         raise UsageError("tokens_per_chunk", "expected numbers of 1 or more")
+    for what in filter(None, (args.what, args.as_flops_of)):
+        check_described(what, args.config)
     if args.tokens_per_chunk and not args.as_flops_of and not args.config:
         stages = stages_of(args.what)
         check_rates(args.tokens_per_chunk, len(args.tokens_per_chunk) if stages is None else stages)

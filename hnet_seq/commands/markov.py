@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import check_checkpoint
+from hnet_seq.commands.checks import (
+    check_checkpoint,
+    manifest_here,
+    modality_here,
+)
 from hnet_seq.commands.later import later
 from hnet_seq.evidence.baselines import byte_markov
 from hnet_seq.evidence.baselines.markov import MAX_ORDER
 from hnet_seq.tasks.arguments import add_device_argument
 from hnet_seq.tasks.choices import MARKOV_BYTES_ORDER
+from modalities.errors import InputError
+from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq markov shards --out run/markov.json"
 
@@ -62,6 +68,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
+    if args.out:
+        check_file(args.out)
+    manifests = [manifest_here(location) for location in args.shards]
     if args.beside:
         check_checkpoint(args.beside)
+        reads = modality_here(args.beside)
+        for location, manifest in zip(args.shards, manifests, strict=True):
+            if manifest and reads and reads.fingerprint != manifest.vocabulary_fingerprint:
+                raise InputError(
+                    args.beside, f"reads {reads.name}, and {location} holds {manifest.modality}"
+                )
     return later("hnet_seq.tasks.markov")(args)

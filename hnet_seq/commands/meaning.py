@@ -93,7 +93,7 @@ def check_meant(args: argparse.Namespace, said: str = "", **facts: str) -> None:
         which = " or ".join(values)
         if name in facts:
             raise UsageError(option, f"is for {which}; {said}")
-        beside = f"--{name.replace('_', '-')} {which}".strip()
+        beside = f"`{name}` {which}".strip()  # for_command_line() has its option
         if found["without"] or found["equals"] == "!=":
             raise UsageError(option, f"means nothing beside {beside}; leave it out")
         raise UsageError(option, f"goes with {beside}; leave it out")

@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hnet_seq.commands.checks import shape_here
 from hnet_seq.commands.later import later
+from hnet_seq.experiment_files import find_experiment
 from hnet_seq.tasks.arguments import CHECKPOINT, add_device_argument
+from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
 
@@ -67,29 +68,22 @@ def main(args: argparse.Namespace) -> int:
     if not args.resume and (not args.config or not args.out):
         name = "out" if args.config else "config"
         raise UsageError(name, "is missing; give an experiment and --out RUN, or --resume RUN")
-    if args.config and not args.resume:
-        # A wrong name, key or source is told before torch is there.
-        from hnet_seq.experiments import load_experiment
-        from hnet_seq.tasks.pretrain_sources import assign_data, check_sources
-
-        if args.init and any(word.startswith("train.init=") for word in args.overrides):
-            raise UsageError("init", "says what train.init would; leave one of them out")
-        run = Path(args.out) / "config.yaml"
-        there = args.go_on and run.is_file()
-        given = None
-        if args.init:
-            given = load_experiment(run).model if there else shape_here(args.init)
-        if given is not None or not args.init:
-            config = load_experiment(args.config, args.overrides, given)
-            if args.data or not there:  # a run that is there knows its shards
-                assign_data(config, args.data or [])
-                check_sources(config)
+    if args.init and any(word.startswith("train.init=") for word in args.overrides):
+        raise UsageError("init", "says what train.init would; leave one of them out")
+    if args.out:
         check_folder(args.out)
+    if not args.resume:
+        find_experiment(args.config)
+        if not args.go_on:
+            RunFolder(args.out).check_free()
     if args.resume:
         for word in ([args.config] if args.config else []) + args.overrides:
             if "=" not in word:
                 said = f"the run knows its experiment and its weights; leave out {word}"
                 raise UsageError("resume", said)
+    from hnet_seq.tasks.pretrain_start import start_from_arguments  # OmegaConf takes its time, too
+
+    args.start = start_from_arguments(args)
     return later("hnet_seq.tasks.pretrain")(args)
 
 

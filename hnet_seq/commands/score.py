@@ -12,13 +12,20 @@ that without it. --measured COLUMN of a table: how well the model ranks measured
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from hnet_seq.commands.checks import (
     STDIN,
     check_checkpoint,
+    check_dna_model,
+    check_genome,
+    check_outputs,
     check_region,
+    check_seed,
+    check_sequences,
     check_there,
     check_tsv,
+    modality_here,
 )
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
@@ -31,6 +38,7 @@ from hnet_seq.tasks.arguments import (
     add_twin_argument,
 )
 from hnet_seq.tasks.choices import ON_MISMATCH, SCORE_BATCH_TOKENS, STRANDS, WINDOW
+from hnet_seq.tasks.scoring.outputs import check_out
 from modalities.errors import UsageError
 from pipelines.storage.files import check_file
 
@@ -161,13 +169,52 @@ def main(args: argparse.Namespace) -> int:
     if args.mutagenesis is None:
         check_there(args.input)
     args.use, args.form = use_of(args)
-    if args.out and args.use == "sequences":
-        check_tsv(args.out)
+    if args.out:
+        if args.use == "sequences":
+            check_tsv(args.out)
+        check_out(Path(args.out), args.use, args.input, args.form)
+        check_outputs({"out": args.out}, args.genome)
+    check_seed(args.seed)
     check_checkpoint(args.checkpoint)
+    check_dna_model(args.checkpoint)
     check_there(args.genome)
-    if args.mutagenesis is not None:
-        check_region(args.genome, args.mutagenesis, "mutagenesis")
+    _CHECKS[args.use](args)
     return later("hnet_seq.tasks.score")(args)
+
+
+def _check_sequences(args: argparse.Namespace) -> None:
+    check_sequences(args.input, modality_here(args.checkpoint), args)
+
+
+def _check_variants(args: argparse.Namespace) -> None:
+    # What counts is imported for none of the others.
+    from hnet_seq.tasks.scoring.genome_markov import check_order
+    from hnet_seq.tasks.scoring.variant_windows import check_window
+
+    check_window(WINDOW if args.window is None else args.window)
+    check_order(args.markov_order)
+    if args.mutagenesis is None:
+        check_genome(args.genome)
+    else:
+        check_region(args.genome, args.mutagenesis, "mutagenesis")
+
+
+def _read_measured(args: argparse.Namespace) -> None:
+    from hnet_seq.tasks.scoring.measured_arguments import (
+        flanks_from_arguments,
+        rows_from_arguments,
+    )
+
+    args.flank_tokens = flanks_from_arguments(args)
+    args.rows = rows_from_arguments(args)
+
+
+_CHECKS = {
+    "sequences": _check_sequences,
+    "variants": _check_variants,
+    "mutagenesis": _check_variants,
+    "measured": _read_measured,
+}
 
 
 def use_of(args: argparse.Namespace) -> tuple[str, str | None]:

@@ -10,14 +10,19 @@ spaces, starts of words, inside words, punctuation (docs/boundaries.md).
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
+import modalities
 from hnet_seq.commands.checks import (
     check_at_least,
     check_checkpoint,
+    check_genome,
+    check_outputs,
     check_region,
+    check_stage,
     check_there,
+    manifest_here,
     modality_here,
-    stages_of,
 )
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
@@ -28,17 +33,23 @@ from hnet_seq.tasks.arguments import (
     add_twin_argument,
 )
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
+from hnet_seq.tasks.segmentation.outputs import STAGE, check_table
+from modalities import text
 from modalities.dna import DNA
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
 from pipelines.storage.files import check_file, check_folder
+
+if TYPE_CHECKING:
+    from pipelines.shards.manifest import Manifest
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 
 MEANT = {
     "": {
         "": "twin stage out attention_window cache_limit batch_tokens device",
-        "of=DNA": "bed bigwig chunks region annotation left_context",
+        "of=DNA": "bed bigwig chunks region annotation left_context picture",
         "region": "left_context",
+        "annotation": "picture",
         "of=text and code": "shards show",
     }
 }
@@ -66,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotation", metavar="GENES", help="GFF3, GTF or GenBank to hold the boundaries against"
     )
     parser.add_argument("--out", metavar="DIR", help="folder for boundaries.json and region.json")
+    parser.add_argument(
+        "--picture",
+        metavar="GENE|NAME:START-END",
+        help="what region.json has, to draw (about 3 kb with many genes)",
+    )
     parser.add_argument(
         "--left-context",
         type=int,
@@ -95,33 +111,57 @@ def main(args: argparse.Namespace) -> int:
         check_folder(args.out)
     for option in ("bed", "bigwig", "chunks"):
         if path := getattr(args, option):
-            check_file(path.replace("{stage}", f"{args.stage}"), option)
+            check_file(path.replace(STAGE, f"{args.stage}"), option)
     check_at_least(0, left_context=args.left_context)
     check_checkpoint(args.checkpoint)
     check_there(*args.inputs, args.annotation)
-    stages = stages_of(args.checkpoint)
-    if stages and not 0 <= args.stage < stages:
-        raise UsageError(
-            "stage", f"{args.checkpoint} has stages 0 to {stages - 1}; got {args.stage}"
-        )
+    check_stage(args.checkpoint, args.stage)
+    check_outputs(
+        {"bed": args.bed, "bigwig": args.bigwig, "chunks": args.chunks},
+        *args.inputs,
+        args.annotation,
+    )
     modality = modality_here(args.checkpoint)
     if modality is DNA:
         check_dna(args)
         if args.region:
             check_region(args.inputs[0], args.region)
+        else:
+            check_genome(args.inputs[0])
     elif modality is not None:
         check_bytes(args, modality.name)
     return later("hnet_seq.tasks.segment")(args)
 
 
 def check_bytes(args: argparse.Namespace, modality: str) -> None:
-    """Raise UsageError for words that mean nothing for a model of bytes."""
+    """Raise for words that mean nothing for a model of bytes, or shards of something else."""
     check_meant(args, f"{args.checkpoint} was trained on {modality}", of="text and code")
+    if args.show < 0:
+        raise UsageError("show", f"is {args.show}; expected 0 or more")
+    if bool(args.inputs) == bool(args.shards):
+        raise UsageError("INPUT", "give files or folders of text, or --shards DIR")
+    if args.inputs and modalities.get(modality).complement_table is not None:
+        raise UsageError("INPUT", f"a model of {modality} reads shards; give --shards DIR")
+    for location in args.shards:
+        if manifest := manifest_here(location):
+            check_shards(location, manifest, args.checkpoint)
+
+
+def check_shards(location: str, manifest: Manifest, checkpoint: str) -> None:
+    """Raise InputError for shards that a model of bytes has nothing to cut of."""
+    if modalities.get(manifest.modality).vocabulary != text.VOCABULARY:
+        raise InputError(
+            location, f"holds {manifest.modality}; {checkpoint} reads bytes: text or code"
+        )
+    if not manifest.tokens("validation"):
+        raise InputError(location, "has no validation split; shard again with --validation")
 
 
 def check_dna(args: argparse.Namespace) -> None:
     """Raise UsageError for words that mean nothing for a model of DNA."""
     check_meant(args, f"{args.checkpoint} was trained on DNA", of="DNA")
+    if args.chunks:
+        check_table(args.chunks)
     if len(args.inputs) != 1:
         raise UsageError(
             "INPUT",

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import argparse
 
-from hnet_seq.commands.checks import check_at_least
+from hnet_seq.commands.checks import check_at_least, check_there, manifest_here
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
-from hnet_seq.commands.shard_options import add_arguments
+from hnet_seq.commands.shard_options import add_arguments, options_from
 from hnet_seq.commands.uses import Use
+from hnet_seq.tasks.sharding.options import ShardOptions
+from modalities.errors import UsageError
+from pipelines.shards.document_split import DocumentSplit
+from pipelines.shards.shard_folder import check_free
+from pipelines.shards.split import check_form
+from pipelines.storage.files import check_folder
 
 __all__ = ["EXAMPLE", "add_arguments", "main"]
 
@@ -54,9 +60,29 @@ MEANT = {
 }
 
 
+def check_making(args: argparse.Namespace) -> None:
+    """Raise for what cannot be meant, before what makes shards is imported."""
+    if not args.out:
+        raise UsageError("out", "is missing: name a folder to make")
+    check_free(check_folder(args.out), args.overwrite)
+    options = ShardOptions(**options_from(args))
+    options.check()
+    if args.workers < 1:
+        raise UsageError("workers", f"is {args.workers}, expected at least 1 process")
+    if options.is_dna:
+        check_form(options.validation, options.guard)
+    else:
+        DocumentSplit.parse(options.validation)
+    check_there(*args.inputs, options.regions)
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     asked = getattr(args, "asked", "making shards")
-    check_at_least(1, count=args.count)
     check_meant(args, f"this is {asked}", asked=asked)
+    if asked == "making shards":
+        check_making(args)
+    else:
+        check_at_least(1, count=args.count)
+        manifest_here(args.inputs[0])
     return later("hnet_seq.tasks.shard")(args)

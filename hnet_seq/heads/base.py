@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
+from hnet_seq.heads.head_config import HEAD, PROBLEMS, HeadConfig
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.counted_text import left_out
@@ -26,7 +26,6 @@ from hnet_seq.model.pretrained import (
 )
 from hnet_seq.ops.packing import Packing
 
-HEAD = "head.json"
 _HEAD_STD = 0.02
 
 

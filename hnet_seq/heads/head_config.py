@@ -12,6 +12,8 @@ import numpy as np
 Problem = Literal["single_label", "multi_label", "regression", "per_position"]
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 
+HEAD = "head.json"  # beside the weights
+
 POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
 CHUNK_POOLINGS = ("chunks", "chunks_weighted")
 

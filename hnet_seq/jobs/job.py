@@ -144,9 +144,8 @@ class Job(Generic[Item]):
                 with run.merging(self.outputs) as folders:
                     if folders is None and alone and run.missing():
                         raise UsageError(
-                            "out",
-                            f"another process computes {self.outputs[0]}; wait for it, or name "
-                            "another",
+                            self.outputs[0],
+                            "is being computed by another process; wait for it, or name another",
                         )
                     if folders is None:
                         yield None

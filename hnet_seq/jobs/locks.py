@@ -39,9 +39,9 @@ def lock(file: IO[bytes], byte: int, *, wait: bool, needed: bool = True) -> bool
         if not needed:
             return True
         raise UsageError(
-            "--out",
-            f"{file.name} cannot be locked ({error.strerror}), and ranks meet by locks; name an "
-            "output on a file system that has them",
+            file.name,
+            f"cannot be locked ({error.strerror}), and ranks meet by locks; name an output on a "
+            "file system that has them",
         ) from None
     return True
 

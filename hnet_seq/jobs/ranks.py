@@ -67,7 +67,10 @@ def rank_device(device: str | None, ranks: Ranks) -> str | None:
 def check_meeting(source: object, outputs: Sequence[Path], ranks: Ranks) -> None:
     """Raise UsageError where several ranks cannot meet beside a file, or cannot all read."""
     if ranks.world > 1 and not is_kept(outputs):
-        raise UsageError("out", "ranks meet beside it; give --out FILE")
+        said = f"{outputs[0]} is no file; name one" if outputs else "give --out"
+        raise UsageError(
+            "WORLD_SIZE", f"is {ranks.world}, and ranks meet beside the output: {said}"
+        )
     if ranks.world > 1 and f"{source}" == "-":
         raise UsageError(
             "WORLD_SIZE", f"is {ranks.world}, and standard input is read once; give a file"

@@ -38,9 +38,9 @@ def keep_identity(path: Path, identity: Mapping[str, Any]) -> None:
     ]
     if differing:
         raise UsageError(
-            "--out",
-            f"{folder} holds an unfinished run of something else: {'; '.join(differing)}; finish "
-            "that one, delete the folder to begin anew, or name another --out",
+            folder,
+            f"holds an unfinished run of something else: {'; '.join(differing)}; finish that one, "
+            "delete the folder to begin anew, or name another output",
         )
 
 

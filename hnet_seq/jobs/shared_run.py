@@ -239,7 +239,7 @@ def _refuse_strangers(folder: Path) -> None:
     # What was killed before it wrote its identity left at most the file's temporary name.
     others = [own.name for own in folder.iterdir() if own.name != _LOCK]
     if _IDENTITY not in others and any(not name.startswith(".") for name in others):
-        raise UsageError("out", f"{folder} is in the way and no unfinished run; move it")
+        raise UsageError(folder, "is in the way and no unfinished run; move it")
 
 
 def missing_message(folder: Path, missing: Sequence[Unit], count: int) -> str:

@@ -216,13 +216,6 @@ def _rankings(rows: Sequence[EffectRow]) -> Markup:
 def _mutagenesis(found: Mutagenesis) -> list[Markup]:
     where = f"{found.name}:{found.start:,}-{found.end:,}"
     more = "" if len(found.reference) <= MOST else f" The first {MOST:,} positions are drawn."
-    head = ("Position", "Letter", "To A", "To C", "To G", "To T", "Mean")
-    numbers = []
-    for index, (letter, row) in enumerate(zip(found.reference, found.llr, strict=True)):
-        known = [x for k, x in enumerate(row) if x is not None and "ACGT"[k] != letter]
-        mean = difference(sum(known) / len(known)) if known else _DASH
-        cells = (_DASH if x is None else difference(x) for x in row)
-        numbers.append((f"{found.start + index:,}", letter, *cells, mean))
     return [
         figure(
             heat_map(
@@ -233,8 +226,8 @@ def _mutagenesis(found: Mutagenesis) -> list[Markup]:
             ),
             f"Every single-base change of {where} in a context of {found.window:,} bases: orange "
             "makes the sequence less likely to the model, blue more likely, nats. A dot is the "
-            f"letter that stands there; point at a cell for its number.{more}",
-            table(head, numbers[:MOST], numeric=(0, 2, 3, 4, 5, 6)),
+            f"letter that stands there; Numbers has that of each cell.{more}",
+            mutagenesis_numbers(found),
             title="Mutagenesis",
         ),
         figure(
@@ -250,6 +243,18 @@ def _mutagenesis(found: Mutagenesis) -> list[Markup]:
         ),
         _details(found),
     ]
+
+
+def mutagenesis_numbers(found: Mutagenesis) -> Markup:
+    """The effects that are drawn, a row a position."""
+    head = ("Position", "Letter", "To A", "To C", "To G", "To T", "Mean")
+    numbers = []
+    for index, (letter, row) in enumerate(zip(found.reference[:MOST], found.llr, strict=False)):
+        known = [x for k, x in enumerate(row) if x is not None and "ACGT"[k] != letter]
+        mean = difference(sum(known) / len(known)) if known else _DASH
+        cells = (_DASH if x is None else difference(x) for x in row)
+        numbers.append((f"{found.start + index:,}", letter, *cells, mean))
+    return table(head, numbers, numeric=(0, 2, 3, 4, 5, 6))
 
 
 def _scale(values: Sequence[float], left: float, right: float = _WIDTH - 14) -> svg.Scale:

@@ -16,12 +16,10 @@ from hnet_seq.tasks.classification.arguments import (
     describe_task,
     open_twin,
     task_facts,
-    task_from_arguments,
 )
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS, classify, default_poolings
 from hnet_seq.tasks.classification.probe_file import Embedding, Probe, save_probe
 from hnet_seq.tasks.classification.score_tables import Rows, format_rows, rows_of
-from hnet_seq.tasks.classification.targets import check_probes
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.classification.trained_on import write_trained_on
@@ -43,9 +41,8 @@ def train(args: argparse.Namespace) -> int:
     poolings = [kept, *(pooling for pooling in poolings if pooling != kept)]
     for pooling in poolings:
         check_pooling(model, pooling, args.stage)
-    task = task_from_arguments(args)
+    task: Task = args.read_task  # before torch was imported
     probes = list(PROBES) if args.probe == "all" else [args.probe]  # the first one is kept
-    check_probes(task.problem, probes)
     found, clean = audit_task(task, args.seed)
     twin = open_twin(args)
     outcome = classify(

@@ -14,18 +14,15 @@ import numpy as np
 import torch
 
 import modalities
-from hnet_seq.commands.generate import check_modality, encoded
+from hnet_seq.commands.generate import check_modality, sampling_from
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.generation import Token, generate
-from hnet_seq.model.sampling import Sampling
-from hnet_seq.tasks.sequences.inputs import read_named_sequences
-from modalities import code, text
-from modalities.base import Modality, Tokens
-from modalities.dna_bytes import from_dna
-from modalities.errors import InputError, UsageError
+from hnet_seq.tasks.prompts import is_text, read_prompts
+from modalities import text
+from modalities.base import Modality
+from modalities.errors import InputError
 from modalities.tokenizer import TOKENS_OF, Tokenizer, tokenizer_of
-from pipelines.storage.compression import read_chunks
 from pipelines.storage.files import check_file, replaced_file
 
 __all__ = ["BAR", "Writer", "main"]
@@ -52,7 +49,7 @@ class Writer:
         bars = BAR * token.depth if self._show_chunks else ""
         letters = self._tokenizer.decode([token.token]) if self._tokenizer else token.token
         found = np.array(letters, np.uint8, ndmin=1)
-        if _is_text(self._modality):
+        if is_text(self._modality):
             if found[0] >= text.BEGIN:
                 return ""
             of_token = found.tobytes()
@@ -79,15 +76,11 @@ def main(args: argparse.Namespace) -> int:
     modality = _modality(model, args.modality, args.checkpoint)
     scored = tokenizer.joins(modality.scored_tokens) if tokenizer else modality.scored_tokens
     allowed = tuple(t for t in scored if t < model.config.vocab_size)
-    try:
-        sampling = Sampling(args.temperature, args.top_k, args.top_p, args.min_p, allowed)
-    except ValueError as error:
-        name, _, rest = str(error).partition(":")
-        raise UsageError(name, rest.strip()) from None
+    sampling = sampling_from(args, allowed)
     prompts = [
         # No blank: a FASTA name ends at the first one, and samples would share theirs.
         (f"{name}_sample_{sample}" if args.samples > 1 else name, tokens)
-        for name, tokens in _prompts(args, modality)
+        for name, tokens in read_prompts(args, modality)
         for sample in range(args.samples)
     ]
     with replaced_file(out) if out else nullcontext(sys.stdout) as file:
@@ -103,17 +96,12 @@ def main(args: argparse.Namespace) -> int:
                 seeds=args.seed + first,
             )
             names = [name for name, _ in batch]
-            if len(prompts) == 1 and _is_text(modality):
+            if len(prompts) == 1 and is_text(modality):
                 _write_stream(file, tokens, Writer(modality, args.show_chunks, tokenizer))
             else:
                 writers = [Writer(modality, args.show_chunks, tokenizer) for _ in names]
                 _write_records(file, names, tokens, modality, writers)
     return 0
-
-
-def _is_text(modality: Modality) -> bool:
-    """Whether its sequences are UTF-8, not letters of DNA."""
-    return modality in (text.TEXT, code.CODE)
 
 
 def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Modality:
@@ -129,40 +117,6 @@ def _modality(model: HNetForCausalLM, asked: str | None, checkpoint: str) -> Mod
             f"has {model.config.vocab_size} tokens; {name} needs {modality.vocab_size}",
         )
     return modality
-
-
-def _prompts(args: argparse.Namespace, modality: Modality) -> list[tuple[str, Tokens]]:
-    """Names and tokens of the prompts; those of bytes begin with the marker of a document."""
-    begin = np.array([text.BEGIN] if modality.vocabulary == text.VOCABULARY else [], np.uint8)
-    if _is_text(modality):
-        lines = args.prompt or _lines(args.prompts)
-        found = [
-            (f"prompt {number}", np.concatenate([begin, text.encode(line)]))
-            for number, line in enumerate(lines, 1)
-        ]
-    elif args.prompt:
-        found = [
-            (f"prompt_{number}", np.concatenate([begin, tokens]))
-            for number, tokens in enumerate(encoded(args.prompt, modality), 1)
-        ]
-    else:
-        found = [
-            (name, np.concatenate([begin, from_dna(tokens) if len(begin) else tokens]))
-            for name, tokens in read_named_sequences(args.prompts)
-        ]
-    if not found:
-        raise InputError(args.prompts, "has no prompts")
-    return found
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        lines = b"".join(read_chunks(path)).decode().removesuffix("\n").split("\n")
-    except UnicodeDecodeError as error:
-        where = f"byte {error.start + 1}"
-        raise InputError(path, "is not UTF-8; convert the text first", where=where) from None
-    # Not str.splitlines, which would also cut at form feeds and the separators of Unicode.
-    return [] if lines == [""] else [line.removesuffix("\r") for line in lines]
 
 
 def _write_stream(file: TextIO, tokens: Iterator[Token], writer: Writer) -> None:
@@ -195,7 +149,7 @@ def _write_records(
     letters: list[list[str]] = [[] for _ in names]
     for token in tokens:
         letters[token.sequence].append(writers[token.sequence].letters(token))
-    record = _json_line if _is_text(modality) else _fasta_record
+    record = _json_line if is_text(modality) else _fasta_record
     for name, parts, writer in zip(names, letters, writers, strict=True):
         file.write(record(name, "".join(parts) + writer.close()))
     file.flush()

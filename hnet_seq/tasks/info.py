@@ -18,7 +18,9 @@ from torch import Tensor
 import hnet_seq
 from hnet_seq.commands.info import CONTEXT, EXPERIMENT, check_rates, kind_of
 from hnet_seq.configuration_keys import explained, keys_of
-from hnet_seq.experiments import load_experiment, shipped
+from hnet_seq.experiment_files import shipped
+from hnet_seq.experiments import load_experiment
+from hnet_seq.heads.head_config import HEAD
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json
@@ -44,7 +46,6 @@ _LIBRARIES = (
     "huggingface_hub",
 )
 _TOKENS_PER_CHUNK = 3.0
-_HEAD = "head.json"
 
 
 def environment() -> dict[str, Any]:
@@ -126,7 +127,7 @@ def describe(
         }
         if card := read_card(checkpoint.found.folder):
             about["card"] = card
-        head = checkpoint.found.folder / _HEAD
+        head = checkpoint.found.folder / HEAD
         if head.is_file():
             about["head"] = read_json(head)
         else:

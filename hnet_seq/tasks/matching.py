@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.experiments import is_experiment, load_experiment
+from hnet_seq.experiment_files import is_experiment
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.locate import read_config
 from hnet_seq.model.matched import flops_per_letter, matched

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import copy
-import dataclasses
 import os
 import platform
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import torch
 
 from hnet_seq import WAIT_POLICY
 from hnet_seq.config import ExperimentConfig
-from hnet_seq.experiments import load_experiment, save_experiment
+from hnet_seq.experiments import save_experiment
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.tasks.pretrain_data import (
@@ -28,17 +26,15 @@ from hnet_seq.tasks.pretrain_data import (
     training_batches,
     validation_sources,
 )
-from hnet_seq.tasks.pretrain_sources import assign_data, check_still_there, reassign_data
+from hnet_seq.tasks.pretrain_start import Start, absolute_init, check_vocabulary
 from hnet_seq.tasks.pretrain_tokenizer import described, run_tokenizer
 from hnet_seq.tasks.pretrain_weights import (
-    absolute_init,
     check_same_weights,
     first_model,
     run_checkpoint,
-    shape_of,
 )
 from hnet_seq.train.byte_pairs import byte_pair_rule, learn_byte_pairs
-from hnet_seq.train.continuation import branch, check_same, check_steps, find_run
+from hnet_seq.train.continuation import branch
 from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed
 from hnet_seq.train.launch import deterministic_operations, process_group
@@ -46,9 +42,8 @@ from hnet_seq.train.loop import Trainer
 from hnet_seq.train.masking import MaskedBatches
 from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
-from hnet_seq.train.run_folder import RunFolder, step_of
+from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.tokenised import TokenisedBatches
-from modalities.errors import UsageError
 from pipelines.batches.token_batches import TokenBatches
 from pipelines.storage.files import DiskError, check_folder
 
@@ -88,25 +83,10 @@ def pretrain(
     config = copy.deepcopy(config)
     if init is not None:
         config.train.init = f"{init}"
-    return _pretrain(_Start(config, RunFolder(out), resume), device) is None
+    return _pretrain(Start(config, RunFolder(out), resume), device) is None
 
 
-@dataclass(frozen=True)
-class _Start:
-    """How a run begins.
-
-    Attributes:
-        resume: there is one in ``folder``, or will be.
-        branch: a checkpoint of another run, and that run, which ``folder`` is made from first.
-    """
-
-    config: ExperimentConfig
-    folder: RunFolder
-    resume: bool
-    branch: tuple[Path, RunFolder] | None = None
-
-
-def _pretrain(start: _Start, device: str | None) -> int | None:
+def _pretrain(start: Start, device: str | None) -> int | None:
     """As :func:`pretrain`; returns the signal that stopped the run, or None."""
     deterministic = start.config.train.deterministic
     with process_group(device) as own, deterministic_operations(deterministic):
@@ -154,12 +134,7 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         vocabulary, mask = train.vocab_size, " with the mask"
     elif isinstance(train, TokenisedBatches):
         vocabulary, mask = train.tokenizer.vocab_size, f" as {train.tokenizer.name}"
-    if config.model.vocab_size < vocabulary:
-        raise UsageError(
-            config.data.sources[0].path,
-            f"has a vocabulary of {vocabulary}{mask}; model.vocab_size is "
-            f"{config.model.vocab_size}",
-        )
+    check_vocabulary(config, vocabulary, mask)
     given = None
     if checkpoint is not None:
         model = load_pretrained(checkpoint, device)
@@ -228,7 +203,7 @@ def _provenance(config: ExperimentConfig, device: str, train: TokenBatches) -> d
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    start = (_resumed if args.resume else _asked)(args)
+    start: Start = args.start  # before torch was imported
     out = start.folder.path
     stopped_by = _pretrain(start, args.device)
     # The group has been left; the launcher's number is still there.
@@ -240,45 +215,3 @@ def main(args: argparse.Namespace) -> int:
     if first:
         print(f"stopped; go on with: hnet-seq pretrain --resume {out}", file=sys.stderr)
     return _TRY_AGAIN if stopped_by == signal.SIGTERM else _INTERRUPTED
-
-
-def _asked(args: argparse.Namespace) -> _Start:
-    """A run of an experiment, or the one that is there of it."""
-    folder = RunFolder(args.out)
-    found = load_experiment(folder.config) if args.go_on and folder.config.is_file() else None
-    shape = None
-    if args.init:
-        shape = found.model if found else shape_of(args.init)
-    config = load_experiment(args.config, args.overrides, shape)
-    config.train.init = absolute_init(args.init or config.train.init)
-    if args.data:
-        assign_data(config, args.data)
-    elif found and not config.data.sources:  # a run that is there knows its shards
-        config.data.sources = copy.deepcopy(found.data.sources)
-    if found:
-        check_same(config, dataclasses.asdict(found), folder.path)
-    return _Start(config, folder, resume=found is not None)
-
-
-def _resumed(args: argparse.Namespace) -> _Start:
-    """A run that there is, with what changes; in a folder of its own where one is given."""
-    overrides = [*([args.config] if args.config else []), *args.overrides]
-    run, checkpoint = find_run(Path(args.resume))
-    config = load_experiment(run.config, overrides)
-    check_same(config, dataclasses.asdict(load_experiment(run.config)), run.path)
-    if args.data:
-        reassign_data(config, args.data)
-    else:
-        check_still_there(config, run.path)
-    if args.out is None:
-        if checkpoint is not None and checkpoint != run.latest():
-            raise UsageError(
-                "--resume", f"{checkpoint} is not the last one of its run; give --out for a new run"
-            )
-        return _Start(config, run, resume=True)
-    folder = RunFolder(args.out)
-    if args.go_on and folder.config.is_file():
-        return _Start(config, folder, resume=True)
-    checkpoint = checkpoint or run.latest()
-    check_steps(config, step_of(checkpoint), run)
-    return _Start(config, folder, resume=True, branch=(checkpoint, run))

@@ -8,22 +8,18 @@ from typing import Any
 
 import modalities
 from hnet_seq.config import ExperimentConfig
-from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.initialization import ResidualInit
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.locate import Located, locate
 from hnet_seq.model.masked_lm import language_model
-from hnet_seq.model.pretrained import Checkpoint, load_weights, read_checkpoint
+from hnet_seq.model.pretrained import load_weights, read_checkpoint
 from hnet_seq.model.twin import TWIN, begun_with
-from hnet_seq.train.continuation import flat_values
+from hnet_seq.tasks.pretrain_start import check_shape
 from hnet_seq.train.ranks import on_first
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
 from pipelines.batches.token_batches import TokenBatches
 from pipelines.storage.files import file_sha256
-
-# What a kernel is told, which changes no result; and what the data say.
-_NOT_SHAPE = ("ssm_cfg.chunk_size", "ngram_counts.tokens")
 
 
 def first_model(
@@ -44,7 +40,7 @@ def first_model(
         return model.to(device), {}
     on_first(lambda: locate(init))  # what comes from the hub comes once
     checkpoint = read_checkpoint(init)
-    _check_shape(config.model, checkpoint)
+    check_shape(config.model, checkpoint.config, checkpoint.found.config)
     _check_vocabulary(init, checkpoint.metadata, train)
     sha256 = on_first(lambda: file_sha256(checkpoint.found.weights))
     model = load_weights(language_model, checkpoint.found, device)
@@ -52,16 +48,6 @@ def first_model(
     model.metadata.pop(TWIN, None)  # a twin that is trained is none
     about = {"checkpoint": init, "weights": f"{checkpoint.found.weights}", "sha256": sha256}
     return model, {"init": about | {"optimizer": config.train.init_optimizer}}
-
-
-def absolute_init(init: str) -> str:
-    """``train.init`` so that weights on this machine are found from everywhere."""
-    return f"{Path(init).resolve()}" if init and Path(init).exists() else init
-
-
-def shape_of(init: str | Path) -> HNetConfig:
-    """The shape of given weights, for an experiment that says nothing of its model."""
-    return read_checkpoint(init).config
 
 
 def run_checkpoint(init: str) -> Path:
@@ -93,24 +79,6 @@ def check_same_weights(folder: RunFolder, about: dict[str, Any]) -> None:
             folder.path,
             f"began with weights of sha256 {was}, and now they are {now}; begin another run",
         )
-
-
-def _check_shape(asked: HNetConfig, checkpoint: Checkpoint) -> None:
-    given, wanted = _shape(checkpoint.config), _shape(asked)
-    for key in [*given, *(key for key in wanted if key not in given)]:
-        if key not in _NOT_SHAPE and given.get(key) != wanted.get(key):
-            raise UsageError(
-                f"model.{key}",
-                f"is {wanted.get(key)}, and {given.get(key)} in {checkpoint.found.config}, whose "
-                "weights this run shall begin with; make them equal, or leave `model` out",
-            )
-
-
-def _shape(config: HNetConfig) -> dict[str, Any]:
-    values = config.to_dict()
-    for rule in values.get("boundary_policies", ()):
-        rule["counted"] = []  # as ngram_counts.tokens, of the data
-    return flat_values(values)
 
 
 def _check_vocabulary(init: str, metadata: dict[str, str], train: TokenBatches) -> None:

@@ -19,6 +19,7 @@ from hnet_seq.model.streaming import attention_window
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.costs import sequence_cost
 from hnet_seq.tasks.run_identity import computed_by
+from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from hnet_seq.tasks.scoring.sequences import (
     KINDS,
     Score,
@@ -37,10 +38,6 @@ __all__ = ["Score", "main", "score"]
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     out = check_file(args.out) if args.out else None
-    if out is not None:
-        from hnet_seq.tasks.scoring.summary import check_places
-
-        check_places(out, args.input)
     if args.use == "sequences":
         return _sequences(args, out)
     # What only one use needs is imported for it: scikit-learn and pyarrow take a second.
@@ -56,12 +53,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     ranks = find_ranks()
-    outputs = []
-    if out is not None:
-        from hnet_seq.results.scores import SequenceScores
-        from hnet_seq.tasks.scoring.summary import described, summary_path
-
-        outputs = [out, summary_path(out)]
+    outputs = files_of(out)
     check_meeting(args.input, outputs, ranks)
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
@@ -91,9 +83,12 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
             return 0
         with replaced_file(out) if out else nullcontext(sys.stdout) as file:
             content = _write(file, computed)
-        if out:
+        if out and (summary := summary_path(out)):
+            from hnet_seq.results.scores import SequenceScores
+            from hnet_seq.tasks.scoring.summary import described
+
             about = described(args, model, strands)
-            SequenceScores(**about, sequences=source.count, **content).write(summary_path(out))
+            SequenceScores(**about, sequences=source.count, **content).write(summary)
     return 0
 
 

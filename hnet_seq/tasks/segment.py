@@ -27,14 +27,10 @@ from hnet_seq.tasks.segmentation import text as segment_text
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
 from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
-from hnet_seq.tasks.segmentation.files import (
-    Writer,
-    check_table,
-    open_files,
-    stage_files,
-)
+from hnet_seq.tasks.segmentation.files import Writer, open_files
 from hnet_seq.tasks.segmentation.gene_table import gene_table
-from hnet_seq.tasks.segmentation.genes import GenePicture, read_genes
+from hnet_seq.tasks.segmentation.genes import GenePicture, find_picture, read_genes
+from hnet_seq.tasks.segmentation.outputs import check_table, stage_files
 from hnet_seq.tasks.segmentation.records import (
     check_model,
     check_sizes,
@@ -76,7 +72,11 @@ def main(args: argparse.Namespace) -> int:
     if bigwigs:
         import_bigwig()  # whether it is there is asked before the work
     genome = Genome(args.genome, use_index=args.region is not None)
-    annotations = read_genes(args.annotation, genome) if args.annotation else None
+    annotations, place = None, None
+    if args.annotation:
+        annotations = read_genes(args.annotation, genome)
+        if args.picture:
+            place = find_picture(args.picture, annotations, genome, args.region)
     outputs = [path for _, path in (*beds, *bigwigs)] + ([chunks] if chunks else [])
     if args.out:
         outputs += [Path(args.out) / result_name(name, model) for name in RESULTS]
@@ -104,7 +104,7 @@ def main(args: argparse.Namespace) -> int:
             return 0
         found = (record for _, record in records(computed))
         with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
-            _run(args, model, found, annotations, writers, began)
+            _run(args, model, found, annotations, GenePicture(place), writers, began)
     return 0
 
 
@@ -113,6 +113,7 @@ def _run(
     model: HNetForCausalLM,
     records: Iterator[RecordBoundaries],
     annotations: dict[str, RecordAnnotation] | None,
+    picture: GenePicture,
     writers: list[Writer],
     began: float,
 ) -> None:
@@ -120,7 +121,6 @@ def _run(
     num_stages = model.num_stages
     chunks = np.zeros(num_stages, dtype=int)
     statistics = BoundaryStatistics()
-    picture = GenePicture()
     for record in records:
         count += 1
         bases += len(record.tokens)

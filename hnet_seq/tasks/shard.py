@@ -12,6 +12,7 @@ from typing import Any
 
 import modalities
 from hnet_seq.commands.shard_options import options_from
+from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.sharding.check import check, peek
 from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
@@ -27,7 +28,6 @@ from pipelines.documents import (
     plan_units,
     signatures,
 )
-from pipelines.formats.bed import blocks_ignored, count_with_blocks
 from pipelines.formats.intervals import annotation_format, read_intervals
 from pipelines.progress import progress_bar
 from pipelines.shards import dna_shards
@@ -152,9 +152,8 @@ def _dna(
 
 
 def _say_blocks(regions: Path) -> None:
-    count = count_with_blocks(regions) if annotation_format(regions) == "BED" else 0
-    if count:
-        print(f"note: {regions}: {blocks_ignored(count)}", file=sys.stderr)
+    if annotation_format(regions) == "BED":
+        tell_of_blocks(regions)
 
 
 def _documents(
@@ -241,8 +240,6 @@ def main(args: argparse.Namespace) -> int:
     action = _ACTIONS.get(getattr(args, "asked", ""))
     if action is not None:
         return action(args.inputs[0], args)
-    if not args.out:
-        raise UsageError("out", "is missing: name a folder to make")
     manifest = shard(
         args.inputs,
         args.out,

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from modalities.errors import InputError, UsageError
 from pipelines.storage.files import append_line, replaced_file, replaced_stream, sync
 
@@ -31,16 +29,16 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
 
     def create(self) -> None:
-        """Make the folder.
+        """Make the folder; UsageError as :meth:`check_free`."""
+        self.check_free()
+        self.path.mkdir(parents=True, exist_ok=True)
 
-        Raises:
-            UsageError: there is a run in it already.
-        """
+    def check_free(self) -> None:
+        """Raise UsageError where there is a run in it already."""
         if self.config.exists():
             raise UsageError(self.path, "holds a run already; --resume it, or give another --out")
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(self.path, "exists and is not a folder")
-        self.path.mkdir(parents=True, exist_ok=True)
 
     def write_json(self, name: str, values: Any) -> None:
         """Write a small JSON file under a temporary name and rename it."""
@@ -96,6 +94,8 @@ class RunFolder:
 
     def write_state(self, partial: Path, state: dict[str, Any]) -> None:
         """The trainer state; the last thing to write, by the first process."""
+        import torch  # a run is found, and found wrong, without it
+
         with replaced_stream(partial / _TRAINER) as file:
             torch.save(state, file)
 
@@ -141,6 +141,8 @@ class RunFolder:
 
     def load_state(self, checkpoint: Path) -> dict[str, Any]:
         """The trainer state beside the weights; tensors and plain values only."""
+        import torch
+
         try:
             state: dict[str, Any] = torch.load(checkpoint / _TRAINER, weights_only=True)
         except Exception as error:

@@ -122,12 +122,6 @@ def count_with_blocks(path: Path) -> int:
     return sum(row.has_blocks for row in bed_rows(path))
 
 
-def blocks_ignored(count: int, remedy: str = "") -> str:
-    """One line for the user about rows whose blocks were not looked at."""
-    rows = "row has" if count == 1 else "rows have"
-    return f"{count:,} BED {rows} blocks, which are ignored: the whole span is read{remedy}"
-
-
 def looks_like_bed(line: str) -> bool:
     """Whether a line has the three columns of BED, or names them."""
     columns = bed_columns(line.rstrip("\r\n"))

@@ -17,9 +17,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from modalities.errors import InputError
 from pipelines.formats.table_rows import RowFilter, TableRow
 from pipelines.formats.table_text import (
@@ -35,7 +32,6 @@ from pipelines.formats.table_text import (
 from pipelines.storage.compression import read_chunks, sniff
 
 _FIELD_LIMIT = 1 << 28  # characters; the csv module's own limit cuts sequences at 128 KiB
-_ROWS = 256  # of Parquet in memory at a time
 _PARQUET = b"PAR1"
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*')  # the first line of a table that spreadsheets wrote
 _DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)")
@@ -66,12 +62,13 @@ class Table:
         self._expected = {plain_name(name) for name in expected}
         self._filter = where or RowFilter()
         self.is_parquet = is_parquet(path)
-        self._kinds: dict[str, pa.DataType] = {}
+        self._kinds: dict[str, Any] = {}
         self.separator = ","
         if self.is_parquet:
-            schema = self._schema()
-            self.names = list(schema.names)
-            self._kinds = dict(zip(schema.names, schema.types, strict=True))
+            from pipelines.formats.parquet_table import column_types
+
+            found = column_types(self.path)
+            self.names, self._kinds = [name for name, _ in found], dict(found)
         else:
             self.names = self._open()[0]
 
@@ -116,13 +113,9 @@ class Table:
         kind = self._kinds.get(self.column(name))
         if kind is None:
             return
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        of_text = (
-            *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
-            *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_null),
-        )
-        if not any(check(kind) for check in of_text):
+        from pipelines.formats.parquet_table import holds_text
+
+        if not holds_text(kind):
             raise InputError(
                 self.path,
                 f"column {name!r} is {kind}, expected strings; write it as strings",
@@ -248,30 +241,12 @@ class Table:
             raise self._not_csv(error, began) from None
 
     def _parquet_rows(self, places: dict[str, str]) -> Iterator[TableRow]:
-        number = 0
+        from pipelines.formats.parquet_table import rows
+
         wanted = list(dict.fromkeys(places.values()))
-        try:
-            with pq.ParquetFile(self.path, pre_buffer=False) as file:
-                for batch in file.iter_batches(_ROWS, columns=wanted, use_threads=False):
-                    values = {name: batch.column(name).to_pylist() for name in wanted}
-                    for index in range(batch.num_rows):
-                        number += 1
-                        cells = {name: _cell(values[at][index]) for name, at in places.items()}
-                        yield TableRow(f"row {number}", number, cells)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
-
-    def _schema(self) -> pa.Schema:
-        try:
-            return pq.read_schema(self.path)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> InputError:
-        reason = " ".join(str(error).split())[:120]
-        return InputError(
-            self.path, f"is a damaged Parquet file ({reason}); fetch or write it again"
-        )
+        for number, values in enumerate(rows(self.path, wanted), 1):
+            cells = {name: _cell(values[at]) for name, at in places.items()}
+            yield TableRow(f"row {number}", number, cells)
 
 
 def is_parquet(path: str | Path) -> bool:

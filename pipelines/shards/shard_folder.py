@@ -105,7 +105,7 @@ def staged_folder(
         staging = Staging(folder)
         try:
             # Under the lock: another process may just have finished.
-            _check_old(out, overwrite)
+            check_free(out, overwrite)
         except UsageError:
             if not staging.units:
                 shutil.rmtree(folder)
@@ -122,7 +122,8 @@ def staged_folder(
         take_place(folder, out)
 
 
-def _check_old(out: Path, overwrite: bool) -> None:
+def check_free(out: Path, overwrite: bool) -> None:
+    """Raise UsageError where a folder is there, and is not to be replaced or holds other files."""
     if not out.exists():
         return
     if not overwrite:

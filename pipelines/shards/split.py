@@ -32,6 +32,23 @@ def by_similarity(validation: str | None) -> bool:
     return validation is not None and validation.partition(":")[0] == _SIMILARITY
 
 
+def check_form(validation: str | None, guard: int = 0) -> None:
+    """Raise UsageError for what no genome can be split by."""
+    if guard < 0:
+        raise UsageError("guard", f"is {guard}, expected 0 or more bases")
+    if validation is None:
+        return
+    form, _, rest = validation.partition(":")
+    if form not in ("records", "region", "last", _SIMILARITY) or not rest:
+        raise _wrong(validation, f"unknown form; expected one of: {FORMS}")
+    if form == "region":
+        _named_region(rest, validation)
+    elif form == "last":
+        _fraction(rest, validation, "last:0.1")
+    elif form == _SIMILARITY:
+        _share_and_seed(rest, validation)
+
+
 def plan_split(
     lengths: Mapping[str, int],
     validation: str | None,
@@ -60,31 +77,29 @@ def plan_split(
         UsageError: no such form, an unknown record, a region beyond its record, or a split that
             leaves nothing to train on or to validate with.
     """
-    if guard < 0:
-        raise UsageError("guard", f"is {guard}, expected 0 or more bases")
+    check_form(validation, guard)
     if validation is None:
         return {name: [Region(0, length, "train")] for name, length in lengths.items()}
     form, _, rest = validation.partition(":")
-    if form == "records" and rest:
+    if form == "records":
         names = rest.split(",")
         plan = {name: [Region(0, length, "train")] for name, length in lengths.items()}
         for name in names:
             _require(lengths, name, validation)
             plan[name] = [Region(0, lengths[name], "validation")]
-    elif form == "region" and rest:
+    elif form == "region":
         name, start, end = _region(lengths, rest, validation)
         plan = _hold_out(lengths, name, start, end, guard)
-    elif form == "last" and rest:
+    elif form == "last":
         name, start, end = _last(lengths, rest, validation)
         plan = _hold_out(lengths, name, start, end, guard)
-    elif form == _SIMILARITY and rest and groups is not None:
+    else:
+        assert groups is not None, "groups belong to this form"
         held_out = _drawn(lengths, groups, rest, validation)
         plan = {
             name: [Region(0, length, "validation" if groups[name] in held_out else "train")]
             for name, length in lengths.items()
         }
-    else:
-        raise _wrong(validation, f"unknown form; expected one of: {FORMS}")
     for split in ("train", "validation"):
         if not any(
             r.split == split and r.end > r.start for regions in plan.values() for r in regions
@@ -109,27 +124,37 @@ def _hold_out(
 
 
 def _region(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
+    name, start, end = _named_region(text, validation)
+    _require(lengths, name, validation)
+    if end > lengths[name]:
+        raise _wrong(validation, f"ends beyond {name}, which has {lengths[name]} bases")
+    return name, start - 1, end
+
+
+def _named_region(text: str, validation: str) -> tuple[str, int, int]:
+    """Record, first and last base, from 1."""
     name, colon, span = text.rpartition(":")
     first, dash, last = span.replace(",", "").partition("-")
     if not (colon and dash and name and first.isdecimal() and last.isdecimal()):
         raise _wrong(validation, "expected region:NAME:START-END, as in region:chr1:1000-2000")
-    _require(lengths, name, validation)
     start, end = int(first), int(last)
     if start < 1 or end < start:
         raise _wrong(validation, f"{start}-{end} is no region; positions are 1-based and inclusive")
-    if end > lengths[name]:
-        raise _wrong(validation, f"ends beyond {name}, which has {lengths[name]} bases")
-    return name, start - 1, end
+    return name, start, end
+
+
+def _share_and_seed(text: str, validation: str) -> tuple[float, int]:
+    share, _, seed = text.partition(":")
+    if seed and not seed.isdecimal():
+        raise _wrong(validation, f"the seed is {seed!r}, expected a whole number")
+    return _fraction(share, validation, "similarity:0.1 or similarity:0.1:SEED"), int(seed or 0)
 
 
 def _drawn(
     lengths: Mapping[str, int], groups: Mapping[str, int], text: str, validation: str
 ) -> set[int]:
     """Groups in a drawn order, each that brings the bases nearer to the wanted number."""
-    share, _, seed = text.partition(":")
-    wanted = _fraction(share, validation, "similarity:0.1 or similarity:0.1:SEED")
-    if seed and not seed.isdecimal():
-        raise _wrong(validation, f"the seed is {seed!r}, expected a whole number")
+    wanted, seed = _share_and_seed(text, validation)
     total = sum(lengths.values())
     bases: dict[int, int] = {}
     for name, length in lengths.items():
@@ -137,7 +162,7 @@ def _drawn(
     numbers = list(bases)
     held_out: set[int] = set()
     missing = wanted * total
-    for place in np.random.default_rng(int(seed or 0)).permutation(len(numbers)):
+    for place in np.random.default_rng(seed).permutation(len(numbers)):
         number = numbers[place]
         if abs(missing - bases[number]) < abs(missing) and len(held_out) < len(numbers) - 1:
             held_out.add(number)

@@ -15,7 +15,7 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -251,7 +251,7 @@ def check_file(path: str | Path, option: str = "out") -> Path:
     path = Path(path)
     if path.is_dir():
         raise UsageError(option, f"{path} is a folder; name a file in it")
-    _check_parent(path, option)
+    _check_writable(path.absolute().parents, path, option)
     return path
 
 
@@ -264,12 +264,13 @@ def check_folder(path: str | Path, option: str = "out") -> Path:
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise UsageError(option, f"{path} is a file; name a folder")
-    _check_parent(path / "file", option)
+    _check_writable([path.absolute(), *path.absolute().parents], path, option)
     return path
 
 
-def _check_parent(path: Path, option: str) -> None:
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
+def _check_writable(folders: Iterable[Path], path: Path, option: str) -> None:
+    """Raise UsageError unless the first of the folders that is there can be written to."""
+    folder = next(folder for folder in folders if folder.exists())
     if not folder.is_dir():
         raise UsageError(option, f"{path} cannot be written: {folder} is a file, not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):

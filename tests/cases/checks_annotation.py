@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hnet_seq.tasks.boundary_analysis.enrich import read_sites
+from hnet_seq.tasks.boundary_analysis.site_files import read_sites
 from hnet_seq.tasks.classification.windows import CODING, coding_and_intergenic
 from pipelines.batches.shard_documents import read_documents
 from pipelines.formats.genome import Genome

@@ -12,7 +12,7 @@ import torch
 
 from hnet_seq import HNetForCausalLM, load_pretrained
 from hnet_seq.cli import main
-from hnet_seq.experiments import shipped
+from hnet_seq.experiment_files import shipped
 from hnet_seq.model import shipped as shelf
 from hnet_seq.model.locate import locate
 from hnet_seq.model.released import released_names

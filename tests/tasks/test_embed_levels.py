@@ -13,9 +13,11 @@ import torch
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
+from hnet_seq.tasks.choices import LAYERS
 from hnet_seq.tasks.embed import embed
 from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.embedding.layers import LAYERS, find_layer, listening
+from hnet_seq.tasks.embedding.layer_choice import find_layer
+from hnet_seq.tasks.embedding.layers import listening
 from hnet_seq.tasks.embedding.rows import Calls, sequence_rows
 from hnet_seq.tasks.embedding.vectors import CACHE_LIMIT
 from modalities import dna
@@ -48,7 +50,7 @@ def rows_of(
     strands: bool = False,
 ) -> list[dict[str, np.ndarray]]:
     """All rows of each sequence."""
-    chosen = find_layer(model, layer, stage)
+    chosen = find_layer(model.config, layer, stage)
     complement = dna.COMPLEMENT if strands else None
     found: list[list[dict]] = [[] for _ in sequences]
     last = 0
@@ -158,7 +160,7 @@ def test_listening_leaves_no_hook_and_changes_no_result(
 ) -> None:
     before = embed(hnet, sequences)
     for layer in LAYERS:
-        pooling = "bases" if not find_layer(hnet, layer).resolution else "chunks"
+        pooling = "bases" if not find_layer(hnet.config, layer).resolution else "chunks"
         embed(hnet, sequences, layer=layer, pooling=pooling)
     np.testing.assert_array_equal(embed(hnet, sequences), before)
     assert not any(module._forward_hooks for module in hnet.modules())

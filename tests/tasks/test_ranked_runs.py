@@ -206,7 +206,7 @@ def test_ranks_refuse_what_they_cannot_share_out(
     from_stdin = [*embed[:2], "-", *embed[3:]]
     for command, says in (
         (measured, "score --measured runs in one process; start it without torchrun"),
-        (without_out, "ranks meet beside it; give --out FILE"),
+        (without_out, "ranks meet beside the output: give --out"),
         (from_stdin, "standard input is read once; give a file"),
     ):
         assert main(command) == 2

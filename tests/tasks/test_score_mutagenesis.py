@@ -127,7 +127,11 @@ def test_the_verb_writes_a_table_a_summary_and_drawings(folder: Path, tmp_path: 
     assert f"{RECORD[60]}61{lines[0][3]}: {float(lines[0][4]):+.2f} nats" in tips
     page = (tmp_path / "m.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
-    assert (tmp_path / "m.svg").read_text().strip() in page
+    assert all(f"<title>{tip}</title>" in page for tip in tips if tip and "nats" in tip)
+    # What a mouse shows, others read in a table.
+    assert "<summary>Numbers</summary>" in page
+    cells = [f"{float(line[4]):+.3f}".replace("-", "\u2212") for line in lines if line[4]]
+    assert all(f">{cell}<" in page for cell in cells)
 
 
 def test_what_cannot_be_meant_is_refused(

@@ -170,7 +170,7 @@ def test_a_second_process_leaves_the_first_alone(
         first = hold(tmp_path / "s.vcf", Unit(0, 1, 1, 1, 1.0))
         try:
             assert main(command(inputs, "vcf", tmp_path)) == 2
-            assert "another process computes" in capsys.readouterr().err
+            assert "is being computed by another process" in capsys.readouterr().err
         finally:
             first.kill()
             first.communicate()

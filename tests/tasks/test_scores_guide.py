@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks.scoring import variant_files
+from hnet_seq.tasks.scoring import outputs, variant_files
 from hnet_seq.tasks.scoring.measured_effects import measured_effects
 from hnet_seq.tasks.scoring.variant_windows import WINDOW
 from tests.conftest import make_model
@@ -73,7 +73,7 @@ def test_its_tables_name_every_column_and_row() -> None:
     named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M))))
     assert named == {*variant_files.NUMBERS, "kind", "skipped"}
     assert f"`--window` bases ({WINDOW:,})" in GUIDE
-    for suffix in variant_files.FORMATS:
+    for suffix in outputs.VARIANTS:
         assert f"`{suffix}`" in GUIDE
     rows = GUIDE.split("| row | sees |")[1].split("\n\n")[0]
     assert "log-likelihood" in f"{measured_effects.__doc__}"

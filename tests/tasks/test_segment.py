@@ -324,6 +324,43 @@ def test_an_annotation_of_another_genome_is_refused_before_anything_is_written(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ("geneB", ("chr|1.1", 200, 700)),  # 150 bases around it, as far as there are
+        ("chr|1.1:101-200", ("chr|1.1", 100, 200)),
+        ("tiny", ("tiny", 0, 1)),
+    ],
+)
+def test_a_picture_is_of_the_gene_or_stretch_that_is_asked_for(
+    model, genome, annotation, tmp_path, asked, place
+):
+    out = tmp_path / "out"
+    given = ("--annotation", annotation, "--out", out, "--picture", asked)
+    run(saved(model, tmp_path), genome, *given)
+    found = json.loads((out / "region.json").read_text())
+    assert (found["sequence"], found["start"], found["end"]) == place
+    assert len(found["boundary_prob"]) == place[2] - place[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "says"),
+    [
+        ("geneC", InputError, "no record 'geneC'"),
+        ("chr2:a:1-50", UsageError, "is not within what is cut"),
+        ("geneB", UsageError, "is not within what is cut"),
+    ],
+)
+def test_a_picture_of_what_is_not_cut_is_refused(
+    model, genome, annotation, tmp_path, asked, error, says
+):
+    out = tmp_path / "out"
+    given = ("--annotation", annotation, "--out", out, "--picture", asked)
+    with pytest.raises(error, match=says):
+        run(saved(model, tmp_path), genome, *given, "--region", "chr|1.1:1-300")
+    assert not out.exists()
+
+
 def test_an_interrupt_leaves_no_half_written_bed_and_the_same_command_goes_on(
     model, genome, tmp_path, monkeypatch
 ):

@@ -267,3 +267,20 @@ def test_documents_of_several_folders_are_told_apart(
     assert {label["label"] for label in found["labels"]} == {*alone, "prose"}
     assert found["inputs"] == ["code", "prose"]
     assert "prose: 1 documents" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_an_input_with_nothing_to_cut_leaves_nothing_beside_the_output(
+    checkpoint: Path,
+    ranks: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", f"{ranks}")
+    line = ["segment", f"{checkpoint}", f"{tmp_path / 'empty.txt'}", "--device", "cpu"]
+    assert main([*line, "--out", f"{tmp_path / 'out'}"]) == 1
+    assert "empty.txt: has no text to cut" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty.txt"]

@@ -13,7 +13,8 @@ import torch
 from hnet_seq.cli import main
 from hnet_seq.commands.pretrain import EXAMPLE
 from hnet_seq.config import ExperimentConfig, SourceConfig
-from hnet_seq.experiments import load_experiment, shipped
+from hnet_seq.experiment_files import shipped
+from hnet_seq.experiments import load_experiment
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.pretrain import pretrain
 from hnet_seq.train.optimizer import parameter_groups, stage_multipliers

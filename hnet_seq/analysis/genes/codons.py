@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from Bio.Data import CodonTable
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.genes.model import Chain
@@ -108,6 +107,8 @@ def extended_over(chain: Chain, bases: Sequence[tuple[int, int]]) -> Chain:
 
 def stop_codons(table: int = _STANDARD) -> frozenset[str]:
     """Stop codons of one of NCBI's genetic codes; of the standard one where there is none such."""
+    from Bio.Data import CodonTable  # takes as long as all the rest, and few commands need it
+
     found = CodonTable.unambiguous_dna_by_id.get(table) or CodonTable.unambiguous_dna_by_id[1]
     return frozenset(found.stop_codons)
 

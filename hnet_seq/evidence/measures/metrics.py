@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hnet_seq.results.classification import Metrics
 
@@ -34,6 +33,8 @@ def classification_metrics(
         of each against the rest. auprc is the average precision, which a constant prediction has at
         the share of the class. Both are None where only one class occurs.
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score  # seconds, as torch
+
     counted = confusion(probabilities.argmax(1), labels, probabilities.shape[1])
     accuracy, f1, mcc = (float(value) for value in confusion_metrics(counted).values())
     rest = [(labels == c, probabilities[:, c]) for c in np.unique(labels)]

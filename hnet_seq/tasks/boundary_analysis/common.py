@@ -16,41 +16,23 @@ from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.analyses import Control, Distance
 from hnet_seq.tasks.segmentation.common import check_stage
-from hnet_seq.tasks.segmentation.records import check_model, region_spans, segment_stretches
+from hnet_seq.tasks.segmentation.records import check_model, segment_stretches
+from hnet_seq.tasks.segmentation.spans import Span
 from hnet_seq.tasks.twin_results import about_twin
-from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
-
-Span = tuple[str, int, int]
 
 
 def open_model(args: argparse.Namespace) -> HNetForCausalLM:
     """The model, once it is known to have the stage and to cut DNA.
 
     Raises:
-        UsageError: a number that cannot be meant.
+        UsageError: it has no such stage.
         InputError: a model without boundaries, or not of DNA.
     """
-    if not 0 <= args.seed < 1 << 32:
-        raise UsageError("--seed", f"is {args.seed}; expected 0 to {(1 << 32) - 1}")
-    if args.left_context < 0:
-        raise UsageError("--left-context", f"must be 0 or more; got {args.left_context}")
     model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device, twin=args.twin)
     check_model(model, args.checkpoint)
     check_stage(model, args.stage, args.checkpoint)
     return model
-
-
-def open_spans(genome: Genome, region: str | None) -> list[Span]:
-    """Record, start and end of what is looked at, none empty.
-
-    Raises:
-        InputError: there are no bases, or the region is none of the genome's.
-    """
-    spans = [span for span in region_spans(genome, region) if span[1] < span[2]]
-    if not spans:
-        raise InputError(genome.path, "no record has bases", where="whole file")
-    return spans
 
 
 def cut_genome(
@@ -130,12 +112,6 @@ def facts(
         "bases": bases,
         "boundaries": boundaries,
     }
-
-
-def positive(option: str, value: int, least: int = 1) -> None:
-    """Raise UsageError unless the value is ``least`` or more."""
-    if value < least:
-        raise UsageError(option, f"must be {least} or more; got {value}")
 
 
 def shown(value: float | None, digits: int = 3, width: int = 8) -> str:

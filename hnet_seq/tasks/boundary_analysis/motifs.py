@@ -12,14 +12,12 @@ from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.motifs import Cutter, fragmentation
 from hnet_seq.results.analyses import LearnedPairs, MotifRow, Motifs
 from hnet_seq.tasks.boundary_analysis.common import (
-    Span,
     cut_genome,
     facts,
     open_model,
-    open_spans,
     shown,
 )
-from hnet_seq.tasks.boundary_analysis.motif_file import read_motifs
+from hnet_seq.tasks.segmentation.spans import Span, open_spans
 from hnet_seq.tasks.twin_results import result_name
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -47,9 +45,8 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_bpe:
         _check_tokenizers()
     model = open_model(args)
-    genome = Genome(args.genome)
+    genome, motifs = args.read_motifs  # before torch was imported
     spans = open_spans(genome, args.region)
-    motifs = read_motifs(args.motifs, genome)
     records = cut_genome(model, genome, spans, args)
     cutters = [Cutter("the model", [record.mask for record in records])]
     learned = None

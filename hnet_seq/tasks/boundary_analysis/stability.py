@@ -11,13 +11,11 @@ from hnet_seq.analysis.stability import Place, cut_edited, stability
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.analyses import Stability
 from hnet_seq.tasks.boundary_analysis.common import (
-    Span,
     open_model,
-    open_spans,
-    positive,
     shown,
     shown_interval,
 )
+from hnet_seq.tasks.segmentation.spans import Span, open_spans
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError
 from pipelines.formats.genome import Genome
@@ -72,8 +70,6 @@ def draw_places(
 def main(args: argparse.Namespace) -> int:
     """Run the action."""
     out = check_folder(args.out)
-    positive("--places", args.places)
-    positive("--reach", args.reach)
     model = open_model(args)
     genome = Genome(args.genome, use_index=True)
     places = draw_places(

@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hnet_seq.commands.meaning import check_meant
-from hnet_seq.model.auto import load_pretrained
-from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.task import Task, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.unused_columns import EVERY, TASK
 from hnet_seq.tasks.classification.windows import coding_and_intergenic
 from modalities.errors import UsageError
 from pipelines.formats.table_rows import RowFilter
+
+if TYPE_CHECKING:  # a table is read, and found wrong, before torch is imported
+    from hnet_seq.model.language_model import HNetLanguageModel
+
+DEFAULT_PROBE = "logistic"
 
 
 def columns_from_arguments(args: argparse.Namespace, group: GroupRule | None = None) -> Columns:
@@ -74,8 +77,18 @@ def task_from_arguments(args: argparse.Namespace) -> Task:
     return task_from_windows(windows, about)
 
 
+def check_probes(problem: str, kinds: list[str]) -> None:
+    """Raise UsageError for probes that cannot learn numbers."""
+    if problem == "regression" and kinds != [DEFAULT_PROBE]:
+        raise UsageError(
+            "--probe", "numbers are learned by ridge regression, and no other; leave it out"
+        )
+
+
 def open_twin(args: argparse.Namespace) -> HNetLanguageModel | None:
     """The untrained twin of the checkpoint, unless ``--no-twin`` leaves it out."""
+    from hnet_seq.model.auto import load_pretrained
+
     return None if args.twin is False else load_pretrained(args.checkpoint, args.device, twin=True)
 
 

@@ -12,20 +12,19 @@ from numpy.typing import NDArray
 from hnet_seq.evidence.probes.ridge import RidgeModel
 from hnet_seq.evidence.probes.table import PROBES, kind_of
 from hnet_seq.evidence.probes.target_probes import OneVsRest, predict_targets
-from hnet_seq.heads.base import HEAD
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.pretrained import WEIGHTS
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
+from hnet_seq.tasks.classification.kept_classifier import finetuned_folder
 from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.classification.probe_file import load_probe
-from hnet_seq.tasks.classification.seeds import MODEL
 from hnet_seq.tasks.classification.trained_on import Hashes, read_trained_on
 from hnet_seq.tasks.embedding.vectors import check_modality, embed
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.train.predict import predict
 from modalities.base import Tokens
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 
 FINETUNED_ROWS = {
     "chunks": "H-Net, fine-tuned, mean over chunks",
@@ -84,19 +83,9 @@ def load_classifier(
         InputError: it is neither, is damaged, or its model is not there or another one.
         UsageError: a checkpoint for a fine-tuned model, which is its own.
     """
-    path = Path(path)
-    folders = [folder for folder in (path, path / MODEL) if (folder / HEAD).is_file()]
-    if folders:
-        if checkpoint is not None:
-            raise UsageError("checkpoint", f"goes with a probe; {folders[0]} is a whole model")
-        return _finetuned(folders[0], batch_tokens, device)
-    if path.is_dir():
-        raise InputError(
-            path,
-            "is a folder; give the probe.npz in it, or a folder that `hnet-seq classify finetune` "
-            f"wrote, with {HEAD}",
-        )
-    return _probe(path, checkpoint, batch_tokens, device)
+    if folder := finetuned_folder(path, checkpoint):
+        return _finetuned(folder, batch_tokens, device)
+    return _probe(Path(path), checkpoint, batch_tokens, device)
 
 
 def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifier:

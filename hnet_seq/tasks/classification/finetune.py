@@ -14,8 +14,7 @@ from typing import Any, Literal
 
 import torch
 
-from hnet_seq.commands.classify import HISTORY, MODEL, RESULTS
-from hnet_seq.commands.meaning import check_meant
+from hnet_seq.commands.classify import HISTORY, RESULTS
 from hnet_seq.evidence.measures.class_intervals import Predictions
 from hnet_seq.evidence.measures.score_rows import compare, format_comparisons
 from hnet_seq.evidence.probes.table import PROBES
@@ -29,10 +28,10 @@ from hnet_seq.tasks.classification.arguments import (
     describe_task,
     open_twin,
     task_facts,
-    task_from_arguments,
 )
 from hnet_seq.tasks.classification.classifiers import FINETUNED_ROWS
 from hnet_seq.tasks.classification.frozen import FrozenScores, Scored, classify, twin_row
+from hnet_seq.tasks.classification.kept_classifier import MODEL
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
     read_kept,
@@ -42,8 +41,7 @@ from hnet_seq.tasks.classification.kept_results import (
 from hnet_seq.tasks.classification.score_tables import format_rows, model_row, rows_of
 from hnet_seq.tasks.classification.seeds import PARTS, SeedRun, finetune_seeds, head_of
 from hnet_seq.tasks.classification.settings import finetune_config
-from hnet_seq.tasks.classification.targets import check_probes
-from hnet_seq.tasks.classification.task import Task, check_known
+from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling
 from hnet_seq.tasks.run_identity import model_hash
@@ -52,7 +50,6 @@ from hnet_seq.train.finetune import FinetuneConfig
 from hnet_seq.train.launch import process_group
 from hnet_seq.train.ranks import agreed, is_first, on_first
 from hnet_seq.train.trainable import trainable_names
-from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
 
 _ROW = re.compile("^(H-Net|untrained twin),")
@@ -78,18 +75,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _finetune(args: argparse.Namespace, out: Path) -> None:
-    if args.seeds < 1:
-        raise UsageError("--seeds", f"is {args.seeds}; expected 1 or more")
     model = load_pretrained(args.checkpoint, args.device)
     check_modality(model)
     frozen = _FROZEN.get(args.pooling, args.pooling)
     check_pooling(model, frozen, args.stage)
     config = finetune_config(args, model.num_stages)
-    task = task_from_arguments(args)
-    if task.validation is not None:
-        check_meant(args, f"{args.data} has one", stops_by="data with a validation split")
-    check_known(args.data or args.genome, task)
-    check_probes(task.problem, list(PROBES) if args.probe == "all" else [args.probe])
+    task: Task = args.read_task  # before torch was imported
     head = head_of(task, args.pooling, args.stage, markers=args.markers)
     # A wrong part is told now, not after the probe.
     trainable_names(HNetForSequenceClassification.from_causal_lm(model, head), config.part)

@@ -13,6 +13,7 @@ import numpy as np
 from hnet_seq.evidence.probes.ridge import RidgeModel
 from hnet_seq.evidence.probes.table import PROBES, ProbeModel, kind_of
 from hnet_seq.evidence.probes.target_probes import RIDGE, OneVsRest, TargetModel
+from hnet_seq.tasks.classification.kept_classifier import NO_PROBE
 from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.embedding.vectors import Strands
 from modalities.errors import InputError
@@ -105,9 +106,7 @@ def load_probe(path: str | Path) -> Probe:
     except InputError:
         raise
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError):
-        raise InputError(
-            path, "is no probe of `hnet-seq classify train`; give its probe.npz"
-        ) from None
+        raise InputError(path, NO_PROBE) from None
 
 
 def _parts(model: ProbeModel | RidgeModel | float) -> tuple[dict[str, Any], dict[str, Any]]:

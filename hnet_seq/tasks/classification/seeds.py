@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from hnet_seq.commands.classify import HISTORY, MODEL
+from hnet_seq.commands.classify import HISTORY
 from hnet_seq.evidence.audit.task import Examples
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import WEIGHTS
+from hnet_seq.tasks.classification.kept_classifier import MODEL
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
     read_kept,

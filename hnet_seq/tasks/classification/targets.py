@@ -9,18 +9,8 @@ from numpy.typing import NDArray
 
 from hnet_seq.evidence.probes.sequence_features import baseline_features, gc_share
 from hnet_seq.evidence.probes.target_probes import TargetModel, fit_targets, predict_targets
+from hnet_seq.tasks.classification.arguments import DEFAULT_PROBE
 from hnet_seq.tasks.classification.task import Task
-from modalities.errors import UsageError
-
-DEFAULT_KIND = "logistic"
-
-
-def check_probes(problem: str, kinds: list[str]) -> None:
-    """Raise UsageError for probes that cannot learn numbers."""
-    if problem == "regression" and kinds != [DEFAULT_KIND]:
-        raise UsageError(
-            "--probe", "numbers are learned by ridge regression, and no other; leave it out"
-        )
 
 
 def targets_of(task: Task, split: str) -> NDArray[np.float64]:
@@ -50,5 +40,5 @@ def target_baselines(
         shares = gc_share(train)[:, None], gc_share(test)[:, None]
         named.insert(1, ("share of G and C", *shares))
     for name, own, others in named:
-        model = fit_target_probe(task, DEFAULT_KIND, own, seed)
+        model = fit_target_probe(task, DEFAULT_PROBE, own, seed)
         yield name, predict_targets(model, others)

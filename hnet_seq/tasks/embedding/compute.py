@@ -18,7 +18,8 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import stream
 from hnet_seq.tasks.choices import STRANDS
-from hnet_seq.tasks.embedding.layers import Layer, Placed, listening
+from hnet_seq.tasks.embedding.layer_choice import Layer
+from hnet_seq.tasks.embedding.layers import Placed, listening
 from hnet_seq.tasks.embedding.plan import VECTOR, Plan
 from hnet_seq.tasks.embedding.rows import Calls, goes_in_pieces, one_call, sequence_rows
 from hnet_seq.tasks.embedding.space import Space

@@ -9,122 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
 import modalities
 from hnet_seq.heads.base import HNetWithHead
-from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.tasks.choices import LAYERS
+from hnet_seq.tasks.embedding.layer_choice import Layer
 from modalities import dna
 from modalities.base import Modality
 from modalities.errors import InputError, UsageError
 
 Placed = Callable[[HNetOutput], HNetOutput]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One choice.
-
-    Attributes:
-        name: ``final``, the last hidden state of every base; ``inner``, what the inner network
-            gives back for the chunks of ``stage``, as wide as the stage; ``encoder`` and
-            ``decoder`` of ``stage``; ``innermost``, the innermost network's output in its own
-            width.
-        stage: 0 is the outermost; that of the deepest for ``innermost``, 0 for ``final``.
-        resolution: 0 for the bases, else r: the chunks of stage r - 1.
-        width: D of its vectors.
-    """
-
-    name: str
-    stage: int
-    resolution: int
-    width: int
-
-
-def find_layer(model: HNetLanguageModel, name: str, stage: int = -1) -> Layer:
-    """The layer of that name; ``stage`` from the outside in, -1 the innermost.
-
-    Raises:
-        UsageError: the model has no such layer or stage.
-    """
-    if name not in LAYERS:
-        raise UsageError("layer", f"is {name!r}; expected one of {', '.join(LAYERS)}")
-    widths, stages = model.config.d_model, model.num_stages
-    if name == "final":
-        return Layer(name, 0, 0, widths[0])
-    if name == "innermost":
-        return Layer(name, stages, stages, widths[stages])
-    if not stages:
-        raise UsageError(
-            "layer", f"is {name}: an isotropic model has no chunks; use final or innermost"
-        )
-    if not -stages <= stage < stages:
-        raise UsageError("stage", f"is {stage}; the model has stages 0 to {stages - 1}")
-    stage %= stages
-    return Layer(name, stage, stage + (name == "inner"), widths[stage])
-
-
-def default_layer(pooling: str) -> str:
-    """What a pooling averages where no layer is named."""
-    return "inner" if pooling in CHUNK_POOLINGS else "final"
-
-
-def check_layer_pooling(layer: Layer, pooling: str) -> None:
-    """Raise UsageError where the layer has no vectors of the kind that is pooled."""
-    if pooling in CHUNK_POOLINGS and not layer.resolution:
-        raise UsageError(
-            "pooling", f"is {pooling}, but {layer.name} has a vector a base; use bases or last"
-        )
-    if pooling not in CHUNK_POOLINGS and layer.resolution:
-        raise UsageError(
-            "pooling",
-            f"is {pooling}, but {layer.name} has a vector a chunk; use chunks or chunks_weighted",
-        )
-
-
-def layer_of_pooling(
-    model: HNetLanguageModel, pooling: str, stage: int, layer: str | None = None
-) -> Layer:
-    """The layer that a pooling reads.
-
-    Raises:
-        UsageError: the model cannot be pooled like that.
-    """
-    if pooling not in POOLINGS:
-        raise UsageError("pooling", f"is {pooling!r}; expected one of {', '.join(POOLINGS)}")
-    if layer is None and pooling in CHUNK_POOLINGS and not model.num_stages:
-        raise UsageError(
-            "pooling", f"{pooling}: an isotropic model has no chunks; use bases or last"
-        )
-    found = find_layer(model, layer or default_layer(pooling), stage)
-    check_layer_pooling(found, pooling)
-    return found
-
-
-def layer_of_level(
-    model: HNetLanguageModel, level: str, stage: int, layer: str | None = None
-) -> Layer:
-    """The layer whose vectors become the rows of level ``chunk`` or ``base``.
-
-    Raises:
-        UsageError: there is none, or it has another resolution.
-    """
-    assert level in ("chunk", "base")
-    if layer is None and level == "chunk" and not model.num_stages:
-        raise UsageError("level", "is chunk: an isotropic model has no chunks; use base")
-    found = find_layer(model, layer or ("inner" if level == "chunk" else "final"), stage)
-    if (level == "chunk") != bool(found.resolution):
-        has, wanted = ("chunk", "chunk") if found.resolution else ("base", "base")
-        raise UsageError(
-            "level", f"is {level}, but {found.name} has a vector a {has}; use --level {wanted}"
-        )
-    return found
 
 
 @contextmanager

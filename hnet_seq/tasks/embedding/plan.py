@@ -11,17 +11,11 @@ from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.model.twin import TWIN
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.choices import STRANDS, Strands
-from hnet_seq.tasks.embedding.layers import (
-    Layer,
-    check_batch_tokens,
-    layer_of_level,
-    layer_of_pooling,
-    modality_of,
-)
+from hnet_seq.tasks.embedding.layer_choice import Layer, choose_layer
+from hnet_seq.tasks.embedding.layers import check_batch_tokens, modality_of
 from hnet_seq.tasks.run_identity import computed_by
 from hnet_seq.train.predict import strand_table
 from modalities.base import Modality
-from modalities.errors import UsageError
 
 VECTOR = "vector"  # the column of rows
 PART_TOKENS = 1 << 19  # bases read, embedded and committed at a time
@@ -79,37 +73,20 @@ def plan_embedding(model: HNetLanguageModel, options: EmbedOptions) -> Plan:
     modality = modality_of(model)
     columns = {"id": TEXT} | ({"label": TEXT} if options.label else {})
     strand_table(modality, options.strands, STRANDS)
+    layer, pooling = choose_layer(
+        model.config,
+        options.level,
+        pooling=options.pooling,
+        stage=options.stage,
+        layer=options.layer,
+        strands=options.strands,
+    )
     if options.level == "sequence":
-        pooling = options.pooling or _default_pooling(model, options)
-        layer = layer_of_pooling(model, pooling, options.stage, options.layer)
         return Plan(options, layer, pooling, modality, columns | {"length": "<i8"})
-    if options.pooling is not None:
-        raise UsageError(
-            "pooling", f"is for --level sequence; a {options.level} has its own vector"
-        )
-    layer = layer_of_level(model, options.level, options.stage, options.layer)
     if options.level == "base":
         return Plan(options, layer, None, modality, columns | {"position": "<i8"})
-    if options.strands != "none":
-        raise UsageError(
-            "strands",
-            "is average: the reverse strand is cut into other chunks, which have no counterpart; "
-            "use none, or --level sequence or base",
-        )
     chunk = {"stage": "<i8", "start": "<i8", "end": "<i8", "boundary_prob": "<f4"}
     return Plan(options, layer, None, modality, columns | chunk)
-
-
-def _default_pooling(model: HNetLanguageModel, options: EmbedOptions) -> str:
-    if options.layer is None:
-        return "chunks" if model.num_stages else "bases"
-    for pooling in ("chunks", "bases"):
-        try:
-            layer_of_pooling(model, pooling, options.stage, options.layer)
-        except UsageError:
-            continue
-        return pooling
-    return "chunks"  # which then says what is wrong with the layer
 
 
 def identity_of(

@@ -23,7 +23,8 @@ from hnet_seq.model.hnet import HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import stream
 from hnet_seq.ops.packing import Packing
-from hnet_seq.tasks.embedding.layers import Layer, Placed
+from hnet_seq.tasks.embedding.layer_choice import Layer
+from hnet_seq.tasks.embedding.layers import Placed
 from hnet_seq.train.labelled_batches import longest_first
 from modalities.base import Tokens
 from pipelines.storage.files import named_errors

@@ -18,9 +18,9 @@ from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.choices import STRANDS, Strands
 from hnet_seq.tasks.embedding.compute import pool_sequences
+from hnet_seq.tasks.embedding.layer_choice import layer_of_pooling
 from hnet_seq.tasks.embedding.layers import (
     check_batch_tokens,
-    layer_of_pooling,
     modality_of,
 )
 from hnet_seq.tasks.embedding.layers import check_modality as check_modality
@@ -105,7 +105,9 @@ def embed_poolings(
     progress: bool = False,
 ) -> dict[str, NDArray[np.float32]]:
     """Several poolings of the same forward calls, each (N, D); see :func:`embed`."""
-    layers = {pooling: layer_of_pooling(model, pooling, stage, layer) for pooling in poolings}
+    layers = {
+        pooling: layer_of_pooling(model.config, pooling, stage, layer) for pooling in poolings
+    }
     modality = modality_of(model)
     complement = strand_table(modality, strands, STRANDS)
     check_batch_tokens(batch_tokens)
@@ -130,4 +132,4 @@ def embed_poolings(
 
 def check_pooling(model: HNetLanguageModel, pooling: str, stage: int) -> None:
     """Raise UsageError where the model cannot be pooled like that."""
-    layer_of_pooling(model, pooling, stage)
+    layer_of_pooling(model.config, pooling, stage)

@@ -6,46 +6,27 @@ import argparse
 import sys
 from pathlib import Path
 
-from hnet_seq.commands.meaning import check_meant
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.scores import Measured
 from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
 from hnet_seq.tasks.classification.unused_columns import UnusedColumns, unused_columns
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality
 from hnet_seq.tasks.scoring.measured_effects import Effects, measured_effects
-from hnet_seq.tasks.scoring.measured_table import MeasuredTable, read_measured
-from hnet_seq.tasks.scoring.summary import described, shown, summary_path, table
-from modalities import dna
-from modalities.base import Tokens
-from modalities.errors import InputError, UsageError
+from hnet_seq.tasks.scoring.measured_table import MeasuredTable
+from hnet_seq.tasks.scoring.outputs import summary_path
+from hnet_seq.tasks.scoring.summary import described, shown, table
 from pipelines.formats.table_rows import RowFilter
 from pipelines.formats.table_text import plain_name
 from pipelines.storage.files import replaced_file
 
-FORMAT = ".tsv"
-
 
 def run(args: argparse.Namespace, out: Path | None) -> int:
-    """Score the rows of ``args.input`` and compare with ``args.measured``."""
-    if out is not None and out.suffix != FORMAT:
-        raise UsageError("--out", f"{out.name}: measured effects go into a {FORMAT}")
-    seed = 0 if args.seed is None else args.seed
-    if not 0 <= seed < 1 << 32:
-        raise UsageError("--seed", f"is {seed}; expected 0 to {(1 << 32) - 1}")
-    flanks = None if args.flanks is None else _flanks(args.flanks)
-    rows = read_measured(
-        args.input,
-        args.measured,
-        sequence=args.sequence_column or "sequence",
-        split=args.split,
-        group=args.group,
-        where=RowFilter.parse(args.where),
-        test_fraction=0.2 if args.test_fraction is None else args.test_fraction,
-        max_rows=args.max_rows,
-        seed=seed,
-    )
-    if not rows.is_drawn:
-        check_meant(args, f"the column {args.split} says which rows test", of="a given split")
+    """Score the rows of ``args.input`` and compare with ``args.measured``.
+
+    The rows have been read, before torch was imported (:mod:`measured_arguments`).
+    """
+    seed = args.seed or 0
+    rows: MeasuredTable = args.rows
     ignored = _ignored(args)
     if ignored:
         print(f"note: {args.input}: {ignored}", file=sys.stderr)
@@ -56,7 +37,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     effects = measured_effects(
         model,
         rows,
-        flanks=flanks,
+        flanks=args.flank_tokens,
         strands=strands,
         seed=seed,
         batch_tokens=args.batch_tokens,
@@ -80,7 +61,8 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
             seed=seed,
             rows=effects.rows,
         )
-        found.write(summary_path(out))
+        if summary := summary_path(out):
+            found.write(summary)
     return 0
 
 
@@ -93,16 +75,6 @@ def _ignored(args: argparse.Namespace) -> str:
     taken = plain_name(args.split or "")
     left = {name: values for name, values in unused.items() if plain_name(name) != taken}
     return f"{UnusedColumns(left)}"
-
-
-def _flanks(letters: list[str]) -> tuple[Tokens, Tokens]:
-    sides = []
-    for side in letters:
-        try:
-            sides.append(dna.encode(side))
-        except InputError as error:
-            raise UsageError("--flanks", f"{side!r}: {error}") from None
-    return sides[0], sides[1]
 
 
 def _counts(rows: MeasuredTable) -> str:

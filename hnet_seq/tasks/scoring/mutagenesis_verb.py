@@ -19,7 +19,8 @@ from hnet_seq.jobs.ranks import Ranks
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.report.heat_map import standalone
+from hnet_seq.report.heat_map import heat_map, standalone
+from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
 from hnet_seq.tasks.scoring.mutagenesis import (
@@ -33,22 +34,12 @@ from hnet_seq.tasks.scoring.mutagenesis import (
     no_effects,
     scorer,
 )
+from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from modalities import dna
-from modalities.errors import UsageError
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import replaced_file, replaced_stream
 
-FORMATS = (".tsv", ".parquet")
-_BESIDE = (".json", ".svg", ".html")
 HEADER = ("chrom", "pos", "ref", "alt", "llr", "llr_forward", "llr_reverse", "markov_llr")
-
-
-def check_out(out: Path) -> None:
-    """Raise UsageError for a table of no known format."""
-    if out.suffix not in FORMATS:
-        raise UsageError(
-            "--out", f"{out.name} has no known format; end it in {' or '.join(FORMATS)}"
-        )
 
 
 def run(
@@ -88,7 +79,7 @@ def run(
     def compute(call: Sequence[Change], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
         yield {"effect": np.array(effects(call))}, len(call)
 
-    outputs = [] if out is None else [out, *(out.with_suffix(suffix) for suffix in _BESIDE)]
+    outputs = files_of(out, drawn=True)
     identity = {
         **computed_by(model),
         **{key: about[key] for key in ("weights", "strands", "window", "markov_order")},
@@ -129,18 +120,21 @@ def _write(
     else:
         with replaced_stream(out) as stream:
             pq.write_table(pa.Table.from_pylist(rows), stream)
-    content.write(out.with_suffix(".json"))
+    if (summary := summary_path(out)) is None:
+        return
+    content.write(summary)
     title = f"{stretch.name}:{stretch.start + 1:,}-{stretch.end:,}"
+    description = f"Effects of every single-base change of {title}"
     drawn = standalone(
         content.reference,
         content.llr,
         stretch.start + 1,
-        description=f"Effects of every single-base change of {title}",
+        description=description,
     )
     with replaced_file(out.with_suffix(".svg")) as file:
         file.write(drawn)
     with replaced_file(out.with_suffix(".html")) as file:
-        file.write(_page(title, drawn))
+        file.write(_page(title, content, description))
 
 
 def _rows(
@@ -179,17 +173,18 @@ def _write_tsv(file: TextIO, rows: list[dict[str, Any]]) -> None:
         file.write("\t".join(shown) + "\n")
 
 
-def _page(title: str, drawn: str) -> str:
+def _page(title: str, found: Mutagenesis, description: str) -> str:
     from hnet_seq.report.document import document
-    from hnet_seq.report.html import Markup, element
+    from hnet_seq.report.html import element, figure
+    from hnet_seq.report.score_section import mutagenesis_numbers
 
     return document(
         f"Mutagenesis of {title}",
         element("h1", f"Every single-base change of {title}"),
-        element(
-            "p",
+        figure(
+            heat_map(found.reference, found.llr, found.start, description=description),
             "Log-likelihood with the change less that without, nats: orange less likely, blue more "
-            "likely. A dot is the letter that stands there; point at a cell for its number.",
+            "likely. A dot is the letter that stands there; Numbers has that of each cell.",
+            mutagenesis_numbers(found),
         ),
-        Markup(drawn),
     )

@@ -18,7 +18,6 @@ from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
 from hnet_seq.tasks.twin_results import about_twin
-from modalities.errors import UsageError
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BASELINES = ("edits", "length_change", "gc_change", "transition", "markov_llr")
@@ -35,24 +34,6 @@ def described(args: argparse.Namespace, model: HNetLanguageModel, strands: str) 
         "genome": None if args.genome is None else Path(args.genome).name,
         "strands": strands,
     }
-
-
-def summary_path(out: Path) -> Path:
-    """``scores.tsv`` and ``scores.vcf.gz`` to ``scores.json`` beside them."""
-    name = out.name.removesuffix(".gz")
-    return out.with_name(Path(name).with_suffix(".json").name)
-
-
-def check_places(out: Path, source: str | None) -> None:
-    """Raise UsageError where scores or their summary would replace the input or each other."""
-    summary = summary_path(out)
-    if summary.resolve() == out.resolve():
-        raise UsageError("--out", f"{out.name} is where the summary goes; end it in .tsv")
-    if source is None or source == "-":
-        return
-    for path in (out, summary):
-        if path.resolve() == Path(source).resolve():
-            raise UsageError("--out", f"{path} is the input; name another file")
 
 
 class VariantSummary:

@@ -12,14 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from Bio.bgzf import BgzfWriter
 
+from hnet_seq.tasks.scoring.outputs import variant_format
 from hnet_seq.tasks.scoring.variant_scores import VariantScore
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 from pipelines.formats.alleles import NO_POSITION
 from pipelines.formats.variant_source import VariantSource
 from pipelines.formats.vcf import VcfLine
 from pipelines.storage.files import replaced_file, replaced_stream
-
-FORMATS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
 
 NUMBERS = (
     "llr",
@@ -55,14 +54,6 @@ class ScoreWriter(Protocol):
 
     def write(self, score: VariantScore) -> None:
         """Append one."""
-
-
-def variant_format(path: Path) -> str:
-    """The suffix that decides the format; UsageError where it names none."""
-    for suffix in sorted(FORMATS, key=len, reverse=True):
-        if path.name.endswith(suffix):
-            return suffix
-    raise UsageError("--out", f"{path.name} has no known format; end it in {', '.join(FORMATS)}")
 
 
 @contextmanager

@@ -20,11 +20,11 @@ from hnet_seq.tasks.embedding.vectors import check_modality
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
 from hnet_seq.tasks.scoring import mutagenesis_verb
 from hnet_seq.tasks.scoring.genome_markov import check_order, count_markov
+from hnet_seq.tasks.scoring.outputs import files_of, summary_path, variant_format
 from hnet_seq.tasks.scoring.summary import (
     VariantSummary,
     described,
     shown,
-    summary_path,
     table,
 )
 from hnet_seq.tasks.scoring.variant_files import (
@@ -32,7 +32,6 @@ from hnet_seq.tasks.scoring.variant_files import (
     TsvWriter,
     check_fields,
     open_scores,
-    variant_format,
 )
 from hnet_seq.tasks.scoring.variant_scores import (
     KINDS,
@@ -44,7 +43,6 @@ from hnet_seq.tasks.scoring.variant_scores import (
     window_tokens,
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
-from modalities.errors import UsageError
 from pipelines.formats.genome import Genome
 from pipelines.formats.variant_source import VariantSource
 
@@ -54,10 +52,8 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     window = WINDOW if args.window is None else args.window
     check_window(window)
     check_order(args.markov_order)
-    if out is not None:
-        _check_out(args, out)
     strands: Strands = args.strands or "average"
-    outputs = [out, summary_path(out)] if out is not None else []
+    outputs = files_of(out)
     ranks = find_ranks()
     check_meeting(args.input, outputs, ranks)
     genome = Genome(args.genome)  # without its index: the Markov model counts all of it
@@ -117,26 +113,11 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     return 0
 
 
-def _finish(summary: VariantSummary, out: Path | None, about: dict[str, Any], order: int) -> None:
-    found = summary.record(about)
-    if out is not None:
-        found.write(summary_path(out))
+def _finish(scores: VariantSummary, out: Path | None, about: dict[str, Any], order: int) -> None:
+    found = scores.record(about)
+    if out is not None and (summary := summary_path(out)):
+        found.write(summary)
     print(_told(found, order), file=sys.stderr)
-
-
-def _check_out(args: argparse.Namespace, out: Path) -> None:
-    if args.mutagenesis is not None:
-        mutagenesis_verb.check_out(out)
-        return
-    form = variant_format(out)
-    if form.startswith(".vcf") and args.form != "vcf":
-        raise UsageError(
-            "--out",
-            f"{out.name}: scores go into the VCF file they came from, and {args.input} is "
-            "a table; end it in .tsv or .parquet",
-        )
-    if out.resolve() == Path(args.input).resolve():
-        raise UsageError("--out", f"{out} is the input; name another file")
 
 
 def _source(args: argparse.Namespace, out: Path | None, *, skip: bool) -> VariantSource:

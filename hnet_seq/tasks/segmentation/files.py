@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks.segmentation.bigwig import open_bigwig
-from modalities.errors import UsageError
-from pipelines.storage.files import check_file, replaced_file, replaced_stream
+from pipelines.storage.files import replaced_file, replaced_stream
 
-STAGE = "{stage}"
-TABLE_SUFFIXES = (".parquet", ".tsv", ".tsv.gz")
 _SCHEMA = pa.schema(
     [
         ("record", pa.string()),
@@ -35,23 +32,6 @@ _SCHEMA = pa.schema(
 
 Writer = Callable[[RecordBoundaries], object]
 Columns = dict[str, Any]
-
-
-def stage_files(path: str, stage: int, num_stages: int, option: str) -> list[tuple[int, Path]]:
-    """The file of each stage: of all where the name holds ``{stage}``, else of ``stage`` alone.
-
-    Raises:
-        UsageError: a file cannot be written; names ``option``.
-    """
-    stages = range(num_stages) if STAGE in path else (stage,)
-    return [(s, check_file(path.replace(STAGE, str(s)), option)) for s in stages]
-
-
-def check_table(path: str) -> Path:
-    """``path``, where a table of chunks can be written; UsageError where not."""
-    if not path.endswith(TABLE_SUFFIXES):
-        raise UsageError("chunks", f"{path} should end in {', '.join(TABLE_SUFFIXES)}")
-    return check_file(path, "chunks")
 
 
 @contextmanager

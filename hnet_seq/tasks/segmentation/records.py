@@ -20,13 +20,13 @@ from hnet_seq.tasks.choices import LEFT_CONTEXT
 from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.segmentation.common import check_stages
 from hnet_seq.tasks.segmentation.compute import Uncut
+from hnet_seq.tasks.segmentation.spans import region_spans
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.formats.genome import Genome
-from pipelines.formats.regions import parse_region
 from pipelines.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -160,15 +160,6 @@ def check_sizes(left_context: int, batch_tokens: int, window: int | None) -> Non
     ):
         if value < least:
             raise UsageError(name, f"must be {least} or more; got {value}")
-
-
-def region_spans(genome: Genome, region: str | None) -> list[tuple[str, int, int]]:
-    """Record, start and end of a region, or of every record where there is none; none empty."""
-    if region:
-        spans = [parse_region(region, genome.lengths, genome.path)]
-    else:
-        spans = [(name, 0, length) for name, length in genome.lengths.items()]
-    return [(name, start, end) for name, start, end in spans if start < end]
 
 
 def region_stretches(genome: Genome, region: str | None, left_context: int) -> list[Uncut]:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-import modalities
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
+from hnet_seq.commands.segment import check_shards
 from hnet_seq.jobs.job import Job
 from hnet_seq.jobs.ranks import Ranks, check_meeting
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -26,14 +26,13 @@ from hnet_seq.tasks.byte_documents import (
     MarkedDocument,
     from_files,
     from_shards,
-    is_byte_modality,
 )
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.segmentation.common import check_stage, check_stages
 from hnet_seq.tasks.segmentation.compute import Uncut, boundary_job, records
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from hnet_seq.tasks.twin_results import about_twin, result_name
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError
 from pipelines.shards.open_shards import open_shards
 from pipelines.storage.files import check_folder
 
@@ -45,8 +44,6 @@ ALONE = Ranks()
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
     """Run the verb for a model of bytes."""
     modality = model.metadata["modality"]
-    if args.show < 0:
-        raise UsageError("show", f"is {args.show}; expected 0 or more")
     if args.out:
         check_folder(args.out)
     check_stages(model, args.checkpoint)
@@ -70,6 +67,8 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
         cache_limit=args.cache_limit,
         progress=ranks.rank == 0,
     )
+    if outputs and not any(unit.items for unit in job.units):  # before there is what waits for rows
+        raise _nothing(args)
     with attention_window(model, args.attention_window), job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes
             return 0
@@ -109,7 +108,7 @@ def _tell(
         **statistics.summary(),
     )
     if not found.all.bytes:
-        raise InputError(", ".join(args.shards or args.inputs), "has no text to cut")
+        raise _nothing(args)
     if args.out:
         found.write(Path(args.out) / result_name(OUTPUT, model))
     print("\n\n".join([*tables(found), *map(shown, examples.drawn())]))
@@ -117,6 +116,10 @@ def _tell(
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
         print(f"left out: {reasons}", file=sys.stderr)
     return found.all.documents
+
+
+def _nothing(args: argparse.Namespace) -> InputError:
+    return InputError(", ".join(args.shards or args.inputs), "has no text to cut")
 
 
 def text_job(
@@ -172,20 +175,10 @@ def text_job(
 def _documents(
     args: argparse.Namespace, modality: str, dropped: Counter[str]
 ) -> Iterator[MarkedDocument]:
-    if bool(args.inputs) == bool(args.shards):
-        raise UsageError("INPUT", "give files or folders of text, or --shards DIR")
     if args.inputs:
-        if modalities.get(modality).complement_table is not None:
-            raise UsageError("INPUT", f"a model of {modality} reads shards; give --shards DIR")
         return from_files(args.inputs, modality, dropped)
     for location in args.shards:
-        _, manifest = open_shards(location)
-        if not is_byte_modality(manifest.modality):
-            raise InputError(
-                location, f"holds {manifest.modality}; {args.checkpoint} reads bytes: text or code"
-            )
-        if not manifest.tokens("validation"):
-            raise InputError(location, "has no validation split; shard again with --validation")
+        check_shards(location, open_shards(location)[1], args.checkpoint)
     return _of_folders(args.shards)
 
 

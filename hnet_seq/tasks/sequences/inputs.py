@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from hnet_seq.one_voice import speaks
+from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.sequences.bed import read_bed
 from hnet_seq.tasks.sequences.stdin import copy_of_stdin
 from hnet_seq.tasks.sequences.tables import (
@@ -29,7 +28,7 @@ from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import given_path
-from pipelines.formats.bed import blocks_ignored, count_with_blocks, looks_like_bed
+from pipelines.formats.bed import looks_like_bed
 from pipelines.formats.fasta import read_fasta
 from pipelines.formats.fasta_survey import survey_fasta
 from pipelines.formats.genome import Genome
@@ -121,6 +120,7 @@ def open_sequences(
     where: RowFilter | None = None,
     blocks: bool = False,
     modality: Modality = dna.DNA,
+    tell: bool = True,
 ) -> SequenceSource:
     """Look at ``source`` and choose its reader; sequences are read as they are asked for.
 
@@ -135,6 +135,7 @@ def open_sequences(
         blocks: join the blocks of BED rows; else the whole span is read, and standard error says
             how many rows have blocks.
         modality: what the letters are; text and code come from tables and lines only.
+        tell: say on standard error what is ignored.
 
     Raises:
         InputError: the file is missing, unreadable, or of a format that does not fit.
@@ -148,6 +149,8 @@ def open_sequences(
         _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
         read = _reader(path, kind, genome, label, where, modality, blocks=blocks)
         left_out = columns_left_out(path, label, where) if kind == "table" else ()
+        if tell and kind == "bed" and not blocks:
+            tell_of_blocks(path, "; --blocks joins them")
     except InputError as error:
         if not is_stdin:
             raise
@@ -236,10 +239,6 @@ def _reader(
         )
     assert genome is not None
     opened = Genome(genome, use_index=True)
-    ignored = 0 if blocks else count_with_blocks(path)
-    said = f"note: {path}: {blocks_ignored(ignored, '; --blocks joins them')}"
-    if ignored and speaks(said):
-        print(said, file=sys.stderr)
     return lambda: (
         NamedSequence(name, convert(own)) for name, own in read_bed(path, opened, blocks=blocks)
     )
