@@ -75,8 +75,8 @@ class Files:
             path = folder / f"{key}.fa"
             path.write_text("".join(f">{name}\n{own}\n" for name, own in letters.items()))
             self.letters[key], self.opened[key] = letters, Genome(path)
-        for name, (how, *key) in _FORMS.items():
-            letters, own = made[key[0], key[1]]
+        for name, (how, inverse, other) in _FORMS.items():
+            letters, own = made[inverse, other]
             lines = [row(edit, letters[edit.record], how, generator) for edit in own]
             self._path(name).write_text("\n".join([*_HEADER, *lines, ""]))
 
