@@ -58,8 +58,8 @@ def gene_sites(genes: RecordGenes) -> dict[str, Sites]:
     found: dict[str, list[Cut]] = {
         START: [coding.start for coding in genes.coding if coding.start is not None],
         STOP: [coding.stop for coding in genes.coding if coding.stop is not None],
-        DONOR: [donor for donor, _ in genes.introns],
-        ACCEPTOR: [acceptor for _, acceptor in genes.introns],
+        DONOR: [donor for donor, _ in genes.introns if donor],
+        ACCEPTOR: [acceptor for _, acceptor in genes.introns if acceptor],
         TRANSCRIPTION: genes.transcription_starts,
     }
     return {kind: Sites.of(cuts) for kind, cuts in found.items() if cuts}

@@ -40,8 +40,12 @@ COMPARED, NEAR, WORDS, SHARED = (
     *("compared_words", "compared_shared_words"),
 )
 """What the manifest's statistics say: bases of the validation split and those of them with a near
-copy in training; its words, each once, and those of them that stand in training."""
+copy in training; its words that are not plain, each once, and those of them that stand in
+training."""
 
+# Different pairs of letters: microsatellites have six at most, words of A and T four, and what of a
+# word lies beside such a repeat some more; of random words one in eighty has so few.
+_PLAIN = 8
 _MOST_WORDS = 1 << 22  # of validation: 150 MB
 _FILTER_BITS = 26  # of a table of one byte each: most words of training are told to be absent by it
 _PART = 1 << 16  # bases at a time: the arrays stay in the cache
@@ -54,7 +58,9 @@ def held_out_copies(
     """Counts of :data:`COMPARED` to :data:`SHARED`; none where a split is empty.
 
     A window of ten bins has a near copy where training shares a word with two of five of its bins,
-    on either strand and wherever it does. Documents below 21 bases are compared as a whole.
+    on either strand and wherever it does. Words of at most eight different pairs of letters, as in
+    runs, in microsatellites and all over a genome of A and T, are met by chance; they count where a
+    window has no others. Documents below 21 bases are compared as a whole.
 
     Args:
         folder: the tars of the manifest.
@@ -74,7 +80,7 @@ def held_out_copies(
         sought.add(documents)
     sought.sort()
     for documents in _documents(store, manifest, "train", progress):
-        for words, _, _ in _words(documents, step):
+        for words, *_ in _words(documents, step):
             sought.see(words)
     return sought.counts()
 
@@ -136,8 +142,8 @@ _FROM_LETTERS = _from_letters()
 
 def _words(
     documents: _Documents, step: int
-) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Hashes of sampled words, the document of each, and where it starts in that."""
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Hashes and codes of sampled words, the document of each, and where it starts in that."""
     bases, starts = documents.bases, documents.starts
     for begin in range(0, len(bases), _PART):
         part = bases[begin : begin + _PART + WORD - 1]
@@ -162,13 +168,25 @@ def _words(
 
 def _sampled(
     codes: NDArray[np.int64], places: NDArray[np.int64], starts: NDArray[np.int64], step: int
-) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     hashes = mixed(codes)
     if step > 1:
         kept = hashes < np.uint64(2**64 // step)
-        hashes, places = hashes[kept], places[kept]
+        hashes, codes, places = hashes[kept], codes[kept], places[kept]
     document = np.searchsorted(starts, places, side="right") - 1
-    return hashes, document, places - starts[document]
+    return hashes, codes, document, places - starts[document]
+
+
+def _are_plain(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether words have few different pairs of letters; whole documents are none of these."""
+    met = np.zeros(len(codes), np.int64)
+    for shift in range(0, 2 * WORD - 2, 2):
+        met |= 1 << (codes >> shift & 15)
+    plain: NDArray[np.bool_] = (_BITS[met] <= _PLAIN) & (codes < _SHORT)
+    return plain
+
+
+_BITS = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
 
 
 class _Sought:
@@ -178,6 +196,7 @@ class _Sought:
         self._step = step
         self._hashes: list[NDArray[np.uint64]] = []
         self._bins: list[NDArray[np.int32]] = []
+        self._plain: list[NDArray[np.bool_]] = []
         self._window_bases: list[NDArray[np.int64]] = []
         self._windows = 0
 
@@ -190,19 +209,21 @@ class _Sought:
         bases = np.full(int(windows.sum()), size, np.int64)
         bases[np.cumsum(windows) - 1] = lengths - (windows - 1) * size
         self._window_bases.append(bases)
-        for hashes, document, place in _words(documents, self._step):
+        for hashes, codes, document, place in _words(documents, self._step):
             window = self._windows + first[document] + place // size
             self._hashes.append(hashes)
             bins = window * WINDOW + place % size // (BIN * self._step)
             self._bins.append(bins.astype(np.int32))
+            self._plain.append(_are_plain(codes))
         self._windows += len(bases)
 
     def sort(self) -> None:
         """All are added; what follows is seen in training."""
         hashes, bins = np.concatenate(self._hashes), np.concatenate(self._bins)
-        self._hashes, self._bins = [], []
         order = np.argsort(hashes)
         self._sorted, self._bin = hashes[order], bins[order]
+        self._is_plain = np.concatenate(self._plain)[order]
+        self._hashes, self._bins, self._plain = [], [], []
         self._first = np.flatnonzero(
             np.append(True, self._sorted[1:] != self._sorted[:-1])[: len(hashes)]
         )
@@ -225,16 +246,21 @@ class _Sought:
     def counts(self) -> dict[str, int]:
         """As :func:`held_out_copies`."""
         bins = self._windows * WINDOW
+        telling = np.zeros(self._windows, np.bool_)
+        telling[self._bin[~self._is_plain] // WINDOW] = True
+        used = ~self._is_plain | ~telling[self._bin // WINDOW]
         occupied, hit = np.zeros(bins, np.bool_), np.zeros(bins, np.bool_)
-        occupied[self._bin] = True
+        occupied[self._bin[used]] = True
         copies = np.diff(np.append(self._first, len(self._bin)))
-        hit[self._bin[np.repeat(self._seen, copies)]] = True
+        hit[self._bin[used & np.repeat(self._seen, copies)]] = True
         held = occupied.reshape(-1, WINDOW).sum(1)
         near = (held > 0) & (hit.reshape(-1, WINDOW).sum(1) >= SHARE * held)
         bases = np.concatenate(self._window_bases)
+        plain = self._is_plain[self._first]
+        counted = self._seen if plain.all() else self._seen[~plain]
         return {
             COMPARED: int(bases[held > 0].sum()),
             NEAR: int(bases[near].sum()),
-            WORDS: len(self._seen),
-            SHARED: int(self._seen.sum()),
+            WORDS: len(counted),
+            SHARED: int(counted.sum()),
         }

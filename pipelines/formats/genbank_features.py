@@ -27,7 +27,8 @@ def read_genbank_features(
     Each part of a join is a row, as in GFF3: all with the ``ID`` of their feature, ``part`` (its
     place in the join), the phase of a CDS, and ``start_range`` or ``end_range`` where a ``<`` or
     ``>`` leaves that side open. Qualifiers become attributes, several values joined by commas. The
-    gene of the same ``locus_tag``, or else ``gene``, becomes the ``Parent``. What lies in another
+    gene of the same ``locus_tag``, or else ``gene``, becomes the ``Parent``. Parts in an ``order``,
+    which nobody says are joined, have that as their ``exception``. What lies in another
     entry or between two bases is left out.
 
     Args:
@@ -95,6 +96,8 @@ def _rows(found: Any, record: str, lines: Lines) -> Iterator[Feature]:
             continue
         shared = _attributes(feature.qualifiers)
         shared["ID"] = f"{feature.type}:{record}:{number}"
+        if getattr(feature.location, "operator", "") == "order":
+            shared.setdefault("exception", "order")
         if feature.type not in (_GENE, "source"):
             shared |= _parent(feature.location, genes.get(_gene_of(feature), []))
         phase = None

@@ -221,3 +221,55 @@ def test_rows_in_another_order_are_believed_where_only_so_they_read(tmp_path: Pa
     rows = ("CDS 101 113 + 0 ID=a", "CDS 51 67 + 2 ID=a")
     found = cuts(genes(tmp_path, *rows, letters=letters))
     assert found == {"start codon": [(100, 1)], "stop codon": [(64, 1)]}
+
+
+def test_where_some_programs_leave_the_stop_codon_out_these_get_it(tmp_path: Path) -> None:
+    # Three CDS have theirs, two end right before one, and of one nobody knows.
+    letters = (CODING + "TAA" + "CCC") * 5 + CODING + "CCCCCC"
+    rows = [f"CDS {s + 1} {s + 30 - 3 * (s in (33, 66))} + 0 ID=a{s}" for s in range(0, 198, 33)]
+    found = genes(tmp_path, *rows, letters=letters)
+    assert cuts(found)["stop codon"] == [(27 + s, 1) for s in range(0, 198, 33)]
+    assert found.notes[0].startswith("2 CDS end before their stop codon, unlike most of this file")
+    assert found.notes[1].startswith("1 CDS do not end in a stop codon")
+    # One of many that lack one is followed by a stop codon by chance.
+    letters = (CODING + "TAA" + "CCC") * 4 + (CODING + "CCCCCC") * 2 + CODING + "TAACCC"
+    rows = [f"CDS {s + 1} {s + 30 - 3 * (s == 198)} + 0 ID=a{s}" for s in range(0, 231, 33)]
+    found = genes(tmp_path, *rows, letters=letters)
+    assert cuts(found)["stop codon"][-1] == (222, 1)
+    assert found.notes == ["3 CDS do not end in a stop codon, and were taken as they are"]
+
+
+def test_introns_are_those_of_exons_where_these_have_rows(tmp_path: Path) -> None:
+    rows = ["mRNA 1 400 + . ID=t", "intron 91 150 + . Parent=t", "five_prime_UTR 1 90 + . Parent=t"]
+    rows += ["CDS 201 290 + 0 ID=c;Parent=t", "intron 301 350 + . ID=evidence"]
+    assert cuts(genes(tmp_path, *rows))["splice acceptor"] == [(150, 1), (200, 1)]
+    exons = ["exon 1 90 + . Parent=t", "exon 201 400 + . Parent=t"]
+    assert cuts(genes(tmp_path, *rows, *exons))["splice acceptor"] == [(200, 1)]
+
+
+def test_an_intron_that_its_contig_cuts_has_one_site(tmp_path: Path) -> None:
+    rows = ["mRNA 1 90 - . ID=t", "intron 61 90 - . Parent=t", "CDS 31 60 - 0 ID=c;Parent=t"]
+    found = cuts(genes(tmp_path, *rows, letters="C" * 90))
+    assert found["splice acceptor"] == [(60, -1)]
+    assert "splice donor" not in found
+
+
+def test_parts_in_an_order_have_no_introns(tmp_path: Path) -> None:
+    rows = ("CDS 1 90 + 0 ID=a;exception=order", "CDS 201 290 + 0 ID=a;exception=order")
+    assert cuts(genes(tmp_path, *rows)) == {"start codon": [(0, 1)], "stop codon": [(287, 1)]}
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_exons_may_be_numbered_on_beyond_the_origin(tmp_path: Path, strand: str) -> None:
+    rows = (
+        "region 1 300 + . ID=c;Is_circular=true",
+        f"mRNA 231 390 {strand} . ID=t",
+        f"exon 231 250 {strand} . Parent=t",
+        f"exon 331 390 {strand} . Parent=t",  # 31 to 90
+    )
+    found = cuts(genes(tmp_path, *rows, letters="C" * 300))
+    first, second = ("donor", "acceptor") if strand == "+" else ("acceptor", "donor")
+    sign = 1 if strand == "+" else -1
+    assert found[f"splice {first}"] == [(250, sign)]
+    assert found[f"splice {second}"] == [(30, sign)]
+    assert found["transcription start"] == [(230 if strand == "+" else 90, sign)]

@@ -61,6 +61,12 @@ def test_qualifiers_say_what_gff3_says(tmp_path: Path) -> None:
     assert [v.get("exception") for v in values[1:]] == ["trans-splicing", "ribosomal slippage"]
 
 
+def test_parts_in_an_order_are_not_said_to_be_joined(tmp_path: Path) -> None:
+    text = entry("CDS=complement(order(11..30,61..90))", "CDS=join(11..30,61..90)")
+    values = [f.attributes.get("exception") for f in read(tmp_path, text)[0]]
+    assert values == ["order", "order", None, None]
+
+
 def test_of_two_genes_of_one_name_the_one_that_holds_a_feature_is_its_parent(
     tmp_path: Path,
 ) -> None:

@@ -87,6 +87,17 @@ def test_a_score_is_one_of_the_edit_its_negative_of_the_inverse_and_one_on_both_
         assert (other.llr, other.llr_reverse, other.llr_forward) == pytest.approx(values, abs=1e-4)
 
 
+def test_on_a_cpu_that_holds_to_the_last_bit_whatever_else_is_scored(
+    hnet: HNetForCausalLM, tmp_path: Path
+) -> None:
+    edits, path = EDITS[:12], tmp_path / "g.fa"
+    first = scores_of(hnet, edits, path, 0, window=64)
+    others = scores_of(hnet, EDITS[30:37] + edits[::-1], path, 1, window=64)[7:][::-1]
+    undone = scores_of(hnet, [edit.inverse() for edit in edits[3:]], path, 1, window=64)
+    assert [row.llr for row in others] == [row.llr for row in first]
+    assert [-row.llr for row in undone] == [row.llr for row in first[3:]]
+
+
 def test_a_base_gained_counts_no_more_than_a_random_letter() -> None:
     one, two = dna.encode("ACGTACGT"), dna.encode("ACGTGGGTACGT")
     uniform = [np.full(len(x), -math.log(4)) for x in (one, two)]

@@ -108,7 +108,7 @@ def test_a_shared_plasmid_is_found_inside_a_chromosome(tmp_path: Path) -> None:
 
 
 def test_a_short_gene_that_all_genomes_share_is_no_copy(tmp_path: Path) -> None:
-    trna = letters(80, 0)
+    trna = letters(80, 2)
     records = {name: letters(4500, n) + trna + letters(4500, 9 + n) for n, name in enumerate("ab")}
     manifest = made(tmp_path, records, validation="records:b")
     assert manifest.statistics[SHARED] == 60
@@ -233,3 +233,48 @@ def test_near_records_are_dropped_and_named_ones_told(tmp_path: Path, capsys: Ca
     assert "near is a near duplicate of an earlier record" in capsys.readouterr().err
     assert main([*command, "--duplicates", "near", "--similarity", "0.98"]) == 0
     assert "dropped" not in capsys.readouterr().out
+
+
+def test_what_differs_by_a_tenth_stays_on_one_side(tmp_path: Path) -> None:
+    for seed in range(8):
+        one = letters(8000, seed)
+        records = {
+            "a": one,
+            "b": turned(changed(one, 0.1, 50 + seed)),
+            "c": letters(8000, 90 + seed),
+        }
+        made(tmp_path, records, validation=f"similarity:0.3:{seed}")
+        split = split_of(tmp_path / "s")
+        assert split["a"] == split["b"] != split["c"]
+
+
+def rich_in_at(length: int, share: float, seed: int) -> str:
+    each = [share / 2, (1 - share) / 2, (1 - share) / 2, share / 2]
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length, p=each))
+
+
+def with_repeats(length: int, seed: int) -> str:
+    """Of random bases, with a run or a microsatellite of 40 bases in every 200."""
+    generator = np.random.default_rng(seed)
+    pieces = [letters(160, 10_000 * seed + n) for n in range(length // 200)]
+    units = ("A", "T", "CA", "GT", "TTA")
+    return "".join(own + (str(generator.choice(units)) * 40)[:40] for own in pieces)
+
+
+@pytest.mark.parametrize("make", [lambda n, seed: rich_in_at(n, 0.92, seed), with_repeats])
+def test_what_is_met_by_chance_is_no_copy(tmp_path: Path, make) -> None:
+    records = {"a": make(300_000, 0), "b": make(30_000, 1)}
+    assert near(made(tmp_path, records, validation="records:b")) < 0.05
+    # A copy is one all the same.
+    records["b"] = turned(changed(records["a"][:30_000], 0.05, 2))
+    manifest = made(tmp_path, records, validation="records:b")
+    if make is not with_repeats:  # few words of such a genome tell anything
+        assert near(manifest) > 0.8
+    else:
+        assert near(manifest) > 0.95
+        assert distance(manifest.statistics)[0] == pytest.approx(0.05, abs=0.01)
+
+
+def test_what_has_no_other_words_is_told_by_plain_ones(tmp_path: Path) -> None:
+    records = {"a": "CA" * 3000, "b": "CA" * 1000, "c": letters(1000, 0)}
+    assert near(made(tmp_path, records, validation="records:b")) == 1

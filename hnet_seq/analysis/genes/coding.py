@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from hnet_seq.analysis.genes.row_types import is_exon
 from hnet_seq.analysis.genes.rows import Row, Rows
 
 NAME_ATTRIBUTES = ("gene", "Name", "locus_tag", "ID")
@@ -93,7 +94,7 @@ def _chained(
     is_stop: Callable[[Sequence[Row]], bool],
 ) -> Iterator[Group]:
     """Rows in the order of translation, apart where one coding sequence ends."""
-    exons = [row for row in rows.children[parent] if row.type == "exon"]
+    exons = [row for row in rows.children[parent] if is_exon(row.type)]
     first = 0
     for index, (here, after) in enumerate(pairwise(together)):
         left, right = min(here.start, after.start), max(here.end, after.end)

@@ -14,6 +14,7 @@ class StopPlace(Enum):
 
     INSIDE = "its last three bases"
     BEHIND = "the three bases after it"
+    MIXED = "its last three bases, or the three after it where these alone are a stop codon"
     MARKED = "where a line of the file says"
     UNKNOWN = "not to be told"
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from hnet_seq.analysis.genes.order import TRANS
-from hnet_seq.analysis.genes.rows import TRANSCRIPT_TYPES, Feature, Row
+from hnet_seq.analysis.genes.row_types import is_transcript
+from hnet_seq.analysis.genes.rows import Feature, Row
 
 _FAR = 2_000_000  # bases: wider than any known intron
 _CODON = 3
@@ -43,7 +44,7 @@ def gtf_rows(features: Iterable[Feature], length: int | None = None) -> list[Row
         if not name or name in shared:
             name = f"{name} of {gene}" if gene else name or f"line {index}"
         key = f"transcript {name}"
-        if feature.type in TRANSCRIPT_TYPES:
+        if is_transcript(feature.type):
             by_name[key].append(Row(feature, index, key, (f"gene {gene}",)))
         else:
             by_name[key].append(Row(feature, index, f"line {index}", (key,), gene=f"gene {gene}"))
@@ -77,7 +78,7 @@ def _linked(copy: Sequence[Row], name: str) -> list[Row]:
     cuts = _between_cistrons(copy)
     rows = []
     for row in copy:
-        if row.type in TRANSCRIPT_TYPES:
+        if is_transcript(row.type):
             rows.append(replace(row, key=name))
         elif row.type == "CDS":
             cistron = sum(row.start >= cut for cut in cuts)
@@ -89,7 +90,7 @@ def _linked(copy: Sequence[Row], name: str) -> list[Row]:
 
 def _transcript(feature: Feature) -> str:
     named = feature.attributes.get("transcript_id", "")
-    return named or (_bare_name(feature) if feature.type in TRANSCRIPT_TYPES else "")
+    return named or (_bare_name(feature) if is_transcript(feature.type) else "")
 
 
 def _gene(feature: Feature) -> str:
@@ -132,7 +133,7 @@ def _is_trans_spliced(by_sign: Mapping[int, Sequence[Row]]) -> bool:
 
 
 def _along_strand(rows: list[Row], sign: int, length: int | None) -> list[list[Row]]:
-    lines = sorted((row.start, row.end) for row in rows if row.type in TRANSCRIPT_TYPES)
+    lines = sorted((row.start, row.end) for row in rows if is_transcript(row.type))
     if lines:
         apart = all(here[1] <= after[0] for here, after in pairwise(lines))
         round_origin = lines[0][0] == 0 and lines[-1][1] == length

@@ -11,7 +11,7 @@ from hnet_seq.analysis.genes.rows import SIGNS, Feature
 LEAST_INTRON = 10  # bases: a shorter gap is a frameshift of the ribosome, not an intron
 
 Cut = tuple[int, int]  # place between two bases, and the sign of its strand
-Intron = tuple[Cut, Cut]  # donor and acceptor
+Intron = tuple[Cut | None, Cut | None]  # donor and acceptor; None where the record ends inside
 Span = tuple[int, int]  # 0-based, end exclusive
 
 
@@ -125,6 +125,21 @@ class Chain:
         # The bases of the part before it that belong to a codon which goes on here.
         phase = None if last.phase is None else (last.phase - len(last)) % 3
         return replace(self, parts=(*self.parts, Part(start, end, last.sign, phase, row)))
+
+    def merged(self) -> Chain:
+        """With parts that touch, overlap or lie in the one before it as one."""
+        parts, breaks = [self.parts[0]], set()
+        for joint, after in enumerate(self.parts[1:]):
+            last = parts[-1]
+            gap = after.start - last.end if last.sign > 0 else last.start - after.end
+            if joint in self.breaks or gap > 0:
+                breaks |= {len(parts) - 1} if joint in self.breaks else set()
+                parts.append(after)
+            elif last.sign > 0:
+                parts[-1] = replace(last, end=max(last.end, after.end))
+            else:
+                parts[-1] = replace(last, start=min(last.start, after.start))
+        return Chain(tuple(parts), self.length, frozenset(breaks))
 
     def inside(self) -> tuple[Part, ...]:
         """The parts within the record: one across the origin is two."""

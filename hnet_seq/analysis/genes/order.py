@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, permutations
 
 from hnet_seq.analysis.genes.model import Chain, Part, Span
 from hnet_seq.analysis.genes.rows import Row
 
 TRANS = "trans-splicing"
+UNJOINED = "order"  # of GenBank: parts in their order, of which nobody says that they are joined
 _MOST_PERMUTED = 6  # rows
 
 
@@ -52,7 +53,19 @@ def in_order(
         above: rows of the features that they are part of.
         is_whole: whether a chain is seen to read from a start to a stop codon.
     """
-    genes = list(above)
+    found = _in_order(rows, circle, list(above), is_whole)
+    if any(row.exception == UNJOINED for row in rows):
+        joints = frozenset(range(len(rows) - 1))
+        return replace(found, chain=replace(found.chain, breaks=joints))
+    return found
+
+
+def _in_order(
+    rows: Sequence[Row],
+    circle: Circle,
+    genes: Sequence[Row],
+    is_whole: Callable[[Chain], bool],
+) -> Ordered:
     if len(rows) > 1 and (
         len({row.sign for row in rows}) > 1
         or any(row.exception == TRANS for row in (*rows, *genes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hnet_seq.analysis.genes.coding import Group, coding_groups, coding_name, ends_of
 from hnet_seq.analysis.genes.codons import (
@@ -19,8 +19,13 @@ from hnet_seq.analysis.genes.codons import (
     with_stop,
 )
 from hnet_seq.analysis.genes.draft import Draft, StopPlace
+from hnet_seq.analysis.genes.introns import (
+    coding_introns,
+    exon_introns,
+    untranslated_introns,
+    written_introns,
+)
 from hnet_seq.analysis.genes.model import (
-    LEAST_INTRON,
     Chain,
     CodingSequence,
     Cut,
@@ -30,16 +35,8 @@ from hnet_seq.analysis.genes.model import (
     spans_inside,
 )
 from hnet_seq.analysis.genes.order import Circle, Ordered, in_order
-from hnet_seq.analysis.genes.rows import TRANSCRIPT_TYPES, Feature, Row, Rows
-
-GENIC_TYPES = frozenset(
-    (
-        *("gene", "pseudogene", "mRNA", "transcript", "exon"),
-        *("tRNA", "rRNA", "ncRNA", "tmRNA", "snRNA", "snoRNA"),
-    )
-)
-_SLIPPAGE = "ribosomal slippage"
-_REARRANGED = "rearrangement required for product"
+from hnet_seq.analysis.genes.row_types import is_exon, is_genic, is_pseudogenic, is_transcript
+from hnet_seq.analysis.genes.rows import Feature, Row, Rows
 
 
 class RecordResolver:
@@ -62,7 +59,10 @@ class RecordResolver:
         """Its coding sequences that have a frame."""
         found: list[Draft] = []
         self._groups = coding_groups(
-            self.rows, own_ids=own_ids, in_order=self._rows_in_order, is_stop=self._is_stop
+            self.rows,
+            own_ids=own_ids,
+            in_order=self._rows_in_order,
+            is_stop=self._is_stop,
         )
         self._exons = self._exon_chains()
         chains = [self._ordered(group) for group in self._groups]
@@ -103,13 +103,13 @@ class RecordResolver:
         """All genes of the record."""
         found = RecordGenes()
         found.coding = [self._coding(draft, marks_starts, stop_place) for draft in drafts]
-        found.introns = [*self._exon_introns(), *self._coding_introns(drafts)]
+        found.introns = [*self._introns(drafts)]
         found.transcription_starts = self._transcription_starts(has_transcripts=has_transcripts)
         for row in self.rows.rows:
             pseudo = self.rows.is_pseudo(row)
-            if (row.type == "CDS" and (pseudo or not row.sign)) or row.type in GENIC_TYPES:
+            if (row.type == "CDS" and (pseudo or not row.sign)) or is_genic(row.type):
                 found.genic += self._inside(row.start, row.end)
-            if pseudo and (row.type in ("CDS", "gene") or "pseudogen" in row.type.lower()):
+            if pseudo and (row.type in ("CDS", "gene") or is_pseudogenic(row.type)):
                 found.pseudo += self._inside(row.start, row.end)
             if row.type == "CDS" and not pseudo:
                 found.coding_spans += self._inside(row.start, row.end)
@@ -195,12 +195,10 @@ class RecordResolver:
         if place is StopPlace.MARKED:
             if draft.marked is not None:
                 chain, stop = draft.marked, True
-        elif place is StopPlace.BEHIND and draft.may_stop:
-            stop = draft.stops_behind or draft.stops_inside
-            if draft.stops_behind and not draft.stops_inside:
+        elif place is not StopPlace.UNKNOWN and draft.may_stop:
+            stop = place is not StopPlace.BEHIND or draft.stops_behind or draft.stops_inside
+            if place is not StopPlace.INSIDE and draft.stops_behind and not draft.stops_inside:
                 chain = extended_over(chain, draft.after)
-        elif place is StopPlace.INSIDE:
-            stop = draft.may_stop
         start = draft.starts if marks_starts else not draft.ends.open5 and draft.phase == 0
         return CodingSequence(
             chain,
@@ -212,64 +210,29 @@ class RecordResolver:
     def _exon_chains(self) -> dict[str, Chain]:
         """Exons of each transcript; and transcripts that are written in several rows."""
         groups: dict[str, list[Row]] = {}
-        for row in self.rows.of_type("exon"):
+        for row in filter(lambda row: is_exon(row.type), self.rows.rows):
             for parent in row.parents or (row.key,):
                 if not self.rows.is_pseudo(row, parent if row.parents else None):
                     groups.setdefault(parent, []).append(row)
         for key, rows in self.rows.of_key.items():
-            is_transcript = len(rows) > 1 and rows[0].type in TRANSCRIPT_TYPES
-            if is_transcript and key not in groups and not self.rows.is_pseudo(rows[0]):
+            in_rows = len(rows) > 1 and is_transcript(rows[0].type)
+            if in_rows and key not in groups and not self.rows.is_pseudo(rows[0]):
                 groups[key] = rows
         chains = {}
         for key, rows in groups.items():
             if all(row.sign for row in rows):
-                chains[key] = self._ordered(rows)
+                chains[key] = self._ordered(rows).merged()
             elif len(rows) > 1:
                 self.notes["transcripts without a strand, so without splice sites"] += 1
         return chains
 
-    def _exon_introns(self) -> list[Intron]:
-        found: list[Intron] = []
-        for chain in self._exons.values():
-            joints = [j for j in range(len(chain.parts) - 1) if j not in chain.breaks]
-            found += chain.introns([j for j in joints if chain.gap(j) >= LEAST_INTRON])
-        return found
-
-    def _coding_introns(self, drafts: Sequence[Draft]) -> list[Intron]:
-        """Gaps between the rows of a CDS that are no slip of the ribosome."""
+    def _introns(self, drafts: Sequence[Draft]) -> Iterator[Intron]:
         extended = {draft.rows: draft.marked or draft.chain for draft in drafts}
-        found: list[Intron] = []
-        for group in self._groups:
-            chain = extended.get(group) or self._ordered(group)
-            exceptions = {row.exception for row in group}
-            if _REARRANGED in exceptions:
-                continue
-            parents = dict.fromkeys(parent for row in group for parent in row.parents)
-            exons = [
-                (part.start, part.end)
-                for parent in parents
-                if parent in self._exons
-                for part in self._exons[parent].inside()
-            ]
-            joints = [
-                joint
-                for joint in range(len(chain.parts) - 1)
-                if joint not in chain.breaks and not self._lies_in(chain.gap_span(joint), exons)
-            ]
-            if _SLIPPAGE in exceptions and not exons and joints:
-                # Nothing but its width tells a slip of the ribosome from the introns beside it.
-                joints.remove(min(joints, key=lambda joint: abs(chain.gap(joint))))
-            found += chain.introns([j for j in joints if chain.gap(j) >= LEAST_INTRON])
-        return found
-
-    def _lies_in(self, gap: Span, exons: Sequence[Span]) -> bool:
-        """Whether one exon covers all of a gap."""
-        if gap[0] >= gap[1]:
-            return False
-        return all(
-            any(start <= left and right <= end for start, end in exons)
-            for left, right in self._inside(*gap)
-        )
+        chains = [extended.get(group) or self._ordered(group) for group in self._groups]
+        yield from exon_introns(self._exons.values())
+        yield from coding_introns(self._groups, chains, self._exons, self._circle.length)
+        yield from untranslated_introns(self.rows, self._exons, self._groups, self._ordered)
+        yield from written_introns(self.rows, self._exons, self._circle)
 
     def _transcription_starts(self, *, has_transcripts: bool) -> list[Cut]:
         found = []
@@ -277,7 +240,7 @@ class RecordResolver:
             return [chain.first_cut() for chain in self._exons.values()]
         for rows in self.rows.of_key.values():
             first = rows[0]
-            if first.type not in TRANSCRIPT_TYPES or self.rows.is_product(first):
+            if not is_transcript(first.type) or self.rows.is_product(first):
                 continue
             if not all(row.sign for row in rows):
                 self.notes["transcripts without a strand, so without a start"] += 1

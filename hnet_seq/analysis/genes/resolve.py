@@ -16,7 +16,8 @@ from hnet_seq.analysis.genes.gtf import gtf_rows, shows_circle
 from hnet_seq.analysis.genes.model import RecordGenes
 from hnet_seq.analysis.genes.order import Circle, in_order
 from hnet_seq.analysis.genes.record import RecordResolver
-from hnet_seq.analysis.genes.rows import TRANSCRIPT_TYPES, Feature, Row, Rows, gff_rows
+from hnet_seq.analysis.genes.row_types import is_transcript
+from hnet_seq.analysis.genes.rows import Feature, Row, Rows, gff_rows
 
 Fetch = Callable[[str, int, int], NDArray[np.uint8]]
 """Tokens of a record's bases from one place to another, 0-based and half-open."""
@@ -138,7 +139,7 @@ def _habits(resolvers: Sequence[RecordResolver], kind: str) -> Habits:
         own_ids=kind != "GFF3" or _has_own_ids(resolvers),
         marks_starts="start_codon" in types,
         marks_stops=marks_stops,
-        has_transcripts=bool(types & TRANSCRIPT_TYPES),
+        has_transcripts=any(map(is_transcript, types)),
         stop_place=StopPlace.MARKED if marks_stops else StopPlace.INSIDE,
     )
 
@@ -173,13 +174,19 @@ def _stop_place(
     behind = sum(draft.stops_behind and not draft.stops_inside for draft in whole)
     if behind > inside and 2 * behind >= len(whole):
         notes["CDS end before their stop codon, as most of this file; it was added"] += behind
-        if left := len(whole) - behind:
-            notes["CDS do not, and were taken as they are"] += left
+        if others := len(whole) - behind:
+            notes["CDS do not, and were taken as they are"] += others
         return StopPlace.BEHIND
+    left = len(whole) - inside
     if kind == "GTF" and (inside <= behind or 2 * inside < len(whole)):
         if whole:
             notes["CDS without a stop codon that can be told: no line marks it"] += len(whole)
         return StopPlace.UNKNOWN
-    if is_at_hand and inside < len(whole):
-        notes["CDS do not end in a stop codon, and were taken as they are"] += len(whole) - inside
-    return StopPlace.INSIDE
+    # By chance one in twenty of the others would be followed by one.
+    is_mixed = 2 * behind > left
+    if is_mixed:
+        notes["CDS end before their stop codon, unlike most of this file; it was added"] += behind
+        left -= behind
+    if is_at_hand and left:
+        notes["CDS do not end in a stop codon, and were taken as they are"] += left
+    return StopPlace.MIXED if is_mixed else StopPlace.INSIDE

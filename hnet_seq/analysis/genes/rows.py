@@ -8,23 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-TRANSCRIPT_TYPES = frozenset(
-    (
-        *("mRNA", "transcript", "primary_transcript", "nc_primary_transcript", "lnc_RNA", "lncRNA"),
-        *("ncRNA", "tRNA", "rRNA", "tmRNA", "snRNA", "snoRNA", "miRNA", "pre_miRNA"),
-        *("miRNA_primary_transcript", "rRNA_primary_transcript", "tRNA_primary_transcript"),
-        *("prim_transcript", "precursor_RNA", "misc_RNA"),  # of GenBank
-    )
+from hnet_seq.analysis.genes.row_types import (
+    CUT_OUT,
+    PRECURSORS,
+    is_processed,
+    is_pseudogenic,
+    is_transcript,
 )
-# What other RNAs are cut out of, where all of them are children of one gene.
-_PRECURSORS = frozenset(
-    (
-        *("primary_transcript", "nc_primary_transcript", "prim_transcript", "precursor_RNA"),
-        *("pre_miRNA", "miRNA_primary_transcript", "tRNA_primary_transcript"),
-        *("rRNA_primary_transcript",),
-    )
-)
-_CUT_OUT = frozenset(("miRNA", "siRNA", "piRNA", "snoRNA", "tRNA", "rRNA"))
+
 _NO = ("false", "0", "no", "f", "n")
 _BIOTYPES = ("gene_biotype", "gene_type", "transcript_biotype", "transcript_type", "biotype")
 SIGNS = {"+": 1, "-": -1}
@@ -172,13 +163,15 @@ class Rows:
 
     def is_product(self, row: Row) -> bool:
         """Whether a transcript is cut out of another one (miRNA, rRNA of an operon)."""
-        derived = tuple(filter(None, row.get("Derives_from").split(",")))
-        if any(above.type in TRANSCRIPT_TYPES for above in self.above((*row.parents, *derived))):
+        if is_processed(row.type):
             return True
-        if row.type not in _CUT_OUT and row.get("ncRNA_class") not in _CUT_OUT:
+        derived = tuple(filter(None, row.get("Derives_from").split(",")))
+        if any(is_transcript(above.type) for above in self.above((*row.parents, *derived))):
+            return True
+        if row.type not in CUT_OUT and row.get("ncRNA_class") not in CUT_OUT:
             return False
         return any(
-            sibling.type in _PRECURSORS
+            sibling.type in PRECURSORS
             and sibling.sign == row.sign
             and sibling.start <= row.start
             and row.end <= sibling.end
@@ -191,7 +184,7 @@ def says_pseudo(feature: Feature) -> bool:
     """Whether a row calls itself a pseudogene, or a part of one."""
     values = feature.attributes
     return (
-        "pseudogen" in feature.type.lower()
+        is_pseudogenic(feature.type)
         or any(values[k].lower() not in _NO for k in ("pseudo", "pseudogene") if k in values)
         or any("pseudogene" in values[k].lower() for k in _BIOTYPES if k in values)
     )

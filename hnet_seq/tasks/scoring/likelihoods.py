@@ -57,6 +57,7 @@ class Windows:
     Args:
         sequences: tokens (L,) by key.
         strands: ``average`` for both, ``none`` for the forward one.
+        alone: each window in a call of its own, so that its bits depend on nothing but its tokens.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class Windows:
         sequences: Mapping[Hashable, Tokens],
         strands: Strands,
         batch_tokens: int,
+        *,
+        alone: bool = False,
     ) -> None:
         self._model = model
         self._sequences = sequences
@@ -72,6 +75,9 @@ class Windows:
         self._batch_tokens = batch_tokens
         self._found: dict[Hashable, ByStrand] = {}
         self._call_of: dict[Hashable, list[Hashable]] = {}
+        if alone:
+            self._call_of = {key: [key] for key in sequences}
+            return
         for call in in_calls(sequences, batch_tokens, lambda key: len(sequences[key])):
             self._call_of.update(dict.fromkeys(call, call))
 

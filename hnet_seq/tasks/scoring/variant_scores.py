@@ -93,10 +93,11 @@ def score_variants(
 ) -> Rows[VariantScore]:
     """Scores of variants in their order, computed as they are asked for and kept.
 
-    A score depends on its edit, the genome around it and ``window`` alone, up to rounding: not on
-    how the row spells the edit; see :func:`hnet_seq.tasks.scoring.variant_windows.place` for the
-    windows. Windows that variants of a part (a million bases) share are computed once. Bases before
-    the first one that differs have the same probability in both and are left out of the difference.
+    A score depends on its edit, the genome around it and ``window`` alone, not on how the row
+    spells the edit: up to rounding, and on a CPU to the last bit, but for SNVs. See
+    :func:`hnet_seq.tasks.scoring.variant_windows.place` for the windows. Windows that variants of a
+    part (a million bases) share are computed once. Bases before the first one that differs have the
+    same probability in both and are left out of the difference.
 
     Args:
         genome: FASTA, GenBank or 2bit, or an open one.
@@ -213,15 +214,24 @@ def score_part(
         done: of the first ones, whose scores are there already.
     """
     # A variant that comes twice, and a reference window of several, go through the model once.
-    sequences: dict[Hashable, Tokens] = {}
+    of_snvs: dict[Hashable, Tokens] = {}
+    of_edits: dict[Hashable, Tokens] = {}
     for _, placed in part:
-        if isinstance(placed, Placed) and placed.key not in sequences:
-            sequences[placed.reference_key], sequences[placed.key] = windows(genome, placed)
-    found = Windows(model, sequences, strands, batch_tokens)
+        if isinstance(placed, Placed):
+            sequences = of_snvs if placed.kind == "SNV" else of_edits
+            if placed.key not in sequences:
+                sequences[placed.reference_key], sequences[placed.key] = windows(genome, placed)
+    snvs = Windows(model, of_snvs, strands, batch_tokens)
+    # What lies beside a window in its call changes its rounding, and here and there a layer makes a
+    # thousand times as much of that: 2e-4 nats, at the end of a repeat. Edits that can be told in
+    # several ways go alone, where calls are cheap, and so have one score to the last bit.
+    on_cpu = model.embeddings.weight.device.type == "cpu"
+    edits = Windows(model, of_edits, strands, batch_tokens, alone=on_cpu)
     for variant, placed in part[done:]:
         if isinstance(placed, str):
             yield VariantScore(variant, "", placed)
             continue
+        found = snvs if placed.kind == "SNV" else edits
         pair = found[placed.reference_key], found[placed.key]
         values = [
             difference(one[0], two[0], one[1], two[1]) for one, two in zip(*pair, strict=True)
