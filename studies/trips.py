@@ -30,14 +30,13 @@ from hnet_seq import cli
 ROOT = Path(hnet_seq.__file__).parents[1]
 _ROOMS = tuple(f"{ROOT / room}/" for room in ("hnet_seq", "pipelines", "modalities"))
 _MODEL = ("hnet_seq/model/", "hnet_seq/ops/", "hnet_seq/heads/")
-MODEL = "genomes-tiny"
-_RECORDS, _LENGTH = 3, 400  # of the smaller input; bases, as many as a call or window takes
+_RECORDS = 3  # of 400 bases, in the smaller input
 
 VERBS = {
-    "embed": "embed {model} {records} --out {out}.parquet --batch-tokens 400",
-    "score": "score variants {model} {variants} --genome {genome} --out {out}.tsv "
+    "embed": "embed genomes-tiny {records} --out {out}.parquet --batch-tokens 400",
+    "score": "score variants genomes-tiny {variants} --genome {genome} --out {out}.tsv "
     "--window 400 --batch-tokens 400",
-    "segment": "segment {model} {records} --bed {out}.bed --batch-tokens 400",
+    "segment": "segment genomes-tiny {records} --bed {out}.bed --batch-tokens 400",
 }
 Trips = Counter[tuple[str, str]]
 
@@ -48,8 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     for verb in args.verbs or VERBS:
         trips = count_trips(verb)
-        files = {name for pair in trips for name in pair}
-        print(f"{verb}: {len(trips)} trips in {len(files)} files, {trips.total()} calls")
+        print(f"{verb}: {len(trips)} trips, {trips.total()} calls")
         for (caller, called), calls in sorted(trips.items()) if args.verbs else ():
             print(f"  {caller} -> {called}: {calls}")
 
@@ -63,11 +61,11 @@ def count_trips(verb: str) -> Trips:
 
 def _run(verb: str, count: int) -> Trips:
     with tempfile.TemporaryDirectory() as folder:
-        given = {**_inputs(Path(folder), count), "model": MODEL, "out": f"{folder}/out"}
-        command = VERBS[verb].format(**given).split()
+        given = _inputs(Path(folder), count)
+        command = VERBS[verb].format(**given, out=f"{folder}/out").split()
         trips: Trips = Counter()
 
-        def see(frame: FrameType, event: str, arg: object) -> None:
+        def see(frame: FrameType, event: str, _arg: object) -> None:
             called = _file(frame) if event == "call" and _carries(frame) else None
             caller = frame.f_back
             while called and caller:
@@ -88,8 +86,7 @@ def _run(verb: str, count: int) -> Trips:
 
 def _carries(frame: FrameType) -> bool:
     """Whether a call is given more than numbers; those are counts of tokens, as for a bar."""
-    code = frame.f_code
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = frame.f_code.co_varnames[: frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount]
     given = [frame.f_locals.get(name) for name in names if name != "self"]
     return not given or not all(isinstance(value, int | float) for value in given)
 
@@ -97,18 +94,16 @@ def _carries(frame: FrameType) -> bool:
 def _file(frame: FrameType) -> str | None:
     """The project's file that a frame is of; None for a frame of anything else."""
     path = frame.f_code.co_filename
-    if not path.startswith(_ROOMS):
-        return None
-    name = Path(path).relative_to(ROOT).as_posix()
-    return "the model" if name.startswith(_MODEL) else name
+    name = path.removeprefix(f"{ROOT}/") if path.startswith(_ROOMS) else None
+    return "the model" if name and name.startswith(_MODEL) else name
 
 
 def _inputs(folder: Path, count: int) -> dict[str, str]:
     """Records, and SNVs of a genome of which there is always as much."""
     draw = random.Random(0)
-    records = ["".join(draw.choices("ACGT", k=_LENGTH)) for _ in range(_RECORDS + 1)]
+    records = ["".join(draw.choices("ACGT", k=400)) for _ in range(_RECORDS + 1)]
     genome = "".join(records)
-    snvs = [(at, genome[at - 1]) for at in range(_LENGTH // 2, len(genome), _LENGTH)]
+    snvs = [(at, genome[at - 1]) for at in range(200, len(genome), 400)]
     rows = [f"chr1\t{at}\t.\t{ref}\t{'CGTA'['ACGT'.index(ref)]}\t.\t.\t." for at, ref in snvs]
     texts = {
         "records": "".join(f">r{index}\n{own}\n" for index, own in enumerate(records[:count])),
