@@ -13,21 +13,30 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.streaming import Call, stream
+from modalities.base import Tokens
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Bases of a record that are to be cut, with what lies to their left.
+    """Bases of a record that are to be cut, with what lies to their left; read in their turn.
 
     Attributes:
+        name: of the record; another one has another.
         start: base of the record where the region begins.
-        origin: base of the record where ``tokens`` begin, at or before ``start``.
+        origin: base of the record where what is read begins, at or before ``start``.
+        length: bases that are read.
+        read: tokens (length,).
     """
 
     name: str
     start: int
     origin: int
-    tokens: NDArray[np.uint8]
+    length: int
+    read: Callable[[], Tokens]
+
+    def region(self) -> Tokens:
+        """Read what is cut."""
+        return self.read()[self.start - self.origin :]
 
 
 def cut(
@@ -44,12 +53,13 @@ def cut(
     """
     records: dict[str, RecordBoundaries] = {}
 
-    def pieces() -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    def pieces() -> Iterator[tuple[str, Tokens]]:
         for s in stretches:
-            region = s.tokens[s.start - s.origin :]
+            tokens = s.read()
+            region = tokens[s.start - s.origin :]
             records[s.name] = RecordBoundaries.empty(s.name, s.start, region, model.num_stages)
             origins[s.name] = s.origin
-            yield s.name, s.tokens
+            yield s.name, tokens
 
     origins: dict[str, int] = {}
     was_training = model.training

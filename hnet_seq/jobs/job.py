@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from itertools import islice, tee
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -48,30 +48,6 @@ def in_parts(
         held += size
     if part:
         yield part
-
-
-def in_calls(
-    items: Iterable[Item], batch_tokens: int, length: Callable[[Item], int]
-) -> Iterator[list[Item]]:
-    """Consecutive items, those of each pass of :func:`hnet_seq.model.streaming.stream` together.
-
-    A pass is one call over whole sequences, or one sequence in pieces. A stream that begins at a
-    pass's first sequence makes the same calls from there on as one that began before it.
-    """
-    call: list[Item] = []
-    held = 0
-    for item in items:
-        size = length(item)
-        if call and held + size > batch_tokens:
-            yield call
-            call, held = [], 0
-        if size > batch_tokens:
-            yield [item]
-        else:
-            call.append(item)
-            held += size
-    if call:
-        yield call
 
 
 def _one(item: object) -> int:
@@ -222,17 +198,18 @@ class Computed(Generic[Item]):
 
     def parts(self) -> Iterator[tuple[Sequence[Item], Columns]]:
         """Each part with its rows, in order."""
-        job = self._job
-        parts, again = tee(job.read())
-        if self.rows is not None:
-            found = self.rows.takes(sum(map(job.height, part)) for part in again)
-        else:
-            found = (_joined(job.compute(part, 0, _one), job.kinds) for part in again)
+        job, take = self._job, None
         total = sum(unit.tokens for unit in job.units)
         label = job.label if self.rows is None else "write"
-        with progress_bar(label, total, unit="token") as bar:
-            for part, columns in zip(parts, found, strict=True):
-                yield part, columns
+        with ExitStack() as stack:
+            if self.rows is not None:
+                take = stack.enter_context(self.rows.reading())
+            bar = stack.enter_context(progress_bar(label, total, unit="token"))
+            for part in job.read():
+                if take is not None:
+                    yield part, take(sum(map(job.height, part)))
+                else:
+                    yield part, _joined(job.compute(part, 0, _one), job.kinds)
                 bar.update(job.tokens(part))
 
 

@@ -12,8 +12,8 @@ import json
 import os
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -104,14 +104,18 @@ class Rows:
 
     def blocks(self, size: int) -> Iterator[Columns]:
         """All rows in order, ``size`` at a time."""
-        return self.takes(min(size, self.rows - first) for first in range(0, self.rows, size))
+        with self.reading() as take:
+            for first in range(0, self.rows, size):
+                yield take(min(size, self.rows - first))
 
-    def takes(self, counts: Iterable[int]) -> Iterator[Columns]:
-        """The next so many rows, for each of ``counts``."""
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], Columns]]:
+        """What gives the next so many rows, from the first on."""
         with ExitStack() as stack:
             files = {name: stack.enter_context(self.column(name)) for name in self.kinds}
-            for count in counts:
-                yield {name: _read(files[name], kind, count) for name, kind in self.kinds.items()}
+            yield lambda count: {
+                name: _read(files[name], kind, count) for name, kind in self.kinds.items()
+            }
 
     def column(self, name: str) -> IO[bytes]:
         """The bytes of a column."""

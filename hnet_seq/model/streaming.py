@@ -7,7 +7,7 @@ with the length but for the key-value cache of global attention, which has a lim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -26,6 +26,7 @@ from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops import KeyValueCache, Packing
 
 Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 _SPARE = 1.5  # a growing cache has up to half its size in reserve
 
@@ -75,6 +76,30 @@ class CacheLimitError(ValueError):
             f"{key}: {self.too_long}; allow more, or give an attention window: {window:,} "
             "positions fit"
         )
+
+
+def in_calls(
+    items: Iterable[Item], batch_tokens: int, length: Callable[[Item], int]
+) -> Iterator[list[Item]]:
+    """Consecutive items, those of each pass of :func:`stream` together.
+
+    A pass is one call over whole sequences, or one sequence in pieces. A stream that begins at a
+    pass's first sequence makes the same calls from there on as one that began before it.
+    """
+    call: list[Item] = []
+    held = 0
+    for item in items:
+        size = length(item)
+        if call and held + size > batch_tokens:
+            yield call
+            call, held = [], 0
+        if size > batch_tokens:
+            yield [item]
+        else:
+            call.append(item)
+            held += size
+    if call:
+        yield call
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from hnet_seq.report.classification_charts import (
     confusion_chart,
     score_chart,
 )
-from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.html import Markup, Section, element, figure, join, table
 from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.report.wording import difference, plain, score, signed_interval
 from hnet_seq.results.audit import Finding
@@ -32,13 +32,13 @@ _NAMES = {
 _SEVERITY = {"high": "Serious", "medium": "Worth knowing", "low": "Minor"}
 
 
-def classification_section(found: Classification) -> Markup:
+def classification_section(found: Classification) -> Section:
     """Everything of ``classification.json``, with the verdict first."""
     models = [row for row in found.rows if row["kind"] == "model"]
     baselines = [row for row in found.rows if row["kind"] == "baseline"]
     ordered = [*models, *baselines]
     shown = found.best
-    parts: list[Markup] = [element("h2", "Classification", id="classification")]
+    parts: list[Markup] = []
     if shown is None:
         parts.append(element("p", "classification.json holds no classifier."))
     else:
@@ -57,7 +57,7 @@ def classification_section(found: Classification) -> Markup:
         if value is not None
     ]
     parts.append(table(("Detail", "Value"), facts))
-    return element("section", *parts, aria_labelledby="classification")
+    return Section("classification", "Classification", *parts)
 
 
 def _why_not(found: ScoreRow) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from hnet_seq.report import svg
-from hnet_seq.report.html import Markup, element, figure, join, number, table
+from hnet_seq.report.html import Markup, Section, element, figure, join, number, table
 from hnet_seq.report.wording import duration
 from hnet_seq.results.embedding import Embedding, Overview
 
@@ -24,16 +24,15 @@ _OTHER = "other labels"
 _STRONG = 0.7  # |r| from which a component is said to follow a property
 
 
-def embedding_section(found: Embedding) -> Markup:
+def embedding_section(found: Embedding) -> Section:
     """The map, what its axes follow, the variance of each component, the norms; and the facts."""
-    heading = element("h2", "Embeddings", id="embedding")
     facts = table(("Detail", "Value"), _facts(found))
     if found.overview is None:
-        return element("section", heading, facts, aria_labelledby="embedding")
+        return Section("embedding", "Embeddings", facts)
     shown = found.overview
-    return element(
-        "section",
-        heading,
+    return Section(
+        "embedding",
+        "Embeddings",
         element("p", _verdict(shown)),
         figure(
             _scatter(shown),
@@ -45,7 +44,6 @@ def embedding_section(found: Embedding) -> Markup:
         ),
         _correlation_table(shown),
         facts,
-        aria_labelledby="embedding",
     )
 
 

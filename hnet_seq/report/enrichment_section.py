@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hnet_seq.report.html import Markup, element, figure, table
+from hnet_seq.report.html import Markup, Section, element, figure, table
 from hnet_seq.report.profile_panels import profile_panels
 from hnet_seq.report.wording import rate, ratio
 from hnet_seq.results.analyses import Control, Enrichment, SiteKind
@@ -10,13 +10,13 @@ from hnet_seq.results.analyses import Control, Enrichment, SiteKind
 _CONTROLS = ("shifted", "random", "context", "shuffled")
 
 
-def enrichment_section(data: Enrichment) -> Markup:
+def enrichment_section(data: Enrichment) -> Section:
     """Small multiples of the profiles, and the ratios in a table."""
     kinds = [kind for kind in data.kinds if kind.sites]
     shuffled = " The dotted line is the model on shuffled sequence." if data.shuffles else ""
-    return element(
-        "section",
-        element("h2", "Boundaries at annotated sites", id="enrichment"),
+    return Section(
+        "enrichment",
+        "Boundaries at annotated sites",
         element(
             "p",
             f"{data.boundaries:,} boundaries of stage {data.stage} on {data.bases:,} bases "
@@ -37,7 +37,6 @@ def enrichment_section(data: Enrichment) -> Markup:
             title="Profiles",
         ),
         _summary(data, kinds),
-        aria_labelledby="enrichment",
     )
 
 

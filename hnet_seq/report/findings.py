@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hnet_seq.report.bars import Rate, begins_at_zero, rate_chart
 from hnet_seq.report.classification_section import classification_section as scores_section
 from hnet_seq.report.gene_track import gene_track
-from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.html import Markup, Section, element, figure, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.target_scores import target_section
 from hnet_seq.report.units import BASE
@@ -31,21 +31,21 @@ def _segment_command(run: RunData) -> str:
     return f"hnet-seq segment {out} GENOME.fna.gz --annotation GENES.gff.gz --out {out}"
 
 
-def region_section(run: RunData) -> Markup:
+def region_section(run: RunData) -> Section | None:
     """Genes and boundaries along a stretch of the genome."""
-    heading = element("h2", "A stretch of the genome", id="region")
+    anchor, title = "region", "A stretch of the genome"
     region = run.region
     if region is None and (run.isotropic or run.unit is not BASE):
-        return join([])
+        return None
     if region is None:
         note = missing("region.json is missing: no gene region.", _segment_command(run))
-        return element("section", heading, note, aria_labelledby="region")
+        return Section(anchor, title, note)
     cuts = sum(region.start <= b < region.end for b in region.boundaries)
     bases = region.end - region.start
     where = f"{region.sequence}, {region.start + 1:,} to {region.end:,}"
-    return element(
-        "section",
-        heading,
+    return Section(
+        anchor,
+        title,
         figure(
             gene_track(region, description=f"Genes and boundary probability, {where}"),
             f"{where}, read row by row: arrows are coding sequences of the annotation (which may "
@@ -61,19 +61,18 @@ def region_section(run: RunData) -> Markup:
                 numeric=(1, 2),
             ),
         ),
-        aria_labelledby="region",
     )
 
 
-def boundaries_section(run: RunData) -> Markup:
+def boundaries_section(run: RunData) -> Section | None:
     """Boundary rates by what a base is, each beside its controls."""
-    heading = element("h2", "Where chunks begin", id="boundaries")
+    anchor, title = "boundaries", "Where chunks begin"
     found = run.boundaries
     if found is None and (run.isotropic or run.unit is not BASE):
-        return join([])
+        return None
     if found is None:
         note = missing("boundaries.json is missing: no boundary rates.", _segment_command(run))
-        return element("section", heading, note, aria_labelledby="boundaries")
+        return Section(anchor, title, note)
     controlled = any(row.context_control is not None for row in found.codon_position)
     overall = found.boundaries / max(1, found.bases)
     intro = (
@@ -81,9 +80,9 @@ def boundaries_section(run: RunData) -> Markup:
         f"{rate(overall)} per base. Genes are those of the annotation given, "
         "which may be predicted."
     )
-    return element(
-        "section",
-        heading,
+    return Section(
+        anchor,
+        title,
         element("p", intro),
         element("p", _HOW_TO_READ + (_CONTEXT if controlled else "")),
         _rates(
@@ -115,7 +114,6 @@ def boundaries_section(run: RunData) -> Markup:
             "Rates at the three bases of start and stop codons, in the order of translation",
             found.features,
         ),
-        aria_labelledby="boundaries",
     )
 
 
@@ -166,21 +164,20 @@ def _rates(title: str, caption: str, table_rows: list[BaseRate]) -> Markup:
     )
 
 
-def classification_section(run: RunData) -> Markup:
+def classification_section(run: RunData) -> Section | None:
     """Scores of classifiers beside trivial ones, or how to get them."""
     found = run.classification
     if isinstance(found, Targets):
         return target_section(found)
     if found is None and (run.unit is not BASE or run.tokenised):
-        return join([])
+        return None
     if found is None:
-        heading = element("h2", "Classification", id="classification")
         out = command(str(run.path))
         note = missing(
             "classification.json is missing: no classification table.",
             f"hnet-seq classify train {out} --genome GENOME.fna.gz --annotation GENES.gff.gz "
             f"--test-region last:0.1 --out {out}",
         )
-        return element("section", heading, note, aria_labelledby="classification")
+        return Section("classification", "Classification", note)
     assert isinstance(found, Classification)
     return scores_section(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from hnet_seq.report.classification_section import minus_words
-from hnet_seq.report.html import Markup, element, join, table
+from hnet_seq.report.html import Section, element, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.report.wording import bits, difference, duration, score, signed_interval
@@ -14,17 +14,16 @@ from hnet_seq.results.classification import Classification
 Row = tuple[str, str, str]
 
 
-def headline(run: RunData, baseline: RunData | None) -> Markup:
+def headline(run: RunData, baseline: RunData | None) -> Section | None:
     """Verdict and table."""
     rows = headline_rows(run, baseline)
     if not rows:
-        return join([])
-    return element(
-        "section",
-        element("h2", "At a glance", id="glance"),
+        return None
+    return Section(
+        "glance",
+        "At a glance",
         element("p", verdict(run), class_="verdict"),
         table(("Measure", "Value", "How to read it"), rows, numeric=(1,)),
-        aria_labelledby="glance",
     )
 
 

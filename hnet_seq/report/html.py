@@ -18,6 +18,28 @@ class Markup(str):
     __slots__ = ()
 
 
+class Section(Markup):
+    """A section of the page: its markup, and what that is made of.
+
+    Args:
+        anchor: by which links find it.
+    """
+
+    anchor: str
+    heading: str
+    parts: tuple[str, ...]
+
+    def __new__(cls, anchor: str, heading: str, *parts: str) -> Section:
+        title = element("h2", heading, id=anchor)
+        found = super().__new__(cls, element("section", title, *parts, aria_labelledby=anchor))
+        found.anchor, found.heading, found.parts = anchor, heading, parts
+        return found
+
+    def with_end(self, *parts: str) -> Section:
+        """The same, with more at its end."""
+        return Section(self.anchor, self.heading, *self.parts, *parts)
+
+
 def escape(text: str) -> Markup:
     """Text as it stands between tags or in a quoted attribute."""
     if isinstance(text, Markup):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hnet_seq.report.bars import Rate, rate_chart
-from hnet_seq.report.html import Markup, element, figure, table
+from hnet_seq.report.html import Markup, Section, element, figure, table
 from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import rate, ratio
 from hnet_seq.results.analyses import Motif, MotifRow, Motifs
@@ -11,7 +11,7 @@ from hnet_seq.results.analyses import Motif, MotifRow, Motifs
 _RANDOM = "random cuts"
 
 
-def motifs_section(data: Motifs) -> Markup:
+def motifs_section(data: Motifs) -> Section:
     """One figure for each motif that occurs."""
     lengths = ", ".join(f"{each.cutter} {ratio(each.bases_per_chunk)}" for each in data.cutters)
     learned = ""
@@ -19,9 +19,9 @@ def motifs_section(data: Motifs) -> Markup:
         held_out = data.byte_pairs and data.byte_pairs.held_out
         where = "the rest of the genome" if held_out else "the same bases, which favours them"
         learned = f" Byte pairs were learned from {where}."
-    return element(
-        "section",
-        element("h2", "Motifs in one piece", id="motifs"),
+    return Section(
+        "motifs",
+        "Motifs in one piece",
         element(
             "p",
             f"Occurrences of the motifs of {data.file} on both strands of {data.genome} "
@@ -30,7 +30,6 @@ def motifs_section(data: Motifs) -> Markup:
             "phases; random cuts are as frequent as the model's.",
         ),
         *(_figure(data, motif) for motif in data.motifs if motif.rows),
-        aria_labelledby="motifs",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from hnet_seq.report.document import document
 from hnet_seq.report.findings import boundaries_section, classification_section, region_section
 from hnet_seq.report.headline import headline
-from hnet_seq.report.html import Markup, element, scrollable, table
+from hnet_seq.report.html import Markup, Section, element, scrollable, table
 from hnet_seq.report.result_files import result_sections
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.sources import sources_section
@@ -41,7 +40,8 @@ def build_page(run: RunData, baseline: RunData | None = None) -> str:
         *result_sections(run.path, without=_OF_RUNS),
         provenance_section(run),
     ]
-    return _document(run.name, "H-Net pretraining report", sections)
+    there = [section for section in sections if section is not None]
+    return _document(run.name, "H-Net pretraining report", there)
 
 
 def build_results_page(folder: Path) -> str:
@@ -62,7 +62,7 @@ def build_results_page(folder: Path) -> str:
     return _document(folder.resolve().name, "H-Net results", sections)
 
 
-def _document(name: str, subtitle: str, sections: list[Markup]) -> str:
+def _document(name: str, subtitle: str, sections: list[Section]) -> str:
     return document(
         f"{name}: {subtitle}",
         element("a", "Skip to the results", href="#main", class_="skip"),
@@ -76,22 +76,15 @@ def _document(name: str, subtitle: str, sections: list[Markup]) -> str:
     )
 
 
-def _contents(sections: list[Markup]) -> Markup:
-    heading = re.compile(r'<h2 id="([a-z]+)">([^<]+)</h2>')
-    found = [match for section in sections if (match := heading.search(section))]
-    links = (element("a", Markup(match[2]), href=f"#{match[1]}") for match in found)
+def _contents(sections: list[Section]) -> Markup:
+    links = (element("a", section.heading, href=f"#{section.anchor}") for section in sections)
     return element("nav", *links, aria_label="Sections")
 
 
-def provenance_section(run: RunData) -> Markup:
+def provenance_section(run: RunData) -> Section:
     """Command, versions and configuration."""
-    return element(
-        "section",
-        element("h2", "How to repeat this run", id="provenance"),
-        *_command(run),
-        *_configuration(run),
-        aria_labelledby="provenance",
-    )
+    parts = (*_command(run), *_configuration(run))
+    return Section("provenance", "How to repeat this run", *parts)
 
 
 def _command(run: RunData) -> list[Markup]:

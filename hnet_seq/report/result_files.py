@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from hnet_seq.report.classification_section import classification_section
 from hnet_seq.report.embedding_section import embedding_section
 from hnet_seq.report.enrichment_section import enrichment_section
-from hnet_seq.report.html import Markup, escape
+from hnet_seq.report.html import Section
 from hnet_seq.report.motifs_section import motifs_section
 from hnet_seq.report.score_section import score_section
 from hnet_seq.report.stability_section import stability_section
@@ -22,7 +21,7 @@ from hnet_seq.results.read import KINDS, kind_of
 from hnet_seq.results.record import Result, read_object
 
 #: By what a file says it is (``kind``), or else by its name; each takes the record.
-SECTIONS: dict[str, Callable[[Any], Markup]] = {
+SECTIONS: dict[str, Callable[[Any], Section]] = {
     "classification": classification_section,
     "targets": target_section,
     "enrichment": enrichment_section,
@@ -33,10 +32,7 @@ SECTIONS: dict[str, Callable[[Any], Markup]] = {
 }
 
 
-_HEADING = re.compile(r'<h2 id="([a-z]+)">([^<]+)</h2>')
-
-
-def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Markup]:
+def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Section]:
     """A section for each result in a folder, in the order of ``SECTIONS`` and of the names.
 
     Args:
@@ -57,23 +53,23 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Mark
         for _, path, record in sorted(found, key=lambda own: own[:2])
         if not _shown_with_model(path, names)
     ]
-    found_headings = [match for _, s in sections if (match := _HEADING.search(s))]
-    anchors, headings = (Counter(match[group] for match in found_headings) for group in (1, 2))
+    anchors = Counter(section.anchor for _, section in sections)
+    headings = Counter(section.heading for _, section in sections)
     met: Counter[str] = Counter()
     distinct = []
     for path, section in sections:
-        match = _HEADING.search(section)
-        if match and anchors[match[1]] > 1:
-            met[match[1]] += 1
-            file = path.name if headings[match[2]] > 1 else None
-            section = _renamed(section, match[1], f"{match[1]}{_letters(met[match[1]])}", file)
+        if anchors[section.anchor] > 1:
+            met[section.anchor] += 1
+            said = f": {path.name}" if headings[section.heading] > 1 else ""
+            anchor = f"{section.anchor}{_letters(met[section.anchor])}"
+            section = Section(anchor, f"{section.heading}{said}", *section.parts)
         distinct.append(section)
     return distinct
 
 
-def _section(found: Result, path: Path) -> Markup:
-    section = SECTIONS[found.KIND](found)
-    return with_twin(of_twin(section, found), found, path)
+def _section(found: Result, path: Path) -> Section:
+    section = of_twin(SECTIONS[found.KIND](found), found)
+    return with_twin(section, found, path) or section
 
 
 def _shown_with_model(path: Path, names: Collection[str]) -> bool:
@@ -98,10 +94,3 @@ def _letters(number: int) -> str:
         number, rest = divmod(number - 1, 26)
         text = chr(ord("a") + rest) + text
     return text
-
-
-def _renamed(section: Markup, anchor: str, other: str, file: str | None) -> Markup:
-    """A section under an anchor of its own; with its file in the heading, where one is given."""
-    said = "" if file is None else f": {escape(file)}"
-    text = section.replace(f'aria-labelledby="{anchor}"', f'aria-labelledby="{other}"')
-    return Markup(_HEADING.sub(lambda m: f'<h2 id="{other}">{m[2]}{said}</h2>', text, count=1))

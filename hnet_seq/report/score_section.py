@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.heat_map import MOST, heat_map
-from hnet_seq.report.html import Markup, element, figure, table
+from hnet_seq.report.html import Markup, Section, element, figure, table
 from hnet_seq.report.wording import difference
 from hnet_seq.results.record import Result
 from hnet_seq.results.scores import (
@@ -40,14 +40,13 @@ _BASELINES = {
 }
 
 
-def score_section(found: SequenceScores | VariantScores | Measured | Mutagenesis) -> Markup:
+def score_section(found: SequenceScores | VariantScores | Measured | Mutagenesis) -> Section:
     """One of the files that ``score`` leaves."""
     if isinstance(found, Measured):
         parts = _measured(found)
     else:
         parts = _mutagenesis(found) if isinstance(found, Mutagenesis) else _scores(found)
-    heading = element("h2", _TITLES[found.KIND], id="scores")
-    return element("section", heading, *parts, aria_labelledby="scores")
+    return Section("scores", _TITLES[found.KIND], *parts)
 
 
 def _scores(found: SequenceScores | VariantScores) -> list[Markup]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hnet_seq.report.html import Markup, element, join, table
+from hnet_seq.report.html import Section, element, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import BASE, BYTE
 from hnet_seq.report.wording import bits, times_read
@@ -29,15 +29,15 @@ class _Row:
         return self.markov is not None and self.bits < self.markov.best - 0.0005
 
 
-def sources_section(run: RunData) -> Markup:
+def sources_section(run: RunData) -> Section | None:
     """A row for each source and label, and one for all; nothing for DNA of one source."""
     rows = _rows(run)
     if not rows:
-        return join([])
+        return None
     columns = _columns(run, rows)
-    return element(
-        "section",
-        element("h2", "Sources", id="sources"),
+    return Section(
+        "sources",
+        "Sources",
         table(
             [name for name, _ in columns],
             [[cell(row) for _, cell in columns] for row in rows],
@@ -45,7 +45,6 @@ def sources_section(run: RunData) -> Markup:
             emphasised=[index for index, row in enumerate(rows) if row.below_markov],
         ),
         element("p", _how_to_read(run, rows), class_="caption"),
-        aria_labelledby="sources",
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from hnet_seq.report.bars import Rate, rate_chart
-from hnet_seq.report.html import Markup, element, figure, table
+from hnet_seq.report.html import Markup, Section, element, figure, table
 from hnet_seq.report.units import BASE
 from hnet_seq.report.wording import interval, rate
 from hnet_seq.results.analyses import Distance, Stability
 
 
-def stability_section(data: Stability) -> Markup:
+def stability_section(data: Stability) -> Section:
     """One figure for each edit, with its numbers."""
-    return element(
-        "section",
-        element("h2", "How firm boundaries are", id="stability"),
+    return Section(
+        "stability",
+        "How firm boundaries are",
         element(
             "p",
             f"{data.places:,} random bases of {data.genome} ({data.region}) were edited, each in "
@@ -21,7 +21,6 @@ def stability_section(data: Stability) -> Markup:
             "edited sequence. Left of an edit nothing can change: the model reads left to right.",
         ),
         *(_figure(data, each.edit, each.rows) for each in data.edits),
-        aria_labelledby="stability",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hnet_seq.report.html import Markup, element, table
+from hnet_seq.report.html import Markup, Section, element, table
 from hnet_seq.report.twin import TWIN_ROW, Measure, worth
 from hnet_seq.report.wording import plain, score
 from hnet_seq.results.classification import METRIC_NAMES, TARGET_METRICS, TargetRow, Targets
@@ -22,14 +22,13 @@ _READ = {
 }
 
 
-def target_section(found: Targets) -> Markup:
+def target_section(found: Targets) -> Section:
     """A table of scores, of each label too, and what the audit found."""
     names = _METRICS[found.problem]
     first = next(iter(names))
     title = "Several labels" if found.problem == "multi-label" else "Numbers"
     head = ["Features", "Kind", names[first], "95% interval", *list(names.values())[1:]]
     parts = [
-        element("h2", f"Classification: {title.lower()}", id="classification"),
         *(
             element("p", f"{each['kind']}: {each['text']}. {each['remedy']}")
             for each in found.audit["findings"]
@@ -45,7 +44,7 @@ def target_section(found: Targets) -> Markup:
         *_of_labels(found),
         table(("Detail", "Value"), _facts(found)),
     ]
-    return element("section", *parts, aria_labelledby="classification")
+    return Section("classification", f"Classification: {title.lower()}", *parts)
 
 
 def _facts(found: Targets) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hnet_seq.report.bars import Rate, begins_at_zero, rate_chart
-from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.html import Markup, Section, element, figure, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import BYTE
 from hnet_seq.report.wording import command, interval, missing, rate, ratio
@@ -35,32 +35,27 @@ _FIGURES = {
 }
 
 
-def text_section(run: RunData) -> Markup:
+_TITLE = "Where chunks begin in text"
+
+
+def text_section(run: RunData) -> Section | None:
     """Figures over all documents, and a table by label; nothing for a model of DNA."""
-    heading = element("h2", "Where chunks begin in text", id="text")
     found = run.text_boundaries
     if found is None and (run.isotropic or run.unit is not BYTE):
-        return join([])
+        return None
     if found is None:
         out = str(run.path)
         shards = [word for folder in run.shards for word in ("--shards", folder)]
-        return element(
-            "section",
-            heading,
-            missing(
-                "text_boundaries.json is missing: no boundaries in text.",
-                command("hnet-seq", "segment", out, *shards, "--out", out),
-            ),
-            aria_labelledby="text",
-        )
-    return element(
-        "section",
-        heading,
+        again = command("hnet-seq", "segment", out, *shards, "--out", out)
+        note = missing("text_boundaries.json is missing: no boundaries in text.", again)
+        return Section("text", _TITLE, note)
+    return Section(
+        "text",
+        _TITLE,
         element("p", _intro(found)),
         element("p", _HOW_TO_READ),
         *(_section_figure(found, section) for section in BYTE_SECTIONS),
         _by_label(found),
-        aria_labelledby="text",
     )
 
 

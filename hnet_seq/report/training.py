@@ -5,7 +5,7 @@ from __future__ import annotations
 from hnet_seq.report.bars import geometric_shares, histogram_chart, shares
 from hnet_seq.report.curves import Reference, Series, curve_chart, range_around
 from hnet_seq.report.headline import final_bits
-from hnet_seq.report.html import Markup, element, figure, join, table
+from hnet_seq.report.html import Markup, Section, element, figure, join, table
 from hnet_seq.report.metrics import Metrics, StageCurves
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import Unit
@@ -15,9 +15,9 @@ from hnet_seq.results.markov import Markov
 _LONGEST = 64  # tokens: the last bin of metrics.jsonl holds all longer chunks
 
 
-def learning_section(run: RunData, baseline: RunData | None) -> Markup:
+def learning_section(run: RunData, baseline: RunData | None) -> Section:
     """Bits per token over the run, against everything there is to compare it with."""
-    parts = [element("h2", "Learning", id="learning")]
+    parts = []
     metrics = run.metrics
     if metrics is None or not (metrics.train or metrics.validation):
         parts.append(
@@ -49,7 +49,7 @@ def learning_section(run: RunData, baseline: RunData | None) -> Markup:
                 command("hnet-seq", "pretrain", "--resume", str(baseline.path)),
             )
         )
-    return element("section", *parts, aria_labelledby="learning")
+    return Section("learning", "Learning", *parts)
 
 
 def _learning_figure(run: RunData, metrics: Metrics, baseline: RunData | None) -> Markup:
@@ -150,22 +150,20 @@ def _smoothing(markov: Markov) -> str:
     return f"{markov.smoothing:g} added to each count"
 
 
-def stages_section(run: RunData) -> Markup:
+def stages_section(run: RunData) -> Section | None:
     """Rate of compression and chunk lengths, a stage at a time; nothing for a model without."""
     stages = run.metrics.stages if run.metrics else []
-    heading = element("h2", "Chunks", id="chunks")
     if run.metrics is None:
-        return join([])
+        return None
     if not stages:
         note = "This model is isotropic: it has no router, so there are no chunks to show."
-        return element("section", heading, element("p", note), aria_labelledby="chunks")
-    return element(
-        "section",
-        heading,
+        return Section("chunks", "Chunks", element("p", note))
+    return Section(
+        "chunks",
+        "Chunks",
         _ratio_figure(stages, run.unit),
         _probability_figure(stages, run.unit),
         *(_length_figure(index, stage, run) for index, stage in enumerate(stages)),
-        aria_labelledby="chunks",
     )
 
 

@@ -13,7 +13,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.report.html import Markup, element, table
+from hnet_seq.report.html import Markup, Section, element, table
 from hnet_seq.report.wording import difference, score, signed_interval
 from hnet_seq.results.read import TWIN_SUFFIX, read_result
 from hnet_seq.results.record import Result
@@ -76,18 +76,18 @@ def model_name(path: Path) -> str:
     return f"{path.stem.removesuffix(TWIN_SUFFIX)}{path.suffix}"
 
 
-def of_twin(section: Markup, found: Result) -> Markup:
+def of_twin(section: Section, found: Result) -> Section:
     """A section, with a note at its end where it is of an untrained twin."""
     said = getattr(found, "twin", None)
     if not said:
         return section
-    note = element("p", f"This is the untrained twin, not the model: {said}.", class_="caption")
-    return Markup(section.removesuffix("</section>") + note + "</section>")
+    note = f"This is the untrained twin, not the model: {said}."
+    return section.with_end(element("p", note, class_="caption"))
 
 
 def beside_twin(
-    section: Markup, found: Result | None, path: Path, measures: Callable[[Any], list[Measure]]
-) -> Markup:
+    section: Section, found: Result, path: Path, measures: Callable[[Any], list[Measure]]
+) -> Section:
     """A section with the table of what pretraining is worth at its end.
 
     Nothing is added where there is no twin's file, and a note where it is of something else.
@@ -99,7 +99,7 @@ def beside_twin(
         InputError: the twin's file is damaged.
     """
     other = path.with_name(f"{path.stem}{TWIN_SUFFIX}{path.suffix}")
-    if not section or found is None or not other.is_file():
+    if not other.is_file():
         return section
     twin = read_result(other, type(found))
     differing = [key for key in _SAME if getattr(found, key, None) != getattr(twin, key, None)]
@@ -110,4 +110,4 @@ def beside_twin(
     else:
         drawn = getattr(twin, "twin", None)
         added = worth(measures(found), measures(twin), f" ({drawn})" if drawn else "")
-    return Markup(section.removesuffix("</section>") + added + "</section>")
+    return section.with_end(added)

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from hnet_seq.report.findings import labelled
-from hnet_seq.report.html import Markup
+from hnet_seq.report.html import Section
 from hnet_seq.report.twin import Measure, beside_twin
 from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.boundaries import BYTE_SECTIONS, Boundaries, TextBoundaries
@@ -19,10 +19,12 @@ from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, Varia
 _MODEL = "the model"  # the cutter of motifs
 
 
-def with_twin(section: Markup, found: Result | None, path: Path) -> Markup:
+def with_twin(section: Section | None, found: Result | None, path: Path) -> Section | None:
     """A section with what the model of ``path`` is worth beside its twin, where there is one."""
-    measures = None if found is None else _MEASURES.get(type(found))
-    return section if measures is None else beside_twin(section, found, path, measures)
+    measures = _MEASURES.get(type(found)) if found is not None else None
+    if section is None or found is None or measures is None:
+        return section
+    return beside_twin(section, found, path, measures)
 
 
 def _boundaries(found: Boundaries) -> list[Measure]:

@@ -164,6 +164,32 @@ class Log(Result):
         with replaced_file(path) as file:
             file.writelines(json.dumps(as_json(event)) + "\n" for event in self.events)
 
+    @staticmethod
+    def line(values: dict[str, Any]) -> str:
+        """The line of an event, without its end.
+
+        Raises:
+            InputError: a value that its record must have is missing, or of another type.
+        """
+        line = json.dumps(values)
+        _event(None, "", json.loads(line))
+        return line
+
+    @staticmethod
+    def rewind(path: Path, step: int) -> None:
+        """Drop what was logged after a step; a resumed run will log it again."""
+        if not path.exists():
+            return
+        kept = []
+        for line in path.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (json.JSONDecodeError, KeyError):
+                break  # a kill in the middle of a line: everything behind it is later
+        with replaced_file(path) as file:
+            file.writelines(kept)
+
 
 def _events(path: Path) -> Iterator[Any]:
     with path.open("rb") as stream:
@@ -176,12 +202,19 @@ def _events(path: Path) -> Iterator[Any]:
             except (ValueError, RecursionError) as error:
                 message = f"not a JSON object: {error}; delete the line or resume the run"
                 raise InputError(path, message, where=where) from error
-            found = parse_record(path, where, value, dict[str, Any])
-            # Lines of fine-tuning have a seed, and no event.
-            named = {"event": "epoch"} if "seed" in found and "event" not in found else found
-            event = parse_record(path, where, named, _Named, strict=False).event
-            if event in _KINDS:
-                yield parse_record(path, where, value, _KINDS[event], strict=False)
+            if (event := _event(path, where, value)) is not None:
+                yield event
+
+
+def _event(path: Path | None, where: str, value: Any) -> Any:
+    """The event of a line; None for one of other writers."""
+    found = parse_record(path, where, value, dict[str, Any])
+    # Lines of fine-tuning have a seed, and no event.
+    named = {"event": "epoch"} if "seed" in found and "event" not in found else found
+    event = parse_record(path, where, named, _Named, strict=False).event
+    return (
+        parse_record(path, where, value, _KINDS[event], strict=False) if event in _KINDS else None
+    )
 
 
 _KINDS: dict[str, Any] = {"train": TrainEvent, "validation": ValidationEvent, "epoch": EpochEvent}

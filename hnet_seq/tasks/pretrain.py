@@ -178,7 +178,7 @@ def _begin(
         check_same_weights(folder, provenance)
     else:
         folder.create()
-    folder.write_json("run.json", provenance)
+    folder.write_provenance(provenance)
     # Last: from here on there is a run to resume, if only from its beginning.
     save_experiment(config, folder.config)
 

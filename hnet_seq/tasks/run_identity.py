@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,14 @@ def computed_by(model: HNetLanguageModel) -> dict[str, Any]:
 def genome_digest(genome: Genome) -> str:
     """sha256 over names, lengths and tokens of all records."""
     lengths = genome.lengths.items()
-    return tokens_digest((name, genome.fetch(name, 0, length)) for name, length in lengths)
+    return tokens_digest((name, partial(genome.fetch, name, 0, length)) for name, length in lengths)
 
 
-def tokens_digest(named: Iterable[tuple[str, Tokens]]) -> str:
-    """sha256 over names, lengths and tokens."""
+def tokens_digest(named: Iterable[tuple[str, Callable[[], Tokens]]]) -> str:
+    """sha256 over names, lengths and tokens, which are read one after another."""
     digest = hashlib.sha256()
-    for name, tokens in named:
+    for name, read in named:
+        tokens = read()
         digest.update(f"{name}\n{len(tokens)}\n".encode())
         digest.update(tokens.data)
     return digest.hexdigest()

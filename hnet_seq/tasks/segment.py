@@ -87,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
         model,
         outputs,
         lambda: {
-            "records": tokens_digest((own.name, own.read()) for own in uncut),
+            "records": tokens_digest([(own.name, own.read) for own in uncut]),
             "region": args.region,
             "left_context": args.left_context,
         },

@@ -13,7 +13,7 @@ from typing import Any
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.schedule_config import ScheduleChange
-from hnet_seq.train.run_folder import PROVENANCE, RunFolder, step_of
+from hnet_seq.train.run_folder import RunFolder, step_of
 from hnet_seq.train.schedule import before_the_fall, course_in_words
 from modalities.errors import InputError, UsageError
 from pipelines.storage.files import replaced_file
@@ -147,7 +147,7 @@ def branch(checkpoint: Path, run: RunFolder, out: RunFolder) -> None:
     step = step_of(checkpoint)
     if run.metrics.is_file():
         shutil.copyfile(run.metrics, out.metrics)
-    out.write_json(PROVENANCE, run.provenance() | {"branch_of": f"{run.path}", "at_step": step})
+    out.write_provenance(run.provenance() | {"branch_of": f"{run.path}", "at_step": step})
     partial = out.begin(step)
     shutil.copytree(checkpoint, partial, dirs_exist_ok=True)
     out.finish(partial, keep=1)

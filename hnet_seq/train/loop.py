@@ -18,6 +18,7 @@ from tqdm import tqdm
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.results.run import Log
 from hnet_seq.train.averaging import Averaging
 from hnet_seq.train.checkpoints import Checkpoints
 from hnet_seq.train.continuation import settle
@@ -152,7 +153,7 @@ class Trainer:
         self.control.restore(state["ratio_control"])
         if "guard" in state:  # checkpoints of earlier versions have none
             self.guard.restore(state["guard"])
-        on_first(lambda: self.folder.rewind_metrics(self.step))
+        on_first(lambda: Log.rewind(self.folder.metrics, self.step))
         return said
 
     def run(self) -> bool:

@@ -6,16 +6,15 @@ trainer.pt}; of a run with FSDP2, also optimizer/, a part from each process.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hnet_seq.results.run import Log, Run
 from modalities.errors import InputError, UsageError
-from pipelines.storage.files import append_line, replaced_file, replaced_stream, sync
+from pipelines.storage.files import append_line, replaced_stream, sync
 
-PROVENANCE = "run.json"
 _TRAINER = "trainer.pt"
 
 
@@ -26,6 +25,7 @@ class RunFolder:
         self.path = Path(path)
         self.config = self.path / "config.yaml"
         self.metrics = self.path / "metrics.jsonl"
+        self.provenance_file = self.path / "run.json"
         self.checkpoints = self.path / "checkpoints"
 
     def create(self) -> None:
@@ -40,10 +40,9 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(self.path, "exists and is not a folder")
 
-    def write_json(self, name: str, values: Any) -> None:
-        """Write a small JSON file under a temporary name and rename it."""
-        with replaced_file(self.path / name) as file:
-            file.write(json.dumps(values, indent=2) + "\n")
+    def write_provenance(self, values: dict[str, Any]) -> None:
+        """Write ``run.json``, whole or not at all."""
+        Run.of(values).write(self.provenance_file)
 
     def provenance(self) -> dict[str, Any]:
         """What the run was begun with; nothing where that was not written.
@@ -51,32 +50,12 @@ class RunFolder:
         Raises:
             InputError: it cannot be read.
         """
-        path = self.path / PROVENANCE
-        if not path.is_file():
-            return {}
-        try:
-            values: dict[str, Any] = json.loads(path.read_bytes())
-        except ValueError:
-            raise InputError(path, "is damaged: not JSON") from None
-        return values
+        path = self.provenance_file
+        return Run.read(path).content() if path.is_file() else {}
 
-    def log(self, record: dict[str, Any]) -> None:
+    def log(self, event: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``, all of it or nothing."""
-        append_line(self.metrics, json.dumps(record))
-
-    def rewind_metrics(self, step: int) -> None:
-        """Drop what was logged after ``step``: the resumed run will log it again."""
-        if not self.metrics.exists():
-            return
-        kept = []
-        for line in self.metrics.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
-            except (json.JSONDecodeError, KeyError):
-                break  # a kill in the middle of a line: everything behind it is later
-        with replaced_file(self.metrics) as file:
-            file.writelines(kept)
+        append_line(self.metrics, Log.line(event))
 
     def begin(self, step: int) -> Path:
         """A folder to write a checkpoint to; :meth:`finish` makes it one."""

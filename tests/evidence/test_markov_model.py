@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hnet_seq.evidence.baselines.markov import score_markov_orders
-from hnet_seq.evidence.baselines.markov_model import MarkovModel, order_for
+from hnet_seq.evidence.baselines.markov import MarkovModel, order_for, score_markov_orders
 
 
 def letters(length: int, seed: int = 0) -> np.ndarray:

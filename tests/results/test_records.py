@@ -40,6 +40,14 @@ def test_there_is_an_old_file_of_every_kind() -> None:
     assert found == {*KINDS.values(), Log}
 
 
+def test_a_line_of_a_log_is_what_its_record_reads_or_is_not_written() -> None:
+    for path in (own for own in FILES if own.suffix == ".jsonl"):
+        for values in content_of(path):
+            assert json.loads(Log.line(values)) == values
+            with pytest.raises(InputError, match=r"'(epoch|step)' is \"first\""):
+                Log.line({**values, "epoch": "first", "step": "first"})
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(OLD).as_posix())
 def test_a_record_that_is_written_is_read_again_and_has_all_of_the_old_file(
     path: Path, tmp_path: Path

@@ -7,10 +7,9 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.jobs import units as job_units
-from hnet_seq.jobs.job import in_calls
 from hnet_seq.jobs.ranks import Ranks, find_ranks, refuse_ranks
 from hnet_seq.jobs.units import deal, units_of
-from hnet_seq.model.streaming import stream
+from hnet_seq.model.streaming import in_calls, stream
 from hnet_seq.tasks.costs import sequence_cost
 from modalities.errors import UsageError
 

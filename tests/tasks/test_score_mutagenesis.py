@@ -12,7 +12,7 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
-from hnet_seq.evidence.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.tasks.score import score
 from hnet_seq.tasks.scoring.mutagenesis import (
     find_stretch,

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.evidence.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.model.streaming import CacheLimitError
 from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
 from hnet_seq.tasks.scoring.variant_scores import score_variants

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,11 @@ def _stretches(
 ) -> Iterator[Stretch]:
     for index, (name, start, end) in enumerate(spans):
         origin = _origin(start, left_context)
-        tokens = genome.fetch(name, origin, end)
+        read = partial(genome.fetch, name, origin, end)
         if shuffle is not None:
-            tokens = shuffle_record(tokens, np.random.default_rng([seed, shuffle, index]))
-        yield Stretch(name, start, origin, tokens)
+            random = np.random.default_rng([seed, shuffle, index])
+            read = partial(np.asarray, shuffle_record(read(), random))
+        yield Stretch(name, start, origin, end - origin, read)
 
 
 def _origin(start: int, left_context: int) -> int:

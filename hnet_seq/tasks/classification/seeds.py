@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.pretrained import WEIGHTS
+from hnet_seq.results.run import Log
 from hnet_seq.tasks.classification.kept_classifier import MODEL
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
@@ -222,7 +222,7 @@ def _logger(
     """Writes the epochs of the finished seeds; returns what writes those of the next one."""
 
     def log(record: dict[str, Any], of: int = seed) -> None:
-        stream.write(json.dumps({"seed": of, **record}) + "\n")
+        stream.write(Log.line({"seed": of, **record}) + "\n")
         stream.flush()
 
     for run in finished:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hnet_seq.evidence.baselines.markov import MAX_ORDER
-from hnet_seq.evidence.baselines.markov_model import MarkovModel, order_for
+from hnet_seq.evidence.baselines.markov import MAX_ORDER, MarkovModel, order_for
 from modalities.errors import UsageError
 from modalities.given import given_path
 from pipelines.formats.genome import Genome

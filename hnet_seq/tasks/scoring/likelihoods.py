@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from hnet_seq.jobs.job import in_calls
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
+from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, in_calls, stream
 from hnet_seq.tasks.choices import Strands
 from modalities import dna
 from modalities.base import Tokens
@@ -78,7 +77,8 @@ class Windows:
         if alone:
             self._call_of = {key: [key] for key in sequences}
             return
-        for call in in_calls(sequences, batch_tokens, lambda key: len(sequences[key])):
+        lengths = {key: len(tokens) for key, tokens in sequences.items()}
+        for call in in_calls(sequences, batch_tokens, lengths.__getitem__):
             self._call_of.update(dict.fromkeys(call, call))
 
     def __getitem__(self, key: Hashable) -> ByStrand:

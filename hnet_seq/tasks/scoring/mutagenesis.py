@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.baselines.markov_model import MarkovModel
-from hnet_seq.jobs.job import in_calls
+from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.streaming import in_calls
 from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.choices import Strands

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.jobs.job import Job, Tell
 from hnet_seq.jobs.ranks import Ranks
 from hnet_seq.jobs.spool import Columns

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hnet_seq.jobs.job import Tell, in_calls, in_parts
+from hnet_seq.jobs.job import Tell, in_parts
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import CACHE_LIMIT
+from hnet_seq.model.streaming import CACHE_LIMIT, in_calls
 from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.embedding.vectors import STRANDS, Strands, check_modality

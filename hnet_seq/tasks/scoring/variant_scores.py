@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from hnet_seq.evidence.baselines.markov_model import MarkovModel
+from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.jobs.job import Tell
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -233,10 +233,9 @@ def score_part(
             continue
         found = snvs if placed.kind == "SNV" else edits
         pair = found[placed.reference_key], found[placed.key]
-        values = [
-            difference(one[0], two[0], one[1], two[1]) for one, two in zip(*pair, strict=True)
-        ]
-        tokens = pair[0][0][0], pair[1][0][0]
+        strands_of_both = list(zip(*pair, strict=True))
+        values = [difference(one[0], two[0], one[1], two[1]) for one, two in strands_of_both]
+        tokens = [(one[0], two[0]) for one, two in strands_of_both]
         yield VariantScore(
             variant,
             placed.kind,
@@ -244,9 +243,9 @@ def score_part(
             llr=float(np.mean(values)),
             llr_forward=values[0],
             llr_reverse=values[1] if len(values) > 1 else math.nan,
-            unknown=max(int(np.count_nonzero(own >= dna.UNKNOWN)) for own in tokens),
-            markov_llr=_markov(markov, *tokens, strands) if markov is not None else math.nan,
-            **_counts(genome, placed),
+            unknown=max(int(np.count_nonzero(own >= dna.UNKNOWN)) for own in tokens[0]),
+            markov_llr=_markov(markov, tokens) if markov is not None else math.nan,
+            **_counts(tokens[0][0], placed),
         )
 
 
@@ -266,22 +265,19 @@ def score_rows(
         yield {"score": np.array([[getattr(row, name) for name in NUMBERS]])}, 1
 
 
-def _markov(model: MarkovModel, reference: Tokens, changed: Tokens, strands: Strands) -> float:
-    pairs = [(reference, changed)]
-    if strands == "average":
-        pairs.append((dna.reverse_complement(reference), dna.reverse_complement(changed)))
-    with model.without(reference):
+def _markov(model: MarkovModel, strands: Sequence[tuple[Tokens, Tokens]]) -> float:
+    """The difference under another model, of the windows of each strand, the forward one first."""
+    with model.without(strands[0][0]):
         values = [
             difference(one, two, model.log_likelihoods(one), model.log_likelihoods(two))
-            for one, two in pairs
+            for one, two in strands
         ]
     return float(np.mean(values))
 
 
-def _counts(genome: Genome, placed: Placed) -> dict[str, float]:
-    """What can be said of a variant without any model."""
-    ref = genome.fetch(placed.variant.chrom, placed.start, placed.end)
-    alt = placed.alt
+def _counts(window: Tokens, placed: Placed) -> dict[str, float]:
+    """What can be said of a variant without any model, from its reference window."""
+    ref, alt = window[placed.start - placed.first : placed.end - placed.first], placed.alt
     same_length = len(ref) == len(alt)
     edits = int(np.count_nonzero(ref != alt)) if same_length else max(len(ref), len(alt))
     # A and G are the tokens 0 and 2, C and T 1 and 3.

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from hnet_seq.analysis.cutting import Stretch, cut
@@ -19,7 +20,6 @@ from hnet_seq.results.tables import import_pandas, to_pandas
 from hnet_seq.tasks.choices import LEFT_CONTEXT
 from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.segmentation.common import check_stages
-from hnet_seq.tasks.segmentation.compute import Uncut
 from hnet_seq.tasks.segmentation.spans import region_spans
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
@@ -81,20 +81,22 @@ def segment(
     source = _source(genome, region)
     if isinstance(source, Genome):
         uncut = region_stretches(source, region, left_context)
-        stretches = (own.stretch() for own in uncut)
-        total = sum(own.bases for own in uncut)
+        total = sum(own.origin + own.length - own.start for own in uncut)
         named, path = [], source.path
     else:
         named = list(named_sequences(source, dna.DNA, model.config.vocab_size, parameter="genome"))
         # Names may repeat; the numbers that stand for them meanwhile do not.
-        stretches = (Stretch(f"{n}", 0, 0, tokens) for n, (_, tokens) in enumerate(named))
+        uncut = [
+            Stretch(f"{n}", 0, 0, len(tokens), partial(np.asarray, tokens))
+            for n, (_, tokens) in enumerate(named)
+        ]
         total, path = sum(len(tokens) for _, tokens in named), None
 
     def records() -> Iterator[RecordBoundaries]:
         with computing(model, device) as where:
             found = segment_stretches(
                 model,
-                stretches,
+                uncut,
                 path=path,
                 total=total,
                 batch_tokens=batch_tokens,
@@ -162,14 +164,14 @@ def check_sizes(left_context: int, batch_tokens: int, window: int | None) -> Non
             raise UsageError(name, f"must be {least} or more; got {value}")
 
 
-def region_stretches(genome: Genome, region: str | None, left_context: int) -> list[Uncut]:
+def region_stretches(genome: Genome, region: str | None, left_context: int) -> list[Stretch]:
     """A region or all records, with as many bases before as there are, up to ``left_context``."""
     return [
-        Uncut(
+        Stretch(
             name,
             start,
             (origin := max(start - left_context, 0)),
-            end,
+            end - origin,
             partial(genome.fetch, name, origin, end),
         )
         for name, start, end in region_spans(genome, region)

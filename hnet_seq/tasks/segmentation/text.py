@@ -8,12 +8,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
 from hnet_seq.commands.segment import check_shards
@@ -29,7 +30,7 @@ from hnet_seq.tasks.byte_documents import (
 )
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.segmentation.common import check_stage, check_stages
-from hnet_seq.tasks.segmentation.compute import Uncut, boundary_job, records
+from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.text_tables import shown, tables
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from modalities.errors import InputError
@@ -39,6 +40,13 @@ from pipelines.storage.files import check_folder
 BATCH_TOKENS = 8192  # bytes
 OUTPUT = "text_boundaries.json"
 ALONE = Ranks()
+
+
+@dataclass(frozen=True)
+class TextStretch(Stretch):
+    """A document that is cut, all of it; its name is its number."""
+
+    document: MarkedDocument
 
 
 def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
@@ -74,7 +82,6 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
             return 0
         for own, boundaries in records(computed):
             document = own.document
-            assert document is not None
             mask = boundaries.mask(args.stage)
             statistics.add(document.label, document.tokens, mask)
             if args.show:
@@ -131,7 +138,7 @@ def text_job(
     window: int | None,
     cache_limit: int,
     progress: bool = False,
-) -> Job[Uncut]:
+) -> Job[TextStretch]:
     """The boundaries of documents, each in one pass, by their numbers.
 
     Args:
@@ -144,19 +151,19 @@ def text_job(
     """
     digest = hashlib.sha256()
 
-    def documents() -> Iterator[Uncut]:
+    def documents() -> Iterator[TextStretch]:
         nonlocal digest
         digest = hashlib.sha256()
         for number, own in enumerate(document for document in read() if len(document.tokens)):
             digest.update(f"{own.name}\n{own.label}\n{len(own.tokens)}\n".encode())
             digest.update(np.ascontiguousarray(own.tokens).data)
             # Names need not be unique. Tokens from shards cannot be written to, which torch minds.
-            yield Uncut(f"{number}", 0, 0, len(own.tokens), partial(np.array, own.tokens), own)
+            copy = partial(np.array, own.tokens)
+            yield TextStretch(f"{number}", 0, 0, len(own.tokens), copy, own)
 
-    def refuse(own: Uncut, error: CacheLimitError) -> InputError:
+    def refuse(own: TextStretch, error: CacheLimitError) -> InputError:
         said = str(error).removeprefix(f"{error.key}: ")
-        name = None if own.document is None else own.document.name
-        return InputError(name, f"{said} (`window`, `cache_limit`)")
+        return InputError(own.document.name, f"{said} (`window`, `cache_limit`)")
 
     return boundary_job(
         model,
