@@ -205,6 +205,8 @@ def check_dna_model(where: str) -> None:
 
 def check_stage(where: str, stage: int) -> None:
     """Raise, as the verb would, where a model on this machine has no such stage of chunks."""
+    if modality_here(where) is None:
+        return  # of tokens of several letters, which is told first, or of what loading has to tell
     stages = stages_of(where)
     if stages == 0:
         raise InputError(

@@ -30,6 +30,7 @@ from hnet_seq.commands.checks import (
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.commands.uses import Use
+from hnet_seq.jobs.ranks import refuse_ranks
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
     add_batch_arguments,
@@ -200,6 +201,7 @@ def _check_variants(args: argparse.Namespace) -> None:
 
 
 def _read_measured(args: argparse.Namespace) -> None:
+    refuse_ranks("score --measured")
     from hnet_seq.tasks.scoring.measured_arguments import (
         flanks_from_arguments,
         rows_from_arguments,

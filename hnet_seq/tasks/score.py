@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from hnet_seq.jobs.job import Computed, Job
-from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device, refuse_ranks
+from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
@@ -42,7 +42,6 @@ def main(args: argparse.Namespace) -> int:
         return _sequences(args, out)
     # What only one use needs is imported for it: scikit-learn and pyarrow take a second.
     if args.use == "measured":
-        refuse_ranks("score --measured")
         from hnet_seq.tasks.scoring.measured_verb import run as measured
 
         return measured(args, out)

@@ -30,7 +30,7 @@ from pipelines.storage.folders import ShardStore
 WORD = 21
 BIN = 100  # bases
 WINDOW = 10  # bins
-# Of a window's bins: copies with 10% of substitutions are all found so, and three in four with 15%;
+# Of a window's bins: copies with 10% of substitutions are all found so, and two in three with 15%;
 # a gene of a tRNA, which all genomes share, takes one or two bins.
 SHARE = 0.4
 WARN = 0.2  # of the compared bases
@@ -44,7 +44,7 @@ copy in training; its words that are not plain, each once, and those of them tha
 training."""
 
 # Different pairs of letters: microsatellites have six at most, words of A and T four, and what of a
-# word lies beside such a repeat some more; of random words one in eighty has so few.
+# word lies beside such a repeat some more; of random words one in sixty has so few.
 _PLAIN = 8
 _MOST_WORDS = 1 << 22  # of validation: 150 MB
 _FILTER_BITS = 26  # of a table of one byte each: most words of training are told to be absent by it

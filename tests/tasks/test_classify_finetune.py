@@ -180,7 +180,7 @@ def test_an_isotropic_model_and_three_classes(table: Path, tmp_path: Path) -> No
         ("", ["--stage", "3", "--pooling", "chunks"], 2, "--stage: is 3"),
         ("", ["--epochs", "0"], 2, "epochs: is 0"),
         ("", ["--seed", "-1"], 2, "--seed: is -1"),
-        ("", ["--seeds", "0"], 2, "--seeds: is 0"),
+        ("", ["--seeds", "0"], 2, "--seeds: must be 1 or more"),
     ],
 )
 def test_what_cannot_be_learned_is_one_line(

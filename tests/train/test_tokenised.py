@@ -330,7 +330,9 @@ def test_verbs_that_read_letters_refuse_a_model_of_tokens(
 ) -> None:
     fasta, out = tmp_path / "g.fa", tmp_path / "out"
     fasta.write_text(">a\nACGTACGTACGT\n")
-    (tmp_path / "t.csv").write_text("sequence,label,split\nACGT,a,train\nTTGA,b,test\n")
+    (tmp_path / "t.csv").write_text(
+        "sequence,label,split\nACGT,a,train\nTTGA,b,train\nAC,a,test\nTT,b,test\n"
+    )
     arguments = {
         "embed": ["embed", f"{run}", f"{fasta}", "--out", f"{out}.parquet"],
         "segment": ["segment", f"{run}", f"{fasta}", "--bed", f"{out}.bed"],
