@@ -77,6 +77,8 @@ def main(args: argparse.Namespace) -> int:
         for location, manifest in zip(args.shards, manifests, strict=True):
             if manifest and reads and reads.fingerprint != manifest.vocabulary_fingerprint:
                 raise InputError(
-                    args.beside, f"reads {reads.name}, and {location} holds {manifest.modality}"
+                    args.beside,
+                    f"reads {reads.name}, and {location} holds {manifest.modality}; give --with a "
+                    "run that was trained on such shards",
                 )
     return later("hnet_seq.tasks.markov")(args)

@@ -160,7 +160,7 @@ def _documents(
     paths: list[Path], options: ShardOptions, workers: int, *, progress: bool
 ) -> tuple[list[Job], list[Path]]:
     documents = options.documents
-    units = plan_units(paths, modality=options.modality)
+    units = plan_units(paths, modality=options.modality, text_field=documents.text_field)
     stored = ByteOptions(
         documents,
         DocumentSplit.parse(options.validation),

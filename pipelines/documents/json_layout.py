@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import codecs
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -34,22 +36,39 @@ class NotJson(ValueError):
         self.offset = offset
 
 
-def json_layout(path: str) -> JsonLayout | None:
+def json_layout(path: str, *, prose: str | None = None) -> JsonLayout | None:
     """How the JSON of a plain, gzip or zstd file is laid out; None where it holds none.
 
     A file that begins as JSON and is broken further on counts as JSON: its reader says where. So
-    does one of which the greater part are records on lines, below a title for one. Numbers, words
-    and strings alone are text, and so are brackets around prose.
+    does one with records on lines that are the greater part of its first 4 KB, below a title for
+    one. Numbers, words and strings alone are text, and so are brackets around prose.
+
+    Args:
+        prose: the field with the text, where the name of the file says prose, which may quote JSON
+            or begin with it: JSON has then to be all of its first MB, or records with that field
+            the greater part.
 
     Raises:
         InputError: the file is unreadable.
     """
     peek = _head(path, _PEEK).lstrip(_WHITE)
-    if not peek.startswith(("{", "[")):
-        return "lines" if _mostly_objects(peek) else None
+    begins = peek.startswith(("{", "["))
+    if not begins and not _mostly_objects(peek):
+        return None
+    if not begins and prose is None:
+        return "lines"
     head = _head(path, _HEAD)
     cut = len(head.encode()) >= _HEAD - 3  # there is more: an end of the head says nothing
     head = head.lstrip(_WHITE)
+    layout = _layout(head, cut) if begins else "lines"
+    if prose is None or layout is None or _is_all_json(head, cut):
+        return layout
+    if layout == "values":
+        return layout if prose in _first_record(head) else None
+    return layout if _are_records(head, cut, prose) else None
+
+
+def _layout(head: str, cut: bool) -> JsonLayout | None:
     line, end, _ = head.partition("\n")
     if isinstance(_parsed(line), dict):
         return "lines"
@@ -60,8 +79,11 @@ def json_layout(path: str) -> JsonLayout | None:
     return "values" if _RECORDS.match(head) or _is_whole(head, cut) else None
 
 
-def is_json_lines(path: str) -> bool:
+def is_json_lines(path: str, *, field: str | None = None) -> bool:
     """Whether two objects stand on the first two lines that are not blank: no JSON document does.
+
+    Args:
+        field: that the first of them has to have; None asks for none.
 
     Raises:
         InputError: the file is unreadable.
@@ -69,9 +91,11 @@ def is_json_lines(path: str) -> bool:
     if not _head(path, _PEEK).lstrip(_WHITE).startswith("{"):
         return False
     lines = [line for line in _head(path, _HEAD).splitlines() if line.strip()]
+    first = _parsed(lines[0])
     return (
         len(lines) > 1
-        and isinstance(_parsed(lines[0]), dict)
+        and isinstance(first, dict)
+        and (field is None or field in first)
         and _OBJECT.match(lines[1].lstrip(_WHITE)) is not None
     )
 
@@ -209,6 +233,35 @@ def _mostly_objects(text: str) -> bool:
     return 2 * sum(len(line) for line in lines if _OBJECT.match(line)) > sum(map(len, lines))
 
 
+def _are_records(head: str, cut: bool, field: str) -> bool:
+    """Whether several lines are objects, and those with the field the greater part of all."""
+    lines = [line.strip(_WHITE) for line in head.split("\n")]
+    lines = lines[:-1] if cut else lines
+    objects = [line for line in lines if _OBJECT.match(line)]
+    records = [line for line in objects if field in _fields(line)]
+    return len(objects) > 1 and 2 * sum(map(len, records)) > sum(map(len, lines))
+
+
+def _first_record(head: str) -> dict[str, Any]:
+    try:
+        value, _ = _DECODER.raw_decode(head.lstrip(_WHITE + "["))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _fields(line: str) -> dict[str, Any]:
+    """The object of a line, as JSON or as Python writes it, which its reader refuses."""
+    value = _parsed(line)
+    if value is None:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of odd escapes
+                value = ast.literal_eval(line)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
 def _parsed(line: str) -> Any:
     try:
         return json.loads(line.strip(_WHITE))
@@ -226,6 +279,21 @@ def _is_whole(text: str, cut: bool) -> bool:
         return True
     follows = text[end:].lstrip(_WHITE)
     return not follows or follows[0] in "[{"
+
+
+def _is_all_json(text: str, cut: bool) -> bool:
+    """Whether values alone stand there, down to the end."""
+    at = 0
+    while at < len(text):
+        try:
+            _, at = _DECODER.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            return cut and _cut_off(error, text)
+        except (ValueError, RecursionError):
+            return True
+        while at < len(text) and text[at] in _WHITE:
+            at += 1
+    return True
 
 
 def _cut_off(error: json.JSONDecodeError, text: str) -> bool:

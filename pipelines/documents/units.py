@@ -26,7 +26,11 @@ _PARQUET, _TAR, _TAR_AT = b"PAR1", b"ustar", 257  # and the byte where a tar say
 
 
 def plan_units(
-    inputs: Sequence[str | Path], *, unit_bytes: int = UNIT_BYTES, modality: str = "text"
+    inputs: Sequence[str | Path],
+    *,
+    unit_bytes: int = UNIT_BYTES,
+    modality: str = "text",
+    text_field: str = "text",
 ) -> list[Unit]:
     """The units of files and folders, in their order; the files of a folder by name.
 
@@ -36,6 +40,7 @@ def plan_units(
     and linked folders are skipped; linked files are read.
 
     Args:
+        text_field: that tells records from prose with JSON in it, where a name says prose (.md).
         unit_bytes: a unit at most, where its format can be cut: files between documents, plain
             JSON lines between lines, parquet between row groups.
 
@@ -57,7 +62,7 @@ def plan_units(
             raise UsageError("inputs", f"{printable(path)} is given twice")
         seen.add(path)
         for file, size in _files(path):
-            kind = _kind(file, size, modality)
+            kind = _kind(file, size, modality, text_field)
             if kind == "files" or not os.path.isfile(file):
                 units += group.add(file, size, os.path.dirname(path))
             else:
@@ -66,12 +71,13 @@ def plan_units(
     return units + group.close()
 
 
-def _kind(file: str, size: int, modality: str) -> str:
+def _kind(file: str, size: int, modality: str, text_field: str) -> str:
     kind = _KINDS.get(os.path.splitext(stem_of(file))[1].lower(), "files")
     if kind not in ("files", "jsonl") or not size or not os.access(file, os.R_OK):
         return kind
     # A name that says a language says enough, and there may be many such files.
-    if modality == "code" and code.language_of(stem_of(file)) not in ("", *code.PROSE):
+    language = code.language_of(stem_of(file))
+    if modality == "code" and language not in ("", *code.PROSE):
         return kind
     head = next(read_chunks(file, chunk=_TAR_AT + len(_TAR), foreign=True), b"")
     if modality == "text" and foreign_format(head) in _PACKED:
@@ -80,9 +86,10 @@ def _kind(file: str, size: int, modality: str) -> str:
         return "parquet"
     if head[_TAR_AT:] == _TAR:
         return "webdataset"
+    prose = text_field if language in code.PROSE - {"json"} else None
     if modality == "code" and kind == "files":
-        return "jsonl" if is_json_lines(file) else kind
-    layout = json_layout(file)
+        return "jsonl" if is_json_lines(file, field=prose) else kind
+    layout = json_layout(file, prose=prose)
     return "json" if layout == "values" else "jsonl" if layout == "lines" else kind
 
 

@@ -49,6 +49,10 @@ class Variant:
     path: Path | None = field(default=None, compare=False)
     fault: str = ""
 
+    def refusal(self, remedy: str) -> InputError:
+        """The error that a row with a fault is, where it is not to be kept."""
+        return InputError(self.path, f"{self.fault} ({remedy})", where=f"line {self.line}")
+
     @property
     def where(self) -> str:
         """For messages."""
@@ -73,30 +77,24 @@ def row_variants(
     path: Path,
     line: int,
     cells: tuple[str, str, str, str, str],
-    *,
-    keep_faults: bool,
 ) -> list[Variant]:
-    """The variants of a row, one an alternative.
+    """The variants of a row, one an alternative; what is none has its ``fault``.
 
     Args:
         cells: chromosome, position, reference allele, alternatives with commas between, name.
-        keep_faults: a row that is no variant becomes one with its ``fault``, not an error.
-
-    Raises:
-        InputError: what is wrong with the row, and its line.
     """
     chrom, pos, ref, alts, name = cells
     number = int(pos) if pos.isdecimal() and pos.isascii() else NO_POSITION
     fault = _fault_of(chrom, number, pos, ref)
     if fault:
-        return [fault_variant(path, line, fault, cells, number, keep_faults=keep_faults)]
+        return [fault_variant(path, line, fault, cells, number)]
     variants = []
     for alt in alts.split(","):
         allele = alt.strip()
         own = (chrom, pos, _upper(ref), _upper(allele), name)
         if not is_allele(allele):
             fault = f"alternative allele {allele!r} {_letters_wanted(allele)}"
-            variants.append(fault_variant(path, line, fault, own, number, keep_faults=keep_faults))
+            variants.append(fault_variant(path, line, fault, own, number))
         else:
             variants.append(Variant(chrom, number, own[2], own[3], name, line, path))
     return variants
@@ -108,12 +106,8 @@ def fault_variant(
     fault: str,
     cells: tuple[str, str, str, str, str] = ("", "", "", "", MISSING_ALLELE),
     pos: int = NO_POSITION,
-    *,
-    keep_faults: bool,
 ) -> Variant:
-    """A row that is no variant; InputError unless it is to be kept."""
-    if not keep_faults:
-        raise InputError(path, f"{fault} ({LEAVE_OUT})", where=f"line {line}")
+    """A row that is no variant."""
     chrom, _, ref, alt, name = cells
     return Variant(chrom, pos, ref, alt, name, line, path, fault)
 

@@ -138,10 +138,13 @@ def attribute_style(line: str) -> str:
     return "GTF" if _GTF_STYLE.match(attributes) else ""
 
 
-def feature_lines(path: Path, *, until_fasta: bool = False) -> Iterator[tuple[int, str]]:
+def feature_lines(
+    path: Path, *, until_fasta: bool = False, comments: bool = False
+) -> Iterator[tuple[int, str]]:
     """Lines of a file that are not blank or comments, and their 1-based numbers.
 
     Args:
+        comments: give these as well, in whichever encoding.
         until_fasta: end at ``##FASTA`` or a line that begins with ``>``, where GFF has sequence.
 
     Raises:
@@ -167,10 +170,11 @@ def feature_lines(path: Path, *, until_fasta: bool = False) -> Iterator[tuple[in
                     )
             if until_fasta and raw.startswith((b"##FASTA", b">")):
                 return
-            if raw.startswith(b"#") or not raw.strip():
+            is_comment = raw.startswith(b"#")
+            if (is_comment and not comments) or not raw.strip():
                 continue
             try:
-                yield number, raw.decode().rstrip("\r")
+                yield number, raw.decode(errors="replace" if is_comment else "strict").rstrip("\r")
             except UnicodeDecodeError as error:
                 byte = raw[error.start]
                 raise InputError(

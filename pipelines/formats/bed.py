@@ -88,11 +88,14 @@ class BedRow:
         return found
 
 
-def bed_rows(path: Path, lengths: Mapping[str, int] | None = None) -> Iterator[BedRow]:
+def bed_rows(
+    path: Path, lengths: Mapping[str, int] | None = None, *, strands: bool = False
+) -> Iterator[BedRow]:
     """The rows of a BED file in its order; nothing is merged.
 
     Args:
         lengths: bases of each record, to check names and ends against; None checks neither.
+        strands: of rows will be asked for, so a header may not have them elsewhere.
 
     Raises:
         InputError: the file is unreadable; a header names other columns than BED has; a line has
@@ -100,14 +103,21 @@ def bed_rows(path: Path, lengths: Mapping[str, int] | None = None) -> Iterator[B
             line.
     """
     first = True
-    for number, line in feature_lines(path):
-        columns = bed_columns(line)
+    comment: tuple[int, list[str]] | None = None  # that names columns, as UCSC writes them
+    for number, line in feature_lines(path, comments=True):
+        columns = bed_columns(line.removeprefix("#"))
+        if line.startswith("#"):
+            comment = (number, columns) if first and names_bed_columns(columns) else comment
+            continue
         if is_bed_header(columns):
             continue
+        if first and names_bed_columns(columns):
+            _check_names(path, number, columns, strands)
+            continue
+        # A remark may begin with such words as well, but seldom has as many of them as rows have.
+        if first and comment is not None and len(comment[1]) == len(columns):
+            _check_names(path, *comment, strands)
         try:
-            if first and names_bed_columns(columns):
-                _check_names(columns)
-                continue
             row = _row(columns, number, first=first)
             if lengths is not None:
                 check_record(row.record, row.end, lengths)
@@ -153,18 +163,22 @@ def names_bed_columns(columns: list[str]) -> bool:
     return start in _STARTS and end in _ENDS
 
 
-def _check_names(columns: list[str]) -> None:
-    """Raise ValueError for a header of a table that is not BED, though it has starts and ends."""
+def _check_names(path: Path, line: int, columns: list[str], strands: bool) -> None:
+    """Raise InputError for a header of a table that is not BED, though it has starts and ends."""
     names = [name.strip(' "').lower() for name in columns]
     if names[0] == "seqnames":
-        raise ValueError(
+        raise InputError(
+            path,
             "the header is that of a table of ranges from R, which count from 1; write BED of them "
-            "(rtracklayer: export.bed)"
+            "(rtracklayer: export.bed)",
+            where=f"line {line}",
         )
-    if "strand" in names and names.index("strand") != _STRAND_AT:
-        raise ValueError(
+    if strands and "strand" in names and names.index("strand") != _STRAND_AT:
+        raise InputError(
+            path,
             f"the header has the strand in column {names.index('strand') + 1}, and BED in column "
-            f"{_STRAND_AT + 1}, after name and score; put it there"
+            f"{_STRAND_AT + 1}, after name and score; put it there",
+            where=f"line {line}",
         )
 
 

@@ -11,7 +11,7 @@ from pipelines.formats.bed import bed_rows
 
 
 def read_bed_features(
-    path: str | Path, *, lengths: Mapping[str, int] | None = None
+    path: str | Path, *, lengths: Mapping[str, int] | None = None, strands: bool = True
 ) -> list[Feature]:
     """Each line of a BED file, however compressed, in its order, as a feature.
 
@@ -20,6 +20,7 @@ def read_bed_features(
 
     Args:
         lengths: bases of each record, to check names and ends against.
+        strands: read them; else all are ``.``.
 
     Raises:
         InputError: as :func:`pipelines.formats.bed.bed_rows`; a strand that is none, with its line;
@@ -27,9 +28,9 @@ def read_bed_features(
     """
     path = Path(path)
     found = []
-    for row in bed_rows(path, lengths):
+    for row in bed_rows(path, lengths, strands=strands):
         try:
-            strand = row.strand
+            strand = row.strand if strands else "."
         except ValueError as error:
             raise InputError(path, str(error), where=f"line {row.line}") from None
         found.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,18 @@ class RowFilter:
 
     def refuses(self, row: TableRow) -> str | None:
         """The value for which the row is not wanted; None for a row that is."""
-        for column, values in self.values.items():
+        for column, wanted in self._wanted.items():
             cell = row.text(column)
-            if plain_number(cell) not in map(plain_number, values):
+            if plain_number(cell) not in wanted:
                 return cell
         return None
+
+    @cached_property
+    def _wanted(self) -> dict[str, frozenset[str]]:
+        """The values as rows are compared with them; there may be millions of rows."""
+        return {
+            column: frozenset(map(plain_number, values)) for column, values in self.values.items()
+        }
 
     def __str__(self) -> str:
         parts = (f"{column} = {' or '.join(values)}" for column, values in self.values.items())

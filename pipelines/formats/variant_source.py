@@ -23,12 +23,13 @@ from pipelines.storage.files import named_errors
 class VariantSource:
     """The lines of a VCF file, or the rows of a table, in order.
 
+    A row that is no variant becomes one with its ``fault``.
+
     The first pass copies what it parses to a file without a name, packed, in the folder for
     temporary files (``TMPDIR``); later ones read that. Several may go on at a time.
 
     Args:
         form: of the file, see :func:`pipelines.formats.variants.variant_form`.
-        keep_faults: a row that is no variant becomes one with its ``fault``, not an error.
         keep_content: later passes have the bytes of each line, too.
         check: looks at each line of the first pass.
 
@@ -44,14 +45,12 @@ class VariantSource:
         path: Path,
         form: Form,
         *,
-        keep_faults: bool = False,
         keep_content: bool = False,
         check: Callable[[VcfLine], object] = lambda line: None,
     ) -> None:
         self.path = path
         self.digest = ""
         self._form = form
-        self._keep_faults = keep_faults
         self._keep_content = keep_content
         self._check = check
         # Without a name it goes with the process, whatever ends that.
@@ -89,8 +88,8 @@ class VariantSource:
 
     def _parsed(self) -> Iterator[VcfLine]:
         if self._form == "vcf":
-            return read_vcf(self.path, keep_faults=self._keep_faults)
-        rows = table_variants(self.path, self._keep_faults)
+            return read_vcf(self.path)
+        rows = table_variants(self.path)
         return (VcfLine(row.line, b"", [row]) for row in rows)
 
     def _again(self) -> Iterator[VcfLine]:

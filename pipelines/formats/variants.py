@@ -9,7 +9,7 @@ from typing import Literal
 from modalities.errors import InputError
 from modalities.given import given_path
 from pipelines.formats.alleles import MISSING_ALLELE, Variant, fault_variant, row_variants
-from pipelines.formats.bed import bed_columns, names_bed_columns
+from pipelines.formats.bed import bed_columns, looks_like_bed, names_bed_columns
 from pipelines.formats.table_text import column_names, plain_name
 from pipelines.formats.tables import Table, is_parquet
 from pipelines.formats.vcf import is_vcf, looks_like_vcf, read_vcf
@@ -22,6 +22,7 @@ Form = Literal["vcf", "table"]
 COLUMNS = ("chrom", "pos", "ref", "alt")
 SEQUENCE = "sequence"  # a column of tables that are no variants, whatever else they have
 _HEAD = 1 << 16  # bytes that tell what a file is
+_KEPT = "`keep_faults` keeps such rows"
 
 
 def variant_form(path: str | Path) -> Form | None:
@@ -43,6 +44,10 @@ def variant_form(path: str | Path) -> Form | None:
         # A part of them is enough to know what was meant: what lacks is named where it is read. Of
         # a comment, more.
         is_row = not line.startswith("#")
+        if is_row and looks_like_bed(line):
+            # A place may be called pos or alt, and an ID of VCF a number; its reader asks for the
+            # header.
+            return "vcf" if looks_like_vcf(line) else None
         if "pos" in names or (is_row and ("chrom" in names or {"ref", "alt"} <= names)):
             return "table" if SEQUENCE not in names else None
         if line.strip() and is_row:
@@ -66,30 +71,37 @@ def read_variants(path: str | Path, *, keep_faults: bool = False) -> Iterator[Va
             with its line and the remedy.
     """
     path = given_path(path, "path")
+    for variant in _variants(path):
+        if variant.fault and not keep_faults:
+            raise variant.refusal(_KEPT)
+        yield variant
+
+
+def _variants(path: str | Path) -> Iterator[Variant]:
     form = variant_form(path)
     if form is None:
         raise InputError(
             path, f"is neither VCF nor a table with the columns {', '.join(COLUMNS)}; add a header"
         )
-    yield from {"vcf": _of_vcf, "table": table_variants}[form](Path(path), keep_faults)
+    yield from {"vcf": _of_vcf, "table": table_variants}[form](Path(path))
 
 
-def _of_vcf(path: Path, keep_faults: bool) -> Iterator[Variant]:
-    for line in read_vcf(path, keep_faults=keep_faults):
+def _of_vcf(path: Path) -> Iterator[Variant]:
+    for line in read_vcf(path):
         yield from line.variants
 
 
-def table_variants(path: Path, keep_faults: bool) -> Iterator[Variant]:
-    """Of a file whose form is known; see :func:`read_variants`."""
+def table_variants(path: Path) -> Iterator[Variant]:
+    """Of a file whose form is known, faults among them; see :func:`read_variants`."""
     table = Table(path, expected=COLUMNS)
     remedy = f"variants need {', '.join(COLUMNS)}"
     for name in COLUMNS:
         table.column(name, remedy)
     wanted = [*COLUMNS, *(["id"] if table.find("id") else [])]
-    for row in table.rows(wanted, empty=True, keep_faults=keep_faults):
+    for row in table.rows(wanted, empty=True, keep_faults=True):
         if row.fault:
-            yield fault_variant(path, row.number, row.fault, keep_faults=keep_faults)
+            yield fault_variant(path, row.number, row.fault)
             continue
         chrom, pos, ref, alt, *ids = (row.text(column, ",") for column in wanted)
         cells = (chrom, pos, ref, alt, "".join(ids) or MISSING_ALLELE)
-        yield from row_variants(path, row.number, cells, keep_faults=keep_faults)
+        yield from row_variants(path, row.number, cells)

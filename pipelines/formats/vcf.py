@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modalities.errors import InputError
-from pipelines.formats.alleles import Variant, fault_variant, is_allele, row_variants
+from pipelines.formats.alleles import (
+    MISSING_ALLELE,
+    Variant,
+    fault_variant,
+    is_allele,
+    row_variants,
+)
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -56,23 +62,36 @@ def is_vcf(path: Path) -> bool:
 
 def looks_like_vcf(line: str) -> bool:
     """Whether a line is a row of VCF: with a position, and alleles where VCF has them."""
-    columns = line.split("\t")
+    columns = [column.strip() for column in line.split("\t")]
     return (
         len(columns) >= len(_COLUMNS)
         and columns[1].isdecimal()
-        and all(is_allele(text.strip()) for text in (columns[3], *columns[4].split(",")))
+        and all(is_allele(text) for text in (columns[3], *columns[4].split(",")))
+        and not _is_place(columns)
     )
 
 
-def read_vcf(path: str | Path, *, keep_faults: bool = False) -> Iterator[VcfLine]:
+def _is_place(columns: list[str]) -> bool:
+    """Whether a row is one of BED all the same: the letters of ``gyrA`` could be an allele.
+
+    The number that ClinVar has for an ID may lie behind the position as an end does, so the strand
+    has to say so, or a score of ``.`` where nothing is KEY=VALUE as in INFO.
+    """
+    start, end, _, score, strand, _, info = columns[1:8]
+    return (
+        end.isdecimal()
+        and int(end) > int(start)
+        and (strand in ("+", "-") or (score == MISSING_ALLELE and "=" not in info))
+    )
+
+
+def read_vcf(path: str | Path) -> Iterator[VcfLine]:
     """Every line of a VCF file; header lines have no variants.
 
-    Args:
-        keep_faults: a row that is no variant becomes one with its ``fault``, not an error.
+    A row that is no variant becomes one with its ``fault``.
 
     Raises:
-        InputError: an unreadable file, a missing header; or a row that is no variant, with its
-            line and the remedy.
+        InputError: an unreadable file, or a missing header, with its line and the remedy.
     """
     path = Path(path)
     began = False
@@ -83,7 +102,7 @@ def read_vcf(path: str | Path, *, keep_faults: bool = False) -> Iterator[VcfLine
         if number == 1 and b"\r" in bare:
             raise InputError(path, "line ends are CR alone (old Mac text); convert them to LF")
         if began and bare:
-            variants = _parse(path, content, number, keep_faults)
+            variants = _parse(path, content, number)
         elif bare and not bare.startswith(b"##"):
             _check_header(path, bare, f"line {number}")
             began = True
@@ -124,7 +143,7 @@ def _check_header(path: Path, bare: bytes, where: str) -> None:
         )
 
 
-def _parse(path: Path, content: bytes, number: int, keep_faults: bool) -> list[Variant]:
+def _parse(path: Path, content: bytes, number: int) -> list[Variant]:
     # What stands in INFO and behind it is copied as it is, in whichever encoding.
     fields = content.rstrip(b"\r\n").split(b"\t", 8)
     fault, cells = "", []
@@ -144,6 +163,6 @@ def _parse(path: Path, content: bytes, number: int, keep_faults: bool) -> list[V
             "(are they separated by blanks?)"
         )
     if fault:
-        return [fault_variant(path, number, fault, keep_faults=keep_faults)]
+        return [fault_variant(path, number, fault)]
     chrom, pos, name, ref, alt = cells
-    return row_variants(path, number, (chrom, pos, ref, alt, name), keep_faults=keep_faults)
+    return row_variants(path, number, (chrom, pos, ref, alt, name))

@@ -66,6 +66,24 @@ LABELS: dict[str, tuple[list[str], str | None, list[str] | str, str]] = {
     "lists of NumPy": (["['a' 'c']", "['3\" end']"], "multi-label", ['3" end', "a", "c"], ""),
     "lists of numbers": (["[1, 2]", "[2]"], "multi-label", ["1", "2"], ""),
     "lists unasked": (["['a', 'c']", "['b']"], None, "the labels are lists; learn several", ""),
+    "brackets of names": (["[A]", "[B]"], None, ["[A]", "[B]"], ""),
+    "names in brackets": (
+        ["[2Fe-2S];[4Fe-4S]", "[2Fe-2S]"],
+        "multi-label",
+        ["[2Fe-2S]", "[4Fe-4S]"],
+        "",
+    ),
+    "brackets as mark": (["['a']['b']", "['c']"], "multi-label", ["['a']['b']", "c"], ""),
+    "a backslash": (['["caf\\u00e9", "b"]', "[]"], "multi-label", ["b", "café"], ""),
+    "vectors": (
+        ["[0, 1, 1]", "[1, 0, 0]"],
+        "multi-label",
+        "vectors of 3 zeros and ones",
+        "",
+    ),
+    "vectors of NumPy": (["[0. 1.]", "[1. 0.]"], None, "vectors of 2 zeros and ones", ""),
+    "vectors between marks": (["0;1", "1;1"], "multi-label", "vectors of 2 zeros and ones", ""),
+    "a label 0": (["[0, 1]", "[1]"], "multi-label", ["0", "1"], ""),
     "lists as classes": (["['a']", "['b']"], "classes", ["['a']", "['b']"], ""),
     "another mark": (["a,c", "b", "c"], "multi-label", ["a,c", "b", "c"], "--label-separator ','"),
     "decimal commas": (["0,5", "1,5"], "regression", "a finite number; write a point as", ""),
@@ -76,7 +94,7 @@ VARIANTS: dict[str, tuple[bytes, int | str]] = {
     "Latin-1 in INFO": ((HEAD + ROW.replace("N=1", "N=\xe9")).encode("latin-1"), 1),
     "Latin-1 in a name": (
         (HEAD + ROW.replace("c\t", "\xe9\t")).encode("latin-1"),
-        "line 3: is not UTF-8 text; convert the file's encoding (`on_mismatch` skip",
+        "line 3: is not UTF-8 text; convert the file's encoding (`keep_faults` keeps",
     ),
     "CR alone": ((HEAD + ROW).replace("\n", "\r").encode(), "line ends are CR alone (old Mac"),
     "no header": (ROW.encode(), "line 1: expected the tab-separated header #CHROM POS ID REF ALT"),
@@ -84,7 +102,7 @@ VARIANTS: dict[str, tuple[bytes, int | str]] = {
     "other names": (b"chr,position,ref,alt\nc,5,A,C\n", "line 1: no column 'chrom', but chr, posi"),
     "a row of nonsense": (
         (HEAD + "c\tx\t.\tA\tC\t.\t.\t.\n").encode(),
-        "skip leaves such rows out",
+        "(`keep_faults` keeps such rows)",
     ),
 }
 

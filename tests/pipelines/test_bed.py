@@ -97,3 +97,36 @@ def test_a_table_is_no_bed() -> None:
     assert looks_like_bed("chrom\tstart\tend")
     assert not looks_like_bed("id,sequence,label")
     assert not looks_like_bed("name\tstarts\tend")
+
+
+@pytest.mark.parametrize("mark", ["", "#", "# "])
+@pytest.mark.parametrize("between", ["\t", " "])
+def test_a_strand_in_another_column_is_refused_where_strands_are_read(
+    mark: str, between: str, tmp_path: Path
+) -> None:
+    lines = [[f"{mark}chrom", "start", "end", "strand"], ["c1", "1", "5", "-"]]
+    path = bed(tmp_path, "".join(f"{between.join(line)}\n" for line in lines))
+    with pytest.raises(InputError, match="line 1: the header has the strand in column 4, and BED"):
+        read_bed_features(path)
+    assert [feature.strand for feature in read_bed_features(path, strands=False)] == ["."]
+    assert [(i.start, i.end) for i in read_intervals(path)["c1"]] == [(1, 5)]
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "#c start end, and the strand",
+        "#from start to end of a strand",
+        "#c\tstart\tend\tstrand",
+    ],
+)
+def test_a_remark_is_no_header(remark: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.bed"
+    path.write_bytes(f"{remark} é\n".encode("latin-1") + b"c1\t1\t5\tx\t0\t-\n")
+    assert [feature.strand for feature in read_bed_features(path)] == ["-"]
+
+
+def test_ranges_of_r_are_refused_below_a_mark_as_well(tmp_path: Path) -> None:
+    path = bed(tmp_path, "#seqnames\tstart\tend\twidth\tstrand\nc1\t1\t5\t5\t-\n")
+    with pytest.raises(InputError, match="line 1: the header is that of a table of ranges from R"):
+        read_intervals(path)

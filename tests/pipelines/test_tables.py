@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from modalities.errors import InputError, UsageError
+from pipelines.formats import table_rows
 from pipelines.formats.table_rows import RowFilter
+from pipelines.formats.table_text import plain_number
 from pipelines.formats.tables import Table
 
 ROWS = [("ACGT", "a, b", "1"), ("GGG", 'say "x"', ""), ("TTT", "c;d", "2.5")]
@@ -123,6 +125,24 @@ def test_rows_are_chosen_by_their_columns(tmp_path: Path) -> None:
         found("of=H4")
     with pytest.raises(UsageError, match="where: is 'task'; expected COLUMN=VALUE"):
         RowFilter.parse(["task"])
+
+
+def test_wanted_values_are_looked_at_once_and_cells_once_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def counted(text: str) -> str:
+        seen.append(text)
+        return plain_number(text)
+
+    monkeypatch.setattr(table_rows, "plain_number", counted)
+    path = tmp_path / "t"
+    path.write_text("x,n\na,1\nb,2.0\nc,3\n")
+    table = Table(path, where=RowFilter.parse(["n=2", "n=3.0"]))
+    assert [row.text("x") for row in table.rows(["x"])] == ["b", "c"]
+    assert seen.count("3.0") == 1
+    assert len(seen) == 5
 
 
 BAD: dict[str, tuple[bytes, str]] = {

@@ -105,8 +105,8 @@ def test_a_bad_line_of_vcf_is_named(tmp_path: Path, bad: str, message: str) -> N
 
 
 def message_of(error: InputError) -> str:
-    said, remedy, rest = str(error).split(": line 4: ")[1].partition(" (`on_mismatch` skip")
-    assert (remedy, rest) == (" (`on_mismatch` skip", " leaves such rows out)")
+    said, remedy, rest = str(error).split(": line 4: ")[1].partition(" (`keep_faults`")
+    assert (remedy, rest) == (" (`keep_faults`", " keeps such rows)")
     return said
 
 
@@ -244,3 +244,25 @@ def test_where_no_copy_fits_the_folder_of_temporary_files_is_named(
             assert caught.value.filename == f"{tmp_path}"
         del source  # and is quiet about it
     assert entries(tmp_path) == ["v.vcf"]
+
+
+@pytest.mark.parametrize(
+    ("first", "form"),
+    [
+        ("c\t0\t12\tgyrA\t.\t+\t0\t12", None),
+        ("c\t0\t12\tcat\t.\t.\t0\t12\t0", None),
+        ("c\t0\t12\tras\t.\t-\tRefSeq\tCDS\t.\tID=ras", None),
+        ("c\t0\t12\tpos\t0\t+", None),
+        ("c 0 12 alt", None),
+        ("1\t925952\t1019397\tG\tA\t.\t.\tALLELEID=1003021", "vcf"),
+        ("1\t925952\t1019397\tG\t.\t.\t.\tALLELEID=1003021", "vcf"),
+        ("c\t5\trs1\tA\tC\t50\tPASS\t.", "vcf"),
+        ("c\t5\t3\tA\t.\t.\t.\t.", "vcf"),
+    ],
+)
+def test_bed_whose_names_spell_alleles_is_no_vcf(
+    first: str, form: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "f"
+    path.write_text(f"{first}\n")
+    assert variant_form(path) == form

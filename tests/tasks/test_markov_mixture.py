@@ -107,7 +107,7 @@ def test_what_cannot_be_mixed_is_refused_in_one_line(
     )
     capsys.readouterr()
     for shards, options, code, says in (
-        (words, ["--mix", "--with", f"{run}"], 1, "reads dna, and"),
+        (words, ["--mix", "--with", f"{run}"], 1, "holds code; give --with a run that"),
         (genome, ["--mix", "--with", f"{tokens}"], 1, "reads tokens of dna"),
         (genome, ["--with", f"{run}"], 2, "--with: goes with --mix"),
         (genome, ["--mix", "--with", f"{tmp_path}/none"], 1, "none"),

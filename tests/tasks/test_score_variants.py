@@ -226,6 +226,17 @@ def test_what_does_not_fit_the_genome_is_named(
     assert row.skipped == ("no_record" if "no record" in message else "mismatch")
 
 
+def test_a_row_that_is_no_variant_is_refused_by_the_functions_own_option(
+    hnet: HNetForCausalLM, genome: Genome, tmp_path: Path
+) -> None:
+    path = tmp_path / "v.csv"
+    path.write_text("chrom,pos,ref,alt\nchr,x,A,C\n")
+    with pytest.raises(InputError, match=r"line 2: position 'x' .*\(`on_mismatch` skip leaves"):
+        list(score_variants(hnet, genome, path))
+    (row,) = score_variants(hnet, genome, path, on_mismatch="skip")
+    assert row.skipped == "no_variant"
+
+
 def test_options_that_cannot_be_meant_are_refused(hnet: HNetForCausalLM, genome: Genome) -> None:
     for options in ({"window": 1}, {"strands": "both"}, {"on_mismatch": "x"}, {"batch_tokens": 0}):
         with pytest.raises(UsageError):

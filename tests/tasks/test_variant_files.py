@@ -58,7 +58,9 @@ def test_rows_that_are_wrong_are_left_out_and_counted_where_that_is_asked(
     path, out = tmp_path / "bad.vcf", tmp_path / f"s.{suffix}"
     path.write_text(HEADER + "".join(f"{own}\n" for own in BAD_ROWS))
     assert run(folder, path, out) == 1
-    assert "line 3: position 'x' is no whole number" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "line 3: position 'x' is no whole number" in said
+    assert "(--on-mismatch skip leaves such rows out)" in said
     assert run(folder, path, out, "--on-mismatch", "skip") == 0
     found = json.loads((tmp_path / "s.json").read_text())
     assert found["scored"] == 1

@@ -96,7 +96,7 @@ def _is_bed(path: Path) -> bool:
 def _from_bed(path: Path, lengths: Mapping[str, int]) -> Motifs:
     spans: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     unnamed = stem_of(path.name).removesuffix(".bed")
-    for feature in read_bed_features(path, lengths=lengths):
+    for feature in read_bed_features(path, lengths=lengths, strands=False):
         span = (feature.start, feature.end)
         spans[feature.type or unnamed][feature.sequence].append(span)
     return {

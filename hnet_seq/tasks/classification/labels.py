@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.tasks.choices import SEPARATOR, Problem
 from hnet_seq.tasks.classification.labelled_rows import Row
+from hnet_seq.tasks.classification.written_lists import written_list
 from hnet_seq.train.grouped_draw import rank_bins
 from modalities.errors import InputError
 from pipelines.formats.table_text import as_number, listed, number_remedy
@@ -22,9 +22,7 @@ _BIN_ROWS = 20  # rows of a bin at least
 _MANY = 10  # different numbers that are no whole ones
 _MOST_SETS = 50  # of labels that an audit looks at as classes
 _GAPS = ("na", "n/a", "nan", "null", "none", "<na>")
-# A list as JSON, Python and NumPy write one into a cell, and a member of it.
-_LIST = re.compile(r"\[.*\]", re.DOTALL)
-_MEMBER = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|([^\s,'"\[\]]+)""")
+_BITS = {"0", "1", "0.", "1.", "0.0", "1.0", "false", "true"}
 
 
 @dataclass(frozen=True)
@@ -92,16 +90,16 @@ def read_labels(
 
 def members_of(row: Row, separator: str = SEPARATOR) -> list[str]:
     """The labels of a row, sorted, each once: of a list, or between separators."""
-    parts: Sequence[str] = row.members or ()
-    if row.members is None and _is_list(row):
-        parts = ["".join(found) for found in _MEMBER.findall(row.label[1:-1])]
-    elif row.members is None:
-        parts = row.label.split(separator)
+    found = _list_of(row)
+    return _labels_of(row.label.split(separator) if found is None else found)
+
+
+def _labels_of(parts: Sequence[str]) -> list[str]:
     return sorted({part.strip() for part in parts} - {""})
 
 
-def _is_list(row: Row) -> bool:
-    return row.members is not None or _LIST.fullmatch(row.label) is not None
+def _list_of(row: Row) -> Sequence[str] | None:
+    return written_list(row.label) if row.members is None else row.members
 
 
 def value_of(path: str | Path, row: Row, column: str) -> float:
@@ -129,7 +127,13 @@ def _numbers(path: str | Path, rows: Sequence[Row], column: str) -> Labels:
 
 
 def _several(path: str | Path, rows: Sequence[Row], column: str, separator: str) -> Labels:
-    members = [members_of(row, separator) for row in rows]
+    lists = list(map(_list_of, rows))
+    parts = [
+        row.label.split(separator) if own is None else own
+        for row, own in zip(rows, lists, strict=True)
+    ]
+    _refuse_vectors(path, parts, column)
+    members = list(map(_labels_of, parts))
     names = sorted({name for row in members for name in row})
     if not names:
         raise InputError(path, "no row has a label; check --label", where=f"column {column}")
@@ -144,7 +148,8 @@ def _several(path: str | Path, rows: Sequence[Row], column: str, separator: str)
     numbers = np.array([place[name] for name in written])
     # Sets that occur once are one stratum, or with many labels nothing could be drawn.
     strata = np.where([counts[name] > 1 for name in written], numbers, -1)
-    notes = _lists_among(names, separator)
+    cut = {name for own, whole in zip(members, lists, strict=True) if whole is None for name in own}
+    notes = _lists_among(sorted(cut), separator, asked=True)
     if len(sets) > _MOST_SETS:
         numbers, sets = np.zeros(len(rows), np.int64), ["any labels"]
     if max(map(len, members)) < 2 and not notes:
@@ -155,11 +160,27 @@ def _several(path: str | Path, rows: Sequence[Row], column: str, separator: str)
 
 
 def _refuse_lists(path: str | Path, rows: Sequence[Row], column: str) -> None:
-    if all(map(_is_list, rows)):
+    lists = [found for row in rows if (found := _list_of(row)) is not None]
+    if len(lists) == len(rows):
+        _refuse_vectors(path, lists, column)
         raise InputError(
             path,
             "the labels are lists; learn several labels a row with --problem multi-label, or each "
             "list as a class with --problem classes",
+            where=f"column {column}",
+        )
+
+
+def _refuse_vectors(path: str | Path, parts: Sequence[Sequence[str]], column: str) -> None:
+    """Raise InputError where each row says 0 or 1 of every label: names would be lost."""
+    length = len(parts[0])
+    if length > 1 and all(
+        len(own) == length and all(part.strip().lower() in _BITS for part in own) for own in parts
+    ):
+        raise InputError(
+            path,
+            f"the labels are vectors of {length} zeros and ones; write the names of those that are "
+            "1, with semicolons between",
             where=f"column {column}",
         )
 
@@ -179,21 +200,28 @@ def _refuse_numbers(path: str | Path, rows: Sequence[Row], column: str) -> None:
         )
 
 
-def _lists_among(classes: Sequence[str], separator: str) -> list[str]:
-    """A note where classes look like joined lists: members that are shared, or classes too."""
+def _lists_among(classes: Sequence[str], separator: str, *, asked: bool = False) -> list[str]:
+    """A note where classes look like joined lists: members that are shared, or classes too.
+
+    Args:
+        asked: several labels a row are learned, between separators.
+    """
     for mark in dict.fromkeys((separator, ";", ",", "|")):
+        if asked and mark == separator:
+            continue  # is between them: one inside is that of a list
         joined = [name for name in classes if mark in name]
         members = [part.strip() for name in classes for part in name.split(mark)]
         parts = sorted(set(members) - {""})
         # Names with the mark inside, such as numbers with a comma, seldom share their parts.
         if joined and len(parts) < len(members) and not all(map(_is_number, joined)):
-            option = "" if mark == SEPARATOR else f" --label-separator {mark!r}"
+            options = [] if asked else ["--problem multi-label"]
+            options += [f"--label-separator {mark!r}"] if asked or mark != SEPARATOR else []
             verb = "looks like a list" if len(joined) == 1 else "look like lists"
             named = " and ".join(repr(name) for name in joined[:3])
             more = f" and {len(joined) - 3} more classes" if len(joined) > 3 else ""
             return [
-                f"{named}{more} {verb} of {listed(parts)}; --problem multi-label{option} learns "
-                "several labels a row"
+                f"{named}{more} {verb} of {listed(parts)}; {' '.join(options)} learns several "
+                "labels a row"
             ]
     return []
 

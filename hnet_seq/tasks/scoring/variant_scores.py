@@ -126,7 +126,7 @@ def score_variants(
         else Genome(given_path(genome, "genome"), use_index=True)
     )
     rows = (
-        read_variants(variants, keep_faults=on_mismatch == "skip")
+        read_variants(variants, keep_faults=True)  # placing refuses them, by the own option
         if isinstance(variants, str | Path)
         else variants
     )

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
     if args.mutagenesis is not None:
         mutagenesis_verb.find_stretch(genome, args.mutagenesis, window)
     else:
-        source = _source(args, out, skip=on_mismatch == "skip")
+        source = _source(args, out)
 
         def read() -> Iterator[list[PlacedVariant]]:
             placed = place_all(genome, source.variants(), window=window, on_mismatch=on_mismatch)
@@ -120,14 +120,13 @@ def _finish(scores: VariantSummary, out: Path | None, about: dict[str, Any], ord
     print(_told(found, order), file=sys.stderr)
 
 
-def _source(args: argparse.Namespace, out: Path | None, *, skip: bool) -> VariantSource:
+def _source(args: argparse.Namespace, out: Path | None) -> VariantSource:
     form, path = args.form, Path(args.input)
     if out is None or not variant_format(out).startswith(".vcf"):
-        return VariantSource(path, form, keep_faults=skip)
+        return VariantSource(path, form)
     return VariantSource(
         path,
         form,
-        keep_faults=skip,
         keep_content=True,
         check=lambda line: check_fields(line, path),
     )

@@ -11,8 +11,8 @@ from hnet_seq.tasks.choices import WINDOW
 from hnet_seq.tasks.scoring.reference_alleles import at_telomere, check_reference
 from modalities import dna
 from modalities.base import Tokens
-from modalities.errors import InputError, UsageError
-from pipelines.formats.alleles import Variant, without_letters
+from modalities.errors import UsageError
+from pipelines.formats.alleles import LEAVE_OUT, Variant, without_letters
 from pipelines.formats.genome import Genome
 
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
@@ -96,7 +96,7 @@ def place(
     if variant.fault:
         if skip_mismatches:
             return "no_variant"
-        raise InputError(variant.path, variant.fault, where=f"line {variant.line}")
+        raise variant.refusal(LEAVE_OUT)
     # What has no letters needs no place: telomeres lie at 0 and one past the end.
     reason = without_letters(variant.alt)
     if reason is None and without_letters(variant.ref) is not None:

@@ -30,7 +30,7 @@ def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tu
     """
     by_name = _names_are_unique(path)
     found = False
-    for row in bed_rows(path, genome.lengths):
+    for row in bed_rows(path, genome.lengths, strands=True):
         found = True
         try:
             strand = row.strand

@@ -171,3 +171,50 @@ def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text"] * 2), path)
     with pytest.raises(InputError, match=r"a\.parquet: 2 columns are 'text'; rename them"):
         read(path)
+
+
+RECORD = json.dumps({"text": "a line that holds more letters than what stands around it"})
+PROSE = {
+    "an example": f"Example request:\n{RECORD}\n",
+    "a dictionary of Python": "{'x': 1} is a dict, and {'y': 2} another\n",
+    "an object and what it is": '{"text": 1} is an object\n{"x": 2} too\n',
+    "JSON lines above prose": f"{RECORD}\n" * 60 + "Words of prose, many of them.\n" * 300,
+    "other JSON lines above prose": '{"x": "y"}\n' * 3 + "prose\n",
+    "an object over lines above prose": '{\n "text": "x"\n}\nis how it looks\n',
+    "objects over lines above prose": '{\n "x": 1\n}\n{\n "x": 2\n}\nare two\n',
+    "an array above prose": '[{"x": 1}] is an array\n',
+    "a log below a title": "A log of June\n" + '{"level": "info", "message": "started"}\n' * 3,
+}
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.txt.gz", "a.html"])
+@pytest.mark.parametrize("prose", PROSE)
+def test_prose_may_quote_json(prose: str, name: str, tmp_path: Path) -> None:
+    content = PROSE[prose].encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert read(tmp_path / name) == [PROSE[prose]]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "part-0"])
+@pytest.mark.parametrize("prose", ["an example", "JSON lines above prose", "a log below a title"])
+def test_under_a_name_of_json_it_is_broken_json(prose: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(PROSE[prose])
+    with pytest.raises(InputError, match=r"no JSON object|no field 'text'"):
+        read(tmp_path / name)
+
+
+def test_the_field_that_was_named_tells_records_from_prose(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("A title\n" + '{"body": "a line of some letters"}\n' * 2)
+    found = plan_units([path], text_field="body"), plan_units([path])
+    assert [unit.kind for units in found for unit in units] == ["jsonl", "files"]
+
+
+def test_a_log_in_a_text_file_of_code_is_a_source_file(tmp_path: Path) -> None:
+    log = '{"level": "info", "event": "start"}\n{"level": "info", "event": "stop"}\n'
+    for name in ("fixture.txt", "notes.md"):
+        (tmp_path / name).write_text(log)
+    assert read(tmp_path, "code") == [log, log]
+    (tmp_path / "log.jsonl").write_text(log)
+    with pytest.raises(InputError, match=r"log\.jsonl: line 1: no field 'text'"):
+        read(tmp_path, "code")
