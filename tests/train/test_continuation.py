@@ -134,5 +134,5 @@ def test_continue_knows_the_same_shards_from_elsewhere_and_takes_more_steps(
     # From another place it is told where they lie.
     monkeypatch.chdir(run)
     assert resume(run) == 1
-    assert "not a folder of shards" in capsys.readouterr().err
+    assert "no such folder here" in capsys.readouterr().err
     assert resume(run, "--data", str(shards)) == 0
