@@ -6,6 +6,7 @@ are a list (or tuple, or iterator) of strings, of arrays of tokens, or of (name,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from modalities.base import Modality, Tokens
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError, printable
 
 Given: TypeAlias = Any
 """A string; tokens (L,) as a NumPy array or a torch tensor of whole numbers; a pair of a name and
@@ -67,6 +68,15 @@ def given_path(given: str | PathLike[str], parameter: str) -> Path:
         return Path(given)
     found = "an empty string" if isinstance(given, str) else _a(given)
     raise InputError(None, f"is {found}; give the path of a file or folder", where=parameter)
+
+
+def check_once(paths: Iterable[str | PathLike[str]], parameter: str = "inputs") -> None:
+    """Raise UsageError for a path that is given twice, however it is spelled; links are others."""
+    seen = set()
+    for path in map(os.path.abspath, paths):
+        if path in seen:
+            raise UsageError(parameter, f"{printable(path)} is given twice")
+        seen.add(path)
 
 
 def _items(given: Given, modality: Modality, parameter: str) -> Iterable[Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import yaml
 from full_disk_commands import Command
 from full_disk_turns import Ended
 
@@ -23,9 +24,14 @@ def nameless(name: str) -> str:
     return _PROCESS.sub("", name)
 
 
-def is_readable(name: str, content: bytes) -> bool:
-    """Whether a file that holds times is whole."""
+def is_readable(name: str, content: bytes, undisturbed: bytes) -> bool:
+    """Whether a file that holds times is whole, beside that of an undisturbed command."""
+    if undisturbed.strip() and not content.strip():
+        return False
     try:
+        if name.endswith(".yaml"):
+            own, other = yaml.safe_load(content), yaml.safe_load(undisturbed)
+            return type(own) is type(other) and list(own or ()) == list(other or ())
         if name.endswith((".json", ".jsonl")):
             lines = content.splitlines() if name.endswith("l") else [content]
             return all(json.loads(line) is not None for line in lines)
@@ -34,7 +40,7 @@ def is_readable(name: str, content: bytes) -> bool:
                 return all(arrays[key] is not None for key in arrays.files)
     except Exception:  # whatever the reader says of it
         return False
-    return content.rstrip().endswith(b"</html>") or name.endswith(".yaml")
+    return content.rstrip().endswith(b"</html>")
 
 
 def differing(command: Command, whole: dict[str, bytes], found: dict[str, bytes]) -> Iterator[str]:
@@ -43,7 +49,7 @@ def differing(command: Command, whole: dict[str, bytes], found: dict[str, bytes]
         timed = any(Path(name).match(pattern) for pattern in command.timed)
         if name not in whole:
             yield f"{name} is left"
-        elif not (is_readable(name, content) if timed else content == whole[name]):
+        elif not (is_readable(name, content, whole[name]) if timed else content == whole[name]):
             yield f"{name} is not what it should be"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from hnet_seq import cli
 from hnet_seq.cli import VERBS
+from hnet_seq.commands.checks import is_small
 from modalities import dna
 from tests.conftest import make_model
 
@@ -136,6 +137,13 @@ WRONG: dict[str, tuple[int, str]] = {
     "score text g.fa": (1, "text: the model reads text; expected one trained on DNA"),
     "segment model g.fa --bed g.fa": (2, "--bed: g.fa is the input g.fa; name another file"),
     "segment model g.fa --bed b --bigwig b": (2, "--bigwig: b is the file of --bed; name another"),
+    "segment two 1.fa --bed {stage}.fa": (2, "--bed: 1.fa is the input 1.fa; name another file"),
+    "segment two g.fa --bed {stage}.b --bigwig 1.b --stage 1": (2, "--bigwig: 1.b is the file of"),
+    "segment two g.fa --annotation c.gff --out o --picture d": (
+        1,
+        "c.gff: --picture: no CDS is called 'd', and no record of g.fa; CDS are c",
+    ),
+    "segment two g.fa --annotation g.gff --out o": (1, "g.gff: no CDS with a strand"),
     "segment two g.fa --chunks c.csv": (2, "--chunks: c.csv should end in .parquet, .tsv"),
     "segment text g.fa --show -1": (2, "--show: is -1; expected 0 or more"),
     "segment text --shards s": (1, "s/manifest.json: not found: not a folder of shards"),
@@ -146,6 +154,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "classify predict model g.fa": (1, "model: is a folder; give the probe.npz in it"),
     "classify predict p.npz b.bed": (2, "--genome: b.bed is BED, places without letters"),
     "classify evaluate p.npz t.csv --label z": (1, "t.csv: line 1: no column 'z'"),
+    "classify evaluate p.npz folder --label z": (1, "folder/train.csv: line 1: no column 'z'"),
     "generate text --prompts g.fa --out g.fa": (2, "--out: g.fa is the input g.fa; name another"),
     "markov s": (1, "s/manifest.json: not found: not a folder of shards"),
     "shard g.fa --out model --validation last:2": (2, "model: exists already; choose another"),
@@ -175,11 +184,16 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.safetensors").touch()
     (tmp_path / "model/config.json").write_text("{}")
+    (tmp_path / "1.fa").write_text(">a\nACGT\n")
+    (tmp_path / "c.gff").write_text("a\tx\tCDS\t1\t3\t.\t+\t0\tID=c\n")
     (tmp_path / "g.gff").write_text("a\tx\tgene\t1\t4\t.\t+\t.\tID=g\n")
     np.savez(tmp_path / "p.npz", about=np.zeros(1))
     (tmp_path / "b.bed").write_text("a\t0\t4\n")
     (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\na\t1\tA\tC\n")
     (tmp_path / "t.csv").write_text("\n".join(["sequence,label,y,split", *_rows()]) + "\n")
+    (tmp_path / "folder").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / f"folder/{split}.csv").write_text("sequence,label\nACGT,a\n")
     two = make_model("two stages, MLPs outside, tied")
     two.metadata["modality"] = "dna"
     two.save_pretrained(tmp_path / "two")
@@ -195,6 +209,15 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     assert wrong == []
     # Tables of the command line, and what reads them, take a tenth of the time of these.
     assert not {"torch", "sklearn", "pandas", "pyarrow"} & set(found)
+
+
+def test_a_large_folder_is_not_read_twice(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("train.csv", "data/test.csv"):
+        (tmp_path / name).write_text("sequence,label\n")
+    assert is_small(tmp_path)
+    assert not is_small(tmp_path, most=29)
+    assert not is_small(tmp_path / "nothing")
 
 
 def test_a_wrong_key_or_source_is_told_before_torch_is_imported(tmp_path: Path) -> None:

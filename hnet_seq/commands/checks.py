@@ -112,8 +112,13 @@ def manifest_here(location: str) -> Manifest | None:
 
 
 def is_small(path: str | Path, most: int = _SOON_READ) -> bool:
-    """Whether a file is read twice rather than after torch is imported."""
-    return Path(path).is_file() and Path(path).stat().st_size <= most
+    """Whether a file, or all of a folder, is read twice rather than after torch is imported."""
+    path, total = Path(path), 0
+    for file in path.rglob("*") if path.is_dir() else (path,):
+        total += file.stat().st_size if file.is_file() else 0
+        if total > most:  # of a large folder no more is looked at
+            return False
+    return path.is_dir() or path.is_file()
 
 
 def check_sequences(
@@ -142,8 +147,7 @@ def check_sequences(
         tell=False,
     )
     if modality is not None and is_small(source):
-        for _ in found.sequences():
-            pass
+        found.check()
 
 
 def check_there(*paths: str | Path | None) -> None:
@@ -153,24 +157,28 @@ def check_there(*paths: str | Path | None) -> None:
             raise InputError(path, "no such file; check the path")
 
 
-def check_outputs(outputs: Mapping[str, str | Path | None], *inputs: str | Path | None) -> None:
+def check_outputs(
+    outputs: Mapping[str, str | Path | Sequence[Path] | None], *inputs: str | Path | None
+) -> None:
     """Raise UsageError where an output would take the place of an input, or of another output.
 
     Args:
-        outputs: by the names of their parameters; None where one is not written.
+        outputs: a file or several by the name of their parameter; None where none is written.
         inputs: what is read; None and standard input are no files.
     """
     read = {Path(path).resolve(): path for path in inputs if path is not None and path != STDIN}
     written: dict[Path, str] = {}
-    for name, path in outputs.items():
-        if path is None or not (Path(path).is_file() or not Path(path).exists()):
-            continue  # a device or a pipe takes from several
-        place = Path(path).resolve()
-        if place in read:
-            raise UsageError(name, f"{path} is the input {read[place]}; name another file")
-        if place in written:
-            raise UsageError(name, f"{path} is the file of `{written[place]}`; name another one")
-        written[place] = name
+    for name, given in outputs.items():
+        for path in (given,) if isinstance(given, str | Path) else given or ():
+            if Path(path).exists() and not Path(path).is_file():
+                continue  # a device or a pipe takes from several
+            place = Path(path).resolve()
+            if place in read:
+                raise UsageError(name, f"{path} is the input {read[place]}; name another file")
+            if place in written:
+                said = f"{path} is the file of `{written[place]}`; name another one"
+                raise UsageError(name, said)
+            written[place] = name
 
 
 def check_suffix(path: str | Path, suffixes: Sequence[str]) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hnet_seq.commands.checks import (
@@ -165,12 +164,12 @@ def _read_task(args: argparse.Namespace) -> None:
 
 
 def _check_labelled(args: argparse.Namespace) -> None:
-    """Raise for a small table that cannot be read; what its labels are, the classifier knows."""
+    """Raise for small tables that cannot be read; what its labels are, the classifier knows."""
     from hnet_seq.tasks.classification.arguments import columns_from_arguments
     from hnet_seq.tasks.classification.labelled_data import read_labelled
 
     columns = replace(columns_from_arguments(args), empty_labels=True)
-    if Path(args.data).is_dir() or is_small(args.data):
+    if is_small(args.data):
         read_labelled(args.data, columns)
 
 

@@ -17,12 +17,13 @@ from hnet_seq.commands.checks import (
     check_at_least,
     check_checkpoint,
     check_genome,
-    check_outputs,
     check_region,
     check_stage,
     check_there,
+    is_small,
     manifest_here,
     modality_here,
+    stages_of,
 )
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
@@ -33,11 +34,11 @@ from hnet_seq.tasks.arguments import (
     add_twin_argument,
 )
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
-from hnet_seq.tasks.segmentation.outputs import STAGE, check_table
+from hnet_seq.tasks.segmentation.outputs import check_stage_files, check_table
 from modalities import text
 from modalities.dna import DNA
 from modalities.errors import InputError, UsageError
-from pipelines.storage.files import check_file, check_folder
+from pipelines.storage.files import check_folder
 
 if TYPE_CHECKING:
     from pipelines.shards.manifest import Manifest
@@ -109,18 +110,11 @@ def main(args: argparse.Namespace) -> int:
         raise UsageError("annotation", "goes together with --out DIR")
     if args.out:
         check_folder(args.out)
-    for option in ("bed", "bigwig", "chunks"):
-        if path := getattr(args, option):
-            check_file(path.replace(STAGE, f"{args.stage}"), option)
     check_at_least(0, left_context=args.left_context)
     check_checkpoint(args.checkpoint)
     check_there(*args.inputs, args.annotation)
     check_stage(args.checkpoint, args.stage)
-    check_outputs(
-        {"bed": args.bed, "bigwig": args.bigwig, "chunks": args.chunks},
-        *args.inputs,
-        args.annotation,
-    )
+    check_stage_files(args, stages_of(args.checkpoint) or args.stage + 1)
     modality = modality_here(args.checkpoint)
     if modality is DNA:
         check_dna(args)
@@ -128,6 +122,8 @@ def main(args: argparse.Namespace) -> int:
             check_region(args.inputs[0], args.region)
         else:
             check_genome(args.inputs[0])
+        if args.annotation:
+            check_annotation(args)
     elif modality is not None:
         check_bytes(args, modality.name)
     return later("hnet_seq.tasks.segment")(args)
@@ -155,6 +151,18 @@ def check_shards(location: str, manifest: Manifest, checkpoint: str) -> None:
         )
     if not manifest.tokens("validation"):
         raise InputError(location, "has no validation split; shard again with --validation")
+
+
+def check_annotation(args: argparse.Namespace) -> None:
+    """Raise, as the verb would, for genes, few, that cannot be read, or a picture of none."""
+    if is_small(args.annotation) and is_small(args.inputs[0]):
+        from hnet_seq.tasks.segmentation.genes import find_picture, read_genes
+        from pipelines.formats.genome import Genome
+
+        genome = Genome(args.inputs[0])
+        found = read_genes(args.annotation, genome)
+        if args.picture:
+            find_picture(args.picture, found, genome, args.region)
 
 
 def check_dna(args: argparse.Namespace) -> None:

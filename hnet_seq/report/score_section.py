@@ -214,7 +214,6 @@ def _rankings(rows: Sequence[EffectRow]) -> Markup:
 
 def _mutagenesis(found: Mutagenesis) -> list[Markup]:
     where = f"{found.name}:{found.start:,}-{found.end:,}"
-    more = "" if len(found.reference) <= MOST else f" The first {MOST:,} positions are drawn."
     return [
         figure(
             heat_map(
@@ -224,8 +223,7 @@ def _mutagenesis(found: Mutagenesis) -> list[Markup]:
                 description=f"Effects of every single-base change of {where}",
             ),
             f"Every single-base change of {where} in a context of {found.window:,} bases: orange "
-            "makes the sequence less likely to the model, blue more likely, nats. A dot is the "
-            f"letter that stands there; Numbers has that of each cell.{more}",
+            f"makes the sequence less likely to the model, blue more likely, nats. {cells(found)}",
             mutagenesis_numbers(found),
             title="Mutagenesis",
         ),
@@ -244,6 +242,12 @@ def _mutagenesis(found: Mutagenesis) -> list[Markup]:
     ]
 
 
+def cells(found: Mutagenesis) -> str:
+    """What a drawing of the effects has, in words."""
+    more = "" if len(found.reference) <= MOST else f" The first {MOST:,} positions are drawn."
+    return f"A dot is the letter that stands there; Numbers has that of each cell.{more}"
+
+
 def mutagenesis_numbers(found: Mutagenesis) -> Markup:
     """The effects that are drawn, a row a position."""
     head = ("Position", "Letter", "To A", "To C", "To G", "To T", "Mean")
@@ -251,8 +255,8 @@ def mutagenesis_numbers(found: Mutagenesis) -> Markup:
     for index, (letter, row) in enumerate(zip(found.reference[:MOST], found.llr, strict=False)):
         known = [x for k, x in enumerate(row) if x is not None and "ACGT"[k] != letter]
         mean = difference(sum(known) / len(known)) if known else _DASH
-        cells = (_DASH if x is None else difference(x) for x in row)
-        numbers.append((f"{found.start + index:,}", letter, *cells, mean))
+        shown = (_DASH if x is None else difference(x) for x in row)
+        numbers.append((f"{found.start + index:,}", letter, *shown, mean))
     return table(head, numbers, numeric=(0, 2, 3, 4, 5, 6))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,16 @@ def reassign_data(config: ExperimentConfig, given: Sequence[str]) -> None:
     assign_data(config, given)
     for source, path in zip(config.data.sources, before, strict=False):
         source.path = source.path or path
+
+
+def recall_data(config: ExperimentConfig, run: ExperimentConfig) -> None:
+    """Let sources without a folder lie where a run that is there has those of their names."""
+    there = run.data.sources
+    if not config.data.sources:
+        config.data.sources = copy.deepcopy(there)
+    folders = {source.name: source.path for source in there if source.name}
+    for source in config.data.sources:
+        source.path = source.path or folders.get(source.name, "")
 
 
 def check_sources(config: ExperimentConfig) -> None:

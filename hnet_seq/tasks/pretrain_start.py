@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from hnet_seq.tasks.pretrain_sources import (
     check_sources,
     check_still_there,
     reassign_data,
+    recall_data,
 )
 from hnet_seq.train.continuation import check_same, check_steps, find_run, flat_values
 from hnet_seq.train.run_folder import RunFolder, step_of
@@ -74,9 +74,8 @@ def _asked(args: argparse.Namespace) -> Start:
     config.train.init = absolute_init(args.init or config.train.init)
     if args.data:
         assign_data(config, args.data)
-    elif found and not config.data.sources:  # a run that is there knows its shards
-        config.data.sources = copy.deepcopy(found.data.sources)
     if found:
+        recall_data(config, found)
         check_same(config, dataclasses.asdict(found), folder.path)
     return Start(config, folder, resume=found is not None)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hnet_seq.analysis.annotation import RecordAnnotation, from_features
+from hnet_seq.analysis.annotation import RecordAnnotation, from_features, from_genes
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.segment import check_bytes, check_dna
@@ -30,7 +30,7 @@ from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.files import Writer, open_files
 from hnet_seq.tasks.segmentation.gene_table import gene_table
 from hnet_seq.tasks.segmentation.genes import GenePicture, find_picture, read_genes
-from hnet_seq.tasks.segmentation.outputs import check_table, stage_files
+from hnet_seq.tasks.segmentation.outputs import check_stage_files, check_table, stage_files
 from hnet_seq.tasks.segmentation.records import (
     check_model,
     check_sizes,
@@ -64,6 +64,7 @@ def main(args: argparse.Namespace) -> int:
         check_folder(args.out)
     check_model(model, args.checkpoint)
     check_stage(model, args.stage, args.checkpoint)
+    check_stage_files(args, model.num_stages)
     beds, bigwigs = (
         stage_files(path, args.stage, model.num_stages, option) if path else []
         for path, option in ((args.bed, "bed"), (args.bigwig, "bigwig"))
@@ -74,9 +75,11 @@ def main(args: argparse.Namespace) -> int:
     genome = Genome(args.genome, use_index=args.region is not None)
     annotations, place = None, None
     if args.annotation:
-        annotations = read_genes(args.annotation, genome)
+        genes = read_genes(args.annotation, genome)
+        annotations = {name: from_genes(own) for name, own in genes.genes.records.items()}
         if args.picture:
-            place = find_picture(args.picture, annotations, genome, args.region)
+            place = find_picture(args.picture, genes, genome, args.region)
+        genes.tell()
     outputs = [path for _, path in (*beds, *bigwigs)] + ([chunks] if chunks else [])
     if args.out:
         outputs += [Path(args.out) / result_name(name, model) for name in RESULTS]

@@ -18,6 +18,7 @@ from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
 from hnet_seq.tasks.sharding.summary import summary, warning
 from modalities.errors import InputError, UsageError
+from modalities.given import check_once
 from pipelines.batches.held_out_copies import held_out_copies
 from pipelines.documents import (
     UNIT_BYTES,
@@ -79,10 +80,6 @@ def shard(
     if not inputs:
         raise UsageError("inputs", "no files given")
     paths = [Path(path) for path in inputs]
-    places = [path.resolve() for path in paths]
-    for number, place in enumerate(places):
-        if place in places[:number]:
-            raise UsageError("inputs", f"{paths[number]} is given twice")
     plan = {
         "format": FORMAT,
         "unit_bytes": [UNIT_BYTES, dna_shards.UNIT_BYTES],
@@ -122,6 +119,7 @@ def shard(
 def _dna(
     paths: list[Path], options: ShardOptions, *, progress: bool
 ) -> tuple[list[Job], list[Path]]:
+    check_once(paths)
     with progress_bar("reading", None, unit="B", progress=progress) as bar:
         places = survey(paths, bar.update)
     lengths = {name: place.bases for name, (_, place) in places.items()}

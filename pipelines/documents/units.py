@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modalities import code
 from modalities.errors import InputError, UsageError, printable
+from modalities.given import check_once
 from pipelines.documents.json_layout import is_json_lines, json_layout
 from pipelines.documents.unit import Unit
 from pipelines.storage.compression import foreign_format, read_chunks, sniff, stem_of
@@ -55,12 +56,8 @@ def plan_units(
         raise UsageError("inputs", "none given; name files or folders")
     units: list[Unit] = []
     group = _Group(unit_bytes)
-    seen = set()
-    for given in inputs:
-        path = os.path.abspath(given)
-        if path in seen:
-            raise UsageError("inputs", f"{printable(path)} is given twice")
-        seen.add(path)
+    check_once(inputs)
+    for path in map(os.path.abspath, inputs):
         for file, size in _files(path):
             kind = _kind(file, size, modality, text_field)
             if kind == "files" or not os.path.isfile(file):

@@ -94,7 +94,8 @@ def plan_split(
         name, start, end = _last(lengths, rest, validation)
         plan = _hold_out(lengths, name, start, end, guard)
     else:
-        assert groups is not None, "groups belong to this form"
+        if groups is None:
+            raise _wrong(validation, "needs the groups of similar records; give `groups`")
         held_out = _drawn(lengths, groups, rest, validation)
         plan = {
             name: [Region(0, length, "validation" if groups[name] in held_out else "train")]

@@ -21,6 +21,8 @@ data: {context: 64, batch_tokens: 128}
 train: {steps: 1, validate_every: 0, ratio_loss: {targets: [3.0], weights: [1.0]}}
 """
 
+NAMED = "data: {sources: [{path: '', name: a}, {path: '', name: b, weight: 2}]}\n"
+
 # Words of a command, and what is said of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "an empty region": ("segment {model} {genome} --bed c.bed --region=", "--region: is empty, as"),
@@ -70,6 +72,17 @@ def test_options_may_stand_before_the_verb(
     assert capsys.readouterr().out.splitlines()[1].startswith("a\t6\t5\t")
 
 
+def test_links_to_one_file_are_files_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("blob").write_text("Equal files are one in the cache of a hub.\n" * 9)
+    for name in ("a.txt", "b.txt"):
+        Path(name).symlink_to("blob")
+    command = ["shard", "a.txt", "b.txt", "--modality", "text", "--out", "s", "--workers", "1"]
+    assert main(command) == 0
+
+
 def test_a_run_that_is_there_knows_its_shards(
     good: Good, tmp_path: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +95,11 @@ def test_a_run_that_is_there_knows_its_shards(
     # One word, with the blanks that a copied line may have.
     assert main([*command, "train.steps = 2"]) == 0
     assert len(Path("run/metrics.jsonl").read_text().splitlines()) >= 2
+    Path("named.yaml").write_text(f"include: tiny.yaml\n{NAMED}")
+    command[1], command[3] = "named.yaml", "mixed"
+    assert main([*command, "--data", "a=shards", "--data", "b=shards"]) == 0
+    assert main([*command, "train.steps=2"]) == 0
+    assert main([*command, "train.steps=2", "--data", f"b={tmp_path / 'shards'}"]) == 0
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     resume = ["pretrain", "--resume", "../run", "train.steps=3", "--device", "cpu"]

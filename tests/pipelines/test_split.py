@@ -99,3 +99,8 @@ def test_a_wrong_specification_is_refused_in_one_line(validation: str, message: 
 def test_a_negative_guard_is_refused() -> None:
     with pytest.raises(UsageError, match="guard"):
         plan_split(LENGTHS, None, guard=-1)
+
+
+def test_similarity_needs_groups() -> None:
+    with pytest.raises(UsageError, match=r"validation similarity:0\.5: needs the groups of"):
+        plan_split(LENGTHS, "similarity:0.5")

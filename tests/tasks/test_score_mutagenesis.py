@@ -102,10 +102,13 @@ def test_the_context_lies_around_the_stretch_and_inside_its_record(
     assert dna.decode(stretch.reference) == RECORD[stretch.start : stretch.end]
 
 
-def test_the_verb_writes_a_table_a_summary_and_drawings(folder: Path, tmp_path: Path) -> None:
+def test_the_verb_writes_a_table_a_summary_and_drawings(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     command = ["score", f"{folder / 'run'}", "--genome", f"{folder / 'g.fa'}", "--window", "30"]
     command += ["--mutagenesis", "c:1:61-66", "--device", "cpu"]
     assert main([*command, "--out", f"{tmp_path / 'm.tsv'}"]) == 0
+    monkeypatch.setattr("hnet_seq.report.score_section.MOST", 5)
     assert main([*command, "--out", f"{tmp_path / 'm2.parquet'}"]) == 0
     head, *lines = [line.split("\t") for line in (tmp_path / "m.tsv").read_text().splitlines()]
     typed = pq.read_table(tmp_path / "m2.parquet").to_pylist()
@@ -127,6 +130,8 @@ def test_the_verb_writes_a_table_a_summary_and_drawings(folder: Path, tmp_path: 
     assert f"{RECORD[60]}61{lines[0][3]}: {float(lines[0][4]):+.2f} nats" in tips
     page = (tmp_path / "m.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
+    assert "are drawn" not in page
+    assert "The first 5 positions are drawn." in (tmp_path / "m2.html").read_text()
     assert all(f"<title>{tip}</title>" in page for tip in tips if tip and "nats" in tip)
     # What a mouse shows, others read in a table.
     assert "<summary>Numbers</summary>" in page

@@ -11,6 +11,7 @@ from hnet_seq.analysis.genes.model import (
     RecordGenes,
     joined_rows,
     sign_of,
+    spans_inside,
 )
 from hnet_seq.analysis.genes.resolve import Fetch, Genes, resolve
 from hnet_seq.analysis.genes.rows import Feature
@@ -26,4 +27,5 @@ __all__ = [
     "joined_rows",
     "resolve",
     "sign_of",
+    "spans_inside",
 ]

@@ -176,7 +176,7 @@ def _write_tsv(file: TextIO, rows: list[dict[str, Any]]) -> None:
 def _page(title: str, found: Mutagenesis, description: str) -> str:
     from hnet_seq.report.document import document
     from hnet_seq.report.html import element, figure
-    from hnet_seq.report.score_section import mutagenesis_numbers
+    from hnet_seq.report.score_section import cells, mutagenesis_numbers
 
     return document(
         f"Mutagenesis of {title}",
@@ -184,7 +184,7 @@ def _page(title: str, found: Mutagenesis, description: str) -> str:
         figure(
             heat_map(found.reference, found.llr, found.start, description=description),
             "Log-likelihood with the change less that without, nats: orange less likely, blue more "
-            "likely. A dot is the letter that stands there; Numbers has that of each cell.",
+            f"likely. {cells(found)}",
             mutagenesis_numbers(found),
         ),
     )

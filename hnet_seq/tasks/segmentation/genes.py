@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from hnet_seq.analysis.annotation import RecordAnnotation, from_genes
+import difflib
+from collections.abc import Iterator
+from itertools import pairwise
+
+from hnet_seq.analysis.annotation import RecordAnnotation
 from hnet_seq.analysis.gene_region import REGION_BASES, describe_window, gene_richest_window
+from hnet_seq.analysis.genes import CodingSequence, spans_inside
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.results.boundaries import Region
-from hnet_seq.tasks.annotations import read_annotation
+from hnet_seq.tasks.annotations import Annotation, read_annotation
 from hnet_seq.tasks.segmentation.spans import Span, region_spans
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
@@ -14,6 +19,7 @@ from pipelines.formats.regions import parse_region
 
 MOST = 4 * REGION_BASES  # bases that a page draws
 _AROUND = 150  # bases on both sides of a gene that is asked for
+_SHOWN = 3  # places or names in an error
 
 
 class GenePicture:
@@ -53,42 +59,89 @@ class GenePicture:
         )
 
 
-def find_picture(
-    asked: str, annotations: dict[str, RecordAnnotation], genome: Genome, region: str | None
-) -> Span:
+def find_picture(asked: str, annotation: Annotation, genome: Genome, region: str | None) -> Span:
     """What ``--picture`` names: a gene, with some bases around it, or a region.
 
     Args:
         region: what is cut of the genome; None: all.
 
     Raises:
-        UsageError: it is longer than a page draws, or not within what is cut.
-        InputError: no CDS and no record has that name.
+        UsageError: it is longer than a page draws, not within what is cut, or at several places.
+        InputError: no CDS and no record has that name, or the record does not go that far.
     """
+    places, around = list(_places(asked, annotation)), _AROUND
+    if not places:
+        if not {asked, asked.rpartition(":")[0]} & genome.lengths.keys():
+            raise _unknown(asked, annotation, genome)
+        places, around = [parse_region(asked, genome.lengths, genome.path, "picture")], 0
     cut = {name: (start, end) for name, start, end in region_spans(genome, region)}
-    for name in sorted(annotations, key=lambda name: name not in cut):
-        coding = annotations[name].coding
-        rows = [index for index, own in enumerate(coding.name) if own == asked]
-        if rows:
-            start, end = int(coding.start[rows].min()), int(coding.end[rows].max())
-            around = _AROUND
-            break
-    else:
-        name, start, end = parse_region(asked, genome.lengths, genome.path, "picture")
-        around = 0
-    first, last = cut.get(name, (0, 0))
-    if not first <= start < end <= last:
-        raise UsageError("picture", f"{asked} is not within what is cut, --region {region}")
+    inside = [own for own in places if own[0] in cut and _is_within(own[1:], cut[own[0]])]
+    if not inside:
+        of_region = f", --region {region}" if region else ""
+        raise UsageError("picture", f"{asked} is not within what is cut{of_region}")
+    if len(inside) > 1:
+        shown = ", ".join(_written(own) for own in inside[:_SHOWN])
+        more = f" and {len(inside) - _SHOWN:,} more" if len(inside) > _SHOWN else ""
+        raise UsageError("picture", f"{asked} lies at {shown}{more}; give one as NAME:START-END")
+    name, start, end = inside[0]
+    first, last = cut[name]
     start, end = max(start - around, first), min(end + around, last)
     if end - start > MOST:
         raise UsageError(
-            "picture", f"{asked} has {end - start:,} bases; {MOST:,} are drawn at most"
+            "picture",
+            f"{asked} has {end - start:,} bases; {MOST:,} are drawn at most: give a part, such as "
+            f"{_written((name, start, start + MOST))}",
         )
     return name, start, end
 
 
-def read_genes(path: str, genome: Genome) -> dict[str, RecordAnnotation]:
-    """Genes by record of a GFF3, GTF or GenBank file; what it does not decide is said.
+def _places(gene: str, annotation: Annotation) -> Iterator[Span]:
+    """Where CDS of a name lie: isoforms at one place, copies and parts at an origin at several."""
+    for record, genes in annotation.genes.records.items():
+        spans = sorted(span for own in genes.coding if own.name == gene for span in _spans(own))
+        joined: list[tuple[int, int]] = []
+        for start, end in spans:
+            if joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+            else:
+                joined.append((start, end))
+        yield from ((record, start, end) for start, end in joined)
+
+
+def _spans(coding: CodingSequence) -> Iterator[tuple[int, int]]:
+    """From the first to the last base of a CDS; of each transcript that it is joined from."""
+    parts, stops = coding.chain.parts, sorted(coding.chain.breaks)
+    for first, last in pairwise([0, *(joint + 1 for joint in stops), len(parts)]):
+        own = parts[first:last]
+        start, end = min(part.start for part in own), max(part.end for part in own)
+        length = coding.chain.length
+        # A chain may have come round the origin before these parts.
+        round_ = 0 if length is None else start // length * length
+        yield from spans_inside(start - round_, end - round_, length)
+
+
+def _is_within(span: tuple[int, int], cut: tuple[int, int]) -> bool:
+    return cut[0] <= span[0] < span[1] <= cut[1]
+
+
+def _written(place: Span) -> str:
+    name, start, end = place
+    return f"{name}:{start + 1}-{end}"
+
+
+def _unknown(asked: str, annotation: Annotation, genome: Genome) -> InputError:
+    names = {own.name: 0 for genes in annotation.genes.records.values() for own in genes.coding}
+    near = difflib.get_close_matches(asked, names, _SHOWN, 0.5) or list(names)[:_SHOWN]
+    return InputError(
+        annotation.path,
+        f"no CDS is called {asked!r}, and no record of {genome.path}; CDS are {', '.join(near)}"
+        f"{', ...' if len(names) > len(near) else ''}",
+        where="--picture",
+    )
+
+
+def read_genes(path: str, genome: Genome) -> Annotation:
+    """Genes of a GFF3, GTF or GenBank file.
 
     Raises:
         InputError: as `hnet_seq.tasks.annotations.read_annotation`; a CDS has no phase, or there is
@@ -96,8 +149,6 @@ def read_genes(path: str, genome: Genome) -> dict[str, RecordAnnotation]:
     """
     found = read_annotation(path, genome)
     found.check_phases()
-    annotations = {record: from_genes(genes) for record, genes in found.genes.records.items()}
-    if not any(len(annotation.coding.start) for annotation in annotations.values()):
+    if not any(genes.coding for genes in found.genes.records.values()):
         raise InputError(path, "no CDS with a strand; the statistics need reading frames")
-    found.tell()
-    return annotations
+    return found

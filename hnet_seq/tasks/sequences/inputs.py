@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,10 @@ class SequenceSource:
     def names_and_tokens(self) -> Iterator[tuple[str, Tokens]]:
         """(name, tokens (L,)) of each sequence; errors name file and record, line or row."""
         return ((found.name, found.tokens) for found in self.sequences())
+
+    def check(self) -> None:
+        """Raise what reading them raises."""
+        deque(self.sequences(), maxlen=0)
 
     def sequences(self) -> Iterator[NamedSequence]:
         """As :meth:`names_and_tokens`, with labels."""
