@@ -19,15 +19,9 @@ from modalities import dna
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
 from pipelines.formats.variants import Variant
-from tests.tasks.variant_genome import CHROM, OTHER, SHORT, write_genome
+from tests.tasks.variant_genome import CHROM, OTHER, SHORT, folder
 
-
-@pytest.fixture(scope="module")
-def folder(hnet: HNetForCausalLM, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("variants")
-    hnet.save_pretrained(folder / "run")
-    write_genome(folder / "g.fa")
-    return folder
+__all__ = ["folder"]  # a fixture
 
 
 @pytest.fixture(scope="module")

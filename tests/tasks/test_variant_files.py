@@ -9,18 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from pipelines.storage.compression import sniff
-from tests.tasks.variant_genome import CHROM, HEADER, OTHER, write_genome
+from tests.tasks.variant_genome import CHROM, HEADER, OTHER, folder
 
-
-@pytest.fixture(scope="module")
-def folder(hnet: HNetForCausalLM, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("variants")
-    hnet.save_pretrained(folder / "run")
-    write_genome(folder / "g.fa")
-    return folder
+__all__ = ["folder"]  # a fixture
 
 
 @pytest.fixture(scope="module")
