@@ -18,7 +18,7 @@ from hnet_seq.config import ExperimentConfig
 from hnet_seq.experiment_files import find_experiment
 from hnet_seq.model.config import HNetConfig
 from modalities.errors import UsageError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.storage.files import replaced_file
 
 

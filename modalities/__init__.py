@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from modalities import code, dna, dna_bytes, text
-from modalities.base import Modality
-from modalities.errors import InputError, UsageError
-from modalities.tokenizer import TOKENS_OF
+import importlib
+from typing import TYPE_CHECKING, Any
 
-MODALITIES: dict[str, Modality] = {
-    m.name: m for m in (dna.DNA, text.TEXT, code.CODE, dna_bytes.DNA_BYTES)
+if TYPE_CHECKING:
+    from modalities import code, dna, dna_bytes, text
+    from modalities.base import Modality
+    from modalities.errors import InputError, UsageError
+    from modalities.registry import MODALITIES, get
+
+# Imported on first use: a wrong command line is said before numpy has come.
+_HOMES = {
+    "MODALITIES": "modalities.registry",
+    "InputError": "modalities.errors",
+    "Modality": "modalities.base",
+    "UsageError": "modalities.errors",
+    "get": "modalities.registry",
 }
-
-
-def get(name: str) -> Modality:
-    """The modality of that name.
-
-    Raises:
-        UsageError: there is none; the message names those there are.
-        InputError: it is that of a model behind a tokenizer, where letters are read.
-    """
-    if name.startswith(TOKENS_OF):
-        raise InputError(
-            None,
-            f"the model reads {name}, and this reads letters: take a model that was trained "
-            "without data.tokenizer",
-        )
-    if name not in MODALITIES:
-        raise UsageError("modality", f"{name!r} is unknown; expected {' or '.join(MODALITIES)}")
-    return MODALITIES[name]
-
 
 __all__ = [
     "MODALITIES",
@@ -41,3 +31,15 @@ __all__ = [
     "get",
     "text",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:  # a module of ours
+        return importlib.import_module(f"{__name__}.{name}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,16 +6,15 @@ are a list (or tuple, or iterator) of strings, of arrays of tokens, or of (name,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from os import PathLike
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from modalities.base import Modality, Tokens
-from modalities.errors import InputError, UsageError, printable
+from modalities.errors import InputError
+from modalities.given_paths import a_kind_of, kind_of
 
 Given: TypeAlias = Any
 """A string; tokens (L,) as a NumPy array or a torch tensor of whole numbers; a pair of a name and
@@ -58,27 +57,6 @@ def one_sequence(
     return found[0][1]
 
 
-def given_path(given: str | PathLike[str], parameter: str) -> Path:
-    """A path as a caller hands it to a function.
-
-    Raises:
-        InputError: it is something else, or empty. Names ``parameter``.
-    """
-    if isinstance(given, str | PathLike) and str(given):
-        return Path(given)
-    found = "an empty string" if isinstance(given, str) else _a(given)
-    raise InputError(None, f"is {found}; give the path of a file or folder", where=parameter)
-
-
-def check_once(paths: Iterable[str | PathLike[str]], parameter: str = "inputs") -> None:
-    """Raise UsageError for a path that is given twice, however it is spelled; links are others."""
-    seen = set()
-    for path in map(os.path.abspath, paths):
-        if path in seen:
-            raise UsageError(parameter, f"{printable(path)} is given twice")
-        seen.add(path)
-
-
 def _items(given: Given, modality: Modality, parameter: str) -> Iterable[Any]:
     if isinstance(given, str | bytes) or _is_array(given):
         return [given]
@@ -91,7 +69,7 @@ def _items(given: Given, modality: Modality, parameter: str) -> Iterable[Any]:
     if isinstance(given, Mapping):
         raise InputError(
             None,
-            f"is a {_kind(given)}; give its pairs: list({parameter}.items())",
+            f"is a {kind_of(given)}; give its pairs: list({parameter}.items())",
             where=parameter,
         )
     if (
@@ -99,7 +77,7 @@ def _items(given: Given, modality: Modality, parameter: str) -> Iterable[Any]:
         or hasattr(given, "columns")
         or not isinstance(given, Iterable)
     ):
-        raise InputError(None, f"is {_a(given)}; {_EXPECTED}", where=parameter)
+        raise InputError(None, f"is {a_kind_of(given)}; {_EXPECTED}", where=parameter)
     if isinstance(given, tuple) and _is_pair(given):
         if isinstance(given[1], str) and _is_sequence(given[0], modality):
             raise InputError(
@@ -143,7 +121,9 @@ def _tokens(sequence: Any, modality: Modality, vocab_size: int) -> Tokens:
 
 def _from_array(sequence: Any, vocab_size: int) -> Tokens:
     if not _is_array(sequence):
-        raise InputError(None, f"is {_a(sequence)}; expected letters or an array of tokens (L,)")
+        raise InputError(
+            None, f"is {a_kind_of(sequence)}; expected letters or an array of tokens (L,)"
+        )
     if hasattr(sequence, "detach"):  # a torch tensor, on any device
         sequence = sequence.detach().cpu().numpy()
     array = np.asarray(sequence)
@@ -180,14 +160,3 @@ def _is_sequence(text: str, modality: Modality) -> bool:
         return bool(len(modality.encode(text)))
     except InputError:
         return False
-
-
-def _kind(value: Any) -> str:
-    return type(value).__name__
-
-
-def _a(value: Any) -> str:
-    if value is None:
-        return "None"
-    kind = _kind(value)
-    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"

@@ -12,10 +12,10 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import split_hub_id
 from hnet_seq.model.locate import Located, locate, read_config
 from hnet_seq.model.released import configuration_file
-from modalities.base import Modality
 from modalities.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from modalities.base import Modality
     from pipelines.shards.manifest import Manifest
 
 STDIN = "-"

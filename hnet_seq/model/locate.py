@@ -11,7 +11,7 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import download, split_hub_id
 from hnet_seq.model.released import OWNER, released_file, released_names
 from hnet_seq.model.shipped import shipped_folder, shipped_names
-from modalities.given import given_path
+from modalities.given_paths import given_path
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"

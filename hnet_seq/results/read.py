@@ -14,7 +14,7 @@ from hnet_seq.results.record import Result, check_schema, read_object
 from hnet_seq.results.run import Log, Run
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
 from modalities.errors import InputError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 
 KINDS: dict[str, type[Result]] = {
     kind.KIND: kind

@@ -18,7 +18,7 @@ from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
 from hnet_seq.tasks.sharding.summary import summary, warning
 from modalities.errors import InputError, UsageError
-from modalities.given import check_once
+from modalities.given_paths import check_once
 from pipelines.batches.held_out_copies import held_out_copies
 from pipelines.documents import (
     UNIT_BYTES,

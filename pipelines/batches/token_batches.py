@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from modalities.errors import UsageError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.batches.mixture import Mixture
 from pipelines.batches.packed_batch import PackedBatch
 from pipelines.batches.token_stream import IGNORED, Stretch, TokenStream

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modalities import code
 from modalities.errors import InputError, UsageError, printable
-from modalities.given import check_once
+from modalities.given_paths import check_once
 from pipelines.documents.json_layout import is_json_lines, json_layout
 from pipelines.documents.unit import Unit
 from pipelines.storage.compression import foreign_format, read_chunks, sniff, stem_of

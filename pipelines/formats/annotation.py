@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from modalities.errors import InputError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.formats.annotation_attributes import gff3_attributes, gtf_attributes
 from pipelines.storage.compression import read_chunks
 

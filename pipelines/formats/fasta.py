@@ -13,7 +13,7 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.dna import Iupac, SequenceCounts
 from modalities.errors import InputError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.storage.compression import read_chunks
 
 _LINE_ENDS = b"\r\n"

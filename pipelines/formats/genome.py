@@ -31,7 +31,7 @@ from modalities.dna import (
     decode_annotated,
 )
 from modalities.errors import InputError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.formats.fasta import read_fasta_pieces
 from pipelines.formats.indexed_fasta import IndexedFasta, open_indexed
 from pipelines.formats.sequence_files import read_records, sequence_format

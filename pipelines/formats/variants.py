@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from modalities.errors import InputError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.formats.alleles import MISSING_ALLELE, Variant, fault_variant, row_variants
 from pipelines.formats.bed import bed_columns, looks_like_bed, names_bed_columns
 from pipelines.formats.table_text import column_names, plain_name

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modalities.errors import InputError
-from pipelines.storage.json_records import Column
 
 SPLITS = ("train", "validation")
+Column = NDArray[np.int64]
 _LARGEST = 1 << 60  # bytes of a shard; sums of two such numbers have room in an int64
 
 

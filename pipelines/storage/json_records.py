@@ -14,13 +14,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
-import numpy as np
-from numpy.typing import NDArray
-
 from modalities.errors import InputError
-
-Column = NDArray[np.int64]
-"""A list of whole numbers in JSON, (n,) int64 here."""
 
 _Value = TypeVar("_Value")
 FINITE: Final = "finite"
@@ -34,7 +28,7 @@ Rest = Annotated[dict[str, Any], REST]
 
 _NAMES: dict[Any, str] = {
     **{list: "a list", dict: "a JSON object", str: "text", bool: "true or false"},
-    **{int: "a whole number", float: "a number", np.ndarray: "whole numbers of 64 bits"},
+    **{int: "a whole number", float: "a number"},
 }
 
 
@@ -46,9 +40,9 @@ def parse_record(
     Args:
         path: for errors.
         where: the place of the value, likewise.
-        expected: a dataclass or TypedDict, ``Column``, list, dict, Literal, union or plain type;
-            ``Annotated[list[float], 2]`` is a list of that length. What ``__post_init__`` of a
-            dataclass has against it, as ValueError, is told with its place.
+        expected: a dataclass or TypedDict, ``NDArray[np.int64]``, list, dict, Literal, union or
+            plain type; ``Annotated[list[float], 2]`` is a list of that length. What
+            ``__post_init__`` of a dataclass has against it, as ValueError, is told with its place.
         strict: whether unknown keys are refused, and keys asked for that have a default or are
             :data:`Later`.
 
@@ -72,7 +66,7 @@ def as_json(value: Any) -> Any:
             elif own is not None or field.default is not None:
                 found[field.name.rstrip("_")] = as_json(own)
         return found
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # a NumPy array
         return value.tolist()
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
@@ -118,7 +112,11 @@ class _Reader:
             return {
                 name: self.value(inside, name, own, arguments[1]) for name, own in value.items()
             }
-        if origin is np.ndarray and isinstance(value, list) and all(map(_is_int64, value)):
+        if getattr(origin, "__name__", "") == "ndarray":
+            if not isinstance(value, list) or not all(map(_is_int64, value)):
+                raise self._wrong(where, key, value, "whole numbers of 64 bits")
+            import numpy as np  # most records have none, and are read before it has come
+
             return np.array(value, np.int64)
         if origin is None and _is(value, expected):
             return value

@@ -20,7 +20,7 @@ from hnet_seq.tasks.classification.unused_columns import look_at_columns
 from hnet_seq.tasks.classification.windows import LabelledWindows, Window
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hnet_seq.evidence.baselines.markov import MAX_ORDER, MarkovModel, order_for
 from modalities.errors import UsageError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.formats.genome import Genome
 
 

@@ -32,7 +32,7 @@ from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.formats.genome import Genome
 from pipelines.formats.variants import Variant, read_variants
 from pipelines.progress import progress_bar

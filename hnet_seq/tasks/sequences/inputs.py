@@ -28,7 +28,7 @@ from hnet_seq.tasks.sequences.tables import (
 from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
-from modalities.given import given_path
+from modalities.given_paths import given_path
 from pipelines.formats.bed import looks_like_bed
 from pipelines.formats.fasta import read_fasta
 from pipelines.formats.fasta_survey import survey_fasta
