@@ -125,13 +125,7 @@ def validation_sources(config: ExperimentConfig, train: TokenBatches) -> list[Va
     total = sum(batches.tokens_per_epoch for _, _, batches in found)
     limit = min(data.validation_tokens or total, total)
     return [
-        ValidationSource(
-            name,
-            label,
-            batches,
-            micro_batch_tokens=data.micro_batch_tokens,
-            limit=batches.tokens_per_epoch * limit // total,
-        )
+        ValidationSource(name, label, batches, limit=batches.tokens_per_epoch * limit // total)
         for name, label, batches in found
     ]
 

@@ -21,6 +21,11 @@ from pipelines.batches.micro_batches import runs, spread, stretches
 from pipelines.batches.token_batches import PackedBatch, TokenBatches
 from pipelines.progress import progress_bar
 
+# Computed at once, whatever a micro-batch is: the last digits of a loss depend on what else is in a
+# call. Nothing is kept for a backward pass, so that it fits where micro-batches a good deal smaller
+# do. On a core 1,024 tokens at once take half as long again as these, 65,536 as well.
+TOKENS_AT_ONCE = 4096
+
 
 @dataclass(frozen=True)
 class ValidationSource:
@@ -30,7 +35,6 @@ class ValidationSource:
         source: its name.
         label: a language, or "".
         batches: of the split "validation"; their sequences are scored.
-        micro_batch_tokens: computed at once, but for a longer sequence; 0: a batch.
         limit: tokens that are scored at most, whole sequences from all over the split, always the
             same and one at least; None: all.
     """
@@ -38,29 +42,31 @@ class ValidationSource:
     source: str
     label: str
     batches: TokenBatches
-    micro_batch_tokens: int = 0
     limit: int | None = None
 
     @cached_property
-    def micro_batches(self) -> list[list[tuple[int, int]]]:
-        """What is computed at once: whole sequences, in stretches that ``batches.read`` takes."""
+    def calls(self) -> list[list[tuple[int, int]]]:
+        """What is computed at once: whole sequences, in stretches that ``batches.read`` takes.
+
+        :data:`TOKENS_AT_ONCE` at most, unless the only sequence is longer.
+        """
         batches = self.batches
         ends = [end for k in range(batches.batches_per_epoch) for end in batches.sequence_ends(k)]
         windows = list(pairwise([0, *ends]))
         if self.limit is not None:
             windows = [windows[number] for number in spread(ends, self.limit)]
         sizes = list(accumulate(stop - start for start, stop in windows))
-        bounds = runs(sizes, self.micro_batch_tokens or batches.batch_tokens)
+        bounds = runs(sizes, TOKENS_AT_ONCE)
         edge = batches.batch_tokens
         return [stretches(windows[first:last], edge) for first, last in pairwise(bounds)]
 
     def read(self, number: int) -> PackedBatch:
-        """One of :attr:`micro_batches`."""
-        return PackedBatch.joined([self.batches.read(*part) for part in self.micro_batches[number]])
+        """One of :attr:`calls`."""
+        return PackedBatch.joined([self.batches.read(*part) for part in self.calls[number]])
 
 
-def _tokens(micro_batches: Sequence[list[tuple[int, int]]]) -> int:
-    return sum(stop - start for parts in micro_batches for start, stop in parts)
+def _tokens(calls: Sequence[list[tuple[int, int]]]) -> int:
+    return sum(stop - start for parts in calls for start, stop in parts)
 
 
 # Not inference mode: parameters that FSDP2 gathers in it could not be trained on afterwards.
@@ -72,7 +78,7 @@ def evaluate(
     precision: str = "fp32",
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Score every source once, in order; the processes of a run share out the micro-batches.
+    """Score every source once, in order; the processes of a run share out the calls.
 
     Args:
         targets: tokens per chunk that each stage is trained to.
@@ -89,17 +95,17 @@ def evaluate(
     whole = _Sums(BoundaryStatistics.of_stages(model.num_stages))
     apart = []
     size = world_size()
-    total = sum(_tokens(source.micro_batches) for source in sources)
+    total = sum(_tokens(source.calls) for source in sources)
     with progress_bar("validate", total, unit="tok", progress=progress, leave=False) as bar:
         for source in sources:
             sums = _Sums(BoundaryStatistics.of_stages(model.num_stages))
-            count = len(source.micro_batches)
+            count = len(source.calls)
             for first in range(0, count, size):
                 number = first + rank()
                 # Under FSDP2 all processes compute as often.
                 batch = source.read(number) if number < count else PackedBatch.nothing()
                 _score(model, batch, sums, precision)
-                bar.update(_tokens(source.micro_batches[first : first + size]))
+                bar.update(_tokens(source.calls[first : first + size]))
             sums = sums.over_ranks()
             whole.add(sums)
             named = {"source": source.source, "label": source.label}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
-from hnet_seq.train.evaluation import ValidationSource, evaluate
+from hnet_seq.train.evaluation import TOKENS_AT_ONCE, ValidationSource, evaluate
 from tests.pipelines.made_shards import Written, write_shards
-from tests.train.runs import TINY, tiny
+from tests.train.runs import tiny
 
 SIZES = {"long": 3000, "short": 40, "tail": 501}
 
@@ -51,27 +52,26 @@ def test_the_figures_do_not_depend_on_what_is_computed_at_once(
         model = language_model(config.model, seed=1)
         found = evaluate(model, parts, [3.0])
         whole = whole or found
-        assert found["scored_tokens"] == whole["scored_tokens"]
-        assert found["bits_per_token"] == pytest.approx(whole["bits_per_token"], rel=1e-6)
-        histograms = [f["stages"][0]["chunk_length_histogram"] for f in (found, whole)]
-        assert histograms[0] == histograms[1]
+        assert found == whole  # to the last digit
 
 
-def test_without_a_bound_batches_are_those_of_the_split(folder: Path) -> None:
-    _, parts = sources(folder)
+def test_the_split_is_read_once_in_calls_of_a_bounded_size(folder: Path) -> None:
+    _, parts = sources(folder, "data.batch_tokens=8192")
     for part in parts:
-        assert len(part.micro_batches) == part.batches.batches_per_epoch
-        for k in range(part.batches.batches_per_epoch):
-            for name in ("input_ids", "targets", "cu_seqlens"):
-                mine, whole = getattr(part.read(k), name), getattr(part.batches[k], name)
-                assert mine.tobytes() == whole.tobytes()
+        total = 3 * SIZES[part.label]
+        assert part.calls[0][0][0] == 0
+        stretches = [stretch for call in part.calls for stretch in call]
+        assert all(a[1] == b[0] for a, b in pairwise(stretches))
+        assert stretches[-1][1] == total
+        assert max(sum(b - a for a, b in call) for call in part.calls) <= TOKENS_AT_ONCE
+        assert len(part.calls) == -(-total // TOKENS_AT_ONCE)
 
 
 def test_a_bound_is_shared_out_by_size_and_spread_over_the_split(folder: Path) -> None:
     _, parts = sources(folder, "data.validation_tokens=2000")
     total = 3 * sum(SIZES.values())
     for part in parts:
-        stretches = [stretch for group in part.micro_batches for stretch in group]
+        stretches = [stretch for call in part.calls for stretch in call]
         tokens, size = sum(b - a for a, b in stretches), 3 * SIZES[part.label]
         share = 2000 * size / total
         # Up to a fifth less where shorter sequences were met, and a window.
@@ -81,14 +81,6 @@ def test_a_bound_is_shared_out_by_size_and_spread_over_the_split(folder: Path) -
             assert {a // SIZES["long"] for a, _ in stretches} == {0, 1, 2}
     # The same each time, and no more than there is.
     again = sources(folder, "data.validation_tokens=2000")[1]
-    assert [part.micro_batches for part in again] == [part.micro_batches for part in parts]
+    assert [part.calls for part in again] == [part.calls for part in parts]
     everything = sources(folder, "data.validation_tokens=1000000")[1]
-    assert [p.micro_batches for p in everything] == [p.micro_batches for p in sources(folder)[1]]
-
-
-def test_small_micro_batches_keep_their_bound(folder: Path) -> None:
-    assert "data.context=128" in TINY
-    _, parts = sources(folder, "data.micro_batch_tokens=256")
-    for part in parts:
-        for group in part.micro_batches:
-            assert sum(b - a for a, b in group) <= 256
+    assert [p.calls for p in everything] == [p.calls for p in sources(folder)[1]]
