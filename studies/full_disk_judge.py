@@ -8,10 +8,8 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from full_disk_commands import Command
 from full_disk_turns import Ended
@@ -45,43 +43,13 @@ def is_readable(name: str, content: bytes, undisturbed: bytes) -> bool:
     return content.rstrip().endswith(b"</html>")
 
 
-def is_same(name: str, content: bytes, undisturbed: bytes) -> bool:
-    """Whether two files are equal: byte for byte, or value for value where pickle wrote them.
-
-    It writes a string again where it is another object, which a run that went on has.
-    """
-    if content == undisturbed or not name.endswith(".pt"):
-        return content == undisturbed
-    try:
-        own, other = (_loaded(each) for each in (content, undisturbed))
-    except Exception:  # whatever the reader says of it
-        return False
-    return _equal(own, other)
-
-
-def _loaded(content: bytes) -> Any:
-    return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-
-
-def _equal(own: Any, other: Any) -> bool:
-    if type(own) is not type(other):
-        return False
-    if isinstance(own, torch.Tensor):
-        return own.dtype == other.dtype and torch.equal(own, other)
-    if isinstance(own, dict):
-        return list(own) == list(other) and all(_equal(own[key], other[key]) for key in own)
-    if isinstance(own, list | tuple):
-        return len(own) == len(other) and all(map(_equal, own, other))
-    return bool(own == other)
-
-
 def differing(command: Command, whole: dict[str, bytes], found: dict[str, bytes]) -> Iterator[str]:
     """What is there and is not what it should be, or should not be there."""
     for name, content in found.items():
         timed = any(Path(name).match(pattern) for pattern in command.timed)
         if name not in whole:
             yield f"{name} is left"
-        elif not (is_readable if timed else is_same)(name, content, whole[name]):
+        elif not (is_readable(name, content, whole[name]) if timed else content == whole[name]):
             yield f"{name} is not what it should be"
 
 

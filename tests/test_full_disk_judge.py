@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import io
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 
 @pytest.mark.parametrize(
@@ -32,21 +29,3 @@ def test_a_file_that_holds_times_is_whole_or_not(
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "studies")
     judge = importlib.import_module("full_disk_judge")
     assert judge.is_readable(name, left, undisturbed) is whole
-
-
-def test_a_file_of_pickle_is_compared_by_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "studies")
-    judge = importlib.import_module("full_disk_judge")
-
-    def written(*values: Any) -> bytes:
-        file = io.BytesIO()
-        torch.save({"moments": torch.arange(3.0), "names": values}, file)
-        return file.getvalue()
-
-    once = "a name"
-    twice = written(once, str(once.encode(), "ascii"))  # equal strings that are two objects
-    assert twice != written(once, once)
-    assert judge.is_same("trainer.pt", twice, written(once, once))
-    assert not judge.is_same("trainer.bin", twice, written(once, once))
-    assert not judge.is_same("trainer.pt", twice, written(once, "another"))
-    assert not judge.is_same("trainer.pt", twice[:-40], written(once, once))

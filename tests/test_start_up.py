@@ -77,7 +77,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "score model x.fa": (1, "x.fa: no such file"),
     "score sequences model x.fa": (1, "x.fa: no such file"),
     "score model": (2, "INPUT: give sequences"),
-    "score model --mutagenesis a:1-9": (2, "--genome: mutagenesis need"),
+    "score model --mutagenesis a:1-9": (2, "--genome: mutagenesis needs the genome"),
     "generate model": (2, "give --prompt LETTERS"),
     "generate model --prompt A --samples 0": (2, "--samples: must be 1 or more"),
     "generate model --prompts x.fa": (1, "x.fa: no such file"),

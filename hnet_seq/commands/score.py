@@ -228,7 +228,8 @@ def use_of(args: argparse.Namespace) -> tuple[str, str | None]:
     use, form = _use(args)
     check_meant(args, _told(args, use), use=use)
     if use in ("variants", "mutagenesis") and args.genome is None:
-        raise UsageError("genome", f"{use} need the genome that they lie on; give its FASTA")
+        needs = "variants need" if use == "variants" else "mutagenesis needs"
+        raise UsageError("genome", f"{needs} the genome; give its FASTA")
     return use, form
 
 

@@ -207,7 +207,8 @@ def open_shared(
 
     while True:
         if is_made():
-            _remove(folder)  # what a rank left that died just before it did
+            _remove(folder)  # what a rank left that died just before it did, or meanwhile
+            sweep(output.parent)
             print(
                 f"{output} is complete; delete it to compute it again "
                 f"({record_path(output).name} says how it was made)",

@@ -153,6 +153,13 @@ def report_sources(config: ExperimentConfig, train: TokenBatches) -> None:
             "once; lower data.context for less",
             file=sys.stderr,
         )
+    held_out = [stream.manifest.label_tokens("validation") for stream in train.streams]
+    if data.validation_tokens and not any(held_out):
+        print(
+            "warning: data.validation_tokens bounds nothing, for no shards hold anything out; make "
+            "them with --validation",
+            file=sys.stderr,
+        )
     for name, stream, share in zip(train.names, train.streams, train.mixture.shares, strict=True):
         for reason in stream.skipped.values():
             print(f"skipped: {reason}", file=sys.stderr)

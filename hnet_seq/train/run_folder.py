@@ -7,6 +7,7 @@ trainer.pt}; of a run with FSDP2, also optimizer/, a part from each process.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ class RunFolder:
         import torch  # a run is found, and found wrong, without it
 
         with replaced_stream(partial / _TRAINER) as file:
-            torch.save(state, file)
+            torch.save(_interned(state), file)
 
     def finish(
         self, partial: Path, keep: int, stays: Callable[[int], bool] = lambda step: False
@@ -141,3 +142,18 @@ class RunFolder:
 def step_of(checkpoint: Path) -> int:
     """The step of a checkpoint of a run, from its name."""
     return int(checkpoint.name.removeprefix("step-"))
+
+
+def _interned(value: Any) -> Any:
+    """The same state, with each word as one object, and each list and dict as one of its own.
+
+    Pickle refers to an object that it has met and writes an equal one again: a run that goes on
+    would write another file of the same values.
+    """
+    if type(value) is str:
+        return sys.intern(value)
+    if type(value) is dict:
+        return {_interned(key): _interned(own) for key, own in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_interned, value))
+    return value

@@ -17,7 +17,7 @@ JsonLayout = Literal["lines", "values"]
 """A record a line; or values that may span lines: arrays of records, records one after another."""
 
 LONGEST_VALUE = 1 << 30  # characters; a file without an end to its first value is not read whole
-_PEEK = 1 << 12  # bytes: enough to see that a file does not begin as JSON does
+_PEEK = 1 << 16  # bytes: enough to see that a file does not begin as JSON does
 _HEAD = 1 << 20  # bytes: enough to tell one layout from the other
 _NEAR_THE_END = 12  # characters: a word, a number or an escape that is cut in two begins there
 _WHITE = " \t\r\n\x1e"  # with the mark before each record of a JSON text sequence, RFC 7464
@@ -40,8 +40,8 @@ def json_layout(path: str, *, prose: str | None = None) -> JsonLayout | None:
     """How the JSON of a plain, gzip or zstd file is laid out; None where it holds none.
 
     A file that begins as JSON and is broken further on counts as JSON: its reader says where. So
-    does one with records on lines that are the greater part of its first 4 KB, below a title for
-    one. Numbers, words and strings alone are text, and so are brackets around prose.
+    does one with records on lines that are the greater part of its first 64 KB, below a title
+    for one. Numbers, words and strings alone are text, and so are brackets around prose.
 
     Args:
         prose: the field with the text, where the name of the file says prose, which may quote JSON

@@ -19,6 +19,7 @@ from hnet_seq.jobs.shared_run import SharedRun, open_shared, shared_folder
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.jobs.units import Unit
 from modalities.errors import InputError, UsageError
+from pipelines.storage import leftovers
 from pipelines.storage.leftovers import temporary_name
 
 UNITS = [Unit(index, 1, 1, 10, cost) for index, cost in enumerate([1.0, 4.0, 2.0, 1.0])]
@@ -164,17 +165,26 @@ def test_what_a_killed_rank_left_half_done_is_no_unit(tmp_path: Path) -> None:
 
 
 def test_a_rank_that_starts_when_all_is_done_finds_nothing_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     with joined(out) as run:
         for unit in UNITS:
             work_on(run, unit)
         assert write(run, out)
+    # The rank that wrote it was killed while it took the folder away.
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    monkeypatch.setattr(leftovers.os, "getpid", lambda: dead.pid)
+    half = temporary_name(shared_folder(out))
+    monkeypatch.undo()
+    half.mkdir()
+    monkeypatch.setattr(leftovers, "_swept", set())  # as in a new process
     with open_shared(out, {"what": "x"}, UNITS, Ranks(1, 2)) as late:
         assert late is None
     assert f"{out} is complete; delete it" in capsys.readouterr().err
     assert not shared_folder(out).exists()
+    assert not half.exists()
     with joined(out, what="other") as run:  # another model, say
         assert len(run.missing()) == 4
         assert not record_path(out).exists()

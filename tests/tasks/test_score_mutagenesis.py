@@ -144,7 +144,7 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     run, genome = f"{folder / 'run'}", ["--genome", f"{folder / 'g.fa'}"]
     for arguments, code, message in (
-        (["--mutagenesis", "c:1:1-5"], 2, "--genome: mutagenesis need"),
+        (["--mutagenesis", "c:1:1-5"], 2, "--genome: mutagenesis needs the genome"),
         (["x.vcf", "--mutagenesis", "c:1:1-5", *genome], 2, "makes its own changes; leave x.vcf"),
         (["--mutagenesis", "d:1-5", *genome], 1, "--mutagenesis: no record 'd'"),
         (["--mutagenesis", "c:1:100-500", *genome], 1, "--mutagenesis: 100-500 is not within"),

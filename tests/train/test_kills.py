@@ -134,11 +134,16 @@ def batches(log: Path) -> dict[int, str]:
     return found
 
 
+def state(run: Path) -> bytes:
+    return (run / f"checkpoints/step-{STEPS:06d}/trainer.pt").read_bytes()
+
+
 def assert_as_if_untouched(ground: Ground, run: Path) -> None:
     log = run.with_suffix(".txt")
     finish(start(resumed(ground, run), log, None))
     assert metrics(run) == metrics(ground.whole)
     assert weights(run) == weights(ground.whole)
+    assert state(run) == state(ground.whole)
     assert batches(log) == batches(ground.batches)
     left = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert left == [f"step-{STEPS - 3:06d}", f"step-{STEPS:06d}"]

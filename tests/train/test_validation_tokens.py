@@ -10,7 +10,11 @@ import pytest
 
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.masked_lm import language_model
-from hnet_seq.tasks.pretrain_data import training_batches, validation_sources
+from hnet_seq.tasks.pretrain_data import (
+    report_sources,
+    training_batches,
+    validation_sources,
+)
 from hnet_seq.train.evaluation import TOKENS_AT_ONCE, ValidationSource, evaluate
 from tests.pipelines.made_shards import Written, write_shards
 from tests.train.runs import tiny
@@ -84,3 +88,14 @@ def test_a_bound_is_shared_out_by_size_and_spread_over_the_split(folder: Path) -
     assert [part.calls for part in again] == [part.calls for part in parts]
     everything = sources(folder, "data.validation_tokens=1000000")[1]
     assert [p.calls for p in everything] == [p.calls for p in sources(folder)[1]]
+
+
+def test_a_bound_on_nothing_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = tmp_path / "shards"
+    write_shards(shards, [Written("a", np.ones(900, np.uint8), "", "train")])
+    for path, told in ((folder, False), (shards, True)):
+        config = tiny("ecoli_demo", path, "data.validation_tokens=100")
+        report_sources(config, training_batches(config))
+        assert ("data.validation_tokens bounds nothing" in capsys.readouterr().err) == told

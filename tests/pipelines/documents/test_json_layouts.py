@@ -107,6 +107,7 @@ def test_prose_is_no_json(prose: str, tmp_path: Path) -> None:
         ('{"text": a}\n{"text": "b"}\n', "line 1: no JSON object"),
         ('[{"text": "a"}, {"text": "\xff"}]', "is not UTF-8"),
         ('# a title\n{"text": "a b c"}\n{"text": "d"}\n', "line 1: no JSON object"),
+        ("# a title" * 600 + '\n{"text": "a b c"}' * 600, "line 1: no JSON object"),
         ("{'text': 'a'}\n{'text': 'b'}\n", "line 1: no JSON object (Expecting property name"),
     ],
 )
