@@ -31,12 +31,13 @@ class Command:
     ranks: int = 1
 
 
+# A checkpoint after every step: one that SIGTERM asks for is none that would not be there.
 _TINY = """
 model: {arch_layout: [m1, [m1], m1], d_model: [32, 32], d_intermediate: [0, 0], vocab_size: 8,
   ssm_cfg: {d_conv: 4, expand: 2, d_state: 16, chunk_size: 64}}
 data: {context: 128, batch_tokens: 128}
 train: {steps: 4, log_every: 1, schedule: {name: wsd, warmup: 0.0, decay: 0.5, final: 0.0},
-  validate_every: 0, checkpoint_every: 2, ratio_loss: {targets: [3.0], weights: [1.0]}}
+  validate_every: 0, checkpoint_every: 1, ratio_loss: {targets: [3.0], weights: [1.0]}}
 """
 _BASES = 6_000
 _VCF = """##fileformat=VCFv4.2
