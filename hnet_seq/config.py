@@ -11,7 +11,6 @@ from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig, ParallelConfig
 from hnet_seq.ratio_config import RatioLossConfig
 from hnet_seq.schedule_config import ScheduleConfig
-from modalities.tokenizer import k_of
 
 
 @dataclass
@@ -214,6 +213,8 @@ class ExperimentConfig:
                 raise ValueError(f"{name}: expected at least {bound}; got {value}")
 
     def _validate_tokenizer(self) -> None:
+        from modalities.tokenizer import k_of  # most have none, and no need of numpy yet
+
         name, model = self.data.tokenizer, self.model
         if name != "bpe" and k_of(name) is None:
             raise ValueError(f"data.tokenizer: {name!r} is not none, bpe, or k-mers such as 6mer")

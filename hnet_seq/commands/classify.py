@@ -39,7 +39,7 @@ from hnet_seq.commands.classify_data import (
 from hnet_seq.commands.embed import add_embedding_arguments
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
-from hnet_seq.heads.head_config import CHUNK_POOLINGS, HEAD_POOLINGS, POOLINGS
+from hnet_seq.heads.names import CHUNK_POOLINGS, HEAD_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments, add_input_arguments
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, PROBES
 from hnet_seq.tasks.classification.kept_classifier import MODEL, finetuned_folder

@@ -20,7 +20,7 @@ from hnet_seq.commands.checks import (
 )
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
-from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
     add_batch_arguments,

@@ -9,7 +9,8 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.heads.head_config import HEAD, PROBLEMS, HeadConfig
+from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
+from hnet_seq.heads.names import HEAD
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.counted_text import left_out

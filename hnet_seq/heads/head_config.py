@@ -9,25 +9,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from hnet_seq.heads.names import HEAD_POOLINGS
+
 Problem = Literal["single_label", "multi_label", "regression", "per_position"]
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
-
-HEAD = "head.json"  # beside the weights
-
-POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
-CHUNK_POOLINGS = ("chunks", "chunks_weighted")
-
-HEAD_POOLINGS = (
-    "chunks",
-    "chunks_weighted",
-    "attention",
-    "bases",
-    "last",
-    "attention_bases",
-    "ends",
-    "places",
-)
-"""See :class:`hnet_seq.heads.sequence_classification.SequenceHead`."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hnet_seq.heads.head_config import POOLINGS
+from hnet_seq.heads.names import POOLINGS
 from hnet_seq.model.hnet import HNetOutput
 
 

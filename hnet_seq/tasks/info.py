@@ -20,7 +20,7 @@ from hnet_seq.commands.info import CONTEXT, EXPERIMENT, check_rates, kind_of
 from hnet_seq.configuration_keys import explained, keys_of
 from hnet_seq.experiment_files import shipped
 from hnet_seq.experiments import load_experiment
-from hnet_seq.heads.head_config import HEAD
+from hnet_seq.heads.names import HEAD
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.flops import TRAINING_FACTOR, flops_per_token
 from hnet_seq.model.locate import read_config, read_json

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hnet_seq import HNetConfig
-from hnet_seq.heads.head_config import HEAD_POOLINGS, HeadConfig
+from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.names import HEAD_POOLINGS
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
 from hnet_seq.optimizer_config import OptimizerConfig

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from hnet_seq.heads.attention_pooling import AttentionPool
-from hnet_seq.heads.head_config import HEAD, HEAD_POOLINGS, HeadConfig
+from hnet_seq.heads.head_config import HeadConfig
+from hnet_seq.heads.names import HEAD, HEAD_POOLINGS
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
 from hnet_seq.model.causal_lm import HNetForCausalLM

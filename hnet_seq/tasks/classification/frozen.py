@@ -18,7 +18,7 @@ from hnet_seq.evidence.measures.target_scores import TargetRow, target_row
 from hnet_seq.evidence.probes.sequence_features import baseline_probabilities
 from hnet_seq.evidence.probes.table import PROBES, ProbeModel
 from hnet_seq.evidence.probes.target_probes import TargetModel, predict_targets
-from hnet_seq.heads.head_config import CHUNK_POOLINGS
+from hnet_seq.heads.names import CHUNK_POOLINGS
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.tasks.classification.targets import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from hnet_seq.heads.head_config import HEAD
+from hnet_seq.heads.names import HEAD
 from modalities.errors import InputError, UsageError
 
 MODEL = "model"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.tasks.choices import LAYERS
 from modalities.errors import UsageError

@@ -1,0 +1,18 @@
+"""Names of heads: their file, and the ways to make one vector of a sequence."""
+
+HEAD = "head.json"  # beside the weights
+
+POOLINGS = ("chunks", "chunks_weighted", "bases", "last")
+CHUNK_POOLINGS = ("chunks", "chunks_weighted")
+
+HEAD_POOLINGS = (
+    "chunks",
+    "chunks_weighted",
+    "attention",
+    "bases",
+    "last",
+    "attention_bases",
+    "ends",
+    "places",
+)
+"""See :class:`hnet_seq.heads.sequence_classification.SequenceHead`."""
