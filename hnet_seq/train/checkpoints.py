@@ -136,7 +136,12 @@ class Checkpoints:
             for future in writing:
                 future.result()
             wait_for_all()
-            on_first(lambda: self.folder.finish(partial, self.config.keep_checkpoints, self._stays))
+            on_first(lambda: self.folder.finish(partial))
+            self.drop()
+
+    def drop(self) -> None:
+        """Drop checkpoints that are none of the last; a kill may have come before it."""
+        on_first(lambda: self.folder.drop(self.config.keep_checkpoints, self._stays))
 
     def _stays(self, step: int) -> bool:
         """Whether a checkpoint stays that is none of the last."""

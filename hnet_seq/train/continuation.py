@@ -150,7 +150,7 @@ def branch(checkpoint: Path, run: RunFolder, out: RunFolder) -> None:
     out.write_provenance(run.provenance() | {"branch_of": f"{run.path}", "at_step": step})
     partial = out.begin(step)
     shutil.copytree(checkpoint, partial, dirs_exist_ok=True)
-    out.finish(partial, keep=1)
+    out.finish(partial)
     # Last: from here on there is a run to go on with.
     with replaced_file(out.config) as file:
         file.write(run.config.read_text())

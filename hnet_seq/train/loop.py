@@ -154,6 +154,7 @@ class Trainer:
         if "guard" in state:  # checkpoints of earlier versions have none
             self.guard.restore(state["guard"])
         on_first(lambda: Log.rewind(self.folder.metrics, self.step))
+        self.checkpoints.drop()
         return said
 
     def run(self) -> bool:
@@ -178,7 +179,7 @@ class Trainer:
                 if self.stopped_by and not last:
                     self.checkpoints.finish()
                     return False
-        self.checkpoints.finish()
+            self.checkpoints.finish()
         self.stopped_by = None
         return True
 

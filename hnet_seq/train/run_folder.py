@@ -79,26 +79,27 @@ class RunFolder:
         with replaced_stream(partial / _TRAINER) as file:
             torch.save(_interned(state), file)
 
-    def finish(
-        self, partial: Path, keep: int, stays: Callable[[int], bool] = lambda step: False
-    ) -> Path:
-        """Give a checkpoint its name, all of it being written, then drop the oldest.
+    def finish(self, partial: Path) -> Path:
+        """Give a checkpoint its name, all of it being written."""
+        target = self.target(partial)
+        sync(partial)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+        return target
+
+    def drop(self, keep: int, stays: Callable[[int], bool]) -> None:
+        """Drop the oldest checkpoints.
 
         Args:
             keep: how many of the last stay.
             stays: whether that of a step stays too.
         """
-        target = self.target(partial)
-        sync(partial)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
         for old in self.complete()[:-keep]:
             if stays(step_of(old)):
                 continue
             # Renamed first: what is half dropped must not look like a checkpoint.
             dropped = old.rename(old.with_name(f".{old.name}.dropped"))
             shutil.rmtree(dropped)
-        return target
 
     def latest(self) -> Path:
         """The last complete checkpoint.
