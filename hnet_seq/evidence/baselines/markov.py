@@ -128,13 +128,19 @@ class MarkovModel:
         self.smoothing = smoothing
         self._counts = dict(tables.descending())
 
-    def log_likelihoods(self, tokens: np.ndarray) -> NDArray[np.float64]:
-        """(L,) log-probability of each base, nats; 0 at the first and where there is no base."""
+    def log_likelihoods(
+        self, tokens: np.ndarray, *, leave_own_out: bool = False
+    ) -> NDArray[np.float64]:
+        """(L,) log-probability of each base, nats; 0 at the first and where there is no base.
+
+        Args:
+            leave_own_out: the tokens were counted, and no base's own word shall speak for it.
+        """
         found = np.zeros(len(tokens))
         for order, positions, words in self._by_order(tokens):
             of_context = self._counts[order].reshape(-1, 4)
-            context = of_context[words >> 2].sum(1, dtype=np.float64)
-            own = self._counts[order][words] + self.smoothing
+            context = of_context[words >> 2].sum(1, dtype=np.float64) - leave_own_out
+            own = self._counts[order][words] + self.smoothing - leave_own_out
             found[positions] = np.log(own) - np.log(context + 4 * self.smoothing)
         found[:1] = 0
         return found
