@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq import (
+    BoundaryPolicy,
     HeadConfig,
     HNetConfig,
     HNetForCausalLM,
@@ -25,6 +26,7 @@ from hnet_seq import (
     predict,
     predict_positions,
     score,
+    use_boundary_policy,
 )
 from hnet_seq.heads.one_hot import Output
 from hnet_seq.model.chunking import chunk_depth
@@ -128,6 +130,22 @@ def test_logits_and_vectors_are_those_of_tokens(model: HNetLanguageModel) -> Non
     torch.testing.assert_close(vectors.detach(), expected, atol=1e-5, rtol=0)
     alone = torch.cat([HNetOneHot(model)(own) for own in x.split(1)])
     torch.testing.assert_close(alone, logits, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [BoundaryPolicy("stride", every=3), BoundaryPolicy("delimiters", tokens=[0, 4])],
+    ids=["stride", "delimiters"],
+)
+def test_boundaries_of_a_rule_are_those_of_the_letters(rule: BoundaryPolicy) -> None:
+    model = make("one stage")
+    x = one_hot(sequences()).requires_grad_()
+    learned = model(ids_of(sequences())).logits
+    with use_boundary_policy(model, [rule]):
+        logits, expected = HNetOneHot(model)(x), model(ids_of(sequences())).logits
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
+    assert not torch.allclose(logits, learned, atol=1e-3)
+    assert torch.autograd.grad(logits.sum(), x)[0].isfinite().all()
 
 
 @pytest.mark.parametrize("ngrams", NGRAMS)
@@ -286,7 +304,9 @@ def test_straight_through_is_the_gradient_that_training_has() -> None:
     objective(lambda ids: model(ids).logits)(ids_of(letters)).sum().backward()
     handle.remove()
     table = model.embeddings.weight.detach()
-    by_letter = heard[0].grad.reshape(len(STRAND), -1) @ (table[:4] - table[4]).t()
+    gradient = heard[0].grad
+    assert gradient is not None
+    by_letter = gradient.reshape(len(STRAND), -1) @ (table[:4] - table[4]).t()
     torch.testing.assert_close(found[0].t(), by_letter, atol=1e-6, rtol=1e-3)
 
 

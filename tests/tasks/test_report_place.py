@@ -95,7 +95,7 @@ def test_what_the_stretch_lacks_is_said_with_the_way_to_it(
     folder: Path, asked: dict[str, str], says: str
 ) -> None:
     with pytest.raises((UsageError, InputError), match=says):
-        report(folder, **asked)  # type: ignore[arg-type]
+        report(folder, **asked)
     assert not (folder / "report.html").exists()
 
 
