@@ -14,6 +14,7 @@ from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.evidence.baselines.context_mixing import ContextMixing
 from hnet_seq.evidence.baselines.markov import MarkovModel, order_for
+from hnet_seq.jobs.spool import Spool
 from hnet_seq.tasks.scoring.likelihoods import base_log_likelihoods
 from modalities import dna
 from tests.tasks.test_score_resume import Calls
@@ -185,6 +186,30 @@ def test_a_run_that_was_stopped_goes_on_with_its_tracks(
     files = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
     assert files.keys() == {"s.tsv", "s.json", "b.bw", "d.bw"}
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "stopped").iterdir()}
+
+
+def test_what_was_written_of_a_call_of_several_records_is_not_written_twice(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--batch-tokens", "200", "--per-base"]
+    assert run(inputs, *words, f"{tmp_path / 'whole.bw'}") == 0
+    append = Spool.append
+    for last in (1, 2, 3):
+        count = 0
+
+        def appending(self: Spool, columns: Any, last: int = last) -> None:
+            nonlocal count
+            count += 1
+            if count > last:
+                raise KeyboardInterrupt
+            append(self, columns)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Spool, "append", appending)
+            ended = run(inputs, *words, f"{tmp_path / f'{last}.bw'}")
+        assert ended == (130 if count > last else 0)
+        assert run(inputs, *words, f"{tmp_path / f'{last}.bw'}") == 0
+        assert (tmp_path / f"{last}.bw").read_bytes() == (tmp_path / "whole.bw").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,13 @@ def per_base_rows(
 ) -> Iterator[tuple[Columns, int]]:
     """The bits of all bases of a call, and the scores, as a job wants them."""
     by_base: list[Bits] = []
-    rows = score_call(model, call, strands, batch_tokens, cache_limit, by_base)
-    for row, bits in zip(rows, by_base, strict=True):
-        numbers = np.array([row.scored, row.log_likelihood, row.composition_bits], "<f8")
-        yield {"per_base": np.concatenate([bits, numbers.view("<f4")])}, 1
+    scores = score_call(model, call, strands, batch_tokens, cache_limit, by_base)
+    rows: list[Bits] = []
+    for score, bits in zip(scores, by_base, strict=True):
+        numbers = np.array([score.scored, score.log_likelihood, score.composition_bits], "<f8")
+        rows += [bits, numbers.view("<f4")]
+    # At once, as a call is computed: what is kept of it is all or nothing.
+    yield {"per_base": np.concatenate(rows)}, len(call)
 
 
 def bits_and_score(item: Named, rows: Bits) -> tuple[Bits, Score]:
