@@ -67,6 +67,8 @@ class HNetOneHot(nn.Module):
         straight_through: bool = False,
     ) -> None:
         super().__init__()
+        if not isinstance(model, HNetLanguageModel | HNetWithHead):
+            raise UsageError("model", f"is {type(model).__name__}; load it: load_pretrained(...)")
         if output not in get_args(Output):
             raise UsageError("output", f"is {output!r}; expected {', '.join(get_args(Output))}")
         read = trained_on(model)
@@ -112,10 +114,11 @@ class HNetOneHot(nn.Module):
         Raises:
             InputError: another shape, or no bases.
         """
-        if x.dim() != 3 or x.shape[1] != _BASES or not x.numel():
+        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+        if not isinstance(x, Tensor) or x.dim() != 3 or x.shape[1] != _BASES or not x.numel():
             raise InputError(
                 None,
-                f"x is {tuple(x.shape)}; expected one-hot sequences (B, {_BASES}, L) of A, C, G, T",
+                f"x is {shape}; expected one-hot sequences, a tensor (B, {_BASES}, L)",
             )
         batch = len(x)
         columns = x.to(self.model.embeddings.weight.dtype).transpose(1, 2)  # (B, L, 4)

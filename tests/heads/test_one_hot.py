@@ -335,7 +335,7 @@ def test_other_numbers_than_floats() -> None:
 
 @pytest.mark.parametrize("shape", [(4, 9), (2, 9, 4), (0, 4, 9), (2, 4, 0), (2, 5, 9)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"expected one-hot sequences \(B, 4, L\)"):
+    with pytest.raises(InputError, match=r"expected one-hot sequences, a tensor \(B, 4, L\)"):
         HNetOneHot(make("one stage"))(torch.zeros(shape))
 
 
@@ -358,5 +358,10 @@ def test_what_a_model_has_not_is_refused() -> None:
     for model, options, said in wrong:
         with pytest.raises(UsageError, match=said):
             HNetOneHot(model, **options)
+    with pytest.raises(UsageError, match="model: is str; load it"):
+        HNetOneHot("run")  # type: ignore[arg-type]
+    for given in (sequences(), one_hot(sequences()).numpy()):
+        with pytest.raises(InputError, match=f"x is {type(given).__name__}; expected one-hot"):
+            HNetOneHot(causal)(given)
     with pytest.raises(InputError, match="reads text with 8 tokens; expected one trained on DNA"):
         HNetOneHot(of_text)
