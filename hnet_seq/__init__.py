@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from hnet_seq.experiments import load_experiment as load_experiment
     from hnet_seq.heads.head_config import HeadConfig as HeadConfig
+    from hnet_seq.heads.one_hot import HNetOneHot as HNetOneHot
     from hnet_seq.heads.sequence_classification import (
         HNetForSequenceClassification as HNetForSequenceClassification,
     )
@@ -75,6 +76,7 @@ _HOMES = {
     "HNetForMaskedLM": "hnet_seq.model.masked_lm",
     "HNetForSequenceClassification": "hnet_seq.heads.sequence_classification",
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
+    "HNetOneHot": "hnet_seq.heads.one_hot",
     "HeadConfig": "hnet_seq.heads.head_config",
     "InputError": "modalities.errors",
     "MixedSource": "pipelines.batches.token_batches",
@@ -123,6 +125,7 @@ __all__ = [
     "HNetForMaskedLM",
     "HNetForSequenceClassification",
     "HNetForTokenClassification",
+    "HNetOneHot",
     "HeadConfig",
     "InputError",
     "MixedSource",

@@ -136,6 +136,12 @@ COMMANDS = [
         folders=("about/",),
     ),
     Command("score sequences", "score {in}/run {in}/windows.fa --out {out}/s.tsv", ("s.json",)),
+    Command(
+        "score tracks",
+        "score {in}/run {in}/genome.fa --per-base {out}/b.bw --difference {out}/d.bw "
+        "--out {out}/s.tsv",
+        ("s.json",),
+    ),
     *(
         Command(f"score variants {kind}", f"{_SCORED}{kind}", ("*.json",))
         for kind in ("tsv", "parquet", "vcf", "vcf.gz")

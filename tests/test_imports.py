@@ -18,7 +18,7 @@ ALLOWED = {
     "pipelines/documents": {"modalities", "pipelines.documents", "pipelines.storage"},
     "hnet_seq/ops": {"hnet_seq.ops"},
     "hnet_seq/model": {"hnet_seq.ops", "hnet_seq.model", "modalities"},
-    "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads"},
+    "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads", "modalities"},
     "hnet_seq/jobs": {"hnet_seq.jobs", "modalities", "pipelines"},
     "hnet_seq/evidence": {
         "hnet_seq.evidence",

@@ -38,8 +38,8 @@ from hnet_seq.tasks.arguments import (
     add_streaming_arguments,
     add_twin_argument,
 )
-from hnet_seq.tasks.choices import ON_MISMATCH, SCORE_BATCH_TOKENS, STRANDS, WINDOW
-from hnet_seq.tasks.scoring.outputs import check_out
+from hnet_seq.tasks.choices import BASELINES, ON_MISMATCH, SCORE_BATCH_TOKENS, STRANDS, WINDOW
+from hnet_seq.tasks.scoring.outputs import BIGWIG, TRACKS, check_out, files_of
 from modalities.errors import UsageError
 from pipelines.storage.files import check_file
 
@@ -59,7 +59,8 @@ MEANT = {
         "": "twin out strands batch_tokens device",
         "use=mutagenesis|sequences|variants": "genome",
         "use=measured|sequences": "where",
-        "use=sequences": "blocks attention_window cache_limit",
+        "use=sequences": "blocks attention_window cache_limit per_base difference",
+        "difference": "baseline",
         "use=mutagenesis|variants": "window markov_order",
         "use=variants": "on_mismatch",
         "use=mutagenesis": "mutagenesis",
@@ -112,6 +113,17 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
         "--genome", metavar="GENOME", help="what variants or BED lie on (FASTA, GenBank or 2bit)"
     )
     add_reading_arguments(parser)
+    tracks = parser.add_argument_group("tracks of a genome's records (bigWig)")
+    tracks.add_argument("--per-base", metavar="FILE", help="bits of each base")
+    tracks.add_argument(
+        "--difference", metavar="FILE", help="the same less those of a baseline, read on INPUT"
+    )
+    tracks.add_argument(
+        "--baseline",
+        choices=BASELINES,
+        default=BASELINES[0],
+        help="of --difference: order k, or many orders mixed (minutes; default %(default)s)",
+    )
     variants = parser.add_argument_group("variants and mutagenesis")
     if use is None:
         variants.add_argument("--mutagenesis", metavar="REGION", help=_REGION)
@@ -174,7 +186,7 @@ def main(args: argparse.Namespace) -> int:
         if args.use == "sequences":
             check_tsv(args.out)
         check_out(Path(args.out), args.use, args.input, args.form)
-        check_outputs({"out": args.out}, args.genome)
+    _check_files(args)
     check_seed(args.seed)
     check_checkpoint(args.checkpoint)
     check_dna_model(args.checkpoint)
@@ -183,7 +195,24 @@ def main(args: argparse.Namespace) -> int:
     return later("hnet_seq.tasks.score")(args)
 
 
+def _check_files(args: argparse.Namespace) -> None:
+    """Raise UsageError where a file could not be written, or would take the place of another."""
+    tracks = {name: getattr(args, name) for name in TRACKS if getattr(args, name)}
+    for name, path in tracks.items():
+        check_file(path, name)
+        if Path(path).suffix.lower() not in BIGWIG:
+            raise UsageError(name, f"{Path(path).name} is to be a bigWig; end it in .bw")
+    out = Path(args.out) if args.out else None
+    files = {"out": files_of(out, drawn=args.use == "mutagenesis")} if out else {}
+    check_outputs({**files, **tracks}, args.genome, args.input)
+
+
 def _check_sequences(args: argparse.Namespace) -> None:
+    if tracks := [name for name in TRACKS if getattr(args, name)]:
+        if args.input == STDIN:
+            raise UsageError(tracks[0], "is of a genome's records; give their file, not -")
+        if args.genome:
+            raise UsageError(tracks[0], "is of whole records; give the genome as INPUT")
     check_sequences(args.input, modality_here(args.checkpoint), args)
 
 

@@ -25,6 +25,7 @@ from hnet_seq.model.pretrained import (
     read_json,
     save_weights,
 )
+from hnet_seq.model.soft_tokens import SoftTokens
 from hnet_seq.ops.packing import Packing
 
 _HEAD_STD = 0.02
@@ -180,6 +181,12 @@ class HNetWithHead(nn.Module, ABC):
         """(T,) ids to what the H-Net returns."""
         with left_out(self):
             return self.backbone(self.embeddings(input_ids), input_ids, packing)
+
+    def encode_soft(self, soft: SoftTokens, packing: Packing) -> HNetOutput:
+        """The same of T mixtures of tokens."""
+        with left_out(self):
+            x = soft.embed(self.embeddings.weight)
+            return self.backbone(x, soft.tokens(), packing, soft=soft)
 
     def _read(
         self, input_ids: Ids, cu_seqlens: Tensor | None, mask: Tensor | None

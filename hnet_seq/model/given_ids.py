@@ -36,10 +36,11 @@ def modality_of(model: ReadsSequences) -> Modality:
     Raises:
         InputError: tokens of several letters, and letters are to be read.
     """
-    return modalities.get(_trained_on(model))
+    return modalities.get(trained_on(model))
 
 
-def _trained_on(model: ReadsSequences) -> str:
+def trained_on(model: ReadsSequences) -> str:
+    """The name of what the model was trained on; DNA where its checkpoint does not say."""
     return model.metadata.get("modality", dna.DNA.name)
 
 
@@ -86,7 +87,7 @@ def given_prompts(model: ReadsSequences, prompts: Given) -> list[Tensor]:
             that are no UTF-8.
     """
     tokenizer = tokenizer_of(model.metadata)
-    modality = modalities.get(_trained_on(model).removeprefix(TOKENS_OF))
+    modality = modalities.get(trained_on(model).removeprefix(TOKENS_OF))
     of_bytes = modality.vocabulary == text.VOCABULARY
 
     def encode(letters: str | bytes) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.recent_tokens import remember
 from hnet_seq.model.router import Router
+from hnet_seq.model.soft_tokens import SoftTokens
 from hnet_seq.model.stack import Stack
 from hnet_seq.model.state import HNetState
 from hnet_seq.model.surprise import Surprise
@@ -133,7 +134,12 @@ class HNet(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None = None
+        self,
+        x: Tensor,
+        tokens: Tensor,
+        packing: Packing,
+        state: HNetState | None = None,
+        soft: SoftTokens | None = None,
     ) -> HNetOutput:
         """Run this level and those inside it.
 
@@ -142,14 +148,15 @@ class HNet(nn.Module):
             tokens: (T,) int64 the token at each position, for boundaries by rule.
             packing: goes on from ``state`` where it has slots.
             state: advanced in place.
+            soft: what ``tokens`` are the likeliest of, of whole sequences.
         """
         width = x.shape[-1]
         recent_tokens = state.recent_tokens if state else None
         counted: Tensor | None = None
         if self.ngram_memory is not None:
-            x = x + self.ngram_memory(tokens, packing, recent_tokens)
+            x = x + self.ngram_memory(tokens, packing, recent_tokens, soft)
         if self.ngram_counts is not None:
-            vector, counted = self.ngram_counts(tokens, packing, recent_tokens)
+            vector, counted = self.ngram_counts(tokens, packing, recent_tokens, soft)
             x = x + vector
         if recent_tokens is not None:
             remember(tokens, packing, recent_tokens)
@@ -159,7 +166,7 @@ class HNet(nn.Module):
             hidden = self.main_network(x, packing, state.encoder if state else None)
             out = HNetOutput(hidden[:, :width], [], [], counted)
         else:
-            out = self._chunked(x, tokens, packing, state, width, counted)
+            out = self._chunked(x, tokens, packing, state, width, counted, soft)
         if state is not None:
             assert packing.slots is not None
             state.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
@@ -173,6 +180,7 @@ class HNet(nn.Module):
         state: HNetState | None,
         width: int,
         counted: Tensor | None,
+        soft: SoftTokens | None,
     ) -> HNetOutput:
         assert self.encoder is not None
         h = self.encoder(x, packing, state.encoder if state else None)
@@ -182,9 +190,11 @@ class HNet(nn.Module):
         inner_state = state.inner if state else None
         seen = inner_state.seen if inner_state else None
         chunks = Chunks(mask, packing, seen, self.bidirectional)
-        inner = self._inner(h, tokens, chunks, inner_state)
+        inner = self._inner(h, tokens, chunks, inner_state, soft)
         if state is None:
             scale = confidence(prob, mask, self.bidirectional)
+            if soft is not None and not soft.straight_through:
+                scale = scale.detach()
             spread = chunks.upsample(chunks.smooth(inner.hidden, prob), scale)
         else:  # without gradients the confidence is 1
             assert state.smoothed is not None
@@ -216,14 +226,18 @@ class HNet(nn.Module):
         return mask.float(), mask
 
     def _inner(
-        self, h: Tensor, tokens: Tensor, chunks: Chunks, state: HNetState | None
+        self,
+        h: Tensor,
+        tokens: Tensor,
+        chunks: Chunks,
+        state: HNetState | None,
+        soft: SoftTokens | None,
     ) -> HNetOutput:
         assert isinstance(self.main_network, HNet)
         if chunks.packing.total == 0:  # no sequence that goes on has begun a chunk
             return self.main_network.nothing(h)
-        return self.main_network(
-            chunks.downsample(h), tokens.index_select(0, chunks.starts), chunks.packing, state
-        )
+        first = tokens.index_select(0, chunks.starts)
+        return self.main_network(chunks.downsample(h), first, chunks.packing, state, soft)
 
     def nothing(self, like: Tensor) -> HNetOutput:
         """What no chunks give: empty tensors of the right widths."""

@@ -17,6 +17,7 @@ from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.linear import Linear
 from hnet_seq.model.padding import packed_ids, pad
 from hnet_seq.model.pretrained import load_weights, save_weights
+from hnet_seq.model.soft_tokens import SoftTokens
 from hnet_seq.ops.packing import Packing
 
 _EMBEDDING_STD = 1.0
@@ -127,6 +128,11 @@ class HNetLanguageModel(nn.Module):
     def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         """(T,) ids to the hidden states before the output head."""
         return self.backbone(self.embeddings(input_ids), input_ids, packing)
+
+    def encode_soft(self, soft: SoftTokens, packing: Packing) -> HNetOutput:
+        """The same of T mixtures of tokens."""
+        x = soft.embed(self.embeddings.weight)
+        return self.backbone(x, soft.tokens(), packing, soft=soft)
 
     def logits(self, out: HNetOutput) -> Tensor:
         """(T, V), under autocast too in the weights' type: a rounded logit costs bits."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hnet_seq.model.counted_text import CountedText
 from hnet_seq.model.linear import Linear
 from hnet_seq.model.ngram_tables import GAP, NgramCountsConfig
+from hnet_seq.model.soft_tokens import SoftTokens
 from hnet_seq.ops.packing import Packing
 
 _PRIORS = 1.6, 0.24  # sightings of all symbols before any: of n-grams that mostly recur, and others
@@ -51,7 +52,11 @@ class NgramCounts(CountedText):
         self.gate = nn.Parameter(torch.zeros(experts, d_model))
 
     def forward(
-        self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None = None
+        self,
+        tokens: Tensor,
+        packing: Packing,
+        recent_tokens: Tensor | None = None,
+        soft: SoftTokens | None = None,
     ) -> tuple[Tensor, Tensor]:
         """What counts say of each position.
 
@@ -60,11 +65,30 @@ class NgramCounts(CountedText):
         Returns:
             (T, D) for the vector of a position, and (T, K, symbols) for :meth:`logits`.
         """
+        if soft is not None:
+            values = self(tokens, packing)
+            vector, weighted = soft.expand(
+                values,
+                lambda changed: self._as_counted(changed, packing),
+                tokens,
+                packing,
+                self.reach,
+            )
+            return vector, weighted
         with torch.no_grad():
             evidence, sightings, level = self._evidence(tokens, packing, recent_tokens)
         weight = self.weights[torch.arange(len(self.weights), device=level.device), level]
         weighted = weight.unsqueeze(2) * evidence
         return self.projection(torch.cat([weighted.flatten(1), sightings], 1)), weighted
+
+    def _as_counted(self, tokens: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """With no sighting left out: a base that is another one stands nowhere in the text."""
+        before, self.leaves_out = self.leaves_out, False
+        try:
+            vector, weighted = self(tokens, packing)
+            return vector, weighted
+        finally:
+            self.leaves_out = before
 
     def logits(self, weighted: Tensor, hidden: Tensor) -> Tensor:
         """What is added to the logits.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hnet_seq.model.linear import Linear
 from hnet_seq.model.ngram_index import index_of
 from hnet_seq.model.ngram_tables import NgramMemoryTables
+from hnet_seq.model.soft_tokens import SoftTokens
 from hnet_seq.ops.packing import Packing
 
 
@@ -51,7 +52,11 @@ class NgramMemory(nn.Module):
         self.init_std = config.width**-0.5  # a row that is known moves a vector as far as itself
 
     def forward(
-        self, tokens: Tensor, packing: Packing, recent_tokens: Tensor | None = None
+        self,
+        tokens: Tensor,
+        packing: Packing,
+        recent_tokens: Tensor | None = None,
+        soft: SoftTokens | None = None,
     ) -> Tensor:
         """The memory's part of each position's vector.
 
@@ -59,10 +64,18 @@ class NgramMemory(nn.Module):
             tokens: (T,) int64.
             packing: no n-gram reaches over a sequence's start.
             recent_tokens: (slots, reach) of sequences that go on.
+            soft: what the tokens are the likeliest of, see :mod:`hnet_seq.model.soft_tokens`.
 
         Returns:
             (T, D).
         """
+        if soft is not None:
+            around = (self.reach + 1, self.reach + 1) if self.bidirectional else (self.reach, 0)
+            values = (self(tokens, packing),)
+            (vectors,) = soft.expand(
+                values, lambda changed: (self(changed, packing),), tokens, packing, *around
+            )
+            return vectors
         if self.bidirectional:
             vectors = self._before(tokens, packing)
             vectors = vectors + self._before(tokens, packing, packing.reversal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hnet_seq.report.html import Markup, Section, element, figure, table
-from hnet_seq.report.profile_panels import profile_panels
+from hnet_seq.report.profile_panels import FEW, profile_panels
 from hnet_seq.report.wording import rate, ratio
 from hnet_seq.results.analyses import Control, Enrichment, SiteKind
 
@@ -14,6 +14,12 @@ def enrichment_section(data: Enrichment) -> Section:
     """Small multiples of the profiles, and the ratios in a table."""
     kinds = [kind for kind in data.kinds if kind.sites]
     shuffled = " The dotted line is the model on shuffled sequence." if data.shuffles else ""
+    few = (
+        f" Of fewer than {FEW} sites each rate is a dot, which may be a single boundary, beside "
+        "the shifted sites alone and on a scale of its own."
+        if any(kind.sites < FEW for kind in kinds)
+        else ""
+    )
     return Section(
         "enrichment",
         "Boundaries at annotated sites",
@@ -25,13 +31,13 @@ def enrichment_section(data: Enrichment) -> Section:
         ),
         figure(
             profile_panels(
-                {kind.kind: kind.profile for kind in kinds},
+                kinds,
                 description="Boundary rate by distance from sites, one panel for each kind",
             ),
             "Boundaries per base by distance from the site (bases, upstream to the left on either "
             "strand; at 0 a chunk begins exactly at the site). Grey is the control: the range in "
             f"which 95% of {data.shifts} sets of shifted sites lie. The dashed line is what the "
-            f"last three letters alone predict.{shuffled} What leaves both is more than "
+            f"last three letters alone predict.{shuffled}{few} What leaves both is more than "
             "composition.",
             _ratios(data, kinds),
             title="Profiles",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hnet_seq.report.bars import Rate, begins_at_zero, rate_chart
 from hnet_seq.report.classification_section import classification_section as scores_section
-from hnet_seq.report.gene_track import gene_track
+from hnet_seq.report.gene_track import gene_track, has_letters
 from hnet_seq.report.html import Markup, Section, element, figure, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.target_scores import target_section
@@ -41,7 +41,7 @@ def region_section(run: RunData) -> Section | None:
         note = missing("region.json is missing: no gene region.", _segment_command(run))
         return Section(anchor, title, note)
     cuts = sum(region.start <= b < region.end for b in region.boundaries)
-    bases = region.end - region.start
+    bases, letters = region.end - region.start, has_letters(region)
     where = f"{region.sequence}, {region.start + 1:,} to {region.end:,}"
     return Section(
         anchor,
@@ -51,7 +51,9 @@ def region_section(run: RunData) -> Section | None:
             f"{where}, read row by row: arrows are coding sequences of the annotation (which may "
             "be predictions) in the direction of transcription, and each bar is the probability "
             f"that a chunk begins at that base, stronger for the {cuts:,} that do "
-            f"(1 in {bases / max(1, cuts):.1f}).",
+            f"(1 in {bases / max(1, cuts):.1f})"
+            + (". Letters are those of the forward strand, bold where a chunk begins." * letters)
+            + "." * (not letters),
             table(
                 ("Coding sequence", "First base", "Last base", "Strand"),
                 [

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hnet_seq.report import svg
-from hnet_seq.report.html import Markup, number
+from hnet_seq.report.html import Markup, element, number
 from hnet_seq.results.boundaries import Gene, Region
 
 ROW_BASES = 750
+LETTERED = 1_500  # bases: a longer stretch would have too many rows of letters
+_LETTER_ROW = 100  # bases of a row in which letters can be read
+_LETTERS = 16.0  # height of theirs
 _WIDTH, _LEFT, _RIGHT = 1080.0, 44.0, 1048.0
 _LANE, _ARROW, _HEAD = 20.0, 15.0, 9.0
 _PROB = 84.0  # height of probability 1
@@ -16,22 +19,30 @@ _BELOW = 34.0  # positions, and air
 
 
 def gene_track(region: Region, *, description: str) -> Markup:
-    """Rows of ``ROW_BASES`` bases each."""
+    """Rows of ``ROW_BASES`` bases each; of a short stretch shorter ones, with its letters."""
     lanes = _lanes(region.genes)
     count = max(lanes.values(), default=0) + 1
-    height = count * _LANE + 8 + _PROB + _BELOW
+    lettered = has_letters(region)
+    across = _LETTER_ROW if lettered else ROW_BASES
+    height = count * _LANE + 8 + _PROB + _BELOW + lettered * _LETTERS
     parts: list[Markup] = []
     top = 8.0
-    for start in range(region.start, region.end, ROW_BASES):
-        end = min(start + ROW_BASES, region.end)
+    for start in range(region.start, region.end, across):
+        end = min(start + across, region.end)
         # The same scale in every row, so that a short last row is short.
-        x = svg.Scale(start, start + ROW_BASES, _LEFT, _RIGHT)
+        x = svg.Scale(start, start + across, _LEFT, _RIGHT)
         for gene, lane in lanes.items():
             if gene.start < end and gene.end > start:
                 parts += _arrow(gene, start, end, x, top + lane * _LANE)
         parts += _probabilities(region, start, end, x, top + count * _LANE + 8)
         top += height
     return svg.drawing(_WIDTH, top, *parts, description=description, class_="chart track")
+
+
+def has_letters(region: Region) -> bool:
+    """Whether a stretch is short enough for its letters, and they are known."""
+    bases = region.end - region.start
+    return bases <= LETTERED and len(region.bases or "") == bases
 
 
 def _lanes(genes: Sequence[Gene]) -> dict[Gene, int]:
@@ -83,9 +94,28 @@ def _probabilities(region: Region, start: int, end: int, x: svg.Scale, top: floa
         paths[position in boundaries].append(bar)
     for chosen, class_ in ((False, "prob"), (True, "prob chosen")):
         parts.append(svg.path("".join(paths[chosen]), class_))
-    ticks = svg.round_values(start + 1, end, max(1, round((end - start) / 100)))
+    below = y(0)
+    if has_letters(region):
+        parts += _letters(region, start, end, x, below + _LETTERS - 4)
+        below += _LETTERS
+    ticks = svg.round_values(start + 1, end, max(1, round((x.stop - x.start) / 130)))
     for tick in ticks:
         at = x(tick - 0.5)  # positions are written 1-based, as genome browsers do
-        parts.append(svg.line(at, y(0), at, y(0) + 5, "axis"))
-        parts.append(svg.text(at, y(0) + 18, f"{tick:,.0f}", text_anchor="middle", class_="tick"))
+        parts.append(svg.line(at, below, at, below + 5, "axis"))
+        parts.append(svg.text(at, below + 18, f"{tick:,.0f}", text_anchor="middle", class_="tick"))
+    return parts
+
+
+def _letters(region: Region, start: int, end: int, x: svg.Scale, y: float) -> list[Markup]:
+    """The bases below their bars, in bold where a chunk begins."""
+    boundaries = frozenset(region.boundaries)
+    parts = []
+    for chosen in (False, True):
+        places = [place for place in range(start, end) if (place in boundaries) is chosen]
+        if places:
+            at = " ".join(number(x(place + 0.5)) for place in places)
+            own = "".join((region.bases or "")[place - region.start] for place in places)
+            class_ = "letter chosen" if chosen else "letter"
+            # One text with a place for each letter: a line of letters can be copied.
+            parts.append(element("text", own, x=at, y=y, text_anchor="middle", class_=class_))
     return parts

@@ -1,37 +1,51 @@
-"""Small multiples: rates by distance, each with the band of its control."""
+"""Small multiples: rates by distance, each with the band of its control.
+
+A rate of few sites jumps between a handful of values, and so do controls that look at the same
+bases. Such a panel has pale dots in place of the line, the shifted sites as its control, and a
+scale of its own, so that the others keep theirs.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element, number
-from hnet_seq.results.analyses import Profile
+from hnet_seq.results.analyses import Profile, SiteKind
 
 _WIDTH, _PANEL_HEIGHT, _COLUMNS = 640.0, 190.0, 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 14.0, 46.0, 34.0
 
+FEW = 30  # sites: below, one boundary more or less moves a rate by more than 0.03
+
 Values = Sequence[float | None]
 
 
-def profile_panels(panels: Mapping[str, Profile], *, description: str) -> Markup:
-    """Panels by name side by side, all on one scale of rates, so that they can be compared."""
-    lines = [
-        values
-        for panel in panels.values()
-        for values in (panel.rate, panel.shifted_high, panel.context, panel.shuffled or ())
-    ]
-    top = max((value for values in lines for value in values if value is not None), default=1.0)
-    rows = max(1, -(-len(panels) // _COLUMNS))
+def profile_panels(kinds: Sequence[SiteKind], *, description: str) -> Markup:
+    """Panels side by side, all of enough sites on one scale of rates, so that they compare."""
+    common = _top([kind.profile for kind in kinds if kind.sites >= FEW])
+    rows = max(1, -(-len(kinds) // _COLUMNS))
     parts = [
-        _panel(name, panel, index, (top or 1.0) * 1.05)
-        for index, (name, panel) in enumerate(panels.items())
+        _panel(kind, index, _top([kind.profile]) if kind.sites < FEW else common)
+        for index, kind in enumerate(kinds)
     ]
     return svg.drawing(_WIDTH, rows * _PANEL_HEIGHT, *parts, description=description)
 
 
-def _panel(name: str, panel: Profile, index: int, top: float) -> Markup:
+def _top(panels: Sequence[Profile]) -> float:
+    """The highest value, and a little air."""
+    lines = [
+        values
+        for panel in panels
+        for values in (panel.rate, panel.shifted_high, panel.context, panel.shuffled or ())
+    ]
+    top = max((value for values in lines for value in values if value is not None), default=1.0)
+    return (top or 1.0) * 1.05
+
+
+def _panel(kind: SiteKind, index: int, top: float) -> Markup:
+    panel, few = kind.profile, kind.sites < FEW
     width = _WIDTH / _COLUMNS
     left = (index % _COLUMNS) * width
     above = (index // _COLUMNS) * _PANEL_HEIGHT
@@ -39,7 +53,9 @@ def _panel(name: str, panel: Profile, index: int, top: float) -> Markup:
     x = svg.Scale(low, high if high > low else low + 1, left + _LEFT, left + width - _RIGHT)
     y = svg.Scale(0, top, above + _PANEL_HEIGHT - _BOTTOM, above + _TOP)
     ticks = y.ticks(3)
-    parts = [svg.text(left + _LEFT, above + 24, name, class_="row-name")]
+    sites = "1 site" if kind.sites == 1 else f"{kind.sites:,} sites"
+    title = f"{kind.kind}: {sites}{', too few for a line' if few else ''}"
+    parts = [svg.text(left + _LEFT, above + 24, title, class_="row-name")]
     for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
         parts.append(svg.line(x.start, y(value), x.stop, y(value), "grid"))
         at = y(value) + 4
@@ -47,11 +63,17 @@ def _panel(name: str, panel: Profile, index: int, top: float) -> Markup:
     parts += [
         _band(panel, x, y),
         svg.line(x(0), y.start, x(0), y.stop, "grid"),
-        svg.polyline(_points(panel, panel.context, x, y), "markov best"),
     ]
-    if panel.shuffled is not None:
+    if not few:
+        parts.append(svg.polyline(_points(panel, panel.context, x, y), "markov best"))
+    if panel.shuffled is not None and not few:
         parts.append(svg.polyline(_points(panel, panel.shuffled, x, y), "markov"))
-    parts.append(svg.polyline(_points(panel, panel.rate, x, y), "model"))
+    points = _points(panel, panel.rate, x, y)
+    if few:
+        dots = [svg.circle(*at, 1.6, "dot few") for at in points if math.isfinite(at[1])]
+        parts.append(element("g", *dots))
+    else:
+        parts.append(svg.polyline(points, "model"))
     parts.append(svg.line(x.start, y.start, x.stop, y.start, "axis"))
     ticks = x.ticks(4)
     for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from hnet_seq.report.classification_section import classification_section
+from hnet_seq.report.distinct import told_apart
 from hnet_seq.report.embedding_section import embedding_section
 from hnet_seq.report.enrichment_section import enrichment_section
-from hnet_seq.report.html import Section
+from hnet_seq.report.html import Section, element
 from hnet_seq.report.motifs_section import motifs_section
 from hnet_seq.report.score_section import score_section
 from hnet_seq.report.stability_section import stability_section
@@ -48,23 +49,37 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Sect
         if path.name not in without and (record := _record(path))
     ]
     names = {path.name for _, path, _ in found}
-    sections = [
-        (path, _section(record, path))
+    shown = [
+        (path, record, _section(record, path))
         for _, path, record in sorted(found, key=lambda own: own[:2])
         if not _shown_with_model(path, names)
     ]
-    anchors = Counter(section.anchor for _, section in sections)
-    headings = Counter(section.heading for _, section in sections)
+    anchors = Counter(section.anchor for *_, section in shown)
+    said = _said(shown)
     met: Counter[str] = Counter()
     distinct = []
-    for path, section in sections:
+    for path, _, section in shown:
         if anchors[section.anchor] > 1:
             met[section.anchor] += 1
-            said = f": {path.name}" if headings[section.heading] > 1 else ""
             anchor = f"{section.anchor}{_letters(met[section.anchor])}"
-            section = Section(anchor, f"{section.heading}{said}", *section.parts)
+            section = Section(anchor, section.heading, *section.parts)
+        if path in said:
+            source = element("p", f"Read from {path.name}.", class_="caption")
+            heading = f"{section.heading}: {said[path]}"
+            section = Section(section.anchor, heading, *section.parts, source)
         distinct.append(section)
     return distinct
+
+
+def _said(shown: Sequence[tuple[Path, Result, Section]]) -> dict[Path, str]:
+    """What is added to the headings that several sections have."""
+    said: dict[Path, str] = {}
+    for heading, count in Counter(section.heading for *_, section in shown).items():
+        if count > 1:
+            alike = [(path, own) for path, own, section in shown if section.heading == heading]
+            words = told_apart([own for _, own in alike])
+            said |= {path: own for (path, _), own in zip(alike, words, strict=True)}
+    return said
 
 
 def _section(found: Result, path: Path) -> Section:

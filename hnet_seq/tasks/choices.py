@@ -20,6 +20,7 @@ STABILITY_PLACES, STABILITY_CONTEXT, STABILITY_REACH = 500, 1024, 256
 SCORE_BATCH_TOKENS = 8192
 WINDOW = 1024  # bases around a variant
 ON_MISMATCH = ("error", "skip")
+BASELINES = ("markov", "mixing")  # of the bits of a base
 
 WINDOWS_GUARD = 1000  # bases between a training and a test region
 SplitRule = Literal["given", "random", "similarity"]

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from hnet_seq.model.shipped import shipped_folder
 from hnet_seq.report.page import build_page, build_results_page
 from hnet_seq.report.run_data import RunData, is_run, read_run
 from hnet_seq.report.summary import summary
+from hnet_seq.tasks.report_place import place_of
 from modalities.errors import InputError, UsageError
 from pipelines.storage.files import check_file, replaced_file
 
 
 def report(
-    run: str | Path, baseline: str | Path | None = None, out: str | Path | None = None
+    run: str | Path,
+    baseline: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    gene: str | None = None,
+    region: str | None = None,
+    genome: str | None = None,
+    annotation: str | None = None,
 ) -> Path:
     """Write the report of a run, or of the results in a folder.
 
@@ -22,22 +31,26 @@ def report(
         run: a run folder; or one that holds results of other verbs.
         baseline: another run folder, drawn beside it; an isotropic model on the same shards.
         out: the file to write; ``report.html`` in the run folder when None.
+        gene, region: what is drawn of the genome, instead of all that ``region.json`` holds; with
+            ``genome`` and ``annotation`` the model cuts it, else it must lie there.
 
     Returns:
         the file written.
 
     Raises:
+        UsageError: no such gene or region there.
         InputError: neither kind of folder, one of its files is damaged, or the two runs do not
             compare; nothing is written then.
     """
     target = Path(run) / "report.html" if out is None else check_file(out)
-    page = _page(Path(run), baseline)
+    place = {"gene": gene, "region": region, "genome": genome, "annotation": annotation}
+    page = _page(Path(run), baseline, place)
     with replaced_file(target) as stream:
         stream.write(page)
     return target
 
 
-def _page(folder: Path, baseline: str | Path | None) -> str:
+def _page(folder: Path, baseline: str | Path | None, place: dict[str, str | None]) -> str:
     if not folder.exists() and shipped_folder(f"{folder}"):
         raise UsageError(
             folder,
@@ -45,9 +58,13 @@ def _page(folder: Path, baseline: str | Path | None) -> str:
             "what a verb wrote to --out",
         )
     if is_run(folder):
-        return build_page(*_read(folder, baseline))
-    if baseline is not None:
-        raise UsageError("baseline", f"is for runs, and {folder} is none")
+        this, other = _read(folder, baseline)
+        if place["gene"] or place["region"]:
+            this = replace(this, region=place_of(this, **place))
+        return build_page(this, other)
+    for name, given in {"baseline": baseline, **place}.items():
+        if given is not None:
+            raise UsageError(name, f"is for runs, and {folder} is none")
     return build_results_page(folder)
 
 
@@ -67,7 +84,8 @@ def _read(run: str | Path, baseline: str | Path | None) -> tuple[RunData, RunDat
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    page = report(args.run_folder, args.baseline, args.out)
+    place = {name: getattr(args, name) for name in ("gene", "region", "genome", "annotation")}
+    page = report(args.run_folder, args.baseline, args.out, **place)
     if is_run(Path(args.run_folder)):
         print(summary(*_read(args.run_folder, args.baseline)) + "\n")
     print(page)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
+
+import numpy as np
 
 from hnet_seq.jobs.job import Computed, Job
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
@@ -20,6 +22,16 @@ from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.costs import sequence_cost
 from hnet_seq.tasks.run_identity import computed_by
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path
+from hnet_seq.tasks.scoring.per_base import KINDS as PER_BASE
+from hnet_seq.tasks.scoring.per_base import (
+    Bits,
+    bits_and_score,
+    check_records,
+    open_tracks,
+    per_base_rows,
+    track_files,
+)
+from hnet_seq.tasks.scoring.per_base import height as height_of
 from hnet_seq.tasks.scoring.sequences import (
     KINDS,
     Score,
@@ -29,6 +41,7 @@ from hnet_seq.tasks.scoring.sequences import (
     sequence_calls,
 )
 from hnet_seq.tasks.sequences.inputs import Named, named_length, open_sequences
+from modalities.base import Tokens
 from pipelines.formats.table_rows import RowFilter
 from pipelines.storage.files import check_file, replaced_file
 
@@ -52,7 +65,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     ranks = find_ranks()
-    outputs = files_of(out)
+    tracks = track_files(args)
+    outputs = [*files_of(out), *tracks]
     check_meeting(args.input, outputs, ranks)
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
@@ -61,6 +75,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     source = open_sequences(
         args.input, genome=args.genome, where=RowFilter.parse(args.where), blocks=args.blocks
     )
+    check_records(args, source)
 
     def read() -> Iterator[list[Named]]:
         return sequence_calls(source.names_and_tokens(), args.batch_tokens)
@@ -75,13 +90,22 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
         "cache_limit": args.cache_limit,
         "attention_window": args.attention_window,
     }
-    compute = partial(score_rows, model, strands, args.batch_tokens, args.cache_limit)
-    job = Job("score", "sequences", outputs, identity, units, read, compute, KINDS, named_length)
+    rows, kinds, height = (
+        (per_base_rows, PER_BASE, height_of) if tracks else (score_rows, KINDS, lambda _: 1)
+    )
+    compute = partial(rows, model, strands, args.batch_tokens, args.cache_limit)
+    job = Job(
+        "score", "sequences", outputs, identity, units, read, compute, kinds, named_length, height
+    )
     with attention_window(model, args.attention_window), job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes
             return 0
-        with replaced_file(out) if out else nullcontext(sys.stdout) as file:
-            content = _write(file, computed)
+        with ExitStack() as stack:
+            found = _scores(computed)
+            if tracks:
+                found = _drawn(computed, stack.enter_context(open_tracks(args, source)))
+            file = stack.enter_context(replaced_file(out) if out else nullcontext(sys.stdout))
+            content = _write(file, found)
         if out and (summary := summary_path(out)):
             from hnet_seq.results.scores import SequenceScores
             from hnet_seq.tasks.scoring.summary import described
@@ -91,18 +115,35 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     return 0
 
 
-def _write(file: TextIO, computed: Computed[Named]) -> dict[str, Any]:
+def _scores(computed: Computed[Named]) -> Iterator[Score]:
+    for call, columns in computed.parts():
+        for (name, tokens), (known, *numbers) in zip(call, columns["score"], strict=True):
+            yield Score(name, len(tokens), int(known), *map(float, numbers))
+
+
+def _drawn(
+    computed: Computed[Named], take: Callable[[str, Tokens, Bits], object]
+) -> Iterator[Score]:
+    """The scores, once each one's bases are in the tracks."""
+    for call, columns in computed.parts():
+        first, rows = 0, np.asarray(columns["per_base"])
+        for item in call:
+            bits, row = bits_and_score(item, rows[first : first + height_of(item)])
+            take(*item, bits)
+            first += height_of(item)
+            yield row
+
+
+def _write(file: TextIO, rows: Iterable[Score]) -> dict[str, Any]:
     """Write all rows; what the summary says of them."""
     bases = scored = 0
     nats = 0.0
     file.write("name\tbases\tscored\tlog_likelihood\tbits_per_base\tcomposition_bits\n")
-    for call, columns in computed.parts():
-        for (name, tokens), (known, *numbers) in zip(call, columns["score"], strict=True):
-            row = Score(name, len(tokens), int(known), *map(float, numbers))
-            values = (row.log_likelihood, row.bits_per_base, row.composition_bits)
-            shown = "\t".join("" if math.isnan(value) else f"{value:.6f}" for value in values)
-            file.write(f"{row.name}\t{row.bases}\t{row.scored}\t{shown}\n")
-            bases, scored = bases + row.bases, scored + row.scored
-            nats += row.log_likelihood
+    for row in rows:
+        values = (row.log_likelihood, row.bits_per_base, row.composition_bits)
+        shown = "\t".join("" if math.isnan(value) else f"{value:.6f}" for value in values)
+        file.write(f"{row.name}\t{row.bases}\t{row.scored}\t{shown}\n")
+        bases, scored = bases + row.bases, scored + row.scored
+        nats += row.log_likelihood
     bits = -nats / math.log(2) / scored if scored else None
     return {"bases": bases, "scored": scored, "bits_per_base": bits}

@@ -35,13 +35,29 @@ def test_a_result_is_found_by_what_it_says_it_is(tmp_path: Path) -> None:
     assert "1.910 bits per base over 1,200 scored bases" in words(root)
 
 
-def test_two_results_of_one_kind_have_anchors_and_headings_of_their_own(tmp_path: Path) -> None:
-    for name in ("a&b", "second"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(SEQUENCES))
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ({}, {}, ["1", "2"]),
+        ({"strands": "none"}, {"strands": "average"}, ["strands none", "strands average"]),
+        ({"twin": "seed 0"}, {}, ["untrained twin", "trained model"]),
+        ({"checkpoint": "a"}, {"checkpoint": "b"}, ["1", "2"]),
+        ({"input": "a.fa"}, {"input": "b.fa", "sequences": 3}, ["1", "2"]),
+        ({}, {"scored": 1_300}, ["scored 1,200", "scored 1,300"]),
+    ],
+)
+def test_two_results_of_one_kind_have_anchors_and_headings_of_their_own(
+    tmp_path: Path, one: dict, two: dict, said: list[str]
+) -> None:
+    for name, own in (("a&b", one), ("second", two)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(SEQUENCES | own))
     root = page(tmp_path)
-    assert headings(root) == [
-        "Likelihood of sequences: a&b.json",
-        "Likelihood of sequences: second.json",
+    assert headings(root) == [f"Likelihood of sequences: {own}" for own in said]
+    (nav,) = root.iter("nav")
+    assert "json" not in words(nav)
+    assert ["Read from a&b.json." in words(root), "Read from second.json." in words(root)] == [
+        True,
+        True,
     ]
     anchors = [heading.get("id") for heading in root.iter("h2")]
     assert anchors == ["scoresa", "scoresb"]

@@ -91,6 +91,7 @@ def commands(inputs: Path, out: Path) -> list[list[str]]:
         ["score", model, str(inputs / "in.vcf"), "--out", to("s.vcf"), *genome, *common],
         ["segment", str(inputs / "text"), str(inputs / "in.jsonl"), "--out", str(out), *common],
         ["score", model, *region, "--out", to("m.tsv"), *genome, *common],
+        ["score", model, fasta, "--per-base", to("b.bw"), "--difference", to("d.bw"), *common],
     ]
 
 
@@ -102,6 +103,7 @@ OUTPUTS = (
     ("s.vcf", "s.json"),
     ("text_boundaries.json",),
     ("m.tsv", "m.json", "m.svg", "m.html"),
+    ("b.bw", "d.bw"),
 )
 
 

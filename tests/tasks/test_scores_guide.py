@@ -48,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_its_commands_and_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commands = "".join(re.findall(r"```console\n(.+?)```", GUIDE, re.S)).splitlines()
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         program, *arguments = shlex.split(command)
         assert program == "hnet-seq"
@@ -57,7 +57,8 @@ def test_its_commands_and_examples_run(folder: Path, capsys: pytest.CaptureFixtu
         assert out.is_file(), command
         name = out.name.removesuffix(".gz")
         assert (folder / name).with_suffix(".json").is_file(), command
-    assert {"mutagenesis.svg", "mutagenesis.html"} <= {path.name for path in folder.iterdir()}
+    drawn = {"mutagenesis.svg", "mutagenesis.html", "bits.bw", "beyond.bw"}
+    assert drawn <= {path.name for path in folder.iterdir()}
     capsys.readouterr()
     examples = [x for x in re.findall(r"```python\n(.+?)```", GUIDE, re.S) if "mavenn" not in x]
     assert len(examples) == 2

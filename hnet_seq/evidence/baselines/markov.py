@@ -128,13 +128,24 @@ class MarkovModel:
         self.smoothing = smoothing
         self._counts = dict(tables.descending())
 
-    def log_likelihoods(self, tokens: np.ndarray) -> NDArray[np.float64]:
-        """(L,) log-probability of each base, nats; 0 at the first and where there is no base."""
+    def log_likelihoods(
+        self, tokens: np.ndarray, *, leave_own_out: bool = False
+    ) -> NDArray[np.float64]:
+        """(L,) log-probability of each base, nats; 0 at the first and where there is no base.
+
+        Args:
+            leave_own_out: the tokens were counted, and no base's own word shall speak for it, nor
+                that word on the other strand.
+        """
         found = np.zeros(len(tokens))
         for order, positions, words in self._by_order(tokens):
             of_context = self._counts[order].reshape(-1, 4)
             context = of_context[words >> 2].sum(1, dtype=np.float64)
             own = self._counts[order][words] + self.smoothing
+            if leave_own_out:
+                other = _complement(words, order + 1)
+                context -= 1 + (other >> 2 == words >> 2)
+                own -= 1 + (other == words)
             found[positions] = np.log(own) - np.log(context + 4 * self.smoothing)
         found[:1] = 0
         return found
@@ -176,6 +187,14 @@ class MarkovModel:
                 positions = np.flatnonzero(available == order)
                 yield order, positions + start, codes[positions] & (4 ** (order + 1) - 1)
             start += len(codes)
+
+
+def _complement(words: np.ndarray, bases: int) -> np.ndarray:
+    """Codes of words as the other strand has them."""
+    found = np.zeros_like(words)
+    for place in range(bases):
+        found = (found << 2) | (3 - ((words >> (2 * place)) & 3))
+    return found
 
 
 class _CountTables:

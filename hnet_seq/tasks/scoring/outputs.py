@@ -10,6 +10,8 @@ from modalities.errors import UsageError
 VARIANTS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
 MUTAGENESIS = (".tsv", ".parquet")
 MEASURED = ".tsv"
+TRACKS = ("per_base", "difference")
+BIGWIG = (".bw", ".bigwig")
 _DRAWN = (".svg", ".html")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hnet_seq.jobs.job import Tell, in_parts
 from hnet_seq.jobs.spool import Columns
@@ -144,14 +145,28 @@ def score_call(
     strands: Strands,
     batch_tokens: int,
     cache_limit: int,
+    by_base: list[NDArray[np.float32]] | None = None,
 ) -> list[Score]:
-    """Scores of sequences, in their order; to the last bit they depend on the call alone."""
+    """Scores of sequences, in their order; to the last bit they depend on the call alone.
+
+    Args:
+        by_base: takes the bits of each base, (L,) a sequence: the mean of the strands that have
+            any, NaN where none has.
+    """
     names, tokens = [name for name, _ in call], [own for _, own in call]
     by_strand = [tokens]
     if strands == "average":
         by_strand.append([dna.reverse_complement(own) for own in tokens])
+    bits: list[list[NDArray[np.float32]] | None] = [None] * len(by_strand)
+    if by_base is not None:
+        bits = [[np.full(len(own), np.nan, np.float32) for own in strand] for strand in by_strand]
     with scoring(model):
-        sums = [_sums(model, names, own, batch_tokens, cache_limit) for own in by_strand]
+        sums = [
+            _sums(model, names, own, batch_tokens, cache_limit, into)
+            for own, into in zip(by_strand, bits, strict=True)
+        ]
+    if by_base is not None:
+        by_base += map(_mean_of_strands, *(own for own in bits if own is not None))
     return [
         _of_strands(name, own, found)
         for name, own, found in zip(
@@ -191,8 +206,27 @@ def _sums(
     sequences: Sequence[Tokens],
     batch_tokens: int,
     cache_limit: int,
+    bits: list[NDArray[np.float32]] | None,
 ) -> list[float]:
+    """Nats of each sequence; and into ``bits`` those of each base that has a predecessor."""
     totals = [0.0] * len(sequences)
-    for index, _, values in likelihood_pieces(model, names, sequences, batch_tokens, cache_limit):
+    pieces = likelihood_pieces(model, names, sequences, batch_tokens, cache_limit)
+    for index, start, values in pieces:
         totals[index] += float(values.sum(dtype=np.float64))
+        if bits is not None:
+            after = slice(start + 1, start + 1 + len(values))
+            known = np.isin(sequences[index][after], dna.DNA.scored_tokens)
+            # The last value of a sequence would be of the base after its end.
+            own = values[: len(known)] / np.float32(-math.log(2))
+            bits[index][after] = np.where(known, own, np.nan)
     return totals
+
+
+def _mean_of_strands(
+    forward: NDArray[np.float32], *other: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    if not other:
+        return forward
+    (reverse,) = (own[::-1] for own in other)
+    mean = (forward + reverse) / 2
+    return np.where(np.isnan(mean), np.where(np.isnan(forward), reverse, forward), mean)

@@ -1,4 +1,4 @@
-"""A bigWig of boundary probabilities: kept by base in the genome's order, written in that of names.
+"""A bigWig of a value per base: kept by base in the genome's order, written in that of names.
 
 Readers look names up in a tree, which holds them sorted; what pyBigWig writes in another order
 loses names from 32,768 on in every reader but itself. libBigWig, below pyBigWig, does not say what
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks.segmentation.bigwig_check import Part, check_bigwig
@@ -26,15 +27,16 @@ from modalities.errors import InputError, UsageError
 from pipelines.storage.files import ask_for_room, named_errors, replaced_path
 
 _SLICE = 1 << 18  # values given to a bigWig at once
+_DENSE = {f"{value}": value for value in (True, False, None)}
 
 
-def import_bigwig() -> Any:
+def import_bigwig(option: str = "bigwig") -> Any:
     """pyBigWig; UsageError with the line that installs it where it is missing."""
     try:
         import pyBigWig
     except ImportError:
         raise UsageError(
-            "--bigwig", "needs pyBigWig: pip install pyBigWig (or 'hnet-seq[tracks]')"
+            option, "needs pyBigWig: pip install pyBigWig (or 'hnet-seq[tracks]')"
         ) from None
     return pyBigWig
 
@@ -46,11 +48,31 @@ def open_bigwig(
     """Takes records, and writes the boundary probability of each base that the stage looks at.
 
     Stage 0 looks at every base; a deeper one at those where a chunk of the stage outside it
-    begins. Other bases have no value. Until the end, four bytes a base lie beside ``path``, in a
-    file without a name.
+    begins. Other bases have no value. Arguments and errors as for :func:`open_track`.
+    """
+    with open_track(path, lengths, dense=not stage) as take_values:
+
+        def take(record: RecordBoundaries) -> None:
+            values = record.probs[stage]
+            if stage:
+                values = np.where(record.depth >= stage, values, np.nan)
+            take_values(record.name, record.start, values)
+
+        yield take
+
+
+@contextmanager
+def open_track(
+    path: Path, lengths: Mapping[str, int], *, dense: bool | None = None
+) -> Iterator[Callable[[str, int, NDArray[np.floating]], object]]:
+    """Takes the name of a record, where values begin, and the values of bases in a row; NaN: none.
+
+    Until the end, four bytes a base lie beside ``path``, in a file without a name.
 
     Args:
         lengths: bases of each record of the genome; the file lists all.
+        dense: whether every base has a value; None: here and there, and each run of them is written
+            the shorter way.
 
     Raises:
         OSError: the disk is full, or the like; names ``path``.
@@ -59,12 +81,9 @@ def open_bigwig(
     parts: list[tuple[str, int, int, int]] = []
     with replaced_path(path) as temporary, tempfile.TemporaryFile(dir=path.parent) as spool:
 
-        def take(record: RecordBoundaries) -> None:
-            values = record.probs[stage]
-            if stage:
-                values = np.where(record.depth >= stage, values, np.nan)
+        def take(name: str, start: int, values: NDArray[np.floating]) -> None:
             with named_errors(path):
-                parts.append((record.name, record.start, spool.tell(), len(values)))
+                parts.append((name, start, spool.tell(), len(values)))
                 spool.write(np.ascontiguousarray(values, np.float32).data)
 
         yield take
@@ -73,7 +92,7 @@ def open_bigwig(
         spool.flush()
         spool.seek(0)
         done = subprocess.run(
-            [sys.executable, "-m", __name__, f"{temporary}", f"{stage}", f"{end}"],
+            [sys.executable, "-m", __name__, f"{temporary}", f"{dense}", f"{end}"],
             stdin=spool,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -86,14 +105,14 @@ def open_bigwig(
 
 
 def write_bigwig(
-    path: str, lengths: Mapping[str, int], parts: Sequence[Part], *, dense: bool
+    path: str, lengths: Mapping[str, int], parts: Sequence[Part], *, dense: bool | None
 ) -> None:
     """Write a bigWig, and read it back.
 
     Args:
         lengths: bases of each record.
         parts: name of a record, where values begin, and the values of bases in a row; NaN: none.
-        dense: every base of the parts has a value.
+        dense: see :func:`open_track`.
 
     Raises:
         OSError: what came back is not what was written.
@@ -106,7 +125,7 @@ def write_bigwig(
     for name, start, values in parts:
         for first in range(0, len(values), _SLICE):
             some = values[first : first + _SLICE]
-            if dense:
+            if dense or (dense is None and not np.isnan(some).any()):
                 file.addEntries(name, start + first, values=some, span=1, step=1)
             elif len(places := np.flatnonzero(~np.isnan(some))):
                 file.addEntries(name, start + first + places, values=some[places], span=1)
@@ -114,7 +133,7 @@ def write_bigwig(
     check_bigwig(path, known, parts)
 
 
-def _main(path: str, stage: str, end: str) -> None:
+def _main(path: str, dense: str, end: str) -> None:
     with mmap.mmap(sys.stdin.fileno(), 0, access=mmap.ACCESS_READ) as data:
         known = json.loads(data[int(end) :])
         parts = [
@@ -122,7 +141,7 @@ def _main(path: str, stage: str, end: str) -> None:
             for name, start, offset, count in known["parts"]
         ]
         try:
-            write_bigwig(path, known["lengths"], parts, dense=stage == "0")
+            write_bigwig(path, known["lengths"], parts, dense=_DENSE[dense])
         finally:
             parts.clear()  # the values lie in the mapping
 

@@ -10,6 +10,7 @@ from hnet_seq.analysis.annotation import RecordAnnotation
 from hnet_seq.analysis.gene_region import REGION_BASES, describe_window, gene_richest_window
 from hnet_seq.analysis.genes import CodingSequence, spans_inside
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
+from hnet_seq.report.part_of_region import AROUND
 from hnet_seq.results.boundaries import Region
 from hnet_seq.tasks.annotations import Annotation, read_annotation
 from hnet_seq.tasks.segmentation.spans import Span, region_spans
@@ -18,7 +19,6 @@ from pipelines.formats.genome import Genome
 from pipelines.formats.regions import parse_region
 
 MOST = 4 * REGION_BASES  # bases that a page draws
-_AROUND = 150  # bases on both sides of a gene that is asked for
 _SHOWN = 3  # places or names in an error
 
 
@@ -59,40 +59,53 @@ class GenePicture:
         )
 
 
-def find_picture(asked: str, annotation: Annotation, genome: Genome, region: str | None) -> Span:
+def find_picture(
+    asked: str,
+    annotation: Annotation,
+    genome: Genome,
+    region: str | None,
+    parameter: str = "picture",
+) -> Span:
     """What ``--picture`` names: a gene, with some bases around it, or a region.
 
     Args:
         region: what is cut of the genome; None: all.
+        parameter: named in errors.
 
     Raises:
         UsageError: it is longer than a page draws, not within what is cut, or at several places.
         InputError: no CDS and no record has that name, or the record does not go that far.
     """
-    places, around = list(_places(asked, annotation)), _AROUND
+    places, around = list(_places(asked, annotation)), AROUND
     if not places:
         if not {asked, asked.rpartition(":")[0]} & genome.lengths.keys():
-            raise _unknown(asked, annotation, genome)
-        places, around = [parse_region(asked, genome.lengths, genome.path, "picture")], 0
+            raise _unknown(asked, annotation, genome, parameter)
+        places, around = [parse_region(asked, genome.lengths, genome.path, parameter)], 0
     cut = {name: (start, end) for name, start, end in region_spans(genome, region)}
     inside = [own for own in places if own[0] in cut and _is_within(own[1:], cut[own[0]])]
     if not inside:
         of_region = f", --region {region}" if region else ""
-        raise UsageError("picture", f"{asked} is not within what is cut{of_region}")
+        raise UsageError(parameter, f"{asked} is not within what is cut{of_region}")
     if len(inside) > 1:
         shown = ", ".join(_written(own) for own in inside[:_SHOWN])
         more = f" and {len(inside) - _SHOWN:,} more" if len(inside) > _SHOWN else ""
-        raise UsageError("picture", f"{asked} lies at {shown}{more}; give one as NAME:START-END")
+        raise UsageError(parameter, f"{asked} lies at {shown}{more}; give one as NAME:START-END")
     name, start, end = inside[0]
     first, last = cut[name]
     start, end = max(start - around, first), min(end + around, last)
+    return check_drawn(asked, (name, start, end), parameter)
+
+
+def check_drawn(asked: str, place: Span, parameter: str) -> Span:
+    """The place; UsageError where it is longer than a page draws."""
+    name, start, end = place
     if end - start > MOST:
         raise UsageError(
-            "picture",
+            parameter,
             f"{asked} has {end - start:,} bases; {MOST:,} are drawn at most: give a part, such as "
             f"{_written((name, start, start + MOST))}",
         )
-    return name, start, end
+    return place
 
 
 def _places(gene: str, annotation: Annotation) -> Iterator[Span]:
@@ -129,14 +142,14 @@ def _written(place: Span) -> str:
     return f"{name}:{start + 1}-{end}"
 
 
-def _unknown(asked: str, annotation: Annotation, genome: Genome) -> InputError:
+def _unknown(asked: str, annotation: Annotation, genome: Genome, parameter: str) -> InputError:
     names = {own.name: 0 for genes in annotation.genes.records.values() for own in genes.coding}
     near = difflib.get_close_matches(asked, names, _SHOWN, 0.5) or list(names)[:_SHOWN]
     return InputError(
         annotation.path,
         f"no CDS is called {asked!r}, and no record of {genome.path}; CDS are {', '.join(near)}"
         f"{', ...' if len(names) > len(near) else ''}",
-        where="--picture",
+        where=f"--{parameter}",
     )
 
 

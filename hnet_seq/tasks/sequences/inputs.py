@@ -70,6 +70,7 @@ class SequenceSource:
         count, total_bases: of the last pass that came to the end; None before.
         digest: sha256 over names and tokens, of the same pass: equal for equal sequences.
         left_out: columns of a table that are neither read nor kept.
+        kind: of the input: fasta, other records, bed, table or lines.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class SequenceSource:
         path: Path,
         read: Callable[[], Iterator[NamedSequence]],
         *,
+        kind: str,
         is_stdin: bool = False,
         left_out: Sequence[str] = (),
     ) -> None:
         self.path = path
+        self.kind = kind
         self.left_out = left_out
         self._read = read
         self._is_stdin = is_stdin
@@ -162,7 +165,7 @@ def open_sequences(
         shutil.rmtree(path.parent)
         shown = str(error).replace(str(path), _STDIN_NAME)
         raise type(error)(None, shown) from None
-    return SequenceSource(path, read, is_stdin=is_stdin, left_out=left_out)
+    return SequenceSource(path, read, kind=kind, is_stdin=is_stdin, left_out=left_out)
 
 
 def read_sequences(
