@@ -17,7 +17,7 @@ import numpy as np
 from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
-from hnet_seq.commands.segment import check_shards
+from hnet_seq.commands.documents import check_shards
 from hnet_seq.jobs.job import Job
 from hnet_seq.jobs.ranks import Ranks, check_meeting
 from hnet_seq.model.causal_lm import HNetForCausalLM
