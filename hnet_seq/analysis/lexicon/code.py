@@ -37,21 +37,17 @@ class Spread:
 
     def __init__(self, tables: Iterable[pa.Table], symbols: int) -> None:
         self.words = self.distinct = self.once = self.letters = 0
-        counts, lengths = [], []
+        alike: list[NDArray[np.int64]] = [np.zeros((3, 0), np.int64)]
         for table in tables:
             count = table["count"].to_numpy()
             length = pa.compute.binary_length(table["word"]).to_numpy().astype(np.int64)
-            # Words of one count and length are alike in all that follows.
-            pairs, number = np.unique(np.stack([count, length]), axis=1, return_counts=True)
-            counts.append(np.stack([pairs[0], number]))
-            lengths.append(pairs[1])
+            alike.append(_joined(np.stack([count, length, np.ones_like(count)])))
             self.words += int(count.sum())
             self.distinct += len(count)
             self.once += int((count == 1).sum())
             self.letters += int(count @ length)
-        both = np.concatenate(counts, axis=1) if counts else np.zeros((2, 0), np.int64)
-        self._count, self._number = both
-        self._length = np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
+        # Words of one count and length are alike in all that follows.
+        self._count, self._length, self._number = _joined(np.concatenate(alike, axis=1))
         self.bits = self._bits(symbols)
 
     def _bits(self, symbols: int) -> float:
@@ -94,6 +90,14 @@ class Spread:
             if at >= self.distinct:
                 return [(at, one, two) for at, one, two in found]
             rank *= _CURVE
+
+
+def _joined(alike: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Columns of count, length and number of words, one for each count and length."""
+    pairs, place = np.unique(alike[:2], axis=1, return_inverse=True)
+    number = np.zeros(pairs.shape[1], np.int64)
+    np.add.at(number, place.ravel(), alike[2])
+    return np.concatenate([pairs, number[None]])
 
 
 def _rising(

@@ -82,8 +82,9 @@ def _far(row: dict[str, Any]) -> tuple[float, str]:
 
 
 def _word(row: dict[str, Any]) -> Word:
-    def known(name: str) -> float | None:
-        return number(row[name]) if name in row else None
+    def known(name: str, digits: int | None = 6) -> float | None:
+        value = row.get(name, np.nan)
+        return number(value) if digits or not np.isfinite(value) else float(value)
 
     return Word(
         word=row["word"],
@@ -94,7 +95,7 @@ def _word(row: dict[str, Any]) -> Word:
         one_chunk=known("one_chunk"),
         to_context=known("to_context"),
         to_shuffled=known("to_shuffled"),
-        q=row["q"] if row.get("q") == row.get("q") else None,
+        q=known("q", None),
         forward_share=known("forward_share"),
         kind=row.get("kind"),
         parts=row.get("parts") or None,
