@@ -139,6 +139,7 @@ def main(args: argparse.Namespace) -> int:
             check_region(args.inputs[0], args.region)
         else:
             check_genome(args.inputs[0])
+        read_features(args)
     elif modality is not None:
         check_documents(args, modality.name)
     return later("hnet_seq.tasks.lexicon")(args)
@@ -162,6 +163,15 @@ def check_written(args: argparse.Namespace, stages: int) -> None:
     files = [Path(args.out) / name for name in written_names(args, stages).values()]
     features = [source.partition("=")[2] or source for source in args.features]
     check_outputs({"out": files}, *args.inputs, *args.features, *features)
+
+
+def read_features(args: argparse.Namespace) -> None:
+    """Read what --features names; torch is not needed for it."""
+    if args.features:
+        from hnet_seq.tasks.lexicons.features import read_kinds
+        from pipelines.formats.genome import Genome
+
+        args.read_kinds = read_kinds(args.features, Genome(args.inputs[0]))
 
 
 def check_dna(args: argparse.Namespace) -> None:

@@ -43,13 +43,6 @@ def _stage(data: Lexicon, stage: StageLexicon, unit: Unit) -> Iterator[str]:
     if stage.words:
         yield _chosen(data, stage, unit)
         yield _lengths(stage, unit)
-    if stage.beyond:
-        yield element("h3", "Words furthest beyond shuffled sequence")
-        yield _words(data, stage.beyond, "By how far chance would have to go, first the furthest")
-    if stage.kinds:
-        yield _kinds(stage)
-    if stage.enriched:
-        yield _enriched(data, stage)
     if stage.ways:
         yield _ways(stage, unit)
     if stage.tokenizer is not None:
@@ -60,6 +53,14 @@ def _stage(data: Lexicon, stage: StageLexicon, unit: Unit) -> Iterator[str]:
             f"It gives {rate(own.chunks_given_back)} of the chunks back, on {own.letters:,} "
             f"{unit.many} of what the words were counted on.",
         )
+    if stage.kinds:
+        yield _kinds(stage)
+    if stage.beyond:
+        yield element("h3", "Words furthest beyond shuffled sequence")
+        caption = "Chunks over those of shuffled sequence, first what chance is furthest from"
+        yield _words(data, stage.beyond[:_LISTED], caption)
+    if stage.enriched:
+        yield _enriched(data, stage)
 
 
 def _summary(data: Lexicon, stage: StageLexicon, unit: Unit) -> str:
@@ -76,8 +77,8 @@ def _summary(data: Lexicon, stage: StageLexicon, unit: Unit) -> str:
     if stage.found is not None:
         said += (
             f" Of the {stage.listed:,} that are listed {stage.found:,} are chunks more often than "
-            f"in the same sequence shuffled, by {data.shuffled_letters:,} {unit.many} of it and at "
-            "one false discovery in twenty; the rest is what composition makes."
+            f"in the same sequence shuffled, as far as {data.shuffled_letters:,} {unit.many} of it "
+            "tell, with at most one false discovery in twenty."
         )
     return said
 
@@ -103,6 +104,8 @@ def _chosen(data: Lexicon, stage: StageLexicon, unit: Unit) -> Markup:
             unit,
             measure="share of its occurrences that are one chunk",
             description="How often the letters of the most frequent words are one chunk",
+            model="the model",
+            context=f"expected from the last {_counted(data.context)} {unit.many}",
         ),
         f"The most frequent words: how often the same {unit.many}, wherever they stand, are one "
         "chunk. Grey is as many cuts at random; the diamond is what the last "

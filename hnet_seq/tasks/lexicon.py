@@ -13,7 +13,7 @@ from typing import Any
 
 from hnet_seq.analysis.lexicon.kinds import RecordKinds
 from hnet_seq.commands.documents import check_documents
-from hnet_seq.commands.lexicon import check_dna, check_written, written_names
+from hnet_seq.commands.lexicon import check_dna, check_written, read_features, written_names
 from hnet_seq.jobs.job import Computed
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -22,7 +22,6 @@ from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.lexicon import TOKENIZER, Lexicon, StageLexicon
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.lexicons.counting import StageCounts
-from hnet_seq.tasks.lexicons.features import read_kinds
 from hnet_seq.tasks.lexicons.records import stage_record
 from hnet_seq.tasks.lexicons.rows import (
     Columns,
@@ -52,10 +51,6 @@ def main(args: argparse.Namespace) -> int:
     out = check_folder(args.out)
     if not args.no_bpe:
         _check_tokenizers()
-    genome, kinds = None, None
-    if args.features:
-        genome = Genome(args.inputs[0])
-        kinds = read_kinds(args.features, genome)
     ranks = find_ranks()
     model = HNetForCausalLM.from_pretrained(
         args.checkpoint, rank_device(args.device, ranks), twin=args.twin
@@ -74,7 +69,9 @@ def main(args: argparse.Namespace) -> int:
     else:
         check_dna(args)
         check_model(model, args.checkpoint)
-        genome = genome or Genome(args.inputs[0], use_index=args.region is not None)
+        if args.features and not hasattr(args, "read_kinds"):  # what it reads was not known before
+            read_features(args)
+        genome = Genome(args.inputs[0], use_index=args.region is not None)
         check_meeting(args.inputs[0], outputs, ranks)
         source = genome_source(model, args, genome, outputs)
     if not any(unit.items for unit in source.job.units):
@@ -82,6 +79,7 @@ def main(args: argparse.Namespace) -> int:
     with attention_window(model, args.attention_window), source.job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes
             return 0
+        kinds = getattr(args, "read_kinds", None)  # read before torch was imported
         found = _write(args, model, source, computed, kinds, files)
     if dropped:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))

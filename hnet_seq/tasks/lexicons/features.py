@@ -12,6 +12,7 @@ from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.boundary_analysis.site_files import named_source
 from modalities.errors import InputError, UsageError
+from pipelines.formats.annotation import Feature
 from pipelines.formats.genome import Genome
 from pipelines.formats.intervals import annotation_format
 from pipelines.formats.stranded_bed import read_bed_features
@@ -79,7 +80,7 @@ def _of_bed(path: Path, label: str, genome: Genome) -> Spans:
     return {label or stem_of(path.name).removesuffix(".bed"): dict(spans)}
 
 
-def _of_types(features: dict[str, list], label: str) -> Spans:
+def _of_types(features: dict[str, list[Feature]], label: str) -> Spans:
     spans: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     covered: Counter[str] = Counter()
     for record, rows in features.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def cut(size: int, chance: float, seed: int = 1) -> np.ndarray:
 def test_counts_are_exact_in_memory_and_by_way_of_files(tmp_path: Path, most_rows: int) -> None:
     text = drawn(30_000, 4)
     bounds = cut(len(text), 0.25)
-    expected = Counter(text[a:b].tobytes() for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    expected = Counter(text[a:b].tobytes() for a, b in pairwise(bounds))
     with WordCounts(tmp_path / "spill", most_rows) as counts:
         for first in range(0, len(bounds) - 1, 500):
             counts.add(word_array(text, bounds[first : first + 501]))
