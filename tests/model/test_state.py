@@ -218,6 +218,7 @@ def test_misuse_of_a_state_is_an_error():
 def test_boundaries_alone_are_those_of_the_whole_model(name, policy):
     """Bit for bit, packed and in pieces; nothing behind the last decision is computed."""
     model = with_policy(CONFIGS[name].to_dict(), POLICIES[policy])
+    assert isinstance(model, HNetForCausalLM)
     ids = torch.randint(0, 4, (150,), generator=torch.Generator().manual_seed(1))
     packing = Packing.from_lengths([60, 1, 89], ids.device)
     rules = [POLICIES[policy], *[BoundaryPolicy()] * (model.num_stages - 1)]

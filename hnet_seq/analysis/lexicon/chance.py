@@ -81,7 +81,10 @@ def beyond_shifted(
 
 
 def ratio_of_shares(
-    inside: Floats, whole: Floats | Counts, expected_inside: Floats, expected_whole: Floats
+    inside: Floats,
+    whole: Floats | Counts,
+    expected_inside: Floats,
+    expected_whole: Floats | Counts,
 ) -> Floats:
     """inside / whole over expected_inside / expected_whole; NaN where that is not known."""
     found: Floats = quotient(quotient(inside, whole), quotient(expected_inside, expected_whole))

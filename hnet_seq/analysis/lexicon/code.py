@@ -79,16 +79,15 @@ class Spread:
         ranks = np.r_[0, number.cumsum()]
         words = np.r_[0, (number * count).cumsum()]
         letters = np.r_[0, (number * count * self._length[order]).cumsum()]
-        found, rank = [], 1.0
+        found: list[tuple[int, float, float]] = []
+        rank = 1.0
         while True:
             at = min(int(rank), self.distinct)
-            shares = (
-                float(np.interp(at, ranks, sums) / max(total, 1))
-                for sums, total in ((words, self.words), (letters, self.letters))
-            )
-            found.append((at, *shares))
+            of_words = float(np.interp(at, ranks, words)) / max(self.words, 1)
+            of_letters = float(np.interp(at, ranks, letters)) / max(self.letters, 1)
+            found.append((at, of_words, of_letters))
             if at >= self.distinct:
-                return [(at, one, two) for at, one, two in found]
+                return found
             rank *= _CURVE
 
 

@@ -49,11 +49,21 @@ class WordFacts:
     @classmethod
     def empty(cls, words: int, alphabet: Alphabet, kinds: int) -> WordFacts:
         """Nothing counted yet."""
-        none = [np.zeros(words, np.int64) for _ in range(4)]
-        letters = [np.zeros((words, alphabet.size), np.int64) for _ in range(2)]
-        frames = np.zeros((words, len(FRAMES)), np.int64)
-        sums = KindSums(*np.zeros((5, kinds, words)))
-        return cls(*none[:2], np.zeros(words), *letters, frames, *none[2:], sums)
+
+        def none(*columns: int) -> Counts:
+            return np.zeros((words, *columns), np.int64)
+
+        return cls(
+            occurrences=none(),
+            chunks=none(),
+            expected=np.zeros(words),
+            before=none(alphabet.size),
+            after=none(alphabet.size),
+            frames=none(len(FRAMES)),
+            sampled=none(),
+            shuffled=none(),
+            kinds=KindSums(*np.zeros((5, kinds, words))),
+        )
 
 
 @dataclass

@@ -14,6 +14,15 @@ from hnet_seq.analysis.labels import REGION_NAMES, codon_labels, codon_positions
 Spans = Sequence[tuple[int, int]]
 
 
+def intervals(spans: Spans) -> Intervals:
+    """Spans in order."""
+    bounds = np.array(sorted(spans), np.int64).reshape(-1, 2)
+    return Intervals(bounds[:, 0], bounds[:, 1])
+
+
+_NONE = intervals([])
+
+
 @dataclass(frozen=True)
 class RecordKinds:
     """The kinds, and where they are.
@@ -52,14 +61,8 @@ class RecordKinds:
             plus, minus = codon_labels(positions)
             frame = np.where(plus >= 0, plus, np.where(minus >= 0, minus + 3, -1)).astype(np.int8)
         for kind, by_record in enumerate(self.features.values(), first):
-            spans = by_record.get(record)
-            for index in () if spans is None else spans.between(start, end):
+            spans = by_record.get(record, _NONE)
+            for index in spans.between(start, end):
                 left, right = spans.start[index], spans.end[index]
                 inside[kind, max(left - start, 0) : right - start] = True
         return inside, frame
-
-
-def intervals(spans: Spans) -> Intervals:
-    """Sorted spans."""
-    bounds = np.array(sorted(spans), np.int64).reshape(-1, 2)
-    return Intervals(bounds[:, 0], bounds[:, 1])
