@@ -131,7 +131,7 @@ def main(args: argparse.Namespace) -> int:
         said = f"is {args.vocabulary:,}; at most {LEXICON_MOST_WORDS:,} words are followed"
         raise UsageError("vocabulary", said)
     check_stage(args.checkpoint, 0)
-    check_written(args, stages_of(args.checkpoint) or 1)
+    check_written(args, stages_of(args.checkpoint) or 1, is_twin=args.twin)
     modality = modality_here(args.checkpoint)
     if modality is DNA:
         check_dna(args)
@@ -145,11 +145,9 @@ def main(args: argparse.Namespace) -> int:
     return later("hnet_seq.tasks.lexicon")(args)
 
 
-def written_names(args: argparse.Namespace, stages: int) -> dict[str, str]:
+def written_names(args: argparse.Namespace, stages: int, *, is_twin: bool) -> dict[str, str]:
     """Names of the files in --out, by what they are; the twin's replace no model's."""
-    from hnet_seq.results.read import TWIN_SUFFIX
-
-    twin = TWIN_SUFFIX if args.twin else ""
+    twin = ".twin" if is_twin else ""
     names = {"record": f"lexicon{twin}.json", "words": f"words{twin}.{args.format}"}
     if args.features:
         names["features"] = f"features{twin}.{args.format}"
@@ -158,9 +156,11 @@ def written_names(args: argparse.Namespace, stages: int) -> dict[str, str]:
     return names
 
 
-def check_written(args: argparse.Namespace, stages: int) -> None:
+def check_written(args: argparse.Namespace, stages: int, *, is_twin: bool) -> None:
     """Raise UsageError where an input would be written over."""
-    files = [Path(args.out) / name for name in written_names(args, stages).values()]
+    files = [
+        Path(args.out) / name for name in written_names(args, stages, is_twin=is_twin).values()
+    ]
     features = [source.partition("=")[2] or source for source in args.features]
     check_outputs({"out": files}, *args.inputs, *args.features, *features)
 

@@ -58,8 +58,10 @@ def main(args: argparse.Namespace) -> int:
     modality_of(model)  # a model of tokens has no boundaries among letters
     modality = model.metadata.get("modality")
     dropped: Counter[str] = Counter()
-    check_written(args, model.num_stages)
-    files = {what: out / name for what, name in written_names(args, model.num_stages).items()}
+    stages, is_twin = model.num_stages, bool(about_twin(model))
+    check_written(args, stages, is_twin=is_twin)
+    names = written_names(args, stages, is_twin=is_twin)
+    files = {what: out / name for what, name in names.items()}
     outputs = list(files.values())
     if is_byte_modality(modality):
         check_documents(args, f"{modality}")
@@ -107,9 +109,11 @@ def _write(
     stages: list[StageLexicon] = []
     with ExitStack() as stack, named_errors(files["record"], spill):
         stack.callback(remove, spill)
+        print("counting chunks", file=sys.stderr)
         counts = _count(source, computed, model.num_stages, spill, stack)
         tables = _Tables(files, stack)
         for own in counts:
+            print(f"looking at the words of stage {own.stage}", file=sys.stderr)
             found = study_stage(
                 own,
                 lambda: source.texts(computed),

@@ -68,7 +68,7 @@ class Source:
         if not self.lengths:
             yield from _joined(computed)
             return
-        for own, record in records(computed):
+        for own, record in records(computed, progress=False):
             if isinstance(own, ShuffledStretch):
                 return  # they come last
             begins = own.start == own.origin
@@ -79,7 +79,7 @@ class Source:
         """The shuffled parts, in the places of what they are made of."""
         if not self.sampled:
             return
-        for own, record in records(computed):
+        for own, record in records(computed, progress=False):
             if isinstance(own, ShuffledStretch):
                 begins = own.start == own.origin
                 yield CutText(own.record, own.start, record.tokens, record.depth, begins, False)
@@ -174,7 +174,7 @@ def document_source(
 def _joined(computed: Computed[Stretch]) -> Iterator[CutText]:
     """Documents end to end: their markers part them."""
     letters, depth, size = [], [], 0
-    for _, record in records(computed):
+    for _, record in records(computed, progress=False):
         letters.append(record.tokens)
         depth.append(record.depth)
         size += len(record.tokens)

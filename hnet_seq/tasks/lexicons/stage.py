@@ -148,8 +148,11 @@ def _ways(
     if alphabet.complement is not None:  # as many words as the lexicon has
         lengths.add(max(1, int(np.log(max(len(lexicon), 1)) / np.log(alphabet.symbols) + 1e-9)))
     for length in sorted(lengths):
-        name = f"{length}-mers" if alphabet.complement is not None else f"{length} bytes"
-        yield WayCounts(name, words_of(length), folder, alphabet.symbols**length)
+        if alphabet.complement is None:  # bytes have too many words of a length to list
+            yield WayCounts(f"{length} bytes", words_of(length), folder)
+        else:
+            size = alphabet.symbols**length
+            yield WayCounts(f"{length}-mers", words_of(length), folder, size)
 
 
 def _by(tokenizer: Any, write: Callable[[np.ndarray], str]) -> Any:
