@@ -16,11 +16,11 @@ from hnet_seq.analysis.lexicon.cut_text import Alphabet, CutText
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK, shuffle_record
 from hnet_seq.jobs.job import Computed, Job
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.byte_documents import MarkedDocument, from_files, from_shards
+from hnet_seq.tasks.byte_documents import MarkedDocument
 from hnet_seq.tasks.run_identity import tokens_digest
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.records import over_limit, region_stretches
-from hnet_seq.tasks.segmentation.text import TextStretch, text_job
+from hnet_seq.tasks.segmentation.text import TextStretch, given_documents, text_job
 from modalities import dna, text
 from modalities.base import Tokens
 from pipelines.formats.genome import Genome
@@ -155,10 +155,7 @@ def document_source(
 
     def read() -> Iterator[MarkedDocument]:
         dropped.clear()  # each pass over the input counts them
-        if args.inputs:
-            yield from from_files(args.inputs, modality, dropped)
-        for location in args.shards:
-            yield from from_shards(location, "validation")
+        return given_documents(args, modality, dropped)
 
     job = text_job(
         model,

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
 
     def read() -> Iterator[MarkedDocument]:
         dropped.clear()  # each pass over the input counts them
-        return _documents(args, modality, dropped)
+        return given_documents(args, modality, dropped)
 
     job = text_job(
         model,
@@ -179,9 +179,10 @@ def text_job(
     )
 
 
-def _documents(
+def given_documents(
     args: argparse.Namespace, modality: str, dropped: Counter[str]
 ) -> Iterator[MarkedDocument]:
+    """Those of the inputs, or of the validation split of shards; what is none is counted."""
     if args.inputs:
         return from_files(args.inputs, modality, dropped)
     for location in args.shards:
