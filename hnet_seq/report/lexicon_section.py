@@ -199,7 +199,9 @@ def _enriched(data: Lexicon, stage: StageLexicon) -> Markup:
         "the last letters predict, and over shuffled sequence"
     )
     title = element("h3", "Words in features")
-    return Markup(title + table(head, rows, caption=caption, numeric=range(2, len(head))))
+    said = element("p", f"{caption}.", class_="caption")
+    listed = table(head, rows, caption="Words in features", numeric=range(2, len(head)))
+    return Markup(title + said + listed)
 
 
 def _ways(stage: StageLexicon, unit: Unit) -> Markup:
@@ -223,10 +225,13 @@ def _ways(stage: StageLexicon, unit: Unit) -> Markup:
         "Bits of a code that learns each vocabulary while it writes, spelling a word when it is "
         "new: no list comes free. Given back: what of the model's chunks and cuts each way has."
     )
-    shared = _shared(stage.ways)
     title = element("h3", "Beside other ways to cut")
-    rest = element("p", shared) if shared else ""
-    return Markup(title + table(head, rows, caption=caption, numeric=range(1, len(head))) + rest)
+    said = element("p", caption, class_="caption")
+    listed = table(
+        head, rows, caption="The same text cut in several ways", numeric=range(1, len(head))
+    )
+    shared = _shared(stage.ways)
+    return Markup(title + said + listed + (element("p", shared) if shared else ""))
 
 
 def _shared(ways: Sequence[Way]) -> str:
