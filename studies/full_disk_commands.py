@@ -135,6 +135,14 @@ COMMANDS = [
         ("*.json",),
         folders=("about/",),
     ),
+    *(
+        Command(
+            f"lexicon {kind}",
+            f"lexicon {_BOUNDARIES} --features {{in}}/genes.gff --vocabulary 50 --format {kind}",
+            folders=("about/",),
+        )
+        for kind in ("tsv", "parquet")
+    ),
     Command("score sequences", "score {in}/run {in}/windows.fa --out {out}/s.tsv", ("s.json",)),
     Command(
         "score tracks",

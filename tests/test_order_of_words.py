@@ -22,6 +22,7 @@ WORDS: dict[str, tuple[list[str], list[list[str]]]] = {
     "info": (["run"], [["--context", "9"], ["--json"]]),
     "classify train": (["run"], [["--data", "t.csv"], ["--out", "o"]]),
     "classify evaluate": (["p.npz", "t.csv"], [["--split", "all"]]),
+    "lexicon": (["run", "g.fa"], [["--out", "o"], ["--features", "g.gff"]]),
     "boundaries enrich": (["run", "g.fa"], [["--features", "g.gff"], ["--out", "o"]]),
 }
 

@@ -65,7 +65,9 @@ def cut(
     was_training = model.training
     model.eval()
     try:
-        for call in stream(model, pieces(), batch_tokens, cache_limit=cache_limit):
+        for call in stream(
+            model, pieces(), batch_tokens, cache_limit=cache_limit, only_boundaries=True
+        ):
             depth, probs = _boundaries(call)
             first = 0
             for piece in call.pieces:
@@ -81,7 +83,7 @@ def cut(
 
 def _boundaries(call: Call[str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Of each packed base: depth (T,), and every stage's probability (stages, T)."""
-    boundaries = call.output.boundaries
+    boundaries = call.boundaries
     depth = chunk_depth([stage.boundary_mask for stage in boundaries], call.packing.total)
     probs = torch.zeros(len(boundaries), call.packing.total, device=call.ids.device)
     # A stage's positions are the chunks of the one outside it: each mask picks among the picked.

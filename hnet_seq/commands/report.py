@@ -1,4 +1,4 @@
-"""One HTML page about a run, or about what classify, boundaries, embed and score left in a folder.
+"""One HTML page about a run, or about what other verbs left in a folder.
 
 The page of a run draws on what lies in its folder (metrics.jsonl, markov.json, boundaries.json,
 region.json, text_boundaries.json, classification.json, run.json, config.yaml) and says for each

@@ -10,9 +10,7 @@ spaces, starts of words, inside words, punctuation (docs/boundaries.md).
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-import modalities
 from hnet_seq.commands.checks import (
     check_at_least,
     check_checkpoint,
@@ -21,10 +19,10 @@ from hnet_seq.commands.checks import (
     check_stage,
     check_there,
     is_small,
-    manifest_here,
     modality_here,
     stages_of,
 )
+from hnet_seq.commands.documents import check_documents
 from hnet_seq.commands.later import later
 from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import (
@@ -35,13 +33,9 @@ from hnet_seq.tasks.arguments import (
 )
 from hnet_seq.tasks.choices import LEFT_CONTEXT, SEGMENT_BATCH_TOKENS
 from hnet_seq.tasks.segmentation.outputs import check_stage_files, check_table
-from modalities import text
 from modalities.dna import DNA
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
-
-if TYPE_CHECKING:
-    from pipelines.shards.manifest import Manifest
 
 EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 
@@ -131,26 +125,9 @@ def main(args: argparse.Namespace) -> int:
 
 def check_bytes(args: argparse.Namespace, modality: str) -> None:
     """Raise for words that mean nothing for a model of bytes, or shards of something else."""
-    check_meant(args, f"{args.checkpoint} was trained on {modality}", of="text and code")
+    check_documents(args, modality)
     if args.show < 0:
         raise UsageError("show", f"is {args.show}; expected 0 or more")
-    if bool(args.inputs) == bool(args.shards):
-        raise UsageError("INPUT", "give files or folders of text, or --shards DIR")
-    if args.inputs and modalities.get(modality).complement_table is not None:
-        raise UsageError("INPUT", f"a model of {modality} reads shards; give --shards DIR")
-    for location in args.shards:
-        if manifest := manifest_here(location):
-            check_shards(location, manifest, args.checkpoint)
-
-
-def check_shards(location: str, manifest: Manifest, checkpoint: str) -> None:
-    """Raise InputError for shards that a model of bytes has nothing to cut of."""
-    if modalities.get(manifest.modality).vocabulary != text.VOCABULARY:
-        raise InputError(
-            location, f"holds {manifest.modality}; {checkpoint} reads bytes: text or code"
-        )
-    if not manifest.tokens("validation"):
-        raise InputError(location, "has no validation split; shard again with --validation")
 
 
 def check_annotation(args: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.heads.base import HNetWithHead
-from hnet_seq.heads.head_config import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.heads.pooling import pool
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification

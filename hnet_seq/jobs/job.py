@@ -196,15 +196,19 @@ class Computed(Generic[Item]):
         self.rows = rows
         self.seconds = seconds
 
-    def parts(self) -> Iterator[tuple[Sequence[Item], Columns]]:
-        """Each part with its rows, in order."""
+    def parts(self, *, progress: bool = True) -> Iterator[tuple[Sequence[Item], Columns]]:
+        """Each part with its rows, in order; at each call from the first on.
+
+        Args:
+            progress: show a bar.
+        """
         job, take = self._job, None
         total = sum(unit.tokens for unit in job.units)
         label = job.label if self.rows is None else "write"
         with ExitStack() as stack:
             if self.rows is not None:
                 take = stack.enter_context(self.rows.reading())
-            bar = stack.enter_context(progress_bar(label, total, unit="token"))
+            bar = stack.enter_context(progress_bar(label, total, unit="token", progress=progress))
             for part in job.read():
                 if take is not None:
                     yield part, take(sum(map(job.height, part)))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hnet_seq.model.generation import generate
 from hnet_seq.model.given_ids import Ids, given_ids
-from hnet_seq.model.hnet import HNetOutput
+from hnet_seq.model.hnet import HNetOutput, StageBoundaries
 from hnet_seq.model.language_model import (
     HNetLanguageModel,
     LanguageModelOutput,
@@ -39,6 +39,15 @@ class HNetForCausalLM(HNetLanguageModel):
     ) -> HNetOutput:
         """(T,) ids to the hidden states before the output head."""
         return self.backbone(self.embeddings(input_ids), input_ids, packing, state)
+
+    def boundaries(
+        self, input_ids: Tensor, packing: Packing, state: HNetState | None = None
+    ) -> list[StageBoundaries]:
+        """Those of :meth:`encode`, at a fraction of its work: what no decision needs is left out.
+
+        A state that goes on so is for boundaries alone.
+        """
+        return self.backbone.boundaries(self.embeddings(input_ids), input_ids, packing, state)
 
     def new_state(self, slots: int) -> HNetState:
         """A running state for ``slots`` sequences; give it to :meth:`forward` or :meth:`step`."""

@@ -151,6 +151,57 @@ class HNet(nn.Module):
             soft: what ``tokens`` are the likeliest of, of whole sequences.
         """
         width = x.shape[-1]
+        x, counted = self._own_input(x, tokens, packing, state, soft)
+        if self.encoder is None:
+            hidden = self.main_network(x, packing, state.encoder if state else None)
+            out = HNetOutput(hidden[:, :width], [], [], counted)
+        else:
+            out = self._chunked(x, tokens, packing, state, width, counted, soft)
+        _advance(state, packing)
+        return out
+
+    def boundaries(
+        self, x: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None = None
+    ) -> list[StageBoundaries]:
+        """What each stage decides, as :meth:`forward` finds it, without what no decision needs.
+
+        The innermost network and the decoders, most of the work, are left out, and their part of
+        the state stays as it was.
+
+        Args:
+            x, tokens, packing, state: as for :meth:`forward`.
+        """
+        if self.encoder is None:
+            return []
+        x, _ = self._own_input(x, tokens, packing, state)
+        h = self.encoder(x, packing, state.encoder if state else None)
+        prob, mask = self._boundaries(h, tokens, packing, state)
+        own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
+        assert isinstance(self.main_network, HNet)
+        inner: list[StageBoundaries] = []
+        if self.main_network.encoder is not None:
+            inner_state = state.inner if state else None
+            seen = inner_state.seen if inner_state else None
+            chunks = Chunks(mask, packing, seen, self.bidirectional)
+            if chunks.packing.total:
+                of_chunks = tokens.index_select(0, chunks.starts)
+                inner = self.main_network.boundaries(
+                    chunks.downsample(h), of_chunks, chunks.packing, inner_state
+                )
+            else:
+                inner = self.main_network.nothing(h).boundaries
+        _advance(state, packing)
+        return [own, *inner]
+
+    def _own_input(
+        self,
+        x: Tensor,
+        tokens: Tensor,
+        packing: Packing,
+        state: HNetState | None,
+        soft: SoftTokens | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Vectors with what n-grams add, as wide as the stage; and what counts say."""
         recent_tokens = state.recent_tokens if state else None
         counted: Tensor | None = None
         if self.ngram_memory is not None:
@@ -162,15 +213,7 @@ class HNet(nn.Module):
             remember(tokens, packing, recent_tokens)
         if self.pad_dimension is not None:
             x = torch.cat([x, self.pad_dimension.expand(x.shape[0], -1)], dim=-1)
-        if self.encoder is None:
-            hidden = self.main_network(x, packing, state.encoder if state else None)
-            out = HNetOutput(hidden[:, :width], [], [], counted)
-        else:
-            out = self._chunked(x, tokens, packing, state, width, counted, soft)
-        if state is not None:
-            assert packing.slots is not None
-            state.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
-        return out
+        return x, counted
 
     def _chunked(
         self,
@@ -250,6 +293,13 @@ class HNet(nn.Module):
         cu_seqlens = torch.zeros(1, dtype=torch.int32, device=like.device)
         own = StageBoundaries(none.float(), none.bool(), cu_seqlens, none)
         return HNetOutput(empty, [own, *inner.boundaries], [inner.hidden, *inner.chunks])
+
+
+def _advance(state: HNetState | None, packing: Packing) -> None:
+    """Count the positions of a level that its sequences went on by."""
+    if state is not None:
+        assert packing.slots is not None
+        state.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
 
 
 def _tables(rule: BoundaryPolicy, config: HNetConfig) -> Surprise | BytePairs | None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.counted_text import left_out
-from hnet_seq.model.hnet import HNetOutput
+from hnet_seq.model.hnet import HNetOutput, StageBoundaries
 from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops import KeyValueCache, Packing
@@ -49,13 +49,21 @@ class Call(Generic[Key]):
         pieces: in packed order.
         ids: (T,) int64.
         packing: of the pieces.
-        output: of the model's body, before the output head.
+        found: what the model's body gave; None where boundaries alone were asked for.
+        boundaries: of each stage, from the outside in.
     """
 
     pieces: list[Piece[Key]]
     ids: Tensor
     packing: Packing
-    output: HNetOutput
+    found: HNetOutput | None
+    boundaries: list[StageBoundaries]
+
+    @property
+    def output(self) -> HNetOutput:
+        """Of the model's body, before the output head; not there of boundaries alone."""
+        assert self.found is not None
+        return self.found
 
 
 class CacheLimitError(ValueError):
@@ -109,6 +117,7 @@ def stream(
     batch_tokens: int,
     *,
     cache_limit: int = CACHE_LIMIT,
+    only_boundaries: bool = False,
 ) -> Iterator[Call[Key]]:
     """Run the model's body over sequences, in their order.
 
@@ -117,6 +126,7 @@ def stream(
         sequences: a key of the caller's choice, and tokens (L,); none empty.
         batch_tokens: tokens of one call; a longer sequence goes through in pieces.
         cache_limit: bytes that the key-value cache of global attention may take.
+        only_boundaries: leave out what no boundary depends on, the most of the work.
 
     Raises:
         CacheLimitError: after the first piece of a sequence that would need more.
@@ -125,25 +135,43 @@ def stream(
     held = 0
     for key, tokens in sequences:
         if waiting and held + len(tokens) > batch_tokens:
-            yield _whole(model, waiting)
+            yield _whole(model, waiting, only_boundaries)
             waiting, held = [], 0
         if len(tokens) > batch_tokens:
-            yield from _in_pieces(model, key, tokens, batch_tokens, cache_limit)
+            yield from _in_pieces(model, key, tokens, batch_tokens, cache_limit, only_boundaries)
         else:
             waiting.append((key, tokens))
             held += len(tokens)
     if waiting:
-        yield _whole(model, waiting)
+        yield _whole(model, waiting, only_boundaries)
 
 
-def _whole(model: HNetForCausalLM, sequences: list[tuple[Key, NDArray[np.uint8]]]) -> Call[Key]:
+def _whole(
+    model: HNetForCausalLM,
+    sequences: list[tuple[Key, NDArray[np.uint8]]],
+    only_boundaries: bool,
+) -> Call[Key]:
     device = model.embeddings.weight.device
     lengths = [len(tokens) for _, tokens in sequences]
     ids = torch.from_numpy(np.concatenate([tokens for _, tokens in sequences])).to(device).long()
     packing = Packing.from_lengths(lengths, device)
     pieces = [Piece(key, 0, len(tokens), len(tokens)) for key, tokens in sequences]
+    return _call(model, pieces, ids, packing, None, only_boundaries)
+
+
+def _call(
+    model: HNetForCausalLM,
+    pieces: list[Piece[Key]],
+    ids: Tensor,
+    packing: Packing,
+    state: HNetState | None,
+    only_boundaries: bool,
+) -> Call[Key]:
     with left_out(model):
-        return Call(pieces, ids, packing, model.encode(ids, packing))
+        if only_boundaries:
+            return Call(pieces, ids, packing, None, model.boundaries(ids, packing, state))
+        found = model.encode(ids, packing, state)
+        return Call(pieces, ids, packing, found, found.boundaries)
 
 
 def _in_pieces(
@@ -152,6 +180,7 @@ def _in_pieces(
     tokens: NDArray[np.uint8],
     batch_tokens: int,
     cache_limit: int,
+    only_boundaries: bool,
 ) -> Iterator[Call[Key]]:
     device = model.embeddings.weight.device
     state = model.new_state(1)
@@ -159,11 +188,11 @@ def _in_pieces(
         ids = torch.from_numpy(tokens[start : start + batch_tokens]).to(device).long()
         end = start + ids.numel()
         packing = going_on(Packing.from_lengths([ids.numel()], device), state, None)
-        with left_out(model):
-            output = model.encode(ids, packing, state)
+        pieces = [Piece(key, start, end, len(tokens))]
+        call = _call(model, pieces, ids, packing, state, only_boundaries)
         if start == 0:
             _check_cache(state, key, end, len(tokens), cache_limit)
-        yield Call([Piece(key, start, end, len(tokens))], ids, packing, output)
+        yield call
 
 
 def _check_cache(state: HNetState, key: object, done: int, total: int, limit: int) -> None:
@@ -173,7 +202,7 @@ def _check_cache(state: HNetState, key: object, done: int, total: int, limit: in
     while level is not None:
         positions = int(level.seen.max()) * total / done
         for layer in level.encoder + level.decoder:
-            if isinstance(layer, KeyValueCache) and layer.window < 0:
+            if isinstance(layer, KeyValueCache) and layer.window < 0 and layer.capacity:
                 needed += layer.token_bytes * positions * _SPARE
                 most_positions = max(most_positions, positions)
         level = level.inner

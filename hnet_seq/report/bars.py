@@ -79,11 +79,20 @@ def histogram_chart(
     )
 
 
-def rate_chart(rows: Sequence[Rate], unit: Unit, *, measure: str, description: str) -> Markup:
+def rate_chart(
+    rows: Sequence[Rate],
+    unit: Unit,
+    *,
+    measure: str,
+    description: str,
+    model: str = "the model, 95% interval",
+    context: str = "expected from the last three bases",
+) -> Markup:
     """One line a label: a dot with its 95% interval, and ticks where the controls stand.
 
     Args:
         measure: what the rates are, such as boundaries per base.
+        model, context: what the legend says of the dot and of the diamond.
     """
     left = max(svg.text_width(row.label) for row in rows) + 20
     right, pitch = _WIDTH - 14, 28.0
@@ -96,9 +105,9 @@ def rate_chart(rows: Sequence[Rate], unit: Unit, *, measure: str, description: s
     parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in ticks]
     for index, row in enumerate(rows):
         parts += _rate_row(row, unit, measure, x, _TOP + pitch * (index + 0.5) + 4)
-    legend = [("model", "the model, 95% interval"), ("control", "at random")]
+    legend = [("model", model), ("control", "at random")]
     if any(row.context_control is not None for row in rows):
-        legend.append(("context", "expected from the last three bases"))
+        legend.append(("context", context))
     return svg.drawing(
         _WIDTH,
         bottom + 46,

@@ -12,6 +12,7 @@ from hnet_seq.report.distinct import told_apart
 from hnet_seq.report.embedding_section import embedding_section
 from hnet_seq.report.enrichment_section import enrichment_section
 from hnet_seq.report.html import Section, element
+from hnet_seq.report.lexicon_section import lexicon_section
 from hnet_seq.report.motifs_section import motifs_section
 from hnet_seq.report.score_section import score_section
 from hnet_seq.report.stability_section import stability_section
@@ -28,6 +29,7 @@ SECTIONS: dict[str, Callable[[Any], Section]] = {
     "enrichment": enrichment_section,
     "stability": stability_section,
     "motifs": motifs_section,
+    "lexicon": lexicon_section,
     "hnet-seq embedding": embedding_section,
     **dict.fromkeys(("sequences", "variants", "measured", "mutagenesis"), score_section),
 }

@@ -13,6 +13,7 @@ from hnet_seq.report.twin import Measure, beside_twin
 from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.boundaries import BYTE_SECTIONS, Boundaries, TextBoundaries
 from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.lexicon import CHUNKS, TOKENIZER, Lexicon
 from hnet_seq.results.record import Result
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
 
@@ -74,6 +75,19 @@ def _motifs(found: Motifs) -> list[Measure]:
     ]
 
 
+def _lexicon(found: Lexicon) -> list[Measure]:
+    measures = []
+    for stage in found.stages:
+        before = f"stage {stage.stage}, " if len(found.stages) > 1 else ""
+        measures.append(Measure(f"{before}words beyond shuffled sequence", stage.found))
+        measures += [
+            Measure(f"{before}bits a {found.letter}, {way.way}", way.bits_per_letter)
+            for way in stage.ways
+            if way.way in (CHUNKS, TOKENIZER)
+        ]
+    return measures
+
+
 def _embedding(found: Embedding) -> list[Measure]:
     shown = found.overview
     if shown is None:
@@ -117,6 +131,7 @@ _MEASURES: dict[type[Result], Callable[[Any], list[Measure]]] = {
     Enrichment: _enrichment,
     Stability: _stability,
     Motifs: _motifs,
+    Lexicon: _lexicon,
     Embedding: _embedding,
     SequenceScores: _sequences,
     VariantScores: _variants,

@@ -9,6 +9,7 @@ from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.lexicon import Lexicon
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.record import Result, check_schema, read_object
 from hnet_seq.results.run import Log, Run
@@ -19,7 +20,7 @@ from modalities.given_paths import given_path
 KINDS: dict[str, type[Result]] = {
     kind.KIND: kind
     for kind in (
-        *(Classification, Targets, Enrichment, Stability, Motifs, Embedding),
+        *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
         *(Boundaries, Region, TextBoundaries, Markov, Run),
     )

@@ -16,6 +16,10 @@ LEFT_CONTEXT = 8192  # bases
 SEGMENT_BATCH_TOKENS = 8192  # bases; twice that takes 140 MB more and the same time
 ENRICH_WIDTH, ENRICH_NEAR, ENRICH_SHIFTS, ENRICH_SHUFFLES = 60, 2, 200, 1
 STABILITY_PLACES, STABILITY_CONTEXT, STABILITY_REACH = 500, 1024, 256
+LEXICON_WORDS = 4096  # as many as there are 6-mers, and as DNABERT-2 has byte pairs
+LEXICON_MOST_WORDS = 1 << 16
+LEXICON_SHUFFLED = 2_000_000  # bases
+LEXICON_FORMATS = ("tsv", "tsv.gz", "parquet")
 
 SCORE_BATCH_TOKENS = 8192
 WINDOW = 1024  # bases around a variant

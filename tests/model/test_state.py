@@ -7,6 +7,8 @@ import torch
 
 from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.model.boundary_policy import FITTED, BoundaryPolicy, use_boundary_policy
+from hnet_seq.model.state import going_on
+from hnet_seq.ops import Packing
 from tests.model.policies import POLICIES, with_policy
 
 TOLERANCE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-4}
@@ -208,3 +210,32 @@ def test_misuse_of_a_state_is_an_error():
             model(ids, state=state, slots=torch.tensor([2]))
         with pytest.raises(ValueError, match="packed"):
             model(ids[None], state=state)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", [name for name, own in CONFIGS.items() if own.num_stages])
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_boundaries_alone_are_those_of_the_whole_model(name, policy):
+    """Bit for bit, packed and in pieces; nothing behind the last decision is computed."""
+    model = with_policy(CONFIGS[name].to_dict(), POLICIES[policy])
+    assert isinstance(model, HNetForCausalLM)
+    ids = torch.randint(0, 4, (150,), generator=torch.Generator().manual_seed(1))
+    packing = Packing.from_lengths([60, 1, 89], ids.device)
+    rules = [POLICIES[policy], *[BoundaryPolicy()] * (model.num_stages - 1)]
+    with use_boundary_policy(model, rules):
+        same(model.boundaries(ids, packing), model.encode(ids, packing).boundaries)
+        state, whole = model.new_state(1), model.new_state(1)
+        for piece in ids.split([70, 1, 40, 39]):
+            own = Packing.from_lengths([len(piece)], ids.device)
+            found = model.boundaries(piece, going_on(own, state, None), state)
+            same(found, model.encode(piece, going_on(own, whole, None), whole).boundaries)
+    for layer in state.decoder:
+        assert all(not tensor.numel() or not tensor.any() for tensor in layer.tensors)
+
+
+def same(found, expected):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one.boundary_prob, other.boundary_prob)
+        assert torch.equal(one.boundary_mask, other.boundary_mask)
+        assert torch.equal(one.cu_seqlens, other.cu_seqlens)

@@ -137,16 +137,23 @@ def test_pieces_of_a_record_force_no_boundaries(model, genome):
         assert record.depth[0] == 2
 
 
-def test_a_record_beyond_the_cache_limit_is_refused_and_a_window_lets_it_through(model, genome):
+def test_a_record_beyond_the_cache_limit_is_refused_and_a_window_lets_it_through(genome):
+    inside = make_model(["m1", ["T1", ["m1"], "m1"], "m1"])
     with pytest.raises(InputError, match=r"record chr\|1\.1: .*`window`"):
-        list(segment(model, genome, batch_tokens=64, cache_limit=10))
-    windowed = list(segment(model, genome, batch_tokens=64, cache_limit=10, window=8))
-    whole = list(segment(model, genome, window=8))
+        list(segment(inside, genome, batch_tokens=64, cache_limit=10))
+    windowed = list(segment(inside, genome, batch_tokens=64, cache_limit=10, window=8))
+    whole = list(segment(inside, genome, window=8))
     for one, other in zip(windowed, whole, strict=True):
         np.testing.assert_allclose(one.boundary_prob, other.boundary_prob, atol=1e-4)
-    full = next(segment(model, genome))
-    assert np.abs(full.boundary_prob - whole[0].boundary_prob).max() == 0  # attention is innermost
-    assert all(m.window == -1 for m in model.modules() if hasattr(m, "window"))
+    assert all(m.window == -1 for m in inside.modules() if hasattr(m, "window"))
+
+
+def test_attention_that_no_boundary_depends_on_is_neither_computed_nor_limited(model, genome):
+    """That of the model under test is innermost."""
+    full = list(segment(model, genome, batch_tokens=64, cache_limit=0))
+    windowed = list(segment(model, genome, batch_tokens=64, window=8))
+    for one, other in zip(full, windowed, strict=True):
+        assert np.array_equal(one.probs, other.probs)
 
 
 @pytest.mark.parametrize("stage", [0, 1])

@@ -55,7 +55,7 @@ def segment_text(
 
 def make_model(modality: str = "text", layout: list | None = None) -> HNetForCausalLM:
     """A small model that cuts here and there."""
-    stages = 1 if layout else 3
+    stages = 1 if layout and len(layout) == 1 else 3
     config = {
         "arch_layout": layout or ["m1", ["m1", ["T1"], "m1"], "m1"],
         "d_model": [32] * stages,
@@ -245,7 +245,8 @@ def test_what_cannot_be_meant_is_one_line(
         assert (said.out, said.err.count("\n")) == ("", 1)
 
 
-def test_a_document_beyond_the_cache_limit_is_named(model: HNetForCausalLM) -> None:
+def test_a_document_beyond_the_cache_limit_is_named() -> None:
+    model = make_model(layout=["m1", ["T1", ["m1"], "m1"], "m1"])
     document = MarkedDocument("long.txt", "", with_markers(RNG.bytes(450).hex().encode()))
     with pytest.raises(InputError, match=r"^long\.txt: over 902 tokens .*`window`"):
         list(segment_text(model, [document], batch_tokens=64, cache_limit=10))

@@ -86,6 +86,13 @@ VERBS = {
         ],
         "stability",
     ),
+    "lexicon": (
+        [
+            *("lexicon", "{model}", "{in}/genome.fa", "--features", "{in}/genes.gff", "--no-bpe"),
+            *("--out", "{out}"),
+        ],
+        "lexicon",
+    ),
     "enrich": (
         [
             *("boundaries", "enrich", "{model}", "{in}/genome.fa", "--out", "{out}"),

@@ -53,13 +53,13 @@ def sites_from_arguments(args: argparse.Namespace) -> SitesOfGenome:
             raise UsageError("--features", "is missing: GFF3, GTF, GenBank or BED")
         sources = [args.genome]
     for source in sources:
-        if not (path := _named(source)[1]).exists():
+        if not (path := named_source(source)[1]).exists():
             raise InputError(path, "no such file; check the path")
     genome = Genome(args.genome)
     spans = open_spans(genome, args.region)
     sites = read_sites(sources, edges, genome)
     _check_sites(sites, spans, sources[0])
-    return SitesOfGenome([_named(source)[1].name for source in sources], genome, spans, sites)
+    return SitesOfGenome([named_source(source)[1].name for source in sources], genome, spans, sites)
 
 
 def read_sites(sources: Sequence[str], edges: Sequence[str], genome: Genome) -> SitesByRecord:
@@ -83,7 +83,7 @@ def read_sites(sources: Sequence[str], edges: Sequence[str], genome: Genome) -> 
     types: set[str] = set()
     owner: dict[str, str] = {}
     for source in sources:
-        label, path = _named(source)
+        label, path = named_source(source)
         by_record, of_file = _read_file(label, path, edges, genome)
         types |= of_file
         kinds = dict.fromkeys(kind for by_kind in by_record.values() for kind in by_kind)
@@ -109,7 +109,8 @@ def read_sites(sources: Sequence[str], edges: Sequence[str], genome: Genome) -> 
     return dict(found)
 
 
-def _named(source: str) -> tuple[str, Path]:
+def named_source(source: str) -> tuple[str, Path]:
+    """Name ("" without one) and path of ``FILE`` or ``NAME=FILE``."""
     label, equals, path = source.partition("=")
     if not equals or Path(source).exists():
         return "", Path(source)

@@ -81,9 +81,15 @@ def _bases(own: Stretch) -> int:
     return own.origin + own.length - own.start
 
 
-def records(computed: Computed[Cut]) -> Iterator[tuple[Cut, RecordBoundaries]]:
-    """Each stretch with its boundaries, in order; one is read at a time."""
-    for part, columns in computed.parts():
+def records(
+    computed: Computed[Cut], *, progress: bool = True
+) -> Iterator[tuple[Cut, RecordBoundaries]]:
+    """Each stretch with its boundaries, in order; one is read at a time.
+
+    Args:
+        progress: show a bar.
+    """
+    for part, columns in computed.parts(progress=progress):
         end = 0
         for own in part:
             rows = slice(end, end := end + _bases(own))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.tasks.segmentation.bigwig import open_bigwig
-from pipelines.storage.files import replaced_file, replaced_stream
+from hnet_seq.tasks.table_files import Columns, open_table
+from pipelines.storage.files import replaced_file
 
 _SCHEMA = pa.schema(
     [
@@ -31,7 +29,6 @@ _SCHEMA = pa.schema(
 )
 
 Writer = Callable[[RecordBoundaries], object]
-Columns = dict[str, Any]
 
 
 @contextmanager
@@ -57,7 +54,7 @@ def open_files(
         for stage, path in bigwigs:
             writers.append(stack.enter_context(open_bigwig(path, lengths, stage)))
         if chunks:
-            write = stack.enter_context(_open_table(chunks))
+            write = stack.enter_context(open_table(chunks, _SCHEMA, _lines, _parquet))
             writers.append(lambda record: [write(part) for part in chunk_columns(record)])
         yield writers
 
@@ -108,28 +105,6 @@ def _letters(
     both = (((tokens == 1) | (tokens == 2)), tokens < 4)
     gc, known = (np.add.reduceat(found, begins, dtype=np.int64) for found in both)
     return gc, known
-
-
-@contextmanager
-def _open_table(path: Path) -> Iterator[Callable[[Columns], object]]:
-    with replaced_stream(path) as raw:
-        if path.suffix == ".parquet":
-            with pq.ParquetWriter(raw, _SCHEMA, compression="zstd") as writer:
-                yield lambda columns: writer.write_table(_parquet(columns))
-            return
-        with _text(raw, compressed=path.suffix == ".gz") as stream:
-            stream.write("\t".join(_SCHEMA.names) + "\n")
-            yield lambda columns: stream.writelines(_lines(columns))
-
-
-@contextmanager
-def _text(raw: IO[bytes], *, compressed: bool) -> Iterator[IO[str]]:
-    with ExitStack() as stack:
-        if compressed:
-            # Neither the time nor the temporary name: equal tables are equal files.
-            packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0)
-            raw = cast(IO[bytes], stack.enter_context(packed))
-        yield stack.enter_context(io.TextIOWrapper(raw, encoding="utf-8", newline="\n"))
 
 
 def _parquet(columns: Columns) -> pa.Table:

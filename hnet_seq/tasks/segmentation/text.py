@@ -17,7 +17,7 @@ import numpy as np
 from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.text_boundaries import TextBoundaries
 from hnet_seq.analysis.text_examples import Examples
-from hnet_seq.commands.segment import check_shards
+from hnet_seq.commands.documents import check_shards
 from hnet_seq.jobs.job import Job
 from hnet_seq.jobs.ranks import Ranks, check_meeting
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
 
     def read() -> Iterator[MarkedDocument]:
         dropped.clear()  # each pass over the input counts them
-        return _documents(args, modality, dropped)
+        return given_documents(args, modality, dropped)
 
     job = text_job(
         model,
@@ -179,9 +179,10 @@ def text_job(
     )
 
 
-def _documents(
+def given_documents(
     args: argparse.Namespace, modality: str, dropped: Counter[str]
 ) -> Iterator[MarkedDocument]:
+    """Those of the inputs, or of the validation split of shards; what is none is counted."""
     if args.inputs:
         return from_files(args.inputs, modality, dropped)
     for location in args.shards:

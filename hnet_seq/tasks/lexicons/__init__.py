@@ -1,0 +1,1 @@
+"""What ``lexicon`` does: cuts, counts, compares, writes."""

@@ -1,0 +1,182 @@
+"""What a lexicon is made of: a genome and parts of it shuffled, or documents, cut as a job."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hnet_seq.analysis.cutting import Stretch
+from hnet_seq.analysis.lexicon.cut_text import Alphabet, CutText
+from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK, shuffle_record
+from hnet_seq.jobs.job import Computed, Job
+from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.tasks.byte_documents import MarkedDocument
+from hnet_seq.tasks.run_identity import tokens_digest
+from hnet_seq.tasks.segmentation.compute import boundary_job, records
+from hnet_seq.tasks.segmentation.records import over_limit, region_stretches
+from hnet_seq.tasks.segmentation.text import TextStretch, given_documents, text_job
+from modalities import dna, text
+from modalities.base import Tokens
+from pipelines.formats.genome import Genome
+
+BASES = Alphabet(4, 5, 3, dna.COMPLEMENT)
+BYTES = Alphabet(text.BEGIN, 256, 2)
+
+_SPAN = 250 * SHUFFLE_BLOCK  # bases of a part that is shuffled
+_LEAST_SPAN = 1_000
+_BEFORE = 5 * SHUFFLE_BLOCK  # bases that the model reads, shuffled too, before it is looked at
+_TOGETHER = 1 << 18  # bytes of documents that are counted end to end
+
+Spans = dict[str, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class ShuffledStretch(Stretch):
+    """A part of a record, shuffled; its name is not the record's."""
+
+    record: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is cut, and how it is read again once it is.
+
+    Attributes:
+        job: gives its boundaries.
+        sampled: of each record the parts that are also shuffled.
+        lengths: of records; empty of documents.
+    """
+
+    job: Job[Stretch] | Job[TextStretch]
+    alphabet: Alphabet
+    sampled: Spans
+    lengths: dict[str, int]
+
+    @property
+    def shuffled_letters(self) -> int:
+        """Of all parts."""
+        return sum(end - start for spans in self.sampled.values() for start, end in spans)
+
+    def texts(self, computed: Computed[Stretch]) -> Iterator[CutText]:
+        """All that was cut, as it is; documents come several at a time."""
+        if not self.lengths:
+            yield from _joined(computed)
+            return
+        for own, record in records(computed, progress=False):
+            if isinstance(own, ShuffledStretch):
+                return  # they come last
+            begins = own.start == own.origin
+            ends = record.end == self.lengths[own.name]
+            yield CutText(own.name, own.start, record.tokens, record.depth, begins, ends)
+
+    def shuffled(self, computed: Computed[Stretch]) -> Iterator[CutText]:
+        """The shuffled parts, in the places of what they are made of."""
+        if not self.sampled:
+            return
+        for own, record in records(computed, progress=False):
+            if isinstance(own, ShuffledStretch):
+                begins = own.start == own.origin
+                yield CutText(own.record, own.start, record.tokens, record.depth, begins, False)
+
+
+def genome_source(
+    model: HNetForCausalLM, args: argparse.Namespace, genome: Genome, outputs: Sequence[Path]
+) -> Source:
+    """A genome, or a region of it, and about ``--shuffled-bases`` of it shuffled."""
+    uncut = region_stretches(genome, args.region, args.left_context)
+    spans = [(own.name, own.start, own.origin + own.length) for own in uncut]
+    sampled = sampled_spans(spans, args.shuffled_bases)
+    every: list[Stretch] = [*uncut, *_shuffled_stretches(genome, sampled, args.seed)]
+    job = boundary_job(
+        model,
+        outputs,
+        lambda: {
+            "records": tokens_digest([(own.name, own.read) for own in uncut]),
+            "region": args.region,
+            "left_context": args.left_context,
+            "seed": args.seed,
+            "shuffled_bases": args.shuffled_bases,
+        },
+        lambda: iter(every),
+        lambda own, error: over_limit(genome.path, error),
+        noun="records and parts",
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
+    )
+    return Source(job, BASES, sampled, dict(genome.lengths))
+
+
+def sampled_spans(spans: Sequence[tuple[str, int, int]], wanted: int) -> Spans:
+    """Parts from all over some spans, about ``wanted`` bases, in multiples of what is shuffled."""
+    parts = [
+        (name, max(start, first), min(end, first + _SPAN))
+        for name, start, end in spans
+        for first in range(start // _SPAN * _SPAN, end, _SPAN)
+    ]
+    parts = [own for own in parts if own[2] - own[1] >= _LEAST_SPAN] if wanted else []
+    every = max(1, round(sum(end - start for _, start, end in parts) / max(wanted, 1)))
+    found: Spans = defaultdict(list)
+    for name, start, end in parts[every // 2 :: every]:
+        found[name].append((start, end))
+    return dict(found)
+
+
+def _shuffled_stretches(genome: Genome, sampled: Spans, seed: int) -> Iterator[ShuffledStretch]:
+    count = 0
+    for name, spans in sampled.items():
+        for start, end in spans:
+            origin = max(start - _BEFORE, 0)
+            read = partial(_shuffle, genome, name, origin, end, seed, count)
+            said = f"{name}:{start + 1}-{end}, shuffled"
+            yield ShuffledStretch(said, start, origin, end - origin, read, name)
+            count += 1
+
+
+def _shuffle(genome: Genome, name: str, start: int, end: int, seed: int, number: int) -> Tokens:
+    random = np.random.default_rng([seed, number])
+    return shuffle_record(genome.fetch(name, start, end), random)
+
+
+def document_source(
+    model: HNetForCausalLM,
+    args: argparse.Namespace,
+    modality: str,
+    dropped: Counter[str],
+    outputs: Sequence[Path],
+) -> Source:
+    """The documents of files and folders, or of the validation split of shards."""
+
+    def read() -> Iterator[MarkedDocument]:
+        dropped.clear()  # each pass over the input counts them
+        return given_documents(args, modality, dropped)
+
+    job = text_job(
+        model,
+        read,
+        outputs,
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
+    )
+    return Source(job, BYTES, {}, {})
+
+
+def _joined(computed: Computed[Stretch]) -> Iterator[CutText]:
+    """Documents end to end: their markers part them."""
+    letters, depth, size = [], [], 0
+    for _, record in records(computed, progress=False):
+        letters.append(record.tokens)
+        depth.append(record.depth)
+        size += len(record.tokens)
+        if size >= _TOGETHER:
+            yield CutText("", 0, np.concatenate(letters), np.concatenate(depth))
+            letters, depth, size = [], [], 0
+    if size:
+        yield CutText("", 0, np.concatenate(letters), np.concatenate(depth))
