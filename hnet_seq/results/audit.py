@@ -1,4 +1,7 @@
-"""What may make a score mean less than it says: the audit of splits in ``classification.json``."""
+"""What may make a score mean less than it says: the audit of splits in ``classification.json``.
+
+What only ``hnet-seq audit`` looks for stands in :mod:`hnet_seq.results.audited`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,12 @@ class Finding(TypedDict):
     """One thing that is wrong: how bad, of which kind, what was found, and what to do."""
 
     severity: Literal["high", "medium", "low"]
-    kind: Literal["leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"]
+    kind: Literal[
+        *("leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"),
+        # Of ``hnet-seq audit`` alone.
+        *("memory", "homology", "windows", "negatives", "genome", "places", "segments"),
+        *("pretraining", "signal", "words", "unknown", "between"),
+    ]
     text: str
     remedy: str
 

@@ -44,6 +44,11 @@ def find(
         *_classes(splits),
         *_letters(splits),
     ]
+    return in_order(found)
+
+
+def in_order(found: Sequence[Finding]) -> list[Finding]:
+    """The worst first."""
     return sorted(found, key=lambda each: _ORDER[each["severity"]])
 
 
