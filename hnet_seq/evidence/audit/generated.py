@@ -40,7 +40,7 @@ def find_generated(pool: Pool, *, seed: int = 0) -> list[Generated]:
     chosen = {}
     for number, label in enumerate(pool.classes):
         members = generator.permutation(np.flatnonzero(usable & (pool.labels == number)))[:_MOST]
-        sequences = [pool.sequences[i][:_LONGEST] for i in members]
+        sequences = [pool.sequences[i][: _cut(int(pool.lengths[i]))] for i in members]
         if len(sequences) >= _FEWEST and sum(map(len, sequences)) >= _BASES:
             chosen[label] = sequences
     bases = min((sum(map(len, each)) for each in chosen.values()), default=0)
@@ -65,6 +65,11 @@ def find_generated(pool: Pool, *, seed: int = 0) -> list[Generated]:
             beyond = [own for own in natural if own["excess"].get(f"{order}", 0) > _UNLIKE]
             each["order"] = order if beyond else None
     return found
+
+
+def _cut(length: int) -> int:
+    """A length that many have: sequences of one length are shuffled at once."""
+    return min(_LONGEST, length - length % (20 if length < 200 else 100))
 
 
 def _excess(sequences: Sequence[Tokens], generator: np.random.Generator) -> dict[int, float]:

@@ -107,26 +107,25 @@ def _unlike(pool: Pool, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _in_place(pool: Pool) -> NDArray[np.int64]:
     """(M, 2) pairs of one length with segments in common, each at its place."""
-    found = [np.zeros((0, 2), np.int64)]
-    for length in np.unique(pool.lengths[pool.lengths > _WORD]).tolist():
-        members = np.flatnonzero(pool.lengths == length)
-        if len(members) < 2:
-            continue
-        tokens = np.stack([pool.sequences[i] for i in members])
-        places = length - _WORD + 1
-        codes = [np.zeros(0, np.int64)]
-        for place in range(0, places, -(-places // _PLACES)):
-            word = tokens[:, place : place + _WORD]
-            keys = np.zeros(len(members), np.int64)
-            for column in word.T:
-                keys = keys << 2 | (column & 3)
-            one, other = _pairs_of_equals(keys, (word < 4).all(1), _LARGEST).T
-            codes.append(one * len(members) + other)
-        both, often = np.unique(np.concatenate(codes), return_counts=True)
-        pairs = members[np.stack(np.divmod(both[often >= _SEGMENTS], len(members)), 1)]
-        alike = _equal_places(pool, pairs)
-        found.append(pairs[(alike >= _LEAST_ALIKE) & (alike < 1)])
-    return np.concatenate(found)
+    count = len(pool.sequences)
+    tokens = np.concatenate([np.zeros(0, np.uint8), *pool.sequences])
+    starts = np.cumsum(pool.lengths) - pool.lengths
+    places = max(0, int(pool.lengths.max(initial=0)) - _WORD + 1)
+    found = [np.zeros(0, np.int64)]
+    for place in range(0, places, max(1, -(-places // _PLACES))):
+        members = np.flatnonzero(pool.lengths >= place + _WORD)
+        keys = pool.lengths[members]
+        known = np.ones(len(members), bool)
+        for base in range(place, place + _WORD):
+            own = tokens[starts[members] + base]
+            known &= own < 4
+            keys = keys << 2 | (own & 3)
+        one, other = members[_pairs_of_equals(keys, known, _LARGEST)].T
+        found.append(one * count + other)
+    both, often = np.unique(np.concatenate(found), return_counts=True)
+    pairs = np.stack(np.divmod(both[often >= _SEGMENTS], max(1, count)), 1)
+    alike = _equal_places(pool, pairs)
+    return pairs[(alike >= _LEAST_ALIKE) & (alike < 1)]
 
 
 def _by_chance(pool: Pool) -> float:

@@ -81,7 +81,8 @@ class SeedIndex:
             rows = np.concatenate(found, 1)
             # The best of each pair, then the best pairs of each query.
             rows = rows[:, np.lexsort((-rows[5], rows[1], rows[0]))]
-            rows = rows[:, np.append(True, np.any(np.diff(rows[:2], axis=1), axis=0))]
+            others = np.append(True, np.any(np.diff(rows[:2], axis=1), axis=0))
+            rows = rows[:, others[: rows.shape[1]]]
             rows = rows[:, np.lexsort((rows[1], -rows[5], rows[0]))]
             _, counts = np.unique(rows[0], return_counts=True)
             rank = np.arange(rows.shape[1]) - np.repeat(np.cumsum(counts) - counts, counts)
