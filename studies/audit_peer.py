@@ -39,8 +39,8 @@ SAME = {
     "shortcut.position_motif": {"places"},
     "shortcut.anchored_motif": {"places"},
     "shortcut.lowinfo": {"unknown"},
-    "construction.shuffle": {"negatives"},
-    "construction.segment": {"negatives"},
+    "construction.shuffle": {"negatives", "twins"},
+    "construction.segment": {"negatives", "twins"},
     "construction.synthetic_negatives": {"negatives"},
     "construction.genome_membership": {"genome"},
     "construction.unmatched_site": {"places"},
@@ -55,7 +55,10 @@ def main() -> None:
     parser.add_argument("--peer", required=True, metavar="FOLDER", help="that holds seqleak")
     parser.add_argument("--into", metavar="FILE", help="page whose table is replaced")
     args = parser.parse_args()
-    lines = ["| set | seqleak 0.4.1 | hnet-seq audit | CPU s | not found here |", "|---|---|---|---|---|"]
+    lines = [
+        "| set | seqleak 0.4.1 | hnet-seq audit | CPU s | not found here |",
+        "|---|---|---|---|---|",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         sets = [(Path(path).parent.name, rewritten(Path(path), place)) for path in args.tables]
@@ -103,9 +106,7 @@ def _run(words: list[str], env: dict[str, str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _row(
-    name: str, theirs: dict[str, str], ours: list[dict[str, str]], *seconds: float
-) -> str:
+def _row(name: str, theirs: dict[str, str], ours: list[dict[str, str]], *seconds: float) -> str:
     kinds: dict[str, str] = {}
     for each in ours:
         kinds.setdefault(each["kind"], each["severity"])
@@ -114,8 +115,8 @@ def _row(
     own_said = [f"{_MARKS[severity]}{kind}{_MARKS[severity]}" for kind, severity in kinds.items()]
     cost = " / ".join(f"{each:.0f}" for each in seconds)
     return (
-        f"| {name} | {', '.join(said) or 'nothing'} | {', '.join(own_said) or 'nothing'} | {cost} | "
-        f"{', '.join(missing) or 'nothing'} |"
+        f"| {name} | {', '.join(said) or 'nothing'} | {', '.join(own_said) or 'nothing'} | {cost} "
+        f"| {', '.join(missing) or 'nothing'} |"
     )
 
 

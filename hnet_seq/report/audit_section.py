@@ -17,9 +17,7 @@ def audit_section(found: Audited) -> Section:
     parts = [part for task in found.tasks for part in _task(task)]
     if found.between:
         parts += [element("h3", "Among the data sets"), finding_list(found.between)]
-    facts = [
-        (key.replace("_", " "), plain(value)) for key, value in found.details.items() if value
-    ]
+    facts = [(key.replace("_", " "), plain(value)) for key, value in found.details.items() if value]
     if facts:
         parts.append(table(("Detail", "Value"), facts))
     return Section("audit", "Audit of labelled sequences", *parts)
@@ -127,7 +125,9 @@ def _made(found: AuditedTask) -> Markup:
             each["label"],
             f"{each['n']:,}",
             *(f"{each['excess'].get(f'{order}', float('nan')):.1f}" for order in (0, 1)),
-            "like nature" if each["order"] is None else f"an order {each['order']} chain or shuffle",
+            "like nature"
+            if each["order"] is None
+            else f"an order {each['order']} chain or shuffle",
         )
         for each in found["generated"]
     ]
@@ -142,7 +142,10 @@ def _made(found: AuditedTask) -> Markup:
 
 
 def _clean(change: Change) -> list[Markup]:
-    rows = [(name, f"{n:,}", f"{change['after'].get(name, 0):,}") for name, n in change["before"].items()]
+    rows = [
+        (name, f"{n:,}", f"{change['after'].get(name, 0):,}")
+        for name, n in change["before"].items()
+    ]
     reasons = [(why, f"{count:,}") for why, count in sorted(change["dropped"].items())]
     if change["moved"]:
         reasons.append(("moved to another split", f"{change['moved']:,}"))

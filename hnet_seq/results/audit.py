@@ -16,7 +16,7 @@ class Finding(TypedDict):
         *("leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"),
         # Of ``hnet-seq audit`` alone.
         *("memory", "homology", "windows", "negatives", "genome", "places", "segments"),
-        *("pretraining", "signal", "words", "unknown", "between"),
+        *("pretraining", "signal", "words", "unknown", "between", "twins"),
     ]
     text: str
     remedy: str

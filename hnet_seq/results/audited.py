@@ -68,7 +68,8 @@ class Twins(TypedDict):
 
     ``kind``: equal ``dinucleotides``, ``letters`` alone, or ``segments`` in place. ``opposite`` of
     the ``pairs`` have two labels, where ``expected`` would by chance; ``sequences`` have a twin
-    under another label, so many of them in ``test``.
+    under another label, so many of them in ``test``; ``over``: test sequences with a twin in
+    another split, whatever its label.
     """
 
     kind: Literal["dinucleotides", "letters", "segments"]
@@ -77,6 +78,7 @@ class Twins(TypedDict):
     expected: float
     sequences: int
     test: int
+    over: int
     example: list[Labelled]
 
 

@@ -1,4 +1,4 @@
-"""``hnet-seq audit``: data sets audited, one by one and among each other; arguments in ``commands``."""
+"""``hnet-seq audit``: data sets one by one and among each other; arguments in ``commands``."""
 
 from __future__ import annotations
 

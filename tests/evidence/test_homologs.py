@@ -1,4 +1,4 @@
-"""Relatives by alignment: found at every divergence on both strands, and not where there are none."""
+"""Relatives by alignment: found at every divergence, on both strands, and not elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def mutated(window: Tokens, share: float, generator: np.random.Generator) -> Tok
 
 
 @pytest.mark.parametrize(
-    ("share", "least"), [(0.01, 1.0), (0.03, 1.0), (0.05, 1.0), (0.1, 1.0), (0.15, 0.98), (0.2, 0.95)]
+    ("share", "least"),
+    [(0.01, 1.0), (0.03, 1.0), (0.05, 1.0), (0.1, 1.0), (0.15, 0.98), (0.2, 0.95)],
 )
 def test_near_duplicates_are_found_on_both_strands(share: float, least: float) -> None:
     generator = np.random.default_rng(3)

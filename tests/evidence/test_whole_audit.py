@@ -12,7 +12,6 @@ from hnet_seq.evidence.audit.loci import Places, chains, find_loci, places_of_id
 from hnet_seq.evidence.audit.membership import found_in
 from hnet_seq.evidence.audit.pool import Pool, word_counts
 from hnet_seq.evidence.audit.task import audit
-from hnet_seq.evidence.audit.twins import find_twins
 from hnet_seq.evidence.audit.whole import Whole, look_through
 from hnet_seq.evidence.audit.whole_findings import whole_findings
 from modalities import dna
@@ -26,7 +25,9 @@ def natural(count: int, seed: int, length: int = 100) -> list[str]:
     """Windows with words that come again, as genomes have and shuffles have not."""
     generator = np.random.default_rng(seed)
     words = ["".join("ACGT"[i] for i in generator.integers(4, size=5)) for _ in range(40)]
-    return ["".join(words[i] for i in generator.integers(40, size=length // 5)) for _ in range(count)]
+    return [
+        "".join(words[i] for i in generator.integers(40, size=length // 5)) for _ in range(count)
+    ]
 
 
 def random(count: int, seed: int, length: int = 100) -> list[str]:
@@ -85,9 +86,8 @@ def test_shuffled_labels_are_called_so_where_copies_tell() -> None:
         "test": examples(letters[:200], RANDOM.integers(0, 2, 200).tolist()),
     }
     _, found = found_in_splits(splits)
-    assert [text for severity, text in said(found, "signal") if severity == "high"][0].startswith(
-        "labels look shuffled: "
-    )
+    texts = [text for severity, text in said(found, "signal") if severity == "high"]
+    assert texts[0].startswith("labels look shuffled: ")
 
 
 def test_labels_that_nothing_tells_are_said_to_look_shuffled() -> None:
@@ -230,7 +230,9 @@ def test_places_are_read_from_ids(ids: list[str], start: int, end: int) -> None:
     assert (found.starts[1], found.ends[1]) == (5, 105)
 
 
-@pytest.mark.parametrize("ids", [["seq_1_17", "seq_2_93"], ["a", "b"], ["test-1-2", "test-3-4"], []])
+@pytest.mark.parametrize(
+    "ids", [["seq_1_17", "seq_2_93"], ["a", "b"], ["test-1-2", "test-3-4"], []]
+)
 def test_other_ids_are_no_places(ids: list[str]) -> None:
     assert places_of_ids(ids, np.full(len(ids), 100)) is None
 

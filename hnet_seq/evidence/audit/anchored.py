@@ -138,9 +138,7 @@ def _places(
     return found
 
 
-def _words(
-    tokens: Tokens, labels: NDArray[np.int64], num_classes: int
-) -> Iterator[_Word]:
+def _words(tokens: Tokens, labels: NDArray[np.int64], num_classes: int) -> Iterator[_Word]:
     """Of each size and class the words that tell it from the others best."""
     totals = np.bincount(labels, minlength=num_classes).astype(np.float64)
     for size in _SIZES:
@@ -228,9 +226,9 @@ def _segments(
     common: list[tuple[int, int]] = []
     for place in range(codes.shape[1]):
         values, counts = np.unique(codes[known[:, place], place], return_counts=True)
-        for code in values[counts >= _SEGMENT_SHARE * len(codes)].tolist():
-            if len(set(_letters(code, _SEGMENT))) > 2:  # a run says nothing of a construct
-                common.append((place, code))
+        often = values[counts >= _SEGMENT_SHARE * len(codes)].tolist()
+        # A run of one letter or two says nothing of a construct.
+        common += [(place, code) for code in often if len(set(_letters(code, _SEGMENT))) > 2]
     if not common:
         return None
     common = common[:: -(-len(common) // _MOST_SEGMENTS)]
@@ -248,7 +246,9 @@ def _segments(
         seed=seed,
     )
     apart = [
-        (place, code) for i, (place, code) in enumerate(common) if i == 0 or place > common[i - 1][0] + 1
+        (place, code)
+        for i, (place, code) in enumerate(common)
+        if i == 0 or place > common[i - 1][0] + 1
     ]
     segments = []
     for place, code in apart[:_SHOWN]:

@@ -47,6 +47,14 @@ def find(
     return in_order(found)
 
 
+Severity = Literal["high", "medium", "low"]
+
+
+def finding(severity: Severity, kind: str, text: str, remedy: str) -> Finding:
+    """A line; the kinds are those of :class:`hnet_seq.results.audit.Finding`."""
+    return Finding(severity=severity, kind=kind, text=text, remedy=remedy)  # type: ignore[typeddict-item]
+
+
 def in_order(found: Sequence[Finding]) -> list[Finding]:
     """The worst first."""
     return sorted(found, key=lambda each: _ORDER[each["severity"]])

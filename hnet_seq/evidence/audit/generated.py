@@ -108,9 +108,7 @@ def _shuffled(
     for sequence in sequences:
         by_length[len(sequence)].append(sequence)
     assert callable(shuffle)
-    return [
-        row for same in by_length.values() for row in shuffle(np.stack(same), generator)
-    ]
+    return [row for same in by_length.values() for row in shuffle(np.stack(same), generator)]
 
 
 def _chain_excess(sequences: Sequence[Tokens], order: int) -> float:

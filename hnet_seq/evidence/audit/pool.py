@@ -50,9 +50,7 @@ class Pool:
 
     def labelled(self, *numbers: int) -> list[Labelled]:
         """Sequences with their classes, for a reader."""
-        return [
-            Labelled(name=self.names[i], label=self.classes[self.labels[i]]) for i in numbers
-        ]
+        return [Labelled(name=self.names[i], label=self.classes[self.labels[i]]) for i in numbers]
 
 
 def word_counts(sequences: Sequence[Tokens], size: int) -> NDArray[np.int32]:

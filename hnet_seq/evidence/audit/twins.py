@@ -19,7 +19,7 @@ from hnet_seq.results.audited import Twins
 _SHORTEST = 20  # bases: shorter ones share their letters by chance
 _MOST_ALIKE = 0.6  # equal places of two shuffles; natural sequences that are so alike are relatives
 _LEAST_ALIKE = 0.4  # equal places of two with segments in common; a quarter is chance
-_WORD = 12  # bases of a segment
+SEGMENT = 12  # bases of a segment
 _SEGMENTS = 3  # of them at their places
 _PLACES = 200  # that are looked at; of longer sequences each second, third ...
 _LARGEST = 20  # sequences with one word at a place: more are a motif
@@ -78,9 +78,7 @@ def _pairs_of_equals(
     for size in np.unique(sizes[(sizes > 1) & (sizes <= largest)]):
         one, other = np.triu_indices(int(size), 1)
         first = begins[sizes == size][:, None]
-        pairs.append(
-            np.stack([numbers[first + one].ravel(), numbers[first + other].ravel()], 1)
-        )
+        pairs.append(np.stack([numbers[first + one].ravel(), numbers[first + other].ravel()], 1))
     return np.sort(np.concatenate(pairs), 1)
 
 
@@ -110,13 +108,13 @@ def _in_place(pool: Pool) -> NDArray[np.int64]:
     count = len(pool.sequences)
     tokens = np.concatenate([np.zeros(0, np.uint8), *pool.sequences])
     starts = np.cumsum(pool.lengths) - pool.lengths
-    places = max(0, int(pool.lengths.max(initial=0)) - _WORD + 1)
+    places = max(0, int(pool.lengths.max(initial=0)) - SEGMENT + 1)
     found = [np.zeros(0, np.int64)]
     for place in range(0, places, max(1, -(-places // _PLACES))):
-        members = np.flatnonzero(pool.lengths >= place + _WORD)
+        members = np.flatnonzero(pool.lengths >= place + SEGMENT)
         keys = pool.lengths[members]
         known = np.ones(len(members), bool)
-        for base in range(place, place + _WORD):
+        for base in range(place, place + SEGMENT):
             own = tokens[starts[members] + base]
             known &= own < 4
             keys = keys << 2 | (own & 3)
@@ -153,6 +151,8 @@ def _twins(
 ) -> Twins:
     opposite = pairs[pool.labels[pairs[:, 0]] != pool.labels[pairs[:, 1]]]
     members = np.unique(opposite)
+    over = pairs[pool.split[pairs[:, 0]] != pool.split[pairs[:, 1]]].ravel()
+    tested = np.unique(over[pool.split[over] == "test"])
     return Twins(
         kind=kind,
         pairs=len(pairs),
@@ -160,5 +160,6 @@ def _twins(
         expected=round(by_chance * len(pairs), 1),
         sequences=len(members),
         test=int((pool.split[members] == "test").sum()),
+        over=len(tested),
         example=pool.labelled(*opposite[0].tolist()) if len(opposite) else [],
     )

@@ -99,9 +99,7 @@ def look_through(
         with found.timed("coordinates"):
             for first, second in combinations(splits, 2):
                 named = [splits[key].name(i) for key in (first, second) for i in _all(splits[key])]
-                found.loci.append(
-                    find_loci(first, places[first], second, places[second], named)
-                )
+                found.loci.append(find_loci(first, places[first], second, places[second], named))
     found.unknown = {
         name: sum(1 for each in split.sequences if 2 * int((each < 4).sum()) < len(each))
         for name, split in splits.items()
@@ -150,9 +148,7 @@ def _links(splits: Splits) -> dict[tuple[str, str], Links]:
     }
 
 
-def _relatives(
-    first: str, one: Examples, second: str, other: Examples, links: Links
-) -> Relatives:
+def _relatives(first: str, one: Examples, second: str, other: Examples, links: Links) -> Relatives:
     found = links.homologs
     best = max(found, key=lambda pair: pair.identity * pair.bases, default=None)
     counts = dict.fromkeys((f"{least}" for least in _RANGES), 0)

@@ -68,7 +68,7 @@ class SeedIndex:
     def candidates(
         self, queries: Sequence[NDArray[np.uint8]], *, same: bool = False
     ) -> Iterator[Candidate]:
-        """For each query the ``_KEPT`` sequences that are most like it around a seed, in their order.
+        """For each query the ``_KEPT`` sequences that are most like it around a seed.
 
         Args:
             same: the queries are the sequences of the index; a sequence is no relative of itself.

@@ -6,14 +6,13 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from hnet_seq.results.audited import AuditedTask, Change
+from hnet_seq.evidence.audit.loci import Places
+from hnet_seq.results.audited import Audited, AuditedTask, Change
 from hnet_seq.tasks.auditing.cleaning import Cleaned, clean
 from hnet_seq.tasks.auditing.coordinates import rows_by_place
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
 from hnet_seq.tasks.choices import CleanBy, CleanMode
 from hnet_seq.tasks.classification.task import Task
-from hnet_seq.evidence.audit.loci import Places
-from hnet_seq.results.audited import Audited
 from modalities import dna
 from modalities.errors import InputError
 from pipelines.formats.table_text import plain_name

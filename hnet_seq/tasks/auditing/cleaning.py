@@ -44,7 +44,11 @@ class Cleaned:
     @property
     def changed(self) -> Iterator[int]:
         """Rows that are dropped or moved."""
-        return (i for i, (was, now) in enumerate(zip(self.before, self.after, strict=True)) if was != now)
+        return (
+            i
+            for i, (was, now) in enumerate(zip(self.before, self.after, strict=True))
+            if was != now
+        )
 
 
 def clean(
@@ -119,7 +123,7 @@ def _draw(
     for name in ("test", "validation"):
         left = np.flatnonzero(after == "train")
         rest = sum(size for key, size in sizes.items() if key in ("train", "validation", name))
-        if name in sizes and sizes[name]:
+        if sizes.get(name):
             drawn = draw_groups(groups[left], classes[left], sizes[name] / rest, seed)
             after[left[drawn]] = name
     for place, index in enumerate(kept.tolist()):

@@ -56,9 +56,7 @@ def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Pl
         rows[place] = (name, int(start), int(end)) if known else ("", -1, -1)
     if not rows:
         return None
-    found = [
-        rows.get(place, ("", -1, -1)) for split in splits.values() for place in split.names
-    ]
+    found = [rows.get(place, ("", -1, -1)) for split in splits.values() for place in split.names]
     starts, ends = (np.array([each[side] for each in found], np.int64) for side in (1, 2))
     known, spans, lengths = starts >= 0, ends - starts, _lengths(splits)
     from_1 = int((spans + 1 == lengths)[known].sum()) > int((spans == lengths)[known].sum())
