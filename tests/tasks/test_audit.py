@@ -286,6 +286,24 @@ def test_a_split_of_which_nothing_is_left_is_told_and_leaves_nothing(
     )
     assert not Path("c").exists()
     assert main(["audit", "t.csv", "--clean", "c", "--mode", "resplit"]) == 0
+    for i, row in enumerate(rows):
+        row[0] = f"chr1:{i * 500}-{i * 500 + 120}"
+    words = ["audit", write(rows), "--clean", "d", "--mode", "resplit", "--by", "chromosome"]
+    assert main(words) == 1
+    said = "nothing is left of test: what stays together by chromosome is 1 group; try"
+    assert said in capsys.readouterr().err
+    assert not Path("d").exists()
+
+
+def test_what_is_mostly_unknown_is_dropped_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = rows_of()
+    for i in (0, 3, 5):
+        rows[i][1] = "N" * 70 + rows[i][1][:50]
+    rows[7][1] = "N" * 120
+    found = audited(write(rows), "--clean", "c")
+    assert ("medium", "unknown") in kinds(found)
+    assert found["clean"] is not None
+    assert found["clean"]["dropped"] == {"most bases unknown": 4}
 
 
 @pytest.mark.parametrize(

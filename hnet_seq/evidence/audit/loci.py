@@ -69,6 +69,8 @@ def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Places | No
             for side in ("start", "end")
         )
         known = (starts >= 0) & (ends >= starts)
+        if known.sum() < _ENOUGH * len(ids):
+            continue
         spans = ends - starts
         from_0, from_1 = (float((spans + more == lengths)[known].mean()) for more in (0, 1))
         if not sure and max(from_0, from_1) < _ENOUGH:

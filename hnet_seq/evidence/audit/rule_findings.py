@@ -20,7 +20,7 @@ _ARTEFACTS = ("length", "letter case", "share of N", "share of other IUPAC codes
 _FEWEST_PAIRS = 20  # of relatives: fewer say little of how labels came about
 _AGREE = 0.5  # kappa
 _TRAIN_MCC = 0.3
-_FEWEST_LABELS = 100
+_FEWEST_LABELS = 200
 
 
 def rule_findings(whole: Whole, base: Audit) -> Iterator[Finding]:

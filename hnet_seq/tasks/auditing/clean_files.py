@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from hnet_seq.evidence.audit.loci import Places
@@ -48,15 +49,7 @@ def write_clean(
             "start and end, or ids such as chr1:100-300",
         )
     found = clean(task, places, mode=mode, by=by, seed=reading.seed)
-    sizes = Counter(found.after)
-    for name in ("train", "test"):
-        if not sizes[name]:
-            dropped, many = Counter(filter(None, found.reason)).most_common(1)[0]
-            raise InputError(
-                path,
-                f"nothing is left of {name}: {many:,} rows are dropped as '{dropped}'; try --mode "
-                "resplit, or another --by",
-            )
+    _check_left(path, found, by)
     with filled_folder(out) as folder:
         _write_splits(path, task, reading, found, folder)
         _write_changes(task, found, folder / CHANGES)
@@ -69,13 +62,7 @@ def write_clean(
             by=by,
             before={name: len(examples) for name, examples in task.splits.items()},
             after={name: len(examples) for name, examples in after.splits.items()},
-            dropped=dict(
-                Counter(
-                    reason
-                    for reason, now in zip(found.reason, found.after, strict=True)
-                    if reason and not now
-                )
-            ),
+            dropped=found.dropped,
             moved=sum(1 for i in found.changed if found.after[i]),
             findings=audited["findings"],
         )
@@ -85,9 +72,22 @@ def write_clean(
     return change, audited
 
 
-def _read_again(folder: Path, reading: Reading) -> Task:
-    from dataclasses import replace
+def _check_left(path: Path, found: Cleaned, by: CleanBy) -> None:
+    """Raise InputError where a split has nothing left."""
+    for name in ("train", "test"):
+        if name in found.after:
+            continue
+        reason, rows = max(found.dropped.items(), key=lambda each: each[1], default=("", 0))
+        why = f"{rows:,} rows are dropped as '{reason}'"
+        if not rows:
+            groups = len(set(found.group))
+            why = f"what stays together by {by} is {groups:,} group{'s' * (groups > 1)}"
+        raise InputError(
+            path, f"nothing is left of {name}: {why}; try --mode resplit, or another --by"
+        )
 
+
+def _read_again(folder: Path, reading: Reading) -> Task:
     return replace(reading, rule="given").task(folder)
 
 

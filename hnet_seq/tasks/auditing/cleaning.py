@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,15 @@ class Cleaned:
     reason: list[str]
     linked: list[str]
     group: list[str]
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many rows are dropped for which reason."""
+        return dict(
+            Counter(
+                why for why, now in zip(self.reason, self.after, strict=True) if why and not now
+            )
+        )
 
     @property
     def changed(self) -> Iterator[int]:
@@ -93,6 +103,7 @@ def _joined(places: Mapping[str, Places], task: Task) -> Places:
 
 
 def _drop_unusable(pool: Pool, found: Cleaned, *, of_classes: bool) -> None:
+    """Two labels may be of one sequence or of its strands; of unknown bases nothing is known."""
     first: dict[bytes, int] = {}
     torn: dict[bytes, int] = {}
     keys = [strand_key(each, dna.COMPLEMENT) for each in pool.sequences]
@@ -101,11 +112,11 @@ def _drop_unusable(pool: Pool, found: Cleaned, *, of_classes: bool) -> None:
         if of_classes and pool.labels[there] != pool.labels[index]:
             torn[key] = index
     for index, (key, sequence) in enumerate(zip(keys, pool.sequences, strict=True)):
-        if key in torn:
+        if 2 * int((sequence < dna.UNKNOWN).sum()) < len(sequence):
+            _drop(found, index, _UNKNOWN, "")
+        elif key in torn:
             other = first[key] if pool.labels[first[key]] != pool.labels[index] else torn[key]
             _drop(found, index, TWO_LABELS, pool.names[other])
-        elif 2 * int((sequence < dna.UNKNOWN).sum()) < len(sequence):
-            _drop(found, index, _UNKNOWN, "")
 
 
 def _drop(found: Cleaned, index: int, reason: str, other: str) -> None:
