@@ -25,7 +25,7 @@ Rows = tuple[list[Tokens], np.ndarray, np.ndarray, list[str]]
 def rewritten(table: Path, folder: Path) -> Path:
     """A table that both read: with a split, each fifth row where there is none."""
     opened = gzip.open if table.suffix == ".gz" else open
-    with opened(table, "rt") as stream:  # type: ignore[operator]
+    with opened(table, "rt") as stream:
         separator = "\t" if ".tsv" in table.name else ","
         rows = list(csv.DictReader(stream, delimiter=separator))
     if rows[0].get("split", "all") == "all":

@@ -87,7 +87,7 @@ def _overlaps(found: AuditedTask) -> Markup:
             (
                 f"{pair[1]} in {pair[0]}",
                 f"{each['n']:,}",
-                *(f"{each[key]:,}" for key in ("exact", "reverse_complement", "near")),  # type: ignore[literal-required]
+                *(f"{each[key]:,}" for key in ("exact", "reverse_complement", "near")),
                 "" if aligned is None else f"{aligned['found']:,}",
                 "" if aligned is None else f"{aligned['close']:,}",
                 "unknown" if lies is None else f"{lies['overlapping']:,}",

@@ -130,7 +130,7 @@ def test_negatives_made_from_positives_are_told(kind: str) -> None:
         ]
     letters = [each for pair in zip(positives, negatives, strict=True) for each in pair]
     whole, found = found_in_splits(split_up(letters, [1, 0] * 200))
-    twins = {each["kind"]: each for each in whole.twins}
+    twins = {f"{each['kind']}": each for each in whole.twins}
     assert twins[kind]["opposite"] >= 190
     assert twins[kind]["expected"] < 0.6 * twins[kind]["pairs"]
     assert said(found, "negatives")[0][0] == "high"

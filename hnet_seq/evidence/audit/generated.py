@@ -79,8 +79,8 @@ def _excess(sequences: Sequence[Tokens], generator: np.random.Generator) -> dict
         own = _words(sequences, 4)
         others = [_words(_shuffled(sequences, shuffle, generator), 4) for _ in range(_SHUFFLES)]
         between = [_apart(one, other) for one, other in combinations(others, 2)]
-        distance = np.mean([_apart(own, other) for other in others])
-        found[order] = float(distance / max(1e-9, np.mean(between)))
+        distance = float(np.mean([_apart(own, other) for other in others]))
+        found[order] = distance / max(1e-9, float(np.mean(between)))
     bases = sum(map(len, sequences))
     for order in _CHAIN_ORDERS:
         if bases >= _PER_WORD * 4 ** (order + 2):

@@ -208,8 +208,7 @@ def _drop_linked(
         names = {where.names[i]: i for i in there if where.names[i]}
         for index in here.tolist():
             if (name := where.names[index]) in names and found.after[index]:
-                other = pool.names[names[name]]
-                _drop(found, index, f"on a chromosome of {first}", other)
+                _drop(found, index, f"on a chromosome of {first}", pool.names[names[name]])
         return
     reach = NEAR if by == "locus" else 0
     beside = partners(where.of(there), where.of(here), reach=reach)

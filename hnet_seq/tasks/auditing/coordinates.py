@@ -52,8 +52,8 @@ def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Pl
     for table, place, row in rows_by_place(path, columns, _wanted):
         used = ", ".join(table)
         name, start, end = (row.text(column) for column in table)
-        known = name and start.isdecimal() and end.isdecimal() and int(start) <= int(end)
-        rows[place] = (name, int(start), int(end)) if known else ("", -1, -1)
+        whole = start.isdecimal() and end.isdecimal() and int(start) <= int(end)
+        rows[place] = (name, int(start), int(end)) if name and whole else ("", -1, -1)
     if not rows:
         return None
     found = [rows.get(place, ("", -1, -1)) for split in splits.values() for place in split.names]
