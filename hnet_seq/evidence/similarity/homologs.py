@@ -92,9 +92,13 @@ class _Aligning:
         from Bio.Align import PairwiseAligner
 
         self.aligner: PairwiseAligner = PairwiseAligner(
-            mode="local", match_score=1, mismatch_score=-1, open_gap_score=-5, extend_gap_score=-2
+            mode="local",
+            wildcard="N",
+            match_score=1,
+            mismatch_score=-1,
+            open_gap_score=-5,
+            extend_gap_score=-2,
         )
-        self.aligner.wildcard = "N"
 
     def aligned(
         self,
