@@ -109,6 +109,8 @@ def _check_sets(args: argparse.Namespace) -> None:
         raise UsageError("clean", f"is for one data set, and {len(paths)} are given")
     if args.clean:
         target = Path(args.clean).resolve()
+        if args.out and target == Path(args.out).resolve():
+            raise UsageError("clean", f"{args.clean} is --out, and both have an audit.json")
         for path in paths:
             if target == path.resolve() or (path.is_dir() and path.resolve() in target.parents):
                 raise UsageError("clean", f"{args.clean} lies in the input {path}; name another")

@@ -254,6 +254,7 @@ def test_with_clean_the_exit_code_is_of_what_is_left() -> None:
         (["t.csv", "t.csv"], "has one file twice"),
         (["t.csv", "o.csv", "--clean", "c"], "is for one data set, and 2 are given"),
         (["train.csv", "test.csv"], "are splits of one data set by their names"),
+        (["t.csv", "--clean", "c", "--out", "c"], "c is --out, and both have an audit.json"),
         (["folder", "--clean", "folder/c"], "lies in the input folder"),
         (["t.csv", "--shards", "folder"], "not a folder of shards"),
         (["t.csv", "--genome", "none.fa"], "no such file"),
