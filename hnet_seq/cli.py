@@ -21,6 +21,7 @@ VERBS = {
     "shard": "FASTA, GenBank, 2bit, text or code to WebDataset shards",
     "pretrain": "train an H-Net on shards",
     "markov": "order-k Markov models on the same shards, the baseline to beat",
+    "audit": "what makes a score on labelled sequences mean less than it says, and cleaner splits",
     "embed": "vectors of sequences, chunks or bases",
     "classify": "train, apply and evaluate a classifier, beside audit and baselines",
     "segment": "learned chunk boundaries of a genome as BED, bigWig and tables",

@@ -98,6 +98,12 @@ COMMANDS = [
         (*_TIMES, "*.npz"),
         kept=("tuned",),
     ),
+    Command(
+        "audit",
+        "audit {in}/measured.csv --label effect --problem regression --out {out}/about "
+        "--clean {out}/cleaned",
+        ("audit.json",),
+    ),
     *(
         Command(
             f"classify predict {kind}",

@@ -21,6 +21,7 @@ ALLOWED = {
     "hnet_seq/heads": {"hnet_seq.ops", "hnet_seq.model", "hnet_seq.heads", "modalities"},
     "hnet_seq/jobs": {"hnet_seq.jobs", "modalities", "pipelines"},
     "hnet_seq/evidence": {
+        "hnet_seq.analysis.shuffle",
         "hnet_seq.evidence",
         "hnet_seq.ops",
         "hnet_seq.resampling",

@@ -12,6 +12,7 @@ from hnet_seq.commands.pretrain import sort_words
 
 WORDS: dict[str, tuple[list[str], list[list[str]]]] = {
     "shard": (["a.fa", "b.fa"], [["--out", "s"], ["--guard", "0"]]),
+    "audit": (["t.csv", "u.csv"], [["--out", "o"], ["--fail-on", "known"]]),
     "embed": (["run", "x.fa"], [["--out", "v.npy"], ["--level", "base"]]),
     "segment": (["run", "g.fa"], [["--bed", "c.bed"], ["--stage", "1"]]),
     "score": (["run", "v.vcf"], [["--genome", "g.fa"], ["--window", "64"]]),

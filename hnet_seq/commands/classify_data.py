@@ -30,26 +30,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV, TSV (or .gz) or Parquet with sequence, label and perhaps split; or a folder: "
         "train.csv, dev.csv, test.csv; train*.parquet, test*.parquet; train/CLASS/*.txt",
     )
-    add_column_arguments(data)
-    data.add_argument(
-        "--problem",
-        choices=PROBLEMS,
-        help="what the labels are: classes (default); multi-label, several a row; regression",
-    )
-    add_separator_argument(data)
-    data.add_argument(
-        "--split",
-        choices=SPLIT_RULES,
-        help="given (where the data have one), random, or similarity: near duplicates on one side",
-    )
-    data.add_argument(
-        "--group-by",
-        metavar="COLUMN[:REGEX]",
-        help="rows of one value, or of one first (group) of the expression, stay on one side",
-    )
-    data.add_argument(
-        "--test-fraction", type=float, default=0.2, help="of a drawn split (%(default)s)"
-    )
+    add_label_arguments(data)
     data.add_argument(
         "--limit-train", type=int, metavar="N", help="training sequences at most (all)"
     )
@@ -77,6 +58,30 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
         help="bases between train and test (%(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
+
+
+def add_label_arguments(data: argparse._ActionsContainer) -> None:
+    """Which columns of labelled sequences mean what, and how they are split."""
+    add_column_arguments(data)
+    data.add_argument(
+        "--problem",
+        choices=PROBLEMS,
+        help="what the labels are: classes (default); multi-label, several a row; regression",
+    )
+    add_separator_argument(data)
+    data.add_argument(
+        "--split",
+        choices=SPLIT_RULES,
+        help="given (where the data have one), random, or similarity: near duplicates on one side",
+    )
+    data.add_argument(
+        "--group-by",
+        metavar="COLUMN[:REGEX]",
+        help="rows of one value, or of one first (group) of the expression, stay on one side",
+    )
+    data.add_argument(
+        "--test-fraction", type=float, default=0.2, help="of a drawn split (%(default)s)"
+    )
 
 
 def add_column_arguments(parser: argparse._ActionsContainer) -> None:

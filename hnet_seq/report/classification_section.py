@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hnet_seq.report.audit_section import finding_list
 from hnet_seq.report.classification_charts import (
     calibration_chart,
     confusion_chart,
@@ -29,7 +30,6 @@ _NAMES = {
     "probe_pooling": "pooling of the kept probe",
     "twin": "untrained twin from",
 }
-_SEVERITY = {"high": "Serious", "medium": "Worth knowing", "low": "Minor"}
 
 
 def classification_section(found: Classification) -> Section:
@@ -109,16 +109,8 @@ def _audit(findings: Sequence[Finding]) -> Markup:
             "The audit of the splits found no leak, no shortcut to the label and no conflicting "
             "label.",
         )
-    items = [
-        element(
-            "li",
-            element("strong", f"{_SEVERITY[each['severity']]} ({each['kind']}): "),
-            f"{each['text']}. ",
-            element("em", f"{each['remedy'][:1].upper()}{each['remedy'][1:]}."),
-        )
-        for each in findings
-    ]
-    return join([element("h3", "What the audit of the splits found"), element("ul", *items)])
+    title = element("h3", "What the audit of the splits found")
+    return join([title, finding_list(findings)])
 
 
 def _scores(ordered: Sequence[ScoreRow], found: Classification) -> Markup:

@@ -56,8 +56,8 @@ def build_results_page(folder: Path) -> str:
     if not sections:
         raise InputError(
             folder,
-            "is no run folder (config.yaml, metrics.jsonl), and holds no result of classify, "
-            "boundaries, lexicon, embed or score (*.json); give the --out of one of them",
+            "is no run folder (config.yaml, metrics.jsonl), and holds no result of audit, "
+            "classify, boundaries, lexicon, embed or score (*.json); give the --out of one of them",
         )
     return _document(folder.resolve().name, "H-Net results", sections)
 

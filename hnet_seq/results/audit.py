@@ -1,15 +1,24 @@
-"""What may make a score mean less than it says: the audit of splits in ``classification.json``."""
+"""What may make a score mean less than it says: the audit of splits in ``classification.json``.
+
+What only ``hnet-seq audit`` looks for stands in :mod:`hnet_seq.results.audited`.
+"""
 
 from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
+
+_OfSplits = Literal["leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"]
+_OfSequences = Literal["memory", "homology", "windows", "negatives", "twins", "unknown", "between"]
+_OfRules = Literal["genome", "places", "segments", "pretraining", "signal", "words"]
+FindingKind = Literal[_OfSplits, _OfSequences, _OfRules]
+"""The first are what ``classify`` finds too, the others of ``hnet-seq audit`` alone."""
 
 
 class Finding(TypedDict):
     """One thing that is wrong: how bad, of which kind, what was found, and what to do."""
 
     severity: Literal["high", "medium", "low"]
-    kind: Literal["leak", "shortcut", "labels", "groups", "copies", "ids", "classes", "letters"]
+    kind: FindingKind
     text: str
     remedy: str
 

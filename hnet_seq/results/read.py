@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from hnet_seq.results.analyses import Enrichment, Motifs, Stability
+from hnet_seq.results.audited import Audited
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.embedding import Embedding
@@ -22,7 +23,7 @@ KINDS: dict[str, type[Result]] = {
     for kind in (
         *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
-        *(Boundaries, Region, TextBoundaries, Markov, Run),
+        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited),
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""

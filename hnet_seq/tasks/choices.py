@@ -35,3 +35,9 @@ Problem = Literal["classes", "multi-label", "regression"]
 PROBLEMS: tuple[Problem, ...] = ("classes", "multi-label", "regression")
 SEPARATOR = ";"  # between several labels of a row
 EVERY = "all"  # the task that takes the rows of all
+
+CleanMode = Literal["filter", "resplit"]
+CLEAN_MODES: tuple[CleanMode, ...] = ("filter", "resplit")
+CleanBy = Literal["cluster", "locus", "chromosome"]
+CLEAN_BY: tuple[CleanBy, ...] = ("cluster", "locus", "chromosome")
+FAIL_ON = ("serious", "known", "minor")

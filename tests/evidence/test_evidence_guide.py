@@ -57,6 +57,7 @@ def test_its_commands_and_examples_run(
 def test_its_kinds_and_separators_are_those_of_the_code() -> None:
     table = GUIDE.partition("| kind | found |")[2].partition("\n\n")[0]
     kinds = re.findall(r"^\| `(\w+)` \|", table, re.M)
-    assert sorted(kinds) == sorted(get_args(get_type_hints(Finding)["kind"]))
+    # The others are those of the verb alone: docs/audit.md.
+    assert set(kinds) < set(get_args(get_type_hints(Finding)["kind"]))
     (stems,) = re.findall(r"stems of ids before (.+?) \|", table)
     assert {*re.findall(r"`(.)`", stems), "|"} == set(SEPARATORS)

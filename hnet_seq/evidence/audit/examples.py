@@ -40,6 +40,10 @@ class Examples:
     together: list[str] | None = None
     targets: NDArray[np.float64] | None = None
 
+    def __len__(self) -> int:
+        """N."""
+        return len(self.labels)
+
     def name(self, index: int) -> str:
         """The place of a sequence, with its id if there is one."""
         return self.names[index] if self.ids is None else f"{self.names[index]} ({self.ids[index]})"

@@ -10,7 +10,7 @@ from hnet_seq.evidence.audit.duplicates import Conflicts, Copies, Duplicates, Ov
 from hnet_seq.evidence.audit.names import RepeatedIds, SharedGroups
 from hnet_seq.evidence.audit.remedies import Origin, groups_remedy, leak_remedy
 from hnet_seq.evidence.audit.shortcuts import Shortcut
-from hnet_seq.results.audit import Finding, SplitFacts
+from hnet_seq.results.audit import Finding, FindingKind, SplitFacts
 
 _MCC = 0.2  # of one property alone: more is a shortcut
 _COMPOSITION_MCC = 0.3  # real classes differ in composition, so more of it is needed to be news
@@ -44,6 +44,19 @@ def find(
         *_classes(splits),
         *_letters(splits),
     ]
+    return in_order(found)
+
+
+Severity = Literal["high", "medium", "low"]
+
+
+def finding(severity: Severity, kind: FindingKind, text: str, remedy: str) -> Finding:
+    """A line."""
+    return Finding(severity=severity, kind=kind, text=text, remedy=remedy)
+
+
+def in_order(found: Sequence[Finding]) -> list[Finding]:
+    """The worst first."""
     return sorted(found, key=lambda each: _ORDER[each["severity"]])
 
 

@@ -16,7 +16,7 @@ from hnet_seq.evidence.audit.names import (
 )
 from hnet_seq.evidence.audit.remedies import Origin
 from hnet_seq.evidence.audit.shortcuts import find_shortcuts
-from hnet_seq.results.audit import Audit
+from hnet_seq.results.audit import Audit, Finding
 
 __all__ = ["Audit", "Examples", "Origin", "audit", "describe_audit"]
 
@@ -86,9 +86,12 @@ def _facts(split: Examples, classes: Sequence[str]) -> SplitFacts:
 
 def describe_audit(audit: Audit) -> str:
     """For above the scores: one line for each finding with its remedy, the worst first."""
-    if not audit["findings"]:
-        return ALL_CLEAR
+    return describe_findings(audit["findings"]) or ALL_CLEAR
+
+
+def describe_findings(findings: Sequence[Finding]) -> str:
+    """A line for each; empty where there is none."""
     return "\n".join(
         f"{_MARKS[each['severity']]} {each['kind']}: {each['text']} -> {each['remedy']}"
-        for each in audit["findings"]
+        for each in findings
     )

@@ -80,6 +80,12 @@ def tables_of(path: Path) -> list[tuple[Split | None, Path]]:
     return list(found)
 
 
+def split_of_name(name: str) -> Split | None:
+    """The split that a table's name says, such as ``train.csv``; None where it says none."""
+    match = _TABLE.fullmatch(stem_of(name))
+    return SPLITS.get(match[1].lower()) if match else None
+
+
 def _split_folders(path: Path) -> list[tuple[Split, Path]]:
     found: dict[Split, Path] = {}
     for folder in sorted(path.iterdir()):
@@ -104,8 +110,7 @@ def _in_order(found: dict[Split, Path]) -> list[tuple[Split, Path]]:
 def _split_files(path: Path) -> list[tuple[Split, Path]]:
     files: dict[Split, list[Path]] = {}
     for file in sorted(path.iterdir()):
-        match = _TABLE.fullmatch(stem_of(file.name))
-        split = SPLITS.get(match[1].lower()) if match and file.is_file() else None
+        split = split_of_name(file.name) if file.is_file() else None
         if split is not None:
             files.setdefault(split, []).append(file)
     for split, members in files.items():

@@ -1,0 +1,152 @@
+"""What ``hnet-seq audit --clean OUT`` writes: the splits, and what was changed."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from hnet_seq.evidence.audit.loci import Places
+from hnet_seq.results.audited import Audited, AuditedTask, Change
+from hnet_seq.tasks.auditing.cleaning import Cleaned, clean
+from hnet_seq.tasks.auditing.coordinates import rows_by_place
+from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
+from hnet_seq.tasks.choices import CleanBy, CleanMode
+from hnet_seq.tasks.classification.task import Task
+from modalities import dna
+from modalities.errors import InputError
+from pipelines.formats.table_text import plain_name
+from pipelines.formats.tables import Table
+from pipelines.storage.files import filled_folder
+
+CHANGES, RECORD = "changes.tsv", "audit.json"
+_HEAD = ("row", "id", "before", "after", "reason", "other", "group")
+
+
+def write_clean(
+    path: Path,
+    task: Task,
+    places: dict[str, Places] | None,
+    reading: Reading,
+    *,
+    out: Path,
+    mode: CleanMode,
+    by: CleanBy,
+) -> tuple[Change, AuditedTask]:
+    """Write a cleaner split into a folder, and audit it.
+
+    Returns:
+        what was changed, and the audit of what is left.
+
+    Raises:
+        InputError: coordinates are asked for and unknown, or a split has nothing left.
+    """
+    if by != "cluster" and places is None:
+        raise InputError(
+            path,
+            f"says nowhere where its sequences lie, which --by {by} asks for; add columns chrom, "
+            "start and end, or ids such as chr1:100-300",
+        )
+    found = clean(task, places, mode=mode, by=by, seed=reading.seed)
+    _check_left(path, found, by)
+    with filled_folder(out) as folder:
+        _write_splits(path, task, reading, found, folder)
+        _write_changes(task, found, folder / CHANGES)
+        after = _read_again(folder, reading)
+        audited, _ = audit_data_set(folder, after, reading)
+        audited["task"] = f"{task.name}, cleaned"
+        change = Change(
+            folder=out.name,
+            mode=mode,
+            by=by,
+            before={name: len(examples) for name, examples in task.splits.items()},
+            after={name: len(examples) for name, examples in after.splits.items()},
+            dropped=found.dropped,
+            moved=sum(1 for i in found.changed if found.after[i]),
+            findings=audited["findings"],
+        )
+        Audited([audited], details={"cleaned": task.name, "mode": mode, "by": by}).write(
+            folder / RECORD
+        )
+    return change, audited
+
+
+def _check_left(path: Path, found: Cleaned, by: CleanBy) -> None:
+    """Raise InputError where a split has nothing left."""
+    for name in ("train", "test"):
+        if name in found.after:
+            continue
+        reason, rows = max(found.dropped.items(), key=lambda each: each[1], default=("", 0))
+        why = f"{rows:,} rows are dropped as '{reason}'"
+        if not rows:
+            groups = len(set(found.group))
+            why = f"what stays together by {by} is {groups:,} group{'s' * (groups > 1)}"
+        raise InputError(
+            path, f"nothing is left of {name}: {why}; try --mode resplit, or another --by"
+        )
+
+
+def _read_again(folder: Path, reading: Reading) -> Task:
+    return replace(reading, rule="given").task(folder)
+
+
+def _write_splits(path: Path, task: Task, reading: Reading, found: Cleaned, folder: Path) -> None:
+    names = [name for examples in task.splits.values() for name in examples.names]
+    after = dict(zip(names, found.after, strict=True))
+    files = {}
+    try:
+        for columns, place, row in _all_rows(path, task, reading):
+            split = after.get(place, "")
+            if not split:
+                continue
+            if split not in files:
+                stream = (folder / f"{split}.csv").open("w", encoding="utf-8", newline="")
+                files[split] = stream, columns, csv.writer(stream, lineterminator="\n")
+                files[split][2].writerow(columns)
+            _, head, writer = files[split]
+            writer.writerow(
+                [split if plain_name(name) == "split" else row.get(name, "") for name in head]
+            )
+    finally:
+        for stream, _, _ in files.values():
+            stream.close()
+
+
+def _all_rows(path: Path, task: Task, reading: Reading):  # type: ignore[no-untyped-def]
+    """Columns, place and cells of each row, as they are written."""
+    count = 0
+    for columns, place, row in rows_by_place(path, reading.columns, _columns):
+        count += 1
+        yield columns, place, {name: row.text(name, ";") for name in columns}
+    if count:
+        return
+    columns = ["id", reading.columns.sequence, reading.columns.label]
+    for examples in task.splits.values():  # a folder of classes, a file for each sequence
+        for number, place in enumerate(examples.names):
+            label = (task.sets or task.classes)[examples.labels[number]]
+            own = examples.ids[number] if examples.ids is not None else ""
+            letters = dna.DNA.decode(examples.sequences[number])
+            yield columns, place, dict(zip(columns, (own, letters, label), strict=True))
+
+
+def _columns(table: Table) -> list[str]:
+    """All columns whose name is theirs alone."""
+    counts = Counter(map(plain_name, table.names))
+    return [name for name in table.names if name and counts[plain_name(name)] == 1]
+
+
+def _write_changes(task: Task, found: Cleaned, path: Path) -> None:
+    rows = [
+        (name, examples.ids[i] if examples.ids is not None else "")
+        for examples in task.splits.values()
+        for i, name in enumerate(examples.names)
+    ]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+        writer.writerow(_HEAD)
+        for i in found.changed:
+            after = found.after[i] or "dropped"
+            writer.writerow(
+                [*rows[i], found.before[i], after, found.reason[i], found.linked[i], found.group[i]]
+            )
