@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -17,21 +18,8 @@ from typing import Any
 
 import pytest
 
-from studies import install_torch
-from studies.install_torch import (
-    CPU_INDEX,
-    DRIVER,
-    Choice,
-    choose,
-    has_driver,
-    install,
-    page_has,
-    pinned,
-    pip_settings,
-    wheel_pattern,
-)
-
 ROOT = Path(__file__).parents[1]
+install_torch: Any = importlib.import_module("studies.install_torch")
 OWN = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 WHEEL = f"torch-2.13.0%2Bcpu-{OWN}-{OWN}-manylinux_2_28_x86_64.whl"
 NO_PROXY: dict[str, str] = {}
@@ -67,7 +55,7 @@ def page(*names: str, status: int = 200) -> Callable[[BaseHTTPRequestHandler], N
     return answer
 
 
-def probed(index: str, **changed: Any) -> Choice:
+def probed(index: str, **changed: Any) -> Any:
     known: dict[str, Any] = {
         "system": "linux",
         "machine": "x86_64",
@@ -76,7 +64,7 @@ def probed(index: str, **changed: Any) -> Choice:
         "index": index,
         "seconds": 5.0,
     }
-    return choose("2.13.0", **(known | changed))
+    return install_torch.choose("2.13.0", **(known | changed))
 
 
 def unasked() -> Any:
@@ -105,7 +93,7 @@ def test_without_a_driver_the_cpu_build_is_taken_where_there_is_one() -> None:
 def test_a_wheel_for_others_is_none(name: str) -> None:
     with serving(page(name)) as index:
         found = probed(index)
-    assert found == Choice(
+    assert found == install_torch.Choice(
         None, f"no NVIDIA driver is here, but {index} has no wheel for this Python"
     )
 
@@ -150,8 +138,8 @@ def test_pips_proxy_is_used() -> None:
 
     with serving(answer) as proxy:
         settings = {"proxy": proxy.removeprefix("http://")}
-        pattern = wheel_pattern("2.13.0", "x86_64")
-        assert page_has("http://index.invalid/whl/cpu/torch/", pattern, settings)
+        pattern = install_torch.wheel_pattern("2.13.0", "x86_64")
+        assert install_torch.page_has("http://index.invalid/whl/cpu/torch/", pattern, settings)
     assert asked == ["http://index.invalid/whl/cpu/torch/"]
 
 
@@ -161,34 +149,34 @@ def test_nothing_is_asked_where_it_would_change_nothing() -> None:
     assert probed("", installed="2.13.0+cpu", **never).index is None
     assert probed("", system="darwin", machine="arm64", **never).index is None
     assert probed("", machine="ppc64le", **never).index is None
-    assert choose(None, **never).index is None
+    assert install_torch.choose(None, **never).index is None
     assert probed("", driver=lambda: True, settings=unasked).reason == "an NVIDIA driver is here"
     assert "no index" in probed("", settings=lambda: {"no-index": "true"}).reason
     with serving(page(WHEEL)) as index:
         assert probed(index, installed="2.12.0").index == index  # of another version
 
 
-@pytest.mark.parametrize("place", DRIVER)
+@pytest.mark.parametrize("place", install_torch.DRIVER)
 def test_a_driver_is_found(place: str, tmp_path: Path) -> None:
-    assert not has_driver(tmp_path, path=f"{tmp_path}")
+    assert not install_torch.has_driver(tmp_path, path=f"{tmp_path}")
     (tmp_path / place).parent.mkdir(parents=True)
     (tmp_path / place).touch()
-    assert has_driver(tmp_path, path=f"{tmp_path}")
+    assert install_torch.has_driver(tmp_path, path=f"{tmp_path}")
 
 
 def test_its_tool_on_the_path_is_a_driver(tmp_path: Path) -> None:
     (tmp_path / "nvidia-smi").touch(mode=0o755)
-    assert has_driver(tmp_path / "root", path=f"{tmp_path}")
+    assert install_torch.has_driver(tmp_path / "root", path=f"{tmp_path}")
 
 
 def test_what_pip_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "pip.conf").write_text("[global]\nproxy = one:1\n[install]\nno-index = true\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", f"{tmp_path / 'pip.conf'}")
     monkeypatch.setenv("PIP_CERT", "/a file.pem")
-    found = pip_settings()
+    found = install_torch.pip_settings()
     assert (found["proxy"], found["no-index"], found["cert"]) == ("one:1", "true", "/a file.pem")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert pip_settings() == {}
+    assert install_torch.pip_settings() == {}
 
 
 def test_the_commands_of_pip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,24 +188,29 @@ def test_the_commands_of_pip(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         calls.append(command[8:])
         return 1 if "--no-deps" in command else 0
 
-    assert install(Choice("https://cpu", "", alone=True), constraints, run) == 0
+    assert (
+        install_torch.install(install_torch.Choice("https://cpu", "", alone=True), constraints, run)
+        == 0
+    )
     assert [("--index-url" in call, call[-1]) for call in calls] == [
         (True, "torch"),
         (False, "torch"),
     ]
     assert "did not install; from pip's own index" in capsys.readouterr().out
     calls.clear()
-    assert install(Choice("https://own", ""), constraints, run) == 0
-    assert install(Choice(None, ""), constraints, run) == 0
+    assert install_torch.install(install_torch.Choice("https://own", ""), constraints, run) == 0
+    assert install_torch.install(install_torch.Choice(None, ""), constraints, run) == 0
     assert calls == [["--index-url", "https://own", "torch"], ["torch"]]
-    assert install(Choice(None, ""), constraints, lambda command: 3) == 3
+    assert (
+        install_torch.install(install_torch.Choice(None, ""), constraints, lambda command: 3) == 3
+    )
 
 
 def test_the_version_is_that_of_the_constraints() -> None:
-    version = pinned(ROOT / "constraints.txt")
+    version = install_torch.pinned(ROOT / "constraints.txt")
     assert version is not None
     assert re.fullmatch(r"\d+\.\d+\.\d+", version)
-    assert wheel_pattern("2.13.0", "x86_64").search(WHEEL.replace("%2B", "+"))
+    assert install_torch.wheel_pattern("2.13.0", "x86_64").search(WHEEL.replace("%2B", "+"))
 
 
 def test_make_installs_by_it(tmp_path: Path) -> None:
@@ -242,8 +235,12 @@ def test_one_line_says_what_is_done(
 ) -> None:
     (tmp_path / "c.txt").write_text("numpy==2.0\ntorch==9.9.9\n")
     done: list[Any] = []
-    monkeypatch.setattr(install_torch, "install", lambda *given: done.append(given) or 7)
-    monkeypatch.setattr(install_torch, "has_driver", unasked)
+
+    def take(*given: Any) -> int:
+        done.append(given)
+        return 7
+
+    monkeypatch.setattr(install_torch, "install", take)
     assert install_torch.main([f"{tmp_path / 'c.txt'}", "--index", " https://own "]) == 7
     assert capsys.readouterr().out == "torch 9.9.9 from https://own: as TORCH_INDEX says\n"
     (tmp_path / "c.txt").write_text("")
@@ -263,7 +260,7 @@ def test_uv_takes_the_same_index_for_its_extra_alone() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     uv, extras = project["tool"]["uv"], project["project"]["optional-dependencies"]
     (index,) = uv["index"]
-    assert index == {"name": "pytorch-cpu", "url": CPU_INDEX, "explicit": True}
+    assert index == {"name": "pytorch-cpu", "url": install_torch.CPU_INDEX, "explicit": True}
     assert uv["sources"] == {"torch": [{"index": "pytorch-cpu", "extra": "cpu"}]}
     # What the package needs itself has to be told apart, or uv resolves all of it on that index.
     assert uv["conflicts"] == [[{"extra": "cpu"}, {"extra": "cuda"}]]

@@ -59,9 +59,11 @@ class SequenceEstimator(BaseEstimator):
             X, modality_of(model), model.config.vocab_size, for_learning=for_learning
         )
 
-    def _vectors(self, tokens: list[Tokens]) -> NDArray[np.float32]:
-        return self.reading_.vectors(
-            self.model_,
+    def _vectors(
+        self, model: HNetLanguageModel, reading: Reading, tokens: list[Tokens]
+    ) -> NDArray[np.float32]:
+        return reading.vectors(
+            model,
             tokens,
             batch_tokens=self.batch_tokens,
             device=self.device,

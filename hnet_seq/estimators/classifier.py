@@ -14,6 +14,7 @@ from hnet_seq.estimators.predictor import SequencePredictor, Training
 from hnet_seq.evidence.probes.table import PROBES, ProbeModel
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS
+from hnet_seq.tasks.classification.arguments import DEFAULT_PROBE
 from hnet_seq.train.finetune_config import FinetuneConfig, Strands
 from modalities.errors import UsageError
 from modalities.given import Given
@@ -94,7 +95,7 @@ class HNetClassifier(ClassifierMixin, SequencePredictor):
                 index.
             UsageError: a setting that does not fit the model.
         """
-        model, config = self._started()
+        model, config, seed = self._started()
         fit_probe = PROBES[self._probe_kind()][1]
         tokens = self._sequences(X, model, for_learning=True)
         classes, numbers = class_labels(y, len(tokens))
@@ -102,10 +103,11 @@ class HNetClassifier(ClassifierMixin, SequencePredictor):
         self._learn(
             model,
             config,
+            seed,
             tokens,
             groups,
             lambda vectors, together: fit_probe(
-                vectors, numbers, num_classes=len(names), groups=together, seed=self.seed_
+                vectors, numbers, num_classes=len(names), groups=together, seed=seed
             ),
             lambda: HeadConfig(
                 "single_label", sorted(names), self.pooling, self.stage, markers=self.markers
@@ -137,7 +139,7 @@ class HNetClassifier(ClassifierMixin, SequencePredictor):
     def _probe_kind(self) -> str:
         if self.training == "finetuned" and self.probe is not None:
             raise UsageError("probe", "is for training='frozen'; leave it out")
-        kind = self.probe or next(iter(PROBES))
+        kind = self.probe or DEFAULT_PROBE
         if kind not in PROBES:
             raise UsageError("probe", f"is {kind!r}; expected one of {', '.join(PROBES)}")
         return kind

@@ -68,7 +68,8 @@ class HNetEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEs
 
     def fit_transform(self, X: Given, y: Any = None) -> NDArray[np.float32]:
         """:meth:`fit` and :meth:`transform`; an iterator is read once."""
-        return self._vectors(self._fit(X))
+        tokens = self._fit(X)
+        return self._vectors(self.model_, self.reading_, tokens)
 
     def transform(self, X: Given) -> NDArray[np.float32]:
         """One vector for each sequence: (N, D) float32.
@@ -81,7 +82,8 @@ class HNetEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEs
             InputError: no sequences, or one that is none, with its index.
         """
         check_is_fitted(self)
-        return self._vectors(self._sequences(X, self.model_, for_learning=False))
+        tokens = self._sequences(X, self.model_, for_learning=False)
+        return self._vectors(self.model_, self.reading_, tokens)
 
     def _fit(self, X: Given) -> list[Any]:
         model, reading = self._opened(), self._reading()

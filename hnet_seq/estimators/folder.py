@@ -118,8 +118,8 @@ def load_estimator(
         parameters["finetuning"] = parse_record(path / ABOUT, where, given, FinetuneConfig)
     if device is not None:
         parameters["device"] = device
-    if parameters["model"] is None and kept.reading is not None:
-        parameters["model"] = f"{path / MODEL}"
+    if parameters.get("model") is None and kept.reading is not None:
+        parameters["model"] = f"{path.absolute() / MODEL}"
     try:
         estimator = cls(**parameters)
         if kept.probe is not None:

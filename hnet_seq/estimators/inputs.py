@@ -39,12 +39,12 @@ def sequences_of(
 
 
 def _column(given: Given) -> Given:
-    shape = getattr(given, "shape", ())
+    shape: tuple[int, ...] = tuple(getattr(given, "shape", ()))
     frame = hasattr(given, "columns")
     if len(shape) != 2 or not (frame or getattr(given, "dtype", None) is not None):
         return given
     if not frame and given.dtype.kind not in _TEXT:
-        message = f"is {given.dtype} {tuple(shape)}; give a list of N sequences"
+        message = f"is {given.dtype} {shape}; give a list of N sequences"
         raise InputError(None, message, where="X")
     if shape[1] != 1:
         what = f"a {kind_of(given)} of {shape[1]} columns"
@@ -128,8 +128,15 @@ def groups_of(groups: Any, count: int) -> list[Any] | None:
         return None
     if not isinstance(groups, Sequence) and not hasattr(groups, "__array__"):
         raise InputError(None, f"is {a_kind_of(groups)}; give one a sequence", where="groups")
-    found: list[Any] = np.asarray(groups, object).tolist()
+    given = np.asarray(groups, object)
+    if given.ndim != 1:
+        raise InputError(None, f"is {given.shape}; give one a sequence", where="groups")
+    found: list[Any] = given.tolist()
     _check_count(len(found), count, "groups", "values")
+    for row, value in enumerate(found):
+        if _is_missing(value):
+            message = f"row {row}: is {value}; give it a group of its own, or leave it out"
+            raise InputError(None, message, where="groups")
     return found
 
 

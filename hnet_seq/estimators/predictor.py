@@ -59,18 +59,18 @@ class SequencePredictor(SequenceEstimator):
     history_: list[dict[str, Any]]
     seed_: int
 
-    def _started(self) -> tuple[HNetLanguageModel, FinetuneConfig | None]:
-        """The model and how it is fine-tuned, after a look at all parameters."""
+    def _started(self) -> tuple[HNetLanguageModel, FinetuneConfig | None, int]:
+        """The model, how it is fine-tuned, and the seed, after a look at all parameters."""
         model = self._opened()
         if self.training not in ("frozen", "finetuned"):
             raise UsageError("training", f"is {self.training!r}; expected frozen or finetuned")
-        self.seed_ = seed_of(self.random_state)
+        seed = seed_of(self.random_state)
         if self.training == "frozen":
             for name, given in (("finetuning", self.finetuning), ("markers", self.markers)):
                 if given:
                     raise UsageError(name, "is for training='finetuned'; leave it out")
             self._reading().check(model)
-            return model, None
+            return model, None, seed
         if self.layer is not None:
             raise UsageError("layer", "is for training='frozen'; a head has its pooling's own")
         if self.pooling not in HEAD_POOLINGS:
@@ -78,14 +78,14 @@ class SequencePredictor(SequenceEstimator):
             raise UsageError("pooling", f"is {self.pooling!r}; expected one of {names}")
         layer_of_pooling(model.config, nearest_frozen(self.pooling), self.stage)
         strand_table(modality_of(model), self.strands, STRANDS)
-        return model, self._config(model)
+        return model, self._config(model, seed), seed
 
-    def _config(self, model: HNetLanguageModel) -> FinetuneConfig:
+    def _config(self, model: HNetLanguageModel, seed: int) -> FinetuneConfig:
         """How to fine-tune; what is not given of the ratios is that of the model's own run."""
         given = self.finetuning or FinetuneConfig()
         if not isinstance(given, FinetuneConfig):
             raise UsageError("finetuning", "is no hnet_seq.FinetuneConfig")
-        own = {"seed": self.seed_, "strands": self.strands, "precision": self.precision}
+        own: dict[str, Any] = {"seed": seed, "strands": self.strands, "precision": self.precision}
         for name in _OWN:
             said = getattr(given, name)
             if said not in (getattr(FinetuneConfig(), name), own[name]):
@@ -111,13 +111,14 @@ class SequencePredictor(SequenceEstimator):
         self,
         model: HNetLanguageModel,
         config: FinetuneConfig | None,
+        seed: int,
         tokens: list[Tokens],
         groups: Any,
         fit_probe: Callable[[NDArray[np.float32], list[str]], ProbeModel | TargetModel],
         head: Callable[[], HeadConfig],
         labels: Any,
     ) -> None:
-        """Fit on the sequences.
+        """Fit on the sequences; what was fitted before stays where that fails.
 
         Args:
             fit_probe: of vectors (N, D) and N groups, a probe.
@@ -128,14 +129,15 @@ class SequencePredictor(SequenceEstimator):
         table = modality_of(model).complement_table
         together = kept_together(tokens, table, *([] if given is None else [given])).groups
         names = [str(number) for number in together.tolist()]
-        self.probe_, self.history_ = None, []
         if config is None:
-            self.model_, self.reading_ = model, self._reading()
-            self.probe_ = fit_probe(self._vectors(tokens), names)
+            reading = self._reading()
+            probe = fit_probe(self._vectors(model, reading, tokens), names)
+            self.model_, self.reading_, self.probe_ = model, reading, probe
+            self.seed_, self.history_ = seed, []
             return
         with ONE_AT_A_TIME:
             own = copy.deepcopy(model)
-        tuned = HNetForSequenceClassification.from_causal_lm(own, head(), seed=self.seed_)
+        tuned = HNetForSequenceClassification.from_causal_lm(own, head(), seed=seed)
         done = finetune(
             tuned,
             tokens,
@@ -145,7 +147,8 @@ class SequencePredictor(SequenceEstimator):
             device=self.device,
             progress=self.progress,
         )
-        self.model_, self.history_ = tuned.eval(), done.history
+        self.model_, self.probe_ = tuned.eval(), None
+        self.seed_, self.history_ = seed, done.history
 
     def _predicted(
         self,
@@ -156,7 +159,7 @@ class SequencePredictor(SequenceEstimator):
         check_is_fitted(self)
         tokens = self._sequences(X, self.model_, for_learning=False)
         if self.probe_ is not None:
-            return of_probe(self.probe_, self._vectors(tokens))
+            return of_probe(self.probe_, self._vectors(self.model_, self.reading_, tokens))
         with ONE_AT_A_TIME:
             return predict(
                 self.model_,

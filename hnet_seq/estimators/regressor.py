@@ -58,16 +58,17 @@ class HNetRegressor(RegressorMixin, SequencePredictor):
 
     def fit(self, X: Given, y: Any, *, groups: Any = None) -> Self:
         """Learn; ``y`` is (N,) numbers, the rest as of :meth:`HNetClassifier.fit`."""
-        model, config = self._started()
+        model, config, seed = self._started()
         tokens = self._sequences(X, model, for_learning=True)
         numbers = numbers_of(y, len(tokens))
         self._learn(
             model,
             config,
+            seed,
             tokens,
             groups,
             lambda vectors, together: fit_targets(
-                "regression", RIDGE, vectors, numbers[:, None], together, self.seed_
+                "regression", RIDGE, vectors, numbers[:, None], together, seed
             ),
             lambda: HeadConfig.from_labels(
                 "regression",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_clones_share_a_model_and_have_the_parameters(hnet: HNetForCausalLM) -> 
     assert "pooling='bases'" in repr(embedder)
 
 
-COLUMNS = {
+COLUMNS: dict[str, Callable[[list[str]], Any]] = {
     "a tuple": tuple,
     "an iterator": iter,
     "an array": np.array,

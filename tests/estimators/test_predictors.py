@@ -201,6 +201,11 @@ def test_what_else_is_wrong_is_named(hnet: HNetForCausalLM) -> None:
         (lambda: HNetClassifier(hnet).fit(["ACGT", "NN"], "ab"), "X: sequence 1: holds only N"),
         (lambda: HNetClassifier(hnet).fit(four, y, groups=[1]), "groups: has 1 values, and X 4"),
         (lambda: HNetClassifier(hnet).fit(four, y, groups=3), "groups: is an int"),
+        (lambda: HNetClassifier(hnet).fit(four, y, groups=[[1, 2]] * 4), r"groups: is \(4, 2\)"),
+        (
+            lambda: HNetClassifier(hnet).fit(four, y, groups=pd.Series([1.0, 1, None, 2])),
+            "groups: row 2: is nan",
+        ),
         (lambda: HNetClassifier(hnet, random_state="x").fit(four, y), "random_state: 'x' cannot"),
         (lambda: HNetRegressor(hnet).fit(four[:1], [1]), "X: has one sample"),
     ):
@@ -244,6 +249,22 @@ def test_a_random_state_that_is_a_generator_draws_a_seed(hnet: HNetForCausalLM) 
     own = HNetClassifier(hnet, random_state=np.random.RandomState(5))
     assert own.fit(["ACGT", "ACCC"], ["a", "b"]).seed_ == np.random.RandomState(5).randint(1 << 31)
     assert HNetClassifier(hnet, random_state=9).fit(["ACGT", "ACCC"], ["a", "b"]).seed_ == 9
+
+
+def test_a_fit_that_fails_leaves_what_was_there(
+    hnet: HNetForCausalLM, sequences: list[str], labels: list[str]
+) -> None:
+    own = HNetClassifier(hnet, probe="knn")
+    with pytest.raises(InputError):
+        own.fit([*sequences[1:], ""], labels)
+    with pytest.raises(NotFittedError):
+        own.predict(sequences)
+    before = own.fit(sequences, labels).predict_proba(sequences)
+    with pytest.raises(UsageError):
+        own.set_params(pooling="bases", layer="innermost").fit(sequences, labels)
+    with pytest.raises(InputError):
+        own.set_params(pooling="bases", layer=None).fit(sequences, [1, 2])
+    np.testing.assert_array_equal(own.predict_proba(sequences), before)
 
 
 def test_before_fit_nothing_is_predicted(hnet: HNetForCausalLM) -> None:
