@@ -2,13 +2,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The CPU wheel index of pytorch.org, where the platform's default wheel carries CUDA.
+# Where torch comes from; empty: the CPU build where no NVIDIA driver is found, as far as it can be had.
 TORCH_INDEX ?=
 # Set for the lowest declared versions.
 LOWEST ?=
 CONSTRAINTS := $(if $(LOWEST),$(VENV)/constraints.txt,constraints.txt)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
-TORCH_INSTALL := $(PIP_INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+TORCH_INSTALL := $(BIN)/python studies/install_torch.py $(CONSTRAINTS) --index "$(TORCH_INDEX)"
 
 SPELLED := hnet_seq modalities pipelines tests benchmarks studies docs configs findings examples \
 	README.md CONTRIBUTING.md CHANGELOG.md Makefile pyproject.toml

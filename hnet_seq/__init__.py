@@ -11,6 +11,9 @@ WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:
     from hnet_seq.config import ExperimentConfig as ExperimentConfig
+    from hnet_seq.estimators.classifier import HNetClassifier as HNetClassifier
+    from hnet_seq.estimators.embedder import HNetEmbedder as HNetEmbedder
+    from hnet_seq.estimators.regressor import HNetRegressor as HNetRegressor
     from hnet_seq.evidence.measures.score_rows import format_table as format_table
     from hnet_seq.evidence.measures.score_rows import score_row as score_row
     from hnet_seq.evidence.probes.sequence_features import (
@@ -71,12 +74,15 @@ _HOMES = {
     "ExperimentConfig": "hnet_seq.config",
     "FinetuneConfig": "hnet_seq.train.finetune_config",
     "Genome": "pipelines.formats.genome",
+    "HNetClassifier": "hnet_seq.estimators.classifier",
     "HNetConfig": "hnet_seq.model.config",
+    "HNetEmbedder": "hnet_seq.estimators.embedder",
     "HNetForCausalLM": "hnet_seq.model.causal_lm",
     "HNetForMaskedLM": "hnet_seq.model.masked_lm",
     "HNetForSequenceClassification": "hnet_seq.heads.sequence_classification",
     "HNetForTokenClassification": "hnet_seq.heads.token_classification",
     "HNetOneHot": "hnet_seq.heads.one_hot",
+    "HNetRegressor": "hnet_seq.estimators.regressor",
     "HeadConfig": "hnet_seq.heads.head_config",
     "InputError": "modalities.errors",
     "MixedSource": "pipelines.batches.token_batches",
@@ -120,12 +126,15 @@ __all__ = [
     "ExperimentConfig",
     "FinetuneConfig",
     "Genome",
+    "HNetClassifier",
     "HNetConfig",
+    "HNetEmbedder",
     "HNetForCausalLM",
     "HNetForMaskedLM",
     "HNetForSequenceClassification",
     "HNetForTokenClassification",
     "HNetOneHot",
+    "HNetRegressor",
     "HeadConfig",
     "InputError",
     "MixedSource",

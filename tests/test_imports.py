@@ -48,6 +48,16 @@ ALLOWED = {
     },
     "hnet_seq/results": {"hnet_seq.results", "modalities", "pipelines"},
     "hnet_seq/report": {"hnet_seq.report", "hnet_seq.results", "modalities"},
+    "hnet_seq/estimators": {
+        "hnet_seq.estimators",
+        "hnet_seq.evidence.probes",
+        "hnet_seq.heads",
+        "hnet_seq.model",
+        "hnet_seq.tasks",
+        "hnet_seq.train",
+        "modalities",
+        "pipelines.storage",
+    },
 }
 
 
@@ -76,6 +86,14 @@ def test_jobs_share_out_work_without_knowing_what_computes() -> None:
         for node in ast.parse(path.read_text()).body:  # at its top: torch takes seconds
             names = [alias.name for alias in getattr(node, "names", [])]
             assert "torch" not in [*names, getattr(node, "module", "")], path
+
+
+def test_estimators_are_a_face_that_nothing_stands_on() -> None:
+    for top in ("hnet_seq", "modalities", "pipelines"):
+        for path in (ROOT / top).rglob("*.py"):
+            if path.parent.name != "estimators" and path != ROOT / "hnet_seq/__init__.py":
+                found = [name for name in _imports(path) if name.startswith("hnet_seq.estimators")]
+                assert not found, path
 
 
 def _modules() -> dict[str, Path]:

@@ -54,6 +54,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Any], int]]] = {
             hnet_seq.embed_poolings(a_model(), x, poolings=("bases",), device="cpu")["bases"]
         ),
     ),
+    "HNetEmbedder": (
+        "X",
+        lambda x: len(hnet_seq.HNetEmbedder(a_model(), device="cpu").fit_transform(x)),
+    ),
     "score": ("sequences", lambda x: len(hnet_seq.score(a_model(), x, device="cpu"))),
     "segment": ("genome", lambda x: len(list(hnet_seq.segment(a_model(), x, device="cpu")))),
     "predict": ("sequences", lambda x: len(hnet_seq.predict(classifier(), x, device="cpu"))),

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.model import shipped
-from hnet_seq.tasks.classification.settings import _pretraining
+from hnet_seq.tasks.classification.settings import pretraining_ratios
 from hnet_seq.tasks.markov_mixture import open_model
 from hnet_seq.tasks.pretrain import pretrain
 from modalities.errors import InputError, UsageError
@@ -129,7 +129,7 @@ def test_nothing_says_where_things_lay(model: Path, made: Path) -> None:
 
 
 def test_fine_tuning_knows_its_ratio_loss(model: Path) -> None:
-    assert _pretraining(str(model))[1:] == ([3.0], [1.0])
+    assert pretraining_ratios(str(model))[1:] == ([3.0], [1.0])
 
 
 def test_mixing_knows_its_windows(model: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:

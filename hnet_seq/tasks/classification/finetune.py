@@ -30,7 +30,13 @@ from hnet_seq.tasks.classification.arguments import (
     task_facts,
 )
 from hnet_seq.tasks.classification.classifiers import FINETUNED_ROWS
-from hnet_seq.tasks.classification.frozen import FrozenScores, Scored, classify, twin_row
+from hnet_seq.tasks.classification.frozen import (
+    FrozenScores,
+    Scored,
+    classify,
+    nearest_frozen,
+    twin_row,
+)
 from hnet_seq.tasks.classification.kept_classifier import MODEL
 from hnet_seq.tasks.classification.kept_results import (
     kept_path,
@@ -54,8 +60,6 @@ from pipelines.storage.files import check_folder
 
 _ROW = re.compile("^(H-Net|untrained twin),")
 _FITS = 2  # of probes and baselines: what was kept by an older way to fit them does not count
-# The nearest pooling of a probe.
-_FROZEN = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
 
 
 def main(args: argparse.Namespace) -> int:
@@ -77,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
 def _finetune(args: argparse.Namespace, out: Path) -> None:
     model = load_pretrained(args.checkpoint, args.device)
     check_modality(model)
-    frozen = _FROZEN.get(args.pooling, args.pooling)
+    frozen = nearest_frozen(args.pooling)
     check_pooling(model, frozen, args.stage)
     config = finetune_config(args, model.num_stages)
     task: Task = args.read_task  # before torch was imported

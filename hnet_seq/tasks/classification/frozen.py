@@ -36,6 +36,7 @@ MODEL_ROWS = {
     "bases": "H-Net, mean over bases",
     "last": "H-Net, last position",
 }
+_NEAREST = {"attention": "chunks", "attention_bases": "bases", "ends": "bases", "places": "bases"}
 
 
 @dataclass(frozen=True)
@@ -198,3 +199,8 @@ def default_poolings(model: HNetLanguageModel) -> list[str]:
     """What ``classify train`` compares, the one whose probe it keeps first."""
     poolings = ["chunks", "bases", "last"]
     return poolings if model.num_stages else [p for p in poolings if p not in CHUNK_POOLINGS]
+
+
+def nearest_frozen(pooling: str) -> str:
+    """The pooling of a probe that is nearest to that of a head."""
+    return _NEAREST.get(pooling, pooling)

@@ -54,13 +54,7 @@ class Probe:
 
 def save_probe(probe: Probe, path: Path) -> None:
     """Write ``path``: complete or not at all."""
-    if isinstance(probe.model, OneVsRest):
-        kind, parts = probe.model.kind, [_parts(model) for model in probe.model.models]
-        arrays = {f"{at}.{name}": a for at, (own, _) in enumerate(parts) for name, a in own.items()}
-        settings: Any = [own for _, own in parts]
-    else:
-        kind = RIDGE if isinstance(probe.model, RidgeModel) else kind_of(probe.model)
-        arrays, settings = _parts(probe.model)
+    kind, arrays, settings = probe_parts(probe.model)
     about = {
         "format": FORMAT,
         "kind": kind,
@@ -95,7 +89,7 @@ def load_probe(path: str | Path) -> Probe:
             found = {name: arrays[name] for name in arrays.files if name != "about"}
             return Probe(
                 classes=list(about["classes"]),
-                model=_model(about, found),
+                model=probe_of(about["kind"], found, about["settings"]),
                 embedding=Embedding(**about["embedding"]),
                 checkpoint=about["checkpoint"],
                 weights=about["weights"],
@@ -109,6 +103,35 @@ def load_probe(path: str | Path) -> Probe:
         raise InputError(path, NO_PROBE) from None
 
 
+def probe_parts(model: ProbeModel | TargetModel) -> tuple[str, dict[str, Any], Any]:
+    """Its kind, its arrays by name, and the rest as JSON values, for :func:`probe_of`."""
+    if isinstance(model, OneVsRest):
+        parts = [_parts(each) for each in model.models]
+        arrays = {f"{at}.{name}": a for at, (own, _) in enumerate(parts) for name, a in own.items()}
+        return model.kind, arrays, [own for _, own in parts]
+    kind = RIDGE if isinstance(model, RidgeModel) else kind_of(model)
+    return kind, *_parts(model)
+
+
+def probe_of(kind: str, arrays: dict[str, Any], settings: Any) -> ProbeModel | TargetModel:
+    """A probe from what :func:`probe_parts` gave.
+
+    Raises:
+        KeyError, TypeError: they are of no probe.
+    """
+    if kind == RIDGE:
+        return RidgeModel(**arrays, **settings)
+    cls = PROBES[kind][0]
+    if isinstance(settings, dict):
+        return cls(**arrays, **settings)
+    models: list[ProbeModel | float] = []
+    for at, own in enumerate(settings):
+        start = f"{at}."
+        mine = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+        models.append(own["share"] if "share" in own else cls(**mine, **own))
+    return OneVsRest(kind, models)
+
+
 def _parts(model: ProbeModel | RidgeModel | float) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arrays and JSON values of a model; a constant is the value ``share``."""
     if isinstance(model, float):
@@ -116,18 +139,3 @@ def _parts(model: ProbeModel | RidgeModel | float) -> tuple[dict[str, Any], dict
     values = {field.name: getattr(model, field.name) for field in fields(model)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
     return arrays, {name: value for name, value in values.items() if name not in arrays}
-
-
-def _model(about: dict[str, Any], arrays: dict[str, Any]) -> ProbeModel | TargetModel:
-    settings = about["settings"]
-    if about["kind"] == RIDGE:
-        return RidgeModel(**arrays, **settings)
-    kind = PROBES[about["kind"]][0]
-    if isinstance(settings, dict):
-        return kind(**arrays, **settings)
-    models: list[ProbeModel | float] = []
-    for at, own in enumerate(settings):
-        start = f"{at}."
-        mine = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-        models.append(own["share"] if "share" in own else kind(**mine, **own))
-    return OneVsRest(about["kind"], models)

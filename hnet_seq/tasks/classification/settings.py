@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig
@@ -20,7 +21,7 @@ def finetune_config(args: argparse.Namespace, stages: int) -> FinetuneConfig:
     Raises:
         UsageError: a value that cannot be meant.
     """
-    multipliers, targets, weights = _pretraining(args.checkpoint)
+    multipliers, targets, weights = pretraining_ratios(args.checkpoint)
     if args.ratio_weight is not None:
         weights = [args.ratio_weight] * stages
     config = FinetuneConfig(
@@ -49,7 +50,7 @@ def finetune_config(args: argparse.Namespace, stages: int) -> FinetuneConfig:
     return config
 
 
-def _pretraining(checkpoint: str) -> tuple[list[float], list[float], list[float]]:
+def pretraining_ratios(checkpoint: str | Path) -> tuple[list[float], list[float], list[float]]:
     """Stage multipliers, ratio targets and ratio weights of a run; empty outside a run folder."""
     from hnet_seq.experiments import load_experiment
     from hnet_seq.model.locate import locate
