@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from hnet_seq.model.boundary_policy import COUNTED, FITTED, ROUTED, BoundaryPolicy
+from hnet_seq.model.boundary_policy import FITTED, ROUTED, BoundaryPolicy
 from hnet_seq.model.boundary_rules import new_rule_state, rule_boundaries
-from hnet_seq.model.byte_pairs import BytePairs
+from hnet_seq.model.boundary_tables import tables_of
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.linear import Linear
@@ -20,7 +20,6 @@ from hnet_seq.model.router import Router
 from hnet_seq.model.soft_tokens import SoftTokens
 from hnet_seq.model.stack import Stack
 from hnet_seq.model.state import HNetState
-from hnet_seq.model.surprise import Surprise
 from hnet_seq.model.top_k import top_of_windows
 from hnet_seq.ops.packing import Packing
 
@@ -89,7 +88,7 @@ class HNet(nn.Module):
         if stage < len(layout.stages):
             spec = layout.stages[stage]
             self.boundary_policy: BoundaryPolicy = config.boundary_policy(stage)
-            self.boundary_tables = _tables(self.boundary_policy, config)
+            self.boundary_tables = tables_of(self.boundary_policy, config)
             self.encoder = Stack(spec.encoder, config, stage)
             self.routing_module = Router(d_model, config.bidirectional)
             self.residual_proj = Linear(d_model, d_model)
@@ -157,7 +156,8 @@ class HNet(nn.Module):
             out = HNetOutput(hidden[:, :width], [], [], counted)
         else:
             out = self._chunked(x, tokens, packing, state, width, counted, soft)
-        _advance(state, packing)
+        if state is not None:
+            state.advance(packing)
         return out
 
     def boundaries(
@@ -190,7 +190,8 @@ class HNet(nn.Module):
                 )
             else:
                 inner = self.main_network.nothing(h).boundaries
-        _advance(state, packing)
+        if state is not None:
+            state.advance(packing)
         return [own, *inner]
 
     def _own_input(
@@ -293,19 +294,3 @@ class HNet(nn.Module):
         cu_seqlens = torch.zeros(1, dtype=torch.int32, device=like.device)
         own = StageBoundaries(none.float(), none.bool(), cu_seqlens, none)
         return HNetOutput(empty, [own, *inner.boundaries], [inner.hidden, *inner.chunks])
-
-
-def _advance(state: HNetState | None, packing: Packing) -> None:
-    """Count the positions of a level that its sequences went on by."""
-    if state is not None:
-        assert packing.slots is not None
-        state.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
-
-
-def _tables(rule: BoundaryPolicy, config: HNetConfig) -> Surprise | BytePairs | None:
-    """What a rule keeps of the training data."""
-    if rule.policy in COUNTED:
-        return Surprise(rule, config.vocab_size)
-    if rule.policy == "byte_pairs":
-        return BytePairs(rule, config.vocab_size, config.bidirectional)
-    return None

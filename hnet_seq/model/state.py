@@ -67,6 +67,11 @@ class HNetState:
         """Memory held."""
         return sum(tensor.nbytes for tensor in self.tensors())
 
+    def advance(self, packing: Packing) -> None:
+        """Count the positions of this level that its sequences went on by."""
+        assert packing.slots is not None
+        self.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
+
     @torch.no_grad()
     def reset(self, slots: Tensor) -> None:
         """Empty some slots (int64) for new sequences."""

@@ -266,11 +266,8 @@ def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterato
 
 
 _SAID = {
-    "fasta": "FASTA",
-    "records": "GenBank or 2bit",
-    "bed": "BED",
-    "table": "a table",
-    "lines": "plain lines",
+    **{"fasta": "FASTA", "records": "GenBank or 2bit", "bed": "BED"},
+    **{"table": "a table", "lines": "plain lines"},
 }
 
 
