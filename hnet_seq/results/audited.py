@@ -126,7 +126,7 @@ class Pretrained(TypedDict):
     example: list[str] | None
 
 
-class Place(TypedDict):
+class WordAtPlace(TypedDict):
     """A word at one place: how often a class has it there, and the other classes."""
 
     word: str
@@ -136,7 +136,7 @@ class Place(TypedDict):
     others: float
 
 
-class Places(TypedDict):
+class WordsAtPlaces(TypedDict):
     """Letters at fixed places as a rule for the label.
 
     ``anchor`` says from where places are counted. ``site`` is a word that 95% of a class have where
@@ -146,8 +146,8 @@ class Places(TypedDict):
     anchor: str
     train_mcc: float
     test_mcc: float
-    words: list[Place]
-    site: NotRequired[Place | None]
+    words: list[WordAtPlace]
+    site: NotRequired[WordAtPlace | None]
     lacking: NotRequired[float]
 
 
@@ -155,7 +155,7 @@ class Segments(TypedDict):
     """Stretches of 16 bases or more that 5% of the sequences or more have at one place."""
 
     anchor: str
-    segments: list[Place]
+    segments: list[WordAtPlace]
     train_mcc: float
     test_mcc: float
 
@@ -206,7 +206,7 @@ class AuditedTask(TypedDict):
     loci: list[Loci]
     twins: list[Twins]
     generated: list[Generated]
-    places: Places | None
+    places: WordsAtPlaces | None
     segments: Segments | None
     signal: Signal | None
     genome: Membership | None

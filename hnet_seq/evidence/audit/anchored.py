@@ -1,6 +1,6 @@
 """Letters at fixed places that give the label away: motifs, sites, stretches of a construct.
 
-Places are counted from the first base where all sequences have one length, else over the first and
+WordsAtPlaces are counted from the first base where all sequences have one length, else over the first and
 the last 100 bases of each.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.evidence.audit.examples import Examples
 from hnet_seq.evidence.audit.shortcuts import tree_scores
-from hnet_seq.results.audited import Place, Places, Segments
+from hnet_seq.results.audited import Segments, WordAtPlace, WordsAtPlaces
 from modalities import dna
 from modalities.base import Tokens
 
@@ -78,7 +78,7 @@ class _Word(NamedTuple):
 
 def find_places(
     train: Examples, test: Examples, classes: list[str], *, seed: int = 0
-) -> tuple[Places | None, Segments | None]:
+) -> tuple[WordsAtPlaces | None, Segments | None]:
     """Both; None where classes are too small, or no stretch is common."""
     if np.bincount(train.labels, minlength=len(classes)).min() < _FEWEST or not len(test):
         return None, None
@@ -98,7 +98,7 @@ def _places(
     test_labels: NDArray[np.int64],
     classes: list[str],
     seed: int,
-) -> Places:
+) -> WordsAtPlaces:
     halves = np.random.default_rng(seed).permutation(len(labels)) % 2 == 0
     # Words are chosen on one half and judged on the other: the best of thousands are good by chance
     # on what they were chosen from.
@@ -121,7 +121,7 @@ def _places(
         num_classes=len(classes),
         seed=seed,
     )
-    found = Places(
+    found = WordsAtPlaces(
         anchor=here.anchor,
         train_mcc=round(inside, 3),
         test_mcc=round(on_test, 3),
@@ -204,8 +204,8 @@ def _letters(code: int, size: int) -> str:
     return dna.DNA.decode(np.array(bases, np.uint8))
 
 
-def _place(word: _Word, here: Anchored, classes: list[str]) -> Place:
-    return Place(
+def _place(word: _Word, here: Anchored, classes: list[str]) -> WordAtPlace:
+    return WordAtPlace(
         word=_letters(word.code, word.size),
         place=here.names[word.place],
         label=classes[word.label],
