@@ -1,6 +1,6 @@
 """Letters at fixed places that give the label away: motifs, sites, stretches of a construct.
 
-WordsAtPlaces are counted from the first base where all sequences have one length, else over the first and
+Places are counted from the first base where all sequences have one length, else over the first and
 the last 100 bases of each.
 """
 

@@ -32,8 +32,8 @@ from hnet_seq.results.audited import (
     Segments,
     Signal,
     Twins,
+    WordsAtPlaces,
 )
-from hnet_seq.results.audited import Places as PlacesFound
 from modalities.base import Tokens
 
 Documents = Iterable[tuple[str, Tokens]]
@@ -52,7 +52,7 @@ class Whole:
     loci: list[Loci] = field(default_factory=list)
     twins: list[Twins] = field(default_factory=list)
     generated: list[Generated] = field(default_factory=list)
-    places: PlacesFound | None = None
+    places: WordsAtPlaces | None = None
     segments: Segments | None = None
     signal: Signal | None = None
     genome: Membership | None = None
