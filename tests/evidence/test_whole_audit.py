@@ -8,7 +8,7 @@ import pytest
 from hnet_seq.analysis.shuffle import shuffle_dinucleotides
 from hnet_seq.evidence.audit.examples import Splits
 from hnet_seq.evidence.audit.generated import find_generated
-from hnet_seq.evidence.audit.loci import Places, chains, find_loci, places_of_ids
+from hnet_seq.evidence.audit.loci import Coordinates, chains, find_loci, places_of_ids
 from hnet_seq.evidence.audit.membership import found_in
 from hnet_seq.evidence.audit.pool import Pool, word_counts
 from hnet_seq.evidence.audit.task import audit
@@ -237,9 +237,9 @@ def test_other_ids_are_no_places(ids: list[str]) -> None:
     assert places_of_ids(ids, np.full(len(ids), 100)) is None
 
 
-def places(*rows: tuple[str, int, int]) -> Places:
+def places(*rows: tuple[str, int, int]) -> Coordinates:
     names, starts, ends = zip(*rows, strict=True)
-    return Places(list(names), np.array(starts), np.array(ends), "ids")
+    return Coordinates(list(names), np.array(starts), np.array(ends), "ids")
 
 
 def test_windows_that_overlap_are_counted_with_the_largest_overlap() -> None:

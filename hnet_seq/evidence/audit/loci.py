@@ -28,7 +28,7 @@ _MARKED = re.compile(
 
 
 @dataclass(frozen=True)
-class Places:
+class Coordinates:
     """Where N sequences lie.
 
     Attributes:
@@ -42,10 +42,10 @@ class Places:
     ends: NDArray[np.int64]
     rule: str
 
-    def of(self, members: NDArray[np.int64]) -> Places:
+    def of(self, members: NDArray[np.int64]) -> Coordinates:
         """Those of some sequences."""
         names = [self.names[i] for i in members]
-        return Places(names, self.starts[members], self.ends[members], self.rule)
+        return Coordinates(names, self.starts[members], self.ends[members], self.rule)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -53,8 +53,8 @@ class Places:
         return self.starts >= 0
 
 
-def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Places | None:
-    """Places that ids name; None where fewer than nine of ten do.
+def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Coordinates | None:
+    """Coordinates that ids name; None where fewer than nine of ten do.
 
     ``chr1:100-200`` counts from 0 without the end or from 1 with it, as the lengths of the
     sequences say. Without a colon (``chr1_100_200``) the lengths must agree, or it is no place.
@@ -76,11 +76,13 @@ def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Places | No
         if not sure and max(from_0, from_1) < _ENOUGH:
             continue
         starts = np.where(known, np.maximum(0, starts - int(from_1 > from_0)), -1)
-        return Places(names, starts, np.where(known, ends, -1), "ids")
+        return Coordinates(names, starts, np.where(known, ends, -1), "ids")
     return None
 
 
-def find_loci(first: str, one: Places, second: str, other: Places, named: Sequence[str]) -> Loci:
+def find_loci(
+    first: str, one: Coordinates, second: str, other: Coordinates, named: Sequence[str]
+) -> Loci:
     """How sequences of ``second`` lie beside those of ``first``.
 
     Args:
@@ -111,7 +113,7 @@ def find_loci(first: str, one: Places, second: str, other: Places, named: Sequen
     )
 
 
-def overlaps(one: Places, other: Places) -> NDArray[np.int64]:
+def overlaps(one: Coordinates, other: Coordinates) -> NDArray[np.int64]:
     """(M, 3) of ``other`` each that lies on one of ``one``: number there, its own, bases."""
     found = partners(one, other)
     own = np.flatnonzero(found >= 0)
@@ -122,7 +124,7 @@ def overlaps(one: Places, other: Places) -> NDArray[np.int64]:
     return np.stack([there, own, bases], 1)
 
 
-def partners(one: Places, other: Places, *, reach: int = 0) -> NDArray[np.int64]:
+def partners(one: Coordinates, other: Coordinates, *, reach: int = 0) -> NDArray[np.int64]:
     """(N,) of each of ``other`` one of ``one`` that it overlaps, or is near to; -1 for none.
 
     Args:
@@ -146,7 +148,7 @@ def partners(one: Places, other: Places, *, reach: int = 0) -> NDArray[np.int64]
     return found
 
 
-def chains(places: Places, reach: int) -> list[str]:
+def chains(places: Coordinates, reach: int) -> list[str]:
     """N names of what lies together: on one another, or with ``reach`` bases or fewer between."""
     names = [f"{i}" for i in range(len(places.names))]
     for name, members in _by_name(places).items():
@@ -158,7 +160,7 @@ def chains(places: Places, reach: int) -> list[str]:
     return names
 
 
-def _by_name(places: Places) -> Mapping[str, NDArray[np.int64]]:
+def _by_name(places: Coordinates) -> Mapping[str, NDArray[np.int64]]:
     found: dict[str, list[int]] = defaultdict(list)
     for number in np.flatnonzero(places.known).tolist():
         found[places.names[number]].append(number)

@@ -15,7 +15,7 @@ from hnet_seq.evidence.audit.anchored import find_places
 from hnet_seq.evidence.audit.examples import Examples, Splits
 from hnet_seq.evidence.audit.generated import find_generated
 from hnet_seq.evidence.audit.links import Links, find_links, is_close
-from hnet_seq.evidence.audit.loci import Places, find_loci
+from hnet_seq.evidence.audit.loci import Coordinates, find_loci
 from hnet_seq.evidence.audit.membership import Found, found_in
 from hnet_seq.evidence.audit.pool import Pool
 from hnet_seq.evidence.audit.shortcuts import tree_scores
@@ -74,7 +74,7 @@ def look_through(
     base: Audit,
     *,
     of_classes: bool = True,
-    places: Mapping[str, Places] | None = None,
+    places: Mapping[str, Coordinates] | None = None,
     genome: tuple[str, Documents] | None = None,
     shards: Iterable[tuple[str, str, Documents]] = (),
     seed: int = 0,

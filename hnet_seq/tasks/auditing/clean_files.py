@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from hnet_seq.evidence.audit.loci import Places
+from hnet_seq.evidence.audit.loci import Coordinates
 from hnet_seq.results.audited import Audited, AuditedTask, Change
 from hnet_seq.tasks.auditing.cleaning import Cleaned, clean
 from hnet_seq.tasks.auditing.coordinates import rows_by_place
@@ -27,7 +27,7 @@ _HEAD = ("row", "id", "before", "after", "reason", "other", "group")
 def write_clean(
     path: Path,
     task: Task,
-    places: dict[str, Places] | None,
+    places: dict[str, Coordinates] | None,
     reading: Reading,
     *,
     out: Path,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.evidence.audit.links import find_links
-from hnet_seq.evidence.audit.loci import NEAR, Places, chains, partners
+from hnet_seq.evidence.audit.loci import NEAR, Coordinates, chains, partners
 from hnet_seq.evidence.audit.pool import Pool
 from hnet_seq.evidence.audit.twins import opposite_twins
 from hnet_seq.evidence.similarity.homologs import Homolog, homologs
@@ -63,7 +63,7 @@ class Cleaned:
 
 def clean(
     task: Task,
-    places: Mapping[str, Places] | None,
+    places: Mapping[str, Coordinates] | None,
     *,
     mode: CleanMode,
     by: CleanBy,
@@ -92,9 +92,9 @@ def clean(
     return found
 
 
-def _joined(places: Mapping[str, Places], task: Task) -> Places:
+def _joined(places: Mapping[str, Coordinates], task: Task) -> Coordinates:
     parts = [places[name] for name in task.splits]
-    return Places(
+    return Coordinates(
         [name for part in parts for name in part.names],
         np.concatenate([part.starts for part in parts]),
         np.concatenate([part.ends for part in parts]),
@@ -124,7 +124,7 @@ def _drop(found: Cleaned, index: int, reason: str, other: str) -> None:
 
 
 def _draw(
-    task: Task, pool: Pool, where: Places | None, by: CleanBy, found: Cleaned, seed: int
+    task: Task, pool: Pool, where: Coordinates | None, by: CleanBy, found: Cleaned, seed: int
 ) -> None:
     kept = np.flatnonzero(np.array(found.after) != "")
     groups = _groups(task, pool, where, by, kept)
@@ -144,7 +144,7 @@ def _draw(
 
 
 def _groups(
-    task: Task, pool: Pool, where: Places | None, by: CleanBy, kept: NDArray[np.int64]
+    task: Task, pool: Pool, where: Coordinates | None, by: CleanBy, kept: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """(K,) numbers of what stays together."""
     sequences = [pool.sequences[i] for i in kept]
@@ -187,7 +187,7 @@ def _chained(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _drop_linked(
-    pool: Pool, where: Places | None, by: CleanBy, found: Cleaned, first: str, second: str
+    pool: Pool, where: Coordinates | None, by: CleanBy, found: Cleaned, first: str, second: str
 ) -> None:
     """Drop what of ``second`` has its like in ``first``."""
     after = np.array(found.after)

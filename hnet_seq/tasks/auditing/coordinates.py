@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hnet_seq.evidence.audit.examples import Examples
-from hnet_seq.evidence.audit.loci import Places, places_of_ids
+from hnet_seq.evidence.audit.loci import Coordinates, places_of_ids
 from hnet_seq.tasks.classification.labelled_data import tables_of
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from pipelines.formats.table_rows import TableRow
@@ -21,8 +21,8 @@ _ENDS = ("end", "chromend", "chrom_end", "stop")
 
 def places_of_task(
     path: Path, columns: Columns, splits: dict[str, Examples]
-) -> dict[str, Places] | None:
-    """Places of the sequences of each split; None where neither columns nor ids tell."""
+) -> dict[str, Coordinates] | None:
+    """Coordinates of the sequences of each split; None where neither columns nor ids tell."""
     found = _of_columns(path, columns, splits) or _of_ids(splits)
     if found is None or not found.known.any():
         return None
@@ -37,7 +37,7 @@ def _lengths(splits: dict[str, Examples]) -> np.ndarray:
     return np.array([len(each) for split in splits.values() for each in split.sequences], np.int64)
 
 
-def _of_ids(splits: dict[str, Examples]) -> Places | None:
+def _of_ids(splits: dict[str, Examples]) -> Coordinates | None:
     ids: list[str] = []
     for split in splits.values():
         if split.ids is None:
@@ -46,7 +46,7 @@ def _of_ids(splits: dict[str, Examples]) -> Places | None:
     return places_of_ids(ids, _lengths(splits))
 
 
-def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Places | None:
+def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Coordinates | None:
     rows: dict[str, tuple[str, int, int]] = {}
     used = ""
     for table, place, row in rows_by_place(path, columns, _wanted):
@@ -61,7 +61,7 @@ def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Pl
     known, spans, lengths = starts >= 0, ends - starts, _lengths(splits)
     from_1 = int((spans + 1 == lengths)[known].sum()) > int((spans == lengths)[known].sum())
     starts = np.where(known, np.maximum(0, starts - from_1), -1)
-    return Places([each[0] for each in found], starts, ends, f"columns {used}")
+    return Coordinates([each[0] for each in found], starts, ends, f"columns {used}")
 
 
 def _wanted(table: Table) -> list[str] | None:

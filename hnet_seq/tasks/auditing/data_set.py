@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hnet_seq.evidence.audit.findings import in_order
-from hnet_seq.evidence.audit.loci import Places
+from hnet_seq.evidence.audit.loci import Coordinates
 from hnet_seq.evidence.audit.whole import Documents, look_through
 from hnet_seq.evidence.audit.whole_findings import whole_findings
 from hnet_seq.results.audited import AuditedTask
@@ -61,7 +61,7 @@ class Reading:
 
 def audit_data_set(
     path: Path, task: Task, reading: Reading
-) -> tuple[AuditedTask, dict[str, Places] | None]:
+) -> tuple[AuditedTask, dict[str, Coordinates] | None]:
     """Audit a task; and where its sequences lie, if that is known."""
     base, _ = audit_task(task, reading.seed)
     places = places_of_task(path, reading.columns, task.splits)
