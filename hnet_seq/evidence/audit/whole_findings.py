@@ -21,7 +21,7 @@ _FEW_TWINS = 0.005  # of test sequences
 _MEMORY = 0.5  # of the test sequences
 _PARTS_MCC = 0.3
 
-_CLEAN = "hnet-seq audit --clean OUT drops them"
+_CLEAN = "drop them with hnet-seq audit --clean OUT"
 _RESPLIT = "--clean OUT --mode resplit draws the splits anew"
 
 
