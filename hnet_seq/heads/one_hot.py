@@ -93,6 +93,9 @@ class HNetOneHot(nn.Module):
         self.straight_through = straight_through
         if output == "pooled":
             _check_pooling(model, pooling, stage)
+        elif (pooling, stage) != ("chunks", -1):
+            name = "stage" if pooling == "chunks" else "pooling"
+            raise UsageError(name, f"is of pooled vectors, and the output is {output}; leave it out")
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 4, L) to the output.

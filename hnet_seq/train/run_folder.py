@@ -17,6 +17,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.storage.files import append_line, replaced_stream, sync
 
 _TRAINER = "trainer.pt"
+_DROPPED = ".dropped"
 
 
 class RunFolder:
@@ -95,10 +96,10 @@ class RunFolder:
             stays: whether that of a step stays too.
         """
         for old in self.complete()[:-keep]:
-            if stays(step_of(old)):
-                continue
-            # Renamed first: what is half dropped must not look like a checkpoint.
-            dropped = old.rename(old.with_name(f".{old.name}.dropped"))
+            if not stays(step_of(old)):
+                # Renamed first: what is half dropped must not look like a checkpoint.
+                old.rename(old.with_name(f".{old.name}{_DROPPED}"))
+        for dropped in self.checkpoints.glob(f".step-*{_DROPPED}"):
             shutil.rmtree(dropped)
 
     def latest(self) -> Path:

@@ -354,6 +354,8 @@ def test_what_a_model_has_not_is_refused() -> None:
         (causal, {"output": "pooled", "pooling": "mean"}, "expected chunks, chunks_weighted"),
         (causal, {"output": "pooled", "stage": 1}, "has 1 stages"),
         (make("isotropic"), {"output": "pooled"}, "has 0 stages"),
+        (causal, {"output": "logits", "pooling": "bases"}, "pooling: is of pooled vectors"),
+        (head, {"output": "scores", "stage": 0}, "stage: is of pooled vectors"),
     ]
     for model, options, said in wrong:
         with pytest.raises(UsageError, match=said):

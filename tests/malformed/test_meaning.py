@@ -31,6 +31,8 @@ NEEDED = {
     "boundaries motifs": "{model} {genome} --out {tmp}/o --motifs {genes}",
     "score": "{model} {genome}",
     "generate": "{model} --prompt A",
+    "audit": "{table}",
+    "lexicon": "{model} {genome} --out {tmp}/o",
 }
 # What makes a condition fail, where the line without the option does not.
 UNMET: dict[tuple[str, str], str] = {
@@ -53,6 +55,8 @@ UNMET: dict[tuple[str, str], str] = {
     ("embed", "level=sequence"): "embed {model} {genome} --out {tmp}/v.npy --level base",
     ("embed", "vectors=chunks|the encoder|the decoder"): "embed {model} {genome} --out {tmp}/v.npy "
     "--pooling bases",
+    ("audit", "of=a drawn split"): "audit {table} --split given",
+    ("lexicon", "of=DNA"): "lexicon {text_model} {genome} --out {tmp}/o",
     ("pretrain", "!resume"): "pretrain --resume {tmp}/r",
     ("pretrain", "out"): "pretrain --resume {tmp}/r",
     ("segment", "of=DNA"): "segment {text_model} {genome}",
