@@ -115,7 +115,8 @@ def _targets(y: Any, count: int) -> NDArray[Any]:
     _check_count(len(found), count, "y", "labels")
     for row, value in enumerate(found.tolist()):
         if _is_missing(value):
-            raise InputError(None, f"row {row}: is {value}; leave it out", where="y")
+            shown = f"{value}" if np.ndim(value) == 0 else a_kind_of(value)
+            raise InputError(None, f"row {row}: is {shown}; leave it out", where="y")
     return found
 
 

@@ -129,6 +129,7 @@ def test_what_is_no_sequence_is_named_with_its_index(kind: str, hnet: HNetForCau
         ({"strands": "both"}, "strands: is 'both'"),
         ({"strands": "augment"}, "strands: is 'augment'"),
         ({"batch_tokens": 0}, "batch_tokens: is 0"),
+        ({"batch_tokens": "many"}, "batch_tokens: is 'many'; expected 1 or more"),
         ({"precision": "fp8"}, "precision: is 'fp8'"),
     ],
 )

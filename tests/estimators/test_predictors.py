@@ -202,6 +202,7 @@ def test_a_wrong_number_is_named_with_its_row(y: Any, said: str, hnet: HNetForCa
 
 def test_what_else_is_wrong_is_named(hnet: HNetForCausalLM) -> None:
     four, y = ["ACGT", "ACCC", "GGGT", "TTTT"], ["a", "b", "a", "b"]
+    nested = np.array([np.zeros((2, 2)), 1, 2, 3], object)
     for fit, said in (
         (lambda: HNetClassifier(hnet).fit(["ACGT", "NN"], "ab"), "X: sequence 1: holds only N"),
         (lambda: HNetClassifier(hnet).fit(four, y, groups=[1]), "groups: has 1 values, and X 4"),
@@ -221,12 +222,19 @@ def test_what_else_is_wrong_is_named(hnet: HNetForCausalLM) -> None:
         ),
         (
             lambda: HNetClassifier(hnet).fit(
-                four, y, groups=[np.zeros((2, 2)), np.zeros((2, 3)), 1, 2]
+                four, y, groups=[np.zeros((2, 2)), np.zeros((2, 3))] * 2
             ),
-            "groups: .*; give one a sequence",
+            "groups: could not broadcast .*; give one a sequence",
+        ),
+        (
+            lambda: HNetClassifier(hnet).fit(
+                four, y, groups=[np.zeros((2, 2)), np.zeros((3, 2)), 1, 2]
+            ),
+            "groups: row 0: is a ndarray; give text or a number",
         ),
         (lambda: HNetClassifier(hnet, random_state="x").fit(four, y), "random_state: 'x' cannot"),
         (lambda: HNetRegressor(hnet).fit(four[:1], [1]), "X: has one sample"),
+        (lambda: HNetRegressor(hnet).fit(four, nested), "y: row 0: is a ndarray; leave it out"),
     ):
         with pytest.raises(InputError, match=f"^{said}"):
             fit()
