@@ -5,8 +5,8 @@
 On Linux the wheel of PyPI carries CUDA: 5.5 GB in the environment, beside 0.7 GB of PyTorch's CPU
 build. That one is taken where no NVIDIA driver is found and PyTorch's index has a wheel for this
 Python, which is asked in seconds; in any other case, and if it does not install, torch comes from
-where pip takes everything else. An index that is given wins. Nothing but the installation itself
-can fail, and one line says what was chosen and why.
+where pip takes everything else, as it does where pip's settings name a mirror. An index that is
+given wins. Nothing but the installation itself can fail, and one line says what was chosen and why.
 
 It runs in a new environment: it needs the standard library and pip.
 """
@@ -33,6 +33,7 @@ from importlib import metadata
 from pathlib import Path
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PYPI = ("", "pypi.org", "pypi.python.org")  # where pip looks unless it is told otherwise
 SECONDS = 8.0  # for the answer of the index, from the name's resolution to the last byte
 _PIECE = 1 << 16  # bytes
 
@@ -74,7 +75,8 @@ def pinned(constraints: Path) -> str | None:
 
 def has_driver(root: Path = Path("/"), path: str | None = None) -> bool:
     """Whether there is an NVIDIA driver, or its tools on the search path."""
-    if any((root / place).exists() for place in DRIVER):
+    # Of a Path it raises where it may not look, before Python 3.12.
+    if any(os.path.exists(root / place) for place in DRIVER):
         return True
     return shutil.which("nvidia-smi", path=path) is not None
 
@@ -84,7 +86,8 @@ def wheel_pattern(version: str, machine: str, python: str | None = None) -> re.P
     major, minor = sys.version_info[:2]
     free = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
     own = python or f"cp{major}{minor}-cp{major}{minor}{free}"
-    return re.compile(rf"torch-{re.escape(version)}\+cpu-{own}-[\w.]*{re.escape(machine)}\.whl")
+    name = rf"torch-{re.escape(version)}\+cpu-{own}-[\w.]*{re.escape(machine)}\.whl"
+    return re.compile(rf"(?<![\w.-]){name}")
 
 
 def pip_settings() -> dict[str, str]:
@@ -149,6 +152,14 @@ def _ask(url: str, pattern: re.Pattern[str], settings: Mapping[str, str], second
     return pattern.search(urllib.parse.unquote(seen)) is not None
 
 
+def _host(url: str) -> str:
+    """Of an index, without what may be a password; the whole of what is no address."""
+    try:
+        return urllib.parse.urlsplit(url).hostname or url
+    except ValueError:
+        return "another index"
+
+
 def choose(
     version: str | None,
     *,
@@ -177,6 +188,9 @@ def choose(
     own = settings()
     if own.get("no-index", "false").lower() not in ("", "0", "false", "no", "off"):
         return Choice(None, f"{without}, and pip is told to use no index")
+    if (mirror := _host(own.get("index-url", ""))) not in PYPI:
+        cpu = f"for PyTorch's CPU build make TORCH_INDEX={index}"
+        return Choice(None, f"{without}, and pip is told to use {mirror}; {cpu}")
     try:
         there = page_has(f"{index}/torch/", wheel_pattern(version, machine), own, seconds)
     except OSError as error:

@@ -23,6 +23,16 @@ install_torch: Any = importlib.import_module("studies.install_torch")
 OWN = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 WHEEL = f"torch-2.13.0%2Bcpu-{OWN}-{OWN}-manylinux_2_28_x86_64.whl"
 NO_PROXY: dict[str, str] = {}
+PATIENCE = 300.0  # seconds, where an answer comes: a busy machine is no fault of the index
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither pip nor proxies of this machine are told anything."""
+    for name in list(os.environ):
+        if name.upper().startswith("PIP_") or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
 
 
 @contextmanager
@@ -62,7 +72,7 @@ def probed(index: str, **changed: Any) -> Any:
         "driver": lambda: False,
         "settings": lambda: NO_PROXY,
         "index": index,
-        "seconds": 5.0,
+        "seconds": PATIENCE,
     }
     return install_torch.choose("2.13.0", **(known | changed))
 
@@ -87,7 +97,9 @@ def test_without_a_driver_the_cpu_build_is_taken_where_there_is_one() -> None:
         WHEEL.replace("%2Bcpu", ""),
         WHEEL.replace("x86_64", "aarch64"),
         WHEEL.replace(f"{OWN}-{OWN}", f"{OWN}-{OWN}t"),
-        WHEEL.replace("torch-", "pytorch-").replace("2.13.0", "2x13.0"),
+        WHEEL.replace("2.13.0", "2x13.0"),
+        WHEEL.replace("torch-", "pytorch-"),
+        WHEEL.replace("torch-", "my-torch-"),
     ],
 )
 def test_a_wheel_for_others_is_none(name: str) -> None:
@@ -139,8 +151,9 @@ def test_pips_proxy_is_used() -> None:
     with serving(answer) as proxy:
         settings = {"proxy": proxy.removeprefix("http://")}
         pattern = install_torch.wheel_pattern("2.13.0", "x86_64")
-        assert install_torch.page_has("http://index.invalid/whl/cpu/torch/", pattern, settings)
-    assert asked == ["http://index.invalid/whl/cpu/torch/"]
+        there = "http://index.invalid/whl/cpu/torch/"
+        assert install_torch.page_has(there, pattern, settings, PATIENCE)
+    assert asked == [there]
 
 
 def test_nothing_is_asked_where_it_would_change_nothing() -> None:
@@ -156,6 +169,40 @@ def test_nothing_is_asked_where_it_would_change_nothing() -> None:
         assert probed(index, installed="2.12.0").index == index  # of another version
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://user:secret@mirror.example:8443/simple", "mirror.example"),
+        ("http://localhost/pypi.org/simple", "localhost"),
+        ("/srv/wheels", "/srv/wheels"),
+        ("http://[", "another index"),
+    ],
+)
+def test_a_mirror_that_pip_is_told_to_use_is_used(url: str, said: str) -> None:
+    found = probed("http://unasked.invalid", settings=lambda: {"index-url": url})
+    assert found.index is None
+    assert not found.alone
+    expected = f"no NVIDIA driver is here, and pip is told to use {said}; for PyTorch's CPU build"
+    assert found.reason == f"{expected} make TORCH_INDEX=http://unasked.invalid"
+
+
+def test_pips_own_index_is_no_mirror() -> None:
+    with serving(page(WHEEL)) as index:
+        for url in ("", "https://pypi.org/simple", "https://PyPI.org/simple/"):
+            assert probed(index, settings=lambda url=url: {"index-url": url}).index == index
+
+
+def test_a_mirror_in_pips_settings_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://one/simple\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", f"{tmp_path / 'pip.conf'}")
+    settings = install_torch.pip_settings
+    assert "pip is told to use one;" in probed("http://unasked.invalid", settings=settings).reason
+    monkeypatch.setenv("PIP_INDEX_URL", "https://two/simple")
+    assert "pip is told to use two;" in probed("http://unasked.invalid", settings=settings).reason
+
+
 @pytest.mark.parametrize("place", install_torch.DRIVER)
 def test_a_driver_is_found(place: str, tmp_path: Path) -> None:
     assert not install_torch.has_driver(tmp_path, path=f"{tmp_path}")
@@ -164,13 +211,24 @@ def test_a_driver_is_found(place: str, tmp_path: Path) -> None:
     assert install_torch.has_driver(tmp_path, path=f"{tmp_path}")
 
 
+def test_where_one_may_not_look_there_is_no_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any, **settings: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert not install_torch.has_driver(tmp_path, path="")
+
+
 def test_its_tool_on_the_path_is_a_driver(tmp_path: Path) -> None:
     (tmp_path / "nvidia-smi").touch(mode=0o755)
     assert install_torch.has_driver(tmp_path / "root", path=f"{tmp_path}")
 
 
 def test_what_pip_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "pip.conf").write_text("[global]\nproxy = one:1\n[install]\nno-index = true\n")
+    settings = "[global]\nproxy = two:1\n[install]\nproxy = one:1\nno-index = true\n"
+    (tmp_path / "pip.conf").write_text(settings)
     monkeypatch.setenv("PIP_CONFIG_FILE", f"{tmp_path / 'pip.conf'}")
     monkeypatch.setenv("PIP_CERT", "/a file.pem")
     found = install_torch.pip_settings()

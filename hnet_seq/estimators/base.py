@@ -89,11 +89,11 @@ class SequenceEstimator(BaseEstimator):
         """Write what was fitted into a folder, for :meth:`load`: safetensors and JSON alone.
 
         The model's weights lie in it too, unless they come with the package. An earlier folder of
-        an estimator is replaced, whole or not at all.
+        an estimator, with nothing else in it, is replaced, whole or not at all.
 
         Raises:
             NotFittedError: there is nothing to write.
-            UsageError: ``folder`` is something else.
+            UsageError: ``folder`` is something else, or holds something else.
             InputError: a parameter or class has no form in JSON.
         """
         from hnet_seq.estimators.folder import save_estimator
@@ -104,6 +104,9 @@ class SequenceEstimator(BaseEstimator):
     @classmethod
     def load(cls, folder: str | Path, *, device: str | None = None) -> Self:
         """What :meth:`save` wrote, fitted as it was; no code is run from the folder.
+
+        ``model`` is as it was given; of a frozen model, where nothing is there now or it was an
+        object, the folder's own copy.
 
         Args:
             device: where to compute from now on; None is what was saved.

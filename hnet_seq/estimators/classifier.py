@@ -139,7 +139,7 @@ class HNetClassifier(ClassifierMixin, SequencePredictor):
     def _probe_kind(self) -> str:
         if self.training == "finetuned" and self.probe is not None:
             raise UsageError("probe", "is for training='frozen'; leave it out")
-        kind = self.probe or DEFAULT_PROBE
-        if kind not in PROBES:
+        kind = DEFAULT_PROBE if self.probe is None else self.probe
+        if not isinstance(kind, str) or kind not in PROBES:
             raise UsageError("probe", f"is {kind!r}; expected one of {', '.join(PROBES)}")
         return kind

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -28,7 +29,7 @@ from hnet_seq.model.shipped import shipped_folder
 from hnet_seq.tasks.classification.probe_file import probe_of, probe_parts
 from hnet_seq.tasks.run_identity import model_hash, weights_sha256
 from hnet_seq.train.finetune_config import FinetuneConfig
-from modalities.errors import InputError, UsageError
+from modalities.errors import InputError, UsageError, printable
 from modalities.given_paths import a_kind_of, given_path
 from pipelines.storage.files import check_folder, file_sha256, replaced_path
 from pipelines.storage.json_records import as_json, parse_record
@@ -49,7 +50,8 @@ class Kept:
 
     Attributes:
         class_: of the estimator.
-        parameters: of its constructor; ``model`` is None where it was an object.
+        parameters: of its constructor; ``model`` is None where it was an object, or lay in the
+            folder of an estimator.
         reading: see :class:`hnet_seq.estimators.models.Reading`; None of a fine-tuned model.
         fitted: further attributes.
         classes: of a classifier, with their NumPy type.
@@ -71,8 +73,9 @@ class Kept:
 def save_estimator(estimator: SequenceEstimator, folder: str | Path) -> None:
     """See :meth:`hnet_seq.estimators.base.SequenceEstimator.save`."""
     path = check_folder(given_path(folder, "folder"), "folder")
-    if path.is_dir() and any(path.iterdir()) and not (path / ABOUT).is_file():
-        raise UsageError("folder", f"{path} holds something else; name a new folder")
+    if path.is_dir() and (foreign := _foreign(path)) is not None:
+        message = f"{path} holds something else, {printable(foreign)}; name a new folder"
+        raise UsageError("folder", message)
     model, classes = estimator.model_, getattr(estimator, "classes_", None)
     is_frozen = isinstance(model, HNetLanguageModel)
     shipped = _shipped(estimator) if is_frozen else None
@@ -118,7 +121,7 @@ def load_estimator(
         parameters["finetuning"] = parse_record(path / ABOUT, where, given, FinetuneConfig)
     if device is not None:
         parameters["device"] = device
-    if parameters.get("model") is None and kept.reading is not None:
+    if kept.reading is not None and kept.shipped is None and _is_gone(parameters.get("model")):
         parameters["model"] = f"{path.absolute() / MODEL}"
     try:
         estimator = cls(**parameters)
@@ -180,7 +183,7 @@ def _parameters(estimator: SequenceEstimator) -> list[tuple[str, Any]]:
 
 def _plain(name: str, value: Any, estimator: SequenceEstimator) -> Any:
     """A parameter as a JSON value."""
-    if name == "model" and isinstance(value, HNetLanguageModel):
+    if name == "model" and (isinstance(value, HNetLanguageModel) or _is_saved(value, estimator)):
         return None
     if name == "random_state" and not isinstance(value, int | None):
         return getattr(estimator, "seed_", None)
@@ -193,6 +196,33 @@ def _plain(name: str, value: Any, estimator: SequenceEstimator) -> Any:
     if isinstance(value, PathLike | torch.device):
         return f"{value}"
     raise InputError(None, f"is {a_kind_of(value)}, which no JSON file holds", where=name)
+
+
+def _is_saved(model: Any, estimator: SequenceEstimator) -> bool:
+    """Whether a frozen model's path is in the folder of an estimator: it goes with the copy."""
+    if not isinstance(model, str | PathLike) or not isinstance(estimator.model_, HNetLanguageModel):
+        return False
+    where = Path(model)
+    return where.name == MODEL and os.path.isfile(where.parent / ABOUT)
+
+
+def _is_gone(model: Any) -> bool:
+    """Whether a model was an object, or a path where there is nothing now."""
+    if not isinstance(model, str):
+        return model is None
+    return not os.path.exists(model) and shipped_folder(model) is None
+
+
+def _foreign(folder: Path) -> str | None:
+    """The name of something in a folder that :func:`save_estimator` did not write, or None."""
+    found = sorted(entry.relative_to(folder).as_posix() for entry in folder.rglob("*"))
+    if not found:
+        return None
+    try:
+        own = {ABOUT, MODEL, *_read(folder / ABOUT).files}
+    except (InputError, OSError):
+        own = set()
+    return next((name for name in found if name not in own), None)
 
 
 def _class_values(classes: NDArray[Any]) -> dict[str, Any]:

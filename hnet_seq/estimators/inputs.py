@@ -18,6 +18,7 @@ from modalities.given import Given
 from modalities.given_paths import a_kind_of, kind_of
 
 _TEXT = "UOST"  # kinds of NumPy arrays that may hold strings
+_LARGEST = float(np.finfo(np.float32).max)  # of a number to learn: models compute in float32
 
 
 def sequences_of(
@@ -43,7 +44,7 @@ def _column(given: Given) -> Given:
     frame = hasattr(given, "columns")
     if len(shape) != 2 or not (frame or getattr(given, "dtype", None) is not None):
         return given
-    if not frame and given.dtype.kind not in _TEXT:
+    if not frame and getattr(given.dtype, "kind", "a tensor's") not in _TEXT:
         message = f"is {given.dtype} {shape}; give a list of N sequences"
         raise InputError(None, message, where="X")
     if shape[1] != 1:
@@ -80,16 +81,24 @@ def numbers_of(y: Any, count: int) -> NDArray[np.float64]:
     """(N,) of a regression.
 
     Raises:
-        InputError: not N numbers, or one that is not finite, with its row; or less than two.
+        InputError: not N numbers, or one that is not finite in float32, with its row; or less than
+            two.
     """
     targets = _targets(y, count)
     found = np.empty(count)
     for row, value in enumerate(targets.tolist()):
         try:
-            found[row] = float(value)
+            number = float(value)
+        except OverflowError:  # of a whole number
+            number = math.inf
         except (TypeError, ValueError):
             message = f"row {row}: {value!r} is no number"
             raise InputError(None, message, where="y") from None
+        if not abs(number) <= _LARGEST:
+            remedy = "leave it out, or give y in other units"
+            message = f"row {row}: is {number:g}, which float32 does not hold; {remedy}"
+            raise InputError(None, message, where="y")
+        found[row] = number
     if count < 2:
         raise InputError(None, "has one sample; a regression needs two or more", where="X")
     return found
@@ -106,7 +115,8 @@ def _targets(y: Any, count: int) -> NDArray[Any]:
     _check_count(len(found), count, "y", "labels")
     for row, value in enumerate(found.tolist()):
         if _is_missing(value):
-            raise InputError(None, f"row {row}: is {value}; leave it out", where="y")
+            shown = f"{value}" if np.ndim(value) == 0 else a_kind_of(value)
+            raise InputError(None, f"row {row}: is {shown}; leave it out", where="y")
     return found
 
 
@@ -122,18 +132,26 @@ def groups_of(groups: Any, count: int) -> list[Any] | None:
     """Of each sample what splits inside the training keep together; None without.
 
     Raises:
-        InputError: not N groups.
+        InputError: not N groups, or one that is missing or cannot be compared, with its row.
     """
     if groups is None:
         return None
     if not isinstance(groups, Sequence) and not hasattr(groups, "__array__"):
         raise InputError(None, f"is {a_kind_of(groups)}; give one a sequence", where="groups")
-    given = np.asarray(groups, object)
+    try:
+        given = np.asarray(groups, object)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(None, f"{error}; give one a sequence", where="groups") from None
     if given.ndim != 1:
         raise InputError(None, f"is {given.shape}; give one a sequence", where="groups")
     found: list[Any] = given.tolist()
     _check_count(len(found), count, "groups", "values")
     for row, value in enumerate(found):
+        try:
+            hash(value)
+        except TypeError:
+            message = f"row {row}: is {a_kind_of(value)}; give text or a number"
+            raise InputError(None, message, where="groups") from None
         if _is_missing(value):
             message = f"row {row}: is {value}; give it a group of its own, or leave it out"
             raise InputError(None, message, where="groups")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
@@ -99,6 +100,7 @@ WRONG = {
     "nothing": (None, "X: is None"),
     "a path": (np.__file__, "X: sequence 0: position 1"),
     "numbers": (np.zeros((3, 2)), r"X: is float64 \(3, 2\); give a list of N sequences"),
+    "a tensor": (torch.zeros((3, 2)), r"X: is torch.float32 \(3, 2\); give a list of N sequences"),
     "a frame": (pd.DataFrame({"a": ["A"], "b": ["C"]}), "X: is a DataFrame of 2 columns; give the"),
     "texts": (np.array([["A", "C"]]), "X: is a ndarray of 2 columns; give the one with"),
     "a dict": ({"a": "ACGT"}, "X: is a dict"),
@@ -122,9 +124,12 @@ def test_what_is_no_sequence_is_named_with_its_index(kind: str, hnet: HNetForCau
         ({"layer": "final"}, "pooling: is chunks, but final"),
         ({"layer": "outer"}, "layer: is 'outer'"),
         ({"stage": 2}, "stage: is 2"),
+        ({"stage": "x"}, "stage: is 'x'; expected a whole number"),
+        ({"stage": None, "pooling": "bases"}, "stage: is None; expected a whole number"),
         ({"strands": "both"}, "strands: is 'both'"),
         ({"strands": "augment"}, "strands: is 'augment'"),
         ({"batch_tokens": 0}, "batch_tokens: is 0"),
+        ({"batch_tokens": "many"}, "batch_tokens: is 'many'; expected 1 or more"),
         ({"precision": "fp8"}, "precision: is 'fp8'"),
     ],
 )

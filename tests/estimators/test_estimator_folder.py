@@ -191,6 +191,58 @@ def test_nothing_else_is_overwritten(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "old", "run"]
 
 
+def entries(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "model/notes.txt", "own/notes.txt"])
+def test_a_file_of_the_users_is_not_deleted(
+    name: str, hnet: HNetForCausalLM, saved: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(saved, tmp_path / "old"))
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("of the user")
+    before = entries(folder)
+    with pytest.raises(UsageError, match=r"^folder: .*old holds something else, .*; name a new"):
+        HNetEmbedder(hnet).fit(["ACGT"]).save(folder)
+    assert entries(folder) == before
+
+
+@pytest.mark.parametrize("about", ['"not ours"', "{}", "", '{"format": 1, "sha256": "0"}'])
+def test_a_folder_is_not_ours_by_the_name_of_its_file(
+    about: str, hnet: HNetForCausalLM, tmp_path: Path
+) -> None:
+    (tmp_path / "estimator.json").write_text(about)
+    with pytest.raises(UsageError, match=r"holds something else, estimator.json; name a new"):
+        HNetEmbedder(hnet).fit(["ACGT"]).save(tmp_path)
+    assert entries(tmp_path) == {"estimator.json": about.encode()}
+
+
+@pytest.mark.parametrize("gone", ["before", "after"])
+@pytest.mark.parametrize("given", ["object", "path"])
+def test_a_copy_of_what_was_loaded_has_its_own_model(
+    given: str,
+    gone: str,
+    hnet: HNetForCausalLM,
+    checkpoint: str,
+    sequences: list[str],
+    tmp_path: Path,
+) -> None:
+    """However often it is saved elsewhere, and whenever the first folder is moved."""
+    path = shutil.copytree(checkpoint, tmp_path / "checkpoint")
+    own = HNetEmbedder(hnet if given == "object" else path).fit(sequences)
+    own.save(tmp_path / "first")
+    path.rename(tmp_path / "another place")
+    HNetEmbedder.load(tmp_path / "first").save(tmp_path / "second")
+    again = HNetEmbedder.load(tmp_path / "second") if gone == "after" else None
+    (tmp_path / "first").rename(tmp_path / "moved")
+    again = again or HNetEmbedder.load(tmp_path / "second")
+    assert again.model == f"{tmp_path / 'second' / 'model'}"
+    for refitted in (clone(again).fit(sequences), again.fit(sequences)):
+        np.testing.assert_array_equal(refitted.transform(sequences), own.transform(sequences))
+
+
 def test_what_has_no_form_in_json_is_told_before_anything_is_written(
     hnet: HNetForCausalLM, sequences: list[str], tmp_path: Path
 ) -> None:

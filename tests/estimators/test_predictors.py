@@ -185,6 +185,11 @@ def test_a_wrong_label_is_named_with_its_row(kind: str, hnet: HNetForCausalLM) -
     [
         ([1, 2, "x", 4], "y: row 2: 'x' is no number"),
         ([1, np.inf, 2, 3], "y: row 1: is inf"),
+        (["1", "2", "nan", "4"], "y: row 2: is nan, which float32 does not hold"),
+        (["1", "-inf", "2", "4"], "y: row 1: is -inf, which float32 does not hold"),
+        ([1, 2, 3, 10**400], "y: row 3: is inf, which float32 does not hold"),
+        ([1, 2, 3, 10**5000], "y: row 3: is inf, which float32 does not hold"),
+        ([1e308, 2, 3, 4], r"y: row 0: is 1e\+308, which float32 does not hold"),
         ([1, 2], "y: has 2 labels"),
         (None, "y: requires y"),
         ([[1, 2]] * 4, "y: .*give one label"),
@@ -197,6 +202,7 @@ def test_a_wrong_number_is_named_with_its_row(y: Any, said: str, hnet: HNetForCa
 
 def test_what_else_is_wrong_is_named(hnet: HNetForCausalLM) -> None:
     four, y = ["ACGT", "ACCC", "GGGT", "TTTT"], ["a", "b", "a", "b"]
+    nested = np.array([np.zeros((2, 2)), 1, 2, 3], object)
     for fit, said in (
         (lambda: HNetClassifier(hnet).fit(["ACGT", "NN"], "ab"), "X: sequence 1: holds only N"),
         (lambda: HNetClassifier(hnet).fit(four, y, groups=[1]), "groups: has 1 values, and X 4"),
@@ -206,8 +212,29 @@ def test_what_else_is_wrong_is_named(hnet: HNetForCausalLM) -> None:
             lambda: HNetClassifier(hnet).fit(four, y, groups=pd.Series([1.0, 1, None, 2])),
             "groups: row 2: is nan",
         ),
+        (
+            lambda: HNetClassifier(hnet).fit(four, y, groups=[["a"], ["b", "c"], [], []]),
+            "groups: row 0: is a list",
+        ),
+        (
+            lambda: HNetClassifier(hnet).fit(four, y, groups=["a", "b", {}, "d"]),
+            "groups: row 2: is a dict",
+        ),
+        (
+            lambda: HNetClassifier(hnet).fit(
+                four, y, groups=[np.zeros((2, 2)), np.zeros((2, 3))] * 2
+            ),
+            "groups: could not broadcast .*; give one a sequence",
+        ),
+        (
+            lambda: HNetClassifier(hnet).fit(
+                four, y, groups=[np.zeros((2, 2)), np.zeros((3, 2)), 1, 2]
+            ),
+            "groups: row 0: is a ndarray; give text or a number",
+        ),
         (lambda: HNetClassifier(hnet, random_state="x").fit(four, y), "random_state: 'x' cannot"),
         (lambda: HNetRegressor(hnet).fit(four[:1], [1]), "X: has one sample"),
+        (lambda: HNetRegressor(hnet).fit(four, nested), "y: row 0: is a ndarray; leave it out"),
     ):
         with pytest.raises(InputError, match=f"^{said}"):
             fit()
@@ -221,6 +248,9 @@ def test_what_else_is_wrong_is_named(hnet: HNetForCausalLM) -> None:
     [
         ({"training": "both"}, "training: is 'both'; expected frozen or finetuned"),
         ({"probe": "tree"}, "probe: is 'tree'"),
+        ({"probe": ["svm"]}, r"probe: is \['svm'\]; expected one of logistic"),
+        ({"stage": "x"}, "stage: is 'x'; expected a whole number"),
+        ({"training": "finetuned", "stage": "x"}, "stage: is 'x'; expected a whole number"),
         ({"markers": True}, "markers: is for training='finetuned'"),
         ({"finetuning": ONCE}, "finetuning: is for training='finetuned'"),
         ({"strands": "augment"}, "strands: is 'augment'"),

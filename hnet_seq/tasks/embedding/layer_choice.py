@@ -38,6 +38,8 @@ def find_layer(shape: HNetConfig, name: str, stage: int = -1) -> Layer:
     """
     if name not in LAYERS:
         raise UsageError("layer", f"is {name!r}; expected one of {', '.join(LAYERS)}")
+    if not hasattr(stage, "__index__"):
+        raise UsageError("stage", f"is {stage!r}; expected a whole number")
     widths, stages = shape.d_model, shape.num_stages
     if name == "final":
         return Layer(name, 0, 0, widths[0])

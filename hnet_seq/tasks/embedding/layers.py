@@ -73,9 +73,9 @@ def _module(model: HNetLanguageModel, layer: Layer) -> nn.Module | None:
 
 
 def check_batch_tokens(batch_tokens: int) -> None:
-    """Raise UsageError below 1."""
-    if batch_tokens < 1:
-        raise UsageError("batch_tokens", f"is {batch_tokens}; expected 1 or more")
+    """Raise UsageError below 1, or for what is no number."""
+    if not hasattr(batch_tokens, "__float__") or batch_tokens < 1:
+        raise UsageError("batch_tokens", f"is {batch_tokens!r}; expected 1 or more")
 
 
 def check_modality(model: HNetLanguageModel | HNetWithHead) -> None:
