@@ -21,6 +21,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.lexicon import TOKENIZER, Lexicon, StageLexicon
+from hnet_seq.tasks.boundary_analysis.site_files import named_source
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.lexicons.counting import StageCounts
 from hnet_seq.tasks.lexicons.records import stage_record
@@ -99,7 +100,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _made_with(args: argparse.Namespace) -> dict[str, Any]:
     """What the files depend on beside what was cut."""
-    features = [(own, file_sha256(own.partition("=")[2] or own)) for own in args.features]
+    features = [(own, file_sha256(named_source(own)[1])) for own in args.features]
     return {
         "features": features,
         **{name: getattr(args, name) for name in ("vocabulary", "seed", "no_bpe")},
