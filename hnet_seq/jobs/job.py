@@ -107,9 +107,7 @@ class Job(Generic[Item]):
         beside = self.outputs[0].resolve() if self.outputs[0].is_symlink() else self.outputs[0]
         with (
             made_folder(beside.parent),
-            open_shared(
-                beside, known, self.units, ranks, self.outputs, self.made_with
-            ) as run,
+            open_shared(beside, known, self.units, ranks, self.outputs, self.made_with) as run,
         ):
             if run is None:
                 yield None
