@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -74,6 +74,8 @@ class Job(Generic[Item]):
         kinds: of the columns.
         length: tokens of an item.
         height: rows of an item.
+        made_with: what goes into the outputs beside the rows, JSON values; a finished run with
+            others is no reason to compute nothing.
     """
 
     label: str
@@ -86,6 +88,7 @@ class Job(Generic[Item]):
     kinds: Kinds
     length: Callable[[Item], int]
     height: Callable[[Item], int] = _one
+    made_with: Mapping[str, Any] = field(default_factory=dict)
 
     @contextmanager
     def run(self, ranks: Ranks) -> Iterator[Computed[Item] | None]:
@@ -104,7 +107,7 @@ class Job(Generic[Item]):
         beside = self.outputs[0].resolve() if self.outputs[0].is_symlink() else self.outputs[0]
         with (
             made_folder(beside.parent),
-            open_shared(beside, known, self.units, ranks) as run,
+            open_shared(beside, known, self.units, ranks, self.outputs, self.made_with) as run,
         ):
             if run is None:
                 yield None

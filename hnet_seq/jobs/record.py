@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,19 @@ def record_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.ranks.json")
 
 
+def asked_of(outputs: Sequence[Path], made_with: Mapping[str, Any]) -> dict[str, Any]:
+    """What a command asks for: files, by their way from the first, and what goes into them."""
+    first, *_ = outputs
+    ways = [os.path.relpath(path, first.parent) for path in outputs]
+    return {"files": ways, "with": dict(made_with)}
+
+
 def write_record(
-    output: Path, identity: dict[str, Any], outputs: Sequence[Path], units: list[dict[str, Any]]
+    output: Path,
+    identity: dict[str, Any],
+    asked: dict[str, Any],
+    outputs: Sequence[Path],
+    units: list[dict[str, Any]],
 ) -> None:
     by_rank = []
     for rank in sorted({unit["rank"] for unit in units}):
@@ -59,18 +71,25 @@ def write_record(
         by_rank.append(
             {"rank": rank, "units": len(own), "tokens": tokens, "seconds": round(seconds, 3)}
         )
-    record = {"identity": identity, "outputs": _sizes(outputs), "ranks": by_rank}
+    sizes = _sizes(outputs)
+    record = {"identity": identity, "asked": asked, "outputs": sizes, "ranks": by_rank}
     with replaced_file(record_path(output)) as stream:
         json.dump(record, stream, indent=1)
         stream.write("\n")
 
 
-def is_complete(output: Path, identity: dict[str, Any]) -> bool:
+def is_complete(output: Path, identity: dict[str, Any], asked: dict[str, Any]) -> bool:
+    """Whether all that is asked for was made by such a run, and is there as it was made."""
     try:
         record = json.loads(record_path(output).read_bytes())
-        there = _sizes(record["outputs"])
-        return bool(record["identity"] == identity and record["outputs"] == there)
-    except (OSError, ValueError, KeyError, TypeError):
+        made = record["asked"]
+        return bool(
+            record["identity"] == identity
+            and set(asked["files"]) <= set(made["files"])
+            and all(made["with"].get(key) == value for key, value in asked["with"].items())
+            and record["outputs"] == _sizes(record["outputs"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

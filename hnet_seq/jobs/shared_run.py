@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from hnet_seq.jobs.locks import is_at, lock, unlock
 from hnet_seq.jobs.ranks import Ranks
-from hnet_seq.jobs.record import is_complete, keep_identity, record_path, write_record
+from hnet_seq.jobs.record import asked_of, is_complete, keep_identity, record_path, write_record
 from hnet_seq.jobs.units import Unit, deal
 from modalities.errors import InputError, UsageError
 from pipelines.storage.files import named_errors, sync
@@ -55,6 +55,7 @@ class SharedRun:
         output: Path,
         lock: IO[bytes],
         identity: dict[str, Any],
+        asked: dict[str, Any],
         units: list[Unit],
         at: Ranks,
     ) -> None:
@@ -68,6 +69,7 @@ class SharedRun:
         self.seconds = self.seconds_of_all = 0.0
         self._file = lock
         self._identity = identity
+        self._asked = asked
 
     def is_finished(self, unit: Unit) -> bool:
         """Whether the unit is complete."""
@@ -168,7 +170,7 @@ class SharedRun:
             self.seconds_of_all = sum(about["seconds"] for about in abouts)
             yield folders
             if self.ranks.world > 1 or any(about["rank"] for about in abouts):
-                write_record(self.output, self._identity, outputs, abouts)
+                write_record(self.output, self._identity, self._asked, outputs, abouts)
             _remove(self.folder)
         finally:
             unlock(self._file, _TURN)
@@ -188,22 +190,27 @@ def open_shared(
     identity: Mapping[str, Any],
     units: list[Unit],
     ranks: Ranks,
+    outputs: Sequence[Path] = (),
+    made_with: Mapping[str, Any] | None = None,
 ) -> Iterator[SharedRun | None]:
     """Go to where the ranks meet; None where the outputs are there, made by such a run.
 
     Args:
         output: what the folder is named after.
         identity: what the units are made from, JSON values.
+        outputs: all that is to be written; of none, ``output``.
+        made_with: what goes into the outputs beside the units, JSON values.
 
     Raises:
         UsageError: the folder is of something else, and the message says what differs; it is no
             unfinished run; or the file system has no locks, and there are several ranks.
     """
     known = json.loads(json.dumps({**identity, "units": len(units)}))
+    asked = json.loads(json.dumps(asked_of(outputs or [output], made_with or {})))
     folder = shared_folder(output)
 
     def is_made() -> bool:
-        return ranks.world > 1 and is_complete(output, known)
+        return ranks.world > 1 and is_complete(output, known, asked)
 
     while True:
         if is_made():
@@ -232,7 +239,7 @@ def open_shared(
                 sweep(output.parent)
             finally:
                 unlock(file, _TURN)
-            yield SharedRun(output, file, known, units, ranks)
+            yield SharedRun(output, file, known, asked, units, ranks)
             return
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.given_ids import modality_of
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.lexicon import TOKENIZER, Lexicon, StageLexicon
+from hnet_seq.tasks.boundary_analysis.site_files import named_source
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.lexicons.counting import StageCounts
 from hnet_seq.tasks.lexicons.records import stage_record
@@ -41,7 +43,7 @@ from hnet_seq.tasks.table_files import open_table
 from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
-from pipelines.storage.files import check_folder, named_errors, replaced_file
+from pipelines.storage.files import check_folder, file_sha256, named_errors, replaced_file
 from pipelines.storage.leftovers import remove, temporary_name
 
 
@@ -78,7 +80,8 @@ def main(args: argparse.Namespace) -> int:
         source = genome_source(model, args, genome, outputs)
     if not any(unit.items for unit in source.job.units):
         raise InputError(", ".join(args.shards or args.inputs), "has nothing to cut")
-    with attention_window(model, args.attention_window), source.job.run(ranks) as computed:
+    job = replace(source.job, made_with=_made_with(args))
+    with attention_window(model, args.attention_window), job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes
             return 0
         kinds = getattr(args, "read_kinds", None)  # read before torch was imported
@@ -93,6 +96,15 @@ def main(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def _made_with(args: argparse.Namespace) -> dict[str, Any]:
+    """What the files depend on beside what was cut."""
+    features = [(own, file_sha256(named_source(own)[1])) for own in args.features]
+    return {
+        "features": features,
+        **{name: getattr(args, name) for name in ("vocabulary", "seed", "no_bpe")},
+    }
 
 
 def _write(

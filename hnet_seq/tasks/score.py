@@ -95,7 +95,17 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     )
     compute = partial(rows, model, strands, args.batch_tokens, args.cache_limit)
     job = Job(
-        "score", "sequences", outputs, identity, units, read, compute, kinds, named_length, height
+        "score",
+        "sequences",
+        outputs,
+        identity,
+        units,
+        read,
+        compute,
+        kinds,
+        named_length,
+        height,
+        {"baseline": args.baseline or "markov"} if args.difference else {},
     )
     with attention_window(model, args.attention_window), job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes

@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ from hnet_seq.tasks.segmentation.records import (
 )
 from hnet_seq.tasks.twin_results import about_twin, result_name
 from pipelines.formats.genome import Genome
-from pipelines.storage.files import check_folder
+from pipelines.storage.files import check_folder, file_sha256
 
 __all__ = ["main", "segment"]
 
@@ -101,6 +102,9 @@ def main(args: argparse.Namespace) -> int:
         window=args.attention_window,
         cache_limit=args.cache_limit,
     )
+    annotated = file_sha256(args.annotation) if args.annotation else None
+    made_with = {"stage": args.stage, "annotation": annotated, "picture": args.picture}
+    job = replace(job, made_with=made_with)
     began = time.monotonic()
     with attention_window(model, args.attention_window), job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes

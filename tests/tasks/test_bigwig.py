@@ -113,4 +113,50 @@ def test_what_the_library_refuses_is_one_line_that_names_the_file(tmp_path):
     with pytest.raises(InputError, match=r"p\.bw: pyBigWig could not write it: ") as caught:
         write(tmp_path / "p.bw", [made_record("a", 5), made_record("a", 5)])
     assert "\n" not in str(caught.value)
+    assert "out of order" in str(caught.value)  # what it says, not what came after it
+    assert entries(tmp_path) == []
+
+
+def without(values: np.ndarray, *places: int) -> np.ndarray:
+    values[list(places)] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [without(np.arange(6, dtype="f4") + 1, 0)],  # a slice with a gap, and then one without
+        [without(np.arange(9, dtype="f4") + 1, 5)],
+        [np.arange(6, dtype="f4"), without(np.arange(6, dtype="f4"), 1, 4)],
+        [without(np.arange(6, dtype="f4"), 0), np.arange(6, dtype="f4")],
+        [without(np.arange(4, dtype="f4"), 0, 1, 2, 3), np.arange(6, dtype="f4")],
+        [np.arange(9, dtype="f4"), np.arange(3, dtype="f4")],
+    ],
+)
+def test_values_with_gaps_here_and_there_are_read_back(tmp_path, monkeypatch, values):
+    monkeypatch.setattr(bigwig, "_SLICE", 4)
+    lengths = {f"r{number}": len(own) for number, own in enumerate(values)}
+    parts = [(name, 0, own) for name, own in zip(lengths, values, strict=True)]
+    bigwig.write_bigwig(f"{tmp_path}/p.bw", lengths, parts, dense=None)
+    with library.open(f"{tmp_path}/p.bw") as file:
+        for name, _, own in parts:
+            found = file.values(name, 0, len(own), numpy=True)
+            assert np.array_equal(found, own, equal_nan=True)
+
+
+def test_a_track_longer_than_a_slice_with_its_first_base_unknown(tmp_path):
+    values = without(np.arange(bigwig._SLICE + 2, dtype="f4"), 0)
+    with bigwig.open_track(tmp_path / "p.bw", {"a": len(values)}) as take:
+        take("a", 0, values)
+    with library.open(f"{tmp_path}/p.bw") as file:
+        found = file.values("a", 0, len(values), numpy=True)
+    assert np.array_equal(found, values, equal_nan=True)
+
+
+def test_a_track_without_a_value_is_told(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"p\.bw: no base has a value"),
+        bigwig.open_track(tmp_path / "p.bw", {"a": 3}) as take,
+    ):
+        take("a", 0, np.full(3, np.nan, "f4"))
     assert entries(tmp_path) == []

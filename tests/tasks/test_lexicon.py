@@ -312,6 +312,14 @@ def test_files_are_the_same_by_two_processes_and_by_way_of_spilled_counts(
     after = {path.name: path.read_bytes() for path in (tmp_path / "ranked").iterdir()}
     assert after.pop("lexicon.json.ranks.json")
     assert after == before
+    # Queued again it does nothing; with another vocabulary the words are others.
+    table = tmp_path / "ranked" / "words.tsv"
+    made = table.stat().st_mtime_ns
+    lexicon(*words, tmp_path / "ranked")
+    assert table.stat().st_mtime_ns == made
+    words[words.index("60")] = "40"
+    lexicon(*words, tmp_path / "ranked")
+    assert len(table.read_bytes()) < len(before["words.tsv"])
 
 
 def test_a_region_is_counted_without_the_chunks_that_its_ends_cut(

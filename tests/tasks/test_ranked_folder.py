@@ -265,3 +265,35 @@ def test_a_folder_that_is_no_unfinished_run_is_left_alone(tmp_path: Path) -> Non
     ):
         raise AssertionError("it was opened")
     assert thesis.read_text() == "dear"
+
+
+def test_a_finished_run_stands_for_the_files_and_options_that_it_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    out, more = tmp_path / "out", tmp_path / "more"
+
+    def is_made(outputs: Sequence[Path], **made_with: object) -> bool:
+        with open_shared(out, {"what": "x"}, UNITS, Ranks(0, 2), outputs, made_with) as run:
+            if run is None:
+                return True
+            for unit in UNITS:
+                work_on(run, unit)
+            with run.merging(outputs) as folders:
+                assert folders is not None
+                for path in outputs:
+                    path.write_text("made")
+            return False
+
+    assert not is_made([out])
+    assert is_made([out])
+    assert not is_made([out, more])
+    assert is_made([out, more])
+    assert is_made([out])  # it was made with more
+    assert not is_made([out, more], option=1)
+    assert is_made([out, more], option=1)
+    assert not is_made([out, more], option=2)
+    assert not is_made([out, tmp_path / "third"])
+    more.unlink()  # of an earlier run
+    assert is_made([out])
+    (tmp_path / "third").unlink()
+    assert not is_made([out])

@@ -213,3 +213,29 @@ def test_ranks_refuse_what_they_cannot_share_out(
     ):
         assert main(command) == 2
         assert says in capsys.readouterr().err
+
+
+def test_another_track_or_baseline_is_made_though_the_scores_are_there(
+    inputs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in zip(RANKS, "020", strict=True):
+        monkeypatch.setenv(name, value)
+    model, fasta = str(inputs / "model"), str(inputs / "in.fa")
+    words = ["score", model, fasta, "--device", "cpu", "--out", str(tmp_path / "s.tsv")]
+    words += ["--difference", str(tmp_path / "d.bw")]
+
+    def is_made(*more: str) -> bool:
+        assert main([*words, *more]) == 0
+        return "s.tsv is complete" in capsys.readouterr().err
+
+    assert not is_made()
+    by_markov = (tmp_path / "d.bw").read_bytes()
+    assert is_made("--baseline", "markov")
+    assert not is_made("--per-base", str(tmp_path / "b.bw"))
+    assert (tmp_path / "b.bw").stat().st_size
+    assert not is_made("--baseline", "mixing")
+    assert (tmp_path / "d.bw").read_bytes() != by_markov
+    assert is_made("--baseline", "mixing")

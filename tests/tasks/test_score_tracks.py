@@ -248,3 +248,55 @@ def test_records_of_one_name_have_no_track(inputs: Path, tmp_path: Path, capsys:
     assert main([*words, "--per-base", f"{tmp_path / 'b.bw'}"]) == 1
     assert "each record needs its own name" in capsys.readouterr().err
     assert main([*words, "--out", f"{tmp_path / 's.tsv'}"]) == 0
+
+
+@pytest.mark.parametrize("baseline", ["markov", "mixing"])
+def test_of_two_strands_the_difference_has_the_bases_that_the_baseline_has(
+    inputs: Path, tmp_path: Path, baseline: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--per-base", f"{tmp_path / 'b.bw'}", "--difference", f"{tmp_path / 'd.bw'}"]
+    assert run(inputs, *words, "--strands", "average", "--baseline", baseline) == 0
+    own, other = track(tmp_path / "b.bw"), track(tmp_path / "d.bw")
+    assert not np.isnan(own["chr2"][0])
+    bases = 0
+    for name, letters in RECORDS.items():
+        # Read forward, a record's first base has none before it.
+        known = (dna.encode(letters) < 4) & (np.arange(len(letters)) > 0)
+        assert np.array_equal(~np.isnan(other[name]), known)
+        bases += int(known.sum())
+    assert f"{bases:,} bases: " in capsys.readouterr().err
+
+
+def test_a_clean_record_beside_one_with_gaps_has_its_track(inputs: Path, tmp_path: Path) -> None:
+    for name, letters in (("clean", "ACGTTGCA" * 4), ("both", "ACGTTGCA" * 4 + "\n>n\nACNNGT")):
+        (tmp_path / f"{name}.fa").write_text(f">a\n{letters}\n")
+        words = ["score", f"{inputs / 'run'}", f"{tmp_path / f'{name}.fa'}", "--device", "cpu"]
+        bw = tmp_path / f"{name}.bw"
+        assert main([*words, "--strands", "average", "--per-base", f"{bw}"]) == 0
+        with library.open(f"{bw}") as file:
+            assert not np.isnan(file.values("a", 0, 32, numpy=True)).any()
+            if name == "both":
+                nothing = np.isnan(file.values("n", 0, 6, numpy=True))
+                assert nothing.tolist() == [False] * 2 + [True] * 2 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("letters", "words", "ended"),
+    [
+        ("NNNN\n>b\nA", [], 1),
+        ("AN", [], 1),
+        ("AN", ["--strands", "average"], 0),
+        ("AN", ["--strands", "average", "--difference", "{}/d.bw"], 1),
+    ],
+)
+def test_a_genome_without_a_value_is_told_before_anything_is_computed(
+    inputs: Path, tmp_path: Path, letters: str, words: list[str], ended: int, capsys: Any
+) -> None:
+    (tmp_path / "g.fa").write_text(f">a\n{letters}\n")
+    filled = [word.replace("{}", f"{tmp_path}") for word in words]
+    command = ["score", f"{inputs / 'run'}", f"{tmp_path / 'g.fa'}", "--device", "cpu", *filled]
+    assert main([*command, "--per-base", f"{tmp_path / 'b.bw'}"]) == ended
+    said = "g.fa: has no base for a track" in capsys.readouterr().err
+    assert said == bool(ended)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == ({"g.fa"} if ended else {"g.fa", "b.bw"})

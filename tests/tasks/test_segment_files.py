@@ -145,3 +145,14 @@ def test_files_that_cannot_be_written_are_misuse(
     (tmp_path / "folder").write_text("")
     with pytest.raises(UsageError, match=says):
         run(saved(model, tmp_path), genome, *arguments)
+
+
+def test_of_several_ranks_another_stage_is_written_though_one_is_there(
+    model, genome, tmp_path, monkeypatch
+):
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(name, value)
+    bed = tmp_path / "out" / "p.bed"
+    for stage in (0, 1):
+        run(saved(model, tmp_path), genome, "--bed", bed, "--stage", stage)
+        assert {line.split("\t")[3] for line in bed.read_text().splitlines()} == {f"stage{stage}"}

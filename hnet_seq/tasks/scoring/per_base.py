@@ -34,6 +34,7 @@ from pipelines.storage.files import check_file
 
 OF_RECORDS = ("fasta", "records")
 KINDS = {"per_base": "<f4"}
+_LAST_BASE = 3  # T; what is above is unknown
 _SCORE = 6  # rows of four bytes that hold the three numbers of a score, after the bases
 
 Bits = NDArray[np.float32]
@@ -56,12 +57,11 @@ def per_base_rows(
     """The bits of all bases of a call, and the scores, as a job wants them."""
     by_base: list[Bits] = []
     scores = score_call(model, call, strands, batch_tokens, cache_limit, by_base)
-    rows: list[Bits] = []
     for score, bits in zip(scores, by_base, strict=True):
         numbers = np.array([score.scored, score.log_likelihood, score.composition_bits], "<f8")
-        rows += [bits, numbers.view("<f4")]
-    # At once, as a call is computed: what is kept of it is all or nothing.
-    yield {"per_base": np.concatenate(rows)}, len(call)
+        # They complete nothing: as a call is computed, what is kept of it is all or nothing.
+        yield {"per_base": bits}, 0
+        yield {"per_base": numbers.view("<f4")}, 0
 
 
 def bits_and_score(item: Named, rows: Bits) -> tuple[Bits, Score]:
@@ -80,14 +80,30 @@ def track_files(args: argparse.Namespace) -> list[Path]:
 
 
 def check_records(args: argparse.Namespace, source: SequenceSource) -> None:
-    """Raise UsageError where there are no records of a genome for a track to lie on."""
+    """Raise UsageError where there are no records of a genome for a track to lie on.
+
+    Raises:
+        InputError: two have one name, or no base of any has a value.
+    """
     asked = [name for name in TRACKS if getattr(args, name)]
     if asked and source.kind not in OF_RECORDS:
         raise UsageError(
             asked[0], "is a track of a genome's records; give their FASTA, GenBank or 2bit"
         )
-    if asked:
-        _lengths(source)
+    if not asked:
+        return
+    _lengths(source)
+    # Read from behind, a first base has a predecessor; baselines read forward.
+    first = 0 if args.strands == "average" and not args.difference else 1
+    if not any(
+        len(tokens) > 1 and (tokens[first:] <= _LAST_BASE).any()
+        for _, tokens in source.names_and_tokens()
+    ):
+        raise InputError(
+            source.path,
+            "has no base for a track: those that are known and have another before them get a "
+            f"value; leave --{asked[0].replace('_', '-')} out",
+        )
 
 
 def _lengths(source: SequenceSource) -> dict[str, int]:
@@ -144,21 +160,27 @@ class _Baseline:
         order = order_for(sum(lengths.values()))
         self.name = f"Markov order {order}"
         markov = MarkovModel((tokens for _, tokens in source.names_and_tokens()), order)
-        self._bits = lambda tokens: (
-            markov.log_likelihoods(tokens, leave_own_out=True) / -math.log(2)
-        )
+
+        def of_markov(tokens: Tokens) -> NDArray[np.float64]:
+            found = markov.log_likelihoods(tokens, leave_own_out=True)
+            found /= -math.log(2)
+            return found
+
+        self._bits = of_markov
 
     def difference(self, tokens: Tokens, bits: Bits) -> Bits:
-        """(L,) the model's bits less the baseline's, NaN where the model has none."""
+        """(L,) the model's bits less the baseline's, NaN where one of them has none.
+
+        Baselines read forward: they have none at the first base, nor where the base is unknown.
+        """
         of_baseline = self._bits(tokens)
-        known = ~np.isnan(bits) & ~np.isnan(of_baseline)
-        self._sums += (
-            bits[known].sum(dtype=np.float64),
-            of_baseline[known].sum(dtype=np.float64),
-        )
+        of_baseline[:1] = np.nan
+        of_baseline[tokens > _LAST_BASE] = np.nan
+        known = ~(np.isnan(bits) | np.isnan(of_baseline))
+        self._sums += [np.sum(own, where=known, dtype=np.float64) for own in (bits, of_baseline)]
         self._bases += int(known.sum())
-        found: Bits = (bits - of_baseline).astype(np.float32)
-        return found
+        np.subtract(bits, of_baseline, out=of_baseline)
+        return of_baseline.astype(np.float32)
 
     def tell(self) -> None:
         """Print both, in bits per base."""

@@ -71,22 +71,27 @@ def open_track(
 
     Args:
         lengths: bases of each record of the genome; the file lists all.
-        dense: whether every base has a value; None: here and there, and each run of them is written
-            the shorter way.
+        dense: whether every base has a value; None: as the values are.
 
     Raises:
         OSError: the disk is full, or the like; names ``path``.
+        InputError: no base has a value: readers refuse such a file.
     """
     import_bigwig()
     parts: list[tuple[str, int, int, int]] = []
+    any_value = False
     with replaced_path(path) as temporary, tempfile.TemporaryFile(dir=path.parent) as spool:
 
         def take(name: str, start: int, values: NDArray[np.floating]) -> None:
+            nonlocal any_value
+            any_value = any_value or not np.isnan(values).all()
             with named_errors(path):
                 parts.append((name, start, spool.tell(), len(values)))
                 spool.write(np.ascontiguousarray(values, np.float32).data)
 
         yield take
+        if not any_value:
+            raise InputError(path, "no base has a value, and a bigWig of none cannot be read")
         end = spool.tell()
         spool.write(json.dumps({"lengths": dict(lengths), "parts": parts}).encode())
         spool.flush()
@@ -120,12 +125,14 @@ def write_bigwig(
     known = {name: lengths[name] for name in sorted(lengths, key=str.encode) if lengths[name]}
     order = {name: place for place, name in enumerate(known)}
     parts = sorted(parts, key=lambda part: (order[part[0]], part[1]))
+    if dense is None:  # one kind a file: where it changes, libBigWig writes a block of nothing
+        dense = not any(np.isnan(values).any() for _, _, values in parts)
     file = import_bigwig().open(path, "w")
     file.addHeader(list(known.items()))
     for name, start, values in parts:
         for first in range(0, len(values), _SLICE):
             some = values[first : first + _SLICE]
-            if dense or (dense is None and not np.isnan(some).any()):
+            if dense:
                 file.addEntries(name, start + first, values=some, span=1, step=1)
             elif len(places := np.flatnonzero(~np.isnan(some))):
                 file.addEntries(name, start + first + places, values=some[places], span=1)
@@ -140,10 +147,14 @@ def _main(path: str, dense: str, end: str) -> None:
             (name, start, np.frombuffer(data, np.float32, count, offset))
             for name, start, offset, count in known["parts"]
         ]
+        said = ""
         try:
             write_bigwig(path, known["lengths"], parts, dense=_DENSE[dense])
-        finally:
-            parts.clear()  # the values lie in the mapping
+        except Exception as error:  # its traceback holds values too
+            said = " ".join(f"{error}".split()) or type(error).__name__
+        parts.clear()  # the values lie in the mapping, which cannot be closed under them
+    if said:
+        sys.exit(said)
 
 
 if __name__ == "__main__":

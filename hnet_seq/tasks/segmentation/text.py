@@ -75,6 +75,7 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
         cache_limit=args.cache_limit,
         progress=ranks.rank == 0,
     )
+    job = replace(job, made_with={"stage": args.stage})
     if outputs and not any(unit.items for unit in job.units):  # before there is what waits for rows
         raise _nothing(args)
     with attention_window(model, args.attention_window), job.run(ranks) as computed:
