@@ -404,3 +404,22 @@ def test_nothing_to_cut_is_an_error(tmp_path: Path, after_t: Path, capsys: Any) 
     (tmp_path / "e.fa").write_text(">a\n")
     assert main(["lexicon", f"{after_t}", f"{tmp_path / 'e.fa'}", "--out", f"{tmp_path}/o"]) == 1
     assert "e.fa" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["coding=f.bed", "coding.bed", "types.gff"])
+def test_a_kind_named_as_a_region_of_genes_is_refused(
+    two_stages: tuple[Path, Path, Path], tmp_path: Path, capsys: Any, given: str
+) -> None:
+    model, genome, genes = two_stages
+    name, _, file = given.rpartition("=")
+    row = "chr1\tx\tintergenic\t11\t20\t.\t+\t.\tID=c\n"
+    content = row if given == "types.gff" else "chr1\t10\t20\n"
+    (tmp_path / file).write_text(content)
+    source = f"{name}={tmp_path / file}" if name else f"{tmp_path / file}"
+    for pair in ([source, f"{genes}"], [f"{genes}", source]):
+        features = [word for own in pair for word in ("--features", own)]
+        words = ["lexicon", f"{model}", f"{genome}", *features, "--out", f"{tmp_path / 'out'}"]
+        assert main([*words, "--device", "cpu"]) == 2
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert "is what the genes give" in said
+        assert file in said
