@@ -20,6 +20,7 @@ from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.cli import main
 from hnet_seq.report.page import build_results_page
 from hnet_seq.results.lexicon import CHUNKS, TOKENIZER, Lexicon
+from hnet_seq.tasks.lexicons.sources import sampled_spans
 from hnet_seq.tasks.segment import segment
 from hnet_seq.tasks.segmentation.records import RecordBoundaries
 from modalities import dna
@@ -423,3 +424,25 @@ def test_a_kind_named_as_a_region_of_genes_is_refused(
         said = capsys.readouterr().err.strip().splitlines()[-1]
         assert "is what the genes give" in said
         assert file in said
+
+
+@pytest.mark.parametrize("wanted", [1, 1_000, 40_000, 10**9])
+@pytest.mark.parametrize("size", [1_000, 60_000, 1_000_000])
+def test_a_control_is_asked_for_and_there_is_one(wanted: int, size: int) -> None:
+    spans = sampled_spans([("a", 0, size)], wanted)["a"]
+    assert all(0 <= start < end <= size for start, end in spans)
+    assert sum(end - start for start, end in spans) >= 1_000
+    assert sampled_spans([("a", 0, size)], 0) == {}
+
+
+def test_short_records_have_no_control_and_it_is_said(
+    after_t: Path, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "g.fa").write_text(f">a\n{'ACGT' * 200}\n")
+    lexicon(after_t, tmp_path / "g.fa", "--out", tmp_path / "out", "--no-bpe")
+    assert "no control of shuffled sequence: no stretch has 1,000" in capsys.readouterr().err
+    (stage,) = record_of(tmp_path / "out").stages
+    assert stage.found is None
+    none = ("--no-bpe", "--shuffled-bases", "0")
+    lexicon(after_t, tmp_path / "g.fa", "--out", tmp_path / "out", *none)
+    assert "no control" not in capsys.readouterr().err
