@@ -63,7 +63,7 @@ def record_of(folder: Path) -> Lexicon:
 
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        return list(csv.DictReader(file, delimiter="\t"))
 
 
 @pytest.fixture(scope="module")
@@ -446,3 +446,18 @@ def test_short_records_have_no_control_and_it_is_said(
     none = ("--no-bpe", "--shuffled-bases", "0")
     lexicon(after_t, tmp_path / "g.fa", "--out", tmp_path / "out", *none)
     assert "no control" not in capsys.readouterr().err
+
+
+def test_words_with_quotes_are_read_by_default(tmp_path: Path) -> None:
+    rule = {"policy": "delimiters", "tokens": [32, 10]}
+    model = ruled(tmp_path / "model", "text", rule, vocabulary=256)
+    given = ['"yes" ', '" ', 'no" ', '"" ', '\'"no ', "NA ", "plain "]
+    (tmp_path / "t.txt").write_text("".join(given) * 3)
+    lexicon(model, tmp_path / "t.txt", "--out", tmp_path / "tsv", "--no-bpe")
+    packed = ("--no-bpe", "--format", "parquet")
+    lexicon(model, tmp_path / "t.txt", "--out", tmp_path / "packed", *packed)
+    rows = rows_of(tmp_path / "tsv" / "words.tsv")
+    whole = pq.read_table(tmp_path / "packed" / "words.parquet").to_pylist()
+    assert {row["word"] for row in rows} == set(given)
+    for name in ("word", "before", "after", "kind"):
+        assert [row[name] for row in rows] == [row[name] for row in whole]

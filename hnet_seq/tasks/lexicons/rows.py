@@ -127,7 +127,7 @@ def schema_of(columns: Columns) -> pa.Schema:
 
 
 def lines_of(columns: Columns) -> Iterator[str]:
-    """Rows of TSV; what is not known is empty."""
+    """Rows of TSV; what is not known is empty, and text with a quote is quoted as in CSV."""
     listed = [
         values if isinstance(values, list) else np.asarray(values).tolist()
         for values in columns.values()
@@ -152,6 +152,8 @@ def _type(name: str) -> pa.DataType:
 def _shown(value: Any) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.6g}"
+    if isinstance(value, str) and '"' in value:
+        return '"' + value.replace('"', '""') + '"'
     return f"{value}"
 
 
