@@ -461,3 +461,20 @@ def test_words_with_quotes_are_read_by_default(tmp_path: Path) -> None:
     assert {row["word"] for row in rows} == set(given)
     for name in ("word", "before", "after", "kind"):
         assert [row[name] for row in rows] == [row[name] for row in whole]
+
+
+@pytest.mark.parametrize("verb", ["lexicon", "segment"])
+@pytest.mark.parametrize("inside", ["", "/words", "/a/b", "/../notes/words"])
+def test_an_output_in_a_folder_of_text_is_refused(
+    tmp_path: Path, capsys: Any, verb: str, inside: str
+) -> None:
+    rule = {"policy": "delimiters", "tokens": [32]}
+    model = ruled(tmp_path / "model", "text", rule, vocabulary=256)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "t.txt").write_text("some text " * 9)
+    words = [verb, f"{model}", f"{tmp_path / 'notes'}", "--device", "cpu", "--out"]
+    assert main([*words, f"{tmp_path / 'notes'}{inside}"]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "is in the input" in said
+    assert [path.name for path in (tmp_path / "notes").rglob("*")] == ["t.txt"]
+    assert main([*words, f"{tmp_path / 'notes2'}"]) == 0
