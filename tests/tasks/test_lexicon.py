@@ -385,6 +385,7 @@ def test_of_text_it_shows_words_and_of_chinese_characters(tmp_path: Path) -> Non
     assert stage.tokenizer.chunks_given_back == 1
     page = build_results_page(tmp_path / "out")
     assert "word or identifier" in page
+    assert f"Kinds of the {stage.listed} words that are listed. Shares are of all chunks" in page
     by_three = {"policy": "stride", "every": 3, "phase": 1}
     characters = ruled(tmp_path / "characters", "text", by_three, vocabulary=256)
     (tmp_path / "c.txt").write_text("\u5c71\u6c34\u6708\u5c71" * 40)
@@ -443,8 +444,13 @@ def test_short_records_have_no_control_and_it_is_said(
     assert "no control of shuffled sequence: no stretch has 1,000" in capsys.readouterr().err
     (stage,) = record_of(tmp_path / "out").stages
     assert stage.found is None
-    none = ("--no-bpe", "--shuffled-bases", "0")
+    for row in rows_of(tmp_path / "out" / "words.tsv"):
+        assert {row[name] for name in ("sampled", "shuffled", "to_shuffled", "q")} == {""}
+    none = ("--no-bpe", "--shuffled-bases", "0", "--format", "parquet")
     lexicon(after_t, tmp_path / "g.fa", "--out", tmp_path / "out", *none)
+    table = pq.read_table(tmp_path / "out" / "words.parquet")
+    assert f"{table.schema.field('sampled').type}" == "int64"
+    assert set(table["sampled"].to_pylist()) == set(table["shuffled"].to_pylist()) == {None}
     assert "no control" not in capsys.readouterr().err
 
 

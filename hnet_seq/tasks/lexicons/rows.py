@@ -57,8 +57,9 @@ def word_columns(found: StageWords, alphabet: Alphabet, kinds: Sequence[str]) ->
             found.spread.distinct + found.shuffled.distinct,
         )
         some = found.shuffled.words > 0
-        columns |= {"sampled": facts.sampled[own], "shuffled": facts.shuffled[own]}
-        for name, values in (("to_shuffled", ratio), ("q", q), ("far", far)):
+        compared = {"sampled": facts.sampled[own], "shuffled": facts.shuffled[own]}
+        compared |= {"to_shuffled": ratio, "q": q, "far": far}
+        for name, values in compared.items():
             columns[name] = values if some else np.full(size, np.nan)
         mirrored = [alphabet.reverse_complement(word) for word in words]
         index = np.array([found.followed[word] for word in mirrored], np.int64)
