@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def test_the_model_cuts_what_is_not_there(folder: Path, genome: Path, annotation
         ({"gene": "geneZ"}, "give `genome` and `annotation`, and the model of the run cuts it"),
         ({"region": f"{NAME}:400-600"}, "^region: chr.1.1:400-600 is not whole"),
         ({"region": "chr2:1-5"}, "give `genome`, and the model"),
-        ({"region": f"{NAME}:9-3"}, "9-3"),
+        ({"region": f"{NAME}:9-3"}, f"9-3 of {re.escape(NAME)} is no START-END: 1-based, and END"),
+        ({"region": f"{NAME}:0-3"}, "region: 0-3 of .* is no START-END"),
     ],
 )
 def test_what_the_stretch_lacks_is_said_with_the_way_to_it(
