@@ -27,7 +27,8 @@ def check_documents(args: argparse.Namespace, modality: str) -> None:
     if args.inputs and modalities.get(modality).complement_table is not None:
         raise UsageError("INPUT", f"a model of {modality} reads shards; give --shards DIR")
     for folder in args.inputs if args.out else ():
-        if Path(folder).is_dir() and Path(args.out).resolve().is_relative_to(Path(folder).resolve()):
+        inside = Path(args.out).resolve().is_relative_to(Path(folder).resolve())
+        if inside and Path(folder).is_dir():
             said = f"{args.out} is in the input {folder}; name a folder outside of it"
             raise UsageError("out", said)
     for location in args.shards:

@@ -457,7 +457,7 @@ def test_short_records_have_no_control_and_it_is_said(
 def test_words_with_quotes_are_read_by_default(tmp_path: Path) -> None:
     rule = {"policy": "delimiters", "tokens": [32, 10]}
     model = ruled(tmp_path / "model", "text", rule, vocabulary=256)
-    given = ['"yes" ', '" ', 'no" ', '"" ', '\'"no ', "NA ", "plain "]
+    given = ['"yes" ', '" ', 'no" ', '"" ', "'\"no ", "NA ", "plain "]
     (tmp_path / "t.txt").write_text("".join(given) * 3)
     lexicon(model, tmp_path / "t.txt", "--out", tmp_path / "tsv", "--no-bpe")
     packed = ("--no-bpe", "--format", "parquet")

@@ -38,7 +38,7 @@ def read_kinds(sources: Sequence[str], genome: Genome) -> RecordKinds | None:
 
     Raises:
         InputError: a file is malformed, of another genome, or has nothing that could be used.
-        UsageError: two files have genes, or kinds of one name; a kind is named as a region of genes.
+        UsageError: two files have genes, or kinds of one name, or one named as a region of genes.
     """
     genes: dict[str, RecordAnnotation] | None = None
     found: Spans = {}

@@ -57,7 +57,7 @@ def word_columns(found: StageWords, alphabet: Alphabet, kinds: Sequence[str]) ->
             found.spread.distinct + found.shuffled.distinct,
         )
         some = found.shuffled.words > 0
-        compared = {"sampled": facts.sampled[own], "shuffled": facts.shuffled[own]}
+        compared: Columns = {"sampled": facts.sampled[own], "shuffled": facts.shuffled[own]}
         compared |= {"to_shuffled": ratio, "q": q, "far": far}
         for name, values in compared.items():
             columns[name] = values if some else np.full(size, np.nan)
