@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import modalities
@@ -16,12 +17,20 @@ if TYPE_CHECKING:
 
 
 def check_documents(args: argparse.Namespace, modality: str) -> None:
-    """Raise for words that mean nothing for a model of bytes, or shards of something else."""
+    """Raise for words that mean nothing for a model of bytes, or shards of something else.
+
+    Also for an output in a folder of text: what waits there would be read as a document.
+    """
     check_meant(args, f"{args.checkpoint} was trained on {modality}", of="text and code")
     if bool(args.inputs) == bool(args.shards):
         raise UsageError("INPUT", "give files or folders of text, or --shards DIR")
     if args.inputs and modalities.get(modality).complement_table is not None:
         raise UsageError("INPUT", f"a model of {modality} reads shards; give --shards DIR")
+    for folder in args.inputs if args.out else ():
+        inside = Path(args.out).resolve().is_relative_to(Path(folder).resolve())
+        if inside and Path(folder).is_dir():
+            said = f"{args.out} is in the input {folder}; name a folder outside of it"
+            raise UsageError("out", said)
     for location in args.shards:
         if manifest := manifest_here(location):
             check_shards(location, manifest, args.checkpoint)

@@ -176,7 +176,14 @@ def _kinds(stage: StageLexicon) -> Markup:
         for kind in stage.kinds
     ]
     head = ("Kind", "Words", "Share of chunks", "The most frequent")
-    return table(head, rows, caption="What kind of words the chunks are", numeric=(1, 2))
+    said = element(
+        "p",
+        f"Kinds of the {stage.listed:,} words that are listed. Shares are of all chunks: those of "
+        "words that are not listed are in none.",
+        class_="caption",
+    )
+    caption = "What kind of words the chunks are"
+    return Markup(said + table(head, rows, caption=caption, numeric=(1, 2)))
 
 
 def _enriched(data: Lexicon, stage: StageLexicon) -> Markup:

@@ -33,7 +33,7 @@ from hnet_seq.tasks.lexicons.rows import (
     table_of,
     word_columns,
 )
-from hnet_seq.tasks.lexicons.sources import Source, document_source, genome_source
+from hnet_seq.tasks.lexicons.sources import LEAST_SPAN, Source, document_source, genome_source
 from hnet_seq.tasks.lexicons.stage import StageWords, study_stage
 from hnet_seq.tasks.lexicons.tell import told
 from hnet_seq.tasks.peak_memory import peak_memory_mb
@@ -119,6 +119,9 @@ def _write(
     alphabet, names = source.alphabet, kinds.names if kinds else []
     spill = temporary_name(files["record"])
     stages: list[StageLexicon] = []
+    if source.lengths and args.shuffled_bases and not source.sampled:
+        said = f"no control of shuffled sequence: no stretch has {LEAST_SPAN:,} bases"
+        print(said, file=sys.stderr)
     with ExitStack() as stack, named_errors(files["record"], spill):
         stack.callback(remove, spill)
         print("counting chunks", file=sys.stderr)

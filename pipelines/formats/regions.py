@@ -19,7 +19,7 @@ def parse_region(
 
     Raises:
         UsageError: it is malformed.
-        InputError: there is no such record, or it does not go that far.
+        InputError: there is no such record, it does not go that far, or END is before START.
     """
     if region in lengths:
         return region, 0, lengths[region]
@@ -33,7 +33,10 @@ def parse_region(
         known = ", ".join(list(lengths)[:3]) + (", ..." if len(lengths) > 3 else "")
         raise InputError(genome, f"no record {name!r}; it has {known}", where=f"--{parameter}")
     start, end = int(first) - 1, int(last)
-    if not 0 <= start < end <= lengths[name]:
+    if not 0 <= start < end:
+        said = f"{first}-{last} of {name} is no START-END: 1-based, and END is not before START"
+        raise InputError(genome, said, where=f"--{parameter}")
+    if end > lengths[name]:
         raise InputError(
             genome,
             f"{first}-{last} is not within 1-{lengths[name]} of {name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def test_the_model_cuts_what_is_not_there(folder: Path, genome: Path, annotation
         ({"gene": "geneZ"}, "give `genome` and `annotation`, and the model of the run cuts it"),
         ({"region": f"{NAME}:400-600"}, "^region: chr.1.1:400-600 is not whole"),
         ({"region": "chr2:1-5"}, "give `genome`, and the model"),
-        ({"region": f"{NAME}:9-3"}, "9-3"),
+        ({"region": f"{NAME}:9-3"}, f"9-3 of {re.escape(NAME)} is no START-END: 1-based, and END"),
+        ({"region": f"{NAME}:0-3"}, "region: 0-3 of .* is no START-END"),
     ],
 )
 def test_what_the_stretch_lacks_is_said_with_the_way_to_it(
@@ -144,3 +146,36 @@ def test_a_long_stretch_has_no_letters(folder: Path) -> None:
     (folder / "region.json").write_text(json.dumps(content))
     assert "Letters are" not in drawn(report(folder))
     assert "Letters are" in drawn(report(folder, region=f"{NAME}:1-{LETTERED}"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "between", "says"),
+    [
+        ([(31, 91, "+"), (181, 241, "+")], "", "chr|1.1:32-91, chr|1.1:182-241"),
+        ([(31, 91, "-"), (181, 241, "-")], "", "chr|1.1:32-91, chr|1.1:182-241"),
+        ([(31, 91, "+"), (100, 160, "-")], "", "chr|1.1:32-91, chr|1.1:101-160"),
+        ([(31, 91, "+"), (181, 241, "+")], "GTAG", ""),  # exons
+        ([(31, 91, "-"), (181, 241, "-")], "CTAC", ""),
+        ([(31, 92, "+"), (181, 241, "+")], "", ""),  # exons, of which no intron is known
+        ([(31, 91, "+"), (92, 241, "+")], "", ""),  # a frameshift
+        ([(31, 91, "+"), (61, 241, "+")], "", ""),  # isoforms
+    ],
+)
+def test_copies_of_a_gene_are_several_places_and_exons_one(
+    folder: Path, rows: list[tuple[int, int, str]], between: str, says: str
+) -> None:
+    content = json.loads((folder / "region.json").read_text())
+    (_, first, _), (last, _, _) = rows
+    bases = list("A" * len(content["bases"]))
+    if between:
+        bases[first : first + 2], bases[last - 2 : last] = between[:2], between[2:]
+    genes = [{"start": a, "end": b, "strand": s, "name": "twice"} for a, b, s in rows]
+    (folder / "region.json").write_text(
+        json.dumps(content | {"bases": "".join(bases), "genes": genes})
+    )
+    if says:
+        with pytest.raises(UsageError) as error:
+            report(folder, gene="twice")
+        assert f"{error.value}" == f"gene: twice lies at {says}; give one as `region`"
+    else:
+        assert f"{NAME}, 1 to 391, read" in drawn(report(folder, gene="twice"))

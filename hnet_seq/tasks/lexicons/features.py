@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hnet_seq.analysis.annotation import RecordAnnotation, from_genes
+from hnet_seq.analysis.labels import REGION_NAMES
 from hnet_seq.analysis.lexicon.kinds import RecordKinds, intervals
 from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
@@ -37,10 +38,11 @@ def read_kinds(sources: Sequence[str], genome: Genome) -> RecordKinds | None:
 
     Raises:
         InputError: a file is malformed, of another genome, or has nothing that could be used.
-        UsageError: two files have genes, or kinds of one name.
+        UsageError: two files have genes, or kinds of one name, or one named as a region of genes.
     """
     genes: dict[str, RecordAnnotation] | None = None
     found: Spans = {}
+    files: dict[str, Path] = {}  # by kind
     for source in sources:
         label, path = named_source(source)
         if not path.exists():
@@ -63,6 +65,11 @@ def read_kinds(sources: Sequence[str], genome: Genome) -> RecordKinds | None:
         for kind in kinds.keys() & found.keys():
             raise UsageError("features", f"two files have {kind!r}; name one, as NAME={path}")
         found |= kinds
+        files |= dict.fromkeys(kinds, path)
+    for kind in REGION_NAMES if genes is not None else ():
+        if kind in found:
+            said = f"{kind!r} is what the genes give, and a kind of {files[kind]}"
+            raise UsageError("features", f"{said}; name it otherwise, as NAME={files[kind]}")
     if not sources:
         return None
     spans = {

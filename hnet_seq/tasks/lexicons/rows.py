@@ -57,8 +57,9 @@ def word_columns(found: StageWords, alphabet: Alphabet, kinds: Sequence[str]) ->
             found.spread.distinct + found.shuffled.distinct,
         )
         some = found.shuffled.words > 0
-        columns |= {"sampled": facts.sampled[own], "shuffled": facts.shuffled[own]}
-        for name, values in (("to_shuffled", ratio), ("q", q), ("far", far)):
+        compared: Columns = {"sampled": facts.sampled[own], "shuffled": facts.shuffled[own]}
+        compared |= {"to_shuffled": ratio, "q": q, "far": far}
+        for name, values in compared.items():
             columns[name] = values if some else np.full(size, np.nan)
         mirrored = [alphabet.reverse_complement(word) for word in words]
         index = np.array([found.followed[word] for word in mirrored], np.int64)
@@ -127,7 +128,7 @@ def schema_of(columns: Columns) -> pa.Schema:
 
 
 def lines_of(columns: Columns) -> Iterator[str]:
-    """Rows of TSV; what is not known is empty."""
+    """Rows of TSV; what is not known is empty, and text with a quote is quoted as in CSV."""
     listed = [
         values if isinstance(values, list) else np.asarray(values).tolist()
         for values in columns.values()
@@ -152,6 +153,8 @@ def _type(name: str) -> pa.DataType:
 def _shown(value: Any) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.6g}"
+    if isinstance(value, str) and '"' in value:
+        return '"' + value.replace('"', '""') + '"'
     return f"{value}"
 
 

@@ -29,7 +29,7 @@ BASES = Alphabet(4, 5, 3, dna.COMPLEMENT)
 BYTES = Alphabet(text.BEGIN, 256, 2)
 
 _SPAN = 250 * SHUFFLE_BLOCK  # bases of a part that is shuffled
-_LEAST_SPAN = 1_000
+LEAST_SPAN = 1_000
 _BEFORE = 5 * SHUFFLE_BLOCK  # bases that the model reads, shuffled too, before it is looked at
 _TOGETHER = 1 << 18  # bytes of documents that are counted end to end
 
@@ -120,8 +120,9 @@ def sampled_spans(spans: Sequence[tuple[str, int, int]], wanted: int) -> Spans:
         for name, start, end in spans
         for first in range(start // _SPAN * _SPAN, end, _SPAN)
     ]
-    parts = [own for own in parts if own[2] - own[1] >= _LEAST_SPAN] if wanted else []
-    every = max(1, round(sum(end - start for _, start, end in parts) / max(wanted, 1)))
+    parts = [own for own in parts if own[2] - own[1] >= LEAST_SPAN] if wanted else []
+    every = round(sum(end - start for _, start, end in parts) / max(wanted, 1))
+    every = max(1, min(every, len(parts)))  # one part at least
     found: Spans = defaultdict(list)
     for name, start, end in parts[every // 2 :: every]:
         found[name].append((start, end))
