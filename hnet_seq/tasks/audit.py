@@ -13,7 +13,8 @@ from hnet_seq.evidence.audit.links import COPY, REVERSE, find_links
 from hnet_seq.evidence.audit.task import describe_findings
 from hnet_seq.results.audit import Finding
 from hnet_seq.results.audited import Audited, AuditedTask, Change
-from hnet_seq.tasks.auditing.clean_files import CHANGES, RECORD, write_clean
+from hnet_seq.tasks.auditing.clean_files import write_clean
+from hnet_seq.tasks.auditing.clean_folder import CHANGES, RECORD
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
 from hnet_seq.tasks.choices import EVERY, FAIL_ON
 from hnet_seq.tasks.classification.arguments import (

@@ -344,3 +344,18 @@ def test_an_audit_is_the_same_each_time() -> None:
 
     write(leaky())
     assert without_times() == without_times()
+
+
+def test_a_clean_never_takes_the_place_of_its_input(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data").mkdir()
+    Path("links").mkdir()
+    write(leaky(), "data/train.csv")
+    write(leaky()[:9], "data/test.csv")
+    for split in ("train", "test"):
+        Path(f"links/{split}.csv").symlink_to(Path(f"data/{split}.csv").resolve())
+    before = {file: file.read_bytes() for file in Path("data").iterdir()}
+    for source in ("data/train.csv", "links"):
+        words = ["audit", source, "--clean", "data", "--mode", "resplit"]
+        assert main(words) == 2
+        assert "train.csv is the input" in capsys.readouterr().err
+        assert {file: file.read_bytes() for file in Path("data").iterdir()} == before

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hnet_seq.evidence.audit.loci import Coordinates
 from hnet_seq.results.audited import Audited, AuditedTask, Change
+from hnet_seq.tasks.auditing.clean_folder import CHANGES, CHANGES_HEAD, RECORD
 from hnet_seq.tasks.auditing.cleaning import Cleaned, clean
 from hnet_seq.tasks.auditing.coordinates import rows_by_place
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
@@ -19,9 +20,6 @@ from modalities.errors import InputError
 from pipelines.formats.table_text import plain_name
 from pipelines.formats.tables import Table
 from pipelines.storage.files import filled_folder
-
-CHANGES, RECORD = "changes.tsv", "audit.json"
-_HEAD = ("row", "id", "before", "after", "reason", "other", "group")
 
 
 def write_clean(
@@ -144,7 +142,7 @@ def _write_changes(task: Task, found: Cleaned, path: Path) -> None:
     ]
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-        writer.writerow(_HEAD)
+        writer.writerow(CHANGES_HEAD)
         for i in found.changed:
             after = found.after[i] or "dropped"
             writer.writerow(
