@@ -359,3 +359,41 @@ def test_a_clean_never_takes_the_place_of_its_input(capsys: pytest.CaptureFixtur
         assert main(words) == 2
         assert "train.csv is the input" in capsys.readouterr().err
         assert {file: file.read_bytes() for file in Path("data").iterdir()} == before
+
+
+def test_a_clean_takes_the_place_of_an_earlier_one_as_a_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = leaky()
+    for row in rows[:40:4]:
+        row[3] = "validation"
+    assert main(["audit", write(rows), "--clean", "c"]) == 0
+    assert Path("c/validation.csv").exists()
+    assert main(["audit", write(leaky(), "two.csv"), "--clean", "c"]) == 0
+    assert sorted(file.name for file in Path("c").iterdir()) == [
+        *("audit.json", "changes.tsv", "test.csv", "train.csv")
+    ]
+    # Other files are neither taken away nor made part of the cleaned set.
+    write(rows, "c/dev.csv")
+    Path("d").mkdir()
+    write(rows, "d/changes.tsv")
+    for folder, said in (("c", "c has dev.csv, which no --clean"), ("d", "d has files that no")):
+        assert main(["audit", "two.csv", "--clean", folder]) == 2
+        assert said in capsys.readouterr().err
+    assert Path("c/dev.csv").exists()
+
+
+def test_the_folder_may_be_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(leaky())
+    for name in ("x", "y"):
+        Path(name).mkdir()
+    monkeypatch.chdir("x")
+    assert main(["audit", "../t.csv", "--out", "."]) == 0
+    assert Path("audit.json").exists()
+    monkeypatch.chdir("../y")
+    for folder in (".", "../y"):
+        assert main(["audit", "../t.csv", "--clean", folder]) == 0
+    assert Path("test.csv").exists()
+    Path("sub").mkdir()
+    monkeypatch.chdir("sub")
+    assert main(["audit", "../../t.csv", "--out", ".."]) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hnet_seq.evidence.audit.loci import Coordinates
 from hnet_seq.results.audited import Audited, AuditedTask, Change
-from hnet_seq.tasks.auditing.clean_folder import CHANGES, CHANGES_HEAD, RECORD
+from hnet_seq.tasks.auditing.clean_folder import CHANGES, CHANGES_HEAD, RECORD, remove_splits
 from hnet_seq.tasks.auditing.cleaning import Cleaned, clean
 from hnet_seq.tasks.auditing.coordinates import rows_by_place
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
@@ -55,7 +55,7 @@ def write_clean(
         audited, _ = audit_data_set(folder, after, reading)
         audited["task"] = f"{task.name}, cleaned"
         change = Change(
-            folder=out.name,
+            folder=out.name or out.resolve().name,
             mode=mode,
             by=by,
             before={name: len(examples) for name, examples in task.splits.items()},
@@ -67,6 +67,7 @@ def write_clean(
         Audited([audited], details={"cleaned": task.name, "mode": mode, "by": by}).write(
             folder / RECORD
         )
+        remove_splits(out, folder)
     return change, audited
 
 
