@@ -117,7 +117,7 @@ def _all_rows(path: Path, task: Task, reading: Reading):  # type: ignore[no-unty
     count = 0
     for columns, place, row in rows_by_place(path, reading.columns, _columns):
         count += 1
-        yield columns, place, {name: row.text(name, ";") for name in columns}
+        yield columns, place, {name: row.text(name, reading.separator) for name in columns}
     if count:
         return
     columns = ["id", reading.columns.sequence, reading.columns.label]
