@@ -48,6 +48,7 @@ def main(args: argparse.Namespace) -> int:
         print(describe_findings(audited["findings"]) or _CLEAR)
         left = audited["findings"]
         if args.clean:
+            _write(args, [*found, audited], [])  # stands even where nothing can be cleaned
             change, after = write_clean(
                 *(path, task, places, reading),
                 out=Path(args.clean),
@@ -62,12 +63,16 @@ def main(args: argparse.Namespace) -> int:
     between = _between(tasks)
     if between:
         print(describe_findings(between))
+    _write(args, found, between)
     if args.out:
-        record = Audited(found, between, _details(args))
-        with filled_folder(Path(args.out)) as folder:
-            record.write(folder / RECORD)
         print(Path(args.out) / RECORD, file=sys.stderr)
     return _code([*judged, *between], args.fail_on)
+
+
+def _write(args: argparse.Namespace, found: list[AuditedTask], between: list[Finding]) -> None:
+    if args.out:
+        with filled_folder(Path(args.out)) as folder:
+            Audited(found, between, _details(args)).write(folder / RECORD)
 
 
 def _reading(args: argparse.Namespace) -> Reading:

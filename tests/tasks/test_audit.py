@@ -424,3 +424,32 @@ def test_the_folder_may_be_the_current_one(monkeypatch: pytest.MonkeyPatch) -> N
     Path("sub").mkdir()
     monkeypatch.chdir("sub")
     assert main(["audit", "../../t.csv", "--out", ".."]) == 0
+
+
+def test_a_class_that_a_clean_loses_is_named_and_the_audit_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = rows_of()
+    for i in range(4):  # the only ones of c, half of them in train; unknown letters there
+        rows[i][2] = "c"
+        rows[i][1] = rows[i][1] if rows[i][3] == "test" else "N" * 120
+    assert main(["audit", write(rows), "--clean", "c", "--out", "o"]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert line == (
+        "hnet-seq audit: t.csv: nothing of 'c' is left in train, and test has it: 3 rows are "
+        "dropped as 'most bases unknown'; try --mode resplit, or another --by"
+    )
+    assert not Path("c").exists()
+    assert read_result("o/audit.json", Audited).tasks[0]["clean"] is None
+    for row in rows:
+        row[1] = row[1] if row[2] == "a" else "N" * 120
+    assert main(["audit", write(rows), "--clean", "c"]) == 1
+    assert "all that is left is 'a': " in capsys.readouterr().err
+    for i, row in enumerate(rows_of()):  # numbers of which one is left
+        rows[i] = [*row[:2], "1", *row[3:]]
+        if i % 5 == 0:
+            rows[i][1:3] = ["N" * 120, "2"]
+    assert main(["audit", write(rows), "--problem", "regression", "--clean", "c"]) == 1
+    said = capsys.readouterr().err
+    assert "what is left is no data set: c: column label: all 96 rows have the number 1" in said
+    assert ".tmp" not in said

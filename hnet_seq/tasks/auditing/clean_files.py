@@ -11,6 +11,7 @@ from hnet_seq.evidence.audit.loci import Coordinates
 from hnet_seq.results.audited import Audited, AuditedTask, Change
 from hnet_seq.tasks.auditing.clean_folder import CHANGES, CHANGES_HEAD, RECORD, remove_splits
 from hnet_seq.tasks.auditing.cleaning import Cleaned, clean
+from hnet_seq.tasks.auditing.cleaning_left import check_left
 from hnet_seq.tasks.auditing.coordinates import rows_by_place
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
 from hnet_seq.tasks.choices import CleanBy, CleanMode
@@ -47,11 +48,11 @@ def write_clean(
             "start and end, or ids such as chr1:100-300",
         )
     found = clean(task, places, mode=mode, by=by, seed=reading.seed)
-    _check_left(path, found, by)
+    check_left(path, task, found, mode=mode, by=by)
     with filled_folder(out) as folder:
         _write_splits(path, task, reading, found, folder)
         _write_changes(task, found, folder / CHANGES)
-        after = _read_again(folder, reading)
+        after = _read_again(path, folder, out, reading)
         audited, _ = audit_data_set(folder, after, reading)
         audited["task"] = f"{task.name}, cleaned"
         change = Change(
@@ -71,23 +72,12 @@ def write_clean(
     return change, audited
 
 
-def _check_left(path: Path, found: Cleaned, by: CleanBy) -> None:
-    """Raise InputError where a split has nothing left."""
-    for name in ("train", "test"):
-        if name in found.after:
-            continue
-        reason, rows = max(found.dropped.items(), key=lambda each: each[1], default=("", 0))
-        why = f"{rows:,} rows are dropped as '{reason}'"
-        if not rows:
-            groups = len(set(found.group))
-            why = f"what stays together by {by} is {groups:,} group{'s' * (groups > 1)}"
-        raise InputError(
-            path, f"nothing is left of {name}: {why}; try --mode resplit, or another --by"
-        )
-
-
-def _read_again(folder: Path, reading: Reading) -> Task:
-    return replace(reading, rule="given").task(folder)
+def _read_again(path: Path, folder: Path, out: Path, reading: Reading) -> Task:
+    try:
+        return replace(reading, rule="given").task(folder)
+    except InputError as error:  # names a folder that is gone
+        said = f"{error}".replace(f"{folder}", f"{out}")
+        raise InputError(path, f"what is left is no data set: {said}") from error
 
 
 def _write_splits(path: Path, task: Task, reading: Reading, found: Cleaned, folder: Path) -> None:
