@@ -95,7 +95,9 @@ class HNetOneHot(nn.Module):
             _check_pooling(model, pooling, stage)
         elif (pooling, stage) != ("chunks", -1):
             name = "stage" if pooling == "chunks" else "pooling"
-            raise UsageError(name, f"is of pooled vectors, and the output is {output}; leave it out")
+            raise UsageError(
+                name, f"is of pooled vectors, and the output is {output}; leave it out"
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 4, L) to the output.

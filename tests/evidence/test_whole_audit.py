@@ -318,3 +318,12 @@ def test_words_are_looked_up_on_both_strands_of_documents() -> None:
     assert found.document.tolist() == [1, 1, -1, -1]
     assert found.names == {1: "text"}
     assert found.documents == 2
+
+
+def test_the_document_with_the_most_words_is_named() -> None:
+    (text,) = random(1, 20, 500)
+    short = dna.encode(text[100:130])
+    whole = ("whole", dna.encode(text))
+    found = found_in([dna.encode(text[100:200])], [("short", short), whole, whole])
+    assert found.document.tolist() == [1]
+    assert found.names[1] == "whole"

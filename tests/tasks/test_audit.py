@@ -213,7 +213,9 @@ def test_coordinates_of_a_column_with_gaps_are_places() -> None:
 
 def test_labels_of_lists_are_the_same_in_a_clean_split() -> None:
     rows = leaky()
-    columns: dict[str, list[object]] = {name: [row[i] for row in rows] for i, name in enumerate(HEAD)}
+    columns: dict[str, list[object]] = {
+        name: [row[i] for row in rows] for i, name in enumerate(HEAD)
+    }
     columns["label"] = [[["a"], ["a", "b"], ["c"]][i // 4 % 3] for i in range(len(rows))]
     pq.write_table(pa.table(columns), "t.parquet")
     words = ["t.parquet", "--problem", "multi-label", "--label-separator", "|", "--clean", "c"]
@@ -453,3 +455,30 @@ def test_a_class_that_a_clean_loses_is_named_and_the_audit_stays(
     said = capsys.readouterr().err
     assert "what is left is no data set: c: column label: all 96 rows have the number 1" in said
     assert ".tmp" not in said
+
+
+@pytest.mark.parametrize("mode", ["filter", "resplit"])
+def test_a_clean_split_has_the_columns_of_every_table_and_the_letters_of_every_file(
+    mode: str,
+) -> None:
+    rows = rows_of()
+    for row in rows[::2]:
+        row[1] = row[1].lower()
+    by_id = {row[0]: row for row in rows}
+    Path("files").mkdir()
+    own = {split: [row for row in rows if row[3] == split] for split in ("train", "test")}
+    write([[*row[:3], row[4]] for row in own["train"]], "files/train.csv", [*HEAD[:3], "note"])
+    write([[*row[:3], row[4]] for row in own["test"]], "files/test.csv", ["ID", *HEAD[1:3], "more"])
+    for row in rows:
+        file = Path("classes", row[3], row[2], f"{row[0]}.txt")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(row[1])
+    for source in ("files", "classes"):
+        assert main(["audit", source, "--clean", f"of_{source}", "--mode", mode]) == 0
+        kept = table(f"of_{source}/train.csv") + table(f"of_{source}/test.csv")
+        assert len(kept) == len(rows)
+        assert all(row["sequence"] == by_id[row["id"]][1] for row in kept)
+        for row in kept if source == "files" else ():
+            cells = [by_id[row["id"]][4], ""]
+            assert [row["note"], row["more"]] == cells[:: 1 if row["note"] else -1]
+            assert bool(row["note"]) is (by_id[row["id"]][3] == "train")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from hnet_seq.tasks.auditing.cleaning_left import check_left
 from hnet_seq.tasks.auditing.coordinates import rows_by_place
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
 from hnet_seq.tasks.choices import CleanBy, CleanMode
+from hnet_seq.tasks.classification.labelled_data import letters_of_file, tables_of
 from hnet_seq.tasks.classification.task import Task
-from modalities import dna
 from modalities.errors import InputError
 from pipelines.formats.table_text import plain_name
 from pipelines.formats.tables import Table
@@ -83,40 +84,50 @@ def _read_again(path: Path, folder: Path, out: Path, reading: Reading) -> Task:
 def _write_splits(path: Path, task: Task, reading: Reading, found: Cleaned, folder: Path) -> None:
     names = [name for examples in task.splits.values() for name in examples.names]
     after = dict(zip(names, found.after, strict=True))
+    head = _head(path, reading)
     files = {}
     try:
-        for columns, place, row in _all_rows(path, task, reading):
+        for place, cells in _all_rows(path, task, reading):
             split = after.get(place, "")
             if not split:
                 continue
             if split not in files:
                 stream = (folder / f"{split}.csv").open("w", encoding="utf-8", newline="")
-                files[split] = stream, columns, csv.writer(stream, lineterminator="\n")
-                files[split][2].writerow(columns)
-            _, head, writer = files[split]
-            writer.writerow(
-                [split if plain_name(name) == "split" else row.get(name, "") for name in head]
-            )
+                files[split] = stream, csv.writer(stream, lineterminator="\n")
+                files[split][1].writerow(head.values())
+            cells["split"] = split
+            files[split][1].writerow([cells.get(name, "") for name in head])
     finally:
-        for stream, _, _ in files.values():
+        for stream, _ in files.values():
             stream.close()
 
 
-def _all_rows(path: Path, task: Task, reading: Reading):  # type: ignore[no-untyped-def]
-    """Columns, place and cells of each row, as they are written."""
-    count = 0
-    for columns, place, row in rows_by_place(path, reading.columns, _columns):
-        count += 1
-        yield columns, place, {name: row.text(name, reading.separator) for name in columns}
-    if count:
-        return
+def _head(path: Path, reading: Reading) -> dict[str, str]:
+    """Columns of any of the tables, by plain name; a row has "" where its table has none."""
+    head: dict[str, str] = {}
+    for _, file in tables_of(path):
+        for name in _columns(Table(file)):
+            head.setdefault(plain_name(name), name)
     columns = ["id", reading.columns.sequence, reading.columns.label]
+    return head or {plain_name(name): name for name in columns}
+
+
+def _all_rows(path: Path, task: Task, reading: Reading) -> Iterator[tuple[str, dict[str, str]]]:
+    """Place and cells, by plain name, of each row as they are written."""
+    if tables_of(path):
+        for columns, place, row in rows_by_place(path, reading.columns, _columns):
+            yield (
+                place,
+                {plain_name(name): row.text(name, reading.separator) for name in columns},
+            )
+        return
+    head = _head(path, reading)
     for examples in task.splits.values():  # a folder of classes, a file for each sequence
         for number, place in enumerate(examples.names):
             label = (task.sets or task.classes)[examples.labels[number]]
             own = examples.ids[number] if examples.ids is not None else ""
-            letters = dna.DNA.decode(examples.sequences[number])
-            yield columns, place, dict(zip(columns, (own, letters, label), strict=True))
+            cells = (own, letters_of_file(path / place), label)
+            yield place, dict(zip(head, cells, strict=True))
 
 
 def _columns(table: Table) -> list[str]:
