@@ -13,7 +13,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hnet_seq.commands.checks import check_genome, check_seed, check_there, manifest_here
+from hnet_seq.commands.checks import (
+    check_genome,
+    check_outputs,
+    check_seed,
+    check_there,
+    manifest_here,
+)
 from hnet_seq.commands.classify_data import add_label_arguments
 from hnet_seq.commands.later import later
 from hnet_seq.tasks.choices import CLEAN_BY, CLEAN_MODES, FAIL_ON
@@ -108,12 +114,17 @@ def _check_sets(args: argparse.Namespace) -> None:
     if args.clean and len(paths) > 1:
         raise UsageError("clean", f"is for one data set, and {len(paths)} are given")
     if args.clean:
+        from hnet_seq.tasks.auditing.clean_folder import FILES, check_clean_folder
+
         target = Path(args.clean).resolve()
         if args.out and target == Path(args.out).resolve():
             raise UsageError("clean", f"{args.clean} is --out, and both have an audit.json")
         for path in paths:
             if target == path.resolve() or (path.is_dir() and path.resolve() in target.parents):
                 raise UsageError("clean", f"{args.clean} lies in the input {path}; name another")
+        read = [file for path in paths for file in (_files(path) if path.is_dir() else [path])]
+        check_outputs({"clean": [Path(args.clean, name) for name in FILES]}, *read, args.genome)
+        check_clean_folder(Path(args.clean))
     if len(paths) > 1 and not any(path.is_dir() for path in paths):
         from hnet_seq.tasks.classification.labelled_data import split_of_name
 
@@ -124,3 +135,8 @@ def _check_sets(args: argparse.Namespace) -> None:
                 f"{paths[0].name} and {paths[1].name} are splits of one data set by their names; "
                 "put them into one folder and give that",
             )
+
+
+def _files(folder: Path) -> list[Path]:
+    """Tables that a folder of splits is read from: links in it may point into another."""
+    return [file for part in ("*", "data/*") for file in folder.glob(part) if file.is_file()]

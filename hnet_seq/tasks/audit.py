@@ -13,7 +13,8 @@ from hnet_seq.evidence.audit.links import COPY, REVERSE, find_links
 from hnet_seq.evidence.audit.task import describe_findings
 from hnet_seq.results.audit import Finding
 from hnet_seq.results.audited import Audited, AuditedTask, Change
-from hnet_seq.tasks.auditing.clean_files import CHANGES, RECORD, write_clean
+from hnet_seq.tasks.auditing.clean_files import write_clean
+from hnet_seq.tasks.auditing.clean_folder import CHANGES, RECORD
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
 from hnet_seq.tasks.choices import EVERY, FAIL_ON
 from hnet_seq.tasks.classification.arguments import (
@@ -47,6 +48,7 @@ def main(args: argparse.Namespace) -> int:
         print(describe_findings(audited["findings"]) or _CLEAR)
         left = audited["findings"]
         if args.clean:
+            _write(args, [*found, audited], [])  # stands even where nothing can be cleaned
             change, after = write_clean(
                 *(path, task, places, reading),
                 out=Path(args.clean),
@@ -61,12 +63,16 @@ def main(args: argparse.Namespace) -> int:
     between = _between(tasks)
     if between:
         print(describe_findings(between))
+    _write(args, found, between)
     if args.out:
-        record = Audited(found, between, _details(args))
-        with filled_folder(Path(args.out)) as folder:
-            record.write(folder / RECORD)
         print(Path(args.out) / RECORD, file=sys.stderr)
     return _code([*judged, *between], args.fail_on)
+
+
+def _write(args: argparse.Namespace, found: list[AuditedTask], between: list[Finding]) -> None:
+    if args.out:
+        with filled_folder(Path(args.out)) as folder:
+            Audited(found, between, _details(args)).write(folder / RECORD)
 
 
 def _reading(args: argparse.Namespace) -> Reading:

@@ -105,7 +105,8 @@ def filled_folder(path: Path) -> Iterator[Path]:
     Where there was no such folder they come at once; else each takes its place, whole, and what
     else is there stays.
     """
-    path = path.resolve() if path.is_symlink() else path
+    # What lies beside "." and ".." only their whole paths say.
+    path = path.resolve() if path.is_symlink() or path.name in ("", "..") else path
     with _temporary(path) as temporary:
         temporary.mkdir()
         yield temporary

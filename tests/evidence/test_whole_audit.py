@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hnet_seq.analysis.shuffle import shuffle_dinucleotides
+from hnet_seq.evidence.audit.anchored import find_places
 from hnet_seq.evidence.audit.examples import Splits
 from hnet_seq.evidence.audit.generated import find_generated
 from hnet_seq.evidence.audit.loci import Coordinates, chains, find_loci, places_of_ids
@@ -171,6 +172,37 @@ def test_a_motif_at_a_place_and_a_site_are_told() -> None:
     assert "100% of yes have TAT at base 51" in site[1]
 
 
+def test_a_site_that_both_classes_have_in_train_tells_nothing() -> None:
+    letters, labels = random(600, 15), labels_of(600)
+    train = examples([f"ATG{each[3:]}" for each in letters[:400]], labels[:400])
+    for test in (letters[400:], [f"ATG{each[3:]}" for each in letters[400:]]):
+        _, found = found_in_splits({"train": train, "test": examples(test, labels[400:])})
+        assert not said(found, "places")
+    # Nor does one that a class has in train alone.
+    own = [f"ATG{each[3:]}" if label else each for each, label in zip(letters, labels, strict=True)]
+    train = examples(own[:400], labels[:400])
+    _, found = found_in_splits({"train": train, "test": examples(letters[400:], labels[400:])})
+    assert not said(found, "places")
+
+
+def test_a_rare_class_does_not_hide_what_tells_the_others() -> None:
+    letters, labels = random(400, 15), [1 + label for label in labels_of(400)]
+    letters = [
+        f"{each[:50]}TAT{each[53:]}" if label == 2 else each
+        for each, label in zip(letters, labels, strict=True)
+    ]
+    labels[:10] = [0] * 10
+    splits = split_up(letters, labels)
+    found, _ = find_places(splits["train"], splits["test"], ["rare", "no", "yes"])
+    assert found is not None
+    assert found["test_mcc"] > 0.9
+    assert found["site"] is not None
+    assert found["site"]["label"] == "yes"
+    assert find_places(splits["train"], splits["test"], ["rare", "no", "yes", "absent"])[0] == found
+    few = examples(letters[:30], [0] * 15 + [1] * 15)
+    assert find_places(few, splits["test"], ["rare", "no", "yes"]) == (None, None)
+
+
 def test_a_motif_is_found_from_the_end_where_lengths_differ() -> None:
     generator = np.random.default_rng(16)
     letters = [each[: int(generator.integers(60, 150))] for each in random(400, 17, 150)]
@@ -254,6 +286,27 @@ def test_windows_that_overlap_are_counted_with_the_largest_overlap() -> None:
     assert len(set(chains(test, 10_000))) == 4
 
 
+def test_the_largest_overlap_is_of_all_pairs() -> None:
+    train = places(("1", 0, 100), ("1", 10, 90), ("1", 50, 130), ("1", 99, 300))
+    test = places(("1", 40, 120), ("1", 8, 95), ("1", 120, 125), ("", -1, -1))
+    found = find_loci("train", train, "test", test, [f"{i}" for i in range(8)])
+    assert (found["overlap"], found["pair"], found["overlapping"]) == (87, ["0", "5"], 3)
+    generator = np.random.default_rng(3)
+    for _ in range(20):
+        one, other = (
+            places(
+                *(("1", int(at), int(at + size)) for at, size in generator.integers(1, 99, (9, 2)))
+            )
+            for _ in range(2)
+        )
+        found = find_loci("train", one, "test", other, [f"{i}" for i in range(18)])
+        every = np.minimum.outer(one.ends, other.ends) - np.maximum.outer(one.starts, other.starts)
+        assert found["overlap"] == max(0, every.max())
+        if found["pair"] is not None:
+            i, j = map(int, found["pair"])
+            assert every[i, j - 9] == found["overlap"]
+
+
 def test_words_are_looked_up_on_both_strands_of_documents() -> None:
     (text,) = random(1, 20, 5000)
     sequences = [dna.encode(text[100:200]), dna.COMPLEMENT[dna.encode(text[300:420])[::-1]]]
@@ -265,3 +318,12 @@ def test_words_are_looked_up_on_both_strands_of_documents() -> None:
     assert found.document.tolist() == [1, 1, -1, -1]
     assert found.names == {1: "text"}
     assert found.documents == 2
+
+
+def test_the_document_with_the_most_words_is_named() -> None:
+    (text,) = random(1, 20, 500)
+    short = dna.encode(text[100:130])
+    whole = ("whole", dna.encode(text))
+    found = found_in([dna.encode(text[100:200])], [("short", short), whole, whole])
+    assert found.document.tolist() == [1]
+    assert found.names[1] == "whole"

@@ -196,6 +196,35 @@ def test_coordinates_may_be_columns() -> None:
     assert found["loci"][0]["rule"] == "columns Chrom, chromStart, chromEnd"
 
 
+def test_coordinates_of_a_column_with_gaps_are_places() -> None:
+    rows = [
+        [*row, f"chr{i % 6}", f"{i * 30_000}.0", f"{i * 30_000 + 120}.0"]
+        for i, row in enumerate(rows_of())
+    ]
+    rows[3][5:] = ["chr2", f"{2 * 30_000 + 100}.0", f"{2 * 30_000 + 220}.0"]
+    rows[9][5:] = ["chr3", "", "nan"]
+    head = [*HEAD, "chrom", "start", "end"]
+    assert audited(write(rows, head=head))["loci"][0]["overlapping"] == 1
+    for i, row in enumerate(rows):  # what the columns do not know the ids may
+        row[0] = f"chr{row[5][3:]}:{i * 500}-{i * 500 + 120}"
+        row[6:] = ["", ""]
+    assert audited(write(rows, head=head))["loci"][0]["rule"] == "ids"
+
+
+def test_labels_of_lists_are_the_same_in_a_clean_split() -> None:
+    rows = leaky()
+    columns: dict[str, list[object]] = {
+        name: [row[i] for row in rows] for i, name in enumerate(HEAD)
+    }
+    columns["label"] = [[["a"], ["a", "b"], ["c"]][i // 4 % 3] for i in range(len(rows))]
+    pq.write_table(pa.table(columns), "t.parquet")
+    words = ["t.parquet", "--problem", "multi-label", "--label-separator", "|", "--clean", "c"]
+    found = audited(*words)
+    assert found["classes"] == ["a", "b", "c"]
+    assert read_result("c/audit.json", Audited).tasks[0]["classes"] == ["a", "b", "c"]
+    assert {row["label"] for row in table("c/train.csv")} == {"a", "a|b", "c"}
+
+
 def test_a_genome_and_shards_say_what_stands_in_them(capsys: pytest.CaptureFixture[str]) -> None:
     (genome,) = random_letters(1, 9, 24_000)
     rows = rows_of(200, 3)

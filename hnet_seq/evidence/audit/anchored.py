@@ -7,6 +7,7 @@ the last 100 bases of each.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +24,23 @@ _ENDS = 100  # bases of others, at each end
 _MOST = 20_000  # training sequences that are looked at
 _SIZES = (1, 2, 3)
 _TRIED, _SHOWN = 32, 4  # words at places
-_SITE = 0.95  # of a class
+_SITE, _TEST_SITE = 0.95, 0.9  # of a class in train, and on test, where chance is larger
 _SEGMENT = 16  # bases
 _SEGMENT_SHARE = 0.05  # of the sequences
 _MOST_SEGMENTS = 64
 _FEWEST = 20  # sequences of a class
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """N sequences, and (N,) class numbers."""
+
+    sequences: list[Tokens]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.labels)
 
 
 class Anchored(NamedTuple):
@@ -38,7 +51,7 @@ class Anchored(NamedTuple):
     names: list[str]
 
 
-def anchored(train: Examples, test: Examples) -> tuple[Anchored, Anchored]:
+def anchored(train: Labelled, test: Labelled) -> tuple[Anchored, Anchored]:
     """The sequences of both, by place."""
     lengths = {len(each) for split in (train, test) for each in split.sequences}
     longest = max(lengths, default=0)
@@ -55,7 +68,7 @@ def anchored(train: Examples, test: Examples) -> tuple[Anchored, Anchored]:
     )
 
 
-def _both_ends(split: Examples) -> Tokens:
+def _both_ends(split: Labelled) -> Tokens:
     tokens = np.full((len(split), 2 * _ENDS), 4, np.uint8)
     for row, sequence in zip(tokens, split.sequences, strict=True):
         begin, end = sequence[:_ENDS], sequence[-_ENDS:]
@@ -79,16 +92,27 @@ class _Word(NamedTuple):
 def find_places(
     train: Examples, test: Examples, classes: list[str], *, seed: int = 0
 ) -> tuple[WordsAtPlaces | None, Segments | None]:
-    """Both; None where classes are too small, or no stretch is common."""
-    if np.bincount(train.labels, minlength=len(classes)).min() < _FEWEST or not len(test):
+    """Both, over the classes that are large enough; None where fewer than two are, or no stretch is
+    common."""
+    large = np.bincount(train.labels, minlength=len(classes)) >= _FEWEST
+    of_train, of_test = _of(train, large), _of(test, large)
+    if large.sum() < 2 or not len(of_test):
         return None, None
+    classes = [name for name, kept in zip(classes, large, strict=True) if kept]
     generator = np.random.default_rng(seed)
-    chosen = np.sort(generator.permutation(len(train))[:_MOST])
-    here, there = anchored(train, test)
+    chosen = np.sort(generator.permutation(len(of_train))[:_MOST])
+    here, there = anchored(of_train, of_test)
     here = here._replace(tokens=here.tokens[chosen])
-    labels = train.labels[chosen]
-    places = _places(here, labels, there, test.labels, classes, seed)
-    return places, _segments(here, labels, there, test.labels, classes, seed)
+    labels = of_train.labels[chosen]
+    places = _places(here, labels, there, of_test.labels, classes, seed)
+    return places, _segments(here, labels, there, of_test.labels, classes, seed)
+
+
+def _of(split: Examples, large: NDArray[np.bool_]) -> Labelled:
+    """The sequences of large classes, which are numbered anew."""
+    kept = np.flatnonzero(large[split.labels])
+    number = np.cumsum(large) - 1
+    return Labelled([split.sequences[i] for i in kept], number[split.labels[kept]])
 
 
 def _places(
@@ -132,9 +156,12 @@ def _places(
     sites = [word for word in every if word.share >= _SITE]
     if sites:
         site = max(sites, key=lambda word: (word.share - word.others, word.size))
-        others = _has(there.tokens, [site])[test_labels != site.label]
         found["site"] = _place(site, here, classes)
-        found["lacking"] = round(float(1 - others.mean()), 3) if len(others) else 0.0
+        has, own = _has(there.tokens, [site])[:, 0], test_labels == site.label
+        # A site that all of train have, or that the class has in train alone, tells nothing.
+        if own.any() and not own.all() and has[own].mean() >= _TEST_SITE:
+            lacking = min(1 - site.others, 1 - float(has[~own].mean()))
+            found["lacking"] = round(lacking, 3)
     return found
 
 

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,19 +89,19 @@ def find_loci(
     Args:
         named: the ids of ``first``, then those of ``second``, for the example.
     """
-    shared = overlaps(one, other)
+    lying = (partners(one, other) >= 0) & (other.ends > other.starts)
     within = partners(one, other, reach=NEAR) >= 0
     chromosomes = {name for name, known in zip(one.names, one.known, strict=True) if known}
-    pair, most = None, 0
-    if len(shared) and shared[:, 2].any():
-        i, j, most = shared[int(shared[:, 2].argmax())].tolist()
+    pair = None
+    i, j, most = _largest(one, other)
+    if most:
         pair = [named[i], named[len(one.names) + j]]
     return Loci(
         rule=one.rule,
         first=first,
         second=second,
         n=len(other.names),
-        overlapping=int((shared[:, 2] > 0).sum()),
+        overlapping=int(lying.sum()),
         near=NEAR,
         within=int(within.sum()),
         chromosomes=sum(
@@ -113,15 +114,33 @@ def find_loci(
     )
 
 
-def overlaps(one: Coordinates, other: Coordinates) -> NDArray[np.int64]:
-    """(M, 3) of ``other`` each that lies on one of ``one``: number there, its own, bases."""
-    found = partners(one, other)
-    own = np.flatnonzero(found >= 0)
-    there = found[own]
-    bases = np.minimum(one.ends[there], other.ends[own]) - np.maximum(
-        one.starts[there], other.starts[own]
-    )
-    return np.stack([there, own, bases], 1)
+def _largest(one: Coordinates, other: Coordinates) -> tuple[int, int, int]:
+    """The pair with the most bases in common: numbers of ``one`` and ``other``, bases."""
+    best = (-1, -1, 0)
+    here, there = _by_name(one), _by_name(other)
+    for name in sorted(here.keys() & there.keys()):
+        members = here[name][np.argsort(one.starts[here[name]], kind="stable")]
+        starts, ends, last = one.starts[members], one.ends[members], _last(one.ends[members])
+        sizes = other.ends[there[name]] - other.starts[there[name]]
+        # Longest first: none that is no longer than the best overlap can have a better one.
+        for own in there[name][np.argsort(-sizes, kind="stable")].tolist():
+            begin, end = int(other.starts[own]), int(other.ends[own])
+            if end - begin <= best[2]:
+                break
+            first = int(np.searchsorted(starts, begin, side="right"))
+            for k in chain(last[max(0, first - 1) : first].tolist(), range(first, len(starts))):
+                if end - max(begin, int(starts[k])) <= best[2]:
+                    break  # what begins later still has less
+                bases = min(end, int(ends[k])) - max(begin, int(starts[k]))
+                if bases > best[2]:
+                    best = int(members[k]), own, bases
+    return best
+
+
+def _last(ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) of the first 1, 2, ... N the one that ends last."""
+    so_far = np.maximum.accumulate(ends)
+    return np.maximum.accumulate(np.where(ends == so_far, np.arange(len(ends)), 0))
 
 
 def partners(one: Coordinates, other: Coordinates, *, reach: int = 0) -> NDArray[np.int64]:
@@ -138,8 +157,7 @@ def partners(one: Coordinates, other: Coordinates, *, reach: int = 0) -> NDArray
         members = here[name][np.argsort(one.starts[here[name]], kind="stable")]
         starts, ends = one.starts[members], one.ends[members]
         # Of those that begin before the end of the one that asks, the one that ends last.
-        so_far = np.maximum.accumulate(ends)
-        last = np.maximum.accumulate(np.where(ends == so_far, np.arange(len(ends)), 0))
+        last = _last(ends)
         before = np.searchsorted(starts, other.ends[asking] + reach, side="left") - 1
         reached = before >= 0
         candidate = last[np.maximum(before, 0)]

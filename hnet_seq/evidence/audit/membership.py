@@ -23,9 +23,9 @@ class Found:
 
     Attributes:
         share: (N,) of the words that were looked for; NaN where a sequence has none.
-        document: (N,) number of the first document with a word of it; -1 for none.
+        document: (N,) number of the document that most words of it were first seen in; -1 for none.
         documents: how many were read.
-        names: of those that are some sequence's first, by number.
+        names: of those that some word was first seen in, by number.
     """
 
     share: NDArray[np.float64]
@@ -61,9 +61,12 @@ def found_in(sequences: Sequence[Tokens], documents: Iterable[tuple[str, Tokens]
     held = np.bincount(owners[found >= 0], minlength=len(sequences))
     of = np.bincount(owners, minlength=len(sequences))
     share = np.where(of > 0, held / np.maximum(1, of), np.nan)
-    document_of = np.full(len(sequences), np.iinfo(np.int64).max)
-    np.minimum.at(document_of, owners[found >= 0], found[found >= 0])
-    return Found(share, np.where(held > 0, document_of, -1), count, names)
+    document_of = np.full(len(sequences), -1, np.int64)
+    pairs = np.stack([owners[found >= 0], found[found >= 0]], 1)
+    pairs, words_of = np.unique(pairs, axis=0, return_counts=True)
+    order = np.lexsort((-pairs[:, 1], words_of))  # the most words come last, of equals the first
+    document_of[pairs[order, 0]] = pairs[order, 1]
+    return Found(share, document_of, count, names)
 
 
 def _slot(words: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from hnet_seq.evidence.audit.loci import Coordinates, places_of_ids
 from hnet_seq.tasks.classification.labelled_data import tables_of
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from pipelines.formats.table_rows import TableRow
+from pipelines.formats.table_text import as_number
 from pipelines.formats.tables import Table
 
 _NAMES = ("chrom", "chromosome", "chr", "seqname", "seqnames", "contig", "#chrom")
@@ -52,9 +53,9 @@ def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Co
     for table, place, row in rows_by_place(path, columns, _wanted):
         used = ", ".join(table)
         name, start, end = (row.text(column) for column in table)
-        whole = start.isdecimal() and end.isdecimal() and int(start) <= int(end)
-        rows[place] = (name, int(start), int(end)) if name and whole else ("", -1, -1)
-    if not rows:
+        begin, last = _whole(start), _whole(end)
+        rows[place] = (name, begin, last) if name and 0 <= begin <= last else ("", -1, -1)
+    if all(begin < 0 for _, begin, _ in rows.values()):
         return None
     found = [rows.get(place, ("", -1, -1)) for split in splits.values() for place in split.names]
     starts, ends = (np.array([each[side] for each in found], np.int64) for side in (1, 2))
@@ -62,6 +63,12 @@ def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Co
     from_1 = int((spans + 1 == lengths)[known].sum()) > int((spans == lengths)[known].sum())
     starts = np.where(known, np.maximum(0, starts - from_1), -1)
     return Coordinates([each[0] for each in found], starts, ends, f"columns {used}")
+
+
+def _whole(cell: str) -> int:
+    """A place, also as tables write it where a column has gaps (``100.0``); -1 for none."""
+    number = as_number(cell)
+    return int(number) if number is not None and 0 <= number < 1 << 53 and number % 1 == 0 else -1
 
 
 def _wanted(table: Table) -> list[str] | None:

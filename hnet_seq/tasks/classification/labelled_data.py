@@ -143,12 +143,13 @@ def _class_rows(path: Path, split: Split, folder: Path, columns: Columns) -> Ite
             raise InputError(members, "the class is empty: no .txt file with a sequence")
         for number, file in enumerate(files, 1):
             name = stem_of(file.name).removesuffix(_TEXT)
-            cells = {"sequence": _letters(file), "label": members.name, "id": name}
+            cells = {"sequence": letters_of_file(file), "label": members.name, "id": name}
             row = TableRow(str(file.relative_to(path)), number, cells)
             yield labelled_row(path, row, columns, split, "id", as_number(members.name))
 
 
-def _letters(file: Path) -> str:
+def letters_of_file(file: Path) -> str:
+    """The sequence of a file of a folder of classes; InputError for FASTA."""
     text = b"".join(read_chunks(file)).decode("ascii", "replace").strip()
     if text.startswith(">"):
         raise InputError(file, "is FASTA; expected the letters of one sequence and nothing else")
