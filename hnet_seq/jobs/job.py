@@ -112,8 +112,9 @@ class Job(Generic[Item]):
             if run is None:
                 yield None
                 return
-            kept, total = self._kept(run), sum(unit.items for unit in self.units)
-            if kept and alone:
+            total = sum(unit.items for unit in self.units)
+            # Of several, another may be at a unit, whose files go while they are looked at.
+            if alone and (kept := self._kept(run)):
                 print(
                     f"{kept:,} of {total:,} {self.noun} are kept from the run that was stopped",
                     file=sys.stderr,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.jobs.spool import Spool
 from hnet_seq.tasks.embedding import plan as embed_plan
+from hnet_seq.tasks.embedding.space import _written
 from tests.conftest import make_model
 from tests.forked import Forked
 
@@ -171,3 +173,34 @@ def test_a_disk_without_room_is_told_before_anything_is_computed(
     assert main(command(folder, "v.npy")) == 2
     assert "its disk has 0.001 MB free" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}
+
+
+def test_what_is_written_is_counted_while_another_rank_finishes_a_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half, whole, scan = tmp_path / ".unit-0", tmp_path / "unit-0", os.scandir
+    half.mkdir()
+    for path in (half / "vector", tmp_path / "identity.json"):
+        path.write_bytes(bytes(100))
+
+    class Scanned(ExitStack):
+        """What was in a folder when it was listed."""
+
+        def __init__(self, path: str = ".") -> None:
+            super().__init__()
+            self.found = list(scan(path))
+            if half.exists():
+                half.rename(whole)  # before it is looked into
+
+        def __iter__(self) -> Scanned:
+            return self
+
+        def __next__(self) -> os.DirEntry[str]:
+            if not self.found:
+                raise StopIteration
+            return self.found.pop()
+
+    monkeypatch.setattr(os, "scandir", Scanned)
+    assert _written(tmp_path) == 100
+    assert _written(tmp_path) == 200
+    assert _written(tmp_path / "none") == 0

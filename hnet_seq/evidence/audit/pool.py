@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.evidence.audit.examples import Splits
+from hnet_seq.evidence.similarity.parts import parts
 from hnet_seq.results.audit import Labelled
 from modalities.base import Tokens
 
@@ -56,8 +57,8 @@ class Pool:
 def word_counts(sequences: Sequence[Tokens], size: int) -> NDArray[np.int32]:
     """(N, 4**size): how often each word of ``size`` bases stands in each sequence."""
     words = 4**size
-    parts = [np.zeros((0, words), np.int32)]
-    for begin, end in _parts(sequences):
+    counts = [np.zeros((0, words), np.int32)]
+    for begin, end in parts(sequences, _PART_BASES):
         part = sequences[begin:end]
         tokens = np.concatenate([np.append(each, np.uint8(4)) for each in part])
         owner = np.repeat(np.arange(len(part)), [len(each) + 1 for each in part])
@@ -69,16 +70,5 @@ def word_counts(sequences: Sequence[Tokens], size: int) -> NDArray[np.int32]:
             codes = codes << 2 | (base & 3)
         codes += owner[:count] * words
         found = np.bincount(codes[known], minlength=len(part) * words)
-        parts.append(found.reshape(len(part), words).astype(np.int32))
-    return np.concatenate(parts)
-
-
-def _parts(sequences: Sequence[Tokens]) -> Iterator[tuple[int, int]]:
-    begin = held = 0
-    for index, sequence in enumerate(sequences):
-        if held and held + len(sequence) > _PART_BASES:
-            yield begin, index
-            begin, held = index, 0
-        held += len(sequence)
-    if sequences:
-        yield begin, len(sequences)
+        counts.append(found.reshape(len(part), words).astype(np.int32))
+    return np.concatenate(counts)

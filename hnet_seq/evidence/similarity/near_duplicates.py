@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.evidence.similarity.parts import parts
 from modalities.dna_words import canonical_words
 
 WORD = 16  # bases: 32 bits, and two billion words, so that chance shares next to none
@@ -59,7 +60,7 @@ def near_duplicates(
         np.array([max(1, len(sequence) - WORD + 1) for sequence in split], np.int64)
         for split in (train, test)
     ]
-    for begin, end in _parts(test):
+    for begin, end in parts(test, _PART_BASES):
         sought, seekers = _held_words(test[begin:end], begin, keep)
         first = np.searchsorted(words, sought, side="left")
         count = np.searchsorted(words, sought, side="right") - first
@@ -77,18 +78,6 @@ def near_duplicates(
             yield NearDuplicate(int(one[index]), int(other[index]), float(share[index]))
 
 
-def _parts(sequences: Sequence[NDArray[np.uint8]]) -> Iterator[tuple[int, int]]:
-    """Begin and end of runs of sequences with about ``_PART_BASES`` bases."""
-    begin = held = 0
-    for index, sequence in enumerate(sequences):
-        if held and held + len(sequence) > _PART_BASES:
-            yield begin, index
-            begin, held = index, 0
-        held += len(sequence)
-    if held:
-        yield begin, len(sequences)
-
-
 def _held_words(
     sequences: Sequence[NDArray[np.uint8]], number: int, keep: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -97,7 +86,7 @@ def _held_words(
     Each pair once. ``keep``: the share of all words that is looked at.
     """
     pairs = [np.zeros(0, np.int64)]
-    for begin, end in _parts(sequences):
+    for begin, end in parts(sequences, _PART_BASES):
         # An unknown base between two sequences keeps words from reaching over.
         apart = [np.append(sequence, np.uint8(4)) for sequence in sequences[begin:end]]
         words, starts = canonical_words(np.concatenate(apart), WORD)

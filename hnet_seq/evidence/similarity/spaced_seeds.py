@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.evidence.similarity.parts import parts
 from modalities.dna import COMPLEMENT
 
 PATTERN = "111010010100110111"
@@ -73,7 +74,7 @@ class SeedIndex:
         Args:
             same: the queries are the sequences of the index; a sequence is no relative of itself.
         """
-        for begin, end in _parts(queries):
+        for begin, end in parts(queries, _PART_BASES):
             part = queries[begin:end]
             found = [
                 self._of_part(part, begin, reverse=reverse, same=same) for reverse in (False, True)
@@ -166,14 +167,3 @@ def _seeds(tokens: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int
         codes = codes << 2 | (base & 3)
     starts = np.flatnonzero(known)
     return codes[starts], starts
-
-
-def _parts(sequences: Sequence[NDArray[np.uint8]]) -> Iterator[tuple[int, int]]:
-    begin = held = 0
-    for index, sequence in enumerate(sequences):
-        if held and held + len(sequence) > _PART_BASES:
-            yield begin, index
-            begin, held = index, 0
-        held += len(sequence)
-    if held:
-        yield begin, len(sequences)

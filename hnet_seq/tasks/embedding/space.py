@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from hnet_seq.jobs.shared_run import shared_folder
@@ -36,8 +38,7 @@ class Space:
         if rows is None:  # before the first, a chunk a sequence is counted
             known = self._of_bases
             rows = round(self._rows * self._bases / known) if known else self._count
-        written = sum(map(_size, shared_folder(self._out).rglob("*")))
-        needed = 2 * 4 * rows * self._width - written
+        needed = 2 * 4 * rows * self._width - _written(shared_folder(self._out))
         there = next(folder for folder in self._out.absolute().parents if folder.exists())
         free = shutil.disk_usage(there).free
         if needed > free:
@@ -48,11 +49,14 @@ class Space:
             )
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # another process has renamed its folder
-        return 0
+def _written(folder: Path) -> int:
+    """Bytes of the files below a folder, where other processes rename what they have finished."""
+    found = 0
+    for where, _, names in os.walk(folder):  # which passes over a folder that has gone meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                found += os.stat(os.path.join(where, name)).st_size
+    return found
 
 
 def _told(size: int) -> str:
