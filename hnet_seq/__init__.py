@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.segmentation.records import segment as segment
     from hnet_seq.tasks.sequences.inputs import read_sequences as read_sequences
     from hnet_seq.tasks.shard import shard as shard
+    from hnet_seq.tasks.zero_shot.run import zero_shot as zero_shot
     from hnet_seq.train.finetune import finetune as finetune
     from hnet_seq.train.finetune_config import FinetuneConfig as FinetuneConfig
     from hnet_seq.train.predict import predict as predict
@@ -119,6 +120,7 @@ _HOMES = {
     "task_from_data": "hnet_seq.tasks.classification.task",
     "use_boundary_policy": "hnet_seq.model.boundary_policy",
     "webdataset_pipeline": "pipelines.own_loop.pipeline",
+    "zero_shot": "hnet_seq.tasks.zero_shot.run",
 }
 
 __all__ = [
@@ -172,6 +174,7 @@ __all__ = [
     "task_from_data",
     "use_boundary_policy",
     "webdataset_pipeline",
+    "zero_shot",
 ]
 
 
