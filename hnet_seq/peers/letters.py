@@ -15,6 +15,7 @@ from modalities.base import Tokens
 from modalities.errors import InputError
 
 _SPELLINGS = ("ACGTN", "ACGUN", "acgtn", "acgun")
+_PLAIN = {"add_special_tokens": False, "truncation": False, "verbose": False}
 _NO_LIMIT = 10**9  # tokenizers without one have a huge number
 
 
@@ -75,7 +76,7 @@ class DnaTokenizer:
     def _spelling(self) -> dict[int, int]:
         for letters in _SPELLINGS:
             table = str.maketrans("ACGTN", letters)
-            ids = self._tokenizer("ACGT".translate(table), add_special_tokens=False)["input_ids"]
+            ids = self._tokenizer("ACGT".translate(table), **_PLAIN)["input_ids"]
             if len(ids) and self._unknown not in ids:
                 return table
         raise InputError(
@@ -85,7 +86,7 @@ class DnaTokenizer:
         )
 
     def _call(self, letters: str) -> list[int]:
-        found = self._tokenizer(letters.translate(self._table), add_special_tokens=False)
+        found = self._tokenizer(letters.translate(self._table), **_PLAIN)
         return [int(i) for i in found["input_ids"]]
 
     def spell(self, tokens: Tokens, name: str) -> Spelled:
@@ -102,9 +103,9 @@ class DnaTokenizer:
         starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         unknown_before = np.concatenate([[0], np.cumsum(tokens >= dna.UNKNOWN)])
         known = unknown_before[ends] == unknown_before[starts]
-        odd = np.flatnonzero(known & (ids == self._unknown)) if self._unknown is not None else []
-        if len(odd):
-            at = int(starts[odd[0]])
+        odd = known & (ids == (-1 if self._unknown is None else self._unknown))
+        if odd.any():
+            at = int(starts[odd.argmax()])
             raise InputError(
                 None,
                 f"its tokenizer has no word for {text[at : at + 12]!r} at base {at + 1}; no vector "
@@ -115,12 +116,11 @@ class DnaTokenizer:
 
     def _ids_and_ends(self, text: str, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Ids (K,), and the letters up to the end of each."""
-        given = {"add_special_tokens": False, "truncation": False, "verbose": False}
         if self._tokenizer.is_fast:
-            found = self._tokenizer(text, return_offsets_mapping=True, **given)
+            found = self._tokenizer(text, return_offsets_mapping=True, **_PLAIN)
             ends = np.array([end for _, end in found["offset_mapping"]], np.int64)
         else:
-            found = self._tokenizer(text, **given)
+            found = self._tokenizer(text, **_PLAIN)
             words = self._tokenizer.convert_ids_to_tokens(found["input_ids"])
             one = self._tokenizer.unk_token  # of a base that it does not know
             ends = np.cumsum([1 if word == one else len(word) for word in words])

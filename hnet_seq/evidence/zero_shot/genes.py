@@ -17,6 +17,7 @@ model holds against any stranger there, and not against the repeat.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,28 +75,25 @@ def synonymous(
     by_usage = UsageReader(counted)
     found = []
     for name, others in altered.items():
-        changed = [not np.array_equal(one, other) for one, other in zip(used, others, strict=True)]
-        real = [one for one, own in zip(used, changed, strict=True) if own]
-        _some(real)
-        others = [other for other, own in zip(others, changed, strict=True) if own]
-        bases = np.mean([(a != b).mean() for a, b in zip(real, others, strict=True)])
+        pairs = [
+            (one, other)
+            for one, other in zip(used, others, strict=True)
+            if not np.array_equal(one, other)
+        ]
+        real = _some([one for one, _ in pairs])
+        changed = [other for _, other in pairs]
+        settings = {
+            "genes": len(pairs),
+            "most_codons": most_codons,
+            "changed_bases": round(float(np.mean([(a != b).mean() for a, b in pairs])), 4),
+            "genetic_code": genetic_code,
+            "seed": seed,
+        }
+        rows = rows_of(
+            [*readers, ("baseline", by_usage)], partial(preference, real=real, altered=changed)
+        )
         found.append(
-            ZeroShotTest(
-                test=name,
-                metric="accuracy",
-                chance=0.5,
-                settings={
-                    "genes": len(real),
-                    "most_codons": most_codons,
-                    "changed_bases": round(float(bases), 4),
-                    "genetic_code": genetic_code,
-                    "seed": seed,
-                },
-                rows=rows_of(
-                    [*readers, ("baseline", by_usage)],
-                    lambda reader, real=real, others=others: preference(reader, real, others),
-                ),
-            )
+            ZeroShotTest(test=name, metric="accuracy", chance=0.5, settings=settings, rows=rows)
         )
     return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
 from pipelines.formats.genome import Genome
+from pipelines.shards.split import plan_split
 
 
 def draw_windows(
@@ -42,38 +44,67 @@ def draw_windows(
     ]
 
 
+@dataclass(frozen=True)
+class ZeroShotData:
+    """Arguments of :func:`hnet_seq.zero_shot` from files.
+
+    Attributes:
+        train, held_out: bases of the stretches of records that are either.
+        genes: coding sequences in the held-out stretches; None without an annotation.
+    """
+
+    train: list[Tokens]
+    held_out: list[Tokens]
+    genes: list[Tokens] | None
+
+
+def zero_shot_data(
+    genome: str | Path, validation: str, features: str | Path | None = None, *, guard: int = 1000
+) -> ZeroShotData:
+    """A genome as ``shard --validation`` splits it, and the genes of what it holds out.
+
+    Args:
+        validation, guard: as there; those that a model was trained with hold out what it never saw.
+        features: GFF3, GTF or GenBank.
+
+    Raises:
+        InputError: an unreadable file, or an annotation of another genome.
+        UsageError: a split that cannot be made.
+    """
+    opened = Genome(genome)
+    plan = plan_split(opened.lengths, validation, guard=guard)
+    found: dict[str, list[Tokens]] = {"train": [], "validation": []}
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for name, regions in plan.items():
+        for region in regions:
+            found[region.split].append(opened.fetch(name, region.start, region.end))
+            if region.split == "validation":
+                spans.setdefault(name, []).append((region.start, region.end))
+    genes = None if features is None else coding_sequences(opened, features, spans)
+    return ZeroShotData(found["train"], found["validation"], genes)
+
+
 def coding_sequences(
-    genome: str | Path,
-    features: str | Path,
-    *,
-    record: str | None = None,
-    start: int = 0,
-    end: int | None = None,
+    genome: Genome, features: str | Path, spans: Mapping[str, Sequence[tuple[int, int]]]
 ) -> list[Tokens]:
     """Coding sequences in frame, from their start codon, spliced, in the order of the annotation.
 
-    Left out are those that are open at their beginning, out of frame, or across an origin.
+    Left out are those that are open at their beginning, out of frame, or not inside one span.
 
     Args:
-        record, start, end: only those that lie inside this stretch (0-based, half-open).
+        spans: of records, 0-based and half-open.
 
     Raises:
-        InputError: an unreadable file, or no such record.
+        InputError: an unreadable annotation, or one of another genome.
     """
-    opened = Genome(genome)
-    if record is not None and record not in opened.lengths:
-        raise InputError(genome, "no such record; see its header lines", where=record)
-    found = []
-    for name, genes in read_annotation(features, opened).genes.records.items():
-        if record not in (None, name):
-            continue
-        last = opened.lengths[name] if end is None else end
-        found += [
-            _spliced(opened, name, coding)
-            for coding in genes.coding
-            if _is_inside(coding, start, last)
-        ]
-    return found
+    genes = read_annotation(features, genome).genes.records
+    return [
+        _spliced(genome, name, coding)
+        for name, inside in spans.items()
+        if name in genes
+        for coding in genes[name].coding
+        if any(_is_inside(coding, start, end) for start, end in inside)
+    ]
 
 
 def _is_inside(coding: CodingSequence, start: int, end: int) -> bool:

@@ -1,4 +1,4 @@
-"""Zero-shot tests as a function: models of ours as readers, sequences that are drawn, the record."""
+"""Zero-shot tests as a function: models of ours as readers, what is drawn, the record."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hnet_seq import (
+    Genome,
     HNetConfig,
     HNetForMaskedLM,
     InputError,
@@ -23,10 +24,12 @@ from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader
 from hnet_seq.results.zero_shot import ZeroShot
 from hnet_seq.tasks.scoring.measured_table import read_measured
 from hnet_seq.tasks.zero_shot.hnet_reader import HNetReader
-from hnet_seq.tasks.zero_shot.sources import coding_sequences, draw_windows
+from hnet_seq.tasks.zero_shot.models import open_readers
+from hnet_seq.tasks.zero_shot.sources import coding_sequences, draw_windows, zero_shot_data
 from modalities import dna
 from tests.conftest import make_model
 from tests.evidence.zero_shot.chains import Chain, KnowsNothing, random_bases
+from tests.peers.tiny import bert
 
 SEQUENCES = [dna.encode("ACGNTGCATTACG"), random_bases(90, 1), dna.encode("AC")]
 
@@ -119,12 +122,46 @@ def test_genes_are_spliced_on_their_strands_and_inside_the_stretch(tmp_path: Pat
         for kind, start, end, strand, phase, name in lines
     )
     (tmp_path / "g.gff").write_text(f"##gff-version 3\n{text}")
-    files = tmp_path / "g.fa", tmp_path / "g.gff"
-    assert sorted(map(dna.decode, coding_sequences(*files))) == sorted(["".join(exons), other])
-    inside = coding_sequences(*files, record="c", start=at - 2)
-    assert [dna.decode(own) for own in inside] == [other]
-    with pytest.raises(InputError, match="no such record"):
-        coding_sequences(*files, record="d")
+    genome, features = Genome(tmp_path / "g.fa"), tmp_path / "g.gff"
+    length = len(letters)
+    every = coding_sequences(genome, features, {"c": [(0, length)]})
+    assert sorted(map(dna.decode, every)) == sorted(["".join(exons), other])
+    inside = coding_sequences(genome, features, {"c": [(0, at - 3), (at - 1, length)]})
+    assert sorted(map(dna.decode, inside)) == sorted(["".join(exons), other])
+    cut = coding_sequences(genome, features, {"c": [(0, first), (first, length)]})
+    assert [dna.decode(own) for own in cut] == [other]
+    # As `shard --validation` splits it: no gene of what was trained on, and a guard between them.
+    region = f"region:c:{at - 1}-{length}"
+    data = zero_shot_data(tmp_path / "g.fa", region, features, guard=5)
+    assert [dna.decode(own) for own in data.genes or []] == [other]
+    assert [dna.decode(own) for own in data.held_out] == [letters[at - 2 :]]
+    assert [dna.decode(own) for own in data.train] == [letters[: at - 2 - 5]]
+    assert zero_shot_data(tmp_path / "g.fa", region, guard=5).genes is None
+
+
+def test_a_checkpoint_and_its_twin_are_opened_whoever_made_it(tmp_path: Path) -> None:
+    make_model("isotropic", seed=4).save_pretrained(tmp_path / "ours")
+    one, twin = open_readers(tmp_path / "ours", device="cpu")
+    tokens = [random_bases(40, 1)]
+    made = HNetReader(make_model("isotropic", seed=4), "m", device="cpu")
+    same = made.log_likelihoods(tokens)
+    assert one.log_likelihoods(tokens) == same
+    assert twin.log_likelihoods(tokens) != same
+    assert twin.name == f"{tmp_path / 'ours'}, untrained twin"
+    bert(tmp_path / "peer")
+    for where in (str(tmp_path / "peer"), f"transformers:{tmp_path / 'peer'}"):
+        peer, untrained = open_readers(where, device="cpu")
+        assert (peer.reads, untrained.reads) == ("around", "around")
+        assert peer.name == str(tmp_path / "peer")
+    with pytest.raises(InputError, match=r"64 tokens, and .*peer takes 38"):
+        zero_shot(
+            peer,
+            train=random_bases(900, 2),
+            held_out=random_bases(900, 3),
+            windows=4,
+            window_bases=64,
+            tests=("next_base",),
+        )
 
 
 def test_one_call_makes_a_record_that_is_read_again(tmp_path: Path) -> None:
