@@ -42,6 +42,7 @@ class Calls:
 
     Raises:
         UsageError: an unknown ``overlong``, or ``batch_tokens`` below 1.
+        InputError: the special tokens alone fill the context.
     """
 
     def __init__(
@@ -56,6 +57,10 @@ class Calls:
         limits = [limit for limit in (tokenizer.limit, _positions(model)) if limit is not None]
         self.limit = min(limits, default=None)
         self.first = len(tokenizer.before)
+        if self.limit is not None and self.limit <= self.first + len(tokenizer.after):
+            raise InputError(
+                None, f"takes {self.limit} tokens, which leaves no room for bases", where=name
+            )
 
     @torch.inference_mode()
     def forward(self, ids: Tensor, **options: Any) -> Any:

@@ -61,12 +61,6 @@ class Opened:
     about: dict[str, str]
 
 
-def is_transformers_folder(path: Path) -> bool:
-    """Whether a folder's ``config.json`` is of ``transformers``: it names a ``model_type``."""
-    file = path / CONFIG
-    return file.is_file() and "model_type" in read_json(file)
-
-
 def open_checkpoint(
     where: str | Path, *, revision: str | None = None, twin: bool = False
 ) -> Opened:
@@ -87,6 +81,10 @@ def open_checkpoint(
     _check_own_code(folder)
     library = _library()
     kind = _kind(config)
+    if config.get("is_encoder_decoder"):
+        raise InputError(
+            folder, "an encoder with a decoder; models of one stack of layers are read"
+        )
     if not (folder / "tokenizer_config.json").is_file() and not list(folder.glob("vocab*")):
         raise InputError(folder, "no tokenizer beside the weights; save it into the same folder")
     try:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.zero_shot.reader import Likelihood, sum_of
+from hnet_seq.evidence.zero_shot.reader import HIDDEN_EVERY, Likelihood, sum_of
 from hnet_seq.peers.calls import Calls, Overlong
 from hnet_seq.peers.files import Opened, open_checkpoint
 from hnet_seq.peers.letters import DnaTokenizer, Spelled
@@ -29,7 +29,6 @@ from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 
 BATCH_TOKENS = 8192
-HIDDEN_EVERY = 7  # of the bases of a masked model one in so many is hidden at a time: 14%
 
 
 class TransformersModel:
@@ -63,7 +62,10 @@ class TransformersModel:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.name = name
         self.kind = opened.kind
-        self.layers = int(opened.model.config.num_hidden_layers) + 1
+        blocks = getattr(opened.model.config, "num_hidden_layers", None)
+        if not isinstance(blocks, int):
+            raise InputError(opened.folder, "does not say how many layers it has")
+        self.layers = blocks + 1
         self.twin = twin
         if not -self.layers <= layer < self.layers:
             raise UsageError("layer", f"is {layer}; this model has 0 to {self.layers - 1}")

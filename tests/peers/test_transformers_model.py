@@ -270,6 +270,14 @@ def test_what_is_not_there_or_cannot_be_meant_is_one_line(
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"config\.json: missing"):
         open_checkpoint(tmp_path / "empty")
+    both = changed(folders["gpt"][0], tmp_path / "both", "config.json", is_encoder_decoder=True)
+    with pytest.raises(InputError, match="an encoder with a decoder"):
+        open_checkpoint(both)
+    full = changed(
+        folders["bert"][0], tmp_path / "full", "tokenizer_config.json", model_max_length=2
+    )
+    with pytest.raises(InputError, match="takes 2 tokens, which leaves no room"):
+        TransformersModel.from_pretrained(full, "cpu")
     none = changed(folders["gpt"][0], tmp_path / "none", "config.json")
     for file in none.glob("tokenizer*"):
         file.unlink()

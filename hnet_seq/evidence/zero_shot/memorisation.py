@@ -77,10 +77,8 @@ def memorisation(
 
     def measure(reader: Reader) -> dict[str, Figure]:
         bits, lost = _bits_and_lost(reader, windows, neighbours)
-        expected = difficulty @ np.linalg.lstsq(difficulty, lost)[0]
-        more = np.round(lost - expected, 9)  # what is below is rounding
         figures = {
-            "membership": area_of_two_groups(more[seen], more[unseen]),
+            "membership": membership(lost, difficulty, len(train)),
             "likelihood": area_of_two_groups(-bits[seen], -bits[unseen]),
             "bits_lost": figure(float(lost[seen].mean()), len(train), no_interval="see membership"),
             "bits_lost_held_out": figure(
@@ -110,6 +108,18 @@ def memorisation(
         rows=rows,
         verdict=None if own is None else verdict(own),
     )
+
+
+def membership(lost: NDArray[np.float64], difficulty: NDArray[np.float64], trained: int) -> Figure:
+    """The area of training windows over the others, by what they lose beyond their difficulty.
+
+    Args:
+        lost: (N,) bits a base; the first ``trained`` windows were trained on.
+        difficulty: (N, C) what is taken out by regression, a column of ones among it.
+    """
+    expected = difficulty @ np.linalg.lstsq(difficulty, lost)[0]
+    more = np.round(lost - expected, 9)  # what is below is rounding
+    return area_of_two_groups(more[:trained], more[trained:])
 
 
 def verdict(figures: dict[str, Figure]) -> Verdict:

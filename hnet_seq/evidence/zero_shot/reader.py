@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from modalities import dna
 from modalities.base import Tokens
 
+HIDDEN_EVERY = 7
+"""Of the bases of a masked model one in so many is hidden at a time: 14%, as in its training."""
+
 
 @dataclass(frozen=True)
 class Likelihood:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.zero_shot.reader import Likelihood, sum_of
+from hnet_seq.evidence.zero_shot.reader import HIDDEN_EVERY, Likelihood, sum_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.sampling import Sampling
@@ -23,7 +23,6 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 
-HIDDEN_EVERY = 7  # of the bases of a masked model one in so many is hidden at a time: 14%
 _GREEDY = Sampling(temperature=0, allowed=dna.BASES)
 
 

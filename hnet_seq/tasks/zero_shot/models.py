@@ -8,11 +8,8 @@ import torch
 
 from hnet_seq.evidence.zero_shot.reader import Reader
 from hnet_seq.model.auto import load_pretrained
-from hnet_seq.peers.files import is_transformers_folder
+from hnet_seq.peers.names import peer_name
 from hnet_seq.tasks.zero_shot.hnet_reader import BATCH_TOKENS, HNetReader
-
-PEER = "transformers:"
-"""Before a name on the hub, or a folder: it is no checkpoint of ours."""
 
 
 def open_readers(
@@ -24,23 +21,25 @@ def open_readers(
     """The model and its untrained twin.
 
     Args:
-        where: as everywhere checkpoints are taken; a folder whose ``config.json`` is one of
-            ``transformers``; or ``transformers:owner/name`` of the hub.
+        where: as everywhere checkpoints are taken, or as
+            :func:`hnet_seq.peers.names.peer_name` knows it: a folder that ``transformers`` wrote,
+            or ``transformers:owner/name`` of the hub.
         batch_tokens: of one forward call.
 
     Raises:
         FileNotFoundError: there is none.
         InputError: it cannot be read, or reads no DNA.
     """
-    name = str(where)
-    if name.startswith(PEER) or is_transformers_folder(Path(where)):
+    if (peer_at := peer_name(where)) is not None:
         from hnet_seq.peers.model import TransformersModel
 
         peer = TransformersModel.from_pretrained(
-            name.removeprefix(PEER), device, batch_tokens=batch_tokens, twin=True
+            peer_at, device, batch_tokens=batch_tokens, twin=True
         )
         assert peer.twin is not None
         return peer, peer.twin
     one, twin = (load_pretrained(where, device, twin=untrained) for untrained in (False, True))
-    options = {"batch_tokens": batch_tokens}
-    return HNetReader(one, name, **options), HNetReader(twin, f"{name}, untrained twin", **options)
+    return (
+        HNetReader(one, str(where), batch_tokens=batch_tokens),
+        HNetReader(twin, f"{where}, untrained twin", batch_tokens=batch_tokens),
+    )

@@ -17,7 +17,7 @@ from hnet_seq.evidence.zero_shot.codons import (
 from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader
 from hnet_seq.evidence.zero_shot.figures import Readers, area, of_windows
 from hnet_seq.evidence.zero_shot.genes import synonymous, triplet_expansion
-from hnet_seq.evidence.zero_shot.memorisation import memorisation
+from hnet_seq.evidence.zero_shot.memorisation import membership, memorisation
 from hnet_seq.evidence.zero_shot.needle import needle
 from hnet_seq.evidence.zero_shot.recovery import next_base, sequence_recovery
 from hnet_seq.results.zero_shot import Figure
@@ -203,6 +203,20 @@ def test_data_that_are_easier_to_predict_are_no_memory(turned: bool) -> None:
         figures = found.rows[0]["figures"]
         assert figures["likelihood"]["value"] == pytest.approx(0.0 if turned else 1.0, abs=0.02)
         assert figures["membership"]["value"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_the_interval_of_membership_holds_one_half_where_nothing_is_remembered() -> None:
+    """95 times in 100, however the two kinds of windows differ in difficulty."""
+    generator = np.random.default_rng(0)
+    held = np.zeros((2, 200))
+    for shift in (0, 1):
+        for draw in range(200):
+            hard = generator.normal(size=80) + shift * (np.arange(80) < 40)
+            lost = 0.3 * hard + generator.standard_t(4, size=80) * 0.2
+            found = membership(lost, np.stack([np.ones(80), hard], 1), 40)
+            held[shift, draw] = holds(found, 0.5)
+    assert (held.mean(1) > 0.905).all(), held.mean(1)
+    assert held.mean() < 0.99
 
 
 def test_what_stands_in_the_window_before_is_copied_and_not_known() -> None:
