@@ -60,12 +60,13 @@ class ZeroShotTest:
 
 @dataclass(frozen=True, kw_only=True)
 class ZeroShot(Result):
-    """``zero_shot.json``."""
+    """``zero_shot.json``; ``left_out`` says why model or data do not allow a test, by its name."""
 
     KIND: ClassVar[str] = "zero_shot"
     model: str
     seed: int
     tests: list[ZeroShotTest]
+    left_out: dict[str, str]
 
     def test(self, name: str) -> ZeroShotTest:
         """By its name."""

@@ -264,7 +264,7 @@ def test_what_is_not_there_or_cannot_be_meant_is_one_line(
         ({"batch_tokens": 0}, "batch_tokens: is 0"),
     ):
         with pytest.raises(UsageError, match=said):
-            TransformersModel.from_pretrained(folders["gpt"][0], **wrong)  # type: ignore[arg-type]
+            TransformersModel.from_pretrained(folders["gpt"][0], **wrong)
     with pytest.raises(FileNotFoundError, match="no folder of a transformers checkpoint"):
         open_checkpoint("nothing here")
     (tmp_path / "empty").mkdir()

@@ -48,7 +48,7 @@ def of_windows(
 ) -> Figure:
     """The quotient of sums over windows (N,), which are left out one at a time.
 
-    Windows of one record are taken as independent; they lie far apart where ``windows`` drew them.
+    Windows are taken as independent, also where they are of one record.
     """
     count = len(above)
     total = float(np.sum(below))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -42,7 +42,6 @@ TESTS = (
 )
 """In the order of a record."""
 
-_FORWARD = ("sequence_recovery", "needle")  # they ask a model to go on
 _CODON_ORDER = 2  # of a Markov model that sees a codon
 _MEMORY_BASES = 512  # of a window of training data
 
@@ -85,7 +84,8 @@ def zero_shot(
         measured: sequences with a measured number, for ``variants``.
         twin: the same model untrained.
         name: of the model in the record.
-        tests: of :data:`TESTS`; None takes those that model and data allow.
+        tests: of :data:`TESTS`; None takes those that model and data allow, and the record says
+            why others are left out.
         windows: of ``next_base`` and ``sequence_recovery``, genes, and half of ``memorisation``.
         window_bases: of the first two of these; ``memorisation`` has 512 or fewer.
         distances, trials: of ``needle``, see :func:`hnet_seq.evidence.zero_shot.needle.needle`.
@@ -109,7 +109,7 @@ def zero_shot(
         own.append(("twin", _reader(twin, f"{name}, untrained twin", batch_tokens, device)))
     seen, unseen = _tokens(train, "train"), _tokens(held_out, "held_out")
     coding = [] if genes is None else _tokens(genes, "genes")
-    wanted = _chosen(tests, bool(coding), measured is not None, own[0][1])
+    wanted = _chosen(tests, bool(coding), measured is not None)
     counted = _counted(seen)
     readers: Readers = [*own, *counted]
 
@@ -140,8 +140,11 @@ def zero_shot(
         return [measured_variants(readers, measured)]
 
     drawn = _drawn(coding, windows, seed)
-    usage = codon_usage(coding)
-    about_genes = {"usage": usage, "seed": seed, "genetic_code": genetic_code}
+    about_genes: dict[str, Any] = {
+        "usage": codon_usage(coding),
+        "seed": seed,
+        "genetic_code": genetic_code,
+    }
     run: dict[str, Callable[[], list[ZeroShotTest]]] = {
         "next_base": of_next_base,
         "sequence_recovery": lambda: [
@@ -153,11 +156,19 @@ def zero_shot(
         "variants": of_variants,
         "memorisation": of_memorisation,
     }
-    return ZeroShot(
-        model=name,
-        seed=seed,
-        tests=[test for each in TESTS if each in wanted for test in run[each]()],
-    )
+    done: list[ZeroShotTest] = []
+    refused: dict[str, InputError] = {}
+    for each in wanted:
+        try:
+            done += run[each]()
+        except InputError as error:
+            if tests is not None:
+                raise
+            refused[each] = error
+    if not done:
+        raise next(iter(refused.values()))
+    why = {each: f"{error}" for each, error in refused.items()}
+    return ZeroShot(model=name, seed=seed, tests=done, left_out=why)
 
 
 def _reader(
@@ -173,21 +184,17 @@ def _tokens(given: Given, parameter: str) -> list[Tokens]:
     return [own for _, own in named_sequences(given, dna.DNA, parameter=parameter)]
 
 
-def _chosen(
-    tests: Sequence[str] | None, genes: bool, measured: bool, reader: Reader
-) -> Sequence[str]:
-    lacking = {"variants": "measured"} if not measured else {}
+def _chosen(tests: Sequence[str] | None, genes: bool, measured: bool) -> list[str]:
+    """Tests in the order of a record."""
+    lacking = {} if measured else {"variants": "measured"}
     if not genes:
         lacking |= {"synonymous": "genes", "triplet_expansion": "genes"}
-    if tests is None:
-        left_out = {*lacking, *(_FORWARD if reader.reads == "around" else ())}
-        return [name for name in TESTS if name not in left_out]
-    for name in tests:
+    for name in tests or ():
         if name not in TESTS:
             raise UsageError("tests", f"has {name!r}; there is {', '.join(TESTS)}")
         if name in lacking:
             raise UsageError("tests", f"has {name}, which needs `{lacking[name]}`")
-    return tests
+    return [name for name in TESTS if (name not in lacking if tests is None else name in tests)]
 
 
 def _counted(train: Sequence[Tokens]) -> list[tuple[Kind, Reader]]:

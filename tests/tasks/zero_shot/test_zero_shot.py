@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,8 +213,8 @@ def test_one_call_makes_a_record_that_is_read_again(tmp_path: Path) -> None:
     assert found.test("memorisation").verdict == "none found"
     assert "context mixing" in [row["name"] for row in found.test("next_base").rows]
     own = found.test("variants").row("Markov order 2")["figures"]["spearman"]
-    test = [measured.sequences[i] for i in np.flatnonzero(measured.is_test)]
-    counted = MarkovReader(MarkovModel([chain.writes(6000, 1)], 2)).log_likelihoods(test)
+    own_rows = [measured.sequences[i] for i in np.flatnonzero(measured.is_test)]
+    counted = MarkovReader(MarkovModel([chain.writes(6000, 1)], 2)).log_likelihoods(own_rows)
     by_hand = spearman(np.array([x.nats for x in counted]), measured.values[measured.is_test])
     assert own["value"] == pytest.approx(by_hand["rho"])
     found.write(tmp_path / "zero_shot.json")
@@ -240,12 +241,14 @@ def test_an_untrained_model_is_at_chance_and_knows_nothing_by_heart() -> None:
 
 def test_a_reader_of_any_kind_is_tested_and_the_seed_decides_what_is_drawn() -> None:
     data = [random_bases(5000, seed) for seed in (1, 2)]
-    arguments = {"train": data[:1], "held_out": data[1:], "windows": 15, "window_bases": 100}
+    arguments: dict[str, Any] = {
+        "train": data[:1],
+        "held_out": data[1:],
+        "windows": 15,
+        "window_bases": 100,
+    }
     arguments |= {"tests": ("next_base", "needle"), "distances": (30,), "trials": 12}
-    one, again, other = (
-        zero_shot(CopyReader(), **arguments, seed=seed)  # type: ignore[arg-type]
-        for seed in (0, 0, 1)
-    )
+    one, again, other = (zero_shot(CopyReader(), **arguments, seed=seed) for seed in (0, 0, 1))
     assert one == again
     assert one.tests != other.tests
     assert one.test("needle_30").rows[0]["figures"]["exact"]["value"] == 1.0
@@ -258,20 +261,23 @@ def test_a_masked_model_has_the_tests_that_it_can_take() -> None:
     )
     assert [test.test for test in found.tests] == ["next_base", "memorisation"]
     assert "extracted" not in found.test("memorisation").rows[0]["figures"]
+    assert found.left_out["sequence_recovery"].startswith("model: is bidirectional")
+    assert found.left_out["needle"].startswith("model: is bidirectional")
 
 
 def test_what_cannot_be_meant_is_told() -> None:
-    data = {"train": random_bases(500, 1), "held_out": random_bases(500, 2)}
-    for wrong, said in (
+    data: dict[str, Any] = {"train": random_bases(500, 1), "held_out": random_bases(500, 2)}
+    wrongs: tuple[tuple[dict[str, Any], str], ...] = (
         ({"tests": ("needles",)}, "tests: has 'needles'; there is next_base"),
         ({"tests": ("synonymous",)}, "tests: has synonymous, which needs `genes`"),
         ({"tests": ("variants",)}, "which needs `measured`"),
         ({"windows": 0}, "windows: is 0"),
         ({"trials": 0}, "trials: is 0"),
         ({"window_bases": 63}, "window_bases: is 63; expected 64"),
-    ):
+    )
+    for wrong, said in wrongs:
         with pytest.raises(UsageError, match=said):
-            zero_shot(CopyReader(), **data, **wrong)  # type: ignore[arg-type]
+            zero_shot(CopyReader(), **data, **wrong)
     with pytest.raises(InputError, match="train: has no known base"):
         zero_shot(CopyReader(), train="NNNN", held_out=data["held_out"])
     with pytest.raises(InputError, match="held_out: has no 1024 bases"):
