@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from hnet_seq import (
     Genome,
     HNetConfig,
+    HNetForCausalLM,
     HNetForMaskedLM,
     InputError,
     UsageError,
@@ -22,6 +24,9 @@ from hnet_seq import (
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader
+from hnet_seq.evidence.zero_shot.memorisation import verdict
+from hnet_seq.model.counted_text import counted_texts
+from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.results.zero_shot import ZeroShot
 from hnet_seq.tasks.scoring.measured_table import read_measured
 from hnet_seq.tasks.zero_shot.hnet_reader import HNetReader
@@ -237,6 +242,41 @@ def test_an_untrained_model_is_at_chance_and_knows_nothing_by_heart() -> None:
     memory = found.test("memorisation")
     assert memory.verdict in ("none found", "trace")
     assert memory.rows[0]["figures"]["extracted"]["value"] == 0
+
+
+def test_a_model_that_holds_its_training_data_is_called_so_and_its_twin_is_not() -> None:
+    """One whose tables count the n-grams of the data: it goes on with them to the letter."""
+    data, other = random_bases(4000, 1), random_bases(4000, 2)
+    shape = {
+        "arch_layout": ["m1"],
+        "d_model": [32],
+        "d_intermediate": [0],
+        "vocab_size": 8,
+        "ssm_cfg": {"d_state": 16},
+        "attn_cfg": {"num_heads": [], "rotary_emb_dim": [], "window_size": []},
+        "ngram_counts": {"orders": [1, 2, 4, 8, 12], "symbols": 4},
+    }
+    # A configuration each: how much was counted stands in it.
+    configs = [HNetConfig.from_dict(deepcopy(shape)) for _ in range(2)]
+    model, empty = (HNetForCausalLM(own, residual_proj="identity").eval() for own in configs)
+    (counted,) = counted_texts(model)
+    counted.count([torch.from_numpy(np.append(data, np.uint8(GAP)))])
+    found = zero_shot(
+        model,
+        twin=empty,
+        train=data,
+        held_out=other,
+        tests=("memorisation",),
+        windows=20,
+        window_bases=128,
+        device="cpu",
+    ).test("memorisation")
+    assert found.verdict == "memorised"
+    own, twin = (row["figures"] for row in found.rows[:2])
+    assert own["extracted"]["value"] is not None
+    assert own["extracted"]["value"] > 0.8
+    assert own["extracted_held_out"]["value"] == twin["extracted"]["value"] == 0
+    assert verdict(twin) != "memorised"
 
 
 def test_a_reader_of_any_kind_is_tested_and_the_seed_decides_what_is_drawn() -> None:
