@@ -15,7 +15,7 @@ from hnet_seq.peers.files import open_checkpoint
 from hnet_seq.peers.model import TransformersModel
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from tests.peers.tiny import LETTERS, bert, gpt, library
+from tests.peers.tiny import LETTERS, bert, gpt, library, tokenizer
 
 WORDS = {**LETTERS, "ACG": 9, "TT": 10, "GATT": 11}
 
@@ -105,6 +105,28 @@ def test_what_is_beyond_the_context_is_refused_or_read_in_windows(
     # Each window of a causal model begins anew: 40 bases fit, so 3 of 90 have no context.
     causal = TransformersModel.from_pretrained(folders["gpt"][0], "cpu", overlong="windows")
     assert causal.log_likelihoods([dna.encode(long)])[0].bases == 87
+
+
+def test_positions_that_begin_behind_the_padding_are_fewer(tmp_path: Path) -> None:
+    """RoBERTa and its kin have no position for the padding's number and those before it."""
+    tokenizer(LETTERS, around=True, limit=10**30).save_pretrained(tmp_path)
+    config = library().RobertaConfig(
+        vocab_size=9,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=42,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=3,
+    )
+    library().RobertaForMaskedLM(config).save_pretrained(tmp_path)
+    model = TransformersModel.from_pretrained(tmp_path, "cpu")
+    assert model.limit == 41
+    assert np.isfinite(model.embed("ACG" * 13)).all()
+    with pytest.raises(InputError, match=r"40 tokens, and .* takes 39"):
+        model.embed("ACGT" * 10)
 
 
 def test_a_causal_models_likelihood_is_the_sum_over_its_tokens(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hnet_seq.evidence.zero_shot.reader import Likelihood
 from modalities import dna
 from modalities.base import Tokens
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError
 
 STOP = ord("*")
 LEAST_CODONS = 34  # what a repeat behind 20 codons needs, and a few more
@@ -28,12 +28,12 @@ def amino_acids(table: int = 1) -> NDArray[np.uint8]:
     """(64,) the letter of each codon's amino acid in one of NCBI's genetic codes, ``*`` for stop.
 
     Raises:
-        InputError: there is no such code.
+        UsageError: there is no such code.
     """
     from Bio.Data import CodonTable  # takes as long as all the rest
 
     if table not in CodonTable.unambiguous_dna_by_id:
-        raise InputError(None, f"is {table}; NCBI has no such genetic code", where="genetic_code")
+        raise UsageError("genetic_code", f"is {table}; NCBI has no such genetic code")
     forward = CodonTable.unambiguous_dna_by_id[table].forward_table
     letters = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"]
     return np.array([ord(forward.get(codon, "*")) for codon in letters], np.uint8)

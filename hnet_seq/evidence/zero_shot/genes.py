@@ -63,7 +63,8 @@ def synonymous(
         seed: of the shuffles.
 
     Raises:
-        InputError: no gene is left, or there is no such genetic code.
+        InputError: no gene is left.
+        UsageError: there is no such genetic code.
     """
     used = _some(usable(genes, most_codons))
     counted = codon_usage(genes) if usage is None else usage

@@ -102,6 +102,8 @@ def zero_shot(
     for option, value in (("windows", windows), ("trials", trials)):
         if value < 1:
             raise UsageError(option, f"is {value}; expected 1 or more")
+    if seed < 0:
+        raise UsageError("seed", f"is {seed}; expected 0 or more")
     if window_bases < 64:
         raise UsageError("window_bases", f"is {window_bases}; expected 64 or more")
     own: list[tuple[Kind, Reader]] = [("model", _reader(model, name, batch_tokens, device))]
@@ -162,7 +164,7 @@ def zero_shot(
         try:
             done += run[each]()
         except InputError as error:
-            if tests is not None:
+            if tests is not None or isinstance(error, UsageError):
                 raise
             refused[each] = error
     if not done:
@@ -189,6 +191,8 @@ def _chosen(tests: Sequence[str] | None, genes: bool, measured: bool) -> list[st
     lacking = {} if measured else {"variants": "measured"}
     if not genes:
         lacking |= {"synonymous": "genes", "triplet_expansion": "genes"}
+    if tests is not None and not tests:
+        raise UsageError("tests", f"has none; there is {', '.join(TESTS)}")
     for name in tests or ():
         if name not in TESTS:
             raise UsageError("tests", f"has {name!r}; there is {', '.join(TESTS)}")

@@ -100,7 +100,7 @@ def test_synonyms_keep_the_protein_and_shuffled_ones_the_codons_too() -> None:
         assert usage[codon] == usage[acids == acids[codon]].max()
     assert bytes(acids[codons_of(dna.encode("ATGTTTTAATGA"))]).decode() == "MF**"
     assert bytes(amino_acids(4)[codons_of(dna.encode("TGA"))]).decode() == "W"
-    with pytest.raises(InputError, match="genetic_code: is 99"):
+    with pytest.raises(UsageError, match="genetic_code: is 99"):
         amino_acids(99)
 
 

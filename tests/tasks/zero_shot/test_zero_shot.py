@@ -311,7 +311,14 @@ def test_what_cannot_be_meant_is_told() -> None:
         ({"tests": ("needles",)}, "tests: has 'needles'; there is next_base"),
         ({"tests": ("synonymous",)}, "tests: has synonymous, which needs `genes`"),
         ({"tests": ("variants",)}, "which needs `measured`"),
+        ({"tests": ()}, "tests: has none; there is next_base"),
         ({"windows": 0}, "windows: is 0"),
+        ({"seed": -1}, "seed: is -1"),
+        ({"distances": (-1,), "window_bases": 64, "windows": 2}, "distances: are"),
+        (
+            {"genes": ["ATG" * 40], "genetic_code": 99, "window_bases": 64, "windows": 2},
+            "genetic_code: is 99",
+        ),
         ({"trials": 0}, "trials: is 0"),
         ({"window_bases": 63}, "window_bases: is 63; expected 64"),
     )
