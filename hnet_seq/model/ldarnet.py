@@ -1,0 +1,66 @@
+"""LDARNet's checkpoints (Ledneva and Kuznetsov 2026, arXiv 2606.04552) as models of this package.
+
+They are bidirectional H-Nets on DNA, ``model_ckpt_110m.pt`` of ``darlednik/LDARNet-110M`` on the hub
+among them; docs/bidirectional.md says how they differ from ours. Written after their code
+(github.com/darlednik/ICML-LDARNet at f247d59). Weights keep their names. The ids of A, C, G, T and N
+are the same; their mask and padding move to our places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hnet_seq.model.config import HNetConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Keys that their configuration has beside ours, and the one value of each that is read.
+_THEIRS = {"mode": "mlm", "mask_token_id": 5, "pad_token_id": 6}
+_VOCABULARY = 7  # A, C, G, T, N, mask, padding
+# Row of theirs for each token of ours. What begins and ends a document they have not; their padding
+# is no letter either.
+_ROWS = [0, 1, 2, 3, 4, 6, 6, 5]
+_BY_TOKEN = ("embeddings.weight", "lm_head.weight")
+_MODALITY = "dna"
+_LAYOUT_110M = (["m3t1", ["M10"], "m4"], [512, 768])
+_DATA = "the human reference genome and the multispecies genomes of the Nucleotide Transformer"
+
+
+def is_ldarnet(values: Mapping[str, Any]) -> bool:
+    """Whether a configuration is one of theirs."""
+    return "mode" in values
+
+
+def ldarnet_config(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Their configuration in our keys.
+
+    Raises:
+        ValueError: another vocabulary, or a causal model, which their code does not run.
+    """
+    for key, value in {**_THEIRS, "vocab_size": _VOCABULARY}.items():
+        if values.get(key, value) != value:
+            raise ValueError(f"{key}: of LDARNet {value} is read; got {values[key]!r}")
+    ours = {key: value for key, value in values.items() if key not in _THEIRS}
+    return ours | {
+        "vocab_size": len(_ROWS),
+        "bidirectional": True,
+        "reading": "ldarnet",
+    }
+
+
+def ldarnet_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Their weights by our tokens; those of another shape stay, for the check of shapes to name."""
+    return {
+        name: value[_ROWS] if name in _BY_TOKEN and len(value) == _VOCABULARY else value
+        for name, value in weights.items()
+    }
+
+
+def ldarnet_metadata(config: HNetConfig) -> dict[str, str]:
+    """What their model reads; of the released shape also what it was trained on."""
+    if (config.arch_layout, config.d_model) != _LAYOUT_110M:
+        return {"modality": _MODALITY}
+    said = f"{_DATA}, as the authors state"
+    return {"modality": _MODALITY, "data": said, "released": "LDARNet-110M"}
