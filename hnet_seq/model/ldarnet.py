@@ -1,9 +1,9 @@
 """LDARNet's checkpoints (Ledneva and Kuznetsov 2026, arXiv 2606.04552) as models of this package.
 
-They are bidirectional H-Nets on DNA, ``model_ckpt_110m.pt`` of ``darlednik/LDARNet-110M`` on the hub
-among them; docs/bidirectional.md says how they differ from ours. Written after their code
-(github.com/darlednik/ICML-LDARNet at f247d59). Weights keep their names. The ids of A, C, G, T and N
-are the same; their mask and padding move to our places.
+They are bidirectional H-Nets on DNA, ``model_ckpt_110m.pt`` of ``darlednik/LDARNet-110M`` on the
+hub among them; docs/bidirectional.md says how they differ from ours. Written after their code
+(github.com/darlednik/ICML-LDARNet at f247d59). Weights keep their names. The ids of A, C, G, T and
+N are the same; their mask and padding move to our places.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Keys that their configuration has beside ours, and the one value of each that is read.
 _THEIRS = {"mode": "mlm", "mask_token_id": 5, "pad_token_id": 6}
-_VOCABULARY = 7  # A, C, G, T, N, mask, padding
+_TOKENS = ("A", "C", "G", "T", "N", "[MASK]", "[PAD]")
 # Row of theirs for each token of ours. What begins and ends a document they have not; their padding
 # is no letter either.
 _ROWS = [0, 1, 2, 3, 4, 6, 6, 5]
@@ -39,7 +39,7 @@ def ldarnet_config(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: another vocabulary, or a causal model, which their code does not run.
     """
-    for key, value in {**_THEIRS, "vocab_size": _VOCABULARY}.items():
+    for key, value in {**_THEIRS, "vocab_size": len(_TOKENS)}.items():
         if values.get(key, value) != value:
             raise ValueError(f"{key}: of LDARNet {value} is read; got {values[key]!r}")
     ours = {key: value for key, value in values.items() if key not in _THEIRS}
@@ -51,11 +51,16 @@ def ldarnet_config(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ldarnet_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Their weights by our tokens; those of another shape stay, for the check of shapes to name."""
-    return {
-        name: value[_ROWS] if name in _BY_TOKEN and len(value) == _VOCABULARY else value
-        for name, value in weights.items()
-    }
+    """Their weights by our tokens.
+
+    Raises:
+        ValueError: a matrix has not one row for each of their tokens.
+    """
+    for name in _BY_TOKEN:
+        rows = len(weights.get(name, _TOKENS))
+        if rows != len(_TOKENS):
+            raise ValueError(f"{name} has {rows} rows; LDARNet reads {len(_TOKENS)} tokens")
+    return {name: v[_ROWS] if name in _BY_TOKEN else v for name, v in weights.items()}
 
 
 def ldarnet_metadata(config: HNetConfig) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,10 @@ def _config_of(weights: Path) -> Path:
     for file in (own, beside, released_file(weights.stem)):
         if file is not None and file.is_file():
             return file
+    if not zipfile.is_zipfile(weights):
+        raise ValueError(
+            f"{weights}: truncated or damaged, or not a file of torch.save; fetch the file again"
+        )
     raise FileNotFoundError(
         f"{weights}: no configuration in it, no {own.name} and no {CONFIG} beside it, and "
         f"{weights.stem} is not a released name; give the JSON that describes the model as config"

@@ -142,7 +142,10 @@ def read_checkpoint(
         except ValueError as error:
             raise ValueError(f"{found.weights}: {error}") from error
     if is_ldarnet(read_values(found.config)):
-        weights, metadata = ldarnet_weights(weights), ldarnet_metadata(shape)
+        try:
+            weights, metadata = ldarnet_weights(weights), ldarnet_metadata(shape)
+        except ValueError as error:
+            raise ValueError(f"{found.weights}: {error}") from error
     return Checkpoint(found, shape, weights, metadata, in_int8)
 
 

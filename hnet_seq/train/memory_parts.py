@@ -199,11 +199,14 @@ def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
 
 
 def _two_scans(mixer: TwoScans, stage: int, positions: float) -> Part:
-    """Each keeps its own; what was projected is there in both orders, and so is its gradient."""
+    """Each keeps its own but for what ``out_proj`` takes, which is their mean.
+
+    What was projected is there in both orders, and so is its gradient.
+    """
     part, projected = _mamba2(mixer.fwd, stage, positions), mixer.fwd.in_proj.out_features
     return replace(
         part,
-        saved=2 * part.saved,
+        saved=2 * part.saved - mixer.fwd.d_inner * positions,
         forward=part.forward + projected * positions,
         backward=part.backward + projected * positions,
         holes=2 * part.holes,
