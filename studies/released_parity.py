@@ -68,20 +68,27 @@ def main() -> None:
     parser.add_argument("--site", required=True, metavar="FOLDER", help="with einops and optree")
     parser.add_argument("--into", required=True, metavar="FOLDER", type=Path)
     args = parser.parse_args()
-    sys.path.append(args.site)
     with tempfile.TemporaryDirectory() as folder:
-        trees = {name: fetched(name, Path(folder)) for name in SOURCES}
-        install(
-            trees["state-spaces/mamba"],
-            trees["Dao-AILab/causal-conv1d"],
-            trees["Dao-AILab/flash-attention"],
-        )
-        sys.path += [str(trees["darlednik/ICML-LDARNet"]), str(trees["goombalab/hnet"])]
+        prepare(Path(folder), args.site)
         with torch.inference_mode():
-            for name, config, seed in (("110m", LDAR_110M, 1), ("2m", LDAR_2M, 1)):
-                ldarnet(config, seed, args.into / f"ldarnet_{name}.safetensors")
+            for name, config in (("110m", LDAR_110M), ("2m", LDAR_2M)):
+                ldarnet(config, 1, args.into / f"ldarnet_{name}.safetensors")
             for name in released_names():
                 hnet(reduced(name), 1, args.into / f"{name}.safetensors")
+
+
+def prepare(folder: Path, site: str) -> dict[str, Path]:
+    """Fetch the repositories and make their packages importable; the working tree of each.
+
+    Args:
+        site: folder with einops and optree.
+    """
+    sys.path.append(site)
+    trees = {name: fetched(name, folder) for name in SOURCES}
+    theirs, kernels = list(trees.values())[:2], list(trees.values())[2:]
+    install(*kernels)
+    sys.path += map(str, theirs)
+    return trees
 
 
 def fetched(name: str, folder: Path) -> Path:
