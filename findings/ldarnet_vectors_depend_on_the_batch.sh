@@ -34,12 +34,17 @@ with torch.no_grad():
 
 @torch.inference_mode()
 def moved(other: int) -> float:
-    """How far the vectors of 24 letters move beside a sequence of ``other`` letters."""
-    ids = torch.randint(0, 4, (2, max(24, other)), generator=torch.Generator().manual_seed(1))
-    mask = torch.arange(ids.shape[1]) < torch.tensor([[24], [other]])
-    alone = model(ids[:1, :24], attention_mask=mask[:1, :24]).last_hidden_state[0]
-    beside = model(ids.where(mask, 6), attention_mask=mask).last_hidden_state[0, :24]
-    return (alone - beside).abs().max().item()
+    """How far vectors of 24 letters, and of ``other`` ones beside them, are from those alone."""
+    lengths = [24, other]
+    ids = torch.randint(0, 4, (2, max(lengths)), generator=torch.Generator().manual_seed(1))
+    mask = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
+    beside = model(ids.where(mask, 6), attention_mask=mask).last_hidden_state
+    far = []
+    for row, n in enumerate(lengths):
+        own = ids[row : row + 1, :n]
+        alone = model(own, attention_mask=torch.ones_like(own)).last_hidden_state[0]
+        far.append((alone - beside[row, :n]).abs().max().item())
+    return max(far)
 
 
 longer, as_long = moved(40), moved(24)
