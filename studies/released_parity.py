@@ -128,7 +128,7 @@ def ldarnet(values: dict[str, Any], seed: int, file: Path) -> None:
     from ldar.models import AttnConfig, LDarConfig, LDarForMaskedLM, SSMConfig
     from ldar.modules import mha
 
-    mha._flash_compute_dtype = lambda device: torch.float32
+    mha.__dict__["_flash_compute_dtype"] = lambda _: torch.float32
     parts = {
         "ssm_cfg": SSMConfig(**values["ssm_cfg"]),
         "attn_cfg": AttnConfig(**values["attn_cfg"]),

@@ -56,7 +56,8 @@ def without_asserts(module: types.ModuleType, *names: str) -> None:
     space = {"__name__": module.__name__, "__package__": module.__package__}
     exec(compile(source, module.__file__, "exec", optimize=1), space)
     for name in names:
-        getattr(module, name).forward = space[name].forward  # type: ignore[attr-defined]
+        own: Any = space[name]
+        getattr(module, name).forward = own.forward
 
 
 def _module(name: str, path: Path | None = None, **contents: Any) -> None:
@@ -197,11 +198,10 @@ def _flash_attn(tree: Path) -> None:
         qkv: Tensor, softmax_scale: None = None, causal: bool = False, window_size: Any = (-1, -1)
     ) -> Tensor:
         assert softmax_scale is None
-        return attend(*qkv.unbind(2), causal, window_size)
+        q, k, v = qkv.unbind(2)
+        return attend(q, k, v, causal, window_size)
 
-    def varlen_qkvpacked(
-        qkv: Tensor, cu_seqlens: Tensor, max_seqlen: int, **options: Any
-    ) -> Tensor:
+    def varlen_qkvpacked(qkv: Tensor, cu_seqlens: Tensor, _: int, **options: Any) -> Tensor:
         return torch.cat([qkvpacked(own[None], **options)[0] for own in _split(qkv, cu_seqlens)])
 
     def kvpacked(
@@ -209,7 +209,8 @@ def _flash_attn(tree: Path) -> None:
         window_size: Any = (-1, -1),
     ) -> Tensor:  # fmt: skip
         assert softmax_scale is None
-        return attend(q, *kv.unbind(2), causal, window_size)
+        k, v = kv.unbind(2)
+        return attend(q, k, v, causal, window_size)
 
     def with_kvcache(
         q: Tensor, k_cache: Tensor, v_cache: Tensor, k: Tensor, v: Tensor, *,
@@ -241,8 +242,9 @@ def _flash_attn(tree: Path) -> None:
 
     def apply_rotary(
         x: Tensor, cos: Tensor, sin: Tensor, seqlen_offsets: int = 0, cu_seqlens: Any = None,
-        max_seqlen: Any = None, interleaved: bool = False, inplace: bool = False,
+        interleaved: bool = False, inplace: bool = False, **longest: Any,
     ) -> Tensor:  # fmt: skip
+        assert set(longest) <= {"max_seqlen"}
         rows = [x] if cu_seqlens is None else [own[None] for own in _split(x, cu_seqlens)]
         turned = [
             _rotary(tree)(
