@@ -23,6 +23,7 @@ _TOKENS = ("A", "C", "G", "T", "N", "[MASK]", "[PAD]")
 # is no letter either.
 _ROWS = [0, 1, 2, 3, 4, 6, 6, 5]
 _BY_TOKEN = ("embeddings.weight", "lm_head.weight")
+_SHARED = (".bwd.in_proj.weight", ".bwd.out_proj.weight")
 _MODALITY = "dna"
 _LAYOUT_110M = (["m3t1", ["M10"], "m4"], [512, 768])
 _DATA = "the human reference genome and the multispecies genomes of the Nucleotide Transformer"
@@ -51,7 +52,7 @@ def ldarnet_config(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ldarnet_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Their weights by our tokens.
+    """Their weights by our tokens, what two scans share under the name of the first.
 
     Raises:
         ValueError: a matrix has not one row for each of their tokens.
@@ -60,7 +61,10 @@ def ldarnet_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         rows = len(weights.get(name, _TOKENS))
         if rows != len(_TOKENS):
             raise ValueError(f"{name} has {rows} rows; LDARNet reads {len(_TOKENS)} tokens")
-    return {name: v[_ROWS] if name in _BY_TOKEN else v for name, v in weights.items()}
+    ours = {name: v[_ROWS] if name in _BY_TOKEN else v for name, v in weights.items()}
+    # Files that hold a shared matrix once may hold it under its second name.
+    second = {name for name in weights if name.endswith(_SHARED)}
+    return {name.replace(".bwd.", ".fwd."): ours[name] for name in second} | ours
 
 
 def ldarnet_metadata(config: HNetConfig) -> dict[str, str]:

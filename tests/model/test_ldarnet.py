@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from hnet_seq import HNetConfig, HNetForCausalLM, HNetForMaskedLM, embed, load_pretrained
 from hnet_seq.model.ldarnet import ldarnet_config
@@ -111,6 +112,23 @@ def test_bf16_weights_open_in_fp32(small: Reference, tmp_path: Path) -> None:
     state = {name: value.bfloat16() for name, value in small.state().items()}
     model = load_pretrained(ldarnet_pt(small, tmp_path / "model_ckpt.pt", model=state), "cpu")
     assert {value.dtype for value in model.parameters()} == {torch.float32}
+
+
+def test_safetensors_with_the_authors_configuration_open_too(
+    small: Reference, tmp_path: Path
+) -> None:
+    # Safetensors hold a matrix once; which of its names it has is the writer's choice.
+    for i, dropped in enumerate((".fwd.", ".bwd.")):
+        folder = tmp_path / f"{i}"
+        folder.mkdir()
+        shared = (f"{dropped}in_proj.weight", f"{dropped}out_proj.weight")
+        state = {n: v for n, v in small.state().items() if not n.endswith(shared)}
+        save_file(state, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps(THEIRS))
+        model = load_pretrained(folder, "cpu")
+        assert model.metadata == {"modality": dna.DNA.name}
+        pt = load_pretrained(ldarnet_pt(small, tmp_path / f"model_ckpt_{i}.pt"), "cpu")
+        np.testing.assert_array_equal(embed(model, BASES), embed(pt, BASES))
 
 
 @pytest.mark.parametrize("how", HOW)
