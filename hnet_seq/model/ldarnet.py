@@ -58,9 +58,11 @@ def ldarnet_weights(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         ValueError: a matrix has not one row for each of their tokens.
     """
     for name in _BY_TOKEN:
-        rows = len(weights.get(name, _TOKENS))
-        if rows != len(_TOKENS):
-            raise ValueError(f"{name} has {rows} rows; LDARNet reads {len(_TOKENS)} tokens")
+        shape = tuple(weights[name].shape) if name in weights else (len(_TOKENS),)
+        if shape[:1] != (len(_TOKENS),):
+            raise ValueError(
+                f"{name} is {shape}; LDARNet has {len(_TOKENS)} tokens, a row for each"
+            )
     ours = {name: v[_ROWS] if name in _BY_TOKEN else v for name, v in weights.items()}
     # Files that hold a shared matrix once may hold it under its second name.
     second = {name for name in weights if name.endswith(_SHARED)}

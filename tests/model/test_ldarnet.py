@@ -204,7 +204,8 @@ def test_weights_that_do_not_fit_are_one_line(small: Reference, tmp_path: Path) 
         ({n: v for n, v in state.items() if n != first}, f"lacks {first}"),
         (state | {"more": torch.zeros(1)}, "has more, which"),
         (state | {shared: state[shared] + 1}, f"{shared} and .* differ"),
-        (state | {"lm_head.weight": torch.zeros(8, 64)}, "lm_head.weight has 8 rows"),
+        (state | {"lm_head.weight": torch.zeros(8, 64)}, r"lm_head.weight is \(8, 64\)"),
+        (state | {"embeddings.weight": torch.tensor(1.0)}, r"embeddings.weight is \(\)"),
         (state | {"step": 3}, "'step' is a int"),
         ({}, "holds a dict"),
     ):

@@ -16,6 +16,7 @@ import torch
 from huggingface_hub import constants
 
 from hnet_seq import HNetForCausalLM, HNetForMaskedLM, embed
+from hnet_seq.cli import main
 from hnet_seq.model.hub import split_hub_id
 from hnet_seq.model.locate import locate
 from tests.conftest import make_model
@@ -160,7 +161,11 @@ def test_ldarnet_opens_by_its_name_on_the_hub(hub: Hub) -> None:
     model = HNetForMaskedLM.from_pretrained("darlednik/LDARNet-110M", "cpu")
     assert hub.downloads == ["config.json", "model_ckpt_110m.pt"]
     here = HNetForMaskedLM.from_pretrained(file, "cpu")
-    np.testing.assert_array_equal(embed(model, ["ACGTN", "A"]), embed(here, ["ACGTN", "A"]))
+    vectors = embed(here, ["ACGTN", "A"])
+    np.testing.assert_array_equal(embed(model, ["ACGTN", "A"]), vectors)
+    Path("windows.fa").write_text(">a\nacgtn\n>b\nA\n")
+    assert main(["embed", "darlednik/LDARNet-110M", "windows.fa", "--out", "vectors.npy"]) == 0
+    np.testing.assert_allclose(np.load("vectors.npy"), vectors, atol=1e-5)
 
 
 def test_a_revision_is_an_argument_or_follows_an_at_sign(hub: Hub) -> None:
