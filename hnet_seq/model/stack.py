@@ -27,7 +27,7 @@ class Layer(nn.Module):
         d_model = config.d_model[stage]
         self.norm1 = RMSNorm(d_model)
         self.mixer: Mamba2 | TwoScans | SelfAttention
-        if spec.mixer == "mamba2" and config.bidirectional and not config.mirrored:
+        if spec.mixer == "mamba2" and config.reading == "ldarnet":
             self.mixer = TwoScans(d_model, config.ssm_cfg)
         elif spec.mixer == "mamba2":
             self.mixer = Mamba2(d_model, config.ssm_cfg, config.bidirectional)
