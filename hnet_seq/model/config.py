@@ -11,6 +11,7 @@ from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
 from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
 MAMBA_HEAD_DIM = 64
+READINGS = ("mirrored", "ldarnet")
 
 
 @dataclass
@@ -60,6 +61,9 @@ class HNetConfig:
             are learned, and then left out of the JSON, as the released files do not have it.
         bidirectional: every position sees the whole sequence, for
             :class:`hnet_seq.model.masked_lm.HNetForMaskedLM`; left out of the JSON where False.
+        reading: how a bidirectional model reads from both sides: ``mirrored``, the same weights
+            either way, so that reversing a sequence reverses all that is computed; or as
+            ``ldarnet`` does, see docs/bidirectional.md. Left out of the JSON where mirrored.
         ngram_memory, ngram_counts: n-grams in front of stage 0, learned and counted, see
             :mod:`hnet_seq.model.ngram_memory` and :mod:`hnet_seq.model.ngram_counts`; left out of
             the JSON where there are none.
@@ -74,6 +78,7 @@ class HNetConfig:
     tie_embeddings: bool = False
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
+    reading: str = "mirrored"
     ngram_memory: NgramMemoryTables = field(default_factory=NgramMemoryTables)
     ngram_counts: NgramCountsConfig = field(default_factory=NgramCountsConfig)
 
@@ -102,6 +107,8 @@ class HNetConfig:
             del values["boundary_policies"]
         if not self.bidirectional:
             del values["bidirectional"]
+        if self.reading == "mirrored":
+            del values["reading"]
         for key in ("ngram_memory", "ngram_counts"):
             if not values[key]["orders"]:
                 del values[key]
@@ -110,6 +117,11 @@ class HNetConfig:
     def boundary_policy(self, stage: int) -> BoundaryPolicy:
         """Where the chunks of a stage begin."""
         return self.boundary_policies[stage] if self.boundary_policies else BoundaryPolicy()
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether reversing a sequence reverses all that the model computes."""
+        return self.bidirectional and self.reading == "mirrored"
 
     @property
     def layout(self) -> Layout:
@@ -144,6 +156,10 @@ class HNetConfig:
             raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
         if not isinstance(self.bidirectional, bool):
             raise ValueError(f"bidirectional: expected true or false; got {self.bidirectional!r}")
+        if self.reading not in READINGS:
+            raise ValueError(f"reading: expected {' or '.join(READINGS)}; got {self.reading!r}")
+        if self.reading != "mirrored" and not self.bidirectional:
+            raise ValueError(f"reading: {self.reading} is of a bidirectional model; leave it out")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
         self.ngram_memory.validate("ngram_memory", self.vocab_size)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hnet_seq.cli import main
 from hnet_seq.model.boundary_policy import BoundaryPolicy
-from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.config import READINGS, HNetConfig
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
@@ -50,7 +50,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def _model(shape: str, bidirectional: bool = False) -> HNetLanguageModel:
+def _model(shape: str, reading: str = "causal") -> HNetLanguageModel:
     values = dict(SHAPES[shape])
     stages = len(values["d_model"])
     rotary, window = values.pop("rotary", 16), values.pop("window", -1)
@@ -67,7 +67,9 @@ def _model(shape: str, bidirectional: bool = False) -> HNetLanguageModel:
             **values,
         }
     )
-    return language_model(dataclasses.replace(config, bidirectional=bidirectional))
+    if reading != "causal":
+        config = dataclasses.replace(config, bidirectional=True, reading=reading)
+    return language_model(config)
 
 
 def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
@@ -91,10 +93,10 @@ def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
     return sum(storages.values()), rates
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("reading", ["causal", *READINGS])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, bidirectional: bool) -> None:
-    model = _model(shape, bidirectional)
+def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, reading: str) -> None:
+    model = _model(shape, reading)
     kept, rates = _kept(model)
     parts = memory_parts(model, TOKENS, rates, CONTEXT)
     # Masks are not autograd's, and of the logits it keeps the logarithms only.
