@@ -10,6 +10,7 @@ from hnet_seq.results.audited import Audited
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.explanation import DependencyMap, Explanation
 from hnet_seq.results.lexicon import Lexicon
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.record import Result, check_schema, read_object
@@ -21,9 +22,9 @@ from modalities.given_paths import given_path
 KINDS: dict[str, type[Result]] = {
     kind.KIND: kind
     for kind in (
-        *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Embedding),
+        *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Explanation, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
-        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited),
+        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, DependencyMap),
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""
