@@ -181,7 +181,9 @@ def contrast(
             "element": _draws(means, sizes, arms, (low, high), seed),
             "region": _draws(means, sizes, arms, (0, length), seed),
         }
-        expected = {where: float(np.mean(own)) if len(own) else None for where, own in nulls.items()}
+        expected = {
+            where: float(np.mean(own)) if len(own) else None for where, own in nulls.items()
+        }
         chance = {
             where: float((1 + (own >= observed).sum()) / (1 + len(own))) if len(own) else None
             for where, own in nulls.items()

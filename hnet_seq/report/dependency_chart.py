@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _COLOUR = (31, 119, 190)  # seen on white and on black
 _QUANTILE = 0.995  # of the values: what is above it is as dense
 _LEFT, _TOP, _BOTTOM = 86.0, 40.0, 54.0
+_SMALL = 250.0
 _OUTLINE = "fill:none;stroke:var(--baseline);stroke-width:1.2"
 _LETTERED = 110  # bases: beyond that letters are too small to be read
 
@@ -74,16 +75,30 @@ def map_chart(
     full: float,
     *,
     description: str,
-    side: float = 560.0,
 ) -> Markup:
-    """A map with its axes, and outlines of annotated pairs.
-
-    Args:
-        full: the value of full colour.
-        side: pixels of the map.
-    """
-    width, height, parts = _parts(found, values, full, side)
+    """A map with its axes, and outlines of annotated pairs; ``full`` has full colour."""
+    width, height, parts = _parts(found, values, full, 560.0)
     return svg.drawing(width, height, *parts, description=description)
+
+
+def control_maps(
+    found: Explanation, maps: Sequence[tuple[str, NDArray[np.float64]]], full: float
+) -> Markup:
+    """Maps side by side, in the colours of another, each under its name."""
+    parts = []
+    for index, (name, values) in enumerate(maps):
+        left = index * (_SMALL + 24)
+        x = svg.Scale(found.start - 0.5, found.end + 0.5, left, left + _SMALL)
+        y = svg.Scale(found.start - 0.5, found.end + 0.5, _TOP, _TOP + _SMALL)
+        parts += [
+            svg.text(left, _TOP - 12, name, class_="row-name"),
+            _image(values, full, left, _SMALL),
+            *_frame(left, left + _SMALL, _TOP + _SMALL),
+            *(path for arms in found.arms for path in _outlines(arms, x, y)),
+        ]
+    width = len(maps) * (_SMALL + 24)
+    described = "Dependency maps of " + ", ".join(name for name, _ in maps)
+    return svg.drawing(width, _TOP + _SMALL + 8, *parts, description=described)
 
 
 def standalone_map(found: Explanation) -> str:
@@ -111,46 +126,47 @@ def _parts(
     right, bottom = _LEFT + side, _TOP + side
     x = svg.Scale(found.start - 0.5, found.end + 0.5, _LEFT, right)
     y = svg.Scale(found.start - 0.5, found.end + 0.5, _TOP, bottom)
-    picture = base64.b64encode(map_png(values, full)).decode()
     parts = [
-        element(
-            "image",
-            href=f"data:image/png;base64,{picture}",
-            x=_LEFT,
-            y=_TOP,
-            width=side,
-            height=side,
-            preserveAspectRatio="none",
-            style="image-rendering:pixelated",
-        ),
-        *_frame(right, bottom),
+        _image(values, full, _LEFT, side),
+        *_frame(_LEFT, right, bottom),
         svg.text(0, 16, "base that is substituted", class_="axis-name"),
         svg.x_axis(x, bottom, "base that is read", wanted=4),
     ]
     ticks = y.ticks(4)
     for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
         parts.append(svg.line(_LEFT - 5, y(value), _LEFT, y(value), "axis"))
-        parts.append(
-            svg.text(_LEFT - 8, y(value) + 4, label, text_anchor="end", class_="tick")
-        )
+        parts.append(svg.text(_LEFT - 8, y(value) + 4, label, text_anchor="end", class_="tick"))
     if length <= _LETTERED:
         size = f"font-size:{number(min(cell * 1.3, 11.0))}px"
         for index, letter in enumerate(found.reference):
             middle = _LEFT + (index + 0.5) * cell
-            parts.append(
-                svg.text(middle, _TOP - 6, letter, text_anchor="middle", style=size)
-            )
+            parts.append(svg.text(middle, _TOP - 6, letter, text_anchor="middle", style=size))
     parts += [path for arms in found.arms for path in _outlines(arms, x, y)]
     return right + 24, bottom + _BOTTOM, parts
 
 
-def _frame(right: float, bottom: float) -> list[Markup]:
+def _image(values: NDArray[np.float64], full: float, left: float, side: float) -> Markup:
+    picture = base64.b64encode(map_png(values, full)).decode()
+    return element(
+        "image",
+        href=f"data:image/png;base64,{picture}",
+        x=left,
+        y=_TOP,
+        width=side,
+        height=side,
+        preserveAspectRatio="none",
+        style="image-rendering:pixelated",
+    )
+
+
+def _frame(left: float, right: float, bottom: float) -> list[Markup]:
     """Around the map, and its diagonal."""
     return [
-        svg.line(_LEFT, _TOP, right, _TOP, "grid"),
+        svg.line(left, _TOP, right, _TOP, "grid"),
         svg.line(right, _TOP, right, bottom, "grid"),
-        svg.line(_LEFT, _TOP, _LEFT, bottom, "axis"),
-        svg.line(_LEFT, _TOP, right, bottom, "grid"),
+        svg.line(left, bottom, right, bottom, "grid"),
+        svg.line(left, _TOP, left, bottom, "axis"),
+        svg.line(left, _TOP, right, bottom, "grid"),
     ]
 
 

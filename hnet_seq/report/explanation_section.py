@@ -76,12 +76,13 @@ def _maps(found: Explanation, where: str) -> Iterator[Markup]:
         title="Dependency map",
     )
     controls = [(of, maps[0]) for of in (SHUFFLED, TWIN, MARKOV) if (maps := found.control(of))]
-    for of, values in controls:
+    if controls:
+        said = "; ".join(_control(found, of) for of, _ in controls)
+        named = [(_SAID[of], values) for of, values in controls]
         yield figure(
-            chart.map_chart(
-                found, values, full, description=f"The same map of {_SAID[of]}", side=280.0
-            ),
-            f"The same of {_control(found, of)}, in the same colours.",
+            chart.control_maps(found, named, full),
+            f"The same maps, in the same colours, of {said}.",
+            title="Its controls",
         )
 
 

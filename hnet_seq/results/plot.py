@@ -57,9 +57,7 @@ def plot_map(
     known = values[~np.isnan(values)]
     most = float(np.quantile(known, 0.995)) if len(known) else 1.0
     edges = (start - 0.5, start + len(values) - 0.5)
-    image = ax.imshow(
-        values, cmap="Blues", vmin=0, vmax=most or 1.0, extent=(*edges, *edges[::-1])
-    )
+    image = ax.imshow(values, cmap="Blues", vmin=0, vmax=most or 1.0, extent=(*edges, *edges[::-1]))
     ax.set(xlabel="base that is read", ylabel="base that is substituted", title=title)
     ax.figure.colorbar(image, ax=ax, label="largest change of log2 odds", extend="max")
     return ax

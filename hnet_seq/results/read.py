@@ -9,8 +9,9 @@ from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.audited import Audited
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
+from hnet_seq.results.dependency_map import DependencyMap
 from hnet_seq.results.embedding import Embedding
-from hnet_seq.results.explanation import DependencyMap, Explanation
+from hnet_seq.results.explanation import Explanation
 from hnet_seq.results.lexicon import Lexicon
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.record import Result, check_schema, read_object

@@ -20,10 +20,11 @@ from hnet_seq.jobs.units import units_of
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.tasks.explaining.explanation import check_explained, check_length, finish
+from hnet_seq.tasks.explaining.explanation import check_explained, check_length
+from hnet_seq.tasks.explaining.finish import finish
 from hnet_seq.tasks.explaining.outputs import told, write_all
 from hnet_seq.tasks.explaining.pairs import read_pairs
-from hnet_seq.tasks.explaining.substituted import Part
+from hnet_seq.tasks.explaining.substituted import Window
 from hnet_seq.tasks.explaining.work import Item, Work, plan
 from hnet_seq.tasks.peak_memory import peak_memory_mb
 from hnet_seq.tasks.run_identity import computed_by, genome_digest, weights_sha256
@@ -130,9 +131,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _work(args: argparse.Namespace, stretch: Stretch, *, causal: bool) -> Work:
     first = stretch.start - stretch.context_start
-    part = Part(stretch.context, first, first + stretch.end - stretch.start)
+    window = Window(stretch.context, first, first + stretch.end - stretch.start)
     return plan(
-        part,
+        window,
         causal=causal,
         both_strands=args.strands == "average",
         twin=not args.no_twin,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hnet_seq.analysis.cutting import Stretch, cut
 from hnet_seq.analysis.shuffle import shuffle_dinucleotides
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.tasks.explaining.continued import Beginning, likelihood
-from hnet_seq.tasks.explaining.substituted import BLOCK, Part
-from hnet_seq.tasks.segmentation.records import segment
+from hnet_seq.tasks.explaining.substituted import BLOCK, Window
 from modalities import dna
 from modalities.base import Tokens
 
@@ -42,7 +43,7 @@ class Effect:
 
 def chunk_effects(
     model: HNetForCausalLM,
-    part: Part,
+    window: Window,
     *,
     draws: int,
     generator: np.random.Generator,
@@ -55,22 +56,23 @@ def chunk_effects(
     """
     if not model.num_stages:
         return
-    (record,) = segment(model, part.tokens, batch_tokens=batch_tokens)
+    uncut = Stretch("", 0, 0, len(window.tokens), lambda: window.tokens)
+    (record,) = cut(model, [uncut], batch_tokens, CACHE_LIMIT, lambda _: None)
     for stage in range(record.num_stages):
         bounds = [
-            (row["start"] - part.start, row["end"] - part.start)
+            (row["start"] - window.start, row["end"] - window.start)
             for row in record.chunk_rows(stage)
-            if part.start <= row["start"] and row["end"] <= part.end
+            if window.start <= row["start"] and row["end"] <= window.end
         ]
-        for first in range(0, part.length, BLOCK):
+        for first in range(0, window.length, BLOCK):
             here = [own for own in bounds if first <= own[0] < first + BLOCK]
             if here:
-                yield from _block(model, part, stage, first, here, draws, generator, batch_tokens)
+                yield from _block(model, window, stage, first, here, draws, generator, batch_tokens)
 
 
 def _block(
     model: HNetForCausalLM,
-    part: Part,
+    window: Window,
     stage: int,
     first: int,
     bounds: Sequence[tuple[int, int]],
@@ -78,8 +80,8 @@ def _block(
     generator: np.random.Generator,
     batch_tokens: int,
 ) -> Iterator[Effect]:
-    begin = part.start + first
-    own = part.tokens[begin : part.end]
+    begin = window.start + first
+    own = window.tokens[begin : window.end]
     sequences, orders = [own], []
     for start, end in bounds:
         left, chunk, right = np.split(own, [start - first, end - first])
@@ -87,14 +89,14 @@ def _block(
         orders.append((len(others), kept))
         sequences.append(np.concatenate([left, right]))
         sequences += [np.concatenate([left, other, right]) for other in others]
-    expected = Beginning(model, part.tokens[:begin], batch_tokens).expected(sequences)
+    expected = Beginning(model, window.tokens[:begin], batch_tokens).expected(sequences)
     found = iter([likelihood(*pair) for pair in zip(expected, sequences, strict=True)])
     reference = next(found)
     for (start, end), (count, kept) in zip(bounds, orders, strict=True):
         behind = reference[end - first :].sum()
         deleted = behind - next(found)[start - first :].sum()
         shuffled = [behind - next(found)[end - first :].sum() for _ in range(count)]
-        if end == part.length:
+        if end == window.length:
             deleted, shuffled = math.nan, []
         mean = float(np.mean(shuffled)) if shuffled else math.nan
         yield Effect(stage, start, end, float(deleted), mean, kept if shuffled else "")

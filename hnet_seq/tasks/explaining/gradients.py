@@ -1,8 +1,8 @@
 """What each base adds to the log-likelihood of a stretch, by gradients through the one-hot face.
 
-The log-likelihood is of the bases of the stretch given all before them. Of a base it has two parts:
-its own probability, in which it is what is predicted, and what it does to the probabilities of those
-behind it. A model knows the first without looking at what depends on the base, so both are given.
+The log-likelihood is of the bases of the stretch given all before them. Of a base it has two
+parts: its own probability, in which it is what is predicted, and what it does to the probabilities
+of those behind it. Nothing has to depend on a base for the first, so both are given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hnet_seq.heads.one_hot import HNetOneHot
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.tasks.explaining.substituted import Part
+from hnet_seq.tasks.explaining.substituted import Window
 from modalities import dna
 from modalities.base import Tokens
 
@@ -47,7 +47,7 @@ class Attribution:
 
 
 def gradient_by_input(
-    model: HNetForCausalLM, part: Part, *, straight_through: bool = False
+    model: HNetForCausalLM, window: Window, *, straight_through: bool = False
 ) -> Attribution:
     """Gradient times the base that stands there less the mean of the other three.
 
@@ -59,17 +59,17 @@ def gradient_by_input(
         straight_through: see :class:`hnet_seq.heads.one_hot.HNetOneHot`.
     """
     face = HNetOneHot(model, "logits", straight_through=straight_through)
-    x = _one_hot(part.tokens[: part.end], model).requires_grad_()
-    known, _ = _likelihood(face, x, part)
-    (gradient,) = torch.autograd.grad((known * x[..., part.start :].mT).sum(), x)
-    of_letters = gradient[0, :, part.start :].double().cpu().numpy().T  # (L, 4)
+    x = _one_hot(window.tokens[: window.end], model).requires_grad_()
+    known, _ = _likelihood(face, x, window)
+    (gradient,) = torch.autograd.grad((known * x[..., window.start :].mT).sum(), x)
+    of_letters = gradient[0, :, window.start :].double().cpu().numpy().T  # (L, 4)
     own = known.detach()[0].double().cpu().numpy()
-    return Attribution(*(_over_others(values, part.letters) for values in (of_letters, own)))
+    return Attribution(*(_over_others(values, window.letters) for values in (of_letters, own)))
 
 
 def integrated_gradients(
     model: HNetForCausalLM,
-    part: Part,
+    window: Window,
     baselines: list[Tokens],
     *,
     steps: int,
@@ -86,39 +86,39 @@ def integrated_gradients(
         steps: on each line.
     """
     face = HNetOneHot(model, "logits", straight_through=straight_through)
-    end = part.end
-    target = _one_hot(part.tokens[:end], model)
+    end = window.end
+    target = _one_hot(window.tokens[:end], model)
     most = max(1, batch_tokens // end)
     totals, owns, changes = [], [], []
     for letters in baselines:
-        other = _one_hot(np.concatenate([part.tokens[: part.start], letters]), model)
-        apart = (target - other)[..., part.start :]
+        other = _one_hot(np.concatenate([window.tokens[: window.start], letters]), model)
+        apart = (target - other)[..., window.start :]
         gradient = torch.zeros_like(apart, dtype=torch.float64)
         known = torch.zeros_like(gradient)
         shares = (torch.arange(steps, dtype=target.dtype, device=target.device) + 0.5) / steps
         for some in shares.split(most):
             x = (other + some.view(-1, 1, 1) * (target - other)).requires_grad_()
-            own, _ = _likelihood(face, x, part)
-            (found,) = torch.autograd.grad((own * x[..., part.start :].mT).sum(), x)
-            gradient += found[..., part.start :].double().sum(0, keepdim=True) / steps
+            own, _ = _likelihood(face, x, window)
+            (found,) = torch.autograd.grad((own * x[..., window.start :].mT).sum(), x)
+            gradient += found[..., window.start :].double().sum(0, keepdim=True) / steps
             known += own.detach().mT.double().sum(0, keepdim=True) / steps
         totals.append((apart * gradient).sum((0, 1)).cpu().numpy())
         owns.append((apart * known).sum((0, 1)).cpu().numpy())
         with torch.no_grad():
-            ends = [float(_likelihood(face, x, part)[1].sum()) for x in (target, other)]
+            ends = [float(_likelihood(face, x, window)[1].sum()) for x in (target, other)]
         changes.append(ends[0] - ends[1])
     missed = [abs(own.sum() - change) for own, change in zip(totals, changes, strict=True)]
     means = (float(np.mean(values)) for values in (changes, missed))
     return Attribution(np.mean(totals, 0), np.mean(owns, 0), *means)
 
 
-def _likelihood(face: HNetOneHot, x: Tensor, part: Part) -> tuple[Tensor, Tensor]:
+def _likelihood(face: HNetOneHot, x: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Of sequences (B, 4, n) the log-probabilities (B, L, 4) of all letters of the stretch, 0 at
     the first base of all, and the log-likelihood (B,) of those that stand there."""
     logits: Tensor = face(x)
     known = logits.float().log_softmax(2)[:, :-1, :_BASES]
-    known = torch.cat([torch.zeros_like(known[:, :1]), known], 1)[:, part.start :]
-    return known, (known * x[..., part.start :].mT).sum((1, 2))
+    known = torch.cat([torch.zeros_like(known[:, :1]), known], 1)[:, window.start :]
+    return known, (known * x[..., window.start :].mT).sum((1, 2))
 
 
 def _one_hot(tokens: Tokens, model: HNetForCausalLM) -> Tensor:

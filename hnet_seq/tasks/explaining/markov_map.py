@@ -9,40 +9,40 @@ from numpy.typing import NDArray
 
 from hnet_seq.analysis.dependencies import halves, strongest, substitutions
 from hnet_seq.evidence.baselines.markov import MarkovModel
-from hnet_seq.tasks.explaining.substituted import Part
+from hnet_seq.tasks.explaining.substituted import Window
 from modalities import dna
 
 
 def markov_map(
-    markov: MarkovModel, part: Part, *, both_strands: bool, counted: bool
+    markov: MarkovModel, window: Window, *, both_strands: bool, counted: bool
 ) -> NDArray[np.float64]:
     """(L, L) as :func:`hnet_seq.analysis.dependencies.halves`; 0 beyond the model's order.
 
     Args:
         counted: the model was counted on what is read, which shall not speak for itself.
     """
-    strands = [part, part.reverse_complement][: 1 + both_strands]
+    strands = [window, window.reverse_complement][: 1 + both_strands]
     if counted:
-        with markov.without(part.tokens):
+        with markov.without(window.tokens):
             found = [_half(markov, own) for own in strands]
     else:
         found = [_half(markov, own) for own in strands]
     return halves(found[0], found[1] if both_strands else None)
 
 
-def _half(markov: MarkovModel, part: Part) -> NDArray[np.float64]:
-    found = np.zeros((part.length, part.length))
-    for place in range(part.length):
-        behind = min(markov.order, part.length - 1 - place)
-        letters = substitutions(part.letters, place)
+def _half(markov: MarkovModel, window: Window) -> NDArray[np.float64]:
+    found = np.zeros((window.length, window.length))
+    for place in range(window.length):
+        behind = min(markov.order, window.length - 1 - place)
+        letters = substitutions(window.letters, place)
         if not letters or not behind:
             continue
-        changed = np.repeat(part.tokens[None], 1 + len(letters), 0)
-        changed[1:, part.start + place] = letters
-        reads = range(part.start + place + 1, part.start + place + 1 + behind)
+        changed = np.repeat(window.tokens[None], 1 + len(letters), 0)
+        changed[1:, window.start + place] = letters
+        reads = range(window.start + place + 1, window.start + place + 1 + behind)
         expected = _expected(markov, changed, reads)
         found[place, place + 1 : place + 1 + behind] = strongest(expected[0], expected[1:])
-    found[np.tril_indices(part.length)] = math.nan
+    found[np.tril_indices(window.length)] = math.nan
     return found
 
 

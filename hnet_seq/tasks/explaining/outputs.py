@@ -11,7 +11,7 @@ import numpy as np
 
 from hnet_seq.commands.explain import TRACKS
 from hnet_seq.report.dependency_chart import map_png, standalone_map
-from hnet_seq.results.explanation import SHUFFLED, ChunkEffect, Explanation
+from hnet_seq.results.explanation import SHUFFLED, Above, ChunkEffect, Explanation, OfPairs
 from hnet_seq.tasks.segmentation.bigwig import open_track
 from pipelines.storage.files import replaced_file, replaced_stream
 
@@ -95,31 +95,38 @@ def _track(found: Explanation, path: Path, lengths: Mapping[str, int]) -> None:
 
 def told(found: Explanation) -> str:
     """What is printed."""
-    lines = []
-    for row in found.above:
-        share = "no pairs" if row.share is None else f"{row.share:.2%}"
-        limits = "" if row.low is None else f" [{row.low:.2%}, {row.high:.2%}]"
-        chance = "" if row.by_chance is None else f", where one shuffle beside the others has {row.by_chance:.2%}"
-        name = "shuffled sequence" if row.control == SHUFFLED else f"the {row.control}"
-        ratio = "" if row.ratio is None else f"; mean {row.ratio:.2f} times as large"
-        lines.append(
-            f"pairs {row.least_distance} or more apart beyond 99.9% of {name}: "
-            f"{share}{limits}{chance}{ratio}"
-        )
-    for own in found.of_pairs:
-        if own.mean is not None and own.in_region is not None:
-            lines.append(
-                f"{own.name}, {own.of}: {own.mean:.3f} over {own.pairs} pairs, elsewhere in the "
-                f"region {own.in_region:.3f} (p {own.p_region:.4f})"
-                + (
-                    ""
-                    if own.in_element is None
-                    else f", in the element {own.in_element:.3f} (p {own.p_element:.4f})"
-                )
-            )
-    lines += [
-        f"{row.items}: {row.one} and {row.other} rank alike at {row.rho:+.2f} (n {row.n:,})"
-        for row in found.agreement
-        if row.rho is not None
-    ]
-    return "\n".join(lines)
+    pairs = [own for own in found.of_pairs if own.mean is not None and own.in_region is not None]
+    agreement = [row for row in found.agreement if row.rho is not None]
+    return "\n".join(
+        [
+            *map(_above, found.above),
+            *map(_of_pairs, pairs),
+            *(
+                f"{row.items}: {row.one} and {row.other} rank alike at {row.rho:+.2f} (n {row.n:,})"
+                for row in agreement
+            ),
+        ]
+    )
+
+
+def _above(row: Above) -> str:
+    name = "shuffled sequence" if row.control == SHUFFLED else f"the {row.control}"
+    said = f"pairs {row.least_distance} or more apart beyond 99.9% of {name}: "
+    said += "none known" if row.share is None else f"{row.share:.2%}"
+    if row.low is not None:
+        said += f" [{row.low:.2%}, {row.high:.2%}]"
+    if row.by_chance is not None:
+        said += f", one shuffle beyond the others {row.by_chance:.2%}"
+    if row.ratio is not None:
+        said += f"; mean {row.ratio:.2f} times as large"
+    return said
+
+
+def _of_pairs(own: OfPairs) -> str:
+    said = (
+        f"{own.name}, {own.of}: {own.mean:.3f} over {own.pairs} pairs; as far apart in the region "
+        f"{own.in_region:.3f} (p {own.p_region:.4f})"
+    )
+    if own.in_element is not None:
+        said += f", in the element {own.in_element:.3f} (p {own.p_element:.4f})"
+    return said

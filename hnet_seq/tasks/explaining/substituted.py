@@ -31,7 +31,7 @@ Rows: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Part:
+class Window:
     """A stretch in what is read around it.
 
     Attributes:
@@ -54,10 +54,10 @@ class Part:
         return self.tokens[self.start : self.end]
 
     @property
-    def reverse_complement(self) -> Part:
+    def reverse_complement(self) -> Window:
         """The same on the other strand."""
         width = len(self.tokens)
-        return Part(dna.reverse_complement(self.tokens), width - self.end, width - self.start)
+        return Window(dna.reverse_complement(self.tokens), width - self.end, width - self.start)
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """Bounds of consecutive places of the stretch, which are computed together."""
@@ -73,7 +73,7 @@ class Part:
 
 
 def rows_of(
-    model: HNetLanguageModel, part: Part, first: int, last: int, batch_tokens: int
+    model: HNetLanguageModel, window: Window, first: int, last: int, batch_tokens: int
 ) -> Rows:
     """(last - first, L + 4): of each place that is substituted the dependency of each place of the
     stretch on it, and what A, C, G or T there does to the log-likelihood of the stretch, nats.
@@ -82,17 +82,17 @@ def rows_of(
     a model that is not causal.
     """
     if isinstance(model, HNetForCausalLM):
-        return _causal(model, part, first, last, batch_tokens)
-    return _masked(model, part, first, last, batch_tokens)
+        return _causal(model, window, first, last, batch_tokens)
+    return _masked(model, window, first, last, batch_tokens)
 
 
 def _causal(
-    model: HNetForCausalLM, part: Part, first: int, last: int, batch_tokens: int
+    model: HNetForCausalLM, window: Window, first: int, last: int, batch_tokens: int
 ) -> Rows:
-    begin = part.start + first
-    own = part.tokens[begin : part.end]
-    beginning = Beginning(model, part.tokens[:begin], batch_tokens)
-    found = np.full((last - first, part.length + EFFECTS), math.nan, np.float32)
+    begin = window.start + first
+    own = window.tokens[begin : window.end]
+    beginning = Beginning(model, window.tokens[:begin], batch_tokens)
+    found = np.full((last - first, window.length + EFFECTS), math.nan, np.float32)
     for group in _groups(own, last - first, len(own), batch_tokens):
         changed = [_with(own, place, letter) for place, letter in group]
         # The sequence itself goes in each call, whose rounding depends on all that is in it.
@@ -102,31 +102,31 @@ def _causal(
         for (place, letter), tokens, values in zip(group, changed, expected, strict=True):
             by_place.setdefault(place, []).append(values)
             effect = likelihood(values, tokens)[place:].sum() - of_reference[place:].sum()
-            found[place, part.length + letter] = effect
+            found[place, window.length + letter] = effect
         for place, several in by_place.items():
-            found[place, part.length + int(own[place])] = 0.0
+            found[place, window.length + int(own[place])] = 0.0
             behind = slice(place + 1, None)
             values = strongest(reference[behind], np.stack(several)[:, behind])
-            _keep_largest(found[place, first + place + 1 : part.length], values)
+            _keep_largest(found[place, first + place + 1 : window.length], values)
     return found
 
 
 def _masked(
-    model: HNetLanguageModel, part: Part, first: int, last: int, batch_tokens: int
+    model: HNetLanguageModel, window: Window, first: int, last: int, batch_tokens: int
 ) -> Rows:
-    found = np.full((last - first, part.length + EFFECTS), math.nan, np.float32)
-    here = slice(part.start, part.end)
-    own = part.tokens[part.start + first : part.start + last]
-    for group in _groups(own, last - first, len(part.tokens), batch_tokens):
-        changed = [_with(part.tokens, part.start + first + place, x) for place, x in group]
-        reference, *expected = _expected_by_masked(model, [part.tokens, *changed], batch_tokens)
+    found = np.full((last - first, window.length + EFFECTS), math.nan, np.float32)
+    here = slice(window.start, window.end)
+    own = window.tokens[window.start + first : window.start + last]
+    for group in _groups(own, last - first, len(window.tokens), batch_tokens):
+        changed = [_with(window.tokens, window.start + first + place, x) for place, x in group]
+        reference, *expected = _expected_by_masked(model, [window.tokens, *changed], batch_tokens)
         by_place: dict[int, list[Rows]] = {}
         for (place, _), values in zip(group, expected, strict=True):
             by_place.setdefault(place, []).append(values[here])
         for place, several in by_place.items():
             values = strongest(reference[here], np.stack(several))
             values[first + place] = math.nan
-            _keep_largest(found[place, : part.length], values)
+            _keep_largest(found[place, : window.length], values)
     return found
 
 

@@ -17,7 +17,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.explanation import MODEL, SHUFFLED, TWIN
 from hnet_seq.tasks.explaining.gradients import Attribution, integrated_gradients
-from hnet_seq.tasks.explaining.substituted import EFFECTS, Part, rows_of
+from hnet_seq.tasks.explaining.substituted import EFFECTS, Window, rows_of
 from modalities import dna
 from modalities.base import Tokens
 
@@ -31,11 +31,11 @@ class Source:
 
     Attributes:
         name: ``model``, ``twin`` or ``shuffled``.
-        part: what is read.
+        window: what is read.
     """
 
     name: str
-    part: Part
+    window: Window
 
     @property
     def twin(self) -> bool:
@@ -65,7 +65,7 @@ class Work:
         steps: of each line.
     """
 
-    part: Part
+    window: Window
     sources: Sequence[Source]
     baselines: Sequence[Tokens]
     strands: int
@@ -76,7 +76,7 @@ class Work:
         """In order; the model's own map comes first."""
         for index, source in enumerate(self.sources):
             for strand in range(self.strands):
-                for first, last in source.part.blocks():
+                for first, last in source.window.blocks():
                     yield Item("rows", index, strand, first, last)
         for index in range(len(self.baselines)):
             for strand in range(self.strands):
@@ -85,15 +85,15 @@ class Work:
     def tokens(self, item: Item) -> int:
         """Through the model."""
         if item.kind == "line":
-            return 4 * self.steps * self.part.end  # with gradients, about
-        part = self.sources[item.index].part
-        return part.cost(item.first, item.last, causal=self.causal)
+            return 4 * self.steps * self.window.end  # with gradients, about
+        window = self.sources[item.index].window
+        return window.cost(item.first, item.last, causal=self.causal)
 
     def height(self, item: Item) -> int:
         """Values that an item gives."""
         if item.kind == "line":
-            return 2 * self.part.length + 2
-        return (item.last - item.first) * (self.part.length + EFFECTS)
+            return 2 * self.window.length + 2
+        return (item.last - item.first) * (self.window.length + EFFECTS)
 
     def compute(
         self,
@@ -113,24 +113,24 @@ class Work:
                 letters = dna.reverse_complement(letters)
             found = integrated_gradients(
                 model,
-                self._on(self.part, item.strand),
+                self._on(self.window, item.strand),
                 [letters],
                 steps=self.steps,
                 batch_tokens=batch_tokens,
             )
-            return np.concatenate([found.total, found.own, [found.change, found.missed]]).astype(np.float32)
+            return np.concatenate([found.total, found.own, [found.change, found.missed]]).astype(
+                np.float32
+            )
         source = self.sources[item.index]
-        part = self._on(source.part, item.strand)
-        return rows_of(
-            model_of(source.twin), part, item.first, item.last, batch_tokens
-        ).ravel()
+        window = self._on(source.window, item.strand)
+        return rows_of(model_of(source.twin), window, item.first, item.last, batch_tokens).ravel()
 
-    def _on(self, part: Part, strand: int) -> Part:
-        return part.reverse_complement if strand else part
+    def _on(self, window: Window, strand: int) -> Window:
+        return window.reverse_complement if strand else window
 
     def found(self, values: Iterable[tuple[Item, Values]]) -> Found:
         """What all items together give."""
-        length = self.part.length
+        length = self.window.length
         rows: dict[tuple[int, int], list[Values]] = {}
         lines: dict[int, list[Values]] = {}
         for item, own in values:
@@ -148,7 +148,7 @@ class Work:
                 found = halves(each[0], each[1] if self.strands == 2 else None)
             else:
                 found = each[0]
-            maps.append((source.name, without_unknown(found, source.part.letters)))
+            maps.append((source.name, without_unknown(found, source.window.letters)))
         effects = [whole[0, strand][:, length:] for strand in range(self.strands)]
         integrated = [
             Attribution(own[:length], own[length:-2], *map(float, own[-2:]))
@@ -174,7 +174,7 @@ class Found:
 
 
 def plan(
-    part: Part,
+    window: Window,
     *,
     causal: bool,
     both_strands: bool,
@@ -186,18 +186,18 @@ def plan(
 ) -> Work:
     """What is to be computed; draws depend on ``seed`` and what is read alone."""
     generator = np.random.default_rng(seed)
-    sources = [Source(MODEL, part)]
+    sources = [Source(MODEL, window)]
     if twin:
-        sources.append(Source(TWIN, part))
+        sources.append(Source(TWIN, window))
     for _ in range(shuffles):
-        shuffled = shuffle_record(part.tokens, generator)
-        sources.append(Source(SHUFFLED, Part(shuffled, part.start, part.end)))
+        shuffled = shuffle_record(window.tokens, generator)
+        sources.append(Source(SHUFFLED, Window(shuffled, window.start, window.end)))
     lines = [
-        shuffle_record(part.letters, generator, max(part.length, 1))
+        shuffle_record(window.letters, generator, max(window.length, 1))
         for _ in range(baselines if causal else 0)
     ]
     strands = 1 + (both_strands and causal)
-    return Work(part, sources, lines, strands, steps, causal)
+    return Work(window, sources, lines, strands, steps, causal)
 
 
 def mean_of_strands(values: Sequence[Floats]) -> Floats:
