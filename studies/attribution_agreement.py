@@ -101,9 +101,9 @@ def main() -> None:
     stretches = drawn(genome, args.windows, args.bases, args.context, args.seed)
     for number, window in enumerate(stretches):
         found = agreement(model, window, args.baselines, args.steps, args.seed + number)
-        for pair, value in found.items():
-            if value is not None:
-                by_pair.setdefault(pair, []).append(value)
+        for pair, rho in found.items():
+            if rho is not None:
+                by_pair.setdefault(pair, []).append(rho)
         print(f"{number + 1} of {args.windows}", flush=True)
     generator = np.random.default_rng(args.seed)
     print("| way | against | mean | 95% interval | lowest | highest |\n|---|---|---|---|---|---|")

@@ -13,7 +13,6 @@ from hnet_seq.results.explanation import (
     SHUFFLED,
     TWIN,
     Above,
-    Agrees,
     BaseTracks,
     ChunkEffect,
     Explanation,
@@ -116,9 +115,8 @@ def _above(rows: Sequence[Above]) -> Markup:
         "beyond the others. Intervals leave out ten substituted bases at a time.",
         class_="caption",
     )
-    caption = "How far the map is above its controls"
-    title = element("h3", caption)
-    return Markup(title + table(head, numbers, caption=caption, numeric=range(1, 7)) + said)
+    title = element("h3", "How far the map is above its controls")
+    return Markup(title + table(head, numbers, numeric=range(1, 7)) + said)
 
 
 def _pairs(rows: Sequence[OfPairs]) -> Markup:
@@ -143,9 +141,8 @@ def _pairs(rows: Sequence[OfPairs]) -> Markup:
         "in the region. p is how often that gives as much.",
         class_="caption",
     )
-    caption = "Annotated pairs beside others as far apart"
-    title = element("h3", caption)
-    return Markup(title + table(head, numbers, caption=caption, numeric=range(2, 8)) + said)
+    title = element("h3", "Annotated pairs beside others as far apart")
+    return Markup(title + table(head, numbers, numeric=range(2, 8)) + said)
 
 
 def _bases(found: Explanation, tracks: BaseTracks) -> Markup:
@@ -229,32 +226,24 @@ def _chunks(chunks: Sequence[ChunkEffect]) -> Markup:
         "short). Beside it what its bases have together, without their own probability.",
         class_="caption",
     )
-    caption = "Chunks taken out"
-    return Markup(
-        element("h3", caption) + table(head, rows, caption=caption, numeric=range(3, 7)) + said
-    )
+    title = element("h3", "Chunks taken out")
+    return Markup(title + table(head, rows, numeric=range(3, 7)) + said)
 
 
 def _agreement(found: Explanation) -> Markup:
     rows = [
-        (_items(row), _way(row.one), _way(row.other), f"{row.n:,}", _signed(row.rho))
+        (row.items, _way(row.one), _way(row.other), f"{row.n:,}", _signed(row.rho))
         for row in found.agreement
     ]
     head = ("Of", "One", "Other", "Number", "Spearman")
-    caption = "Do the ways agree?"
     said = element(
         "p",
         "Rank correlations. \u201cOf those behind\u201d is without the base's own probability, "
         "which gradient and mutagenesis have alike.",
         class_="caption",
     )
-    return Markup(
-        element("h3", caption) + table(head, rows, caption=caption, numeric=(3, 4)) + said
-    )
-
-
-def _items(row: Agrees) -> str:
-    return row.items
+    title = element("h3", "Do the ways agree?")
+    return Markup(title + table(head, rows, numeric=(3, 4)) + said)
 
 
 def _way(name: str) -> str:

@@ -60,7 +60,7 @@ class CopyingBoth(HNetForMaskedLM):
 
     distance = 6
 
-    def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:  # type: ignore[override]
+    def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         sequences = input_ids.split(packing.lengths)
         ahead = [
             torch.cat([x[self.distance :], x.new_full((self.distance,), 4)]) for x in sequences

@@ -7,6 +7,7 @@ import json
 import struct
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,14 +161,14 @@ def test_tracks_have_the_values_of_the_table(inputs: Path) -> None:
 def test_a_stopped_run_goes_on(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from hnet_seq.tasks.explaining import work
 
-    out, calls = inputs / "stopped", []
+    out, calls, stops_at = inputs / "stopped", list[Any](), 4
     real = work.rows_of
 
-    def few(*args: object) -> object:
+    def few(*args: Any) -> Any:
         calls.append(args)
-        if len(calls) == 4:
+        if len(calls) == stops_at:
             raise KeyboardInterrupt
-        return real(*args)  # type: ignore[arg-type]
+        return real(*args)
 
     options = ("--shuffles", "1", "--no-twin")
     with monkeypatch.context() as patch:
@@ -175,8 +176,9 @@ def test_a_stopped_run_goes_on(inputs: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert run(inputs, out, *options) == 130
     assert (out / "explanation.json.ranks").exists()
     count = len(calls)
+    stops_at = 0
     with monkeypatch.context() as patch:
-        patch.setattr(work, "rows_of", lambda *args: calls.append(args) or real(*args))
+        patch.setattr(work, "rows_of", few)
         assert run(inputs, out, *options) == 0
     assert len(calls) - count == 8 - 3  # two maps on two strands, two blocks each
     assert run(inputs, inputs / "at_once", *options) == 0

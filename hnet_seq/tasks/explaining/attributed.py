@@ -72,10 +72,8 @@ def attributed(
         "integrated": totals["integrated"],
         "integrated_own": owns["integrated"],
     }
-    shown = {
-        what: _rounded(values) if len(values) else [None] * length
-        for what, values in tracks.items()
-    }
+    nothing: list[float | None] = [None] * length
+    shown = {what: _rounded(own) if len(own) else nothing for what, own in tracks.items()}
     return BaseTracks(**shown), chunks, agreement
 
 

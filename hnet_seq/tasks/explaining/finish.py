@@ -19,6 +19,8 @@ from hnet_seq.results.explanation import (
     SHUFFLED,
     TWIN,
     Agrees,
+    BaseTracks,
+    ChunkEffect,
     Control,
     Explanation,
     PairedArms,
@@ -73,7 +75,9 @@ def finish(
         for label, arms in pairs.items()
         for row in contrast(label, {MODEL: [own], **controls}, arms, seed=seed)
     ]
-    bases, chunks, agreement = None, [], []
+    bases: BaseTracks | None = None
+    chunks: list[ChunkEffect] = []
+    agreement: list[Agrees] = []
     if isinstance(model, HNetForCausalLM):
         bases, chunks, agreement = attributed(model, work, found, start, seed, batch_tokens)
     if MARKOV in controls:

@@ -64,7 +64,8 @@ def gradient_by_input(
     (gradient,) = torch.autograd.grad((known * x[..., window.start :].mT).sum(), x)
     of_letters = gradient[0, :, window.start :].double().cpu().numpy().T  # (L, 4)
     own = known.detach()[0].double().cpu().numpy()
-    return Attribution(*(_over_others(values, window.letters) for values in (of_letters, own)))
+    total, part = (_over_others(values, window.letters) for values in (of_letters, own))
+    return Attribution(total, part)
 
 
 def integrated_gradients(

@@ -106,8 +106,8 @@ def _causal(
         for place, several in by_place.items():
             found[place, window.length + int(own[place])] = 0.0
             behind = slice(place + 1, None)
-            values = strongest(reference[behind], np.stack(several)[:, behind])
-            _keep_largest(found[place, first + place + 1 : window.length], values)
+            depends = strongest(reference[behind], np.stack(several)[:, behind])
+            _keep_largest(found[place, first + place + 1 : window.length], depends)
     return found
 
 
@@ -124,9 +124,9 @@ def _masked(
         for (place, _), values in zip(group, expected, strict=True):
             by_place.setdefault(place, []).append(values[here])
         for place, several in by_place.items():
-            values = strongest(reference[here], np.stack(several))
-            values[first + place] = math.nan
-            _keep_largest(found[place, : window.length], values)
+            depends = strongest(reference[here], np.stack(several))
+            depends[first + place] = math.nan
+            _keep_largest(found[place, : window.length], depends)
     return found
 
 

@@ -150,10 +150,10 @@ class Work:
                 found = each[0]
             maps.append((source.name, without_unknown(found, source.window.letters)))
         effects = [whole[0, strand][:, length:] for strand in range(self.strands)]
+        means = [np.stack(lines[strand]).astype(np.float64).mean(0) for strand in sorted(lines)]
         integrated = [
-            Attribution(own[:length], own[length:-2], *map(float, own[-2:]))
-            for strand in sorted(lines)
-            for own in [np.mean(lines[strand], 0, dtype=np.float64)]
+            Attribution(own[:length], own[length:-2], float(own[-2]), float(own[-1]))
+            for own in means
         ]
         return Found(maps, effects, integrated)
 
