@@ -52,8 +52,8 @@ def map_png(
         pixels[..., :3], pixels[..., 3] = _COLOUR, alpha
     else:
         times = max(1, -(-side // len(values)))
-        share = np.kron(share, np.ones((times, times)))[..., None]
-        pixels = np.round(255 + share * (np.array(_COLOUR) - 255)).astype(np.uint8)
+        dense = share.repeat(times, 0).repeat(times, 1)[..., None]
+        pixels = np.round(255 + dense * (np.array(_COLOUR) - 255)).astype(np.uint8)
     height, width, channels = pixels.shape
     lines = np.zeros((height, 1 + width * channels), np.uint8)  # each begins with its filter, none
     lines[:, 1:] = pixels.reshape(height, -1)

@@ -20,7 +20,7 @@ from hnet_seq.jobs.units import units_of
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.tasks.explaining.explanation import check_explained, check_length
+from hnet_seq.tasks.explaining.explanation import check_explained, check_stretch
 from hnet_seq.tasks.explaining.finish import finish
 from hnet_seq.tasks.explaining.outputs import told, write_all
 from hnet_seq.tasks.explaining.pairs import read_pairs
@@ -33,6 +33,7 @@ from hnet_seq.tasks.scoring.mutagenesis import Stretch, find_stretch
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
 from hnet_seq.train.predict import computing
 from pipelines.formats.genome import Genome
+from pipelines.storage.files import file_sha256
 
 
 def main(args: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
     ranks = find_ranks()
     genome = Genome(args.genome)  # without its index: the Markov model counts all of it
     stretch = find_stretch(genome, args.region, args.window, "region")
-    check_length(stretch.end - stretch.start, "region")
+    check_stretch(stretch.reference, args.genome, "--region")
     bounds = (stretch.name, stretch.start, stretch.end)
     pairs = read_pairs(args.pairs, genome.lengths, *bounds) if args.pairs else {}
     device = rank_device(args.device, ranks)
@@ -77,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
         **({"baselines": args.baselines, "steps": args.steps} if causal else {}),
     }
     made_with = {
-        "pairs": Path(args.pairs).read_text() if args.pairs else None,
+        "pairs": file_sha256(args.pairs) if args.pairs else None,
         "markov_order": args.markov_order,
         "files": [path.name for path in files],
     }

@@ -238,6 +238,20 @@ def test_pairs_that_are_none_are_refused(
     assert error.count("\n") == 1
 
 
+def test_regions_without_a_map_are_refused(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "g.fa").write_text(f">n\nACG{'N' * 30}\n>long\n{'ACGT' * 300}\n")
+    for region, code, said in (
+        ("n:3-20", 1, "has not two known bases"),
+        ("n:3-3", 2, "--region: is 1 bases; a map is of 2 to 1,000"),
+        ("long", 2, "--region: is 1,200 bases"),
+    ):
+        words = [f"{inputs / 'run'}", f"{tmp_path / 'g.fa'}", "--region", region]
+        assert main(["explain", *words, "--out", f"{tmp_path / 'o'}"]) == code
+        assert said in capsys.readouterr().err
+
+
 def test_a_damaged_record_is_refused(out: Path, tmp_path: Path) -> None:
     content = json.loads((out / "explanation.json").read_text())
     for change, said in (

@@ -350,13 +350,14 @@ def test_a_masked_model_has_a_map_and_no_likelihood() -> None:
         ({"batch_tokens": 0}, UsageError, "batch_tokens"),
         ({"shuffles": -1}, UsageError, "shuffles"),
         ({"steps": 0}, UsageError, "steps"),
+        ({"start": 10, "end": 15}, InputError, "not two known bases"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
     options: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        explain(make_model("one stage"), LETTERS, **options)
+        explain(make_model("one stage"), LETTERS[:10] + "NNNNN" + LETTERS[15:], **options)
 
 
 def test_models_of_something_else_are_refused() -> None:

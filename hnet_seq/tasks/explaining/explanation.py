@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 
@@ -28,6 +29,7 @@ from hnet_seq.tasks.explaining.substituted import Window
 from hnet_seq.tasks.explaining.work import Found, Work, plan
 from hnet_seq.train.predict import computing
 from modalities import dna
+from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
@@ -207,7 +209,7 @@ def _given(
     end = len(tokens) if end is None else end
     if not 0 <= start < end <= len(tokens):
         raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(tokens)}")
-    check_length(end - start, "start, end")
+    check_stretch(tokens[start:end], None, "sequence")
     return name, Window(tokens, start, end)
 
 
@@ -219,10 +221,15 @@ def check_explained(model: HNetLanguageModel) -> None:
     check_modality(model)
 
 
-def check_length(bases: int, parameter: str) -> None:
-    """Raise UsageError for a stretch whose map would be too large, or that has no pair."""
+def check_stretch(letters: Tokens, source: str | Path | None, parameter: str) -> None:
+    """Raise UsageError for a stretch whose map would be too large, InputError for one without a
+    pair of known bases."""
+    bases = len(letters)
+    if bases > 1 and (letters <= max(dna.BASES)).sum() < 2:
+        said = "has not two known bases, of which one could depend on the other; choose another"
+        raise InputError(source, said, where=parameter)
     if not 2 <= bases <= EXPLAIN_MOST_BASES:
         raise UsageError(
-            parameter,
+            parameter.removeprefix("--"),
             f"is {bases:,} bases; a map is of 2 to {EXPLAIN_MOST_BASES:,}",
         )

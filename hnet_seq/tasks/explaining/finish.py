@@ -80,7 +80,7 @@ def finish(
     agreement: list[Agrees] = []
     if isinstance(model, HNetForCausalLM):
         bases, chunks, agreement = attributed(model, work, found, start, seed, batch_tokens)
-    if MARKOV in controls:
+    if MARKOV in controls and apart > 1:
         agreement.append(_as_markov(own, controls[MARKOV][0], apart))
     return Explanation(
         **(about or {}),
