@@ -294,6 +294,9 @@ def test_an_explanation_has_all_controls_and_is_read_again(
     assert {row.items for row in explained.agreement} == {
         *("bases", "bases, of those behind", "chunks of stage 0", "pairs within 1 bases"),
     }
+    # A base that the baseline has too adds nothing, and has no part in it.
+    of_baseline = [own == 0.0 for own in explained.bases.integrated]
+    assert of_baseline == [own == 0.0 for own in explained.bases.integrated_own]
     assert {row.strand for row in explained.chunks} == {"+", "-"}
     assert all(30 <= row.start < row.end <= 60 for row in explained.chunks)
     folder = tmp_path_factory.mktemp("explained")
