@@ -17,6 +17,7 @@ from hnet_seq.results.markov import Markov
 from hnet_seq.results.record import Result, check_schema, read_object
 from hnet_seq.results.run import Log, Run
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
+from hnet_seq.results.zero_shot import ZeroShot
 from modalities.errors import InputError
 from modalities.given_paths import given_path
 
@@ -25,7 +26,7 @@ KINDS: dict[str, type[Result]] = {
     for kind in (
         *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Explanation, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
-        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, DependencyMap),
+        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, ZeroShot, DependencyMap),
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""
