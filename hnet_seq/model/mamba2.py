@@ -16,6 +16,7 @@ from hnet_seq.ops import (
     causal_conv_continue,
     gated_rms_norm,
     mamba2_mix,
+    mamba2_mixer,
     ssd,
     ssd_continue,
 )
@@ -80,6 +81,9 @@ class Mamba2(nn.Module):
         return Mamba2State(weight.new_zeros(slots, width - 1, channels), ssm)
 
     def forward(self, x: Tensor, packing: Packing, state: Mamba2State | None = None) -> Tensor:
+        whole = None if self.bidirectional else self._at_once(x, packing, state)
+        if whole is not None:
+            return whole
         projected = self.in_proj(x)
         mixed = None
         if state is None and not self.bidirectional:
@@ -95,6 +99,22 @@ class Mamba2(nn.Module):
             )
         return self.out_proj(
             self._one_by_one(projected, packing, state) if mixed is None else mixed
+        )
+
+    def _at_once(self, x: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor | None:
+        """All of it, where no gradient is wanted and a kernel does it."""
+        return mamba2_mixer(
+            x,
+            self.in_proj.weight,
+            *self._conv,
+            self.dt_bias,
+            self._A,
+            self.D,
+            self.norm.weight,
+            self.out_proj.weight,
+            EPS,
+            packing,
+            *(state.tensors if state is not None else ()),
         )
 
     @property
