@@ -40,6 +40,10 @@ class Mamba2State:
     def tensors(self) -> list[Tensor]:
         return [self.conv, self.ssm]
 
+    def select(self, slots: Tensor) -> Mamba2State:
+        """A copy of some slots."""
+        return Mamba2State(self.conv.index_select(0, slots), self.ssm.index_select(0, slots))
+
     def reset(self, slots: Tensor) -> None:
         """Empty some slots."""
         for tensor in self.tensors:

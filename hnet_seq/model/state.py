@@ -67,6 +67,23 @@ class HNetState:
         """Memory held."""
         return sum(tensor.nbytes for tensor in self.tensors())
 
+    def select(self, slots: Tensor) -> HNetState:
+        """A state of its own whose slots are copies of these (n,) int64, which may come twice."""
+
+        def taken(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.index_select(0, slots)
+
+        return HNetState(
+            self.seen.index_select(0, slots),
+            [layer.select(slots) for layer in self.encoder],
+            [layer.select(slots) for layer in self.decoder],
+            taken(self.last_vector),
+            {name: tensor.index_select(0, slots) for name, tensor in self.rule.items()},
+            taken(self.recent_tokens),
+            taken(self.smoothed),
+            None if self.inner is None else self.inner.select(slots),
+        )
+
     def advance(self, packing: Packing) -> None:
         """Count the positions of this level that its sequences went on by."""
         assert packing.slots is not None

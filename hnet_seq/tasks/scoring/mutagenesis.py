@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +18,7 @@ from hnet_seq.model.streaming import in_calls
 from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.choices import Strands
+from hnet_seq.tasks.scoring.branches import Trunk, can_branch, most_branches
 from hnet_seq.tasks.scoring.likelihoods import SHORTER, base_log_likelihoods, scoring
 from hnet_seq.tasks.scoring.sequences import check_scoring
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, check_window
@@ -89,8 +90,9 @@ def saturation_mutagenesis(
 ) -> NDArray[np.float64]:
     """(L, 4) log-likelihood of the sequence with A, C, G or T there less that without, nats.
 
-    0 at the letter that stands there; NaN where that is unknown. The 3 L sequences of W bases go
-    through the model whole, on each strand; the sequence itself does once.
+    0 at the letter that stands there; NaN where that is unknown. On a CPU each of the 3 L sequences
+    of W bases goes through the model from its change on, on each strand, and what lies before goes
+    once; on a GPU they go through whole.
 
     Args:
         tokens: the context, (W,) tokens or letters, one sequence.
@@ -110,12 +112,12 @@ def saturation_mutagenesis(
     end = len(context) if end is None else end
     if not 0 <= start < end <= len(context):
         raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(context)}")
-    calls = list(change_calls(context, start, end, strands, batch_tokens))
-    total = sum(map(len, calls))
-    bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
-    effects = scorer(model, context, batch_tokens)
     found = no_effects(context, start, end, strands)
+    total = len(found) * 3 * int(np.count_nonzero(np.isin(context[start:end], dna.BASES)))
+    bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
     with bar, computing(model, device) as where, computing_in(precision, where):
+        calls = list(calls_of(model, context, start, end, strands, batch_tokens))
+        effects = Scorer(model, context, calls, batch_tokens)
         for call in calls:
             fill(found, start, call, effects(call))
             bar.update(len(call))
@@ -124,48 +126,124 @@ def saturation_mutagenesis(
 
 
 def change_calls(
-    context: Tokens, start: int, end: int, strands: Strands, batch_tokens: int
+    context: Tokens,
+    start: int,
+    end: int,
+    strands: Strands,
+    batch_tokens: int,
+    most: int | None = None,
 ) -> Iterator[list[Change]]:
-    """All changes of known letters from ``start`` to ``end``, on each strand, call by call."""
-    changes = [
-        (place, letter)
-        for place in range(start, end)
-        for letter in dna.BASES
-        if context[place] in dna.BASES and letter != context[place]
-    ]
-    step = max(1, _PART_TOKENS // len(context))
+    """All changes of known letters from ``start`` to ``end``, on each strand, call by call.
+
+    Args:
+        most: changes of a call, each from the first one on; None: each in the whole context.
+    """
+    places = [place for place in range(start, end) if context[place] in dna.BASES]
     for strand in range(1 + (strands == "average")):
-        for first in range(0, len(changes), step):
-            part = [(strand, *change) for change in changes[first : first + step]]
-            yield from in_calls(part, batch_tokens, lambda change: len(context))
+        changes = [
+            (strand, place, letter)
+            for place in (reversed(places) if strand else places)
+            for letter in dna.BASES
+            if letter != context[place]
+        ]
+        if most is None:
+            step = max(1, _PART_TOKENS // len(context))
+            for first in range(0, len(changes), step):
+                yield from in_calls(
+                    changes[first : first + step], batch_tokens, lambda change: len(context)
+                )
+            continue
+        first = 0
+        while first < len(changes):
+            each = len(context) - _begin(changes[first], len(context))
+            last = first + max(1, min(most, batch_tokens // each))
+            yield changes[first:last]
+            first = last
 
 
-def scorer(
-    model: HNetForCausalLM, context: Tokens, batch_tokens: int
-) -> Callable[[Sequence[Change]], list[float]]:
-    """What gives the effects of the changes of a call, nats."""
-    own = (context, dna.reverse_complement(context))
-    references: dict[int, NDArray[np.float32]] = {}
+def calls_of(
+    model: HNetForCausalLM,
+    context: Tokens,
+    start: int,
+    end: int,
+    strands: Strands,
+    batch_tokens: int,
+) -> Iterator[list[Change]]:
+    """The calls that suit a model."""
+    most = most_branches(model, len(context)) if can_branch(model) else None
+    return change_calls(context, start, end, strands, batch_tokens, most)
 
-    def likelihoods(sequences: list[Tokens]) -> list[NDArray[np.float32]]:
-        with scoring(model, SHORTER):
-            return base_log_likelihoods(model, sequences, batch_tokens=batch_tokens)
 
-    def effects(call: Sequence[Change]) -> list[float]:
+class Scorer:
+    """Effects of changes; what lies before a change goes through the model once.
+
+    Args:
+        calls: all calls that there are, see :func:`calls_of`. Where they begin the context is read
+            in pieces, so that an effect has the same bits whatever was computed before.
+    """
+
+    def __init__(
+        self,
+        model: HNetForCausalLM,
+        context: Tokens,
+        calls: Iterable[Sequence[Change]],
+        batch_tokens: int,
+    ) -> None:
+        self._model = model
+        self._batch_tokens = batch_tokens
+        self._own = (context, dna.reverse_complement(context))
+        self._shared = can_branch(model)
+        self._begins: tuple[list[int], list[int]] = ([], [])
+        for call in calls if self._shared else ():
+            self._begins[call[0][0]].append(_begin(call[0], len(context)))
+        self._references: dict[int, NDArray[np.float32]] = {}
+        self._trunk = (-1, 0, Trunk(model, 1, batch_tokens))
+
+    def __call__(self, call: Sequence[Change]) -> list[float]:
+        """Of the changes of a call, nats."""
         strand = call[0][0]
-        tokens = own[strand]
+        tokens = self._own[strand]
         placed = [_on_strand(change, len(tokens)) for change in call]
-        if strand not in references:
-            (references[strand],) = likelihoods([tokens])
-        reference = references[strand]
-        values = likelihoods([_changed(tokens, *change) for change in placed])
+        changed = [_changed(tokens, *change) for change in placed]
+        with scoring(self._model, SHORTER):
+            if strand not in self._references:
+                self._references[strand] = self._whole([tokens])[0]
+            if self._shared:
+                begin = _begin(call[0], len(tokens))
+                trunk = self._read(strand, begin)
+                values = trunk.branches([0] * len(call), [own[begin:] for own in changed])
+                begin += 1
+            else:
+                begin, values = 0, self._whole(changed)
+        reference = self._references[strand]
         # What lies before the change has the same probability in both.
         return [
-            float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
+            float(
+                value[max(0, place - begin) :].sum(dtype=np.float64)
+                - reference[place:].sum(dtype=np.float64)
+            )
             for (place, _), value in zip(placed, values, strict=True)
         ]
 
-    return effects
+    def _whole(self, sequences: list[Tokens]) -> list[NDArray[np.float32]]:
+        return base_log_likelihoods(self._model, sequences, batch_tokens=self._batch_tokens)
+
+    def _read(self, strand: int, begin: int) -> Trunk:
+        """The context up to where a call begins."""
+        own, at, trunk = self._trunk
+        if own != strand or at > begin:
+            at, trunk = 0, Trunk(self._model, 1, self._batch_tokens)
+        for stop in self._begins[strand]:
+            if at < stop <= begin:
+                trunk.read([self._own[strand][at:stop]])
+                at = stop
+        self._trunk = (strand, at, trunk)
+        return trunk
+
+
+def _begin(change: Change, length: int) -> int:
+    """Where the sequences of a call are taken apart: the base before predicts the first change."""
+    return max(0, _on_strand(change, length)[0] - 1)
 
 
 def no_effects(context: Tokens, start: int, end: int, strands: Strands) -> NDArray[np.float64]:

@@ -25,14 +25,14 @@ from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
 from hnet_seq.tasks.scoring.mutagenesis import (
     Change,
+    Scorer,
     Stretch,
-    change_calls,
+    calls_of,
     fill,
     find_stretch,
     markov_mutagenesis,
     mutagenesis_record,
     no_effects,
-    scorer,
 )
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from modalities import dna
@@ -69,12 +69,12 @@ def run(
     bounds = (start, start + length)
 
     def read() -> Iterator[list[Change]]:
-        return change_calls(stretch.context, *bounds, strands, batch_tokens)
+        return calls_of(model, stretch.context, *bounds, strands, batch_tokens)
 
     def width(change: Change) -> int:
         return context
 
-    effects = scorer(model, stretch.context, batch_tokens)
+    effects = Scorer(model, stretch.context, read(), batch_tokens)
 
     def compute(call: Sequence[Change], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
         yield {"effect": np.array(effects(call))}, len(call)
