@@ -4,8 +4,9 @@
     OMP_NUM_THREADS=1 python benchmarks/inference.py --before ../before [--rounds 5] [--model RUN]
 
 Each piece of work is a command line of one process, run by either build in turn: the seconds are
-those that the process was running in it, once everything is imported and a model has been called. Without ``--model`` the models are the one that comes with the package and one of the
-demo's shape with random weights. Beside the ratios stands how far the results differ.
+those that the process was running in it, once everything is imported and a model has been called.
+Without ``--model`` the models are the one that comes with the package and one of the demo's shape
+with random weights. Beside the ratios stands how far the results differ.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import argparse
 import csv
 import json
 import os
-import statistics
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,8 @@ class Build:
 
     def seconds(self, arguments: list[str]) -> float:
         """CPU seconds of a command line."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(arguments) + "\n")
         self._process.stdin.flush()
         for line in self._process.stdout:
@@ -83,12 +85,12 @@ def bases(name: str, first: int, count: int) -> str:
 def write_inputs(folder: Path, smoke: bool) -> dict[str, list[str]]:
     """The files; and what stands behind the verb and the model, by the work's name."""
     size = 10 if smoke else 1
-    text = bases(str(GENOME), 500_000, 40_000)
-    for length, count in ((300, 80), (8192, 3)):
+    text = bases(str(GENOME), 500_000, 50_000)
+    for length, count in ((300, 160), (8192, 6)):
         rows = [text[i * length : (i + 1) * length] for i in range(max(1, count // size))]
         lines = "".join(f">w{i}\n{row}\n" for i, row in enumerate(rows) if row)
         (folder / f"w{length}.fa").write_text(lines)
-    (folder / "record.fa").write_text(f">r\n{text[: 30_000 // size]}\n")
+    (folder / "record.fa").write_text(f">r\n{text[: 50_000 // size]}\n")
     (folder / "genome.fa").write_text(f">c\n{text}\n")
     draw, head = np.random.default_rng(0), "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\t"
     places = sorted(draw.choice(np.arange(5_000, 15_000), 10 // size, replace=False))
@@ -100,7 +102,7 @@ def write_inputs(folder: Path, smoke: bool) -> dict[str, list[str]]:
     for name, alternative in files.items():
         rows = [f"c\t{at + 1}\t.\t{text[at]}\t{alternative(text[at])}\t.\t.\t.\n" for at in places]
         (folder / f"{name}.vcf").write_text(head + "QUAL\tFILTER\tINFO\n" + "".join(rows))
-    stretch = "c:10001-10008" if not smoke else "c:10001-10001"
+    stretch = "c:10001-10020" if not smoke else "c:10001-10001"
     genome = ["--genome", f"{folder / 'genome.fa'}"]
     out = ["--out", f"{folder / 'out.tsv'}"]
     npy = ["--out", f"{folder / 'out.npy'}"]

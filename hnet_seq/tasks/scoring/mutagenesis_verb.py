@@ -23,11 +23,9 @@ from hnet_seq.report.heat_map import heat_map, standalone
 from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
+from hnet_seq.tasks.scoring.change_effects import Change, Scorer, calls_of
 from hnet_seq.tasks.scoring.mutagenesis import (
-    Change,
-    Scorer,
     Stretch,
-    calls_of,
     fill,
     find_stretch,
     markov_mutagenesis,

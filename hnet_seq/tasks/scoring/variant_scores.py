@@ -228,10 +228,8 @@ def score_part(
     # thousand times as much of that: 2e-4 nats, at the end of a repeat. Edits that can be told in
     # several ways go alone, where calls are cheap, and so have one score to the last bit.
     on_cpu = model.embeddings.weight.device.type == "cpu"
-    snvs = WindowPairs(model, _of(references, of_snvs), of_snvs, strands, batch_tokens)
-    edits = WindowPairs(
-        model, _of(references, of_edits), of_edits, strands, batch_tokens, alone=on_cpu
-    )
+    snvs = WindowPairs(model, references, of_snvs, strands, batch_tokens)
+    edits = WindowPairs(model, references, of_edits, strands, batch_tokens, alone=on_cpu)
     for variant, placed in part[done:]:
         if isinstance(placed, str):
             yield VariantScore(variant, "", placed)
@@ -249,11 +247,6 @@ def score_part(
             markov_llr=_markov(markov, tokens) if markov is not None else math.nan,
             **_counts(tokens[0][0], placed),
         )
-
-
-def _of(references: dict[Hashable, Tokens], pairs: dict[Hashable, Pair]) -> dict[Hashable, Tokens]:
-    """The references of these."""
-    return {pair.reference: references[pair.reference] for pair in pairs.values()}
 
 
 def score_rows(

@@ -62,7 +62,7 @@ class WindowPairs:
     changes no bit.
 
     Args:
-        references: tokens (L,) of the windows without an edit.
+        references: tokens (L,) of windows without an edit, those of the pairs among them.
         pairs: those with one.
         strands: ``average`` for both, ``none`` for the forward one.
         alone: each pair in calls of its own, so that its bits depend on nothing but its tokens, and
@@ -87,9 +87,14 @@ class WindowPairs:
             _Strand(references, pairs, alone),
             *([_Strand(references, pairs, alone, turned=True)] if strands == "average" else []),
         ]
-        longest = max((len(own.changed) for own in pairs.values()), default=1)
-        longest = max([longest, *map(len, references.values())], default=1)
-        most = most_branches(model, longest) if self._shared else batch_tokens
+        lengths = [
+            len(own)
+            for pair in pairs.values()
+            for own in (pair.changed, references[pair.reference])
+        ]
+        most = batch_tokens
+        if self._shared:
+            most = most_branches(model, max(map(len, windows), default=1))
         for own in self._strands:
             own.cut(1 if alone else most, batch_tokens, self._shared)
 
@@ -153,7 +158,8 @@ class _Strand:
         def own(tokens: Tokens) -> Tokens:
             return dna.reverse_complement(tokens) if turned else tokens
 
-        self.references = {key: own(tokens) for key, tokens in references.items()}
+        wanted = {pair.reference for pair in pairs.values()}
+        self.references = {key: own(references[key]) for key in wanted}
         self.changed = {key: own(pair.changed) for key, pair in pairs.items()}
         self.reference_of: dict[Hashable, Hashable] = {
             key: ("reference", key if alone else pair.reference) for key, pair in pairs.items()
