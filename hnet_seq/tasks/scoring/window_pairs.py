@@ -87,13 +87,9 @@ class WindowPairs:
             _Strand(references, pairs, alone),
             *([_Strand(references, pairs, alone, turned=True)] if strands == "average" else []),
         ]
-        lengths = [
-            len(own)
-            for pair in pairs.values()
-            for own in (pair.changed, references[pair.reference])
-        ]
         most = batch_tokens
         if self._shared:
+            windows = [*references.values(), *(pair.changed for pair in pairs.values())]
             most = most_branches(model, max(map(len, windows), default=1))
         for own in self._strands:
             own.cut(1 if alone else most, batch_tokens, self._shared)
