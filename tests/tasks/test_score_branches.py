@@ -31,7 +31,9 @@ SHAPE: dict[str, Any] = {
     "ssm_cfg": {"d_state": 16},
     "attn_cfg": {"num_heads": [2, 2], "rotary_emb_dim": [8, 8], "window_size": [5, -1]},
 }
-POLICY_NAMES = [name for name in POLICIES if name not in ("entropy", "surprisal")]
+MEMORY = "n-gram memory"
+# Of a learned policy are the others; counts are no such model.
+UNCOUNTED = [name for name in POLICIES if name not in ("learned", "entropy", "surprisal")]
 
 
 def varied(model: HNetForCausalLM) -> HNetForCausalLM:
@@ -44,16 +46,16 @@ def varied(model: HNetForCausalLM) -> HNetForCausalLM:
     return model.eval()
 
 
-def memory_model() -> HNetForCausalLM:
-    shape = {**SHAPE, "ngram_memory": {"orders": [2, 3, 7], "rows": 300, "width": 8}}
-    return varied(HNetForCausalLM(HNetConfig.from_dict(shape), seed=2))
-
-
-KINDS = {
-    **{name: lambda name=name: make_model(name) for name in LAYOUTS},
-    "n-gram memory": memory_model,
-    **{name: lambda name=name: varied(with_policy(SHAPE, POLICIES[name])) for name in POLICY_NAMES},
-}
+def model_of(kind: str) -> HNetForCausalLM:
+    """A layout of the tests, a model with n-gram memory, or one that follows a policy."""
+    if kind in LAYOUTS:
+        return make_model(kind)
+    if kind == MEMORY:
+        shape = {**SHAPE, "ngram_memory": {"orders": [2, 3, 7], "rows": 300, "width": 8}}
+        return varied(HNetForCausalLM(HNetConfig.from_dict(shape), seed=2))
+    model = with_policy(SHAPE, POLICIES[kind])
+    assert isinstance(model, HNetForCausalLM)
+    return varied(model)
 
 
 @contextmanager
@@ -69,14 +71,16 @@ def variants() -> list[Variant]:
     """SNVs with all their letters, at both ends of a record too, and edits of every kind."""
     found = [
         Variant("c", at + 1, RECORD[at], letter)
-        for at in (0, 1, 150, 298, 299)
+        for at in (0, 150, 299)
         for letter in "ACGT"
         if letter != RECORD[at]
     ]
-    found += [Variant("s", at + 1, own, "A") for at, own in enumerate(SHORT) if own != "A"]
-    for at in (0, 120, 290):
+    found += [
+        Variant("s", at + 1, own, "A") for at, own in enumerate(SHORT) if own != "A" and at % 7 < 2
+    ]
+    for at in (0, 290):
         ref = RECORD[at : at + 4]
-        for alt in (ref[0], ref[0] + "GATTACA", "TT" + ref[2:], ref[0] + "CC", ref + "A"):
+        for alt in (ref[0], ref[0] + "GATTACA", "TT" + ref[2:]):
             if alt != ref:
                 found.append(Variant("c", at + 1, ref, alt))
     found.append(Variant("c", 297, RECORD[296:], RECORD[296]))  # to the record's last base
@@ -99,26 +103,26 @@ def scores(model: HNetForCausalLM, genome: Path, batch_tokens: int = 8192) -> np
     return found
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", [*LAYOUTS, MEMORY, *UNCOUNTED])
 def test_variants_and_mutants_have_the_scores_of_whole_windows(kind: str, genome: Path) -> None:
-    model = KINDS[kind]()
+    model = model_of(kind)
     assert can_branch(model)
-    context, bounds = RECORD[130:180], {"start": 0, "end": 50}
+    context = RECORD[150:180]
     with whole():
         expected, effects = (
             scores(model, genome),
-            saturation_mutagenesis(model, context, **bounds, device="cpu"),
+            saturation_mutagenesis(model, context, device="cpu"),
         )
     largest = np.abs(expected).max()
     assert largest > 1e-2  # what is compared is no zero
-    # Where embeddings are tied an untrained model is sure of itself: hundreds of nats.
+    # Where embeddings are tied an untrained model is sure of itself: tens of nats.
     nats = TOLERANCE * max(1, largest / 10)
     np.testing.assert_allclose(scores(model, genome), expected, atol=nats, rtol=0)
-    found = saturation_mutagenesis(model, context, **bounds, device="cpu")
+    found = saturation_mutagenesis(model, context, device="cpu")
     np.testing.assert_allclose(found, effects, atol=nats, rtol=0)
 
 
-@pytest.mark.parametrize("batch_tokens", [20, 150, 700])
+@pytest.mark.parametrize("batch_tokens", [30, 150])
 def test_neither_the_size_of_a_call_nor_the_room_for_states_matters(
     batch_tokens: int, genome: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +155,7 @@ def test_most_of_the_tokens_go_through_once(genome: Path, monkeypatch: pytest.Mo
 def test_counts_of_the_training_text_are_read_over_whole_windows() -> None:
     shape = {**SHAPE, "ngram_counts": {"orders": [1, 3]}}
     assert not can_branch(HNetForCausalLM(HNetConfig.from_dict(shape)))
-    assert not can_branch(with_policy(SHAPE, POLICIES["entropy"]))
+    assert not can_branch(model_of("entropy"))
 
 
 def test_a_window_too_long_for_the_cache_says_so(

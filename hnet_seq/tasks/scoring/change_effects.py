@@ -43,8 +43,8 @@ def change_calls(
             for letter in dna.BASES
             if letter != context[place]
         ]
+        step = max(1, _PART_TOKENS // len(context))
         if most is None:
-            step = max(1, _PART_TOKENS // len(context))
             for first in range(0, len(changes), step):
                 yield from in_calls(
                     changes[first : first + step], batch_tokens, lambda change: len(context)
@@ -53,7 +53,7 @@ def change_calls(
         first = 0
         while first < len(changes):
             each = len(context) - _begin(changes[first], len(context))
-            last = first + max(1, min(most, batch_tokens // each))
+            last = first + max(1, min(most, step, batch_tokens // each))
             yield changes[first:last]
             first = last
 

@@ -84,6 +84,7 @@ def run(
         "genome": genome_digest(genome),
         "region": [stretch.name, stretch.start, stretch.end],
         "batch_tokens": batch_tokens,
+        "changes": "as each strand reads them",
         "output": [path.name for path in outputs],
     }
     units = units_of(read(), width)

@@ -121,7 +121,10 @@ class WindowPairs:
         windows = [own for group in call for own in group.windows.values()]
         with scoring(self._model, SHORTER):
             if not self._shared:
-                values = base_log_likelihoods(self._model, windows, batch_tokens=self._batch_tokens)
+                names = ["of a window"] * len(windows)
+                values = base_log_likelihoods(
+                    self._model, windows, batch_tokens=self._batch_tokens, names=names
+                )
                 strand.found |= {key: (0, own) for key, own in zip(keys, values, strict=True)}
                 return
             trunk = Trunk(self._model, len(call), self._batch_tokens)
