@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "ssd.h"
-
 constexpr int ROWS = 128;         // tokens of a group
 constexpr int PANEL = 2 * LANES;  // columns of a product that are done side by side
 constexpr int MAX_TAPS = 8;
