@@ -65,7 +65,10 @@ class HNet(nn.Module):
 
     With stages left it is encoder - inner network - decoder, else the innermost stack. Its input
     may be narrower than the stage: ``pad_dimension`` widens it, and the output is cut back.
+    :func:`hnet_seq.model.needed.only_up_to` leaves decoders out, or all that is inside.
     """
+
+    decodes = goes_inside = True
 
     def __init__(self, config: HNetConfig, stage: int = 0) -> None:
         super().__init__()
@@ -227,12 +230,17 @@ class HNet(nn.Module):
     ) -> HNetOutput:
         assert self.encoder is not None
         h = self.encoder(x, packing, state.encoder if state else None)
-        with torch.autocast(h.device.type, enabled=False):
-            residual = self.residual_proj(h.float())
+        if self.decodes:
+            with torch.autocast(h.device.type, enabled=False):
+                residual = self.residual_proj(h.float())
         prob, mask = self._boundaries(h, tokens, packing, state)
         inner_state = state.inner if state else None
         chunks = self._chunks(mask, packing, inner_state)
         inner = self._inner(h, tokens, chunks, inner_state, soft)
+        own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
+        boundaries, of_chunks = [own, *inner.boundaries], [inner.hidden, *inner.chunks]
+        if not self.decodes:
+            return HNetOutput(h.new_zeros(0, width), boundaries, of_chunks, counted)
         if state is None:
             scale = confidence(prob, mask, self.mirrored)
             if soft is not None and not soft.straight_through:
@@ -242,13 +250,7 @@ class HNet(nn.Module):
             assert state.smoothed is not None
             spread = chunks.smooth_and_upsample(inner.hidden, prob, state.smoothed)
         hidden = self.decoder(spread + residual, packing, state.decoder if state else None)
-        own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
-        return HNetOutput(
-            hidden=hidden[:, :width],
-            boundaries=[own, *inner.boundaries],
-            chunks=[inner.hidden, *inner.chunks],
-            counted=counted,
-        )
+        return HNetOutput(hidden[:, :width], boundaries, of_chunks, counted)
 
     def _boundaries(
         self, h: Tensor, tokens: Tensor, packing: Packing, state: HNetState | None
@@ -280,7 +282,8 @@ class HNet(nn.Module):
         soft: SoftTokens | None,
     ) -> HNetOutput:
         assert isinstance(self.main_network, HNet)
-        if chunks.packing.total == 0:  # no sequence that goes on has begun a chunk
+        # Where no sequence that goes on has begun a chunk there is nothing inside.
+        if chunks.packing.total == 0 or not self.goes_inside:
             return self.main_network.nothing(h)
         first = tokens.index_select(0, chunks.starts)
         return self.main_network(chunks.downsample(h), first, chunks.packing, state, soft)

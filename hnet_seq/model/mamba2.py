@@ -16,6 +16,7 @@ from hnet_seq.ops import (
     causal_conv_continue,
     gated_rms_norm,
     mamba2_mix,
+    mamba2_mixer,
     ssd,
     ssd_continue,
 )
@@ -39,14 +40,14 @@ class Mamba2State:
     def tensors(self) -> list[Tensor]:
         return [self.conv, self.ssm]
 
+    def select(self, slots: Tensor) -> Mamba2State:
+        """A copy of some slots."""
+        return Mamba2State(self.conv.index_select(0, slots), self.ssm.index_select(0, slots))
+
     def reset(self, slots: Tensor) -> None:
         """Empty some slots."""
         for tensor in self.tensors:
             tensor[slots] = 0
-
-    def copies(self, count: int) -> Mamba2State:
-        """Of ``count`` slots, all as this one's only slot."""
-        return Mamba2State(self.conv.repeat(count, 1, 1), self.ssm.repeat(count, 1, 1, 1))
 
 
 class Mamba2(nn.Module):
@@ -84,6 +85,9 @@ class Mamba2(nn.Module):
         return Mamba2State(weight.new_zeros(slots, width - 1, channels), ssm)
 
     def forward(self, x: Tensor, packing: Packing, state: Mamba2State | None = None) -> Tensor:
+        whole = None if self.bidirectional else self._at_once(x, packing, state)
+        if whole is not None:
+            return whole
         return self.out_proj(self.between(self.in_proj(x), packing, state))
 
     def between(
@@ -103,6 +107,22 @@ class Mamba2(nn.Module):
                 packing,
             )
         return self._one_by_one(projected, packing, state) if mixed is None else mixed
+
+    def _at_once(self, x: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor | None:
+        """All of it, where no gradient is wanted and a kernel does it."""
+        return mamba2_mixer(
+            x,
+            self.in_proj.weight,
+            *self._conv,
+            self.dt_bias,
+            self._A,
+            self.D,
+            self.norm.weight,
+            self.out_proj.weight,
+            EPS,
+            packing,
+            *(state.tensors if state is not None else ()),
+        )
 
     @property
     def _conv(self) -> tuple[Tensor, Tensor]:

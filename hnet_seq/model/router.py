@@ -46,31 +46,22 @@ class Router(nn.Module):
             return self._decide(h.to(self.q_proj_layer.weight.dtype), packing, state)
 
     def _decide(self, h: Tensor, packing: Packing, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        if state is None:
-            probability = F.pad(self._between_neighbours(h), (1, 0), value=1.0)
-            begins = packing.starts
-        else:
-            assert packing.offset is not None
-            previous = F.pad(h[:-1], (0, 0, 1, 0))
-            last = packing.gather(state).to(h.dtype)
-            probability = self._between(previous.index_copy(0, packing.starts, last), h)
-            begins = packing.starts[packing.offset == 0]
-            packing.scatter(state, h[packing.ends])
-        probability = probability.index_fill(0, begins, 1.0)
-        return probability, probability > 0.5
-
-    def _between(self, earlier: Tensor, later: Tensor) -> Tensor:
-        q, k = self.q_proj_layer(earlier).float(), self.k_proj_layer(later).float()
-        return _probability(F.cosine_similarity(q, k, dim=-1))
-
-    def _between_neighbours(self, h: Tensor) -> Tensor:
-        """(T, D) to (T - 1,); of a bidirectional model the same from either side."""
         q, k = self.q_proj_layer(h), self.k_proj_layer(h)
         cosine = neighbour_cosine(q, k)
         if self.bidirectional:
             backwards = F.cosine_similarity(k[:-1].float(), q[1:].float(), dim=-1)
             cosine = (cosine + backwards) / 2
-        return _probability(cosine)
+        probability = F.pad(_probability(cosine), (1, 0), value=1.0)
+        begins = packing.starts
+        if state is not None:
+            assert packing.offset is not None
+            last = self.q_proj_layer(packing.gather(state).to(h.dtype)).float()
+            first = F.cosine_similarity(last, k.index_select(0, begins).float(), dim=-1)
+            probability = probability.index_copy(0, begins, _probability(first))
+            begins = begins[packing.offset == 0]
+            packing.scatter(state, h[packing.ends])
+        probability = probability.index_fill(0, begins, 1.0)
+        return probability, probability > 0.5
 
 
 def _probability(cosine: Tensor) -> Tensor:

@@ -67,24 +67,27 @@ class HNetState:
         """Memory held."""
         return sum(tensor.nbytes for tensor in self.tensors())
 
+    def select(self, slots: Tensor) -> HNetState:
+        """A state of its own whose slots are copies of these (n,) int64, which may come twice."""
+
+        def taken(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.index_select(0, slots)
+
+        return HNetState(
+            self.seen.index_select(0, slots),
+            [layer.select(slots) for layer in self.encoder],
+            [layer.select(slots) for layer in self.decoder],
+            taken(self.last_vector),
+            {name: tensor.index_select(0, slots) for name, tensor in self.rule.items()},
+            taken(self.recent_tokens),
+            taken(self.smoothed),
+            None if self.inner is None else self.inner.select(slots),
+        )
+
     def advance(self, packing: Packing) -> None:
         """Count the positions of this level that its sequences went on by."""
         assert packing.slots is not None
         self.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
-
-    def copies(self, count: int) -> HNetState:
-        """A state of ``count`` sequences that all go on from where this one's only sequence is."""
-        assert self.num_slots == 1, "of one sequence"
-        return HNetState(
-            self.seen.repeat(count),
-            [layer.copies(count) for layer in self.encoder],
-            [layer.copies(count) for layer in self.decoder],
-            _repeated(self.last_vector, count),
-            {name: tensor.repeat_interleave(count, 0) for name, tensor in self.rule.items()},
-            _repeated(self.recent_tokens, count),
-            _repeated(self.smoothed, count),
-            None if self.inner is None else self.inner.copies(count),
-        )
 
     @torch.no_grad()
     def reset(self, slots: Tensor) -> None:
@@ -96,10 +99,6 @@ class HNetState:
             tensor[slots] = 0
         if self.inner is not None:
             self.inner.reset(slots)
-
-
-def _repeated(tensor: Tensor | None, count: int) -> Tensor | None:
-    return None if tensor is None else tensor.repeat_interleave(count, 0)
 
 
 def going_on(packing: Packing, state: HNetState, slots: Tensor | None) -> Packing:

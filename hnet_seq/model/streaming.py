@@ -191,12 +191,18 @@ def _in_pieces(
         pieces = [Piece(key, start, end, len(tokens))]
         call = _call(model, pieces, ids, packing, state, only_boundaries)
         if start == 0:
-            _check_cache(state, key, end, len(tokens), cache_limit)
+            check_cache(state, key, end, len(tokens), cache_limit)
         yield call
 
 
-def _check_cache(state: HNetState, key: object, done: int, total: int, limit: int) -> None:
-    """Raise while it costs nothing: the rest of a sequence has about as many chunks per token."""
+def check_cache(state: HNetState, key: object, done: int, total: int, limit: int) -> None:
+    """Raise CacheLimitError after the first piece of a sequence if all of it would need more.
+
+    Then it costs nothing: the rest has about as many chunks per token.
+
+    Args:
+        done, total: tokens of the piece and of the sequence.
+    """
     needed = most_positions = 0.0
     level: HNetState | None = state
     while level is not None:

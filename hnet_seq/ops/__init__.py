@@ -5,6 +5,7 @@ The ``*_continue`` forms go on from a running state, for generation and streamin
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from hnet_seq.ops.attention.continued import KeyValueCache, attention_continue
@@ -25,6 +26,7 @@ __all__ = [
     "choices",
     "gated_rms_norm",
     "mamba2_mix",
+    "mamba2_mixer",
     "neighbour_cosine",
     "rms_norm",
     "smooth",
@@ -131,3 +133,38 @@ def mamba2_mix(
     """
     parameters = (conv_weight, conv_bias, dt_bias, A, D, norm_weight)
     return run_fused("mamba2_mix", projected, *parameters, eps, packing)
+
+
+def mamba2_mixer(
+    x: Tensor,
+    in_weight: Tensor,
+    conv_weight: Tensor,
+    conv_bias: Tensor,
+    dt_bias: Tensor,
+    A: Tensor,
+    D: Tensor,
+    norm_weight: Tensor,
+    out_weight: Tensor,
+    eps: float,
+    packing: Packing,
+    conv_state: Tensor | None = None,
+    ssm_state: Tensor | None = None,
+) -> Tensor | None:
+    """A whole Mamba-2 mixer with its projections. Inference only.
+
+    Args:
+        x: (T, D).
+        in_weight, out_weight: (I + C + H, D) and (D, I), see :func:`mamba2_mix` for the rest.
+        conv_state, ssm_state: (slots, W - 1, C) and (slots, N, H, P) of sequences that go on;
+            replaced in place.
+
+    Returns:
+        (T, D); None where no kernel does it, and then no state has changed.
+    """
+    if torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+        return None
+    weights = (in_weight, conv_weight, conv_bias, dt_bias, A, D, norm_weight, out_weight)
+    found: Tensor | None = run_fused(
+        "mamba2_mixer", x, *weights, eps, packing, conv_state, ssm_state
+    )
+    return found

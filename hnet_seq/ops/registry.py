@@ -28,6 +28,7 @@ from hnet_seq.ops.causal_conv import naive as _conv_naive
 from hnet_seq.ops.causal_conv import native as _conv_native
 from hnet_seq.ops.causal_conv import shifted as _conv
 from hnet_seq.ops.causal_conv import triton as _conv_triton
+from hnet_seq.ops.mamba2 import inference as _mamba2_inference
 from hnet_seq.ops.mamba2 import native as _mamba2_native
 from hnet_seq.ops.native import objection as _no_kernels
 from hnet_seq.ops.neighbour_cosine import naive as _cosine_naive
@@ -131,6 +132,10 @@ IMPLEMENTATIONS: dict[str, dict[str, Implementation]] = {
 # Several operations as one, or another form of one, where all of them would use the same backend.
 FUSED: dict[str, tuple[tuple[str, ...], dict[str, Callable[..., Any]]]] = {
     "mamba2_mix": (("causal_conv", "ssd", "gated_rms_norm"), {"native": _mamba2_native.mix}),
+    "mamba2_mixer": (
+        ("causal_conv", "ssd", "gated_rms_norm"),
+        {"native": _mamba2_inference.mixer},
+    ),
     "ssd_segments": (("ssd",), {"native": _ssd_native.segments}),
 }
 

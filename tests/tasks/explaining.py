@@ -25,8 +25,8 @@ class History:
     def num_slots(self) -> int:
         return self.seen.numel()
 
-    def copies(self, count: int) -> History:
-        return History(self.seen.repeat(count), self.recent.repeat(count, 1))
+    def select(self, slots: Tensor) -> History:
+        return History(self.seen[slots], self.recent[slots])
 
 
 class Copying(HNetForCausalLM):

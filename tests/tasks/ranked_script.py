@@ -13,7 +13,7 @@ from hnet_seq.jobs import units
 from hnet_seq.jobs.shared_run import SharedRun
 from hnet_seq.jobs.units import Unit
 from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.scoring import mutagenesis, variant_scores
+from hnet_seq.tasks.scoring import change_effects, variant_scores
 from hnet_seq.tasks.scoring import sequences as score_sequences
 
 PART = 200  # tokens
@@ -24,7 +24,7 @@ def small_units() -> None:
     embed_plan.PART_TOKENS, embed_plan.PART_BYTES = PART, PART * 64 * 4
     units.MIN_TOKENS = PART
     score_sequences.PART_TOKENS = variant_scores.PART_TOKENS = PART
-    mutagenesis._PART_TOKENS = 5 * PART
+    change_effects._PART_TOKENS = 5 * PART
 
 
 def kill_after(count: int) -> None:

@@ -89,7 +89,7 @@ def test_a_state_is_copied_with_all_that_it_holds() -> None:
     model = make_model("two stages, MLPs outside, tied")
     with torch.no_grad():
         _, state = model.prefill(LETTERS[:30])
-        several = state.copies(3)
+        several = state.select(torch.zeros(3, dtype=torch.int64))
         outs = [model.step(torch.full((n,), 2), own) for n, own in ((3, several), (1, state))]
     assert isinstance(several, HNetState)
     for row in outs[0].logits:

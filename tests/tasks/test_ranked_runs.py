@@ -17,7 +17,7 @@ from hnet_seq.jobs import units as job_units
 from hnet_seq.jobs.shared_run import SharedRun
 from hnet_seq.jobs.units import Unit
 from hnet_seq.tasks.embedding import plan as embed_plan
-from hnet_seq.tasks.scoring import mutagenesis, variant_scores
+from hnet_seq.tasks.scoring import change_effects, variant_scores
 from hnet_seq.tasks.scoring import sequences as score_sequences
 from tests.conftest import make_model
 from tests.forked import Forked, end_all, ranks
@@ -63,7 +63,7 @@ def small_units(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(job_units, "MIN_TOKENS", PART)
     monkeypatch.setattr(score_sequences, "PART_TOKENS", PART)
     monkeypatch.setattr(variant_scores, "PART_TOKENS", PART)
-    monkeypatch.setattr(mutagenesis, "_PART_TOKENS", 5 * PART)
+    monkeypatch.setattr(change_effects, "_PART_TOKENS", 5 * PART)
     for name in RANKS:
         monkeypatch.delenv(name, raising=False)
     before = torch.get_num_threads()

@@ -139,13 +139,14 @@ def test_a_shared_reference_window_is_computed_once(
     original = hnet.encode
 
     def spy(ids, packing, *rest):
-        seen.append(packing.num_sequences)
+        seen.append(packing.total)
         return original(ids, packing, *rest)
 
     monkeypatch.setattr(hnet, "encode", spy)
     three = [at(150, 1, alt) for alt in "ACGT" if alt != CHROM[149]]
     list(score_variants(hnet, genome, [*three, three[0]], window=50, strands="none"))
-    assert sum(seen) == 4
+    # What all four begin with, and from the base before the change what they end with.
+    assert sum(seen) == 24 + 4 * 26
 
 
 def test_unknown_bases_in_a_window_are_counted_and_not_scored(

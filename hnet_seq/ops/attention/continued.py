@@ -38,15 +38,15 @@ class KeyValueCache:
         """The storage, (2, slots, capacity, H, d)."""
         return [self._data]
 
+    def select(self, slots: Tensor) -> KeyValueCache:
+        """A copy of some slots."""
+        _, _, _, heads, head_dim = self._data.shape
+        chosen = KeyValueCache(0, heads, head_dim, self.window, self._data.device)
+        chosen._data = self._data.index_select(1, slots)
+        return chosen
+
     def reset(self, slots: Tensor) -> None:
         """Nothing to do: what lies behind a sequence's ``offset`` is never read."""
-
-    def copies(self, count: int) -> KeyValueCache:
-        """Of ``count`` slots, all as this one's only slot."""
-        _, _, _, heads, head_dim = self._data.shape
-        found = KeyValueCache(count, heads, head_dim, self.window, self._data.device)
-        found._data = self._data.repeat(1, count, 1, 1, 1)
-        return found
 
     @property
     def capacity(self) -> int:

@@ -30,7 +30,8 @@ def call(name: str, *args: Any) -> None:
     """Call a kernel; the number of threads is added.
 
     Args:
-        args: tensors (their memory is passed; rows must be contiguous), integers and floats.
+        args: tensors (their memory is passed; rows must be contiguous), integers and floats; None
+            for memory that is not there.
     """
     getattr(library(), name)(*map(_argument, args), ctypes.c_int(torch.get_num_threads()))
 
@@ -54,4 +55,6 @@ def _argument(value: Any) -> Any:
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, float):
         return ctypes.c_float(value)
+    if value is None:
+        return ctypes.c_void_p()
     return ctypes.c_int64(value)

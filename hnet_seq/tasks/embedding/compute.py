@@ -16,6 +16,7 @@ from hnet_seq.jobs.job import Tell
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.needed import only_up_to
 from hnet_seq.model.streaming import stream
 from hnet_seq.tasks.choices import STRANDS
 from hnet_seq.tasks.embedding.layer_choice import Layer
@@ -125,7 +126,13 @@ def pool_sequences(
         stage = heard.resolution - 1
     lengths = np.array([len(sequence) for sequence in tokens], np.int64)
     hearing = nullcontext(lambda output: output) if heard is None else listening(model, heard)
-    with computing(model, device) as where, torch.inference_mode(), hearing as placed:
+    coarsest = min((found.resolution for found in layers.values()), default=0)
+    with (
+        computing(model, device) as where,
+        torch.inference_mode(),
+        only_up_to(model, coarsest),
+        hearing as placed,
+    ):
 
         def call(picked: list[Tokens]) -> list[torch.Tensor]:
             with computing_in(precision, where):

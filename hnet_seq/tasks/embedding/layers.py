@@ -18,6 +18,7 @@ import modalities
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.needed import only_up_to
 from hnet_seq.tasks.embedding.layer_choice import Layer
 from modalities import dna
 from modalities.base import Modality
@@ -30,12 +31,14 @@ Placed = Callable[[HNetOutput], HNetOutput]
 def listening(model: HNetLanguageModel, layer: Layer) -> Iterator[Placed]:
     """Inside the block, a function that puts the layer's vectors of the last call in its output.
 
-    They become ``hidden`` where the layer has a vector a base, else ``chunks[resolution - 1]``. The
-    model is changed in no way, but for a hook that goes with the block.
+    They become ``hidden`` where the layer has a vector a base, else ``chunks[resolution - 1]``.
+    What the layer does not need is not computed: outputs do not have it. The model is changed in no
+    way that does not go with the block.
     """
     module = _module(model, layer)
     if module is None:
-        yield lambda output: output
+        with only_up_to(model, layer.resolution):
+            yield lambda output: output
         return
     heard: list[Tensor] = []
 
@@ -55,7 +58,8 @@ def listening(model: HNetLanguageModel, layer: Layer) -> Iterator[Placed]:
 
     handle = module.register_forward_hook(hear)
     try:
-        yield placed
+        with only_up_to(model, layer.resolution, encoder=layer.name == "encoder"):
+            yield placed
     finally:
         handle.remove()
 

@@ -49,7 +49,8 @@ class Beginning:
         with torch.inference_mode():
             for call in in_calls(sequences, self._batch_tokens, len):
                 some = [tokens for tokens in call if len(tokens)]
-                read = iter(self._read(some, self._state.copies(len(some))) if some else ())
+                copies = torch.zeros(len(some), dtype=torch.int64, device=self._state.seen.device)
+                read = iter(self._read(some, self._state.select(copies)) if some else ())
                 for tokens in call:
                     after = next(read)[:-1] if len(tokens) else np.empty((0, 4), np.float32)
                     found.append(np.concatenate([self._next[None], after])[: len(tokens)])

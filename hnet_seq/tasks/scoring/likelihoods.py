@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,17 +13,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, in_calls, stream
-from hnet_seq.tasks.choices import Strands
+from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, Call, stream
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
 
 SHORTER = "shorten the windows (`window`) or the stretch"
 """The remedy where windows of a genome are too long for attention's cache."""
-
-# Of each strand its tokens (L,) and the log-probability of each of them, nats.
-ByStrand: TypeAlias = list[tuple[Tokens, NDArray[np.float32]]]
 
 
 @contextmanager
@@ -47,64 +42,6 @@ def scoring(model: HNetForCausalLM, remedy: str | None = None) -> Iterator[None]
         model.train(was_training)
 
 
-class Windows:
-    """Windows by key, computed when they are asked for, with all that share their call.
-
-    The calls are those of one pass over all windows, so that what is asked for, and in which order,
-    changes no bit.
-
-    Args:
-        sequences: tokens (L,) by key.
-        strands: ``average`` for both, ``none`` for the forward one.
-        alone: each window in a call of its own, so that its bits depend on nothing but its tokens.
-    """
-
-    def __init__(
-        self,
-        model: HNetForCausalLM,
-        sequences: Mapping[Hashable, Tokens],
-        strands: Strands,
-        batch_tokens: int,
-        *,
-        alone: bool = False,
-    ) -> None:
-        self._model = model
-        self._sequences = sequences
-        self._strands = strands
-        self._batch_tokens = batch_tokens
-        self._found: dict[Hashable, ByStrand] = {}
-        self._call_of: dict[Hashable, list[Hashable]] = {}
-        if alone:
-            self._call_of = {key: [key] for key in sequences}
-            return
-        lengths = {key: len(tokens) for key, tokens in sequences.items()}
-        for call in in_calls(sequences, batch_tokens, lengths.__getitem__):
-            self._call_of.update(dict.fromkeys(call, call))
-
-    def __getitem__(self, key: Hashable) -> ByStrand:
-        """The window's strands."""
-        if key not in self._found:
-            self._compute(self._call_of[key])
-        return self._found[key]
-
-    def _compute(self, call: list[Hashable]) -> None:
-        names = [str(key[:2]) if isinstance(key, tuple) else str(key) for key in call]
-        strands = [[self._sequences[key] for key in call]]
-        if self._strands == "average":
-            strands.append([dna.reverse_complement(tokens) for tokens in strands[0]])
-        with scoring(self._model, SHORTER):
-            values = [
-                base_log_likelihoods(
-                    self._model, tokens, batch_tokens=self._batch_tokens, names=names
-                )
-                for tokens in strands
-            ]
-        for index, key in enumerate(call):
-            self._found[key] = [
-                (tokens[index], own[index]) for tokens, own in zip(strands, values, strict=True)
-            ]
-
-
 def difference(
     reference: Tokens, changed: Tokens, of_reference: np.ndarray, of_changed: np.ndarray
 ) -> float:
@@ -115,7 +52,7 @@ def difference(
     both have as many such bases the term is zero.
     """
     first = first_difference(reference, changed)
-    gained = _scored(changed) - _scored(reference)
+    gained = scored_bases(changed) - scored_bases(reference)
     return (
         float(of_changed[first:].sum(dtype=np.float64) - of_reference[first:].sum(dtype=np.float64))
         + math.log(4) * gained
@@ -129,7 +66,7 @@ def first_difference(one: Tokens, two: Tokens) -> int:
     return int(differ[0]) if len(differ) else length
 
 
-def _scored(tokens: Tokens) -> int:
+def scored_bases(tokens: Tokens) -> int:
     """Bases that are known and have a predecessor."""
     return int(np.count_nonzero(tokens[1:] < dna.UNKNOWN))
 

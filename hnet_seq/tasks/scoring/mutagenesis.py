@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.streaming import in_calls
 from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.choices import Strands
-from hnet_seq.tasks.scoring.likelihoods import SHORTER, base_log_likelihoods, scoring
+from hnet_seq.tasks.scoring.change_effects import (
+    Change,
+    Scorer,
+    calls_of,
+    on_strand,
+    with_change,
+)
 from hnet_seq.tasks.scoring.sequences import check_scoring
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, check_window
 from hnet_seq.train.precision import computing_in
@@ -30,11 +35,6 @@ from modalities.given import Given, one_sequence
 from pipelines.formats.genome import Genome
 from pipelines.formats.regions import parse_region
 from pipelines.progress import progress_bar
-
-_PART_TOKENS = 1 << 18  # bases of mutants, over which no call reaches
-
-Change: TypeAlias = tuple[int, int, int]
-"""Strand, 0 or 1 for the reverse; place in the context, forward; and the letter that goes there."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,9 @@ def saturation_mutagenesis(
 ) -> NDArray[np.float64]:
     """(L, 4) log-likelihood of the sequence with A, C, G or T there less that without, nats.
 
-    0 at the letter that stands there; NaN where that is unknown. The 3 L sequences of W bases go
-    through the model whole, on each strand; the sequence itself does once.
+    0 at the letter that stands there; NaN where that is unknown. On a CPU each of the 3 L sequences
+    of W bases goes through the model from its change on, on each strand, and what lies before goes
+    once; on a GPU they go through whole.
 
     Args:
         tokens: the context, (W,) tokens or letters, one sequence.
@@ -115,62 +116,17 @@ def saturation_mutagenesis(
     end = len(context) if end is None else end
     if not 0 <= start < end <= len(context):
         raise UsageError("start, end", f"{start} to {end} is not within 0 to {len(context)}")
-    calls = list(change_calls(context, start, end, strands, batch_tokens))
-    total = sum(map(len, calls))
-    bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
-    effects = scorer(model, context, batch_tokens)
     found = no_effects(context, start, end, strands)
+    total = len(found) * 3 * int(np.count_nonzero(np.isin(context[start:end], dna.BASES)))
+    bar = progress_bar("mutagenesis", total, unit="sequence", progress=progress)
     with bar, computing(model, device) as where, computing_in(precision, where):
+        calls = list(calls_of(model, context, start, end, strands, batch_tokens))
+        effects = Scorer(model, context, calls, batch_tokens)
         for call in calls:
             fill(found, start, call, effects(call))
             bar.update(len(call))
     mean: NDArray[np.float64] = found.mean(0)
     return mean
-
-
-def change_calls(
-    context: Tokens, start: int, end: int, strands: Strands, batch_tokens: int
-) -> Iterator[list[Change]]:
-    """All changes of known letters from ``start`` to ``end``, on each strand, call by call."""
-    changes = [
-        (place, letter)
-        for place in range(start, end)
-        for letter in dna.BASES
-        if context[place] in dna.BASES and letter != context[place]
-    ]
-    step = max(1, _PART_TOKENS // len(context))
-    for strand in range(1 + (strands == "average")):
-        for first in range(0, len(changes), step):
-            part = [(strand, *change) for change in changes[first : first + step]]
-            yield from in_calls(part, batch_tokens, lambda change: len(context))
-
-
-def scorer(
-    model: HNetForCausalLM, context: Tokens, batch_tokens: int
-) -> Callable[[Sequence[Change]], list[float]]:
-    """What gives the effects of the changes of a call, nats."""
-    own = (context, dna.reverse_complement(context))
-    references: dict[int, NDArray[np.float32]] = {}
-
-    def likelihoods(sequences: list[Tokens]) -> list[NDArray[np.float32]]:
-        with scoring(model, SHORTER):
-            return base_log_likelihoods(model, sequences, batch_tokens=batch_tokens)
-
-    def effects(call: Sequence[Change]) -> list[float]:
-        strand = call[0][0]
-        tokens = own[strand]
-        placed = [_on_strand(change, len(tokens)) for change in call]
-        if strand not in references:
-            (references[strand],) = likelihoods([tokens])
-        reference = references[strand]
-        values = likelihoods([_changed(tokens, *change) for change in placed])
-        # What lies before the change has the same probability in both.
-        return [
-            float(value[place:].sum(dtype=np.float64) - reference[place:].sum(dtype=np.float64))
-            for (place, _), value in zip(placed, values, strict=True)
-        ]
-
-    return effects
 
 
 def no_effects(context: Tokens, start: int, end: int, strands: Strands) -> NDArray[np.float64]:
@@ -204,11 +160,11 @@ def markov_mutagenesis(
                 if context[first + index] not in dna.BASES:
                     continue
                 for letter in dna.BASES:
-                    place, changed = _on_strand((strand, first + index, letter), len(own))
+                    place, changed = on_strand((strand, first + index, letter), len(own))
                     # Only the words that hold the change differ.
                     begin = max(0, place - markov.order)
                     near = slice(begin, place + markov.order + 1)
-                    mutant = _changed(own, place, changed)
+                    mutant = with_change(own, place, changed)
                     values = [markov.log_likelihoods(x[near]) for x in (mutant, own)]
                     begin = place - begin
                     found[strand, index, letter] = float(
@@ -216,17 +172,6 @@ def markov_mutagenesis(
                     )
     mean: NDArray[np.float64] = found.mean(0)
     return mean
-
-
-def _on_strand(change: Change, length: int) -> tuple[int, int]:
-    strand, place, letter = change
-    return (length - 1 - place, 3 - letter) if strand else (place, letter)
-
-
-def _changed(tokens: Tokens, place: int, letter: int) -> Tokens:
-    mutant = tokens.copy()
-    mutant[place] = letter
-    return mutant
 
 
 def mutagenesis_record(

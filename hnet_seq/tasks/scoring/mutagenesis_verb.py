@@ -23,16 +23,14 @@ from hnet_seq.report.heat_map import heat_map, standalone
 from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
+from hnet_seq.tasks.scoring.change_effects import Change, Scorer, calls_of
 from hnet_seq.tasks.scoring.mutagenesis import (
-    Change,
     Stretch,
-    change_calls,
     fill,
     find_stretch,
     markov_mutagenesis,
     mutagenesis_record,
     no_effects,
-    scorer,
 )
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from modalities import dna
@@ -69,12 +67,12 @@ def run(
     bounds = (start, start + length)
 
     def read() -> Iterator[list[Change]]:
-        return change_calls(stretch.context, *bounds, strands, batch_tokens)
+        return calls_of(model, stretch.context, *bounds, strands, batch_tokens)
 
     def width(change: Change) -> int:
         return context
 
-    effects = scorer(model, stretch.context, batch_tokens)
+    effects = Scorer(model, stretch.context, read(), batch_tokens)
 
     def compute(call: Sequence[Change], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
         yield {"effect": np.array(effects(call))}, len(call)
@@ -86,6 +84,7 @@ def run(
         "genome": genome_digest(genome),
         "region": [stretch.name, stretch.start, stretch.end],
         "batch_tokens": batch_tokens,
+        "changes": "as each strand reads them",
         "output": [path.name for path in outputs],
     }
     units = units_of(read(), width)

@@ -18,7 +18,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.choices import ON_MISMATCH, Strands
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
-from hnet_seq.tasks.scoring.likelihoods import Windows, difference
+from hnet_seq.tasks.scoring.likelihoods import difference
 from hnet_seq.tasks.scoring.sequences import check_scoring
 from hnet_seq.tasks.scoring.variant_windows import (
     WINDOW,
@@ -27,6 +27,7 @@ from hnet_seq.tasks.scoring.variant_windows import (
     place,
     windows,
 )
+from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
 from modalities import dna
@@ -214,28 +215,27 @@ def score_part(
         done: of the first ones, whose scores are there already.
     """
     # A variant that comes twice, and a reference window of several, go through the model once.
-    of_snvs: dict[Hashable, Tokens] = {}
-    of_edits: dict[Hashable, Tokens] = {}
+    references: dict[Hashable, Tokens] = {}
+    of_snvs: dict[Hashable, Pair] = {}
+    of_edits: dict[Hashable, Pair] = {}
     for _, placed in part:
         if isinstance(placed, Placed):
-            sequences = of_snvs if placed.kind == "SNV" else of_edits
-            if placed.key not in sequences:
-                sequences[placed.reference_key], sequences[placed.key] = windows(genome, placed)
-    snvs = Windows(model, of_snvs, strands, batch_tokens)
+            pairs = of_snvs if placed.kind == "SNV" else of_edits
+            if placed.key not in pairs:
+                references[placed.reference_key], changed = windows(genome, placed)
+                pairs[placed.key] = Pair(placed.reference_key, changed)
     # What lies beside a window in its call changes its rounding, and here and there a layer makes a
     # thousand times as much of that: 2e-4 nats, at the end of a repeat. Edits that can be told in
     # several ways go alone, where calls are cheap, and so have one score to the last bit.
     on_cpu = model.embeddings.weight.device.type == "cpu"
-    edits = Windows(model, of_edits, strands, batch_tokens, alone=on_cpu)
+    snvs = WindowPairs(model, references, of_snvs, strands, batch_tokens)
+    edits = WindowPairs(model, references, of_edits, strands, batch_tokens, alone=on_cpu)
     for variant, placed in part[done:]:
         if isinstance(placed, str):
             yield VariantScore(variant, "", placed)
             continue
         found = snvs if placed.kind == "SNV" else edits
-        pair = found[placed.reference_key], found[placed.key]
-        strands_of_both = list(zip(*pair, strict=True))
-        values = [difference(one[0], two[0], one[1], two[1]) for one, two in strands_of_both]
-        tokens = [(one[0], two[0]) for one, two in strands_of_both]
+        values, tokens = found.differences(placed.key), found.tokens(placed.key)
         yield VariantScore(
             variant,
             placed.kind,
