@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -69,7 +70,7 @@ class FrozenHNet:
     device: str | None = None
     twin: FrozenHNet | None = None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Of weights, configuration and pooling; ``batch_tokens`` moves the last bits."""
         settings = f"{self.pooling} {self.stage} {self.strands} {self.batch_tokens}"

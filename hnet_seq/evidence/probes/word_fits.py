@@ -1,0 +1,188 @@
+"""Logistic and ridge regression on words, with the penalty chosen inside the training rows.
+
+What :mod:`hnet_seq.evidence.probes.logistic` and :mod:`hnet_seq.evidence.probes.ridge` are for
+dense features, with the same penalties in the same units: the matrix is never written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from hnet_seq.evidence.probes.folds import Fold, stratified_folds
+from hnet_seq.evidence.probes.standardise import log_loss, softmax
+from hnet_seq.evidence.probes.words import Standardised, Words
+
+PENALTIES = tuple(10.0**exponent for exponent in range(-6, 1))
+"""Inverse penalties C that are tried, from the strongest on; of both problems."""
+
+_PATH, _FINAL = 1e-4, 1e-5  # largest part of the gradient of the mean loss, in its own unit
+_RISE = 1.02  # of the held-out loss over its least, where the path ends
+_FOLDS = 5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WordModel:
+    """A fitted regression on words.
+
+    Attributes:
+        fitted: how the words are standardised.
+        weights: (F, K), intercepts: (K,). Two classes and numbers have K = 1.
+        spread: what numbers were divided by; None of classes.
+        inverse_penalty: the chosen one.
+    """
+
+    fitted: Standardised
+    weights: Floats
+    intercepts: Floats
+    spread: float | None
+    inverse_penalty: float
+
+    def predict(self, words: Words) -> Floats:
+        """Probabilities (N, C), or numbers (N, 1)."""
+        scores = Standardised(words, self.fitted).times(self.weights) + self.intercepts
+        return softmax(scores) if self.spread is None else scores * self.spread
+
+
+def fit_words(
+    words: Words,
+    labels: NDArray[np.integer] | Floats,
+    *,
+    num_classes: int | None,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+    penalties: Sequence[float] = PENALTIES,
+) -> WordModel:
+    """Fit on training rows; test rows have no say in anything.
+
+    Args:
+        labels: (N,) class numbers, each of which occurs; or numbers.
+        num_classes: None for numbers.
+        groups: what the folds keep together.
+        seed: of the folds. The penalty with the least held-out loss wins; without folds it is 1.
+        penalties: that are tried; one is taken as it is.
+    """
+    problem = _Problem.of(labels, num_classes)
+    penalty = penalties[0]
+    if len(penalties) > 1:
+        penalty = _choose(words, problem, _folds(labels, num_classes, groups, seed), penalties)
+    standardised = Standardised(words)
+    weights, intercepts = _solve(standardised, problem, penalty, _FINAL)
+    return WordModel(standardised, weights, intercepts, problem.spread, penalty)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is predicted, as columns: (N, K) of 0 and 1, or standardised numbers."""
+
+    targets: Floats
+    spread: float | None
+    classes: NDArray[np.int64] | None
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer] | Floats, num_classes: int | None) -> _Problem:
+        if num_classes is None:
+            values = np.asarray(labels, np.float64)
+            spread = float(values.std()) or 1.0
+            return cls(values[:, None] / spread, spread, None)
+        numbers = np.asarray(labels, np.int64)
+        hot = np.eye(num_classes)[numbers]
+        return cls(hot[:, 1:] if num_classes == 2 else hot, None, numbers)
+
+    def rows(self, members: NDArray[np.integer]) -> _Problem:
+        classes = None if self.classes is None else self.classes[members]
+        return _Problem(self.targets[members], self.spread, classes)
+
+    def loss(self, scores: Floats) -> tuple[float, Floats]:
+        """The mean over rows, and its slope (N, K) by the scores."""
+        count = len(scores)
+        if self.classes is None:
+            error = scores - self.targets
+            return float((error**2).sum() / 2 / count), error / count
+        found = softmax(scores)
+        kept = found[:, 1:] if self.targets.shape[1] == 1 else found
+        return log_loss(found, self.classes), (kept - self.targets) / count
+
+    def start(self) -> Floats:
+        """Intercepts (K,) that say the mean."""
+        mean = self.targets.mean(0)
+        if self.classes is None:
+            return mean
+        share = np.clip(mean, 1e-9, 1 - 1e-9)
+        return np.log(share / (1 - share)) if len(mean) == 1 else np.log(share)
+
+
+def _solve(
+    x: Standardised,
+    problem: _Problem,
+    penalty: float,
+    tolerance: float,
+    begin: tuple[Floats, Floats] | None = None,
+) -> tuple[Floats, Floats]:
+    """Weights (F, K) and intercepts (K,) of the least mean loss + |w|^2 / (2 C N)."""
+    outputs = problem.targets.shape[1]
+    strength = 1 / (penalty * len(problem.targets))
+    size = x.columns * outputs
+    weights, intercepts = begin or (np.zeros((x.columns, outputs)), problem.start())
+
+    def objective(flat: Floats) -> tuple[float, Floats]:
+        own, offset = flat[:size].reshape(-1, outputs), flat[size:]
+        loss, slope = problem.loss(x.times(own) + offset)
+        gradient = np.concatenate([(x.back(slope) + strength * own).ravel(), slope.sum(0)])
+        return loss + strength / 2 * float((own**2).sum()), gradient
+
+    found = minimize(
+        objective,
+        np.concatenate([weights.ravel(), intercepts]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"gtol": tolerance, "ftol": 1e-12, "maxiter": 5000, "maxcor": 10},
+    )
+    return found.x[:size].reshape(-1, outputs), found.x[size:]
+
+
+def _folds(
+    labels: NDArray[np.integer] | Floats,
+    num_classes: int | None,
+    groups: Sequence[str] | None,
+    seed: int,
+) -> list[Fold]:
+    if num_classes is not None:
+        return stratified_folds(np.asarray(labels, np.int64), groups, seed=seed)
+    names = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    unique, place = np.unique(names, return_inverse=True)
+    folds = min(_FOLDS, len(unique))
+    if folds < 2:
+        return []
+    fold = (np.random.default_rng(seed).permutation(len(unique)) % folds)[place]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
+
+
+def _choose(
+    words: Words, problem: _Problem, folds: list[Fold], penalties: Sequence[float]
+) -> float:
+    if not folds:
+        return 1.0
+    losses = np.zeros(len(penalties))
+    for fit, held_out in folds:
+        own = Standardised(words.rows(fit))
+        others = Standardised(words.rows(held_out), own)
+        learned, asked = problem.rows(fit), problem.rows(held_out)
+        begin, best = None, np.inf
+        # From strong to weak: each fit starts at the last one's solution, and past the least loss
+        # fits are slow and useless.
+        for index, penalty in enumerate(penalties):
+            begin = _solve(own, learned, penalty, _PATH, begin)
+            loss, _ = asked.loss(others.times(begin[0]) + begin[1])
+            losses[index] += loss * len(held_out)
+            best = min(best, loss)
+            if loss > _RISE * best:
+                losses[index + 1 :] = np.inf
+                break
+    return penalties[int(losses.argmin())]
