@@ -20,6 +20,9 @@ from hnet_seq.evidence.probes.words import Standardised, Words
 PENALTIES = tuple(10.0**exponent for exponent in range(-6, 1))
 """Inverse penalties C that are tried, from the strongest on; of both problems."""
 
+POWERS = (1.0, 0.5)
+"""Of the deviations that columns are divided by: which is better differs between data sets."""
+
 _PATH, _FINAL = 1e-4, 1e-5  # largest part of the gradient of the mean loss, in its own unit
 _RISE = 1.02  # of the held-out loss over its least, where the path ends
 _FOLDS = 5
@@ -35,13 +38,14 @@ class WordModel:
         fitted: how the words are standardised.
         weights: (F, K), intercepts: (K,). Two classes and numbers have K = 1.
         spread: what numbers were divided by; None of classes.
-        inverse_penalty: the chosen one.
+        power, inverse_penalty: the chosen ones.
     """
 
     fitted: Standardised
     weights: Floats
     intercepts: Floats
     spread: float | None
+    power: float
     inverse_penalty: float
 
     def predict(self, words: Words) -> Floats:
@@ -57,7 +61,7 @@ def fit_words(
     num_classes: int | None,
     groups: Sequence[str] | None = None,
     seed: int = 0,
-    penalties: Sequence[float] = PENALTIES,
+    settings: tuple[float, float] | None = None,
 ) -> WordModel:
     """Fit on training rows; test rows have no say in anything.
 
@@ -65,16 +69,17 @@ def fit_words(
         labels: (N,) class numbers, each of which occurs; or numbers.
         num_classes: None for numbers.
         groups: what the folds keep together.
-        seed: of the folds. The penalty with the least held-out loss wins; without folds it is 1.
-        penalties: that are tried; one is taken as it is.
+        seed: of the folds. The power and the penalty with the least held-out loss win; without
+            folds both are 1.
+        settings: a power and a penalty, which are not chosen then.
     """
     problem = _Problem.of(labels, num_classes)
-    penalty = penalties[0]
-    if len(penalties) > 1:
-        penalty = _choose(words, problem, _folds(labels, num_classes, groups, seed), penalties)
-    standardised = Standardised(words)
+    if settings is None:
+        settings = _choose(words, problem, _folds(labels, num_classes, groups, seed))
+    power, penalty = settings
+    standardised = Standardised(words, power=power)
     weights, intercepts = _solve(standardised, problem, penalty, _FINAL)
-    return WordModel(standardised, weights, intercepts, problem.spread, penalty)
+    return WordModel(standardised, weights, intercepts, problem.spread, power, penalty)
 
 
 @dataclass(frozen=True)
@@ -164,25 +169,26 @@ def _folds(
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
 
 
-def _choose(
-    words: Words, problem: _Problem, folds: list[Fold], penalties: Sequence[float]
-) -> float:
+def _choose(words: Words, problem: _Problem, folds: list[Fold]) -> tuple[float, float]:
     if not folds:
-        return 1.0
-    losses = np.zeros(len(penalties))
+        return 1.0, 1.0
+    losses = np.zeros((len(POWERS), len(PENALTIES)))
     for fit, held_out in folds:
-        own = Standardised(words.rows(fit))
-        others = Standardised(words.rows(held_out), own)
+        train, test = words.rows(fit), words.rows(held_out)
         learned, asked = problem.rows(fit), problem.rows(held_out)
-        begin, best = None, np.inf
-        # From strong to weak: each fit starts at the last one's solution, and past the least loss
-        # fits are slow and useless.
-        for index, penalty in enumerate(penalties):
-            begin = _solve(own, learned, penalty, _PATH, begin)
-            loss, _ = asked.loss(others.times(begin[0]) + begin[1])
-            losses[index] += loss * len(held_out)
-            best = min(best, loss)
-            if loss > _RISE * best:
-                losses[index + 1 :] = np.inf
-                break
-    return penalties[int(losses.argmin())]
+        for row, power in zip(losses, POWERS, strict=True):
+            own = Standardised(train, power=power)
+            others = Standardised(test, own)
+            begin, best = None, np.inf
+            # From strong to weak: each fit starts at the last one's solution, and past the least
+            # loss fits are slow and useless.
+            for index, penalty in enumerate(PENALTIES):
+                begin = _solve(own, learned, penalty, _PATH, begin)
+                loss, _ = asked.loss(others.times(begin[0]) + begin[1])
+                row[index] += loss * len(held_out)
+                best = min(best, loss)
+                if loss > _RISE * best:
+                    row[index + 1 :] = np.inf
+                    break
+    power_at, penalty_at = np.unravel_index(int(losses.argmin()), losses.shape)
+    return POWERS[power_at], PENALTIES[penalty_at]

@@ -95,16 +95,27 @@ class Standardised:
 
     Attributes:
         means, scales: (F,) of the columns; constant ones have scale 1.
+
+    Args:
+        power: of the deviations that columns are divided by. 1 gives each the variance 1, so that
+            rare words say as much as common ones; below 1 common words say more. The mean variance
+            is 1 in any case.
     """
 
-    def __init__(self, words: Words, fitted: Standardised | None = None) -> None:
+    def __init__(
+        self, words: Words, fitted: Standardised | None = None, *, power: float = 1.0
+    ) -> None:
         self._words = words
         if fitted is None:
             mean = np.concatenate([words.short.mean(0), words.long.sum(0) / len(words)])
             squares = words.long.multiply(words.long).sum(0) / len(words)
             spare = squares - mean[words.short.shape[1] :] ** 2
             scale = np.sqrt(np.concatenate([words.short.var(0), np.maximum(spare, 0)]))
-            scale[scale <= 1e-9 * np.maximum(1, np.abs(mean))] = 1
+            constant = scale <= 1e-9 * np.maximum(1, np.abs(mean))
+            if power != 1 and not constant.all():
+                left = scale ** (1 - power)
+                scale = scale**power * np.sqrt(np.mean(left[~constant] ** 2))
+            scale[constant] = 1
             self.means, self.scales = mean, scale
         else:
             self.means, self.scales = fitted.means, fitted.scales
