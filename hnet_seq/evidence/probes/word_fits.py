@@ -75,7 +75,7 @@ def fit_words(
     """
     problem = _Problem.of(labels, num_classes)
     if settings is None:
-        settings = _choose(words, problem, _folds(labels, num_classes, groups, seed))
+        settings = _choose(words, problem, folds_of(labels, num_classes, groups, seed))
     power, penalty = settings
     standardised = Standardised(words, power=power)
     weights, intercepts = _solve(standardised, problem, penalty, _FINAL)
@@ -152,12 +152,13 @@ def _solve(
     return found.x[:size].reshape(-1, outputs), found.x[size:]
 
 
-def _folds(
+def folds_of(
     labels: NDArray[np.integer] | Floats,
     num_classes: int | None,
     groups: Sequence[str] | None,
     seed: int,
 ) -> list[Fold]:
+    """Folds of training rows, whole groups in each: see :func:`fit_words`."""
     if num_classes is not None:
         return stratified_folds(np.asarray(labels, np.int64), groups, seed=seed)
     names = np.arange(len(labels)) if groups is None else np.asarray(groups)

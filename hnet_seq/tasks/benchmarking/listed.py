@@ -1,0 +1,35 @@
+"""``hnet-seq benchmark list``."""
+
+from __future__ import annotations
+
+from hnet_seq.tasks.benchmarking.suites import Suite, read_suite, shipped_suites
+
+
+def list_suites(name: str | None) -> int:
+    """Print all suites, a line each; or everything about one."""
+    if name is not None:
+        print(described(read_suite(name)))
+        return 0
+    for each in shipped_suites():
+        suite = read_suite(each)
+        met = "" if suite.met else "; its layout was read about, and not met"
+        print(f"{each}: {suite.title}, {len(suite.tasks)} tasks{met}")
+    return 0
+
+
+def described(suite: Suite) -> str:
+    """What it is, where its data are from, and a line a task."""
+    lines = [f"{suite.name}: {suite.title}", suite.about, f"from: {suite.source}"]
+    if not suite.met:
+        lines.append("its layout was read about; none of its files was met")
+    lines += [f"{key}: {own}" for key in ("licence", "citation") if (own := getattr(suite, key))]
+    for task in suite.tasks:
+        where = task.path or ", ".join(task.files)
+        checked = "sha256 known" if task.sha256 else "sha256 not known"
+        lines.append(f"  {task.name}  {where}  {task.problem}, {task.metric}; {checked}")
+        if task.about:
+            lines.append(f"    {task.about}")
+        lines += [
+            f"    {key}: {own}" for key in ("licence", "citation") if (own := getattr(task, key))
+        ]
+    return "\n".join(lines)
