@@ -24,6 +24,7 @@ POWERS = (1.0, 0.5)
 """Of the deviations that columns are divided by: which is better differs between data sets."""
 
 _PATH, _FINAL = 1e-4, 1e-5  # largest part of the gradient of the mean loss, in its own unit
+_FEW = 600  # rows, up to which the fit is to their products among each other: exact, and small
 _RISE = 1.02  # of the held-out loss over its least, where the path ends
 _FOLDS = 5
 
@@ -78,7 +79,9 @@ def fit_words(
         settings = _choose(words, problem, folds_of(labels, num_classes, groups, seed))
     power, penalty = settings
     standardised = Standardised(words, power=power)
-    weights, intercepts = _solve(standardised, problem, penalty, _FINAL)
+    x, basis = _narrowed(standardised, len(words))
+    weights, intercepts = _solve(x, problem, penalty, _FINAL)
+    weights = weights if basis is None else basis @ weights
     return WordModel(standardised, weights, intercepts, problem.spread, power, penalty)
 
 
@@ -123,8 +126,39 @@ class _Problem:
         return np.log(share / (1 - share)) if len(mean) == 1 else np.log(share)
 
 
+@dataclass(frozen=True)
+class _Matrix:
+    """A matrix (N, R) as the products that a fit takes."""
+
+    values: Floats
+
+    @property
+    def columns(self) -> int:
+        return self.values.shape[1]
+
+    def times(self, weights: Floats) -> Floats:
+        return np.asarray(self.values @ weights)
+
+    def back(self, residuals: Floats) -> Floats:
+        return np.asarray(self.values.T @ residuals)
+
+
+def _narrowed(x: Standardised, count: int) -> tuple[Standardised | _Matrix, Floats | None]:
+    """Few rows in the space that they span, and its basis (F, R); more as they are.
+
+    What is fitted with a penalty on the length of the weights lies there, and lengths are kept.
+    """
+    if count > _FEW:
+        return x, None
+    rows = x.back(np.eye(count))
+    values, vectors = np.linalg.eigh(x.times(rows))
+    kept = values > 1e-10 * max(float(values[-1]), 1e-300)
+    root = np.sqrt(values[kept])
+    return _Matrix(vectors[:, kept] * root), rows @ (vectors[:, kept] / root)
+
+
 def _solve(
-    x: Standardised,
+    x: Standardised | _Matrix,
     problem: _Problem,
     penalty: float,
     tolerance: float,
@@ -178,8 +212,11 @@ def _choose(words: Words, problem: _Problem, folds: list[Fold]) -> tuple[float, 
         train, test = words.rows(fit), words.rows(held_out)
         learned, asked = problem.rows(fit), problem.rows(held_out)
         for row, power in zip(losses, POWERS, strict=True):
-            own = Standardised(train, power=power)
-            others = Standardised(test, own)
+            fitted = Standardised(train, power=power)
+            own, basis = _narrowed(fitted, len(fit))
+            others: Standardised | _Matrix = Standardised(test, fitted)
+            if basis is not None:
+                others = _Matrix(others.times(basis))
             begin, best = None, np.inf
             # From strong to weak: each fit starts at the last one's solution, and past the least
             # loss fits are slow and useless.
