@@ -71,21 +71,22 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--data", required=True, metavar="FOLDER", help="where the suite's files lie")
     run.add_argument("--out", required=True, metavar="FOLDER", help=f"for {RECORD} and {PAGE}")
     run.add_argument(
-        "--tasks", nargs="+", default=[], metavar="TASK", help="of the suite these alone (all)"
+        "--tasks",
+        type=_names,
+        default=[],
+        metavar="TASK,...",
+        help="of the suite these alone (all)",
     )
     run.add_argument("--name", metavar="NAME", help="of the rows (the checkpoint's)")
     run.add_argument(
         "--shots",
-        nargs="*",
-        type=int,
+        type=_shots,
         default=list(SHOTS),
-        metavar="N",
-        help="rows of each class that few-shot probes see ("
-        f"{' '.join(map(str, SHOTS))}); nothing after it: all rows alone",
+        metavar="N,...",
+        help="rows of each class that few-shot probes see "
+        f"({','.join(map(str, SHOTS))}); none: all rows alone",
     )
-    run.add_argument(
-        "--seeds", type=int, default=SEEDS, help="draws of the few rows (%(default)s)"
-    )
+    run.add_argument("--seeds", type=int, default=SEEDS, help="draws of the few rows (%(default)s)")
     run.add_argument(
         "--pooling",
         choices=POOLINGS,
@@ -121,6 +122,24 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     add_batch_arguments(run, EMBED_BATCH_TOKENS)
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _shots(text: str) -> list[int]:
+    if text == "none":
+        return []
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = [0]
+    if min(found) < 1 or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none, or different numbers of 1 or more with commas between"
+        )
+    return found
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the action, once its words can be meant."""
     if args.action == "list":
@@ -143,10 +162,6 @@ def _run(args: argparse.Namespace) -> int:
     check_folder(args.out)
     check_seed(args.seed)
     check_at_least(1, seeds=args.seeds, finetune_seeds=args.finetune_seeds, epochs=args.epochs)
-    for shots in args.shots:
-        check_at_least(1, shots=shots)
-    if len(set(args.shots)) < len(args.shots):
-        raise UsageError("shots", f"has one number twice: {args.shots}")
     args.read_suite = read_suite(args.suite)
     args.read_tasks = args.read_suite.only(args.tasks)
     check_checkpoint(args.checkpoint)

@@ -69,9 +69,7 @@ def _without_leaks(score: ScoreRow | Charted) -> tuple[float, ...]:
     return (clean["mcc"],) if clean and clean["n"] < score["n"] else ()
 
 
-def _score_row(
-    score: ScoreRow | Charted, x: svg.Scale, y: float, measure: str
-) -> list[Markup]:
+def _score_row(score: ScoreRow | Charted, x: svg.Scale, y: float, measure: str) -> list[Markup]:
     parts = [
         svg.text(x.start - 10, y + 4, _short(score["name"]), text_anchor="end", class_="row-name")
     ]

@@ -32,6 +32,7 @@ NEEDED = {
     "score": "{model} {genome}",
     "generate": "{model} --prompt A",
     "audit": "{table}",
+    "benchmark run": "ecoli-tiny {model} --data {tmp} --out {tmp}/o",
     "lexicon": "{model} {genome} --out {tmp}/o",
 }
 # What makes a condition fail, where the line without the option does not.

@@ -69,12 +69,12 @@ def task_record(own: SuiteTask, task: Task, said: Said, work: Work) -> Benchmark
     said.truth = targets_of(task, "test")[:, 0] if numbers else task.test.labels
     clean, main = said.clean, MAIN[task.problem]
     keys = sorted(said.predictions, key=lambda key: key[1] != FULL)  # all rows, then few shots
-    names = {
-        key: name_of(key, task, work.model, both_strands=work.both_strands) for key, _ in keys
-    }
+    names = {key: name_of(key, task, work.model, both_strands=work.both_strands) for key, _ in keys}
     found = {key: said.predictions[key] for key in keys}
     minus = differences(task, found, clean)
-    memory = remembered(task, said.held, found, clean) if set(REMEMBERED) <= set(said.held) else None
+    memory = (
+        remembered(task, said.held, found, clean) if set(REMEMBERED) <= set(said.held) else None
+    )
     n_test = len(task.test.labels)
     serious = [each for each in said.findings if each["severity"] == SERIOUS]
     return BenchmarkTask(
@@ -161,9 +161,7 @@ def _targets(
     targets: NDArray[np.float64],
     groups: Sequence[str] | None,
 ) -> Mapping[str, Any]:
-    return target_row(
-        task.problem, name, kind, predictions, targets, task.classes, groups=groups
-    )
+    return target_row(task.problem, name, kind, predictions, targets, task.classes, groups=groups)
 
 
 def _scored(n: int, own: Mapping[str, Any], score: float | None, main: str) -> Scored:

@@ -147,7 +147,7 @@ def read_suite(name: str) -> Suite:
     if path.suffix not in (_YAML, ".yml"):
         if name not in shipped_suites():
             raise UsageError(
-                "suite", f"{name!r} is none of {', '.join(shipped_suites())}; or give a .yaml"
+                "SUITE", f"{name!r} is none of {', '.join(shipped_suites())}; or give a .yaml"
             )
         path = SUITES / f"{name}{_YAML}"
     try:

@@ -32,9 +32,7 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
         for (predictor, shots), own in each.predictions.items()
         if predictor in OF_MODEL
     }
-    arrays |= {
-        f"{task['name']}|truth": _truth(task, each) for task, each in zip(found.tasks, said)
-    }
+    arrays |= {f"{task['name']}|truth": _truth(task, each) for task, each in zip(found.tasks, said)}
     with replaced_stream(out / PREDICTIONS) as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     lines = submission(found)

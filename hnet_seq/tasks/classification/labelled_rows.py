@@ -248,9 +248,7 @@ def _mean_bin(table: Table, row: TableRow, bins: tuple[str, ...]) -> float:
             )
     total = sum(count or 0 for count in counts)
     if not total:
-        raise InputError(
-            table.path, "was counted in no bin; remove the row", where=row.where
-        )
+        raise InputError(table.path, "was counted in no bin; remove the row", where=row.where)
     return sum(at * (count or 0) for at, count in enumerate(counts)) / total
 
 
