@@ -1,7 +1,7 @@
 """What a checkpoint is worth on a suite of labelled tasks, beside what needs no model.
 
   list   suites that come along, and their tasks
-  run    rows of a checkpoint on a suite; a run that was stopped goes on, in any number of processes:
+  run    rows of a checkpoint on a suite; a stopped run goes on, in any number of processes:
          torchrun --nproc-per-node=N -m hnet_seq.cli benchmark run ...
   table  runs of several models side by side, with differences on the same test rows
 

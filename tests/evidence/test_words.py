@@ -1,4 +1,4 @@
-"""Words of 1 to 6 bases, kept sparse, are those of dense tables, and their fits those of sklearn."""
+"""Words of 1 to 6 bases, kept sparse, are those of dense tables; their fits those of sklearn."""
 
 from __future__ import annotations
 
@@ -64,4 +64,5 @@ def test_the_penalty_is_chosen_inside_and_noise_takes_a_strong_one() -> None:
     assert fit_words(words, noise, num_classes=2).inverse_penalty <= 1e-3
     assert fit_words(words, noise, num_classes=2).inverse_penalty in PENALTIES
     one = fit_words(words.rows(np.arange(2)), np.array([0, 1]), num_classes=2)
-    assert one.inverse_penalty == 1.0 and one.predict(words).shape == (80, 2)
+    assert one.inverse_penalty == 1.0
+    assert one.predict(words).shape == (80, 2)

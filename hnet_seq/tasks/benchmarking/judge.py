@@ -51,7 +51,7 @@ def difference(
     """
     examples = task.splits[split]
     if task.problem == "classes":
-        found = paired_difference(one, other, examples.labels[rows])
+        found = paired_difference(_called(one), _called(other), examples.labels[rows])
         return _Difference(found["mcc"], found["interval"], found.get("no_interval"))
     values = targets_of(task, split)[rows, 0]
     groups = np.asarray(examples.together)[rows] if examples.together else rows
@@ -59,6 +59,13 @@ def difference(
     low, high = ranked["low"], ranked["high"]
     ends = None if low is None or high is None else [low, high]
     return _Difference(ranked["rho"] or 0.0, ends, ranked["no_interval"])
+
+
+def _called(predictions: Predictions) -> Predictions:
+    """What calls every row one class, with every seed, as the constant that it is: its MCC is 0."""
+    if any(np.ptp(each.argmax(1)) for each in predictions):
+        return predictions
+    return [np.tile(each.mean(0), (len(each), 1)) for each in predictions]
 
 
 def differences(

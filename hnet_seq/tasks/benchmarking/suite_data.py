@@ -1,4 +1,4 @@
-"""The data of a suite's task: found below a folder, checked, and read as ``classify`` reads them."""
+"""The data of a suite's task: found below a folder, checked, read as ``classify`` reads them."""
 
 from __future__ import annotations
 

@@ -32,7 +32,10 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
         for (predictor, shots), own in each.predictions.items()
         if predictor in OF_MODEL
     }
-    arrays |= {f"{task['name']}|truth": _truth(task, each) for task, each in zip(found.tasks, said)}
+    arrays |= {
+        f"{task['name']}|truth": _truth(task, each)
+        for task, each in zip(found.tasks, said, strict=True)
+    }
     with replaced_stream(out / PREDICTIONS) as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     lines = submission(found)
@@ -62,7 +65,8 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
 
 
 def _truth(task: BenchmarkTask, said: Said) -> np.ndarray:
-    assert said.truth is not None and said.clean is not None, task["name"]
+    assert said.truth is not None, task["name"]
+    assert said.clean is not None, task["name"]
     return np.stack([said.truth.astype(np.float64), said.clean.astype(np.float64)])
 
 
