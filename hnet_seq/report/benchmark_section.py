@@ -109,12 +109,12 @@ def _overview(found: Benchmark) -> Markup:
         own = {row["predictor"]: row for row in task["rows"] if not row["shots"]}
         cells = [score(own[key]["score"]) if key in own else "" for key in keys]
         verdict = _verdict(task, 0)
-        rows.append([task["name"], *cells, _WORDS[verdict["word"]] if verdict else ""])
+        rows.append([task["name"], _WORDS[verdict["word"]] if verdict else "", *cells])
     return table(
-        ("Task", *(_SHORT.get(key, key) for key in keys), "Verdict"),
+        ("Task", "Verdict", *(_SHORT.get(key, key) for key in keys)),
         rows,
         caption="All training rows: MCC, of numbers Spearman's rho, on all test rows",
-        numeric=range(1, len(keys) + 1),
+        numeric=range(2, len(keys) + 2),
     )
 
 
@@ -123,7 +123,7 @@ def _task(task: BenchmarkTask, shots: Sequence[int]) -> list[Markup]:
     full = [row for row in task["rows"] if not row["shots"]]
     leaked = task["n_test"] - task["n_clean"]
     said = (
-        f"{task['about']}. " * bool(task["about"])
+        f"{task['about'][:1].upper()}{task['about'][1:]}. " * bool(task["about"])
         + f"{task['n_train']:,} rows to train on, {task['n_test']:,} to test"
         + (f", {leaked:,} of which have their like in training" if leaked else "")
         + (f". Split: {task['split']}" if task["split"] else "")

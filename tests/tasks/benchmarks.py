@@ -90,7 +90,7 @@ def run(
     given = {"shots": (2,), "seeds": 2, **options}
     out.mkdir(parents=True, exist_ok=True)
     with (
-        patch.object(logistic, "PENALTIES", (1e-3, 1e-1)),
+        patch.object(logistic, "PENALTIES", (1e-2, 1e-1)),
         patch.object(word_fits, "PENALTIES", (1e-4, 1e-3)),
     ):
         return verb.benchmark(model, suite_of(*tasks), tasks, folder, out, **given)
