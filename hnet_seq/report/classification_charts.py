@@ -26,7 +26,7 @@ class Charted(TypedDict):
 
 
 def score_chart(
-    scores: Sequence[ScoreRow] | Sequence[Charted], *, description: str, measure: str = "MCC"
+    scores: Sequence[ScoreRow | Charted], *, description: str, measure: str = "MCC"
 ) -> Markup:
     """A row for each classifier: MCC with its 95% interval, and where it stands without leaks.
 

@@ -205,7 +205,7 @@ def test_a_run_of_something_else_is_refused(folder: Path, tmp_path: Path) -> Non
 
 def test_vectors_that_are_no_numbers_are_told(folder: Path, tmp_path: Path) -> None:
     class Broken(Oracle):
-        def embed(self, sequences):  # type: ignore[no-untyped-def]
+        def embed(self, sequences):
             return np.full((len(sequences), 2), np.nan)
 
     with pytest.raises(InputError, match="not finite"):

@@ -100,11 +100,11 @@ def _minus(
 ) -> list[str]:
     if problem == "classes":
         found = paired_difference(list(one), list(other), truth.astype(np.int64))
-        ends = found["interval"] or [None, None]
+        ends: Sequence[float | None] = found["interval"] or (None, None)
         return [_shown(found["mcc"], "+"), *(_shown(end, "+") for end in ends)]
-    sides = ([each[:, 0] for each in side] for side in (one, other))
-    ranked = rank_difference(*sides, truth, np.arange(len(truth)))
-    return [_shown(ranked[name], "+") for name in ("rho", "low", "high")]  # type: ignore[literal-required]
+    own, than = ([each[:, 0] for each in side] for side in (one, other))
+    ranked = rank_difference(own, than, truth, np.arange(len(truth)))
+    return [_shown(ranked[name], "+") for name in ("rho", "low", "high")]
 
 
 def _task(run: Benchmark, task: BenchmarkTask) -> BenchmarkTask:

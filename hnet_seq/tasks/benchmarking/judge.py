@@ -118,8 +118,8 @@ def remembered(
     if not len(rows) or not len(members):
         return None
     inside = difference(task, [said], [held[WORDS][1]], members, "train")
-    of_test = ([each[rows] for each in found[key, FULL]] for key in (MODEL, WORDS))
-    outside = difference(task, *of_test, rows)
+    own, of_words = ([each[rows] for each in found[key, FULL]] for key in (MODEL, WORDS))
+    outside = difference(task, own, of_words, rows)
     gap = inside.value - outside.value
     interval, why = None, inside.no_interval or outside.no_interval
     if inside.interval is not None and outside.interval is not None:

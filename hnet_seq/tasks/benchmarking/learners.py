@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,8 @@ class Learner:
         if self.train is None or rows is None:
             count = len(self.task.test.labels) if asked is None else len(asked)
             return np.tile(self._constant(values), (count, 1))
-        together = [self.task.train.together[index] for index in members] if self._grouped else None
+        groups = self.task.train.together
+        together = [groups[index] for index in members] if groups else None
         classes = len(self.task.classes) if self.task.problem == "classes" else None
         if isinstance(rows, Words):
             assert isinstance(self.train, Words)
@@ -80,23 +82,19 @@ class Learner:
     def held_out(self, seed: int) -> tuple[Rows, Floats]:
         """A fifth of the training rows, whole groups, and what a probe on the others says of it."""
         classes = len(self.task.classes) if self.task.problem == "classes" else None
-        groups = self.task.train.together if self._grouped else None
+        groups = self.task.train.together
         folds = folds_of(self._values(), classes, groups, seed)
         if not folds:
             return np.zeros(0, np.int64), np.zeros((0, len(self.task.classes)))
         fit, held = folds[0]
         return held, self.predict(fit, seed, held)
 
-    @property
-    def _grouped(self) -> bool:
-        return bool(self.task.train.together)
-
-    def _values(self) -> NDArray[np.generic]:
+    def _values(self) -> NDArray[Any]:
         if self.task.problem == "classes":
             return self.task.train.labels
         return targets_of(self.task, "train")[:, 0]
 
-    def _constant(self, values: NDArray[np.generic]) -> Floats:
+    def _constant(self, values: NDArray[Any]) -> Floats:
         if self.task.problem == "classes":
             shares = np.bincount(values.astype(np.int64), minlength=len(self.task.classes))
             return shares / len(values)

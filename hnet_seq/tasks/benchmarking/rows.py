@@ -120,7 +120,8 @@ def counted(tasks: Sequence[BenchmarkTask]) -> list[Count]:
 def _row(task: Task, key: tuple[str, int], name: str, said: Said, main: str) -> BenchmarkRow:
     predictions = said.predictions[key]
     kind: Any = "model" if key[0] in OF_MODEL else "baseline"
-    own: Mapping[str, Any]
+    own: Any
+    assert said.clean is not None
     if task.problem == "classes":
         own = score_row(name, kind, predictions, task.test.labels, clean=said.clean)
         metrics, left = {each: own[each] for each in _METRICS}, own["without_leaked"]

@@ -76,7 +76,8 @@ def submission(found: Benchmark) -> list[dict[str, Any]]:
 
 
 def _line(found: Benchmark, task: BenchmarkTask, row: BenchmarkRow) -> dict[str, Any]:
-    ends, clean = row["interval"] or [None, None], row["clean"]
+    ends: Sequence[float | None] = row["interval"] or (None, None)
+    clean = row["clean"]
     known = [each for each in row["per_seed"] if each is not None]
     word = next(
         (
