@@ -22,14 +22,17 @@ def described(suite: Suite) -> str:
     lines = [f"{suite.name}: {suite.title}", suite.about, f"from: {suite.source}"]
     if not suite.met:
         lines.append("its layout was read about; none of its files was met")
-    lines += [f"{key}: {own}" for key in ("licence", "citation") if (own := getattr(suite, key))]
+    lines += _of_data(suite.licence, suite.citation)
     for task in suite.tasks:
         where = task.path or ", ".join(task.files)
         checked = "sha256 known" if task.sha256 else "sha256 not known"
         lines.append(f"  {task.name}  {where}  {task.problem}, {task.metric}; {checked}")
         if task.about:
             lines.append(f"    {task.about}")
-        lines += [
-            f"    {key}: {own}" for key in ("licence", "citation") if (own := getattr(task, key))
-        ]
+        lines += [f"    {line}" for line in _of_data(task.licence, task.citation)]
     return "\n".join(lines)
+
+
+def _of_data(licence: str, citation: str) -> list[str]:
+    named = (("licence", licence), ("citation", citation))
+    return [f"{name}: {own}" for name, own in named if own]
