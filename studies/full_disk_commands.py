@@ -39,6 +39,14 @@ data: {context: 128, batch_tokens: 128}
 train: {steps: 4, log_every: 1, schedule: {name: wsd, warmup: 0.0, decay: 0.5, final: 0.0},
   validate_every: 0, checkpoint_every: 1, ratio_loss: {targets: [3.0], weights: [1.0]}}
 """
+_SUITE = """
+name: made
+title: made up
+about: numbers of windows
+source: this study
+met: true
+tasks: [{name: effect, path: measured.csv, label: effect, problem: regression, metric: spearman}]
+"""
 _BASES = 6_000
 _VCF = """##fileformat=VCFv4.2
 ##contig=<ID=chr1>
@@ -103,6 +111,11 @@ COMMANDS = [
         "audit {in}/measured.csv --label effect --problem regression --out {out}/about "
         "--clean {out}/cleaned",
         ("audit.json",),
+    ),
+    Command(
+        "benchmark",
+        "benchmark run {in}/suite.yaml {in}/run --data {in} --out {out}/bench --shots none",
+        kept=("bench",),
     ),
     *(
         Command(
@@ -221,5 +234,6 @@ def make_inputs(folder: Path, run: Callable[[str], None]) -> None:
     (folder / "genes.gff").write_text(f"##gff-version 3\n{genes}")
     (folder / "motifs.tsv").write_text("first\tACG\nsecond\tTTW\n")
     (folder / "tiny.yaml").write_text(_TINY)
+    (folder / "suite.yaml").write_text(_SUITE)
     for line in (_SHARD, _PRETRAIN, f"classify train {{in}}/run {_ROWS}probe --pooling bases"):
         run(line.replace("{out}", "{in}"))

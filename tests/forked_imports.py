@@ -4,7 +4,13 @@ import gc
 import importlib
 
 # hnet_seq first: it sets how torch's threads wait.
-for _module in ("hnet_seq", "hnet_seq.cli", "hnet_seq.tasks.pretrain", "torch._dynamo"):
+for _module in (
+    "hnet_seq",
+    "hnet_seq.cli",
+    "hnet_seq.tasks.pretrain",
+    "hnet_seq.tasks.benchmark",
+    "torch._dynamo",
+):
     importlib.import_module(_module)
 # Those that are forked share it with this process as long as nobody looks for garbage in it.
 gc.freeze()

@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[list[str], list[list[str]]]] = {
     "info": (["run"], [["--context", "9"], ["--json"]]),
     "classify train": (["run"], [["--data", "t.csv"], ["--out", "o"]]),
     "classify evaluate": (["p.npz", "t.csv"], [["--split", "all"]]),
+    "benchmark run": (["gue", "run"], [["--data", "d"], ["--out", "o"], ["--tasks", "a,b"]]),
     "lexicon": (["run", "g.fa"], [["--out", "o"], ["--features", "g.gff"]]),
     "explain": (["run", "g.fa"], [["--region", "c:1-9"], ["--out", "o"]]),
     "boundaries enrich": (["run", "g.fa"], [["--features", "g.gff"], ["--out", "o"]]),

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypedDict
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element
-from hnet_seq.results.classification import Bin, ScoreRow
+from hnet_seq.results.classification import Bin, Intervals, ScoreRow
 
 _WIDTH = 600.0
 _TOP = 30.0
 _LONGEST_NAME = 36  # characters; longer names are cut, and whole in the table below
 
 
-def score_chart(scores: Sequence[ScoreRow], *, description: str) -> Markup:
+class Charted(TypedDict):
+    """What is drawn of a row."""
+
+    name: str
+    kind: str
+    n: int
+    mcc: float
+    intervals: Intervals
+    without_leaked: Any
+
+
+def score_chart(
+    scores: Sequence[ScoreRow | Charted], *, description: str, measure: str = "MCC"
+) -> Markup:
     """A row for each classifier: MCC with its 95% interval, and where it stands without leaks.
 
     Models have a filled dot and baselines an empty diamond, so that colour is not needed.
+
+    Args:
+        measure: what stands in the place of MCC.
     """
     left = max(svg.text_width(_short(score["name"])) for score in scores) + 20
     pitch = 30.0
@@ -30,13 +47,13 @@ def score_chart(scores: Sequence[ScoreRow], *, description: str) -> Markup:
     x = svg.Scale(low, max(1.0, *ends), left, _WIDTH - 14)
     parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in x.ticks(6)]
     for index, score in enumerate(scores):
-        parts += _score_row(score, x, _TOP + pitch * (index + 0.5) + 4)
+        parts += _score_row(score, x, _TOP + pitch * (index + 0.5) + 4, measure)
     leaked = any(_without_leaks(score) for score in scores)
     return svg.drawing(
         _WIDTH,
         bottom + 46,
         *parts,
-        svg.x_axis(x, bottom, "MCC on the test split"),
+        svg.x_axis(x, bottom, f"{measure} on the test split"),
         _legend(leaked),
         description=description,
     )
@@ -46,13 +63,13 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\u2026"
 
 
-def _without_leaks(score: ScoreRow) -> tuple[float, ...]:
+def _without_leaks(score: ScoreRow | Charted) -> tuple[float, ...]:
     """Its MCC without leaked sequences, where there are any."""
     clean = score["without_leaked"]
     return (clean["mcc"],) if clean and clean["n"] < score["n"] else ()
 
 
-def _score_row(score: ScoreRow, x: svg.Scale, y: float) -> list[Markup]:
+def _score_row(score: ScoreRow | Charted, x: svg.Scale, y: float, measure: str) -> list[Markup]:
     parts = [
         svg.text(x.start - 10, y + 4, _short(score["name"]), text_anchor="end", class_="row-name")
     ]
@@ -62,7 +79,7 @@ def _score_row(score: ScoreRow, x: svg.Scale, y: float) -> list[Markup]:
         low, high = ends
         whisker = "context" if baseline else "interval"
         parts.append(svg.line(x(low), y, x(high), y, whisker))
-    tip = f"{score['name']}: MCC {score['mcc']:.3f}"
+    tip = f"{score['name']}: {measure} {score['mcc']:.3f}"
     if baseline:
         return [*parts, _diamond(x(score["mcc"]), y, tip)]
     return [*parts, svg.circle(x(score["mcc"]), y, 5, "model dot", tip)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq.report.audit_section import audit_section
+from hnet_seq.report.benchmark_section import benchmark_section
 from hnet_seq.report.classification_section import classification_section
 from hnet_seq.report.distinct import told_apart
 from hnet_seq.report.embedding_section import embedding_section
@@ -27,6 +28,7 @@ from hnet_seq.results.record import Result, read_object
 #: By what a file says it is (``kind``), or else by its name; each takes the record.
 SECTIONS: dict[str, Callable[[Any], Section]] = {
     "audit": audit_section,
+    "benchmark": benchmark_section,
     "classification": classification_section,
     "targets": target_section,
     "enrichment": enrichment_section,

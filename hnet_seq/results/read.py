@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 
 from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.audited import Audited
+from hnet_seq.results.benchmark import Benchmark
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.dependency_map import DependencyMap
@@ -26,7 +27,8 @@ KINDS: dict[str, type[Result]] = {
     for kind in (
         *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Explanation, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
-        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, ZeroShot, DependencyMap),
+        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, Benchmark, ZeroShot),
+        DependencyMap,
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""

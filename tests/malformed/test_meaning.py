@@ -32,6 +32,7 @@ NEEDED = {
     "score": "{model} {genome}",
     "generate": "{model} --prompt A",
     "audit": "{table}",
+    "benchmark run": "ecoli-tiny {model} --data {tmp} --out {tmp}/o",
     "lexicon": "{model} {genome} --out {tmp}/o",
     "explain": "{model} {genome} --region a:1-9 --out {tmp}/o",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -72,6 +74,39 @@ def correlation_interval(
     apart = of_group / (1 - np.bincount(group) / len(group)) / (1 - value**2)
     low, high = around(np.array([value]), apart[:, None], scale="correlation", units=len(apart))
     return float(low[0]), float(high[0])
+
+
+def rank_difference(
+    one: Sequence[np.ndarray],
+    other: Sequence[np.ndarray],
+    values: np.ndarray,
+    groups: np.ndarray,
+) -> Correlation:
+    """How much better ``one`` ranks (N,) values than ``other``: the difference of Spearman's rho.
+
+    Of the same rows, means over seeds of training; with the interval of the difference of their
+    influences, halved so that it lies between -1 and 1. A side that says one number of all rows has
+    rho 0.
+
+    Args:
+        one, other: (N,) predictions of each seed.
+        groups: (N,) of the rows, as for :func:`spearman`.
+    """
+    group = np.unique(groups, return_inverse=True)[1]
+    difference, influence = 0.0, np.zeros(len(values))
+    for sign, side in ((1, one), (-1, other)):
+        for predicted in side:
+            rho, own = rank_correlation(predicted, values)
+            difference += sign * (rho or 0.0) / len(side)
+            influence += sign * own / len(side)
+    found = Correlation(rho=difference, low=None, high=None, n=len(values), no_interval=None)
+    varied = [each for each in (*one, *other) if np.ptp(each) > 0]
+    if why := few(group, *varied, values, grouped=len(np.unique(group)) < len(values)):
+        return found | {"no_interval": why}
+    if not influence.any():
+        return found | {"no_interval": "no difference"}
+    low, high = correlation_interval(difference / 2, influence / 2, group)
+    return found | {"low": 2 * low, "high": 2 * high}
 
 
 def rank_correlation(one: np.ndarray, two: np.ndarray) -> tuple[float | None, Floats]:

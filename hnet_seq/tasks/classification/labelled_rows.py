@@ -115,6 +115,9 @@ class Columns:
     Attributes:
         where: which rows are wanted.
         empty_labels: a row may have an empty label: none of several.
+        split: that says where a row belongs, if there is such a column.
+        counts: of a sorted library, how often each row was counted in bin 0, 1, ...; the label is
+            then the mean bin, and no column.
     """
 
     sequence: str = "sequence"
@@ -122,6 +125,8 @@ class Columns:
     group: GroupRule | None = None
     where: RowFilter = field(default_factory=RowFilter)
     empty_labels: bool = False
+    split: str = "split"
+    counts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if plain_name(self.label) == plain_name(self.sequence):
@@ -133,14 +138,15 @@ class Columns:
         Raises:
             InputError: one that must be there is missing, or there twice.
         """
-        options = [(self.sequence, "--sequence-column"), (self.label, "--label")]
+        labels = [(name, "--label") for name in self.counts or (self.label,)]
+        options = [(self.sequence, "--sequence-column"), *labels]
         if self.group is not None:
             options.append((self.group.column, "--group-by"))
         names = [
             table.column(name, f"name one so in the header line, or say which with {option}")
             for name, option in options
         ]
-        more = [found for name in ("split", *IDS) if (found := table.find(name)) is not None]
+        more = [found for name in (self.split, *IDS) if (found := table.find(name)) is not None]
         return list(dict.fromkeys([*names, *more, *map(table.column, self.where.values)]))
 
 
@@ -172,12 +178,16 @@ def rows_of_table(
     columns.used(table)
     table.require_text(columns.sequence)
     id_column = next((name for name in IDS if table.find(name) is not None), None)
-    split_column = "split" if split is None and table.find("split") is not None else None
+    there = split is None and table.find(columns.split) is not None
+    split_column = columns.split if there else None
     group = None if columns.group is None else columns.group.column
-    named = (columns.sequence, columns.label, group, id_column, split_column)
+    labels = columns.counts or (columns.label,)
+    named = (columns.sequence, *labels, group, id_column, split_column)
     wanted = [name for name in named if name is not None]
     for row in table.rows(wanted):
-        own = split if split_column is None else _split(table.path, row)
+        own = split if split_column is None else _split(table.path, row, split_column)
+        if columns.counts:
+            row.cells[columns.label] = f"{_mean_bin(table, row, columns.counts):.12g}"
         yield labelled_row(
             table.path, row, columns, own, id_column, table.number(row.text(columns.label))
         )
@@ -226,8 +236,24 @@ def labelled_row(
     )
 
 
-def _split(path: Path, row: TableRow) -> Split | None:
-    word = row.text("split").lower()
+def _mean_bin(table: Table, row: TableRow, bins: tuple[str, ...]) -> float:
+    """The mean number of the bins in which a row was counted."""
+    counts = [table.number(row.text(name)) for name in bins]
+    for name, count in zip(bins, counts, strict=True):
+        if count is None or count < 0:
+            raise InputError(
+                table.path,
+                f"{name} is {row.text(name)!r}; expected how often the row was counted there",
+                where=row.where,
+            )
+    total = sum(count or 0 for count in counts)
+    if not total:
+        raise InputError(table.path, "was counted in no bin; remove the row", where=row.where)
+    return sum(at * (count or 0) for at, count in enumerate(counts)) / total
+
+
+def _split(path: Path, row: TableRow, column: str) -> Split | None:
+    word = row.text(column).lower()
     if word not in SPLITS:
         raise InputError(
             path,

@@ -1,0 +1,260 @@
+"""``hnet-seq benchmark run``; the arguments of all actions stand in ``commands``."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hnet_seq.commands.benchmark import PAGE, RECORD
+from hnet_seq.evidence.measures.score_rows import aligned
+from hnet_seq.jobs.job import Computed
+from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
+from hnet_seq.optimizer_config import OptimizerConfig
+from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
+from hnet_seq.tasks.benchmarking.cells import OF_MODEL, Cell, plan
+from hnet_seq.tasks.benchmarking.compute import Work
+from hnet_seq.tasks.benchmarking.model import BenchmarkModel, open_hnet
+from hnet_seq.tasks.benchmarking.rows import counted, gathered, task_record
+from hnet_seq.tasks.benchmarking.suite_data import read_task
+from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
+from hnet_seq.tasks.benchmarking.tuned import Tuning
+from hnet_seq.tasks.benchmarking.vectors import clear
+from hnet_seq.tasks.benchmarking.written import write_run
+from hnet_seq.tasks.classification.settings import pretraining_ratios
+from hnet_seq.train.finetune_config import FinetuneConfig
+from modalities.errors import UsageError
+from pipelines.storage.files import check_folder
+
+VECTORS = "vectors"
+"""Folder in --out of finished vectors, until the run is complete."""
+_VERSIONS = ("hnet-seq", "torch", "numpy", "scipy", "scikit-learn")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run ``hnet-seq benchmark run``, in all processes that ``torchrun`` started."""
+    out = check_folder(args.out)
+    ranks = find_ranks()
+    check_meeting(None, [out / RECORD], ranks)
+    device = rank_device(args.device, ranks)
+    model = open_hnet(
+        args.checkpoint,
+        name=args.name or Path(args.checkpoint).name,
+        pooling=args.pooling,
+        stage=args.stage,
+        strands=args.strands,
+        batch_tokens=args.batch_tokens,
+        device=device,
+        twin=args.twin is not False,
+    )
+    found = benchmark(
+        model,
+        args.read_suite,
+        args.read_tasks,
+        args.data,
+        out,
+        shots=args.shots,
+        seeds=args.seeds,
+        seed=args.seed,
+        tuning=_tuning(args, model.pooling, model.model.num_stages) if args.finetune else None,
+        both_strands=args.strands == "average",
+    )
+    if found is not None:  # else another rank writes
+        print(described(found))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        print(
+            f"{out / PAGE}, {out / RECORD}; {used.ru_utime + used.ru_stime:.0f} s of computing",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def benchmark(
+    model: BenchmarkModel,
+    suite: Suite,
+    tasks: Sequence[SuiteTask],
+    data: str | Path,
+    out: Path,
+    *,
+    shots: Sequence[int] = (10, 1),
+    seeds: int = 5,
+    seed: int = 0,
+    tuning: Tuning | None = None,
+    both_strands: bool = False,
+) -> Benchmark | None:
+    """Rows of a model on tasks of a suite, in a folder; None for a rank that does not write them.
+
+    A killed run goes on where it stopped, and ends with the same bytes, by whatever processes.
+
+    Args:
+        tasks: of the suite.
+        data: where their files lie.
+        shots, seeds: rows of each class that few-shot probes see, and draws of them.
+        seed: of splits and folds, and the first of the draws.
+        tuning: how the model is fine-tuned, too.
+        both_strands: words are counted on both, for a model that averages over them.
+
+    Raises:
+        UsageError: a killed run of something else waits in ``out``.
+        InputError: data that cannot be read, or vectors that are none.
+    """
+    read = [(own.name, read_task(own, Path(data), seed=seed)) for own in tasks]
+    for own, task in zip(tasks, (task for _, task in read), strict=True):
+        if unchecked := [name for name in own.files if name not in own.sha256]:
+            print(
+                f"note: {own.name}: the suite knows no sha256 of {', '.join(unchecked)}; what was "
+                f"read is {task.fingerprint()[:12]}",
+                file=sys.stderr,
+            )
+    parts = plan(
+        len(read),
+        shots=shots,
+        seeds=seeds,
+        seed=seed,
+        twin=model.twin is not None,
+        tuned=tuning.seeds if tuning else 0,
+    )
+    kept = out / VECTORS
+    work = Work(read, model, parts, kept, seed, both_strands, tuning)
+    versions = {name: _version(name) for name in _VERSIONS}
+    identity: dict[str, Any] = {
+        "suite": suite.name,
+        "tasks": [[name, task.fingerprint()] for name, task in read],
+        "model": model.fingerprint,
+        "name": model.name,
+        "twin": None if model.twin is None else model.twin.fingerprint,
+        "shots": list(shots),
+        "seeds": seeds,
+        "seed": seed,
+        "tuning": None if tuning is None else [tuning.seeds, tuning.settings()],
+        "versions": versions,
+    }
+    with work.job(out / RECORD, identity).run(find_ranks()) as computed:
+        if computed is None:
+            return None
+        said = gathered(_cells(computed), len(read))
+        records = [
+            task_record(own, task, each, work)
+            for own, (_, task), each in zip(tasks, read, said, strict=True)
+        ]
+        found = Benchmark(
+            suite=suite.name,
+            title=suite.title,
+            source=suite.source,
+            met=suite.met,
+            model=model.name,
+            fingerprint=model.fingerprint,
+            about=dict(model.about),
+            twin=None if model.twin is None else model.twin.name,
+            seed=seed,
+            shots=list(shots),
+            seeds=seeds,
+            versions=versions,
+            counts=counted(records),
+            tasks=records,
+        )
+        write_run(found, said, out)
+    clear(kept)
+    return found
+
+
+def _cells(computed: Computed[Cell]) -> list[tuple[Cell, str]]:
+    return [
+        (cell, f"{text}")
+        for part, columns in computed.parts(progress=False)
+        for cell, text in zip(part, columns["found"], strict=True)
+    ]
+
+
+def _tuning(args: argparse.Namespace, pooling: str, stages: int) -> Tuning:
+    multipliers, targets, weights = pretraining_ratios(args.checkpoint)
+    defaults = FinetuneConfig()
+    rate = OptimizerConfig(
+        learning_rate=args.learning_rate,
+        stage_multipliers=multipliers,
+        weight_decay=defaults.optimizer.weight_decay,
+    )
+    config = replace(
+        defaults,
+        epochs=args.epochs,
+        batch_tokens=args.batch_tokens,
+        optimizer=rate,
+        ratio_targets=targets,
+        ratio_weights=weights,
+    )
+    config.validate(stages)
+    if pooling == "last":
+        raise UsageError("pooling", "last is for frozen vectors; leave it out with --finetune")
+    return Tuning(config, pooling, args.stage, args.finetune_seeds)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except ModuleNotFoundError:  # PackageNotFoundError: a checkout that is not installed
+        return "unknown"
+
+
+def described(found: Benchmark) -> str:
+    """Each task's rows on all training rows, its verdicts, and what is beyond all of them."""
+    lines = [f"{found.model} on {found.suite}: {found.title}"]
+    for task in found.tasks:
+        lines += ["", *_task_lines(task)]
+    lines.append("")
+    lines += [
+        f"{own['predictor']}, {_shots(own['shots'])}: beyond every baseline"
+        f"{' and the twin' if found.twin else ''} on {own['beyond']} of {own['judged']} tasks"
+        for own in found.counts
+    ]
+    if found.twin is None:
+        lines.append("no untrained twin: what pretraining is worth cannot be told")
+    return "\n".join(lines)
+
+
+def _task_lines(task: BenchmarkTask) -> list[str]:
+    lines = [
+        f"{task['name']}: {task['n_train']:,} to train on, {task['n_test']:,} to test "
+        f"({task['n_clean']:,} without their like in train); {task['about']}"
+    ]
+    lines += [f"!! {each['kind']}: {each['text']}" for each in task["findings"]]
+    if task["other_findings"]:
+        lines.append(f"   and {task['other_findings']} lesser findings: hnet-seq audit tells them")
+    shots = list(dict.fromkeys(row["shots"] for row in task["rows"]))
+    main = "Spearman" if task["problem"] == "regression" else "MCC"
+    table = [["", *(f"{main}, {_shots(each)}" for each in shots), "95% interval, all rows"]]
+    for row in task["rows"]:
+        if row["shots"] == shots[0]:
+            own = [
+                next(
+                    (
+                        _score(each["score"])
+                        for each in task["rows"]
+                        if (each["predictor"], each["shots"]) == (row["predictor"], count)
+                    ),
+                    "",
+                )
+                for count in shots
+            ]
+            ends = row["interval"]
+            sure = row["no_interval"] if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
+            table.append([row["name"], *own, f"{sure}"])
+    lines.append(aligned(table))
+    lines += [
+        f"{own['predictor']}, {_shots(own['shots'])}: {own['text']}"
+        for own in task["verdicts"]
+        if own["predictor"] in OF_MODEL
+    ]
+    return lines
+
+
+def _shots(count: int) -> str:
+    return f"{count}-shot" if count else "all rows"
+
+
+def _score(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"

@@ -1,0 +1,123 @@
+"""``hnet-seq benchmark table``: several runs side by side, paired over the same test rows."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hnet_seq.commands.benchmark import PREDICTIONS, RECORD
+from hnet_seq.evidence.measures.class_intervals import paired_difference
+from hnet_seq.evidence.measures.score_rows import aligned
+from hnet_seq.evidence.measures.spearman import rank_difference
+from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
+from hnet_seq.results.read import read_result
+from hnet_seq.tasks.benchmarking.cells import FULL, MODEL
+from modalities.errors import InputError, UsageError
+from pipelines.storage.files import check_file, replaced_file
+
+HEAD = ("task", "shots", "run", "model", "score", "low", "high", "minus first", "low", "high")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print the table; the first run is what the others are held against."""
+    out = check_file(args.out) if args.out else None
+    runs = [(Path(run), read_result(Path(run) / RECORD, Benchmark)) for run in args.runs]
+    lines = compared(runs)
+    if out is not None:
+        with replaced_file(out) as stream:
+            for line in (HEAD, *lines):
+                stream.write("\t".join(line) + "\n")
+    print(aligned([[*HEAD], *lines]))
+    return 0
+
+
+def compared(runs: Sequence[tuple[Path, Benchmark]]) -> list[list[str]]:
+    """A line for each task, number of shots and run, on test rows that are clean in the first.
+
+    Raises:
+        InputError: runs on other data, or a file that is damaged.
+        UsageError: runs that share no task.
+    """
+    arrays = [_read(folder / PREDICTIONS) for folder, _ in runs]
+    (_, first), *_ = runs
+    shared = [
+        task
+        for task in first.tasks
+        if all(task["name"] in [own["name"] for own in run.tasks] for _, run in runs)
+    ]
+    if not shared:
+        raise UsageError("runs", "share no task; give runs on one suite")
+    lines = []
+    for task in shared:
+        for (folder, _), own in zip(runs, (_task(run, task) for _, run in runs), strict=True):
+            if own["fingerprint"] != task["fingerprint"]:
+                raise InputError(
+                    folder,
+                    f"{task['name']} is of other sequences, labels or splits than in "
+                    f"{runs[0][0]}; run both on the same data with one --seed",
+                )
+        shots = [row["shots"] for row in task["rows"] if row["predictor"] == MODEL]
+        for count in shots:
+            lines += _lines(runs, arrays, task, count)
+    return lines
+
+
+def _lines(
+    runs: Sequence[tuple[Path, Benchmark]],
+    arrays: Sequence[dict[str, NDArray[Any]]],
+    task: BenchmarkTask,
+    shots: int,
+) -> list[list[str]]:
+    key = f"{task['name']}|{MODEL}|{shots}"
+    truth, clean = arrays[0][f"{task['name']}|truth"]
+    rows = np.flatnonzero(clean)
+    lines = []
+    for (folder, run), own in zip(runs, arrays, strict=True):
+        if key not in own:
+            continue
+        (row,) = (
+            each
+            for each in _task(run, task)["rows"]
+            if (each["predictor"], each["shots"]) == (MODEL, shots)
+        )
+        ends = row["interval"] or (None, None)
+        cells = [_shown(value) for value in (row["score"], *ends)]
+        minus = ["", "", ""]
+        if own is not arrays[0] and len(rows):
+            minus = _minus(task["problem"], own[key][:, rows], arrays[0][key][:, rows], truth[rows])
+        shown = "all" if shots == FULL else f"{shots}"
+        lines.append([task["name"], shown, folder.name, run.model, *cells, *minus])
+    return lines
+
+
+def _minus(
+    problem: str, one: NDArray[Any], other: NDArray[Any], truth: NDArray[np.float64]
+) -> list[str]:
+    if problem == "classes":
+        found = paired_difference(list(one), list(other), truth.astype(np.int64))
+        ends: Sequence[float | None] = found["interval"] or (None, None)
+        return [_shown(found["mcc"], "+"), *(_shown(end, "+") for end in ends)]
+    own, than = ([each[:, 0] for each in side] for side in (one, other))
+    ranked = rank_difference(own, than, truth, np.arange(len(truth)))
+    return [_shown(ranked[name], "+") for name in ("rho", "low", "high")]
+
+
+def _task(run: Benchmark, task: BenchmarkTask) -> BenchmarkTask:
+    return next(own for own in run.tasks if own["name"] == task["name"])
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(path, f"cannot be read ({error}); run the benchmark again") from None
+
+
+def _shown(value: float | None, sign: str = "") -> str:
+    return "n/a" if value is None else f"{value:{sign}.3f}"

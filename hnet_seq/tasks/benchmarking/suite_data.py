@@ -1,0 +1,86 @@
+"""The data of a suite's task: found below a folder, checked, read as ``classify`` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
+from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.task import Task, check_known, task_from_data, task_from_windows
+from hnet_seq.tasks.classification.windows import coding_and_intergenic
+from modalities.errors import InputError
+from pipelines.formats.table_rows import RowFilter
+from pipelines.storage.files import file_sha256
+
+
+def check_data(suite: Suite, tasks: Sequence[SuiteTask], folder: Path) -> None:
+    """Raise InputError where a file of a task is not there, or is another one than the suite's."""
+    for task in tasks:
+        for name in task.files:
+            if not (folder / name).exists():
+                where = f" ({suite.source})" if suite.source else ""
+                raise InputError(
+                    folder / name,
+                    f"not there, and {task.name} of {suite.name} is read from it; nothing is "
+                    f"downloaded: put it there{where}, give the folder above with --data, or leave "
+                    "the task out with --tasks",
+                )
+        for name, expected in task.sha256.items():
+            found = file_sha256(folder / name)
+            if found != expected:
+                raise InputError(
+                    folder / name,
+                    f"is not the file of {suite.name}: sha256 {found[:12]}..., expected "
+                    f"{expected[:12]}...; fetch it again, or take the hash out of a copy of the "
+                    "suite and give that",
+                )
+
+
+def read_task(task: SuiteTask, folder: Path, *, seed: int) -> Task:
+    """What is learned and tested on.
+
+    Args:
+        seed: of a split that is drawn, and of what is left of a limited training split.
+
+    Raises:
+        InputError: a row that cannot be learned from; with file and line.
+    """
+    if task.windows is not None:
+        return _windows(task, folder, seed)
+    group = GroupRule.parse(task.group_by) if task.group_by else None
+    columns = Columns(
+        task.sequence,
+        "mean bin" if task.counts else task.label,
+        group,
+        RowFilter.parse(task.where),
+        split=task.split_column,
+        counts=tuple(task.counts),
+    )
+    found = task_from_data(
+        folder / task.path,
+        columns,
+        rule=task.split,
+        test_fraction=task.test_fraction,
+        limit_train=task.limit_train,
+        seed=seed,
+        problem=task.problem,
+    )
+    check_known(folder / task.path, found)
+    return found
+
+
+def _windows(task: SuiteTask, folder: Path, seed: int) -> Task:
+    assert task.windows is not None
+    own = task.windows
+    found = coding_and_intergenic(
+        folder / own.genome,
+        folder / own.annotation,
+        test_region=own.test_region,
+        length=own.length,
+        max_train=own.max_train,
+        max_test=own.max_test,
+        seed=seed,
+    )
+    said = f"{own.test_region} of {Path(own.genome).name} is tested on"
+    return task_from_windows(found, {"split": said})

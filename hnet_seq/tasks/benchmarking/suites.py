@@ -1,0 +1,179 @@
+"""Suites of tasks as data: a YAML file each, of those that come with the package or of a user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from hnet_seq.tasks.choices import SplitRule
+from modalities.errors import InputError, UsageError
+from pipelines.storage.json_records import parse_record
+
+SUITES = Path(__file__).parents[2] / "suites"
+_YAML = ".yaml"
+
+Metric = Literal["mcc", "accuracy", "f1", "auroc", "spearman"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Coding against intergenic windows of a genome, as ``classify train --genome`` draws them.
+
+    Attributes:
+        genome, annotation: files below the data folder.
+        test_region: what is tested on, such as ``last:0.2``.
+        length: bases; max_train, max_test: windows of a class at most.
+    """
+
+    genome: str
+    annotation: str
+    test_region: str
+    length: int = 150
+    max_train: int = 300
+    max_test: int = 200
+
+
+@dataclass(frozen=True)
+class SuiteTask:
+    """One data set, and what is asked of it.
+
+    Attributes:
+        name: unique in the suite.
+        path: file or folder below the data folder, in any layout of ``classify --data``; "" for
+            windows of a genome.
+        problem: ``classes`` or ``regression``.
+        metric: that the project reports, which leads the table. What is beyond what is judged by
+            MCC, and for numbers by Spearman's rho.
+        sequence, label, split_column: names of columns.
+        counts: columns of a sorted library, whose mean bin is the number that is learned.
+        split: ``given``, ``random`` or ``similarity``; null takes what is given, else draws one.
+        test_fraction, group_by, where, limit_train: as the options of ``classify train``.
+        windows: in place of a path.
+        about, licence, citation: for people; where they differ from the suite's.
+        sha256: of files, by their way below the data folder; files that are not named are not
+            checked, and the output says so.
+    """
+
+    name: str
+    path: str = ""
+    problem: Literal["classes", "regression"] = "classes"
+    metric: Metric = "mcc"
+    sequence: str = "sequence"
+    label: str = "label"
+    split_column: str = "split"
+    counts: list[str] = field(default_factory=list)
+    split: SplitRule | None = None
+    test_fraction: float = 0.2
+    group_by: str | None = None
+    where: list[str] = field(default_factory=list)
+    limit_train: int | None = None
+    windows: Windows | None = None
+    about: str = ""
+    licence: str = ""
+    citation: str = ""
+    sha256: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if bool(self.path) == bool(self.windows):
+            raise ValueError(f"task {self.name}: give a path, or windows of a genome")
+        if (self.metric == "spearman") != (self.problem == "regression"):
+            raise ValueError(f"task {self.name}: metric {self.metric} is none of {self.problem}")
+
+    @property
+    def files(self) -> list[str]:
+        """What must lie in the data folder."""
+        if self.windows is None:
+            return [self.path]
+        return [self.windows.genome, self.windows.annotation]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Tasks that belong together.
+
+    Attributes:
+        name: by which it is asked for.
+        title, about: for people; ``about`` says where the data come from and how they must lie.
+        source: where to fetch them, which nothing here does.
+        met: whether files of this layout were read by its authors; false where the layout was only
+            read about.
+        licence, citation: of the data.
+    """
+
+    name: str
+    title: str
+    about: str
+    source: str
+    met: bool
+    tasks: list[SuiteTask]
+    licence: str = ""
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        names = [task.name for task in self.tasks]
+        if not names or len(set(names)) < len(names):
+            raise ValueError("tasks: expected one or more, of different names")
+
+    def only(self, names: list[str]) -> list[SuiteTask]:
+        """The tasks of these names, in the order of the suite; all where none is named.
+
+        Raises:
+            UsageError: a name that is none.
+        """
+        known = [task.name for task in self.tasks]
+        for name in names:
+            if name not in known:
+                raise UsageError("tasks", f"{name!r} is none of {self.name}: {', '.join(known)}")
+        return [task for task in self.tasks if not names or task.name in names]
+
+
+def shipped_suites() -> list[str]:
+    """Names of the suites that come with the package."""
+    return sorted(file.stem for file in SUITES.glob(f"*{_YAML}"))
+
+
+def read_suite(name: str) -> Suite:
+    """A suite by its name, or of a YAML file.
+
+    Raises:
+        UsageError: there is none of this name.
+        InputError: the file is no suite; names the place in it.
+    """
+    path = Path(name)
+    if path.suffix not in (_YAML, ".yml"):
+        if name not in shipped_suites():
+            raise UsageError(
+                "SUITE", f"{name!r} is none of {', '.join(shipped_suites())}; or give a .yaml"
+            )
+        path = SUITES / f"{name}{_YAML}"
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(f"{error}".split())
+        raise InputError(path, f"is no YAML: {said}") from None
+    _check_keys(path, "", content, Suite)
+    for index, task in enumerate(_inside(content, "tasks")):
+        _check_keys(path, f"tasks[{index}]", task, SuiteTask)
+        _check_keys(path, f"tasks[{index}].windows", _inside(task, "windows"), Windows)
+    found: Suite = parse_record(path, "", content, Suite, strict=False)
+    return found
+
+
+def _inside(content: Any, key: str) -> Any:
+    return (content.get(key) if isinstance(content, dict) else None) or ()
+
+
+def _check_keys(path: Path, where: str, content: Any, kind: type) -> None:
+    """Raise InputError for a key that means nothing: it would be left out without a word."""
+    known = [each.name for each in fields(kind)]
+    for key in content if isinstance(content, dict) else ():
+        if key not in known:
+            near = get_close_matches(f"{key}", known, n=1)
+            said = f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"
+            raise InputError(path, f"no key {key!r} is known; {said}", where=where or None)
