@@ -11,6 +11,7 @@ from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
 from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
 MAMBA_HEAD_DIM = 64
+DNA_TOKENS = 8  # of modalities.dna, which takes numpy
 
 
 @dataclass
@@ -60,6 +61,9 @@ class HNetConfig:
             are learned, and then left out of the JSON, as the released files do not have it.
         bidirectional: every position sees the whole sequence, for
             :class:`hnet_seq.model.masked_lm.HNetForMaskedLM`; left out of the JSON where False.
+        strand_symmetric: of a bidirectional model of DNA: both strands are read, and the reverse
+            complement of a sequence has the same chunks and vectors, see
+            :mod:`hnet_seq.model.strands`; left out of the JSON where False.
         ngram_memory, ngram_counts: n-grams in front of stage 0, learned and counted, see
             :mod:`hnet_seq.model.ngram_memory` and :mod:`hnet_seq.model.ngram_counts`; left out of
             the JSON where there are none.
@@ -74,6 +78,7 @@ class HNetConfig:
     tie_embeddings: bool = False
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
+    strand_symmetric: bool = False
     ngram_memory: NgramMemoryTables = field(default_factory=NgramMemoryTables)
     ngram_counts: NgramCountsConfig = field(default_factory=NgramCountsConfig)
 
@@ -100,8 +105,9 @@ class HNetConfig:
         values = dataclasses.asdict(self)
         if not self.boundary_policies:
             del values["boundary_policies"]
-        if not self.bidirectional:
-            del values["bidirectional"]
+        for flag in ("bidirectional", "strand_symmetric"):
+            if not values[flag]:
+                del values[flag]
         for key in ("ngram_memory", "ngram_counts"):
             if not values[key]["orders"]:
                 del values[key]
@@ -110,6 +116,14 @@ class HNetConfig:
     def boundary_policy(self, stage: int) -> BoundaryPolicy:
         """Where the chunks of a stage begin."""
         return self.boundary_policies[stage] if self.boundary_policies else BoundaryPolicy()
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether each part runs from either end of a sequence with the same weights.
+
+        A strand-symmetric model has the other strand for that, and runs as a causal one on both.
+        """
+        return self.bidirectional and not self.strand_symmetric
 
     @property
     def layout(self) -> Layout:
@@ -142,10 +156,13 @@ class HNetConfig:
             raise ValueError(f"d_model: expected widths of 1 or more; got {self.d_model}")
         if any(a > b for a, b in zip(self.d_model, self.d_model[1:], strict=False)):
             raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
-        if not isinstance(self.bidirectional, bool):
-            raise ValueError(f"bidirectional: expected true or false; got {self.bidirectional!r}")
+        for flag in ("bidirectional", "strand_symmetric"):
+            if not isinstance(value := getattr(self, flag), bool):
+                raise ValueError(f"{flag}: expected true or false; got {value!r}")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
+        if self.strand_symmetric:
+            self._validate_strands()
         self.ngram_memory.validate("ngram_memory", self.vocab_size)
         self.ngram_counts.validate("ngram_counts", self.vocab_size)
         if self.ngram_counts.orders and self.bidirectional:
@@ -168,6 +185,24 @@ class HNetConfig:
                 )
         for stage, layer in self._layers():
             self._validate_layer(stage, layer)
+
+    def _validate_strands(self) -> None:
+        if not self.bidirectional:
+            raise ValueError(
+                "strand_symmetric: the other strand shows what comes next, so it is for masked "
+                "tokens; set bidirectional: true too"
+            )
+        if self.vocab_size != DNA_TOKENS:
+            raise ValueError(
+                f"strand_symmetric: is of DNA, base by base, with vocab_size {DNA_TOKENS}; "
+                f"got {self.vocab_size}"
+            )
+        rules = sorted({rule.policy for rule in self.boundary_policies} - {"learned"})
+        if rules:
+            raise ValueError(
+                f"strand_symmetric: {rules[0]} counts from one end of a sequence, and the other "
+                "strand begins at the other; take learned boundaries, or strand_symmetric: false"
+            )
 
     def _validate_tables(self, stage: int, rule: BoundaryPolicy) -> None:
         """Of a rule that is fitted to training data."""

@@ -15,7 +15,8 @@ class Router(nn.Module):
     """A boundary where the projections of neighbouring vectors point apart.
 
     p_t = (1 - cos(q(h_{t-1}), k(h_t))) / 2, and 1 at the start of each sequence; a chunk begins
-    where p_t > 0.5. The released weights put q on the earlier token.
+    where p_t > 0.5. The released weights put q on the earlier token. Where both strands are packed,
+    the cosine is the mean of what either strand finds between the two places.
 
     Args:
         bidirectional: the cosine is the mean of this and that with q and k exchanged, so that a
@@ -47,7 +48,8 @@ class Router(nn.Module):
 
     def _decide(self, h: Tensor, packing: Packing, state: Tensor | None) -> tuple[Tensor, Tensor]:
         if state is None:
-            probability = F.pad(self._between_neighbours(h), (1, 0), value=1.0)
+            between = self._between_neighbours(h, packing.both_strands)
+            probability = F.pad(between, (1, 0), value=1.0)
             begins = packing.starts
         else:
             assert packing.offset is not None
@@ -63,13 +65,15 @@ class Router(nn.Module):
         q, k = self.q_proj_layer(earlier).float(), self.k_proj_layer(later).float()
         return _probability(F.cosine_similarity(q, k, dim=-1))
 
-    def _between_neighbours(self, h: Tensor) -> Tensor:
+    def _between_neighbours(self, h: Tensor, both_strands: bool) -> Tensor:
         """(T, D) to (T - 1,); of a bidirectional model the same from either side."""
         q, k = self.q_proj_layer(h), self.k_proj_layer(h)
         cosine = neighbour_cosine(q, k)
         if self.bidirectional:
             backwards = F.cosine_similarity(k[:-1].float(), q[1:].float(), dim=-1)
             cosine = (cosine + backwards) / 2
+        if both_strands:
+            cosine = (cosine + cosine.flip(0)) / 2
         return _probability(cosine)
 
 
