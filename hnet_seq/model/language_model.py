@@ -135,7 +135,7 @@ class HNetLanguageModel(nn.Module):
         return strands.encode_soft(self, soft, packing)
 
     def boundaries(self, input_ids: Tensor, packing: Packing) -> list[StageBoundaries]:
-        """Those of :meth:`encode`, at a fraction of its work: what no decision needs is left out."""
+        """Those of :meth:`encode`, without the work that no decision needs."""
         return strands.boundaries(self, input_ids, packing)
 
     def logits(self, out: HNetOutput) -> Tensor:
