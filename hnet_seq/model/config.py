@@ -6,7 +6,12 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from hnet_seq.model.boundary_policy import COUNTED, FITTED, BoundaryPolicy
+from hnet_seq.model.boundary_policy import (
+    COUNTED,
+    FITTED,
+    BoundaryPolicy,
+    check_both_strands,
+)
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
 from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
@@ -197,12 +202,8 @@ class HNetConfig:
                 f"strand_symmetric: is of DNA, base by base, with vocab_size {DNA_TOKENS}; "
                 f"got {self.vocab_size}"
             )
-        rules = sorted({rule.policy for rule in self.boundary_policies} - {"learned"})
-        if rules:
-            raise ValueError(
-                f"strand_symmetric: {rules[0]} counts from one end of a sequence, and the other "
-                "strand begins at the other; take learned boundaries, or strand_symmetric: false"
-            )
+        for stage, rule in enumerate(self.boundary_policies):
+            check_both_strands(f"boundary_policies[{stage}]", rule)
 
     def _validate_tables(self, stage: int, rule: BoundaryPolicy) -> None:
         """Of a rule that is fitted to training data."""

@@ -76,6 +76,7 @@ class HNet(nn.Module):
         self.stage = stage
         self.whole_sequences = config.bidirectional
         self.bidirectional = config.both_ways
+        self.strand_symmetric = config.strand_symmetric
         d_model = config.d_model[stage]
         growth = d_model - config.d_model[max(stage - 1, 0)]
         self.pad_dimension = nn.Parameter(torch.zeros(growth)) if growth else None
