@@ -72,18 +72,20 @@ def windows(length: int, size: int) -> list[Window]:
     """A sequence for a model without a running state: whole, or in windows of about ``size``.
 
     They are of one length and an odd number, so that those of the reverse complement lie in the
-    same places, and each reads on over its ends where there is more.
+    same places, and each reads on over its ends where there is more. Whether two bases are parted
+    that lie on either side of an end is said by the window nearer the middle.
     """
     if length <= size:
         return [Window(0, length, 0, length)]
-    flank = size // _FLANK
+    flank = max(1, size // _FLANK)
     count = -(-length // max(1, size - 2 * flank - 2))
-    count += 1 - count % 2
+    count = min(count + 1 - count % 2, length - 1 + length % 2)
     lower = [place * length // count for place in range((count + 1) // 2)]
-    bounds = [*lower, *(length - bound for bound in reversed(lower))]
+    upper = [length - bound for bound in reversed(lower)]
+    kept = [*lower, *(bound + 1 for bound in upper[:-1]), length]
     return [
-        Window(max(0, first - flank), min(length, last + flank), first, last)
-        for first, last in pairwise(bounds)
+        Window(max(0, first - flank), min(length, last + flank), *own)
+        for (first, last), own in zip(pairwise([*lower, *upper]), pairwise(kept), strict=True)
     ]
 
 

@@ -50,14 +50,16 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def _model(shape: str, bidirectional: bool = False) -> HNetLanguageModel:
+def _model(
+    shape: str, bidirectional: bool = False, *, strand_symmetric: bool = False
+) -> HNetLanguageModel:
     values = dict(SHAPES[shape])
     stages = len(values["d_model"])
     rotary, window = values.pop("rotary", 16), values.pop("window", -1)
     config = HNetConfig.from_dict(
         {
             "d_intermediate": [0] * stages,
-            "vocab_size": 32,
+            "vocab_size": 8 if strand_symmetric else 32,
             "ssm_cfg": {"d_state": 32},
             "attn_cfg": {
                 "num_heads": [4] * stages,
@@ -67,7 +69,8 @@ def _model(shape: str, bidirectional: bool = False) -> HNetLanguageModel:
             **values,
         }
     )
-    return language_model(dataclasses.replace(config, bidirectional=bidirectional))
+    directions = {"bidirectional": bidirectional, "strand_symmetric": strand_symmetric}
+    return language_model(dataclasses.replace(config, **directions))
 
 
 def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
@@ -83,7 +86,9 @@ def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
             alive.append(tensor)
         return tensor
 
-    ids = torch.randint(0, 32, (TOKENS,), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(
+        0, model.config.vocab_size, (TOKENS,), generator=torch.Generator().manual_seed(0)
+    )
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         out = model(ids, torch.arange(0, TOKENS + 1, CONTEXT, dtype=torch.int32))
         cross_entropy(out.logits, ids)
@@ -91,10 +96,10 @@ def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
     return sum(storages.values()), rates
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("direction", ["causal", "both", "strands"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, bidirectional: bool) -> None:
-    model = _model(shape, bidirectional)
+def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, direction: str) -> None:
+    model = _model(shape, direction != "causal", strand_symmetric=direction == "strands")
     kept, rates = _kept(model)
     parts = memory_parts(model, TOKENS, rates, CONTEXT)
     # Masks are not autograd's, and of the logits it keeps the logarithms only.

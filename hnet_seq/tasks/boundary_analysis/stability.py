@@ -75,8 +75,8 @@ def main(args: argparse.Namespace) -> int:
     if not isinstance(model, HNetForCausalLM):
         raise InputError(
             args.checkpoint,
-            "the model is bidirectional, and each edit moves boundaries on both sides of it; "
-            "stability follows a causal model to the right: give one",
+            "the model is bidirectional, and an edit moves boundaries on both sides of it; give a "
+            "causal one",
         )
     genome = Genome(args.genome, use_index=True)
     places = draw_places(
