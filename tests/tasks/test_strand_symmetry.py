@@ -155,8 +155,8 @@ def test_heads_say_the_same_of_both_strands(model: HNetForMaskedLM) -> None:
     tagger = HNetForTokenClassification.from_causal_lm(
         model, HeadConfig("per_position", ["a", "b"])
     )
-    found = predict_positions(tagger, given, device="cpu")
-    for one, two in zip(found, predict_positions(tagger, other, device="cpu"), strict=True):
+    tags = predict_positions(tagger, given, device="cpu")
+    for one, two in zip(tags, predict_positions(tagger, other, device="cpu"), strict=True):
         np.testing.assert_allclose(two[::-1], one, atol=1e-5)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -69,8 +68,8 @@ def _model(
             **values,
         }
     )
-    directions = {"bidirectional": bidirectional, "strand_symmetric": strand_symmetric}
-    return language_model(dataclasses.replace(config, **directions))
+    config.bidirectional, config.strand_symmetric = bidirectional, strand_symmetric
+    return language_model(config)
 
 
 def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
