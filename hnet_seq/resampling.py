@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 FEWEST_EVENTS = 10  # fewer fall short of what the scales below make of them
 
@@ -15,13 +14,21 @@ Floats = NDArray[np.float64]
 
 Scale = Literal["share", "ratio", "correlation", "explained"]
 
-_SCALES: dict[Scale, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "share": (logit, expit),
-    "ratio": (np.log, np.exp),
-    "correlation": (np.arctanh, np.tanh),
-    "explained": (lambda part: -np.log1p(-part), lambda scaled: -np.expm1(-scaled)),
-}
-"""Where 0 and 1, 0, -1 and 1, or 1 are infinitely far, and the way back."""
+_Function = Callable[[Any], Any]
+
+
+def _ways(scale: Scale) -> tuple[_Function, _Function]:
+    """To where 0 and 1, 0, -1 and 1, or 1 are infinitely far, and the way back."""
+    # Here, as scipy takes as long as all that reads motifs and genomes.
+    from scipy.special import expit, logit
+
+    ways: dict[Scale, tuple[_Function, _Function]] = {
+        "share": (logit, expit),
+        "ratio": (np.log, np.exp),
+        "correlation": (np.arctanh, np.tanh),
+        "explained": (lambda part: -np.log1p(-part), lambda scaled: -np.expm1(-scaled)),
+    }
+    return ways[scale]
 
 
 def quotient(above: Any, below: Any) -> Any:
@@ -65,7 +72,7 @@ def jackknife(
     """
     table = np.asarray(table, np.float64)
     totals = table.sum(axis=0, keepdims=True)
-    to = _SCALES[scale][0]
+    to, _ = _ways(scale)
     with np.errstate(invalid="ignore", divide="ignore"):
         value = statistic(totals)[0]
         apart = to(statistic(totals - table)) - to(value)
@@ -81,15 +88,15 @@ def around(
     units make most of it: a variance of terms with kurtosis k is known as well as one of
     2 B / (k - 1) normal terms (Satterthwaite, Biometrics Bulletin 2, 1946, matches moments so).
     """
+    from scipy.stats import t  # takes longer still
+
     size = np.asarray(units)
-    to, back = _SCALES[scale]
+    to, back = _ways(scale)
     with np.errstate(invalid="ignore", divide="ignore"):
         squares = apart**2
         total = squares.sum(axis=0)
         kurtosis = size * (squares**2).sum(axis=0) / np.maximum(total, 1e-150) ** 2
         freedom = np.clip(2 * size / np.maximum(kurtosis - 1, 1e-9) - 1, 2, size - 1)
-        from scipy.stats import t  # takes as long as all that reads motifs and genomes
-
         wide = np.sqrt(total * (size - 1) / size) * t.ppf(0.975, freedom)
         low, high = back(to(value) - wide), back(to(value) + wide)
     known = np.isfinite(low) & np.isfinite(high) & np.isfinite(wide)

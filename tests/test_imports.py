@@ -22,6 +22,7 @@ ALLOWED = {
     "hnet_seq/jobs": {"hnet_seq.jobs", "modalities", "pipelines"},
     "hnet_seq/evidence": {
         "hnet_seq.analysis.shuffle",
+        "hnet_seq.connected",
         "hnet_seq.evidence",
         "hnet_seq.ops",
         "hnet_seq.resampling",

@@ -62,6 +62,10 @@ WRONG: dict[str, tuple[int, str]] = {
     "embed nowhere x.fa --out v.csv": (2, "--out: v.csv has no known format"),
     "embed nowhere x.fa --out v.npy": (1, "nowhere: no such file or folder"),
     "embed model x.fa --out v.npy": (1, "x.fa: no such file"),
+    "embed model b.bed --genome g.fa --haplotypes x.vcf --out v.npy": (1, "x.vcf: no such file"),
+    "embed model b.bed --genome g.fa --haplotypes g.fa --out g.fa": (2, "--out: g.fa has no known"),
+    "score model g.fa --haplotypes v.tsv": (2, "--haplotypes: is for BED, and g.fa is FASTA"),
+    "score model b.bed --genome g.fa --samples a": (2, "--samples: are those of haplotypes"),
     "embed model g.fa --out v.npy --device tpu": (2, "'tpu' is no device"),
     "embed model g.fa --out v.npy --batch-tokens 0": (2, "--batch-tokens: '0'"),
     "segment model x.fa --bed b.bed": (1, "x.fa: no such file"),
@@ -160,6 +164,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "lexicon text --out o": (2, "INPUT: give files or folders of text, or --shards DIR"),
     "boundaries motifs model g.fa --motifs t.csv --out o": (1, "t.csv: line 1"),
     "classify train model --out o --data t.csv --label z": (1, "t.csv: line 1: no column 'z'"),
+    "classify train model --out o --data few.csv": (1, "few.csv: 3 rows, 1 of them 'b' in 1 group"),
     "classify predict g.fa b.bed": (1, "g.fa: is no probe of `hnet-seq classify train`"),
     "classify predict model g.fa": (1, "model: is a folder; give the probe.npz in it"),
     "classify predict p.npz b.bed": (2, "--genome: b.bed is BED, places without letters"),
@@ -201,6 +206,7 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     (tmp_path / "b.bed").write_text("a\t0\t4\n")
     (tmp_path / "v.tsv").write_text("chrom\tpos\tref\talt\na\t1\tA\tC\n")
     (tmp_path / "t.csv").write_text("\n".join(["sequence,label,y,split", *_rows()]) + "\n")
+    (tmp_path / "few.csv").write_text("sequence,label\nACGT,a\nACTT,b\nACGA,a\n")
     (tmp_path / "folder").mkdir()
     for split in ("train", "test"):
         (tmp_path / f"folder/{split}.csv").write_text("sequence,label\nACGT,a\n")
@@ -218,7 +224,7 @@ def test_what_is_wrong_is_told_before_torch_is_imported(tmp_path: Path) -> None:
     ]
     assert wrong == []
     # Tables of the command line, and what reads them, take a tenth of the time of these.
-    assert not {"torch", "sklearn", "pandas", "pyarrow"} & set(found)
+    assert not {"torch", "scipy", "sklearn", "pandas", "pyarrow"} & set(found)
 
 
 def test_a_large_folder_is_not_read_twice(tmp_path: Path) -> None:

@@ -135,14 +135,12 @@ def check_sequences(
     if source == STDIN or (args.genome and not is_small(args.genome, _SOON_SEEN)):
         return
     from hnet_seq.tasks.sequences.inputs import open_sequences
-    from pipelines.formats.table_rows import RowFilter
+    from hnet_seq.tasks.sequences.reading import Reading
 
     found = open_sequences(
         source,
-        genome=args.genome,
+        Reading.of(args),
         label=label,
-        where=RowFilter.parse(args.where),
-        blocks=args.blocks,
         modality=modality or modalities.dna.DNA,
         tell=False,
     )

@@ -79,7 +79,7 @@ MEANT = {
         "stops_by=data without a validation split": "validation_fraction",
     },
     # Where the classifier lies, and what INPUT is, is asked when they are read.
-    "predict": {"": "genome blocks where out checkpoint batch_tokens device"},
+    "predict": {"": "genome blocks haplotypes samples where out checkpoint batch_tokens device"},
     "evaluate": {
         "": "label sequence_column where task split checkpoint batch_tokens device",
         "knows=several labels": "label_separator",
@@ -126,8 +126,8 @@ def main(args: argparse.Namespace) -> int:
         if args.out:
             check_file(args.out)
             check_tsv(args.out, also=(".parquet",))
-        check_there(args.classifier, args.input, args.genome)
-        check_outputs({"out": args.out}, args.input, args.genome, args.classifier)
+        check_there(args.classifier, args.input, args.genome, args.haplotypes)
+        check_outputs({"out": args.out}, args.input, args.genome, args.haplotypes, args.classifier)
         finetuned_folder(args.classifier, args.checkpoint)
         check_sequences(args.input, DNA, args)
     else:

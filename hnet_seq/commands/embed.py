@@ -37,8 +37,8 @@ EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
 # What SEQUENCES is, which blocks, genome, label and where go by, is asked when they are read.
 MEANT = {
     "": {
-        "": "twin genome blocks where label out level layer attention_window cache_limit strands "
-        "batch_tokens device precision",
+        "": "twin genome blocks haplotypes samples where label out level layer attention_window "
+        "cache_limit strands batch_tokens device precision",
         "level=sequence": "pooling",
         "vectors=chunks|the encoder|the decoder": "stage",
     }
@@ -106,8 +106,8 @@ def main(args: argparse.Namespace) -> int:
     vectors = _vectors(args)
     check_meant(args, f"these are vectors of {vectors}", vectors=vectors)
     check_checkpoint(args.checkpoint)
-    check_there(args.input, args.genome)
-    check_outputs({"out": args.out}, args.input, args.genome)
+    check_there(args.input, args.genome, args.haplotypes)
+    check_outputs({"out": args.out}, args.input, args.genome, args.haplotypes)
     if shape := shape_here(args.checkpoint):
         choose_layer(
             shape,

@@ -60,7 +60,8 @@ MEANT = {
         "": "twin out strands batch_tokens device",
         "use=mutagenesis|sequences|variants": "genome",
         "use=measured|sequences": "where",
-        "use=sequences": "blocks attention_window cache_limit per_base difference",
+        "use=sequences": "blocks haplotypes samples attention_window cache_limit per_base "
+        "difference",
         "difference": "baseline",
         "use=mutagenesis|variants": "window markov_order",
         "use=variants": "on_mismatch",
@@ -192,7 +193,7 @@ def main(args: argparse.Namespace) -> int:
     check_checkpoint(args.checkpoint)
     check_causal(args.checkpoint, "a likelihood is that of each base given those before it")
     check_dna_model(args.checkpoint)
-    check_there(args.genome)
+    check_there(args.genome, args.haplotypes)
     _CHECKS[args.use](args)
     return later("hnet_seq.tasks.score")(args)
 
@@ -206,7 +207,7 @@ def _check_files(args: argparse.Namespace) -> None:
             raise UsageError(name, f"{Path(path).name} is to be a bigWig; end it in .bw")
     out = Path(args.out) if args.out else None
     files = {"out": files_of(out, drawn=args.use == "mutagenesis")} if out else {}
-    check_outputs({**files, **tracks}, args.genome, args.input)
+    check_outputs({**files, **tracks}, args.genome, args.haplotypes, args.input)
 
 
 def _check_sequences(args: argparse.Namespace) -> None:

@@ -41,7 +41,7 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
 
 
 def add_input_arguments(parser: argparse._ActionsContainer) -> None:
-    """``--genome``, ``--blocks`` and ``--where``: how sequences are read from BED and tables."""
+    """``--genome`` and how sequences are read from BED on it, and from tables."""
     parser.add_argument(
         "--genome", metavar="GENOME", help="FASTA, GenBank or 2bit that BED lies on"
     )
@@ -49,9 +49,21 @@ def add_input_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def add_reading_arguments(parser: argparse._ActionsContainer) -> None:
-    """``--blocks`` and ``--where``."""
+    """``--blocks``, ``--haplotypes``, ``--samples`` and ``--where``."""
     parser.add_argument(
         "--blocks", action="store_true", help="join the blocks of BED rows that have them (BED12)"
+    )
+    parser.add_argument(
+        "--haplotypes",
+        metavar="VCF",
+        help="phased VCF or BCF: read BED on each haplotype of each sample",
+    )
+    parser.add_argument(
+        "--samples",
+        action="append",
+        default=[],
+        metavar="NAMES",
+        help="of --haplotypes, with commas between (all)",
     )
     parser.add_argument(
         "--where",

@@ -7,7 +7,7 @@ import argparse
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
 from hnet_seq.tasks.embedding.vectors import embed, embed_poolings
-from pipelines.formats.table_rows import RowFilter
+from hnet_seq.tasks.sequences.reading import Reading
 
 __all__ = ["embed", "embed_poolings", "main"]
 
@@ -31,9 +31,7 @@ def main(args: argparse.Namespace) -> int:
         args.input,
         args.out,
         options,
-        genome=args.genome,
-        where=RowFilter.parse(args.where),
-        blocks=args.blocks,
+        reading=Reading.of(args),
         device=args.device,
         twin=args.twin,
     )

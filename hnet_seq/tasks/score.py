@@ -41,8 +41,8 @@ from hnet_seq.tasks.scoring.sequences import (
     sequence_calls,
 )
 from hnet_seq.tasks.sequences.inputs import Named, named_length, open_sequences
+from hnet_seq.tasks.sequences.reading import Reading
 from modalities.base import Tokens
-from pipelines.formats.table_rows import RowFilter
 from pipelines.storage.files import check_file, replaced_file
 
 __all__ = ["Score", "main", "score"]
@@ -72,9 +72,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     strands: Strands = args.strands or "none"
     check_scoring(model, strands, args.batch_tokens)
-    source = open_sequences(
-        args.input, genome=args.genome, where=RowFilter.parse(args.where), blocks=args.blocks
-    )
+    source = open_sequences(args.input, Reading.of(args))
     check_records(args, source)
 
     def read() -> Iterator[list[Named]]:

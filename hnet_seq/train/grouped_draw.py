@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.connected import connected
 from hnet_seq.evidence.similarity.similarity_groups import similarity_groups
 from modalities.base import Tokens
 
@@ -80,13 +81,7 @@ def linked(*relations: Sequence[Hashable]) -> NDArray[np.int64]:
         values += [numbers.setdefault(value, known + len(numbers)) for value in relation]
         items += range(count)
         known += len(numbers)
-    # Here, as it takes as long to import as all that finds out what is wrong with a table.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = coo_array((np.ones(len(items), np.int8), (items, values)), (known, known))
-    _, found = connected_components(edges, directed=False)
-    return found[:count].astype(np.int64)
+    return connected(known, items, values)[:count]
 
 
 def draw_groups(

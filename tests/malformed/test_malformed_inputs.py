@@ -52,6 +52,7 @@ FASTA: dict[str, tuple[bytes, str]] = {
     "UTF-16": (">a\nAC\n".encode("utf-16"), "line 1: expected '>'"),
     "line ends of CR alone": (b">a\rACGT\r", "line 1: line ends are CR alone"),
     "a gap after CRLF": (b">a\r\nAC\r\nA-C\r\n", "record a, line 3: '-' is a gap"),
+    "a star, as bcftools consensus writes": (b">a\nAC*T\n", "record a, line 2: '*' is not a nucl"),
     "a digit": (b">a\n1 ACGT\n", "record a, line 2: '1' is not a nucleotide"),
     "a blank": (b">a\nAC GT\n", "record a, line 2: a blank inside"),
     "latin-1 in a header": (b">caf\xe9\nAC\n", "line 1: byte 0xe9 in a header is not UTF-8"),

@@ -12,6 +12,7 @@ import pytest
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.task import task_from_data
 from hnet_seq.tasks.sequences.inputs import open_sequences
+from hnet_seq.tasks.sequences.reading import Reading
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from pipelines.formats.annotation_file import gene_format, read_features
@@ -115,7 +116,7 @@ def test_places(case: str, tmp_path: Path) -> None:
     path.write_text(content, newline="")
 
     def letters() -> list[str]:
-        found = open_sequences(path, genome=genome, blocks=True)
+        found = open_sequences(path, Reading(genome, blocks=True))
         return [dna.decode(one.tokens) for one in found.sequences()]
 
     if isinstance(expected, list):

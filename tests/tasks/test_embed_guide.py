@@ -36,6 +36,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("windows.fa").write_text(fasta)
     Path("genome.fa").write_text(fasta)
     Path("peaks.bed").write_text("w1\t3\t30\tp\t0\t-\nw4\t0\t40\tq\t0\t+\n")
+    Path("calls.vcf").write_text(
+        "##fileformat=VCFv4.3\n##contig=<ID=w1>\n"
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tNA1\tNA2\n"
+        f"w1\t9\t.\t{letters[1][8]}\t{letters[1][8]}GG\t.\t.\t.\tGT\t0|1\t0|0\n"
+    )
     rows = "".join(f"{own},{'ab'[index % 2]}\n" for index, own in enumerate(letters))
     Path("enhancers.csv").write_text(f"sequence,label\n{rows}")
     return tmp_path
@@ -53,6 +59,10 @@ def test_its_commands_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         else:
             assert main(words[1:]) == 0
     assert np.load("bases.npy", mmap_mode="r").shape == (240, 64)
+    assert pq.read_table("haplotypes.parquet").select(["id", "length"]).to_pylist() == [
+        {"id": f"{name}|NA1|{number}", "length": length}
+        for name, number, length in [("p", 1, 27), ("p", 2, 29), ("q", 1, 40), ("q", 2, 40)]
+    ]
     assert pq.read_table("run/embedding.parquet").column_names == [
         "id",
         "label",

@@ -18,6 +18,7 @@ from hnet_seq import HNetConfig, HNetForCausalLM
 from hnet_seq.cli import main
 from hnet_seq.tasks.embed import embed
 from hnet_seq.tasks.sequences.inputs import open_sequences
+from hnet_seq.tasks.sequences.reading import Reading
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from modalities.text import TEXT
@@ -36,7 +37,7 @@ def genome(tmp_path: Path) -> Path:
 
 
 def read(source: Path | str, **options: object) -> dict[str, str]:
-    found = open_sequences(source, **options)  # type: ignore[arg-type]
+    found = open_sequences(source, Reading(**options))  # type: ignore[arg-type]
     return {name: dna.decode(tokens) for name, tokens in found.names_and_tokens()}
 
 
@@ -203,7 +204,7 @@ def test_what_does_not_go_together_is_misuse(tmp_path: Path, genome: Path) -> No
     bed.write_text("chr1\t0\t4\n")
     for source, options, words in (
         (bed, {}, "genome: .* is BED, places without letters"),
-        (genome, {"genome": genome}, "genome: is for BED"),
+        (genome, {"reading": Reading(genome)}, "genome: is for BED"),
         (genome, {"label": "kind"}, "label: is a column of a table"),
         (genome, {"modality": TEXT}, "the model reads text; give a table"),
         (tmp_path / "none.fa", {}, "no such file"),
@@ -306,7 +307,7 @@ def test_rows_of_a_table_are_chosen_and_a_header_of_bed_is_skipped(
     table.write_text("Fold,sequence,id\n1,ACGT,a\n2,GGG,b\n1,TT,c\n")
     assert read(table, where=RowFilter({"fold": ["1"]})) == {"a": "ACGT", "c": "TT"}
     with pytest.raises(UsageError, match="where: is for rows of a table"):
-        open_sequences(genome, where=RowFilter({"fold": ["1"]}))
+        open_sequences(genome, Reading(where=RowFilter({"fold": ["1"]})))
     bed = tmp_path / "t.bed"
     bed.write_text("chrom\tstart\tend\nchr2\t0\t4\n")
     assert read(bed, genome=genome) == {"chr2:1-4(.)": "GGGA"}
@@ -317,7 +318,7 @@ def test_rows_of_a_table_are_chosen_and_a_header_of_bed_is_skipped(
 def test_columns_that_no_row_is_told_of_are_named(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("#ID,sequence,factor,chrom,Split\na,ACGT,x,chr1,train\n")
-    found = open_sequences(path, label="Factor", where=RowFilter.parse(["split=train"]))
+    found = open_sequences(path, Reading(where=RowFilter.parse(["split=train"])), label="Factor")
     assert list(found.left_out) == ["chrom"]
     path = tmp_path / "x.fa"
     path.write_text(FASTA)

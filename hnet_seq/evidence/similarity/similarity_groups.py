@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.connected import connected
 from hnet_seq.evidence.similarity.near_duplicates import SHARE, WORD
 from modalities.dna_words import canonical_words
 
@@ -79,12 +80,7 @@ def groups_of_words(
     pairs, shared = np.unique(codes, return_counts=True)
     one, other = np.divmod(pairs, max(1, count))
     near = shared / keep >= share * np.minimum(places[one], places[other])
-    # Here, as it takes as long to import as all that finds out what is wrong with a table.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = coo_array((np.ones(int(near.sum()), np.int8), (one[near], other[near])), (count, count))
-    groups = connected_components(edges, directed=False)[1].astype(np.int64)
+    groups = connected(count, one[near], other[near])
     return Similarity(groups, neighbours if (copies > neighbours + 1).any() else None)
 
 

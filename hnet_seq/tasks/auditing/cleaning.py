@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.connected import connected
 from hnet_seq.evidence.audit.links import find_links
 from hnet_seq.evidence.audit.loci import NEAR, Coordinates, chains, partners
 from hnet_seq.evidence.audit.pool import Pool
@@ -164,26 +165,15 @@ def _groups(
         relations.append(chains(where.of(kept), -1))
     relations.append(similarity_groups(sequences).groups.tolist())
     pairs = [(pair.query, pair.reference) for pair in _all_relatives(sequences)]
-    relations.append(_chained(len(kept), pairs))
+    relations.append(connected(len(kept), *np.reshape(pairs, (-1, 2)).T).tolist())
     number = {int(index): place for place, index in enumerate(kept)}
     twins = [(number[i], number[j]) for i, j in opposite_twins(pool) if i in number and j in number]
-    relations.append(_chained(len(kept), twins))
+    relations.append(connected(len(kept), *np.reshape(twins, (-1, 2)).T).tolist())
     return linked(*relations)
 
 
 def _all_relatives(sequences: Sequence[Tokens]) -> Iterator[Homolog]:
     return homologs(sequences, sequences, same=True, every=True)
-
-
-def _chained(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """Numbers of what pairs connect."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    one, other = ([pair[side] for pair in pairs] for side in (0, 1))
-    edges = coo_array((np.ones(len(pairs), np.int8), (one, other)), (count, count))
-    numbers: list[int] = connected_components(edges, directed=False)[1].tolist()
-    return numbers
 
 
 def _drop_linked(

@@ -31,8 +31,8 @@ from hnet_seq.tasks.classification.labels import SEPARATOR
 from hnet_seq.tasks.classification.trained_on import were_trained_on
 from hnet_seq.tasks.classification.unused_columns import EVERY, look_at_columns
 from hnet_seq.tasks.sequences.inputs import named_length, open_sequences
+from hnet_seq.tasks.sequences.reading import Reading
 from modalities.errors import InputError
-from pipelines.formats.table_rows import RowFilter
 from pipelines.formats.table_text import plain_number
 from pipelines.storage.files import check_file, replaced_file, replaced_stream
 
@@ -51,9 +51,7 @@ def predict(args: argparse.Namespace) -> int:
         batch_tokens=args.batch_tokens,
         device=args.device,
     )
-    source = open_sequences(
-        args.input, genome=args.genome, where=RowFilter.parse(args.where), blocks=args.blocks
-    )
+    source = open_sequences(args.input, Reading.of(args))
     for _ in source.names_and_tokens():
         pass  # the first pass finds what is wrong, before a line of the result is written
     with _writer(out, classifier) as write:

@@ -30,9 +30,9 @@ from hnet_seq.tasks.embedding.plan import (
 from hnet_seq.tasks.embedding.space import Space
 from hnet_seq.tasks.run_identity import weights_sha256
 from hnet_seq.tasks.sequences.inputs import NamedSequence, SequenceSource, open_sequences
+from hnet_seq.tasks.sequences.reading import AS_IT_IS, Reading
 from hnet_seq.train.precision import computing_in
 from modalities.errors import InputError
-from pipelines.formats.table_rows import RowFilter
 from pipelines.storage.files import check_file
 
 
@@ -42,9 +42,7 @@ def run(
     out: str | Path,
     options: EmbedOptions,
     *,
-    genome: str | Path | None = None,
-    where: RowFilter | None = None,
-    blocks: bool = False,
+    reading: Reading = AS_IT_IS,
     device: str | None = None,
     twin: bool = False,
 ) -> None:
@@ -69,14 +67,7 @@ def run(
     check_meeting(source, [out], ranks)
     model = load_pretrained(checkpoint, rank_device(device, ranks), twin=twin)
     plan = plan_embedding(model, options)
-    sequences = open_sequences(
-        source,
-        genome=genome,
-        label=options.label,
-        where=where,
-        blocks=blocks,
-        modality=plan.modality,
-    )
+    sequences = open_sequences(source, reading, label=options.label, modality=plan.modality)
 
     def read() -> Iterator[list[NamedSequence]]:
         return in_parts(sequences.sequences(), part_tokens(plan), _length)

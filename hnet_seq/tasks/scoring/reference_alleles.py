@@ -30,7 +30,7 @@ def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> 
         InputError: a chromosome that the genome does not have, a position beyond its end, or
             another allele there, and rows are not to be left out.
     """
-    found = _mismatch(genome, variant)
+    found = reference_fault(genome, variant)
     if found is None:
         return None
     reason, message = found
@@ -39,7 +39,8 @@ def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> 
     raise InputError(variant.path or genome.path, f"{message} ({LEAVE_OUT})", where=variant.where)
 
 
-def _mismatch(genome: Genome, variant: Variant) -> tuple[str, str] | None:
+def reference_fault(genome: Genome, variant: Variant) -> tuple[str, str] | None:
+    """A short reason and a message for a reference allele that the genome does not have."""
     chrom, ref = variant.chrom, variant.ref
     if chrom not in genome.lengths:
         return "no_record", f"no record {chrom!r}; {_known_names(genome, chrom)}"

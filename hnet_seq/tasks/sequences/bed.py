@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hnet_seq.tasks.sequences.haplotypes import Haplotypes
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
@@ -15,7 +16,9 @@ from pipelines.formats.bed import BedRow, bed_rows
 from pipelines.formats.genome import Genome
 
 
-def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tuple[str, Tokens]]:
+def read_bed(
+    path: Path, genome: Genome, *, blocks: bool = False, haplotypes: Haplotypes | None = None
+) -> Iterator[tuple[str, Tokens]]:
     """(name, tokens (L,)) of each line: on ``-`` the reverse complement.
 
     The name is that of the fourth column where the file has one in every line and none twice,
@@ -23,6 +26,8 @@ def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tu
 
     Args:
         blocks: join the blocks of rows that have several (BED12); else the whole span is read.
+        haplotypes: read each row on each of these; ``|SAMPLE|NUMBER`` is added to its name, and one
+            on which it has no bases is left out.
 
     Raises:
         InputError: as :func:`pipelines.formats.bed.bed_rows`; a strand that is none; blocks that do
@@ -37,12 +42,15 @@ def read_bed(path: Path, genome: Genome, *, blocks: bool = False) -> Iterator[tu
             spans = row.blocks if blocks else [(row.start, row.end)]
         except ValueError as error:
             raise InputError(path, str(error), where=f"line {row.line}") from None
-        parts = [genome.fetch(row.record, start, end) for start, end in spans]
-        tokens = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        if strand == "-":
-            tokens = dna.reverse_complement(tokens)
-        coordinates = f"{row.record}:{row.start + 1}-{row.end}({strand})"
-        yield (_name(row) if by_name else coordinates), tokens
+        name = _name(row) if by_name else f"{row.record}:{row.start + 1}-{row.end}({strand})"
+        copies = [("", genome)] if haplotypes is None else haplotypes.of(row.record)
+        for suffix, copy in copies:
+            parts = [copy.fetch(row.record, start, end) for start, end in spans]
+            tokens = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            if strand == "-":
+                tokens = dna.reverse_complement(tokens)
+            if len(tokens):
+                yield name + suffix, tokens
     if not found:
         raise InputError(
             path, "no lines of BED; expected record, start and end", where="whole file"

@@ -12,11 +12,14 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.sequences.bed import read_bed
+from hnet_seq.tasks.sequences.haplotypes import Haplotypes, merged
+from hnet_seq.tasks.sequences.reading import AS_IT_IS, Reading
 from hnet_seq.tasks.sequences.stdin import copy_of_stdin
 from hnet_seq.tasks.sequences.tables import (
     SEQUENCE,
@@ -29,12 +32,12 @@ from modalities import dna, dna_bytes
 from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given_paths import given_path
-from pipelines.formats.bed import looks_like_bed
+from pipelines.formats.bed import bed_rows, looks_like_bed
 from pipelines.formats.fasta import read_fasta
 from pipelines.formats.fasta_survey import survey_fasta
 from pipelines.formats.genome import Genome
 from pipelines.formats.sequence_files import read_records, sequence_format
-from pipelines.formats.table_rows import RowFilter, check_letters
+from pipelines.formats.table_rows import check_letters
 from pipelines.formats.table_text import column_names
 from pipelines.formats.tables import is_parquet
 from pipelines.storage.compression import read_chunks
@@ -122,42 +125,37 @@ class SequenceSource:
 
 def open_sequences(
     source: str | Path,
+    reading: Reading = AS_IT_IS,
     *,
-    genome: str | Path | None = None,
     label: str | None = None,
-    where: RowFilter | None = None,
-    blocks: bool = False,
     modality: Modality = dna.DNA,
     tell: bool = True,
 ) -> SequenceSource:
     """Look at ``source`` and choose its reader; sequences are read as they are asked for.
 
     Args:
-        source: FASTA, GenBank or 2bit; with ``genome``, BED, whose strand is respected; CSV, TSV or
+        source: FASTA, GenBank or 2bit; with a genome, BED, whose strand is respected; CSV, TSV or
             Parquet with a column ``sequence``, named by ``id`` or else by the row's number; ``-``
             for standard input: any of these but Parquet and 2bit, or one sequence a line. Text may
             be plain, gzip, bgzip or zstd. Standard input is copied to a temporary file.
-        genome: FASTA, GenBank or 2bit that the places of a BED file lie on.
+        reading: what is said beside it.
         label: a column of a table that becomes the label.
-        where: which rows of a table are wanted.
-        blocks: join the blocks of BED rows; else the whole span is read, and standard error says
-            how many rows have blocks.
         modality: what the letters are; text and code come from tables and lines only.
         tell: say on standard error what is ignored.
 
     Raises:
         InputError: the file is missing, unreadable, or of a format that does not fit.
-        UsageError: BED without ``genome``, ``genome`` or ``blocks`` without BED, ``label`` or
-            ``where`` without a table.
+        UsageError: BED without a genome, what is for BED without it, samples without haplotypes,
+            ``label`` or ``where`` without a table.
     """
     is_stdin = f"{source}" == STDIN
     path = copy_of_stdin() if is_stdin else Path(source)
     try:
-        kind = _kind(path, lines=is_stdin, genome=genome is not None)
-        _check_options(path, kind, genome=genome, label=label, where=where, blocks=blocks)
-        read = _reader(path, kind, genome, label, where, modality, blocks=blocks)
-        left_out = columns_left_out(path, label, where) if kind == "table" else ()
-        if tell and kind == "bed" and not blocks:
+        kind = _kind(path, lines=is_stdin, genome=reading.genome is not None)
+        _check_options(path, kind, reading, label)
+        read = _reader(path, kind, reading, label, modality, tell=tell)
+        left_out = columns_left_out(path, label, reading.where) if kind == "table" else ()
+        if tell and kind == "bed" and not reading.blocks:
             tell_of_blocks(path, "; --blocks joins them")
     except InputError as error:
         if not is_stdin:
@@ -169,10 +167,16 @@ def open_sequences(
 
 
 def read_sequences(
-    source: str | Path, *, genome: str | Path | None = None, modality: Modality = dna.DNA
+    source: str | Path,
+    *,
+    genome: str | Path | None = None,
+    haplotypes: str | Path | None = None,
+    samples: Sequence[str] = (),
+    modality: Modality = dna.DNA,
 ) -> Iterator[tuple[str, Tokens]]:
     """(name, tokens (L,)) of each sequence; arguments and errors as :func:`open_sequences`."""
-    found = open_sequences(given_path(source, "source"), genome=genome, modality=modality)
+    reading = Reading(genome, haplotypes=haplotypes, samples=tuple(samples))
+    found = open_sequences(given_path(source, "source"), reading, modality=modality)
     return found.names_and_tokens()
 
 
@@ -198,40 +202,26 @@ def named_length(item: Named) -> int:
     return len(item[1])
 
 
-def _check_options(
-    path: Path,
-    kind: str,
-    *,
-    genome: str | Path | None,
-    label: str | None,
-    where: RowFilter | None,
-    blocks: bool,
-) -> None:
+def _check_options(path: Path, kind: str, reading: Reading, label: str | None) -> None:
     said = f"{path} is {_SAID[kind]}"
-    if genome is not None and kind != "bed":
-        raise UsageError("genome", f"is for BED, and {said}; leave it out")
-    if blocks and kind != "bed":
-        raise UsageError("blocks", f"is for BED, and {said}; leave it out")
+    for name in ("genome", "blocks", "haplotypes"):
+        if getattr(reading, name) and kind != "bed":
+            raise UsageError(name, f"is for BED, and {said}; leave it out")
+    if reading.samples and not reading.haplotypes:
+        raise UsageError("samples", "are those of haplotypes; give them, or leave it out")
     if label is not None and kind != "table":
         raise UsageError("label", f"is a column of a table, and {said}")
-    if where is not None and where.values and kind != "table":
+    if reading.where is not None and reading.where.values and kind != "table":
         raise UsageError("where", f"is for rows of a table, and {said}")
-    if genome is None and kind == "bed":
+    if reading.genome is None and kind == "bed":
         raise UsageError("genome", f"{path} is BED, places without letters; give their genome")
 
 
 def _reader(
-    path: Path,
-    kind: str,
-    genome: str | Path | None,
-    label: str | None,
-    where: RowFilter | None,
-    modality: Modality,
-    *,
-    blocks: bool,
+    path: Path, kind: str, reading: Reading, label: str | None, modality: Modality, *, tell: bool
 ) -> Callable[[], Iterator[NamedSequence]]:
     if kind == "table":
-        return lambda: _encoded(path, read_table_sequences(path, label, where), modality)
+        return lambda: _encoded(path, read_table_sequences(path, label, reading.where), modality)
     if kind == "lines":
         return lambda: _encoded(path, read_plain_lines(path), modality)
     if modality not in _OF_DNA:
@@ -245,11 +235,16 @@ def _reader(
         return lambda: (
             NamedSequence(name, convert(own)) for name, own in read_named_sequences(path)
         )
-    assert genome is not None
-    opened = Genome(genome, use_index=True)
-    return lambda: (
-        NamedSequence(name, convert(own)) for name, own in read_bed(path, opened, blocks=blocks)
-    )
+    assert reading.genome is not None
+    genome = Genome(reading.genome, use_index=True)
+    haplotypes = None
+    if reading.haplotypes:
+        places = merged((row.record, row.start, row.end) for row in bed_rows(path, genome.lengths))
+        haplotypes = Haplotypes(reading.haplotypes, genome, reading.samples, places)
+        if tell:
+            haplotypes.tell()
+    bed = partial(read_bed, path, genome, blocks=reading.blocks, haplotypes=haplotypes)
+    return lambda: (NamedSequence(name, convert(own)) for name, own in bed())
 
 
 def _encoded(path: Path, rows: Iterable[TextRow], modality: Modality) -> Iterator[NamedSequence]:

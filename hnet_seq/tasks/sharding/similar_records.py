@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hnet_seq.evidence.similarity.similarity_groups import groups_of_words
 from hnet_seq.tasks.sharding.options import ShardOptions
 from modalities.errors import UsageError
 from pipelines.documents import find_duplicates
@@ -79,9 +80,6 @@ def compare_records(
     dropped = {records.names[number]: reason for number, reason in found.items()}
     if not groups:
         return SimilarRecords(dropped)
-    # Here, since scipy takes longer to import than most shards to make.
-    from hnet_seq.evidence.similarity.similarity_groups import groups_of_words
-
     sizes = np.bincount(records.holders, minlength=len(records.names))
     numbers = groups_of_words(records.words, records.holders, sizes, LINK).groups
     return SimilarRecords(dropped, dict(zip(records.names, numbers.tolist(), strict=True)))

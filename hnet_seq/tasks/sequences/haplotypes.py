@@ -1,0 +1,264 @@
+"""The genomes of samples: a reference with the alleles of each haplotype of a phased VCF file."""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from hnet_seq.one_voice import speaks
+from hnet_seq.tasks.scoring.reference_alleles import reference_fault
+from modalities import dna
+from modalities.base import Tokens
+from modalities.errors import InputError, UsageError
+from pipelines.formats.alleles import Variant, without_letters
+from pipelines.formats.genome import Genome
+
+if TYPE_CHECKING:
+    from pysam import VariantFile, VariantRecord
+
+Places: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+
+_DIPLOID = 2
+_SAID = {
+    "unphased": "of heterozygous genotypes without a phase (/): taken in the order written",
+    "missing": "of missing alleles (.): the reference's letters stand there",
+    "haploid": "of haploid genotypes beside others of the record: taken for haplotype 1",
+    "symbolic": "without letters, such as <DEL>: left out",
+    "overlap": "over another allele of the haplotype: left out",
+}
+
+
+@dataclass
+class Haplotype:
+    """One copy of a genome: the reference, and what stands in place of its bases.
+
+    Alleles are taken in the order of their positions. One that lies over an earlier one is left
+    out, but for an insertion or deletion whose first base, which it shares with the reference, is
+    the last base of the earlier one, unless that was an insertion: as ``bcftools consensus`` has
+    it.
+    """
+
+    genome: Genome
+    _starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _edits: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    _last: dict[str, tuple[int, bool]] = field(default_factory=dict)
+
+    def take(self, record: str, start: int, ref: str, alt: str) -> bool:
+        """Put ``alt`` in the place of ``ref`` at 0-based ``start``; whether there is room for it.
+
+        Positions must not fall.
+        """
+        end, inserted = self._last.get(record, (-1, False))
+        shared = int(ref[0] == alt[0] and _is_indel(ref, alt))
+        if start < end - 1 or (start == end - 1 and (inserted or not shared)):
+            return False
+        self._last[record] = start + len(ref), len(alt) > len(ref)
+        self._starts[record].append(start + shared)
+        self._edits[record].append((ref[shared:], alt[shared:]))
+        return True
+
+    def fetch(self, record: str, start: int, end: int) -> Tokens:
+        """Tokens in the place of the reference's bases ``start`` to ``end``.
+
+        Letters that an allele has beyond its reference's belong to the last base of that; those
+        that are inserted between bases to the base before.
+        """
+        starts, edits = self._starts[record], self._edits[record]
+        index = bisect_left(starts, start)
+        if index and starts[index - 1] + len(edits[index - 1][0]) > start:
+            index -= 1  # it begins before, and reaches in
+        parts, place = [], start
+        for at, (ref, alt) in zip(starts[index:], edits[index:], strict=True):
+            if at >= end + (not ref):
+                break
+            if not ref and at == start:
+                continue  # of the base before
+            parts.append(self.genome.fetch(record, place, max(place, at)))
+            place = min(end, at + len(ref))
+            last = len(alt) if at + len(ref) <= end else end - at
+            parts.append(dna.encode(alt[max(0, start - at) : last]))
+        parts.append(self.genome.fetch(record, place, end))
+        return np.concatenate(parts)
+
+
+class Haplotypes:
+    """The haplotypes of samples, at some places of a genome.
+
+    Args:
+        path: VCF, plain or bgzip, or BCF, in the order of positions; with an index beside it only
+            what lies at the places is read.
+        genome: the reference.
+        samples: whose; all of the file if empty.
+        places: 0-based starts and ends on each record; nothing is known beyond them.
+
+    Attributes:
+        told: how many alleles of each kind were not taken as they stand.
+
+    Raises:
+        InputError: a file that cannot be read or has no samples; rows out of order; a
+            reference allele that the genome does not have, with its place.
+        UsageError: there is no pysam; or ``samples`` names one that is not there, or one twice.
+    """
+
+    def __init__(
+        self, path: str | Path, genome: Genome, samples: Sequence[str], places: Places
+    ) -> None:
+        self.path = Path(path)
+        self.told: Counter[str] = Counter()
+        self._genome = genome
+        self._copies: dict[str, list[Haplotype]] = {}
+        self._ploidy: dict[str, Counter[str]] = defaultdict(Counter)
+        self._haploid: Counter[tuple[str, str]] = Counter()
+        try:
+            import pysam
+        except ImportError:
+            raise UsageError("haplotypes", "need pysam: pip install 'hnet-seq[variants]'") from None
+        # Its warnings, as of an index older than its file, are told by no number of lines.
+        before = pysam.set_verbosity(0)
+        try:
+            with pysam.VariantFile(str(self.path)) as file:
+                self._choose(list(file.header.samples), samples)
+                file.subset_samples(list(self._copies))
+                self._read(file, places)
+        except InputError:
+            raise
+        except (OSError, ValueError) as error:
+            raise InputError(self.path, f"cannot be read as VCF or BCF: {error}") from None
+        finally:
+            pysam.set_verbosity(before)
+
+    def of(self, record: str) -> Iterator[tuple[str, Haplotype]]:
+        """``|SAMPLE|1``, ``|SAMPLE|2`` ... of each sample, as many as its genotypes have."""
+        for sample, copies in self._copies.items():
+            ploidy = self._ploidy[sample]
+            count = ploidy[record] or max(ploidy.values(), default=0) or _DIPLOID
+            while len(copies) < count:
+                copies.append(Haplotype(self._genome))
+            for number, copy in enumerate(copies[:count], 1):
+                yield f"|{sample}|{number}", copy
+
+    def tell(self) -> None:
+        """Say on standard error, once for all processes, what was not taken as it stands."""
+        for kind, count in self.told.items():
+            said = f"note: {self.path}: {count:,} {_SAID[kind]}"
+            if count and speaks(said):
+                print(said, file=sys.stderr)
+
+    def _choose(self, there: Sequence[str], wanted: Sequence[str]) -> None:
+        if not there:
+            raise InputError(self.path, "has no genotypes; give a VCF file with samples")
+        unknown = [name for name in wanted if name not in there]
+        if unknown:
+            raise UsageError(
+                "samples", f"{self.path} has no {unknown[0]!r} among {', '.join(there[:5])}"
+            )
+        self._copies = {name: [] for name in wanted or there}
+        if wanted and len(self._copies) < len(wanted):
+            raise UsageError("samples", "names a sample twice; name each once")
+
+    def _read(self, file: VariantFile, places: Places) -> None:
+        before = ("", -1)
+        met: set[str] = set()
+        for row in _rows(file, places):
+            of_before = before[0] == row.chrom
+            if (of_before and row.start < before[1]) or (not of_before and row.chrom in met):
+                raise InputError(
+                    self.path,
+                    "positions are out of order; sort it: bcftools sort",
+                    where=f"{row.chrom}:{row.pos}",
+                )
+            before = row.chrom, row.start
+            met.add(row.chrom)
+            if _within(row, places):
+                self._take(row)
+        self.told["haploid"] = sum(
+            count
+            for (sample, record), count in self._haploid.items()
+            if self._ploidy[sample][record] > 1
+        )
+        known = met.union(map(str, file.header.contigs))
+        if known and not known & set(self._genome.lengths):
+            names, own = (", ".join(sorted(each)[:3]) for each in (known, self._genome.lengths))
+            raise InputError(
+                self.path, f"is of records {names}, and {self._genome.path} of {own}; rename them"
+            )
+
+    def _take(self, row: VariantRecord) -> None:
+        alleles = row.alleles or ()
+        for sample, copies in self._copies.items():
+            genotype = row.samples[sample]
+            indices = genotype.allele_indices or ()
+            ploidy = self._ploidy[sample]
+            ploidy[row.chrom] = max(ploidy[row.chrom], len(indices))
+            self._haploid[sample, row.chrom] += len(indices) == 1
+            self.told["unphased"] += len(set(indices)) > 1 and not genotype.phased
+            for number, index in enumerate(indices):
+                if index is None:
+                    self.told["missing"] += 1
+                elif index:
+                    while len(copies) <= number:
+                        copies.append(Haplotype(self._genome))
+                    self._put(copies[number], row, alleles[index])
+
+    def _put(self, copy: Haplotype, row: VariantRecord, alt: str) -> None:
+        reason = without_letters(alt)
+        if reason == "overlapping_deletion":
+            return  # which is a row of its own
+        if reason is not None:
+            self.told["symbolic"] += 1
+            return
+        ref = (row.ref or "").upper()
+        fault = reference_fault(self._genome, Variant(row.chrom, row.pos, ref, alt))
+        if fault is not None:
+            raise InputError(self.path, fault[1], where=f"{row.chrom}:{row.pos}")
+        self.told["overlap"] += not copy.take(row.chrom, row.start, ref, alt.upper())
+
+
+def _is_indel(ref: str, alt: str) -> bool:
+    """Whether letters are only inserted, or only deleted."""
+    short, long = sorted((ref, alt), key=len)
+    same = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
+    return short != long and long[same:].endswith(short[same:])
+
+
+def merged(places: Iterable[tuple[str, int, int]]) -> dict[str, list[tuple[int, int]]]:
+    """Places of each record in order, those that touch as one."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for record, start, end in sorted(places):
+        own = found.setdefault(record, [])
+        if own and start <= own[-1][1]:
+            own[-1] = own[-1][0], max(end, own[-1][1])
+        else:
+            own.append((start, end))
+    return found
+
+
+def _rows(file: VariantFile, places: Places) -> Iterator[VariantRecord]:
+    """Those at the places where there is an index, else all."""
+    if file.index is None:
+        yield from file
+        return
+    for record, own in places.items():
+        if record not in file.header.contigs:
+            continue
+        before = -1
+        for start, end in own:
+            last = before
+            for row in file.fetch(record, start, end):
+                if row.start > before or row.start >= start:  # a long one lies at several places
+                    yield row
+                last = max(last, row.start)
+            before = last
+
+
+def _within(row: VariantRecord, places: Places) -> bool:
+    own = places.get(row.chrom, ())
+    index = bisect_left(own, row.start, key=lambda place: place[1])
+    return any(start < row.stop and row.start < end for start, end in own[index : index + 2])
