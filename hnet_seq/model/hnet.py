@@ -74,7 +74,6 @@ class HNet(nn.Module):
         super().__init__()
         layout = config.layout
         self.stage = stage
-        self.whole_sequences = config.bidirectional
         self.bidirectional = config.both_ways
         self.strand_symmetric = config.strand_symmetric
         d_model = config.d_model[stage]
@@ -113,7 +112,7 @@ class HNet(nn.Module):
         Raises:
             ValueError: the model is bidirectional: all it computes depends on later tokens.
         """
-        if self.whole_sequences:
+        if self.bidirectional or self.strand_symmetric:
             raise ValueError(
                 "a bidirectional model has no running state: it reads whole sequences; for "
                 "generation and streaming train one with bidirectional: false"

@@ -49,7 +49,7 @@ def encode(model: Body, ids: Tensor, packing: Packing) -> HNetOutput:
     """(T,) ids to the hidden states of the outermost resolution, of whole sequences."""
     if not model.config.strand_symmetric:
         return model.backbone(model.embeddings(ids), ids, packing)
-    ids = torch.cat([ids, _complement(ids.device)[ids.flip(0)]])
+    ids = _with_other_strand(ids)
     return _of_places(model.backbone(model.embeddings(ids), ids, both_strands(packing)))
 
 
@@ -58,10 +58,9 @@ def encode_soft(model: Body, soft: SoftTokens, packing: Packing) -> HNetOutput:
     table, tokens = model.embeddings.weight, soft.tokens()
     if not model.config.strand_symmetric:
         return model.backbone(soft.embed(table), tokens, packing, soft=soft)
-    complement = _complement(tokens.device)
     # Where two letters are as likely, the other strand has the complement of the one that is taken.
-    tokens = torch.cat([tokens, complement[tokens.flip(0)]])
-    other = soft.columns.flip(0).index_select(1, complement)
+    tokens = _with_other_strand(tokens)
+    other = soft.columns.flip(0).index_select(1, _complement(tokens.device))
     soft = replace(soft, columns=torch.cat([soft.columns, other]))
     out = model.backbone(soft.embed(table), tokens, both_strands(packing), soft=soft)
     return _of_places(out)
@@ -71,7 +70,7 @@ def boundaries(model: Body, ids: Tensor, packing: Packing) -> list[StageBoundari
     """Those of :func:`encode`, without what no decision needs."""
     if not model.config.strand_symmetric:
         return model.backbone.boundaries(model.embeddings(ids), ids, packing)
-    ids = torch.cat([ids, _complement(ids.device)[ids.flip(0)]])
+    ids = _with_other_strand(ids)
     found = model.backbone.boundaries(model.embeddings(ids), ids, both_strands(packing))
     return [_first_strand(stage) for stage in found]
 
@@ -80,6 +79,10 @@ def mean_of_logits(logits: Tensor) -> Tensor:
     """(2 T, V) of both strands to (T, V) of the first: the other's are of the complements."""
     own, other = logits.tensor_split(2)
     return (own + other.flip(0).index_select(1, _complement(logits.device))) / 2
+
+
+def _with_other_strand(ids: Tensor) -> Tensor:
+    return torch.cat([ids, _complement(ids.device)[ids.flip(0)]])
 
 
 def _complement(device: torch.device) -> Tensor:
