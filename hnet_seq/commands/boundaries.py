@@ -142,7 +142,7 @@ def _add_common(
         type=int,
         default=left_context,
         metavar="BASES",
-        help="read before what is looked at (and behind it: bidirectional), not counted (%(default)s)",
+        help="read before what is looked at (bidirectional: and behind), not counted (%(default)s)",
     )
     if whole_records:
         add_streaming_arguments(parser)
