@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hnet_seq.model.masked_lm import HNetForMaskedLM as HNetForMaskedLM
     from hnet_seq.model.ratio_loss import ratio_loss as ratio_loss
     from hnet_seq.model.sampling import Sampling as Sampling
+    from hnet_seq.peers.model import TransformersModel as TransformersModel
     from hnet_seq.results.read import read_result as read_result
     from hnet_seq.tasks.classification.frozen import classify as classify
     from hnet_seq.tasks.classification.task import Task as Task
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.segmentation.records import segment as segment
     from hnet_seq.tasks.sequences.inputs import read_sequences as read_sequences
     from hnet_seq.tasks.shard import shard as shard
+    from hnet_seq.tasks.zero_shot.run import zero_shot as zero_shot
+    from hnet_seq.tasks.zero_shot.sources import zero_shot_data as zero_shot_data
     from hnet_seq.train.finetune import finetune as finetune
     from hnet_seq.train.finetune_config import FinetuneConfig as FinetuneConfig
     from hnet_seq.train.predict import predict as predict
@@ -89,6 +92,7 @@ _HOMES = {
     "Sampling": "hnet_seq.model.sampling",
     "Task": "hnet_seq.tasks.classification.task",
     "TokenBatches": "pipelines.batches.token_batches",
+    "TransformersModel": "hnet_seq.peers.model",
     "UsageError": "modalities.errors",
     "Variant": "pipelines.formats.variants",
     "baseline_probabilities": "hnet_seq.evidence.probes.sequence_features",
@@ -119,6 +123,8 @@ _HOMES = {
     "task_from_data": "hnet_seq.tasks.classification.task",
     "use_boundary_policy": "hnet_seq.model.boundary_policy",
     "webdataset_pipeline": "pipelines.own_loop.pipeline",
+    "zero_shot": "hnet_seq.tasks.zero_shot.run",
+    "zero_shot_data": "hnet_seq.tasks.zero_shot.sources",
 }
 
 __all__ = [
@@ -141,6 +147,7 @@ __all__ = [
     "Sampling",
     "Task",
     "TokenBatches",
+    "TransformersModel",
     "UsageError",
     "Variant",
     "__version__",
@@ -172,6 +179,8 @@ __all__ = [
     "task_from_data",
     "use_boundary_policy",
     "webdataset_pipeline",
+    "zero_shot",
+    "zero_shot_data",
 ]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 _DECLARED = re.compile(r"([\w.-]+)(?:\[[^]]*\])?>=([\w.]+)")
 #: Extras that tests do not install.
-_ELSEWHERE = ("cuda", "bench", "dev")
+_ELSEWHERE = ("cuda", "bench", "dev", "transformers")
 
 
 def lowest() -> list[str]:

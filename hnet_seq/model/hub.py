@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -16,7 +17,13 @@ def split_hub_id(text: str) -> tuple[str, str | None] | None:
     return name, revision or None
 
 
-def download(name: str, revision: str | None, weights: str) -> Path:
+def download(
+    name: str,
+    revision: str | None,
+    weights: str,
+    *,
+    patterns: Sequence[list[str]] | None = None,
+) -> Path:
     """The local folder of a hub repository with its weights and JSON files, and nothing else.
 
     What lies in the cache is not fetched again, and without a network the cache is enough.
@@ -24,7 +31,10 @@ def download(name: str, revision: str | None, weights: str) -> Path:
     Args:
         name: ``owner/name``.
         revision: a branch, tag or commit; the main branch when None.
-        weights: the file of weights to prefer; without it the ``.pt`` files are taken.
+        weights: the file of weights to prefer, or a pattern of its name; without it the ``.pt``
+            files are taken.
+        patterns: names of the files to fetch, and of those that are fetched where the first have
+            no weights; those of our own checkpoints when None.
 
     Raises:
         FileNotFoundError: there is no such model or revision, or the hub cannot be reached and the
@@ -40,9 +50,9 @@ def download(name: str, revision: str | None, weights: str) -> Path:
 
     shown = f"{name}@{revision}" if revision else name
     try:
-        for patterns in ([weights, "*.json"], ["*.pt"]):
-            folder = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-            if (folder / weights).is_file():
+        for wanted in patterns or ([weights, "*.json"], ["*.pt"]):
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+            if any(folder.glob(weights)):
                 break
         return folder
     except GatedRepoError as error:

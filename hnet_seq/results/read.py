@@ -15,6 +15,7 @@ from hnet_seq.results.markov import Markov
 from hnet_seq.results.record import Result, check_schema, read_object
 from hnet_seq.results.run import Log, Run
 from hnet_seq.results.scores import Measured, Mutagenesis, SequenceScores, VariantScores
+from hnet_seq.results.zero_shot import ZeroShot
 from modalities.errors import InputError
 from modalities.given_paths import given_path
 
@@ -23,7 +24,7 @@ KINDS: dict[str, type[Result]] = {
     for kind in (
         *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
-        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited),
+        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, ZeroShot),
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""

@@ -150,6 +150,15 @@ class MarkovModel:
         found[:1] = 0
         return found
 
+    def distributions(self, tokens: np.ndarray) -> NDArray[np.float64]:
+        """(L, 4) log-probabilities of A, C, G, T, nats; NaN at the first and at unknown ones."""
+        found = np.full((len(tokens), 4), np.nan)
+        for order, positions, words in self._by_order(tokens):
+            counts = self._counts[order].reshape(-1, 4)[words >> 2] + self.smoothing
+            found[positions] = np.log(counts) - np.log(counts.sum(1, keepdims=True))
+        found[:1] = np.nan
+        return found
+
     @contextmanager
     def without(self, tokens: np.ndarray) -> Iterator[None]:
         """Inside the block the words of one stretch of the counted documents are not counted.

@@ -66,8 +66,8 @@ def measured_effects(
     own = [table.sequences[index] for index in np.flatnonzero(test)]
     fitted_on = [table.sequences[index] for index in np.flatnonzero(train)]
     equal = len({len(sequence) for sequence in table.sequences}) == 1
-    whole = _with_flanks(table.sequences, flanks)
-    model_rows, baseline_rows = {}, {}
+    whole = with_flanks(table.sequences, flanks)
+    model_rows = {}
 
     named = ((f"line {table.lines[i]}", whole[i]) for i in np.flatnonzero(test))
     scores = list(score(model, named, strands=strands, batch_tokens=batch_tokens))
@@ -76,11 +76,7 @@ def measured_effects(
         model_rows["log-likelihood per base"] = np.array(
             [x.log_likelihood / max(x.scored, 1) for x in scores]
         )
-    reference, name = reference_of(fitted_on)
-    baseline_rows[f"minus edits from the {name}"] = -edits_from(reference, own).astype(float)
-    baseline_rows["share of G and C"] = gc_share(own)
-    if not equal:
-        baseline_rows["length"] = np.array([float(len(x)) for x in own])
+    baseline_rows = unfitted_baselines(fitted_on, own)
     without = set(model_rows) | set(baseline_rows)
 
     def ridge(features: np.ndarray) -> NDArray[np.float64]:
@@ -139,7 +135,23 @@ def one_hot(sequences: list[Tokens]) -> NDArray[np.float64]:
     return hot.reshape(len(stacked), -1).astype(np.float64)
 
 
-def _with_flanks(sequences: list[Tokens], flanks: tuple[Tokens, Tokens] | None) -> list[Tokens]:
+def unfitted_baselines(train: list[Tokens], test: list[Tokens]) -> dict[str, NDArray[np.float64]]:
+    """(N,) by name: rankings of ``test`` that know no measurement and no model.
+
+    The consensus is of ``train``; the length counts where any two lengths differ.
+    """
+    reference, name = reference_of(train)
+    found = {
+        f"minus edits from the {name}": -edits_from(reference, test).astype(float),
+        "share of G and C": gc_share(test),
+    }
+    if len({len(sequence) for sequence in (*train, *test)}) > 1:
+        found["length"] = np.array([float(len(x)) for x in test])
+    return found
+
+
+def with_flanks(sequences: list[Tokens], flanks: tuple[Tokens, Tokens] | None) -> list[Tokens]:
+    """Sequences with bases on their left and right."""
     if flanks is None:
         return sequences
     left, right = flanks

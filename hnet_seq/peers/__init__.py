@@ -1,0 +1,1 @@
+"""Models of other people, read so that they stand in the same tables."""

@@ -1,0 +1,1 @@
+"""Zero-shot tests of a checkpoint."""

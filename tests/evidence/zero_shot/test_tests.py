@@ -1,0 +1,232 @@
+"""Zero-shot tests of readers whose knowledge is known: all of it, none, or the data by heart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hnet_seq.evidence.baselines.markov import MarkovModel
+from hnet_seq.evidence.zero_shot.codons import (
+    amino_acids,
+    codon_usage,
+    codons_of,
+    gene_of,
+    with_frequent_synonyms,
+    with_shuffled_synonyms,
+)
+from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader
+from hnet_seq.evidence.zero_shot.figures import Readers, area, of_windows
+from hnet_seq.evidence.zero_shot.genes import synonymous, triplet_expansion
+from hnet_seq.evidence.zero_shot.memorisation import membership, memorisation
+from hnet_seq.evidence.zero_shot.needle import needle
+from hnet_seq.evidence.zero_shot.recovery import next_base, sequence_recovery
+from hnet_seq.results.zero_shot import Figure
+from modalities import dna
+from modalities.errors import InputError, UsageError
+from tests.evidence.zero_shot.chains import Around, Chain, KnowsNothing, random_bases
+
+CHAIN = Chain()
+READERS: Readers = [("model", CHAIN), ("twin", KnowsNothing())]
+
+
+def holds(found: Figure, value: float) -> bool:
+    assert found["low"] is not None
+    assert found["high"] is not None
+    return found["low"] <= value <= found["high"]
+
+
+def test_who_wrote_the_data_gets_its_entropy_and_who_knows_nothing_is_at_chance() -> None:
+    windows = [CHAIN.writes(1000, seed) for seed in range(40)]
+    found = next_base(READERS, windows)
+    own = found.row(CHAIN.name)["figures"]
+    assert holds(own["accuracy"], CHAIN.accuracy())
+    assert holds(own["bits_per_base"], CHAIN.entropy())
+    assert own["bits_per_base"]["value"] == pytest.approx(CHAIN.entropy(), abs=0.02)
+    other = found.row("knows nothing")["figures"]
+    assert other["bits_per_base"]["value"] == pytest.approx(2, abs=1e-6)
+    assert found.chance == 0.25
+    going = sequence_recovery(READERS, windows, generated=1)
+    assert holds(going.row(CHAIN.name)["figures"]["accuracy"], CHAIN.accuracy())
+    # Of uniform bases a quarter is right, whoever guesses.
+    uniform = [random_bases(500, seed) for seed in range(40)]
+    for each in (next_base(READERS, uniform), sequence_recovery(READERS, uniform)):
+        assert holds(each.row("knows nothing")["figures"]["accuracy"], 0.25)
+
+
+def test_unknown_bases_are_not_asked_for() -> None:
+    windows = [random_bases(200, seed) for seed in range(12)]
+    for own in windows:
+        own[50:60] = dna.UNKNOWN
+        own[-1] = dna.UNKNOWN
+    copying: Readers = [("model", CopyReader())]
+    figures = next_base(copying, windows).rows[0]["figures"]
+    assert figures["bits_per_base"]["value"] == pytest.approx(2, abs=0.01)
+    going = sequence_recovery(copying, windows, generated=4).rows[0]["figures"]["accuracy"]
+    right = sum(int((own[-4:-1] == 0).sum()) for own in windows)  # it says A where it knows nothing
+    assert going["value"] == pytest.approx(right / (3 * 12))
+
+
+def test_few_windows_have_no_interval_and_a_reader_that_cannot_says_why() -> None:
+    windows = [CHAIN.writes(100, seed) for seed in range(5)]
+    found = sequence_recovery([*READERS, ("baseline", Around(CHAIN))], windows)
+    figure = found.row(CHAIN.name)["figures"]["accuracy"]
+    assert figure["low"] is None
+    assert figure.get("no_interval") == "under 10 windows"
+    assert found.row("both sides")["figures"] == {}
+    assert found.row("both sides").get("refused") == "both sides: does not go on"
+    with pytest.raises(InputError, match="does not go on"):
+        sequence_recovery([("model", Around(CHAIN))], windows)
+    assert of_windows(np.ones(12), np.ones(12), "share").get("no_interval") == (
+        "at the end of its scale"
+    )
+
+
+def test_synonyms_keep_the_protein_and_shuffled_ones_the_codons_too() -> None:
+    gene = CHAIN.writes(300, 1)
+    acids = amino_acids()
+    usage = codon_usage([CHAIN.writes(3000, seed) for seed in range(3)])
+    np.testing.assert_array_equal(gene_of(codons_of(gene)), gene)
+    for other in (
+        with_frequent_synonyms(gene, usage),
+        with_shuffled_synonyms(gene, np.random.default_rng(0)),
+    ):
+        np.testing.assert_array_equal(acids[codons_of(other)], acids[codons_of(gene)])
+        assert codons_of(other)[0] == codons_of(gene)[0]
+        assert (other != gene).any()
+    shuffled = with_shuffled_synonyms(gene, np.random.default_rng(0))
+    np.testing.assert_array_equal(codon_usage([shuffled]), codon_usage([gene]))
+    frequent = codons_of(with_frequent_synonyms(gene, usage))[1:]
+    for codon in frequent[acids[frequent] != ord("*")]:
+        assert usage[codon] == usage[acids == acids[codon]].max()
+    assert bytes(acids[codons_of(dna.encode("ATGTTTTAATGA"))]).decode() == "MF**"
+    assert bytes(amino_acids(4)[codons_of(dna.encode("TGA"))]).decode() == "W"
+    with pytest.raises(UsageError, match="genetic_code: is 99"):
+        amino_acids(99)
+
+
+def test_whose_genes_they_are_prefers_the_real_ones_and_usage_says_what_it_must() -> None:
+    genes = [CHAIN.writes(300, seed) for seed in range(60)]
+    frequent, shuffled = synonymous(READERS, genes, seed=1)
+    own = shuffled.row(CHAIN.name)["figures"]
+    assert own["accuracy"]["value"] is not None
+    assert own["accuracy"]["value"] > 0.9
+    assert own["accuracy"]["low"] is not None
+    assert own["accuracy"]["low"] > 0.8
+    assert own["auroc"]["low"] is None
+    # By hand: the likelihood of each gene and of the same shuffle.
+    generator = np.random.default_rng(1)
+    others = [with_shuffled_synonyms(gene, generator) for gene in genes]
+    nats = [CHAIN.log_likelihoods(group) for group in (genes, others)]
+    wins = [one.nats > other.nats for one, other in zip(*nats, strict=True)]
+    assert own["accuracy"]["value"] == pytest.approx(np.mean(wins))
+    for test in (frequent, shuffled):
+        nothing = test.row("knows nothing")["figures"]
+        assert nothing["accuracy"]["value"] is None
+        assert nothing["accuracy"].get("no_interval") == "all pairs tie"
+        assert nothing["ties"]["value"] == 60
+        assert nothing["auroc"]["value"] == 0.5
+    assert shuffled.row("codon usage")["figures"]["ties"]["value"] == 60
+    assert frequent.row("codon usage")["figures"]["accuracy"]["value"] == 0
+
+
+def test_a_repeat_in_the_frame_is_told_by_whom_knows_the_frame() -> None:
+    genes = [CHAIN.writes(300, seed) for seed in range(40)]
+    found = triplet_expansion(READERS, genes, seed=2)
+    own = found.row(CHAIN.name)["figures"]
+    assert own["accuracy"]["value"] == 1.0
+    assert own["accuracy"]["low"] is not None
+    assert own["accuracy"]["low"] > 0.9
+    assert own["replaced"]["value"] is not None
+    assert found.row("knows nothing")["figures"]["ties"]["value"] == 40
+    expanded = genes[0].copy()
+    expanded[60:90] = dna.encode("CAG" * 10)
+    assert triplet_expansion(READERS, [expanded, genes[1]]).settings["genes"] == 1
+    with pytest.raises(InputError, match="genes: none is long enough"):
+        synonymous(READERS, [dna.encode("ATGAAATAA"), dna.encode("ACN" * 100)])
+
+
+def test_a_needle_is_found_by_whom_copies_and_not_by_whom_counts() -> None:
+    hay = [random_bases(64 + 1500, seed) for seed in range(30)]
+    order_0 = MarkovReader(MarkovModel(hay, 0))
+    readers: Readers = [("model", CopyReader()), ("baseline", order_0)]
+    near, far = needle(readers, hay, distances=(1500, 40), seed=3)
+    assert (near.test, far.test) == ("needle_40", "needle_1500")
+    for found in (near, far):
+        copied = found.row(CopyReader().name)["figures"]
+        assert copied["exact"]["value"] == 1.0
+        assert copied["exact"]["low"] is not None
+        assert copied["exact"]["low"] > 0.85
+        counted = found.row("Markov order 0")["figures"]
+        assert counted["exact"]["value"] == 0.0
+        assert holds(counted["accuracy"], 0.25)
+    with pytest.raises(InputError, match="haystack 0: has 1564 bases; 2064 are needed"):
+        needle(readers, hay, distances=(2000,))
+    with pytest.raises(UsageError, match="distances: are"):
+        needle(readers, hay, distances=())
+
+
+def test_who_knows_the_data_by_heart_is_called_so_and_who_does_not_is_not() -> None:
+    data, other = CHAIN.writes(6000, 1), CHAIN.writes(6000, 2)
+    train, held_out = ([own[at : at + 200] for at in range(0, 6000, 200)] for own in (data, other))
+    by_heart = MarkovReader(MarkovModel([data], 11))
+    few = MarkovReader(MarkovModel([data], 2))
+    for reader, said in ((by_heart, "memorised"), (CHAIN, "none found"), (few, "none found")):
+        found = memorisation([("model", reader), ("twin", KnowsNothing())], train, held_out)
+        assert found.verdict == said, reader.name
+        assert found.row("knows nothing")["figures"]["membership"]["value"] == 0.5
+    figures = memorisation([("model", by_heart)], train, held_out).rows[0]["figures"]
+    assert figures["extracted"]["value"] is not None
+    assert figures["extracted"]["value"] > 0.25
+    assert figures["extracted_held_out"]["value"] == 0
+    untrained = memorisation([("model", KnowsNothing())], train, held_out)
+    assert untrained.verdict == "none found"
+    assert (
+        memorisation([("model", by_heart)], train[:4], held_out[:4])
+        .rows[0]["figures"]["membership"]
+        .get("no_interval")
+        == "under 10 in a group"
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_data_that_are_easier_to_predict_are_no_memory(turned: bool) -> None:
+    """A region that is easier looks trained by its likelihood, and by what changes cost there."""
+    easy, hard = Chain(3, 0.08), Chain(3, 0.08)
+    hard.next = 0.55 * easy.next + 0.45 / 4
+    kinds = [
+        [chain.writes(200, 100 * k + s) for s in range(60)] for k, chain in enumerate((easy, hard))
+    ]
+    train, held_out = kinds[::-1] if turned else kinds
+    for reader in (easy, hard):
+        found = memorisation([("model", reader)], train, held_out)
+        assert found.verdict != "memorised"
+        figures = found.rows[0]["figures"]
+        assert figures["likelihood"]["value"] == pytest.approx(0.0 if turned else 1.0, abs=0.02)
+        assert figures["membership"]["value"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_the_interval_of_membership_holds_one_half_where_nothing_is_remembered() -> None:
+    """95 times in 100, however the two kinds of windows differ in difficulty."""
+    generator = np.random.default_rng(0)
+    held = np.zeros((2, 200))
+    for shift in (0, 1):
+        for draw in range(200):
+            hard = generator.normal(size=80) + shift * (np.arange(80) < 40)
+            lost = 0.3 * hard + generator.standard_t(4, size=80) * 0.2
+            found = membership(lost, np.stack([np.ones(80), hard], 1), 40)
+            held[shift, draw] = holds(found, 0.5)
+    assert (held.mean(1) > 0.905).all(), held.mean(1)
+    assert held.mean() < 0.99
+
+
+def test_what_stands_in_the_window_before_is_copied_and_not_known() -> None:
+    repeats = [np.tile(random_bases(40, seed), 5) for seed in range(30)]
+    plain = [random_bases(200, 100 + seed) for seed in range(30)]
+    found = memorisation([("model", CopyReader())], repeats, plain)
+    figures = found.rows[0]["figures"]
+    assert figures["extracted"]["n"] == 0
+    assert figures["extracted_held_out"]["value"] == 0
+
+
+def test_the_area_counts_ties_half() -> None:
+    assert area(np.array([1.0, 1.0]), np.array([1.0, 0.0])) == 0.75
