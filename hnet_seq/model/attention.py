@@ -38,8 +38,9 @@ class SelfAttention(nn.Module):
 
     Args:
         window: tokens seen to the left, and of a bidirectional model to the right; -1 for all.
-        bidirectional: later tokens are seen too. What rotary positions make of "before" and
-            "after" is evened out: positions also count from the end, and the mean is taken.
+        bidirectional: later tokens are seen too.
+        mirrored: what rotary positions make of "before" and "after" is evened out then: positions
+            also count from the end, and the mean is taken.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class SelfAttention(nn.Module):
         rotary_emb_dim: int,
         window: int,
         bidirectional: bool = False,
+        mirrored: bool = True,
     ) -> None:
         super().__init__()
         self.bidirectional = bidirectional
+        self.passes = 2 if bidirectional and mirrored and rotary_emb_dim else 1
         self.num_heads = num_heads
         self.rotary_emb_dim = rotary_emb_dim
         self.window = window
@@ -67,7 +70,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, packing: Packing, state: KeyValueCache | None = None) -> Tensor:
         qkv = self.Wqkv(x).unflatten(-1, (3, self.num_heads, -1))  # (T, 3, H, d)
-        if self.bidirectional and self.rotary_emb_dim:
+        if self.passes == 2:
             assert state is None
             out = both_ways(lambda qkv: self._mix(qkv, packing, None), packing, qkv)
         else:

@@ -33,14 +33,17 @@ class Chunks:
         packing: Packing,
         seen: Tensor | None = None,
         bidirectional: bool = False,
+        mirrored: bool = True,
     ) -> None:
         """Cut.
 
         Args:
             seen: (slots,) chunks so far of sequences that go on.
-            bidirectional: treat both ends of a chunk alike.
+            bidirectional: chunks are mixed with those after them, too.
+            mirrored: both ends of a chunk are treated alike then.
         """
         self.bidirectional = bidirectional
+        self.mirrored = bidirectional and mirrored
         self.starts = boundary_mask.nonzero().squeeze(1)  # the stage's one host synchronisation
         self._count = boundary_mask.cumsum(0)
         self._outer = packing
@@ -68,11 +71,11 @@ class Chunks:
     def downsample(self, h: Tensor) -> Tensor:
         """(T, D) to (K, D): the vectors at the boundaries.
 
-        Of a bidirectional model the mean of a chunk's first and last vector, which both lie at a
+        Of a mirrored model the mean of a chunk's first and last vector, which both lie at a
         boundary and have seen the whole sequence.
         """
         first = h.index_select(0, self.starts)
-        if not self.bidirectional:
+        if not self.mirrored:
             return first
         ends = F.pad(self.starts[1:], (0, 1), value=self._outer.total) - 1
         return (first + h.index_select(0, ends)) / 2
@@ -80,15 +83,16 @@ class Chunks:
     def smooth(self, z: Tensor, boundary_prob: Tensor) -> Tensor:
         """(K, D) to (K, D) fp32: each chunk mixed with those before it by its probability.
 
-        Of a bidirectional model the mean of this and its mirror image: each chunk mixed with those
-        after it by the probability of the boundary at its end.
+        Of a bidirectional model the mean of this and of each chunk mixed with those after it: in a
+        mirrored one by the probability of the boundary at its end, else by the one at its start,
+        and the last of a sequence with nothing.
         """
         p = self._probability(boundary_prob)
         forwards = smooth(z, p, self.packing)
         if not self.bidirectional:
             return forwards
-        at_end = _of_next(p)
-        backwards = smooth(reverse(z, self.packing), reverse(at_end, self.packing), self.packing)
+        own = _of_next(p) if self.mirrored else p
+        backwards = smooth(reverse(z, self.packing), reverse(own, self.packing), self.packing)
         return (forwards + reverse(backwards, self.packing)) / 2
 
     def upsample(self, z: Tensor, scale: Tensor) -> Tensor:
@@ -129,16 +133,16 @@ def _of_next(at_start: Tensor) -> Tensor:
     return at_start.roll(-1)
 
 
-def confidence(boundary_prob: Tensor, boundary_mask: Tensor, bidirectional: bool = False) -> Tensor:
+def confidence(boundary_prob: Tensor, boundary_mask: Tensor, mirrored: bool = False) -> Tensor:
     """(T,) probability of the decision that was taken, as a factor of value 1.
 
     Straight through: the value is 1, the gradient that of the probability (equation 7).
 
     Args:
-        bidirectional: the mean over the decisions before and after each position.
+        mirrored: the mean over the decisions before and after each position.
     """
     c = torch.where(boundary_mask, boundary_prob, 1 - boundary_prob)
-    if bidirectional:
+    if mirrored:
         c = (c + _of_next(c)) / 2
     return c + (1 - c).detach()
 

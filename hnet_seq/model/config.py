@@ -17,6 +17,7 @@ from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
 MAMBA_HEAD_DIM = 64
 DNA_TOKENS = 8  # of modalities.dna, which takes numpy
+READINGS = ("mirrored", "ldarnet")
 
 
 @dataclass
@@ -69,6 +70,9 @@ class HNetConfig:
         strand_symmetric: of a bidirectional model of DNA: both strands are read, and the reverse
             complement of a sequence has the same chunks and vectors, see
             :mod:`hnet_seq.model.strands`; left out of the JSON where False.
+        reading: how a bidirectional model reads from both sides: ``mirrored``, the same weights
+            either way, so that reversing a sequence reverses all that is computed; or as
+            ``ldarnet`` does, see docs/bidirectional.md. Left out of the JSON where mirrored.
         ngram_memory, ngram_counts: n-grams in front of stage 0, learned and counted, see
             :mod:`hnet_seq.model.ngram_memory` and :mod:`hnet_seq.model.ngram_counts`; left out of
             the JSON where there are none.
@@ -84,6 +88,7 @@ class HNetConfig:
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
     strand_symmetric: bool = False
+    reading: str = "mirrored"
     ngram_memory: NgramMemoryTables = field(default_factory=NgramMemoryTables)
     ngram_counts: NgramCountsConfig = field(default_factory=NgramCountsConfig)
 
@@ -113,6 +118,8 @@ class HNetConfig:
         for flag in ("bidirectional", "strand_symmetric"):
             if not values[flag]:
                 del values[flag]
+        if self.reading == "mirrored":
+            del values["reading"]
         for key in ("ngram_memory", "ngram_counts"):
             if not values[key]["orders"]:
                 del values[key]
@@ -129,6 +136,11 @@ class HNetConfig:
         A strand-symmetric model has the other strand for that, and runs as a causal one on both.
         """
         return self.bidirectional and not self.strand_symmetric
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether reversing a sequence reverses all that the model computes."""
+        return self.both_ways and self.reading == "mirrored"
 
     @property
     def layout(self) -> Layout:
@@ -164,6 +176,11 @@ class HNetConfig:
         for flag in ("bidirectional", "strand_symmetric"):
             if not isinstance(value := getattr(self, flag), bool):
                 raise ValueError(f"{flag}: expected true or false; got {value!r}")
+        if self.reading not in READINGS:
+            raise ValueError(f"reading: expected {' or '.join(READINGS)}; got {self.reading!r}")
+        if self.reading != "mirrored" and not self.both_ways:
+            kind = "strand-symmetric" if self.strand_symmetric else "causal"
+            raise ValueError(f"reading: {self.reading} is of no {kind} model; leave it out")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
         if self.strand_symmetric:

@@ -42,9 +42,10 @@ def check_fit(
         raise ValueError(f"{found.weights}: does not fit {found.config}: {'; '.join(faults)}")
     for second, first in tied.items():
         if second in stored and not torch.equal(stored[second], stored[first]):
+            remedy = "; set tie_embeddings to false there" if second == "lm_head.weight" else ""
             raise ValueError(
-                f"{found.weights}: {second} and {first} differ, but {found.config} ties them; "
-                "set tie_embeddings to false there"
+                f"{found.weights}: {second} and {first} differ, but {found.config} ties them"
+                f"{remedy}"
             )
 
 

@@ -58,7 +58,7 @@ def _layer(config: HNetConfig, layer: LayerSpec, stage: int, length: float) -> f
             visible = window + 1 - window * (window + 1) / (2 * length)
         if config.both_ways:
             visible = 2 * visible - 1  # as many to the right
-            if config.attn_cfg.rotary_emb_dim[stage]:
+            if config.mirrored and config.attn_cfg.rotary_emb_dim[stage]:
                 visible *= 2  # once for each way to count positions
         return mlp + 2 * 4 * width * width + 2 * 2 * visible * width
     ssm = config.ssm_cfg

@@ -74,7 +74,7 @@ class HNet(nn.Module):
         super().__init__()
         layout = config.layout
         self.stage = stage
-        self.bidirectional = config.both_ways
+        self.bidirectional, self.mirrored = config.both_ways, config.mirrored
         self.strand_symmetric = config.strand_symmetric
         d_model = config.d_model[stage]
         growth = d_model - config.d_model[max(stage - 1, 0)]
@@ -185,8 +185,7 @@ class HNet(nn.Module):
         inner: list[StageBoundaries] = []
         if self.main_network.encoder is not None:
             inner_state = state.inner if state else None
-            seen = inner_state.seen if inner_state else None
-            chunks = Chunks(mask, packing, seen, self.bidirectional)
+            chunks = self._chunks(mask, packing, inner_state)
             if chunks.packing.total:
                 of_chunks = tokens.index_select(0, chunks.starts)
                 inner = self.main_network.boundaries(
@@ -236,11 +235,10 @@ class HNet(nn.Module):
             residual = self.residual_proj(h.float())
         prob, mask = self._boundaries(h, tokens, packing, state)
         inner_state = state.inner if state else None
-        seen = inner_state.seen if inner_state else None
-        chunks = Chunks(mask, packing, seen, self.bidirectional)
+        chunks = self._chunks(mask, packing, inner_state)
         inner = self._inner(h, tokens, chunks, inner_state, soft)
         if state is None:
-            scale = confidence(prob, mask, self.bidirectional)
+            scale = confidence(prob, mask, self.mirrored)
             if soft is not None and not soft.straight_through:
                 scale = scale.detach()
             spread = chunks.upsample(chunks.smooth(inner.hidden, prob), scale)
@@ -272,6 +270,10 @@ class HNet(nn.Module):
             mask = rule_boundaries(rule, tokens, packing, own)
         mask = mask | (packing.position == 0)
         return mask.float(), mask
+
+    def _chunks(self, mask: Tensor, packing: Packing, inner: HNetState | None) -> Chunks:
+        seen = inner.seen if inner else None
+        return Chunks(mask, packing, seen, self.bidirectional, self.mirrored)
 
     def _inner(
         self,

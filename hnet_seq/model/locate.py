@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import download, split_hub_id
+from hnet_seq.model.ldarnet import is_ldarnet, ldarnet_config
+from hnet_seq.model.pickled_config import config_in
 from hnet_seq.model.released import OWNER, released_file, released_names
 from hnet_seq.model.shipped import shipped_folder, shipped_names
 from modalities.given_paths import given_path
@@ -24,7 +27,7 @@ class Located:
 
     Attributes:
         weights: the file of weights, ``.safetensors`` or a released ``.pt``.
-        config: the JSON that describes the model.
+        config: the JSON that describes the model, or the ``.pt`` itself where it says it.
     """
 
     weights: Path
@@ -47,8 +50,9 @@ def locate(
             :mod:`hnet_seq.model.shipped`; or ``owner/name`` on the hub, also
             ``owner/name@revision``. What exists on disk comes first.
         config: the JSON that describes the model, or a released name. When None it is
-            ``config.json`` beside the weights; for ``NAME.pt`` ``NAME.json`` beside it, else
-            ``config.json``, else the released configuration of that name.
+            ``config.json`` beside the weights; for ``NAME.pt`` ``NAME.json`` beside it, else what
+            the file itself says, else ``config.json``, else the released configuration of that
+            name.
         revision: a branch, tag or commit on the hub.
 
     Raises:
@@ -109,16 +113,31 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def read_values(path: Path) -> dict[str, Any]:
+    """The values of a configuration: of a JSON file, or of a ``.pt`` that has them in it.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        ValueError: it has none; names the file.
+    """
+    if path.suffix != ".pt":
+        return read_json(path)
+    values = config_in(path)
+    if values is None:
+        raise ValueError(f"{path}: no longer holds a configuration; fetch the file again")
+    return values
+
+
 def read_config(path: Path) -> HNetConfig:
-    """The configuration in a JSON file.
+    """The configuration in a file, in the released keys or in those of LDARNet.
 
     Raises:
         FileNotFoundError: it is missing.
         ValueError: it does not describe a model; names the file.
     """
-    values = read_json(path)
+    values = read_values(path)
     try:
-        return HNetConfig.from_dict(values)
+        return HNetConfig.from_dict(ldarnet_config(values) if is_ldarnet(values) else values)
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -178,12 +197,18 @@ def _config_of(weights: Path) -> Path:
     if weights.suffix == ".safetensors":
         return beside
     own = weights.with_suffix(".json")
+    if not own.is_file() and config_in(weights) is not None:
+        return weights
     for file in (own, beside, released_file(weights.stem)):
         if file is not None and file.is_file():
             return file
+    if not zipfile.is_zipfile(weights):
+        raise ValueError(
+            f"{weights}: truncated or damaged, or not a file of torch.save; fetch the file again"
+        )
     raise FileNotFoundError(
-        f"{weights}: no {own.name} and no {CONFIG} beside it, and {weights.stem} is not a released "
-        "name; give the JSON that describes the model as config"
+        f"{weights}: no configuration in it, no {own.name} and no {CONFIG} beside it, and "
+        f"{weights.stem} is not a released name; give the JSON that describes the model as config"
     )
 
 

@@ -80,7 +80,12 @@ class Mamba2(nn.Module):
         return Mamba2State(weight.new_zeros(slots, width - 1, channels), ssm)
 
     def forward(self, x: Tensor, packing: Packing, state: Mamba2State | None = None) -> Tensor:
-        projected = self.in_proj(x)
+        return self.out_proj(self.between(self.in_proj(x), packing, state))
+
+    def between(
+        self, projected: Tensor, packing: Packing, state: Mamba2State | None = None
+    ) -> Tensor:
+        """What ``out_proj`` takes, (T, I), of what ``in_proj`` gives."""
         mixed = None
         if state is None and not self.bidirectional:
             mixed = mamba2_mix(
@@ -93,9 +98,7 @@ class Mamba2(nn.Module):
                 EPS,
                 packing,
             )
-        return self.out_proj(
-            self._one_by_one(projected, packing, state) if mixed is None else mixed
-        )
+        return self._one_by_one(projected, packing, state) if mixed is None else mixed
 
     @property
     def _conv(self) -> tuple[Tensor, Tensor]:

@@ -31,6 +31,7 @@ from hnet_seq.model.checkpoint import Checkpoint, owned_state
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.fitting import check_fit, tied_names
 from hnet_seq.model.int8_rows import from_int8_rows
+from hnet_seq.model.ldarnet import is_ldarnet, ldarnet_metadata, ldarnet_weights
 from hnet_seq.model.locate import (
     CONFIG,
     WEIGHTS,
@@ -39,6 +40,7 @@ from hnet_seq.model.locate import (
     locate,
     read_config,
     read_json,
+    read_values,
 )
 from hnet_seq.model.released import released_file, released_metadata
 from hnet_seq.model.torch_file import read_torch_file
@@ -130,14 +132,20 @@ def read_checkpoint(
     """
     found = where if isinstance(where, Located) else locate(where, config=config, revision=revision)
     shape = read_config(found.config)
+    in_int8: frozenset[str] = frozenset()
     if found.weights.suffix == ".pt":
         weights, metadata = read_torch_file(found.weights), _origin(found, shape)
-        return Checkpoint(found, shape, weights, metadata)
-    stored, metadata = _read_safetensors(found.weights)
-    try:
-        weights, in_int8 = from_int8_rows(stored)
-    except ValueError as error:
-        raise ValueError(f"{found.weights}: {error}") from error
+    else:
+        stored, metadata = _read_safetensors(found.weights)
+        try:
+            weights, in_int8 = from_int8_rows(stored)
+        except ValueError as error:
+            raise ValueError(f"{found.weights}: {error}") from error
+    if is_ldarnet(read_values(found.config)):
+        try:
+            weights, metadata = ldarnet_weights(weights), ldarnet_metadata(shape)
+        except ValueError as error:
+            raise ValueError(f"{found.weights}: {error}") from error
     return Checkpoint(found, shape, weights, metadata, in_int8)
 
 

@@ -12,6 +12,7 @@ from hnet_seq.model.layout import LayerSpec, StackSpec
 from hnet_seq.model.mamba2 import Mamba2, Mamba2State
 from hnet_seq.model.mlp import SwiGLU
 from hnet_seq.model.norm import RMSNorm
+from hnet_seq.model.two_scans import TwoScans
 from hnet_seq.ops import KeyValueCache
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.strands import exchange
@@ -29,8 +30,10 @@ class Layer(nn.Module):
         super().__init__()
         d_model = config.d_model[stage]
         self.norm1 = RMSNorm(d_model)
-        self.mixer: Mamba2 | SelfAttention
-        if spec.mixer == "mamba2":
+        self.mixer: Mamba2 | TwoScans | SelfAttention
+        if spec.mixer == "mamba2" and config.reading == "ldarnet":
+            self.mixer = TwoScans(d_model, config.ssm_cfg)
+        elif spec.mixer == "mamba2":
             self.mixer = Mamba2(d_model, config.ssm_cfg, config.both_ways)
         else:
             attn = config.attn_cfg
@@ -40,6 +43,7 @@ class Layer(nn.Module):
                 attn.rotary_emb_dim[stage],
                 attn.window_size[stage],
                 config.both_ways,
+                config.mirrored,
             )
         self.norm2 = RMSNorm(d_model) if spec.mlp else None
         self.mlp = SwiGLU(d_model, config.d_intermediate[stage]) if spec.mlp else None
@@ -63,7 +67,8 @@ class Stack(nn.Module):
 
     def new_state(self, slots: int) -> list[LayerState]:
         """One state for each layer."""
-        mixers = (cast(Layer, layer).mixer for layer in self.layers)
+        # Two scans are of bidirectional models, which have no state.
+        mixers = (cast(Mamba2 | SelfAttention, layer.mixer) for layer in self.layers)
         return [mixer.new_state(slots) for mixer in mixers]
 
     def forward(self, x: Tensor, packing: Packing, state: list[LayerState] | None = None) -> Tensor:

@@ -46,6 +46,9 @@ _IGNORED: list[Any] = [
 def read_torch_file(path: Path) -> dict[str, Tensor]:
     """The tensors of a state dict that ``torch.save`` wrote, mapped from disk.
 
+    Where it has a configuration beside it, as LDARNet saves its models, the state dict is the entry
+    ``model``; what an optimizer left there is passed over.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged, holds anything but named tensors, or would run code; one
@@ -71,6 +74,8 @@ def read_torch_file(path: Path) -> dict[str, Tensor]:
             ) from error
         reason = message.split(". ")[0] or type(error).__name__
         raise ValueError(f"{path}: truncated or damaged: {reason}; fetch the file again") from error
+    if isinstance(state, dict) and "config" in state and isinstance(state.get("model"), dict):
+        state = state["model"]
     if not isinstance(state, dict) or not state:
         raise ValueError(f"{path}: holds a {type(state).__name__}, expected tensors by name")
     for name, value in state.items():

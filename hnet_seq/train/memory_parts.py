@@ -24,6 +24,7 @@ from hnet_seq.model.mlp import SwiGLU
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.stack import Layer, Stack
+from hnet_seq.model.two_scans import TwoScans
 from hnet_seq.ops.mamba2.native import fits
 from hnet_seq.ops.registry import choose, fused
 from hnet_seq.ops.ssd.blocked import BLOCK, GROUP
@@ -158,6 +159,8 @@ def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> lis
         mixer = layer.mixer
         if isinstance(mixer, Mamba2):
             part = _mamba2(mixer, stage, positions)
+        elif isinstance(mixer, TwoScans):
+            part = _two_scans(mixer, stage, positions)
         else:
             part = _attention(mixer, stage, positions, length)
         # Before each mixer and MLP: the sum so far, its scale, and the norm of it.
@@ -195,6 +198,21 @@ def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
     )
 
 
+def _two_scans(mixer: TwoScans, stage: int, positions: float) -> Part:
+    """Each keeps its own but for what ``out_proj`` takes, which is their mean.
+
+    What was projected is there in both orders, and so is its gradient.
+    """
+    part, projected = _mamba2(mixer.fwd, stage, positions), mixer.fwd.in_proj.out_features
+    return replace(
+        part,
+        saved=2 * part.saved - mixer.fwd.d_inner * positions,
+        forward=part.forward + projected * positions,
+        backward=part.backward + projected * positions,
+        holes=2 * part.holes,
+    )
+
+
 def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float) -> Part:
     """By one kernel: what the convolution gives is there for a moment only."""
     D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
@@ -214,7 +232,7 @@ def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float) -> Part:
 
 def _attention(mixer: SelfAttention, stage: int, positions: float, length: float) -> Part:
     D, H, window = mixer.out_proj.in_features, mixer.num_heads, mixer.window
-    ways = 2 if mixer.bidirectional and mixer.rotary_emb_dim else 1
+    ways = mixer.passes
     # Queries, keys and values as projected and as stacked; queries and keys as rotated.
     stacked = (8 if mixer.rotary_emb_dim else 6) * D
     if 0 <= window < length - 1:

@@ -178,7 +178,7 @@ def test_chunks_are_cut_and_spread_the_same_from_either_end() -> None:
 
 def test_the_confidence_of_a_position_is_that_of_both_its_borders() -> None:
     prob = torch.tensor([1.0, 0.7, 0.1, 1.0, 0.2], requires_grad=True)  # of 3 and 2 positions
-    factor = confidence(prob, prob > 0.5, bidirectional=True)
+    factor = confidence(prob, prob > 0.5, mirrored=True)
     torch.testing.assert_close(factor, torch.ones(5))
     factor.dot(torch.tensor([1.0, 10, 100, 1000, 10000])).backward()
     # A border that is not a boundary counts against its probability; starts end what is before.

@@ -10,14 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import huggingface_hub
+import numpy as np
 import pytest
 import torch
 from huggingface_hub import constants
 
-from hnet_seq import HNetForCausalLM
+from hnet_seq import HNetForCausalLM, HNetForMaskedLM, embed
+from hnet_seq.cli import main
 from hnet_seq.model.hub import split_hub_id
 from hnet_seq.model.locate import locate
 from tests.conftest import make_model
+from tests.model.test_released_parity import Reference, ldarnet_pt
 
 COMMITS = {"main": "a" * 40, "small": "b" * 40}
 
@@ -148,6 +151,21 @@ def test_a_repository_of_one_pt_file_takes_its_shipped_configuration(hub: Hub) -
     assert found.weights.name == "hnet_2stage_XL.pt"
     assert found.config.parent.name == "released"
     assert found.config.name == "hnet_2stage_XL.json"
+
+
+def test_ldarnet_opens_by_its_name_on_the_hub(hub: Hub) -> None:
+    folder = hub.folder / "darlednik/LDARNet-110M/main"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"library": "ldar"}')
+    file = ldarnet_pt(Reference.read("ldarnet_110m"), folder / "model_ckpt_110m.pt")
+    model = HNetForMaskedLM.from_pretrained("darlednik/LDARNet-110M", "cpu")
+    assert hub.downloads == ["config.json", "model_ckpt_110m.pt"]
+    here = HNetForMaskedLM.from_pretrained(file, "cpu")
+    vectors = embed(here, ["ACGTN", "A"])
+    np.testing.assert_array_equal(embed(model, ["ACGTN", "A"]), vectors)
+    Path("windows.fa").write_text(">a\nacgtn\n>b\nA\n")
+    assert main(["embed", "darlednik/LDARNet-110M", "windows.fa", "--out", "vectors.npy"]) == 0
+    np.testing.assert_allclose(np.load("vectors.npy"), vectors, atol=1e-5)
 
 
 def test_a_revision_is_an_argument_or_follows_an_at_sign(hub: Hub) -> None:

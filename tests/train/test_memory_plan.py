@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hnet_seq.cli import main
 from hnet_seq.model.boundary_policy import BoundaryPolicy
-from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.config import READINGS, HNetConfig
 from hnet_seq.model.language_model import HNetLanguageModel, cross_entropy
 from hnet_seq.model.masked_lm import language_model
 from hnet_seq.train.memory_parts import memory_parts
@@ -49,16 +49,14 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def _model(
-    shape: str, bidirectional: bool = False, *, strand_symmetric: bool = False
-) -> HNetLanguageModel:
+def _model(shape: str, reading: str = "causal") -> HNetLanguageModel:
     values = dict(SHAPES[shape])
     stages = len(values["d_model"])
     rotary, window = values.pop("rotary", 16), values.pop("window", -1)
     config = HNetConfig.from_dict(
         {
             "d_intermediate": [0] * stages,
-            "vocab_size": 8 if strand_symmetric else 32,
+            "vocab_size": 8 if reading == "strands" else 32,
             "ssm_cfg": {"d_state": 32},
             "attn_cfg": {
                 "num_heads": [4] * stages,
@@ -68,7 +66,10 @@ def _model(
             **values,
         }
     )
-    config.bidirectional, config.strand_symmetric = bidirectional, strand_symmetric
+    if reading == "strands":
+        config = dataclasses.replace(config, bidirectional=True, strand_symmetric=True)
+    elif reading != "causal":
+        config = dataclasses.replace(config, bidirectional=True, reading=reading)
     return language_model(config)
 
 
@@ -95,10 +96,10 @@ def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
     return sum(storages.values()), rates
 
 
-@pytest.mark.parametrize("direction", ["causal", "both", "strands"])
+@pytest.mark.parametrize("reading", ["causal", *READINGS, "strands"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, direction: str) -> None:
-    model = _model(shape, direction != "causal", strand_symmetric=direction == "strands")
+def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, reading: str) -> None:
+    model = _model(shape, reading)
     kept, rates = _kept(model)
     parts = memory_parts(model, TOKENS, rates, CONTEXT)
     # Masks are not autograd's, and of the logits it keeps the logarithms only.
