@@ -52,8 +52,7 @@ class HNetOutput:
         chunks: per stage the inner network's output cut back to the stage's width, (T_{s+1}, D_s).
         counted: (T, K, symbols) what n-gram counts say, if the model has any; see
             :meth:`hnet_seq.model.ngram_counts.NgramCounts.logits`.
-        strands: (2 T, D_0) what ``hidden`` is the mean of, of a strand-symmetric model: see
-            :mod:`hnet_seq.model.strands`.
+        strands: (2 T, D_0) what it is the mean of, see :mod:`hnet_seq.model.strands`; or None.
     """
 
     hidden: Tensor
@@ -73,9 +72,8 @@ class HNet(nn.Module):
     def __init__(self, config: HNetConfig, stage: int = 0) -> None:
         super().__init__()
         layout = config.layout
-        self.stage = stage
+        self.stage, self.strand_symmetric = stage, config.strand_symmetric
         self.bidirectional, self.mirrored = config.both_ways, config.mirrored
-        self.strand_symmetric = config.strand_symmetric
         d_model = config.d_model[stage]
         growth = d_model - config.d_model[max(stage - 1, 0)]
         self.pad_dimension = nn.Parameter(torch.zeros(growth)) if growth else None
