@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.classification.task import task_from_data as task_from_data
     from hnet_seq.tasks.embedding.vectors import embed as embed
     from hnet_seq.tasks.embedding.vectors import embed_poolings as embed_poolings
+    from hnet_seq.tasks.explaining.explanation import dependency_map as dependency_map
+    from hnet_seq.tasks.explaining.explanation import explain as explain
     from hnet_seq.tasks.pretrain import pretrain as pretrain
     from hnet_seq.tasks.scoring.genome_markov import count_markov as count_markov
     from hnet_seq.tasks.scoring.mutagenesis import saturation_mutagenesis as saturation_mutagenesis
@@ -98,8 +100,10 @@ _HOMES = {
     "baseline_probabilities": "hnet_seq.evidence.probes.sequence_features",
     "classify": "hnet_seq.tasks.classification.frozen",
     "count_markov": "hnet_seq.tasks.scoring.genome_markov",
+    "dependency_map": "hnet_seq.tasks.explaining.explanation",
     "embed": "hnet_seq.tasks.embedding.vectors",
     "embed_poolings": "hnet_seq.tasks.embedding.vectors",
+    "explain": "hnet_seq.tasks.explaining.explanation",
     "finetune": "hnet_seq.train.finetune",
     "format_table": "hnet_seq.evidence.measures.score_rows",
     "generate": "hnet_seq.model.generation",
@@ -154,8 +158,10 @@ __all__ = [
     "baseline_probabilities",
     "classify",
     "count_markov",
+    "dependency_map",
     "embed",
     "embed_poolings",
+    "explain",
     "finetune",
     "format_table",
     "generate",

@@ -141,6 +141,12 @@ COMMANDS = [
         ("*.json",),
         folders=("about/",),
     ),
+    Command(
+        "explain",
+        "explain {in}/run {in}/genome.fa --region chr1:101-120 --window 64 --baselines 1 "
+        "--steps 2 --shuffles 1 --bigwig --out {out}/about",
+        folders=("about/",),
+    ),
     *(
         Command(
             f"lexicon {kind}",

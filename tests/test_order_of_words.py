@@ -24,6 +24,7 @@ WORDS: dict[str, tuple[list[str], list[list[str]]]] = {
     "classify train": (["run"], [["--data", "t.csv"], ["--out", "o"]]),
     "classify evaluate": (["p.npz", "t.csv"], [["--split", "all"]]),
     "lexicon": (["run", "g.fa"], [["--out", "o"], ["--features", "g.gff"]]),
+    "explain": (["run", "g.fa"], [["--region", "c:1-9"], ["--out", "o"]]),
     "boundaries enrich": (["run", "g.fa"], [["--features", "g.gff"], ["--out", "o"]]),
 }
 

@@ -176,6 +176,18 @@ def test_mutagenesis_takes_one_sequence() -> None:
             hnet_seq.saturation_mutagenesis(a_model(), given)
 
 
+def test_a_map_takes_one_sequence_which_may_have_a_name() -> None:
+    of_letters = hnet_seq.dependency_map(a_model(), LETTERS, device="cpu")
+    of_tokens = hnet_seq.dependency_map(a_model(), [TOKENS], device="cpu")
+    named = hnet_seq.dependency_map(a_model(), ("chr1", LETTERS), device="cpu")
+    assert of_letters == of_tokens
+    assert (of_letters.name, named.name, named.values) == ("0", "chr1", of_letters.values)
+    for function in (hnet_seq.dependency_map, hnet_seq.explain):
+        for given in (*REFUSED.values(), [LETTERS, LETTERS]):
+            with pytest.raises(InputError, match=r"^sequence: "):
+                function(a_model(), given)
+
+
 def test_a_string_gives_what_its_tokens_give() -> None:
     model = a_model()
     np.testing.assert_array_equal(hnet_seq.embed(model, LETTERS), hnet_seq.embed(model, [TOKENS]))

@@ -44,6 +44,10 @@ class Mamba2State:
         for tensor in self.tensors:
             tensor[slots] = 0
 
+    def copies(self, count: int) -> Mamba2State:
+        """Of ``count`` slots, all as this one's only slot."""
+        return Mamba2State(self.conv.repeat(count, 1, 1), self.ssm.repeat(count, 1, 1, 1))
+
 
 class Mamba2(nn.Module):
     """in_proj -> causal conv -> selective state space -> gated norm -> out_proj; (T, D) to (T, D).

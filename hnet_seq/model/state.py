@@ -72,6 +72,20 @@ class HNetState:
         assert packing.slots is not None
         self.seen.index_add_(0, packing.slots, packing.cu_seqlens.diff().long())
 
+    def copies(self, count: int) -> HNetState:
+        """A state of ``count`` sequences that all go on from where this one's only sequence is."""
+        assert self.num_slots == 1, "of one sequence"
+        return HNetState(
+            self.seen.repeat(count),
+            [layer.copies(count) for layer in self.encoder],
+            [layer.copies(count) for layer in self.decoder],
+            _repeated(self.last_vector, count),
+            {name: tensor.repeat_interleave(count, 0) for name, tensor in self.rule.items()},
+            _repeated(self.recent_tokens, count),
+            _repeated(self.smoothed, count),
+            None if self.inner is None else self.inner.copies(count),
+        )
+
     @torch.no_grad()
     def reset(self, slots: Tensor) -> None:
         """Empty some slots (int64) for new sequences."""
@@ -82,6 +96,10 @@ class HNetState:
             tensor[slots] = 0
         if self.inner is not None:
             self.inner.reset(slots)
+
+
+def _repeated(tensor: Tensor | None, count: int) -> Tensor | None:
+    return None if tensor is None else tensor.repeat_interleave(count, 0)
 
 
 def going_on(packing: Packing, state: HNetState, slots: Tensor | None) -> Packing:

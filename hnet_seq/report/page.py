@@ -57,7 +57,8 @@ def build_results_page(folder: Path) -> str:
         raise InputError(
             folder,
             "is no run folder (config.yaml, metrics.jsonl), and holds no result of audit, "
-            "classify, boundaries, lexicon, embed or score (*.json); give the --out of one of them",
+            "classify, boundaries, lexicon, explain, embed or score (*.json); give the --out of "
+            "one of them",
         )
     return _document(folder.resolve().name, "H-Net results", sections)
 

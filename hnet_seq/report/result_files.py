@@ -12,6 +12,7 @@ from hnet_seq.report.classification_section import classification_section
 from hnet_seq.report.distinct import told_apart
 from hnet_seq.report.embedding_section import embedding_section
 from hnet_seq.report.enrichment_section import enrichment_section
+from hnet_seq.report.explanation_section import explanation_section
 from hnet_seq.report.html import Section, element
 from hnet_seq.report.lexicon_section import lexicon_section
 from hnet_seq.report.motifs_section import motifs_section
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Any], Section]] = {
     "stability": stability_section,
     "motifs": motifs_section,
     "lexicon": lexicon_section,
+    "explanation": explanation_section,
     "hnet-seq embedding": embedding_section,
     **dict.fromkeys(("sequences", "variants", "measured", "mutagenesis"), score_section),
 }

@@ -40,11 +40,34 @@ def plot_boundaries(
     return ax
 
 
-def new_axes() -> Any:
-    """Axes of a figure of their own."""
+def plot_map(
+    values: NDArray[np.float64], start: int, *, title: str, ax: Axes | None = None
+) -> Axes:
+    """A dependency map: rows are substituted bases, columns those that are read.
+
+    Args:
+        values: (L, L), NaN where there is none; full colour at the 99.5% quantile.
+        start: 1-based place of the first base.
+        ax: to draw on; a new figure when None.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
+    ax = new_axes(6.4, 5.6) if ax is None else ax
+    known = values[~np.isnan(values)]
+    most = float(np.quantile(known, 0.995)) if len(known) else 1.0
+    edges = (start - 0.5, start + len(values) - 0.5)
+    image = ax.imshow(values, cmap="Blues", vmin=0, vmax=most or 1.0, extent=(*edges, *edges[::-1]))
+    ax.set(xlabel="base that is read", ylabel="base that is substituted", title=title)
+    ax.figure.colorbar(image, ax=ax, label="largest change of log2 odds", extend="max")
+    return ax
+
+
+def new_axes(width: float = 9, height: float = 2.6) -> Any:
+    """Axes of a figure of their own, inches."""
     try:
         from matplotlib import pyplot
     except ImportError:
         raise UsageError("plot", "needs matplotlib: pip install 'hnet-seq[plot]'") from None
-    _, ax = pyplot.subplots(figsize=(9, 2.6), layout="constrained")
+    _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
     return ax

@@ -9,7 +9,9 @@ from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.audited import Audited
 from hnet_seq.results.boundaries import Boundaries, Region, TextBoundaries
 from hnet_seq.results.classification import Classification, Targets
+from hnet_seq.results.dependency_map import DependencyMap
 from hnet_seq.results.embedding import Embedding
+from hnet_seq.results.explanation import Explanation
 from hnet_seq.results.lexicon import Lexicon
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.record import Result, check_schema, read_object
@@ -22,9 +24,9 @@ from modalities.given_paths import given_path
 KINDS: dict[str, type[Result]] = {
     kind.KIND: kind
     for kind in (
-        *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Embedding),
+        *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Explanation, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis),
-        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, ZeroShot),
+        *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, ZeroShot, DependencyMap),
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""

@@ -50,9 +50,9 @@ class Result:
         """The values of the file."""
         return {"kind": self.KIND, "schema": SCHEMA, **as_json(self)}
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        with replaced_file(path) as file:
+        with replaced_file(Path(path)) as file:
             json.dump(self.content(), file, indent=1)
             file.write("\n")
 

@@ -159,9 +159,9 @@ class Log(Result):
         """
         return cls(list(_events(path)))
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Write the file, whole or not at all."""
-        with replaced_file(path) as file:
+        with replaced_file(Path(path)) as file:
             file.writelines(json.dumps(as_json(event)) + "\n" for event in self.events)
 
     @staticmethod

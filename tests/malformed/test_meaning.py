@@ -33,6 +33,7 @@ NEEDED = {
     "generate": "{model} --prompt A",
     "audit": "{table}",
     "lexicon": "{model} {genome} --out {tmp}/o",
+    "explain": "{model} {genome} --region a:1-9 --out {tmp}/o",
 }
 # What makes a condition fail, where the line without the option does not.
 UNMET: dict[tuple[str, str], str] = {

@@ -68,7 +68,7 @@ def test_a_record_that_is_written_is_read_again_and_has_all_of_the_old_file(
     assert {key: now[key] for key in before} == before
 
 
-@pytest.mark.parametrize("name", ["run", "bytes", "results", "lexicon", "audit"])
+@pytest.mark.parametrize("name", ["run", "bytes", "results", "lexicon", "audit", "explanation"])
 def test_the_page_of_old_files_is_the_same(name: str) -> None:
     folder = OLD / name
     page = (

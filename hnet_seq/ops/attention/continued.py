@@ -41,6 +41,13 @@ class KeyValueCache:
     def reset(self, slots: Tensor) -> None:
         """Nothing to do: what lies behind a sequence's ``offset`` is never read."""
 
+    def copies(self, count: int) -> KeyValueCache:
+        """Of ``count`` slots, all as this one's only slot."""
+        _, _, _, heads, head_dim = self._data.shape
+        found = KeyValueCache(count, heads, head_dim, self.window, self._data.device)
+        found._data = self._data.repeat(1, count, 1, 1, 1)
+        return found
+
     @property
     def capacity(self) -> int:
         """Tokens of each sequence that there is room for."""

@@ -58,17 +58,22 @@ class Stretch:
         return self.context[first : first + self.end - self.start]
 
 
-def find_stretch(genome: Genome, region: str, window: int = WINDOW) -> Stretch:
+def find_stretch(
+    genome: Genome, region: str, window: int = WINDOW, parameter: str = "mutagenesis"
+) -> Stretch:
     """``NAME:START-END`` in the middle of ``window`` bases; a longer stretch is its own context.
 
     At the ends of a record the window moves inwards, and a shorter record goes in whole.
+
+    Args:
+        parameter: what the region was given as, for errors.
 
     Raises:
         UsageError: no region, or no window.
         InputError: no such record, or bases beyond it.
     """
     check_window(window)
-    name, start, end = parse_region(region, genome.lengths, genome.path, "mutagenesis")
+    name, start, end = parse_region(region, genome.lengths, genome.path, parameter)
     record = genome.lengths[name]
     length = min(max(window, end - start), record)
     first = min(max(0, (start + end) // 2 - length // 2), record - length)

@@ -1,0 +1,1 @@
+"""What ``explain`` does: substitutes, differentiates, takes chunks out, compares, writes."""

@@ -1,0 +1,374 @@
+"""Dependency maps, attributions and chunks: against what they are defined as, computed plainly."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hnet_seq import (
+    HNetForCausalLM,
+    HNetForMaskedLM,
+    InputError,
+    UsageError,
+    dependency_map,
+    explain,
+    read_result,
+    saturation_mutagenesis,
+)
+from hnet_seq.analysis.dependencies import strongest
+from hnet_seq.evidence.baselines.markov import MarkovModel
+from hnet_seq.evidence.measures.spearman import spearman
+from hnet_seq.model.state import HNetState
+from hnet_seq.results.dependency_map import DependencyMap
+from hnet_seq.results.explanation import Explanation
+from hnet_seq.tasks.explaining.chunk_effects import chunk_effects
+from hnet_seq.tasks.explaining.continued import Beginning, likelihood
+from hnet_seq.tasks.explaining.gradients import (
+    gradient_by_input,
+    integrated_gradients,
+    over_others,
+)
+from hnet_seq.tasks.explaining.markov_map import markov_map
+from hnet_seq.tasks.explaining.substituted import Window, rows_of
+from hnet_seq.tasks.scoring.likelihoods import base_log_likelihoods
+from modalities import dna
+from tests.conftest import LAYOUTS, make_model
+from tests.tasks.explaining import Copying, CopyingBoth, shape
+
+LETTERS = "".join(np.random.default_rng(2).choice(list("ACGT"), 90))
+
+
+def expected(model: HNetForCausalLM, tokens: np.ndarray) -> np.ndarray:
+    """(L, 4) log-probabilities of the letters at each place, plainly; NaN at the first."""
+    with torch.no_grad():
+        logits = model(torch.from_numpy(tokens).long()).logits
+    values = logits.log_softmax(1)[:-1, :4].numpy()
+    return np.concatenate([np.full((1, 4), math.nan), values])
+
+
+def other_at(tokens: np.ndarray, place: int) -> list[np.ndarray]:
+    found = []
+    for letter in range(4):
+        if letter != tokens[place]:
+            found.append(tokens.copy())
+            found[-1][place] = letter
+    return found
+
+
+def plain_half(model: HNetForCausalLM, tokens: np.ndarray, start: int, end: int) -> np.ndarray:
+    """Substitutions one by one, each sequence as a whole."""
+    found = np.full((end - start, end - start), math.nan)
+    reference = expected(model, tokens)
+    for place in range(start, end):
+        changed = np.stack([expected(model, own) for own in other_at(tokens, place)])
+        behind = slice(place + 1, end)
+        found[place - start, place - start + 1 :] = strongest(reference[behind], changed[:, behind])
+    return found
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_follows_a_shared_beginning_is_what_whole_sequences_have(layout: str) -> None:
+    model = make_model(layout)
+    tokens = dna.encode(LETTERS)
+    beginning = Beginning(model, tokens[:40], batch_tokens=64)
+    tails = [tokens[40:], tokens[:3], tokens[40:40], other_at(tokens[40:], 5)[0]]
+    for tail, found in zip(tails, beginning.expected(tails), strict=True):
+        whole = expected(model, np.concatenate([tokens[:40], tail]))[40:]
+        np.testing.assert_allclose(found, whole, atol=2e-4)
+    # Nothing has gone on: the same again.
+    np.testing.assert_allclose(
+        beginning.expected(tails[:1])[0], beginning.expected(tails)[0], atol=1e-5
+    )
+
+
+def test_a_state_is_copied_with_all_that_it_holds() -> None:
+    model = make_model("two stages, MLPs outside, tied")
+    with torch.no_grad():
+        _, state = model.prefill(LETTERS[:30])
+        several = state.copies(3)
+        outs = [model.step(torch.full((n,), 2), own) for n, own in ((3, several), (1, state))]
+    assert isinstance(several, HNetState)
+    for row in outs[0].logits:
+        torch.testing.assert_close(row, outs[1].logits[0], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["one stage", "isotropic"])
+def test_a_map_is_every_substitution_on_both_strands(layout: str) -> None:
+    model = make_model(layout)
+    tokens = dna.encode(LETTERS)
+    found = dependency_map(model, LETTERS, start=30, end=60, device="cpu")
+    right = plain_half(model, tokens, 30, 60)
+    left = plain_half(model, dna.reverse_complement(tokens), 30, 60)[::-1, ::-1]
+    plain = np.where(np.isnan(right), left, right)
+    np.testing.assert_allclose(found.matrix(), plain, atol=2e-3)  # is kept in thousandths
+    assert found.reads == "strands"
+    assert (found.start, found.reference) == (31, LETTERS[30:60])
+    half = dependency_map(model, LETTERS, start=30, end=60, strands="none", device="cpu")
+    np.testing.assert_allclose(half.matrix(), right, atol=2e-3)
+    assert half.reads == "forward"
+
+
+def test_the_size_of_a_call_does_not_matter() -> None:
+    model = make_model("one stage")
+    one, other = (
+        dependency_map(model, LETTERS, end=40, batch_tokens=size, device="cpu").matrix()
+        for size in (4096, 70)
+    )
+    np.testing.assert_allclose(one, other, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", [Copying, CopyingBoth])
+def test_a_planted_copy_is_found_at_its_place_and_nowhere_else(
+    kind: type[Copying] | type[CopyingBoth],
+) -> None:
+    model = kind(shape(bidirectional=kind is CopyingBoth))
+    found = dependency_map(model, LETTERS, start=20, end=70, device="cpu")
+    values = found.matrix()
+    apart = np.subtract.outer(np.arange(50), np.arange(50))
+    if kind is Copying:
+        planted = np.abs(apart) == model.distance
+        assert found.reads == "strands"
+    else:
+        planted = apart == model.distance  # what is read lies before what it copies
+        assert found.reads == "both sides"
+    assert (values[planted] > 5).all()
+    assert (values[~planted & (apart != 0)] == 0).all()
+    assert np.isnan(np.diag(values)).all()
+
+
+def test_a_markov_model_depends_within_its_order_alone() -> None:
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 4, 6000).astype(np.uint8)
+    copied = generator.random(6000) < 0.9
+    for place in range(3, len(tokens)):
+        if copied[place]:
+            tokens[place] = tokens[place - 3]
+    window = Window(tokens[1000:1090], 20, 70)
+    apart = np.abs(np.subtract.outer(np.arange(50), np.arange(50)))
+    for order in (2, 4):
+        found = markov_map(MarkovModel([tokens], order), window, both_strands=True, counted=True)
+        assert (found[apart > order] == 0).all()
+        means = [float(found[apart == d].mean()) for d in range(1, order + 1)]
+        if order == 4:  # and there most where the copy is
+            assert int(np.argmax(means)) + 1 == 3
+            assert means[2] > 3
+            assert max(means[0], means[1], means[3]) < means[2] / 2
+
+
+def test_a_markov_model_s_map_is_what_substitutions_do_to_its_probabilities() -> None:
+    tokens = np.random.default_rng(1).integers(0, 4, 400).astype(np.uint8)
+    markov = MarkovModel([tokens], 2)
+    window = Window(tokens[:12], 0, 12)
+    found = markov_map(markov, window, both_strands=False, counted=False)
+
+    def chances(sequence: np.ndarray) -> np.ndarray:
+        rows = []
+        for place in range(5, 6):
+            own = []
+            for letter in range(4):
+                changed = sequence[: place + 1].copy()
+                changed[place] = letter
+                own.append(markov.log_likelihoods(changed)[place])
+            rows.append(own)
+        return np.array(rows)
+
+    changed = np.stack([chances(own) for own in other_at(window.tokens, 4)])
+    assert found[4, 5] == pytest.approx(strongest(chances(window.tokens), changed)[0])
+
+
+def test_a_substitution_s_effect_is_that_of_saturation_mutagenesis() -> None:
+    model = make_model("one stage")
+    window = Window(dna.encode(LETTERS), 30, 60)
+    found = np.concatenate(
+        [rows_of(model, window, *block, batch_tokens=400) for block in window.blocks()]
+    )[:, -4:]
+    whole = saturation_mutagenesis(
+        model, LETTERS[:60], start=30, end=60, strands="none", device="cpu"
+    )
+    np.testing.assert_allclose(found, whole, atol=2e-4)
+
+
+def test_an_unknown_base_has_no_dependencies() -> None:
+    model = make_model("one stage")
+    letters = LETTERS[:25] + "N" + LETTERS[26:50]
+    values = dependency_map(model, letters, start=20, end=40, device="cpu").matrix()
+    assert np.isnan(values[5]).all()
+    assert np.isnan(values[:, 5]).all()
+    assert np.isnan(values).sum() == 20 + 2 * 19  # the diagonal, its row and its column
+    found = explain(model, letters, start=20, end=40, shuffles=1, baselines=1, steps=2)
+    assert found.bases is not None
+    assert found.bases.gradient[5] is None
+    assert sum(value is None for value in found.bases.mutagenesis) == 1
+
+
+def stretch_likelihood(model: HNetForCausalLM, tokens: np.ndarray, start: int) -> float:
+    (values,) = base_log_likelihoods(model, [tokens], batch_tokens=1000)
+    return float(values[start:].sum())
+
+
+def test_a_gradient_is_what_small_mixtures_change() -> None:
+    model = make_model("isotropic")  # no chunks, so no jumps
+    tokens = dna.encode(LETTERS[:40])
+    window = Window(tokens, 25, 40)
+    found = gradient_by_input(model, window)
+    effects = np.zeros((15, 4))
+    for place in range(25, 40):
+        for other in other_at(tokens, place):
+            change = stretch_likelihood(model, other, 25) - stretch_likelihood(model, tokens, 25)
+            effects[place - 25, other[place]] = change
+    # Of an almost linear model the two would be one; of this one they rank alike.
+    rho = spearman(found.total, over_others(effects), interval=False)["rho"]
+    assert rho is not None
+    assert rho > 0.8
+    own = expected(model, tokens)[25:]
+    mean = (own.sum(1) - likelihood(own, tokens[25:])) / 3
+    np.testing.assert_allclose(found.own, likelihood(own, tokens[25:]) - mean, atol=1e-4)
+
+
+def test_integrated_gradients_add_up_where_nothing_jumps() -> None:
+    model = make_model("isotropic")
+    window = Window(dna.encode(LETTERS[:40]), 25, 40)
+    other = dna.encode(LETTERS[50:65])
+    found = integrated_gradients(model, window, [other], steps=40, batch_tokens=200)
+    baseline = np.concatenate([window.tokens[:25], other])
+    change = stretch_likelihood(model, window.tokens, 25) - stretch_likelihood(model, baseline, 25)
+    assert found.change == pytest.approx(change, abs=1e-3)
+    assert found.total.sum() == pytest.approx(change, abs=0.05 * abs(change) + 0.02)
+    assert found.missed == pytest.approx(abs(found.total.sum() - change), abs=1e-3)
+    same = window.letters == other
+    np.testing.assert_allclose(found.total[same], 0, atol=1e-9)
+
+
+def test_a_chunk_s_effect_is_of_what_lies_behind_it() -> None:
+    model = make_model("two stages, MLPs outside, tied")
+    tokens = dna.encode(LETTERS)
+    window = Window(tokens, 30, 70)
+    effects = list(
+        chunk_effects(model, window, draws=2, generator=np.random.default_rng(0), batch_tokens=500)
+    )
+    assert {effect.stage for effect in effects} == {0, 1}
+    for effect in effects[::3]:
+        start, end = 30 + effect.start, 30 + effect.end
+        if end == 70:
+            assert math.isnan(effect.deleted)
+            continue
+        without = np.concatenate([tokens[:start], tokens[end:70]])
+        plain = stretch_likelihood(model, tokens[:70], end) - stretch_likelihood(
+            model, without, start
+        )
+        assert effect.deleted == pytest.approx(plain, abs=1e-3)
+        assert math.isnan(effect.shuffled) == (effect.kept == "")
+    single = [effect for effect in effects if effect.end - effect.start == 1]
+    assert all(effect.kept == "" for effect in single)
+
+
+@pytest.fixture(scope="module")
+def explained() -> Explanation:
+    markov = MarkovModel([dna.encode(LETTERS)], 1)
+    return explain(
+        make_model("one stage"),
+        [("chr", LETTERS)],
+        start=30,
+        end=60,
+        twin=make_model("one stage", seed=5),
+        markov=markov,
+        shuffles=2,
+        baselines=1,
+        steps=3,
+        seed=1,
+        device="cpu",
+    )
+
+
+def test_an_explanation_has_all_controls_and_is_read_again(
+    explained: Explanation, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert [len(explained.control(of)) for of in ("twin", "shuffled", "markov")] == [1, 2, 1]
+    assert {row.control for row in explained.above} == {"twin", "shuffled"}
+    assert {row.least_distance for row in explained.above} == {1, 2}
+    assert explained.bases is not None
+    assert {row.items for row in explained.agreement} == {
+        *("bases", "bases, of those behind", "chunks of stage 0", "pairs within 1 bases"),
+    }
+    # A base that the baseline has too adds nothing, and has no part in it.
+    of_baseline = [own == 0.0 for own in explained.bases.integrated]
+    assert of_baseline == [own == 0.0 for own in explained.bases.integrated_own]
+    assert {row.strand for row in explained.chunks} == {"+", "-"}
+    assert all(30 <= row.start < row.end <= 60 for row in explained.chunks)
+    folder = tmp_path_factory.mktemp("explained")
+    explained.write(folder / "a.json")
+    assert read_result(folder / "a.json", Explanation) == explained
+    explained.dependencies.write(folder / "b.json")
+    assert read_result(folder / "b.json", DependencyMap) == explained.dependencies
+
+
+def test_an_explanation_is_a_table_and_a_drawing(explained: Explanation) -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    pandas = pytest.importorskip("pandas")
+    table = explained.to_pandas()
+    assert list(table["pos"]) == list(range(31, 61))
+    assert "".join(table["ref"]) == LETTERS[30:60]
+    pairs = explained.dependencies.to_pandas()
+    assert isinstance(pairs, pandas.DataFrame)
+    assert len(pairs) == 30 * 29
+    assert set(pairs["strand"]) == {"+", "-"}
+    assert (pairs[pairs["strand"] == "+"].eval("read > substituted")).all()
+    assert explained.plot().get_title() == "chr:31-60"
+
+
+def test_its_draws_are_those_of_the_seed(explained: Explanation) -> None:
+    options: dict[str, Any] = {
+        "start": 30,
+        "end": 40,
+        "shuffles": 1,
+        "baselines": 1,
+        "steps": 2,
+        "device": "cpu",
+    }
+    model = make_model("one stage")
+    one, same, other = (explain(model, LETTERS, seed=seed, **options) for seed in (3, 3, 4))
+    assert one == same
+    assert one.controls != other.controls
+
+
+def test_a_masked_model_has_a_map_and_no_likelihood() -> None:
+    model = HNetForMaskedLM(shape(bidirectional=True))
+    found = explain(model, LETTERS[:40], start=10, end=30, shuffles=1)
+    assert found.bases is None
+    assert found.chunks == []
+    assert np.isnan(found.dependencies.matrix()).sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"start": 5, "end": 5}, UsageError, "5 to 5"),
+        ({"start": 5, "end": 6}, UsageError, "1 bases"),
+        ({"end": 91}, UsageError, "0 to 91"),
+        ({"strands": "both"}, UsageError, "strands"),
+        ({"batch_tokens": 0}, UsageError, "batch_tokens"),
+        ({"shuffles": -1}, UsageError, "shuffles"),
+        ({"steps": 0}, UsageError, "steps"),
+        ({"start": 10, "end": 15}, InputError, "not two known bases"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    options: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        explain(make_model("one stage"), LETTERS[:10] + "NNNNN" + LETTERS[15:], **options)
+
+
+def test_models_of_something_else_are_refused() -> None:
+    model = make_model("one stage")
+    model.metadata["modality"] = "text"
+    with pytest.raises(InputError, match="reads text"):
+        dependency_map(model, LETTERS)
+    with pytest.raises(InputError, match="expected a language model"):
+        dependency_map(torch.nn.Linear(2, 2), LETTERS)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="2 sequences"):
+        dependency_map(make_model("one stage"), [LETTERS, LETTERS])
