@@ -240,6 +240,11 @@ class ExperimentConfig:
                 f"{str(self.model.bidirectional).lower()}; a masked objective needs true, a causal "
                 "one false"
             )
+        if self.model.strand_symmetric and self.data.strands == "augment":
+            raise ValueError(
+                "data.strands: augment shows half of the windows from the other strand, which is "
+                "the same to a strand-symmetric model; take none"
+            )
         if not 0 < rate <= 1:
             raise ValueError(f"train.mask_rate: expected above 0 and at most 1; got {rate}")
         if objective == "masked" and self.data.carry_over:

@@ -68,7 +68,7 @@ class RecordBoundaries:
         return cls(name, start, tokens, depth, np.zeros((num_stages, bases), np.float32))
 
     def add(self, start: int, depth: NDArray[np.uint8], probs: NDArray[np.float32]) -> int:
-        """Take in a piece; what lies before the region is left context and dropped.
+        """Take in a piece; what lies before the region or behind it is context and dropped.
 
         Args:
             start: the piece's first base in the record.
@@ -78,11 +78,11 @@ class RecordBoundaries:
         Returns:
             the number of bases that were kept.
         """
-        end = start + len(depth)
+        end = min(start + len(depth), self.end)
         kept = max(start, self.start)
         if kept >= end:
             return 0
-        here, there = slice(kept - self.start, end - self.start), slice(kept - start, None)
+        here, there = slice(kept - self.start, end - self.start), slice(kept - start, end - start)
         self.depth[here] = depth[there]
         self.probs[:, here] = probs[:, there]
         return end - kept

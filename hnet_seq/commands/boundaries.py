@@ -14,6 +14,7 @@ import argparse
 
 from hnet_seq.commands.checks import (
     check_at_least,
+    check_causal,
     check_checkpoint,
     check_dna_model,
     check_genome,
@@ -96,6 +97,7 @@ def _read_sites(args: argparse.Namespace) -> None:
 
 
 def _check_places(args: argparse.Namespace) -> None:
+    check_causal(args.checkpoint, "an edit moves boundaries on both sides of it")
     check_at_least(1, places=args.places, reach=args.reach)
     check_genome(args.genome)
 
@@ -140,7 +142,7 @@ def _add_common(
         type=int,
         default=left_context,
         metavar="BASES",
-        help="read before what is looked at, not counted (%(default)s)",
+        help="read before what is looked at (bidirectional: and behind), not counted (%(default)s)",
     )
     if whole_records:
         add_streaming_arguments(parser)

@@ -209,6 +209,13 @@ def check_dna_model(where: str) -> None:
         raise InputError(where, f"the model reads {modality.name}; expected one trained on DNA")
 
 
+def check_causal(where: str, why: str) -> None:
+    """Raise InputError for a bidirectional model on this machine, and say why."""
+    shape = shape_here(where)
+    if shape and shape.bidirectional:
+        raise InputError(where, f"the model is bidirectional, and {why}; give a causal one")
+
+
 def check_stage(where: str, stage: int) -> None:
     """Raise, as the verb would, where a model on this machine has no such stage of chunks."""
     if modality_here(where) is None:

@@ -13,6 +13,7 @@ import argparse
 import modalities
 from hnet_seq.commands.checks import (
     check_at_least,
+    check_causal,
     check_checkpoint,
     check_outputs,
     check_there,
@@ -73,6 +74,7 @@ def main(args: argparse.Namespace) -> int:
     if args.out:
         check_file(args.out)
     check_checkpoint(args.checkpoint)
+    check_causal(args.checkpoint, "what goes on with a prompt has seen what lies before alone")
     check_there(args.prompts)
     check_outputs({"out": args.out}, args.prompts)
     if stages_of(args.checkpoint) == 0:

@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=LEFT_CONTEXT,
         metavar="BASES",
-        help="read before a region, not counted (%(default)s)",
+        help="read before a region (bidirectional: and behind), not counted (%(default)s)",
     )
     parser.add_argument(
         "--shards",

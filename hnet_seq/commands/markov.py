@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from hnet_seq.commands.checks import (
+    check_causal,
     check_checkpoint,
     manifest_here,
     modality_here,
@@ -73,6 +74,7 @@ def main(args: argparse.Namespace) -> int:
     manifests = [manifest_here(location) for location in args.shards]
     if args.beside:
         check_checkpoint(args.beside)
+        check_causal(args.beside, "the mixture predicts each token from those before it")
         reads = modality_here(args.beside)
         for location, manifest in zip(args.shards, manifests, strict=True):
             if manifest and reads and reads.fingerprint != manifest.vocabulary_fingerprint:

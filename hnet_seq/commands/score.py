@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hnet_seq.commands.checks import (
     STDIN,
+    check_causal,
     check_checkpoint,
     check_dna_model,
     check_genome,
@@ -190,6 +191,7 @@ def main(args: argparse.Namespace) -> int:
     _check_files(args)
     check_seed(args.seed)
     check_checkpoint(args.checkpoint)
+    check_causal(args.checkpoint, "a likelihood is that of each base given those before it")
     check_dna_model(args.checkpoint)
     check_there(args.genome, args.haplotypes)
     _CHECKS[args.use](args)

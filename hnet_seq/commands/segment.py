@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=LEFT_CONTEXT,
         metavar="BASES",
-        help="read before a region, not reported (%(default)s)",
+        help="read before a region (bidirectional: and behind), not reported (%(default)s)",
     )
     parser.add_argument(
         "--shards",

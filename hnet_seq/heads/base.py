@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
 from hnet_seq.heads.names import HEAD
+from hnet_seq.model import strands
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.counted_text import left_out
@@ -180,13 +181,12 @@ class HNetWithHead(nn.Module, ABC):
     def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         """(T,) ids to what the H-Net returns."""
         with left_out(self):
-            return self.backbone(self.embeddings(input_ids), input_ids, packing)
+            return strands.encode(self, input_ids, packing)
 
     def encode_soft(self, soft: SoftTokens, packing: Packing) -> HNetOutput:
         """The same of T mixtures of tokens."""
         with left_out(self):
-            x = soft.embed(self.embeddings.weight)
-            return self.backbone(x, soft.tokens(), packing, soft=soft)
+            return strands.encode_soft(self, soft, packing)
 
     def _read(
         self, input_ids: Ids, cu_seqlens: Tensor | None, mask: Tensor | None

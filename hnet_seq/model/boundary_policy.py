@@ -119,6 +119,15 @@ class BoundaryPolicy:
         return words.get(self.policy, self.policy)
 
 
+def check_both_strands(name: str, rule: BoundaryPolicy) -> None:
+    """Raise ValueError unless a rule cuts both strands between the same bases."""
+    if rule.policy != "learned":
+        raise ValueError(
+            f"{name}: {rule.policy} goes by one end of a sequence, and a strand-symmetric model is "
+            "cut alike from both; take learned boundaries, or strand_symmetric: false"
+        )
+
+
 @contextmanager
 def use_boundary_policy(model: nn.Module, rules: list[BoundaryPolicy]) -> Iterator[None]:
     """Run a trained model with other boundaries inside the block.
@@ -137,6 +146,8 @@ def use_boundary_policy(model: nn.Module, rules: list[BoundaryPolicy]) -> Iterat
     before = [level.boundary_policy for level in levels]
     for stage, (rule, level) in enumerate(zip(rules, levels, strict=True)):
         rule.validate(f"policy of stage {stage}")
+        if level.strand_symmetric:
+            check_both_strands(f"policy of stage {stage}", rule)
         tables = level.boundary_tables
         if rule.policy in FITTED and (tables is None or tables.rule != rule):
             raise ValueError(

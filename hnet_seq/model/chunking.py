@@ -50,7 +50,11 @@ class Chunks:
         cu_seqlens = F.pad(self._count[packing.ends], (1, 0))
         self._before = cu_seqlens[:-1]  # (S,) chunks of this batch before each sequence
         if seen is None:
-            self.packing = Packing(cu_seqlens.to(torch.int32), self.starts.numel())
+            self.packing = Packing(
+                cu_seqlens.to(torch.int32),
+                self.starts.numel(),
+                both_strands=packing.both_strands,
+            )
             return
         assert packing.slots is not None
         counts = cu_seqlens.diff()

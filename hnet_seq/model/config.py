@@ -6,11 +6,17 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from hnet_seq.model.boundary_policy import COUNTED, FITTED, BoundaryPolicy
+from hnet_seq.model.boundary_policy import (
+    COUNTED,
+    FITTED,
+    BoundaryPolicy,
+    check_both_strands,
+)
 from hnet_seq.model.layout import LayerSpec, Layout, parse_layout
 from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 
 MAMBA_HEAD_DIM = 64
+DNA_TOKENS = 8  # of modalities.dna, which takes numpy
 READINGS = ("mirrored", "ldarnet")
 
 
@@ -61,6 +67,9 @@ class HNetConfig:
             are learned, and then left out of the JSON, as the released files do not have it.
         bidirectional: every position sees the whole sequence, for
             :class:`hnet_seq.model.masked_lm.HNetForMaskedLM`; left out of the JSON where False.
+        strand_symmetric: of a bidirectional model of DNA: both strands are read, and the reverse
+            complement of a sequence has the same chunks and vectors, see
+            :mod:`hnet_seq.model.strands`; left out of the JSON where False.
         reading: how a bidirectional model reads from both sides: ``mirrored``, the same weights
             either way, so that reversing a sequence reverses all that is computed; or as
             ``ldarnet`` does, see docs/bidirectional.md. Left out of the JSON where mirrored.
@@ -78,6 +87,7 @@ class HNetConfig:
     tie_embeddings: bool = False
     boundary_policies: list[BoundaryPolicy] = field(default_factory=list)
     bidirectional: bool = False
+    strand_symmetric: bool = False
     reading: str = "mirrored"
     ngram_memory: NgramMemoryTables = field(default_factory=NgramMemoryTables)
     ngram_counts: NgramCountsConfig = field(default_factory=NgramCountsConfig)
@@ -105,8 +115,9 @@ class HNetConfig:
         values = dataclasses.asdict(self)
         if not self.boundary_policies:
             del values["boundary_policies"]
-        if not self.bidirectional:
-            del values["bidirectional"]
+        for flag in ("bidirectional", "strand_symmetric"):
+            if not values[flag]:
+                del values[flag]
         if self.reading == "mirrored":
             del values["reading"]
         for key in ("ngram_memory", "ngram_counts"):
@@ -119,9 +130,17 @@ class HNetConfig:
         return self.boundary_policies[stage] if self.boundary_policies else BoundaryPolicy()
 
     @property
+    def both_ways(self) -> bool:
+        """Whether each part runs from either end of a sequence with the same weights.
+
+        A strand-symmetric model has the other strand for that, and runs as a causal one on both.
+        """
+        return self.bidirectional and not self.strand_symmetric
+
+    @property
     def mirrored(self) -> bool:
         """Whether reversing a sequence reverses all that the model computes."""
-        return self.bidirectional and self.reading == "mirrored"
+        return self.both_ways and self.reading == "mirrored"
 
     @property
     def layout(self) -> Layout:
@@ -154,14 +173,18 @@ class HNetConfig:
             raise ValueError(f"d_model: expected widths of 1 or more; got {self.d_model}")
         if any(a > b for a, b in zip(self.d_model, self.d_model[1:], strict=False)):
             raise ValueError(f"d_model: widths must not shrink inwards; got {self.d_model}")
-        if not isinstance(self.bidirectional, bool):
-            raise ValueError(f"bidirectional: expected true or false; got {self.bidirectional!r}")
+        for flag in ("bidirectional", "strand_symmetric"):
+            if not isinstance(value := getattr(self, flag), bool):
+                raise ValueError(f"{flag}: expected true or false; got {value!r}")
         if self.reading not in READINGS:
             raise ValueError(f"reading: expected {' or '.join(READINGS)}; got {self.reading!r}")
-        if self.reading != "mirrored" and not self.bidirectional:
-            raise ValueError(f"reading: {self.reading} is of a bidirectional model; leave it out")
+        if self.reading != "mirrored" and not self.both_ways:
+            kind = "strand-symmetric" if self.strand_symmetric else "causal"
+            raise ValueError(f"reading: {self.reading} is of no {kind} model; leave it out")
         if self.vocab_size < 2:
             raise ValueError(f"vocab_size: expected at least 2; got {self.vocab_size}")
+        if self.strand_symmetric:
+            self._validate_strands()
         self.ngram_memory.validate("ngram_memory", self.vocab_size)
         self.ngram_counts.validate("ngram_counts", self.vocab_size)
         if self.ngram_counts.orders and self.bidirectional:
@@ -184,6 +207,20 @@ class HNetConfig:
                 )
         for stage, layer in self._layers():
             self._validate_layer(stage, layer)
+
+    def _validate_strands(self) -> None:
+        if not self.bidirectional:
+            raise ValueError(
+                "strand_symmetric: the other strand shows what comes next, so it is for masked "
+                "tokens; set bidirectional: true too"
+            )
+        if self.vocab_size != DNA_TOKENS:
+            raise ValueError(
+                f"strand_symmetric: is of DNA, base by base, with vocab_size {DNA_TOKENS}; "
+                f"got {self.vocab_size}"
+            )
+        for stage, rule in enumerate(self.boundary_policies):
+            check_both_strands(f"boundary_policies[{stage}]", rule)
 
     def _validate_tables(self, stage: int, rule: BoundaryPolicy) -> None:
         """Of a rule that is fitted to training data."""

@@ -25,6 +25,7 @@ def flops_per_token(config: HNetConfig, context: float, tokens_per_chunk: list[f
     layout = config.layout
     total = 2.0 * config.d_model[0] * config.vocab_size
     memory, counts = config.ngram_memory, config.ngram_counts
+    strands = 2 if config.strand_symmetric else 1
     joined = len(memory.orders) * memory.width
     joined += len(counts.orders) * counts.parts * ((counts.symbols or config.vocab_size) + 1)
     total += 2.0 * joined * config.d_model[0]
@@ -37,10 +38,10 @@ def flops_per_token(config: HNetConfig, context: float, tokens_per_chunk: list[f
         per_position += 2 * (3 if routed else 1) * width * width
         total += share * per_position
         share /= tokens_per_chunk[stage]
-        directions = 2 if config.bidirectional else 1
+        directions = 2 if config.both_ways else 1
         total += share * directions * 4 * width  # smoothing, as a recurrence
     innermost = len(layout.stages)
-    return total + share * _stack(config, layout.innermost, innermost, context * share)
+    return strands * (total + share * _stack(config, layout.innermost, innermost, context * share))
 
 
 def _stack(config: HNetConfig, spec: StackSpec, stage: int, length: float) -> float:
@@ -55,7 +56,7 @@ def _layer(config: HNetConfig, layer: LayerSpec, stage: int, length: float) -> f
         visible = (length + 1) / 2
         if 0 <= window < length:
             visible = window + 1 - window * (window + 1) / (2 * length)
-        if config.bidirectional:
+        if config.both_ways:
             visible = 2 * visible - 1  # as many to the right
             if config.mirrored and config.attn_cfg.rotary_emb_dim[stage]:
                 visible *= 2  # once for each way to count positions
@@ -68,4 +69,4 @@ def _layer(config: HNetConfig, layer: LayerSpec, stage: int, length: float) -> f
     pairs = (_SCAN_BLOCK + 1) / 2  # visible tokens of a block
     scan = 2 * pairs * (state + inner) + 2 * 2 * state * inner
     mixing = scan + 2 * ssm.d_conv * channels
-    return mlp + projections + (2 if config.bidirectional else 1) * mixing
+    return mlp + projections + (2 if config.both_ways else 1) * mixing

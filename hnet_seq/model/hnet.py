@@ -52,12 +52,14 @@ class HNetOutput:
         chunks: per stage the inner network's output cut back to the stage's width, (T_{s+1}, D_s).
         counted: (T, K, symbols) what n-gram counts say, if the model has any; see
             :meth:`hnet_seq.model.ngram_counts.NgramCounts.logits`.
+        strands: (2 T, D_0) what it is the mean of, see :mod:`hnet_seq.model.strands`; or None.
     """
 
     hidden: Tensor
     boundaries: list[StageBoundaries]
     chunks: list[Tensor]
     counted: Tensor | None = None
+    strands: Tensor | None = None
 
 
 class HNet(nn.Module):
@@ -73,8 +75,8 @@ class HNet(nn.Module):
     def __init__(self, config: HNetConfig, stage: int = 0) -> None:
         super().__init__()
         layout = config.layout
-        self.stage = stage
-        self.bidirectional, self.mirrored = config.bidirectional, config.mirrored
+        self.stage, self.strand_symmetric = stage, config.strand_symmetric
+        self.bidirectional, self.mirrored = config.both_ways, config.mirrored
         d_model = config.d_model[stage]
         growth = d_model - config.d_model[max(stage - 1, 0)]
         self.pad_dimension = nn.Parameter(torch.zeros(growth)) if growth else None
@@ -93,7 +95,7 @@ class HNet(nn.Module):
             self.boundary_policy: BoundaryPolicy = config.boundary_policy(stage)
             self.boundary_tables = tables_of(self.boundary_policy, config)
             self.encoder = Stack(spec.encoder, config, stage)
-            self.routing_module = Router(d_model, config.bidirectional)
+            self.routing_module = Router(d_model, config.both_ways)
             self.residual_proj = Linear(d_model, d_model)
             self.main_network = HNet(config, stage + 1)
             self.decoder = Stack(spec.decoder, config, stage)
@@ -111,7 +113,7 @@ class HNet(nn.Module):
         Raises:
             ValueError: the model is bidirectional: all it computes depends on later tokens.
         """
-        if self.bidirectional:
+        if self.bidirectional or self.strand_symmetric:
             raise ValueError(
                 "a bidirectional model has no running state: it reads whole sequences; for "
                 "generation and streaming train one with bidirectional: false"

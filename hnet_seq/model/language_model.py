@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hnet_seq.model import strands
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
@@ -127,17 +128,23 @@ class HNetLanguageModel(nn.Module):
 
     def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         """(T,) ids to the hidden states before the output head."""
-        return self.backbone(self.embeddings(input_ids), input_ids, packing)
+        return strands.encode(self, input_ids, packing)
 
     def encode_soft(self, soft: SoftTokens, packing: Packing) -> HNetOutput:
         """The same of T mixtures of tokens."""
-        x = soft.embed(self.embeddings.weight)
-        return self.backbone(x, soft.tokens(), packing, soft=soft)
+        return strands.encode_soft(self, soft, packing)
+
+    def boundaries(self, input_ids: Tensor, packing: Packing) -> list[StageBoundaries]:
+        """Those of :meth:`encode`, without the work that no decision needs."""
+        return strands.boundaries(self, input_ids, packing)
 
     def logits(self, out: HNetOutput) -> Tensor:
         """(T, V), under autocast too in the weights' type: a rounded logit costs bits."""
-        with torch.autocast(out.hidden.device.type, enabled=False):
-            logits = self.lm_head(out.hidden.to(self.lm_head.weight.dtype))
+        hidden = out.hidden if out.strands is None else out.strands
+        with torch.autocast(hidden.device.type, enabled=False):
+            logits: Tensor = self.lm_head(hidden.to(self.lm_head.weight.dtype))
+            if out.strands is not None:
+                return strands.mean_of_logits(logits)
             counts = self.backbone.ngram_counts
             if counts is None:
                 return logits

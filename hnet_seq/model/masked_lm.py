@@ -12,7 +12,8 @@ from hnet_seq.model.language_model import HNetLanguageModel
 class HNetForMaskedLM(HNetLanguageModel):
     """Predicts tokens that were hidden; every vector has seen the whole sequence.
 
-    Reversing a sequence reverses its hidden states, logits and boundaries. The logits of a
+    Reversing a sequence reverses its hidden states, logits and boundaries; of a strand-symmetric
+    model its reverse complement does, see :mod:`hnet_seq.model.strands`. The logits of a
     position are those of its own token, not of the next one. Such a model has no running state: it
     neither generates nor streams.
 

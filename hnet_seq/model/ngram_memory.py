@@ -25,6 +25,7 @@ class NgramMemory(nn.Module):
 
     A causal model looks at the n tokens that end at a position. A bidirectional one looks at the n
     before it and the n behind it, read towards it, in the same tables: its own token may be hidden.
+    Where both strands are packed, each has the n before it: those behind are the other strand's.
 
     Args:
         config: with at least one order.
@@ -78,7 +79,8 @@ class NgramMemory(nn.Module):
             return vectors
         if self.bidirectional:
             vectors = self._before(tokens, packing)
-            vectors = vectors + self._before(tokens, packing, packing.reversal)
+            if not packing.both_strands:
+                vectors = vectors + self._before(tokens, packing, packing.reversal)
         else:
             vectors = self._look_up(*self.index(tokens, packing, recent_tokens))
         projected: Tensor = self.projection(vectors)

@@ -15,7 +15,8 @@ class Router(nn.Module):
     """A boundary where the projections of neighbouring vectors point apart.
 
     p_t = (1 - cos(q(h_{t-1}), k(h_t))) / 2, and 1 at the start of each sequence; a chunk begins
-    where p_t > 0.5. The released weights put q on the earlier token.
+    where p_t > 0.5. The released weights put q on the earlier token. Where both strands are packed,
+    the cosine is the mean of what either strand finds between the two places.
 
     Args:
         bidirectional: the cosine is the mean of this and that with q and k exchanged, so that a
@@ -51,6 +52,8 @@ class Router(nn.Module):
         if self.bidirectional:
             backwards = F.cosine_similarity(k[:-1].float(), q[1:].float(), dim=-1)
             cosine = (cosine + backwards) / 2
+        if packing.both_strands:
+            cosine = (cosine + cosine.flip(0)) / 2
         probability = F.pad(_probability(cosine), (1, 0), value=1.0)
         begins = packing.starts
         if state is not None:

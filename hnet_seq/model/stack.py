@@ -15,12 +15,16 @@ from hnet_seq.model.norm import RMSNorm
 from hnet_seq.model.two_scans import TwoScans
 from hnet_seq.ops import KeyValueCache
 from hnet_seq.ops.packing import Packing
+from hnet_seq.ops.strands import exchange
 
 LayerState: TypeAlias = Mamba2State | KeyValueCache
 
 
 class Layer(nn.Module):
-    """x + mixer(norm1(x)), then, if the layout says so, + mlp(norm2(x)). The sum stays in fp32."""
+    """x + mixer(norm1(x)), then, if the layout says so, + mlp(norm2(x)). The sum stays in fp32.
+
+    Where both strands are packed, each mixer writes half of its channels to the other strand.
+    """
 
     def __init__(self, spec: LayerSpec, config: HNetConfig, stage: int) -> None:
         super().__init__()
@@ -30,7 +34,7 @@ class Layer(nn.Module):
         if spec.mixer == "mamba2" and config.reading == "ldarnet":
             self.mixer = TwoScans(d_model, config.ssm_cfg)
         elif spec.mixer == "mamba2":
-            self.mixer = Mamba2(d_model, config.ssm_cfg, config.bidirectional)
+            self.mixer = Mamba2(d_model, config.ssm_cfg, config.both_ways)
         else:
             attn = config.attn_cfg
             self.mixer = SelfAttention(
@@ -38,14 +42,15 @@ class Layer(nn.Module):
                 attn.num_heads[stage],
                 attn.rotary_emb_dim[stage],
                 attn.window_size[stage],
-                config.bidirectional,
+                config.both_ways,
                 config.mirrored,
             )
         self.norm2 = RMSNorm(d_model) if spec.mlp else None
         self.mlp = SwiGLU(d_model, config.d_intermediate[stage]) if spec.mlp else None
 
     def forward(self, residual: Tensor, packing: Packing, state: LayerState | None) -> Tensor:
-        residual = residual + self.mixer(self.norm1(residual), packing, state)
+        mixed = self.mixer(self.norm1(residual), packing, state)
+        residual = residual + (exchange(mixed) if packing.both_strands else mixed)
         if self.norm2 is not None and self.mlp is not None:
             residual = residual + self.mlp(self.norm2(residual))
         return residual

@@ -21,6 +21,7 @@ from hnet_seq.model.attention import SelfAttention
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.counted_text import left_out
 from hnet_seq.model.hnet import HNetOutput, StageBoundaries
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.limits import CACHE_LIMIT
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.ops import KeyValueCache, Packing
@@ -112,7 +113,7 @@ def in_calls(
 
 @torch.no_grad()
 def stream(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     sequences: Iterable[tuple[Key, NDArray[np.uint8]]],
     batch_tokens: int,
     *,
@@ -124,7 +125,8 @@ def stream(
     Args:
         model: in the mode and on the device that it has.
         sequences: a key of the caller's choice, and tokens (L,); none empty.
-        batch_tokens: tokens of one call; a longer sequence goes through in pieces.
+        batch_tokens: tokens of one call; a longer sequence goes through in pieces, and is a call of
+            a bidirectional model, which has no running state.
         cache_limit: bytes that the key-value cache of global attention may take.
         only_boundaries: leave out what no boundary depends on, the most of the work.
 
@@ -137,7 +139,7 @@ def stream(
         if waiting and held + len(tokens) > batch_tokens:
             yield _whole(model, waiting, only_boundaries)
             waiting, held = [], 0
-        if len(tokens) > batch_tokens:
+        if len(tokens) > batch_tokens and isinstance(model, HNetForCausalLM):
             yield from _in_pieces(model, key, tokens, batch_tokens, cache_limit, only_boundaries)
         else:
             waiting.append((key, tokens))
@@ -147,7 +149,7 @@ def stream(
 
 
 def _whole(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     sequences: list[tuple[Key, NDArray[np.uint8]]],
     only_boundaries: bool,
 ) -> Call[Key]:
@@ -156,21 +158,21 @@ def _whole(
     ids = torch.from_numpy(np.concatenate([tokens for _, tokens in sequences])).to(device).long()
     packing = Packing.from_lengths(lengths, device)
     pieces = [Piece(key, 0, len(tokens), len(tokens)) for key, tokens in sequences]
-    return _call(model, pieces, ids, packing, None, only_boundaries)
+    return _call(model, pieces, ids, packing, only_boundaries)
 
 
 def _call(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     pieces: list[Piece[Key]],
     ids: Tensor,
     packing: Packing,
-    state: HNetState | None,
     only_boundaries: bool,
+    **state: HNetState,
 ) -> Call[Key]:
     with left_out(model):
         if only_boundaries:
-            return Call(pieces, ids, packing, None, model.boundaries(ids, packing, state))
-        found = model.encode(ids, packing, state)
+            return Call(pieces, ids, packing, None, model.boundaries(ids, packing, **state))
+        found = model.encode(ids, packing, **state)
         return Call(pieces, ids, packing, found, found.boundaries)
 
 
@@ -189,7 +191,7 @@ def _in_pieces(
         end = start + ids.numel()
         packing = going_on(Packing.from_lengths([ids.numel()], device), state, None)
         pieces = [Piece(key, start, end, len(tokens))]
-        call = _call(model, pieces, ids, packing, state, only_boundaries)
+        call = _call(model, pieces, ids, packing, only_boundaries, state=state)
         if start == 0:
             check_cache(state, key, end, len(tokens), cache_limit)
         yield call

@@ -24,6 +24,8 @@ class Packing:
             where there is no state.
         offset: (S,) int64 tokens of each sequence that the state has seen; None for none.
         every_slot: ``slots`` are all that the state has, in order: nothing need be gathered.
+        both_strands: the second half is the other strand of the first, see
+            :mod:`hnet_seq.ops.strands`.
 
     Derived facts are computed once and shared by every layer of a stage. ``lengths``, with
     ``longest``, and ``offsets`` are the only ones that need the host.
@@ -37,12 +39,14 @@ class Packing:
         slots: Tensor | None = None,
         offset: Tensor | None = None,
         every_slot: bool = False,
+        both_strands: bool = False,
     ) -> None:
         self.cu_seqlens = cu_seqlens
         self.total = int(cu_seqlens[-1]) if total is None else total
         self.slots = slots
         self.offset = offset
         self.every_slot = every_slot
+        self.both_strands = both_strands
 
     @classmethod
     def from_lengths(cls, lengths: list[int], device: torch.device | str = "cpu") -> Packing:

@@ -143,7 +143,7 @@ def describe(
     first_steps = plan_memory(shape, batch, untrained(shape, rates), context=context)
     return about | {
         "layout": shape.arch_layout,
-        "direction": "both" if shape.bidirectional else "causal",
+        "direction": _direction(shape),
         "boundaries": [str(shape.boundary_policy(s)) for s in range(shape.num_stages)],
         "widths": shape.d_model,
         "ngram_memory": shape.ngram_memory.orders,
@@ -157,6 +157,12 @@ def describe(
         "training_memory": dataclasses.asdict(plan),
         "training_memory_first_steps": dataclasses.asdict(first_steps),
     }
+
+
+def _direction(shape: HNetConfig) -> str:
+    if shape.strand_symmetric:
+        return "both strands"
+    return "both" if shape.bidirectional else "causal"
 
 
 def parameters_per_stage(config: HNetConfig, weights: Mapping[str, Tensor]) -> dict[str, int]:

@@ -17,8 +17,9 @@ from hnet_seq.commands.documents import check_documents
 from hnet_seq.commands.lexicon import check_dna, check_written, read_features, written_names
 from hnet_seq.jobs.job import Computed
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.given_ids import modality_of
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.lexicon import TOKENIZER, Lexicon, StageLexicon
 from hnet_seq.tasks.boundary_analysis.site_files import named_source
@@ -54,9 +55,7 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_bpe:
         _check_tokenizers()
     ranks = find_ranks()
-    model = HNetForCausalLM.from_pretrained(
-        args.checkpoint, rank_device(args.device, ranks), twin=args.twin
-    )
+    model = load_pretrained(args.checkpoint, rank_device(args.device, ranks), twin=args.twin)
     modality_of(model)  # a model of tokens has no boundaries among letters
     modality = model.metadata.get("modality")
     dropped: Counter[str] = Counter()
@@ -109,7 +108,7 @@ def _made_with(args: argparse.Namespace) -> dict[str, Any]:
 
 def _write(
     args: argparse.Namespace,
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     source: Source,
     computed: Computed[Any],
     kinds: RecordKinds | None,

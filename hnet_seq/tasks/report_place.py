@@ -68,7 +68,7 @@ def _cut(
     # What computes is imported for what has to be computed.
     from hnet_seq.analysis.annotation import from_features, from_genes
     from hnet_seq.analysis.gene_region import describe_window
-    from hnet_seq.model.causal_lm import HNetForCausalLM
+    from hnet_seq.model.auto import load_pretrained
     from hnet_seq.tasks.segmentation.genes import read_genes
     from hnet_seq.tasks.segmentation.records import check_model, segment
     from pipelines.formats.genome import Genome
@@ -77,7 +77,7 @@ def _cut(
     annotation = read_genes(path, genome) if path else None
     name, start, end = _place(gene, region, genome, annotation)
     genes = annotation.genes.records.get(name) if annotation else None
-    model = HNetForCausalLM.from_pretrained(run.path)
+    model = load_pretrained(run.path)
     check_model(model, run.path)
     (record,) = segment(model, genome, region=f"{name}:{start + 1}-{end}")
     stage = run.boundaries.stage if run.boundaries and run.boundaries.stage else 0

@@ -17,8 +17,9 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.analysis.statistics import BoundaryStatistics
 from hnet_seq.commands.segment import check_bytes, check_dna
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.given_ids import modality_of
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.boundaries import Boundaries, StageChunks
 from hnet_seq.tasks.byte_documents import is_byte_modality
@@ -53,7 +54,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     ranks = find_ranks()
     device = rank_device(args.device, ranks)
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
+    model = load_pretrained(args.checkpoint, device, twin=args.twin)
     modality_of(model)  # a model of tokens has no boundaries among letters
     modality = model.metadata.get("modality")
     if is_byte_modality(modality):
@@ -86,7 +87,7 @@ def main(args: argparse.Namespace) -> int:
         outputs += [Path(args.out) / result_name(name, model) for name in RESULTS]
     check_sizes(args.left_context, args.batch_tokens, args.attention_window)
     check_meeting(args.genome, outputs, ranks)
-    uncut = region_stretches(genome, args.region, args.left_context)
+    uncut = region_stretches(genome, args.region, args.left_context, model.bidirectional)
     job = boundary_job(
         model,
         outputs,
@@ -117,7 +118,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _run(
     args: argparse.Namespace,
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     records: Iterator[RecordBoundaries],
     annotations: dict[str, RecordAnnotation] | None,
     picture: GenePicture,

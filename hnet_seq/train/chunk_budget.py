@@ -104,7 +104,7 @@ def chunks_of_sequences(
     levels = _inner_networks(model)
 
     def note(_module: nn.Module, arguments: Any) -> None:
-        lengths.append(_packing(arguments).lengths)
+        lengths.append(_chunks(_packing(arguments)))
         if len(lengths) > len(levels) and not to_the_end:
             raise _Enough
 
@@ -130,10 +130,16 @@ def _packing(arguments: Any) -> Packing:
     return next(value for value in arguments if isinstance(value, Packing))
 
 
+def _chunks(packing: Packing) -> list[int]:
+    """Of each sequence; where both strands are packed, which have the same, those of one."""
+    return packing.lengths[: packing.num_sequences // (1 + packing.both_strands)]
+
+
 def _check(limit: int) -> Callable[[nn.Module, Any], None]:
     def check(_module: nn.Module, arguments: Any) -> None:
         packing = _packing(arguments)
-        if packing.total > limit and packing.num_sequences > 1:
-            raise OverBudget(runs(list(accumulate(packing.lengths)), limit))
+        strands = 1 + packing.both_strands
+        if packing.total // strands > limit and packing.num_sequences // strands > 1:
+            raise OverBudget(runs(list(accumulate(_chunks(packing))), limit))
 
     return check

@@ -99,7 +99,7 @@ def finetune(
     config = config or FinetuneConfig()
     config.validate(model.num_stages)
     modality = modality_of(model)
-    complement = strand_table(modality, config.strands)
+    complement = strand_table(modality, config.strands, shape=model.config)
     tokens = encode_sequences(sequences, modality, model.config.vocab_size)
     targets = _targets(model, tokens, labels)
     if groups is not None and len(groups) != len(tokens):

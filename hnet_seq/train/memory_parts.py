@@ -66,26 +66,26 @@ def memory_parts(
     """
     vocabulary, width = model.lm_head.weight.shape
     tied = model.lm_head.weight is model.embeddings.weight
-    embedding = Part(
-        "embedding", 0, 2 * INT64 * tokens, parameters=0 if tied else vocabulary * width
-    )
+    strands = 2 if model.config.strand_symmetric else 1
+    read = strands * tokens
+    embedding = Part("embedding", 0, 2 * INT64 * read, parameters=0 if tied else vocabulary * width)
     # Logits and their logarithms stay until the step is done.
     logits = 2 * vocabulary * tokens
-    head = Part("output", 0, logits, backward=logits, parameters=vocabulary * width)
+    head = Part("output", 0, logits, backward=strands * logits, parameters=vocabulary * width)
+    sides = 2 if model.config.both_ways else 1
     return [
         embedding,
-        *(_ngrams(part, tokens) for part in model.backbone.ngrams),
-        *_level(model.backbone, tokens, context, tokens_per_chunk),
+        *(_ngrams(part, read, sides) for part in model.backbone.ngrams),
+        *_level(model.backbone, read, context, tokens_per_chunk),
         head,
     ]
 
 
-def _ngrams(part: NgramMemory | NgramCounts, tokens: int) -> Part:
+def _ngrams(part: NgramMemory | NgramCounts, tokens: int, sides: int) -> Part:
     """What stands side by side; of a memory, rows and whether they count, for each side."""
     joined = part.projection.in_features * tokens
     if isinstance(part, NgramMemory):
         K = len(part.index.orders)
-        sides = 2 if part.bidirectional else 1
         saved = joined + sides * K * (INT64 + 0.25) * tokens
         forward, backward = joined, (1 + sides) * joined
         parameters = part.projection.weight.numel()

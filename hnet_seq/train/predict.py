@@ -15,6 +15,7 @@ from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
+from hnet_seq.model.config import HNetConfig
 from hnet_seq.train.finetune_config import STRANDS, Strands
 from hnet_seq.train.labelled_batches import (
     encode_sequences,
@@ -104,7 +105,7 @@ def _predict(
     check_head(model, "predict")
     modality = modality_of(model)
     chosen = strands or model.metadata.get("strands", "none")
-    complement = strand_table(modality, chosen)
+    complement = strand_table(modality, chosen, shape=model.config)
     if chosen != "average":
         complement = None
     tokens = encode_sequences(sequences, modality, model.config.vocab_size, for_learning=False)
@@ -166,9 +167,16 @@ def modality_of(model: HNetWithHead) -> Modality:
 
 
 def strand_table(
-    modality: Modality, strands: str, choices: Sequence[str] = STRANDS
+    modality: Modality,
+    strands: str,
+    choices: Sequence[str] = STRANDS,
+    *,
+    shape: HNetConfig | None = None,
 ) -> Tokens | None:
     """The complement table that the choice of strands needs, None for ``none``.
+
+    Args:
+        shape: of the model; a strand-symmetric one has read both strands, and needs none.
 
     Raises:
         UsageError: there is no such choice, or the modality has one strand.
@@ -180,7 +188,7 @@ def strand_table(
         return None
     if modality.complement_table is None:
         raise UsageError("strands", f"is {strands}, but {modality.name} has one strand; use none")
-    return modality.complement_table
+    return None if shape and shape.strand_symmetric else modality.complement_table
 
 
 @contextmanager

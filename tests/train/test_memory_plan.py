@@ -57,7 +57,7 @@ def _model(shape: str, reading: str = "causal") -> HNetLanguageModel:
     config = HNetConfig.from_dict(
         {
             "d_intermediate": [0] * stages,
-            "vocab_size": 32,
+            "vocab_size": 8 if reading == "strands" else 32,
             "ssm_cfg": {"d_state": 32},
             "attn_cfg": {
                 "num_heads": [4] * stages,
@@ -67,7 +67,9 @@ def _model(shape: str, reading: str = "causal") -> HNetLanguageModel:
             **values,
         }
     )
-    if reading != "causal":
+    if reading == "strands":
+        config = dataclasses.replace(config, bidirectional=True, strand_symmetric=True)
+    elif reading != "causal":
         config = dataclasses.replace(config, bidirectional=True, reading=reading)
     return language_model(config)
 
@@ -85,7 +87,9 @@ def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
             alive.append(tensor)
         return tensor
 
-    ids = torch.randint(0, 32, (TOKENS,), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(
+        0, model.config.vocab_size, (TOKENS,), generator=torch.Generator().manual_seed(0)
+    )
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         out = model(ids, torch.arange(0, TOKENS + 1, CONTEXT, dtype=torch.int32))
         cross_entropy(out.logits, ids)
@@ -93,7 +97,7 @@ def _kept(model: HNetLanguageModel) -> tuple[int, list[float]]:
     return sum(storages.values()), rates
 
 
-@pytest.mark.parametrize("reading", ["causal", *READINGS])
+@pytest.mark.parametrize("reading", ["causal", *READINGS, "strands"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_is_planned_to_be_kept_is_what_autograd_keeps(shape: str, reading: str) -> None:
     model = _model(shape, reading)

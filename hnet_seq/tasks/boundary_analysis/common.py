@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,30 +15,31 @@ import numpy as np
 from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.enrichment import CutRecord
 from hnet_seq.analysis.shuffle import shuffle_record
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.auto import load_pretrained
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.analyses import Control, Distance
 from hnet_seq.tasks.segmentation.common import check_stage
-from hnet_seq.tasks.segmentation.records import check_model, segment_stretches
+from hnet_seq.tasks.segmentation.records import check_model, segment_stretches, stretch_of
 from hnet_seq.tasks.segmentation.spans import Span
 from hnet_seq.tasks.twin_results import about_twin
 from pipelines.formats.genome import Genome
 
 
-def open_model(args: argparse.Namespace) -> HNetForCausalLM:
+def open_model(args: argparse.Namespace) -> HNetLanguageModel:
     """The model, once it is known to have the stage and to cut DNA.
 
     Raises:
         UsageError: it has no such stage.
         InputError: a model without boundaries, or not of DNA.
     """
-    model = HNetForCausalLM.from_pretrained(args.checkpoint, args.device, twin=args.twin)
+    model = load_pretrained(args.checkpoint, args.device, twin=args.twin)
     check_model(model, args.checkpoint)
     check_stage(model, args.stage, args.checkpoint)
     return model
 
 
 def cut_genome(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     genome: Genome,
     spans: list[Span],
     args: argparse.Namespace,
@@ -59,7 +61,7 @@ def cut_genome(
             print(f"cutting {which}", file=sys.stderr)
         records = segment_stretches(
             model,
-            _stretches(genome, spans, args.left_context, args.seed, shuffle),
+            _stretches(genome, spans, args, model.bidirectional, shuffle),
             path=genome.path,
             total=sum(end - start for _, start, end in spans),
             batch_tokens=args.batch_tokens,
@@ -75,31 +77,30 @@ def cut_genome(
         CutRecord(
             *record,
             shuffled=tuple(repeat[index] for repeat in masks),
-            origin=_origin(record[1], args.left_context),
+            origin=max(record[1] - args.left_context, 0),
         )
         for index, record in enumerate(found)
     ]
 
 
 def _stretches(
-    genome: Genome, spans: Iterable[Span], left_context: int, seed: int, shuffle: int | None
+    genome: Genome,
+    spans: Iterable[Span],
+    args: argparse.Namespace,
+    both_sides: bool,
+    shuffle: int | None,
 ) -> Iterator[Stretch]:
-    for index, (name, start, end) in enumerate(spans):
-        origin = _origin(start, left_context)
-        read = partial(genome.fetch, name, origin, end)
+    for index, span in enumerate(spans):
+        stretch = stretch_of(genome, span, args.left_context, both_sides)
         if shuffle is not None:
-            random = np.random.default_rng([seed, shuffle, index])
-            read = partial(np.asarray, shuffle_record(read(), random))
-        yield Stretch(name, start, origin, end - origin, read)
-
-
-def _origin(start: int, left_context: int) -> int:
-    """The base of the record where the model begins to read."""
-    return max(start - left_context, 0)
+            random = np.random.default_rng([args.seed, shuffle, index])
+            read = partial(np.asarray, shuffle_record(stretch.read(), random))
+            stretch = replace(stretch, read=read)
+        yield stretch
 
 
 def facts(
-    args: argparse.Namespace, model: HNetForCausalLM, records: list[CutRecord]
+    args: argparse.Namespace, model: HNetLanguageModel, records: list[CutRecord]
 ) -> dict[str, Any]:
     """What every JSON file says first: what was measured."""
     bases = sum(len(record.tokens) for record in records)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hnet_seq.analysis.stability import Place, cut_edited, stability
+from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.analyses import Stability
 from hnet_seq.tasks.boundary_analysis.common import (
@@ -71,6 +72,12 @@ def main(args: argparse.Namespace) -> int:
     """Run the action."""
     out = check_folder(args.out)
     model = open_model(args)
+    if not isinstance(model, HNetForCausalLM):
+        raise InputError(
+            args.checkpoint,
+            "the model is bidirectional, and an edit moves boundaries on both sides of it; give a "
+            "causal one",
+        )
     genome = Genome(args.genome, use_index=True)
     places = draw_places(
         genome,

@@ -42,7 +42,7 @@ def part_rows(
     """The rows of sequences, in their order, as a job wants them; they depend on the part alone."""
     space.check()
     options = plan.options
-    complement = strand_table(plan.modality, options.strands, STRANDS)
+    complement = strand_table(plan.modality, options.strands, STRANDS, shape=model.config)
     device = model.embeddings.weight.device
     tokens = [found.tokens for found in part]
     if plan.pooling:

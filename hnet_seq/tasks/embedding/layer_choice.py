@@ -130,11 +130,11 @@ def choose_layer(
     if pooling is not None:
         raise UsageError("pooling", f"is for --level sequence; a {level} has its own vector")
     found = layer_of_level(shape, level, stage, layer)
-    if level == "chunk" and strands != "none":
+    if level == "chunk" and strands != "none" and not shape.strand_symmetric:
         raise UsageError(
             "strands",
             "is average: the reverse strand is cut into other chunks, which have no counterpart; "
-            "use none, or --level sequence or base",
+            "use none, --level sequence or base, or a model trained with model.strand_symmetric",
         )
     return found, None
 

@@ -19,6 +19,7 @@ from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.needed import only_up_to
+from hnet_seq.ops.strands import mean_of_strands
 from hnet_seq.tasks.embedding.layer_choice import Layer
 from modalities import dna
 from modalities.base import Modality
@@ -49,6 +50,8 @@ def listening(model: HNetLanguageModel, layer: Layer) -> Iterator[Placed]:
         # A piece of a long sequence may begin no chunk: then nothing was computed.
         empty = output.hidden.new_zeros(0, layer.width)
         vectors = heard.pop() if heard else empty
+        if output.strands is not None:
+            vectors = mean_of_strands(vectors)
         heard.clear()
         if not layer.resolution:
             return replace(output, hidden=vectors)

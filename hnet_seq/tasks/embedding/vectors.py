@@ -109,7 +109,7 @@ def embed_poolings(
         pooling: layer_of_pooling(model.config, pooling, stage, layer) for pooling in poolings
     }
     modality = modality_of(model)
-    complement = strand_table(modality, strands, STRANDS)
+    complement = strand_table(modality, strands, STRANDS, shape=model.config)
     check_batch_tokens(batch_tokens)
     given = named_sequences(sequences, modality, model.config.vocab_size)
     tokens = [own for _, own in given]

@@ -15,7 +15,7 @@ from hnet_seq.analysis.cutting import Stretch
 from hnet_seq.analysis.lexicon.cut_text import Alphabet, CutText
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK, shuffle_record
 from hnet_seq.jobs.job import Computed, Job
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.byte_documents import MarkedDocument
 from hnet_seq.tasks.run_identity import tokens_digest
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
@@ -86,11 +86,11 @@ class Source:
 
 
 def genome_source(
-    model: HNetForCausalLM, args: argparse.Namespace, genome: Genome, outputs: Sequence[Path]
+    model: HNetLanguageModel, args: argparse.Namespace, genome: Genome, outputs: Sequence[Path]
 ) -> Source:
     """A genome, or a region of it, and about ``--shuffled-bases`` of it shuffled."""
-    uncut = region_stretches(genome, args.region, args.left_context)
-    spans = [(own.name, own.start, own.origin + own.length) for own in uncut]
+    uncut = region_stretches(genome, args.region, args.left_context, model.bidirectional)
+    spans = [(own.name, own.start, own.end) for own in uncut]
     sampled = sampled_spans(spans, args.shuffled_bases)
     every: list[Stretch] = [*uncut, *_shuffled_stretches(genome, sampled, args.seed)]
     job = boundary_job(
@@ -146,7 +146,7 @@ def _shuffle(genome: Genome, name: str, start: int, end: int, seed: int, number:
 
 
 def document_source(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     args: argparse.Namespace,
     modality: str,
     dropped: Counter[str],

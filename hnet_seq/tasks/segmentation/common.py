@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from modalities.errors import InputError, UsageError
 
 
-def check_stages(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
+def check_stages(model: HNetLanguageModel, checkpoint: str | Path | None = None) -> None:
     """Raise InputError where a model has no boundaries."""
     if not model.num_stages:
         raise InputError(
@@ -17,7 +17,7 @@ def check_stages(model: HNetForCausalLM, checkpoint: str | Path | None = None) -
         )
 
 
-def check_stage(model: HNetForCausalLM, stage: int, checkpoint: str | Path) -> None:
+def check_stage(model: HNetLanguageModel, stage: int, checkpoint: str | Path) -> None:
     """Raise UsageError where a model has no such stage."""
     if not 0 <= stage < model.num_stages:
         raise UsageError(

@@ -17,7 +17,7 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.jobs.job import Computed, Job, Tell
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.jobs.units import units_of
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CacheLimitError, in_calls
 from hnet_seq.tasks.costs import sequence_cost
 from hnet_seq.tasks.run_identity import computed_by
@@ -29,7 +29,7 @@ _SLICE = 1 << 18  # bases that are written at a time
 
 
 def boundary_job(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     outputs: Sequence[Path],
     identity: Callable[[], Mapping[str, Any]],
     read: Callable[[], Iterator[Cut]],
@@ -78,7 +78,7 @@ def boundary_job(
 
 def _bases(own: Stretch) -> int:
     """How many are cut."""
-    return own.origin + own.length - own.start
+    return own.end - own.start
 
 
 def records(

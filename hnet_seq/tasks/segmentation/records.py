@@ -14,13 +14,13 @@ import torch
 
 from hnet_seq.analysis.cutting import Stretch, cut
 from hnet_seq.analysis.record_boundaries import CHUNK_COLUMNS, RecordBoundaries
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_window
 from hnet_seq.results.tables import import_pandas, to_pandas
 from hnet_seq.tasks.choices import LEFT_CONTEXT
 from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.segmentation.common import check_stages
-from hnet_seq.tasks.segmentation.spans import region_spans
+from hnet_seq.tasks.segmentation.spans import Span, region_spans
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
 from modalities import dna
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def segment(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     genome: str | Path | Genome | Given,
     *,
     region: str | None = None,
@@ -48,7 +48,8 @@ def segment(
 ) -> Records:
     """Cut every record of a genome, one region of it, or sequences.
 
-    Records come in their order, and each is what one pass over the whole record gives. Held at a
+    Records come in their order, and each is what one pass over the whole record gives; of a
+    bidirectional model a record over ``batch_tokens`` is read in windows that overlap. Held at a
     time are one forward call of ``batch_tokens`` and about 10 bytes per base of the longest record.
     The model's mode and device are left as they were found.
 
@@ -58,7 +59,8 @@ def segment(
             name, else one sequence.
         region: ``NAME`` or ``NAME:START-END`` of a genome, 1-based and inclusive as samtools has
             it.
-        left_context: bases before a region that the model reads first, if the record has them.
+        left_context: bases before a region that the model reads first, if the record has them; a
+            bidirectional model reads as many behind it.
         batch_tokens: bases of one forward call.
         window: positions that global attention sees, instead of all; None leaves the model as it
             is. Without global attention it changes nothing.
@@ -80,8 +82,8 @@ def segment(
     check_sizes(left_context, batch_tokens, window)
     source = _source(genome, region)
     if isinstance(source, Genome):
-        uncut = region_stretches(source, region, left_context)
-        total = sum(own.origin + own.length - own.start for own in uncut)
+        uncut = region_stretches(source, region, left_context, model.bidirectional)
+        total = sum(own.end - own.start for own in uncut)
         named, path = [], source.path
     else:
         named = list(named_sequences(source, dna.DNA, model.config.vocab_size, parameter="genome"))
@@ -164,22 +166,28 @@ def check_sizes(left_context: int, batch_tokens: int, window: int | None) -> Non
             raise UsageError(name, f"must be {least} or more; got {value}")
 
 
-def region_stretches(genome: Genome, region: str | None, left_context: int) -> list[Stretch]:
-    """A region or all records, with as many bases before as there are, up to ``left_context``."""
-    return [
-        Stretch(
-            name,
-            start,
-            (origin := max(start - left_context, 0)),
-            end - origin,
-            partial(genome.fetch, name, origin, end),
-        )
-        for name, start, end in region_spans(genome, region)
-    ]
+def region_stretches(
+    genome: Genome, region: str | None, context: int, both_sides: bool
+) -> list[Stretch]:
+    """A region or all records, with as many bases around as there are, up to ``context``.
+
+    Args:
+        both_sides: behind too, for a bidirectional model.
+    """
+    return [stretch_of(genome, span, context, both_sides) for span in region_spans(genome, region)]
+
+
+def stretch_of(genome: Genome, span: Span, context: int, both_sides: bool) -> Stretch:
+    """One of them."""
+    name, start, end = span
+    first = max(start - context, 0)
+    last = min(end + context, genome.lengths[name]) if both_sides else end
+    read = partial(genome.fetch, name, first, last)
+    return Stretch(name, start, first, last - first, read, behind=last - end)
 
 
 def segment_stretches(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     stretches: Iterable[Stretch],
     *,
     path: str | Path | None,
@@ -211,7 +219,7 @@ def over_limit(path: str | Path | None, error: CacheLimitError) -> InputError:
     return InputError(path, f"{error} (`window`, `cache_limit`)", where=f"record {error.key}")
 
 
-def check_model(model: HNetForCausalLM, checkpoint: str | Path | None = None) -> None:
+def check_model(model: HNetLanguageModel, checkpoint: str | Path | None = None) -> None:
     """Raise InputError unless the model cuts DNA."""
     modality = model.metadata.get("modality")
     if modality != "dna":

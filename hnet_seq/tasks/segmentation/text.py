@@ -20,7 +20,7 @@ from hnet_seq.analysis.text_examples import Examples
 from hnet_seq.commands.documents import check_shards
 from hnet_seq.jobs.job import Job
 from hnet_seq.jobs.ranks import Ranks, check_meeting
-from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CacheLimitError, attention_window
 from hnet_seq.results import boundaries as results
 from hnet_seq.tasks.byte_documents import (
@@ -49,7 +49,7 @@ class TextStretch(Stretch):
     document: MarkedDocument
 
 
-def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) -> int:
+def run(args: argparse.Namespace, model: HNetLanguageModel, ranks: Ranks = ALONE) -> int:
     """Run the verb for a model of bytes."""
     modality = model.metadata["modality"]
     if args.out:
@@ -101,7 +101,7 @@ def run(args: argparse.Namespace, model: HNetForCausalLM, ranks: Ranks = ALONE) 
 
 def _tell(
     args: argparse.Namespace,
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     statistics: TextBoundaries,
     examples: Examples,
     dropped: Counter[str],
@@ -131,7 +131,7 @@ def _nothing(args: argparse.Namespace) -> InputError:
 
 
 def text_job(
-    model: HNetForCausalLM,
+    model: HNetLanguageModel,
     read: Callable[[], Iterator[MarkedDocument]],
     outputs: Sequence[Path],
     *,
