@@ -13,7 +13,8 @@ vector, and for each labelled set MCC with its 95% interval over the seeds.
     python studies/strand_symmetry.py shards exons_introns.tsv.gz --flops 3e13 --seeds 3 \\
         --group-by 'id:^([^.]+\\.[0-9]+)' --out strands
 
-Runs that are there are taken as they are, so the second line trains nothing.
+Runs that are there are taken as they are, so the second line trains nothing; one that was begun
+with other settings is refused.
 """
 
 from __future__ import annotations
@@ -80,7 +81,14 @@ def configured(
 
 
 def trained(config: ExperimentConfig, out: Path) -> tuple[HNetLanguageModel, float]:
-    """The model of a run, and its bits per masked base; trained where it is not there."""
+    """The model of a run, and its bits per masked base; trained where it is not there.
+
+    Raises:
+        SystemExit: the folder holds a run of other settings.
+    """
+    written = out / "config.yaml"
+    if written.exists() and load_experiment(written) != config:
+        raise SystemExit(f"{written} has other settings than are asked for; give another --out")
     if not (out / "done").exists():
         pretrain(config, out, device="cpu", resume=(out / "checkpoints").exists())
         (out / "done").touch()

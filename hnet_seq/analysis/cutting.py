@@ -99,7 +99,8 @@ def cut(
     """The boundaries of each stretch, in order; see :func:`hnet_seq.model.streaming.stream`.
 
     A causal model reads a stretch in one pass, of any length; a bidirectional one, which must see
-    what lies behind, in :func:`windows` of ``batch_tokens``.
+    what lies behind, in :func:`windows` of ``batch_tokens``, but for those that say nothing of what
+    is to be cut.
 
     Args:
         on_bases: told the number of bases done after each call.
@@ -109,7 +110,14 @@ def cut(
     def read() -> Iterator[tuple[str, Tokens]]:
         for s in stretches:
             tokens = s.read()
-            parts = windows(len(tokens), batch_tokens if model.bidirectional else len(tokens))
+            parts = [Window(0, len(tokens), 0, len(tokens))]
+            if model.bidirectional:
+                first, last = s.start - s.origin, s.end - s.origin
+                parts = [
+                    window
+                    for window in windows(len(tokens), batch_tokens)
+                    if window.kept_first < last and window.kept_last > first
+                ]
             reading[s.name] = s, s.empty(tokens, model.num_stages), deque(parts)
             for window in parts:
                 yield s.name, tokens[window.first : window.last]

@@ -48,6 +48,8 @@ from pipelines.storage.files import check_folder
 EXAMPLE = "hnet-seq boundaries enrich run genome.fna.gz --features genes.gff.gz --out run"
 
 _LEAST_SHIFTS = 10
+NEEDS_CAUSAL = "an edit moves boundaries on both sides of it"
+"""Why ``stability`` refuses a bidirectional model."""
 
 _ALWAYS = "twin out stage region attention_window batch_tokens device"
 MEANT = {
@@ -97,7 +99,7 @@ def _read_sites(args: argparse.Namespace) -> None:
 
 
 def _check_places(args: argparse.Namespace) -> None:
-    check_causal(args.checkpoint, "an edit moves boundaries on both sides of it")
+    check_causal(args.checkpoint, NEEDS_CAUSAL)
     check_at_least(1, places=args.places, reach=args.reach)
     check_genome(args.genome)
 
@@ -118,6 +120,7 @@ def _add_common(
     left_context: int = LEFT_CONTEXT,
     *,
     whole_records: bool = True,
+    behind: bool = True,
     draws: bool = True,
 ) -> None:
     """Model, genome, and where and how to cut it.
@@ -125,6 +128,7 @@ def _add_common(
     Args:
         left_context: default, bases.
         whole_records: records of any length are read, for which attention's cache has a limit.
+        behind: a bidirectional model may be given, which reads context behind too.
         draws: something is drawn.
     """
     parser.add_argument("checkpoint", metavar="RUN", help=CHECKPOINT)
@@ -142,7 +146,8 @@ def _add_common(
         type=int,
         default=left_context,
         metavar="BASES",
-        help="read before what is looked at (bidirectional: and behind), not counted (%(default)s)",
+        help=f"read before{' (bidirectional: and behind)' if behind else ''} what is looked at, "
+        "not counted (%(default)s)",
     )
     if whole_records:
         add_streaming_arguments(parser)
@@ -185,7 +190,7 @@ def _add_enrich(parser: argparse.ArgumentParser) -> None:
 
 def _add_stability(parser: argparse.ArgumentParser) -> None:
     # Nothing longer than the context and the reach is read: no cache can grow past a limit.
-    _add_common(parser, left_context=STABILITY_CONTEXT, whole_records=False)
+    _add_common(parser, left_context=STABILITY_CONTEXT, whole_records=False, behind=False)
     parser.add_argument(
         "--places", type=int, default=STABILITY_PLACES, help="bases that are edited (%(default)s)"
     )

@@ -213,7 +213,12 @@ def check_causal(where: str, why: str) -> None:
     """Raise InputError for a bidirectional model on this machine, and say why."""
     shape = shape_here(where)
     if shape and shape.bidirectional:
-        raise InputError(where, f"the model is bidirectional, and {why}; give a causal one")
+        raise not_causal(where, why)
+
+
+def not_causal(where: str, why: str) -> InputError:
+    """What is said of a bidirectional model."""
+    return InputError(where, f"the model is bidirectional, and {why}; give a causal one")
 
 
 def check_stage(where: str, stage: int) -> None:

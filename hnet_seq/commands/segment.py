@@ -1,10 +1,11 @@
 """Where a model cuts a genome: BED, bigWig, tables; with genes, what it cuts at. Or text and code.
 
-Records of any length go through in one pass, piece by piece from a running state. With
---annotation and --out, DIR/boundaries.json has boundary rates by codon position, region,
-homopolymer and start and stop codon beside their controls, and DIR/region.json one stretch full
-of genes. A model of text or code reads files, folders or --shards DIR, and prints at what it cuts:
-spaces, starts of words, inside words, punctuation (docs/boundaries.md).
+Records of any length go through in one pass, piece by piece from a running state; a bidirectional
+model reads a long one in windows that overlap. With --annotation and --out, DIR/boundaries.json
+has boundary rates by codon position, region, homopolymer and start and stop codon beside their
+controls, and DIR/region.json one stretch full of genes. A model of text or code reads files,
+folders or --shards DIR, and prints at what it cuts: spaces, starts of words, inside words,
+punctuation (docs/boundaries.md).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
 from hnet_seq.heads.names import HEAD
+from hnet_seq.heads.pooling import same_on_both_strands
 from hnet_seq.model import strands
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
@@ -80,6 +81,13 @@ class HNetWithHead(nn.Module, ABC):
     @abstractmethod
     def make_head(self, config: HNetConfig, head: HeadConfig) -> nn.Module:
         """The layers between the H-Net's output and the logits."""
+
+    @property
+    def same_on_both_strands(self) -> bool:
+        """Whether it says of a sequence what it says of its reverse complement."""
+        head = self.head_config
+        pooling = None if head.problem == "per_position" else head.pooling
+        return same_on_both_strands(self.config, pooling)
 
     @classmethod
     def from_causal_lm(cls, model: HNetLanguageModel, head: HeadConfig, *, seed: int = 0) -> Self:

@@ -16,3 +16,7 @@ HEAD_POOLINGS = (
     "places",
 )
 """See :class:`hnet_seq.heads.sequence_classification.SequenceHead`."""
+
+FROM_ONE_END = ("last", "ends", "places")
+"""Poolings that count from one end of a sequence: it and its reverse complement have others, even
+of a model that gives both the same vectors."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
-from hnet_seq.heads.pooling import pool
+from hnet_seq.heads.pooling import pool, same_on_both_strands
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -89,7 +89,7 @@ class HNetOneHot(nn.Module):
         self.model = model
         self.output: Output = output
         self.pooling, self.stage = pooling, stage
-        self.both_strands = strands == "average"
+        self.both_strands = strands == "average" and not self._same_on_both_strands
         self.straight_through = straight_through
         if output == "pooled":
             _check_pooling(model, pooling, stage)
@@ -146,6 +146,12 @@ class HNetOneHot(nn.Module):
             and isinstance(model, HNetWithHead)
             and (model.head_config.markers)
         )
+
+    @property
+    def _same_on_both_strands(self) -> bool:
+        if self.output == "scores" and isinstance(self.model, HNetWithHead):
+            return self.model.same_on_both_strands
+        return same_on_both_strands(self.model.config, self.pooling)
 
     def _one_strand(self, x: Tensor) -> Tensor:
         out, packing = self.encode(x)

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hnet_seq.heads.names import POOLINGS
+from hnet_seq.heads.names import FROM_ONE_END, POOLINGS
+from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import HNetOutput
 
 
@@ -95,6 +96,16 @@ def pool(output: HNetOutput, cu_seqlens: Tensor, pooling: str, stage: int = -1) 
     if pooling == "chunks":
         return mean_pool(vectors, chunk_cu_seqlens)
     return weighted_mean_pool(vectors, lengths, chunk_cu_seqlens)
+
+
+def same_on_both_strands(shape: HNetConfig, *poolings: str | None) -> bool:
+    """Whether a second reading, of the reverse complement, would say nothing new.
+
+    Args:
+        shape: of the model.
+        poolings: of its vectors; None is one vector for each chunk or base.
+    """
+    return shape.strand_symmetric and not any(pooling in FROM_ONE_END for pooling in poolings)
 
 
 def stage_chunks(

@@ -52,14 +52,15 @@ class HNetOutput:
         chunks: per stage the inner network's output cut back to the stage's width, (T_{s+1}, D_s).
         counted: (T, K, symbols) what n-gram counts say, if the model has any; see
             :meth:`hnet_seq.model.ngram_counts.NgramCounts.logits`.
-        strands: (2 T, D_0) what it is the mean of, see :mod:`hnet_seq.model.strands`; or None.
+        both_strands: (2 T, D_0) what ``hidden`` is the mean of, see :mod:`hnet_seq.model.strands`;
+            None of a model that reads one.
     """
 
     hidden: Tensor
     boundaries: list[StageBoundaries]
     chunks: list[Tensor]
     counted: Tensor | None = None
-    strands: Tensor | None = None
+    both_strands: Tensor | None = None
 
 
 class HNet(nn.Module):

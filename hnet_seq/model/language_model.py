@@ -140,10 +140,10 @@ class HNetLanguageModel(nn.Module):
 
     def logits(self, out: HNetOutput) -> Tensor:
         """(T, V), under autocast too in the weights' type: a rounded logit costs bits."""
-        hidden = out.hidden if out.strands is None else out.strands
+        hidden = out.hidden if out.both_strands is None else out.both_strands
         with torch.autocast(hidden.device.type, enabled=False):
             logits: Tensor = self.lm_head(hidden.to(self.lm_head.weight.dtype))
-            if out.strands is not None:
+            if out.both_strands is not None:
                 return strands.mean_of_logits(logits)
             counts = self.backbone.ngram_counts
             if counts is None:

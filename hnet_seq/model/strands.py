@@ -13,13 +13,14 @@ packed). The strands meet in three places:
 
 All else is done on each strand by itself with the same weights. The reverse complement of a
 sequence has the same two strands, the other one first; so it exchanges what is computed on them,
-and changes nothing that is a mean. Caduceus (Schiff et al. 2024, section 3.3) has this symmetry
-over two halves of the channels, which meet in its head.
+and changes nothing that is a mean. Caduceus (Schiff et al. 2024) has this symmetry over two halves
+of the channels, which meet in its head.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -85,8 +86,10 @@ def _with_other_strand(ids: Tensor) -> Tensor:
     return torch.cat([ids, _complement(ids.device)[ids.flip(0)]])
 
 
+@cache
 def _complement(device: torch.device) -> Tensor:
-    return torch.tensor(COMPLEMENT, device=device)
+    with torch.inference_mode(False):  # else no later training could keep it for its gradients
+        return torch.tensor(COMPLEMENT, device=device)
 
 
 def _of_places(out: HNetOutput) -> HNetOutput:
@@ -94,7 +97,7 @@ def _of_places(out: HNetOutput) -> HNetOutput:
         mean_of_strands(out.hidden),
         [_first_strand(stage) for stage in out.boundaries],
         [mean_of_strands(chunks) for chunks in out.chunks],
-        strands=out.hidden,
+        both_strands=out.hidden,
     )
 
 

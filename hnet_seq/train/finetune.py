@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hnet_seq.heads.base import HNetWithHead
+from hnet_seq.heads.names import FROM_ONE_END
 from hnet_seq.heads.problems import encode_labels
 from hnet_seq.train.finetune_config import FinetuneConfig
 from hnet_seq.train.finetune_run import Model, OnEpoch, Run
@@ -25,7 +27,7 @@ from hnet_seq.train.predict import check_head, computing, modality_of, strand_ta
 from hnet_seq.train.ranks import on_first
 from hnet_seq.train.trainable import only_trainable, trainable_names
 from modalities.base import Tokens
-from modalities.errors import InputError
+from modalities.errors import InputError, UsageError
 from modalities.given import Given
 
 __all__ = ["FinetuneConfig", "Finetuned", "finetune"]
@@ -92,14 +94,15 @@ def finetune(
     Raises:
         InputError: a model without a head, or a sequence or label that cannot be learned from,
             with its index.
-        UsageError: a setting that does not fit.
+        UsageError: a setting that does not fit, such as ``augment`` of a strand-symmetric model.
         FloatingPointError: the gradient is not finite.
     """
     check_head(model, "learn")
     config = config or FinetuneConfig()
     config.validate(model.num_stages)
     modality = modality_of(model)
-    complement = strand_table(modality, config.strands, shape=model.config)
+    check_augmented(model, config.strands)
+    complement = strand_table(modality, config.strands, symmetric=model.same_on_both_strands)
     tokens = encode_sequences(sequences, modality, model.config.vocab_size)
     targets = _targets(model, tokens, labels)
     if groups is not None and len(groups) != len(tokens):
@@ -137,6 +140,16 @@ def finetune(
             # What was saved by a run that goes on, or had come to its end, may have gone since.
             on_first(lambda: model.save_pretrained(folder))
     return Finetuned(history, run.best_epoch, held_out, run.ratio_targets)
+
+
+def check_augmented(model: HNetWithHead, strands: str) -> None:
+    """Raise UsageError for ``augment`` where both strands are the same to the model."""
+    if strands == "augment" and model.same_on_both_strands:
+        raise UsageError(
+            "strands",
+            "is augment: the reverse complement is the same to a strand-symmetric model with this "
+            f"head; use none, or a pooling that counts from one end ({', '.join(FROM_ONE_END)})",
+        )
 
 
 def _targets(

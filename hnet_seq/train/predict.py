@@ -15,7 +15,6 @@ from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.problems import predictions
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.heads.token_classification import HNetForTokenClassification
-from hnet_seq.model.config import HNetConfig
 from hnet_seq.train.finetune_config import STRANDS, Strands
 from hnet_seq.train.labelled_batches import (
     encode_sequences,
@@ -105,8 +104,8 @@ def _predict(
     check_head(model, "predict")
     modality = modality_of(model)
     chosen = strands or model.metadata.get("strands", "none")
-    complement = strand_table(modality, chosen, shape=model.config)
-    if chosen != "average":
+    complement = strand_table(modality, chosen)
+    if chosen != "average" or model.same_on_both_strands:
         complement = None
     tokens = encode_sequences(sequences, modality, model.config.vocab_size, for_learning=False)
     lengths = np.array([len(sequence) for sequence in tokens], np.int64)
@@ -171,12 +170,12 @@ def strand_table(
     strands: str,
     choices: Sequence[str] = STRANDS,
     *,
-    shape: HNetConfig | None = None,
+    symmetric: bool = False,
 ) -> Tokens | None:
     """The complement table that the choice of strands needs, None for ``none``.
 
     Args:
-        shape: of the model; a strand-symmetric one has read both strands, and needs none.
+        symmetric: what comes out is the same for both strands already, and needs none.
 
     Raises:
         UsageError: there is no such choice, or the modality has one strand.
@@ -188,7 +187,7 @@ def strand_table(
         return None
     if modality.complement_table is None:
         raise UsageError("strands", f"is {strands}, but {modality.name} has one strand; use none")
-    return None if shape and shape.strand_symmetric else modality.complement_table
+    return None if symmetric else modality.complement_table
 
 
 @contextmanager

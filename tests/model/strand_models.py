@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +13,8 @@ from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hnet import StageBoundaries
 from hnet_seq.model.masked_lm import HNetForMaskedLM
 from hnet_seq.model.strands import COMPLEMENT
+from modalities import dna
+from modalities.base import Tokens
 
 LAYOUTS: dict[str, dict[str, Any]] = {
     "isotropic": {"arch_layout": ["m1T1"], "d_model": [64]},
@@ -58,6 +62,25 @@ def strand_model(layout: str, *, fresh: bool = False, **changed: Any) -> HNetFor
                 noise = torch.randn(parameter.shape, generator=generator)
                 parameter.add_(0.6 * noise / max(1, parameter[0].numel()) ** 0.5)
     return model
+
+
+def strand_genome() -> Tokens:
+    """1501 bases, some unknown."""
+    tokens = np.random.default_rng(0).integers(0, 4, 1501).astype(np.uint8)
+    tokens[100:110] = dna.UNKNOWN
+    return tokens
+
+
+def strand_folder(path: Path, model: HNetForMaskedLM) -> Path:
+    """Its checkpoint, one without the symmetry, ``chr`` and its reverse complement."""
+    model.save_pretrained(path / "model")
+    strand_model("one stage", strand_symmetric=False).save_pretrained(path / "plain")
+    for name, tokens in (
+        ("one", strand_genome()),
+        ("other", dna.reverse_complement(strand_genome())),
+    ):
+        (path / f"{name}.fa").write_text(f">chr\n{dna.decode(tokens)}\n")
+    return path
 
 
 def reverse_complement(ids: Tensor, lengths: list[int]) -> Tensor:

@@ -14,7 +14,8 @@ from hnet_seq.model.config import DNA_TOKENS
 from hnet_seq.model.language_model import cross_entropy
 from hnet_seq.model.masked_lm import HNetForMaskedLM
 from hnet_seq.model.router import Router
-from hnet_seq.model.strands import COMPLEMENT
+from hnet_seq.model.stack import Layer
+from hnet_seq.model.strands import COMPLEMENT, _complement
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.registry import backend
 from hnet_seq.ops.strands import both_strands, exchange, mean_of_strands
@@ -143,16 +144,38 @@ def test_direction_is_known(model: HNetForMaskedLM) -> None:
         assert (other - hidden).abs().mean() > 0.05 * hidden.abs().mean()
 
 
-def test_a_vector_has_seen_both_sides(model: HNetForMaskedLM) -> None:
-    if model.num_stages:
-        model.backbone.ngram_memory = None
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_mixer_writes_half_of_its_channels_to_the_other_strand(layout: str) -> None:
+    packing = both_strands(Packing.from_lengths([40]))
+    layers = [module for module in strand_model(layout).modules() if isinstance(module, Layer)]
+    for layer in layers:
+        width = layer.norm1.weight.numel()
+        x = torch.randn(80, width, generator=torch.Generator().manual_seed(3))
+        changed = x.clone()
+        changed[79 - 35] += 1  # place 35 of the other strand, on which 33 follows
+        moved = (layer(changed, packing, None) - layer(x, packing, None)).ne(0)
+        assert moved[33].any(), "within the window of 7"
+        assert not moved[36:40].any(), "which lie before it on that strand"
+        if layer.mlp is None:
+            assert not moved[33, : width // 2].any()
+            assert moved[33, width // 2 :].all()
+            assert moved[79 - 33, : width // 2].all(), "the first half stays"
+            assert not moved[79 - 33, width // 2 :].any()
+
+
+def test_each_strand_has_seen_both_sides() -> None:
+    """Before the mean, which would see both sides of two strands that never met."""
+    model, packing = strand_model("isotropic"), Packing.from_lengths([40])
     ids = _ids([40], kinds=4)
-    base = model(ids).hidden
-    for place in (0, 39):
+    base = model.encode(ids, packing).both_strands
+    assert base is not None
+    for place, seen in ((35, 5), (5, 35)):
         changed = ids.clone()
         changed[place] = (ids[place] + 1) % 4
-        # A window of 7 at stage 0, one layer: the isotropic model sees the rest by Mamba-2.
-        assert (model(changed).hidden - base).abs().amax(1).gt(0).float().mean() > 0.9
+        other = model.encode(changed, packing).both_strands
+        assert other is not None
+        for row in (seen, 79 - seen):  # of either strand
+            assert (other[row] - base[row]).abs().max() > 1e-4
 
 
 def test_boundaries_alone_are_those_of_the_whole_model(model: HNetForMaskedLM) -> None:
@@ -231,6 +254,24 @@ def test_rounded_to_bf16_it_is_symmetric_within_the_rounding(model: HNetForMaske
         one, other = model(ids, BOUNDS), model(reverse_complement(ids, LENGTHS), BOUNDS)
     difference = mirrored(other.hidden, LENGTHS) - one.hidden
     assert difference.norm() < 0.02 * one.hidden.norm()
+    for stage, mirror in zip(one.boundaries, other.boundaries, strict=True):
+        counts = stage.cu_seqlens.diff().tolist()
+        assert mirror.cu_seqlens.diff().tolist() == counts
+        pairs = zip(
+            stage.boundary_mask.split(counts), mirror.boundary_mask.split(counts), strict=True
+        )
+        assert all(torch.equal(there[1:].flip(0), here[1:]) for here, there in pairs)
+
+
+@pytest.mark.parametrize("model", ["one stage"], indirect=True)
+def test_what_was_read_without_gradients_can_be_learned_from(model: HNetForMaskedLM) -> None:
+    """The table of complements is kept: it must not be one of inference mode."""
+    _complement.cache_clear()
+    with torch.inference_mode():
+        model(_ids(), BOUNDS)
+    before = _complement.cache_info().misses
+    model(_ids(), BOUNDS).logits.square().mean().backward()
+    assert _complement.cache_info().misses == before == 1
 
 
 def test_a_fresh_routers_projections_part(model: HNetForMaskedLM) -> None:

@@ -6,31 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
 
-from hnet_seq import HeadConfig, HNetForSequenceClassification, HNetOneHot, embed, segment
+from hnet_seq import (
+    InputError,
+    dependency_map,
+    saturation_mutagenesis,
+    score,
+    score_variants,
+    segment,
+)
 from hnet_seq.analysis.cutting import windows
 from hnet_seq.cli import main
-from hnet_seq.heads.token_classification import HNetForTokenClassification
 from hnet_seq.model.masked_lm import HNetForMaskedLM
-from hnet_seq.tasks.embed import embed_poolings
-from hnet_seq.train.predict import predict, predict_positions
 from modalities import dna
-from modalities.base import Tokens
-from modalities.errors import UsageError
-from tests.heads.test_one_hot import ids_of, one_hot, sequences
-from tests.model.strand_models import strand_model
+from pipelines.formats.alleles import Variant
+from tests.model.strand_models import strand_folder, strand_genome, strand_model
 
-BASES = 1501
+BASES = len(strand_genome())
 Capture = pytest.CaptureFixture[str]
-
-
-def _genome() -> Tokens:
-    tokens = np.random.default_rng(0).integers(0, 4, BASES).astype(np.uint8)
-    tokens[100:110] = dna.UNKNOWN
-    return tokens
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +35,7 @@ def model() -> HNetForMaskedLM:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, model: HNetForMaskedLM) -> Path:
-    """A checkpoint, ``chr`` and its reverse complement."""
-    path = tmp_path_factory.mktemp("strands")
-    model.save_pretrained(path / "model")
-    strand_model("one stage", strand_symmetric=False).save_pretrained(path / "plain")
-    for name, tokens in (("one", _genome()), ("other", dna.reverse_complement(_genome()))):
-        (path / f"{name}.fa").write_text(f">chr\n{dna.decode(tokens)}\n")
-    return path
+    return strand_folder(tmp_path_factory.mktemp("strands"), model)
 
 
 def _chunks(folder: Path, genome: str, *options: str, stage: int = 0) -> list[tuple[int, int]]:
@@ -95,88 +84,57 @@ def test_windows_lie_alike_from_either_end(length: int, size: int) -> None:
 def test_records_in_python_are_those_of_the_command_line(
     folder: Path, model: HNetForMaskedLM
 ) -> None:
-    (record,) = segment(model, dna.decode(_genome()), batch_tokens=400)
+    (record,) = segment(model, dna.decode(strand_genome()), batch_tokens=400)
     starts = [start for start, _ in _chunks(folder, "one.fa", "--batch-tokens", "400")]
     assert record.cuts(0).positions.tolist() == starts
 
 
-@pytest.mark.parametrize(
-    ("pooling", "layer"),
-    [
-        *(("chunks", layer) for layer in (None, "innermost")),
-        *(("chunks_weighted", layer) for layer in (None, "innermost")),
-        *(("bases", layer) for layer in (None, "encoder", "decoder")),
-    ],
-)
-def test_a_sequence_and_its_reverse_complement_have_one_vector(
-    model: HNetForMaskedLM, pooling: str, layer: str | None
-) -> None:
-    random = np.random.default_rng(1)
-    given = [random.integers(0, 5, n).astype(np.uint8) for n in (1, 2, 40, 333)]
-    how: dict[str, Any] = {"pooling": pooling, "layer": layer, "device": "cpu"}
-    if layer in ("encoder", "decoder"):
-        how["stage"] = 0
-    vectors = embed(model, given, **how)
-    other = embed(model, [dna.reverse_complement(own) for own in given], **how)
-    np.testing.assert_allclose(other, vectors, atol=1e-4)
-    assert np.abs(vectors[2] - vectors[3]).max() > 0.05
-    both = embed(model, given, strands="average", **how)
-    assert np.array_equal(both, vectors), "nothing is read twice"
+def test_likelihoods_in_python_need_a_causal_model(model: HNetForMaskedLM, folder: Path) -> None:
+    masked: Any = model
+    variants = [Variant("chr", 50, "A", "C")]
+    for call in (
+        lambda: score(masked, ["ACGTACGT"]),
+        lambda: saturation_mutagenesis(masked, "ACGTACGT"),
+        lambda: score_variants(masked, folder / "one.fa", variants),
+    ):
+        with pytest.raises(InputError, match="HNetForMaskedLM gives no likelihood"):
+            call()
 
 
-def test_vectors_of_chunks_and_bases_have_an_average_over_strands(folder: Path) -> None:
-    for level in ("chunk", "base"):
-        tables = []
-        for name in ("one", "other"):
-            out = folder / f"{name}.parquet"
-            arguments = [f"{folder / 'model'}", f"{folder / name}.fa", "--out", f"{out}"]
-            code = main(["embed", *arguments, "--level", level, "--strands", "average"])
-            assert code == 0
-            tables.append(pq.read_table(out))
-        one, other = (np.stack(table["vector"].to_numpy()) for table in tables)
-        np.testing.assert_allclose(other[::-1], one, atol=1e-4)
-        if level == "chunk":
-            ends = BASES - tables[1]["end"].to_numpy()[::-1]
-            assert np.array_equal(ends, tables[0]["start"].to_numpy())
-
-
-def test_without_the_symmetry_chunks_have_no_counterpart(folder: Path, capsys: Capture) -> None:
-    arguments = [f"{folder / 'plain'}", f"{folder / 'one.fa'}", "--out", f"{folder / 'v.npy'}"]
-    assert main(["embed", *arguments, "--level", "chunk", "--strands", "average"]) == 2
-    assert "model.strand_symmetric" in capsys.readouterr().err
-
-
-def test_heads_say_the_same_of_both_strands(model: HNetForMaskedLM) -> None:
-    given = [dna.decode(_genome()[start : start + 50]) for start in (0, 60, 300)]
-    other = [dna.decode(dna.reverse_complement(dna.encode(own))) for own in given]
-    for pooling in ("chunks", "bases", "attention"):
-        head = HeadConfig("single_label", ["a", "b"], pooling=pooling, markers=True)
-        classifier = HNetForSequenceClassification.from_causal_lm(model, head)
-        found = predict(classifier, given, device="cpu")
-        np.testing.assert_allclose(predict(classifier, other, device="cpu"), found, atol=1e-5)
-        average = predict(classifier, given, strands="average", device="cpu")
-        assert np.array_equal(average, found)
-    tagger = HNetForTokenClassification.from_causal_lm(
-        model, HeadConfig("per_position", ["a", "b"])
+def test_dependency_maps_of_both_strands_are_mirrored(model: HNetForMaskedLM) -> None:
+    tokens = strand_genome()[200:240]
+    one, other = (
+        dependency_map(model, dna.decode(own), start=start, end=start + 20, device="cpu")
+        for own, start in ((tokens, 5), (dna.reverse_complement(tokens), 15))
     )
-    tags = predict_positions(tagger, given, device="cpu")
-    for one, two in zip(tags, predict_positions(tagger, other, device="cpu"), strict=True):
-        np.testing.assert_allclose(two[::-1], one, atol=1e-5)
+    values = one.matrix()
+    assert np.nanmax(values) > 0.01
+    np.testing.assert_allclose(other.matrix()[::-1, ::-1], values, atol=2e-3)  # of 1e-3 steps
 
 
-@pytest.mark.parametrize("layout", ["one stage", "n-gram memory"])
-def test_one_hot_sequences_are_read_as_tokens_are(layout: str) -> None:
-    model = strand_model(layout)
-    x = one_hot(sequences()).requires_grad_()
-    logits = HNetOneHot(model)(x)
-    torch.testing.assert_close(logits, model(ids_of(sequences())).logits, atol=1e-5, rtol=0)
-    vectors = HNetOneHot(model, "pooled")(x)
-    expected = embed_poolings(model, sequences(), poolings=["chunks"])["chunks"]
-    np.testing.assert_allclose(vectors.detach().numpy(), expected, atol=1e-5)
-    (own,) = torch.autograd.grad(vectors[:, :8].sum(), x)
-    turned = x.detach().flip(1, 2).requires_grad_()
-    (other,) = torch.autograd.grad(HNetOneHot(model, "pooled")(turned)[:, :8].sum(), turned)
-    torch.testing.assert_close(other.flip(1, 2), own, atol=1e-4 * float(own.abs().max()), rtol=0)
+@pytest.mark.parametrize("batch_tokens", [300, 64])
+def test_windows_that_say_nothing_of_a_region_are_not_read(
+    model: HNetForMaskedLM, folder: Path, batch_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    boundaries = HNetForMaskedLM.boundaries
+
+    def counted(self: HNetForMaskedLM, ids: torch.Tensor, *given: Any) -> Any:
+        read.append(len(ids))
+        return boundaries(self, ids, *given)
+
+    monkeypatch.setattr(HNetForMaskedLM, "boundaries", counted)
+    # The record whole as its own context, so that windows lie as in the record.
+    how: Any = {"batch_tokens": batch_tokens, "left_context": BASES, "device": "cpu"}
+    (record,) = segment(model, folder / "one.fa", **how)
+    whole = sum(read)
+    read.clear()
+    (region,) = segment(model, folder / "one.fa", region="chr:701-900", **how)
+    assert np.array_equal(region.depth, record.depth[700:900])
+    np.testing.assert_allclose(region.probs, record.probs[:, 700:900], atol=1e-5)
+    assert 200 <= sum(read) < whole / 2
+    (edge,) = segment(model, folder / "one.fa", region=f"chr:{BASES}-{BASES}", **how)
+    assert edge.depth.tolist() == record.depth[-1:].tolist()
 
 
 @pytest.mark.parametrize(
@@ -214,9 +172,3 @@ def test_boundaries_are_held_against_features(folder: Path) -> None:
     how = ["--features", f"{folder / 'genes.gff3'}", "--edges", "gene", "--shuffles", "1"]
     assert main(["boundaries", "enrich", *arguments, *how]) == 0
     assert (folder / "found" / "enrichment.json").is_file()
-
-
-def test_strands_that_are_none_are_still_refused(model: HNetForMaskedLM) -> None:
-    how: Any = {"strands": "both"}
-    with pytest.raises(UsageError, match="strands"):
-        embed(model, ["ACGT"], **how)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from hnet_seq.analysis.stability import Place, cut_edited, stability
+from hnet_seq.commands.boundaries import NEEDS_CAUSAL
+from hnet_seq.commands.checks import not_causal
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.analyses import Stability
@@ -73,11 +75,7 @@ def main(args: argparse.Namespace) -> int:
     out = check_folder(args.out)
     model = open_model(args)
     if not isinstance(model, HNetForCausalLM):
-        raise InputError(
-            args.checkpoint,
-            "the model is bidirectional, and an edit moves boundaries on both sides of it; give a "
-            "causal one",
-        )
+        raise not_causal(args.checkpoint, NEEDS_CAUSAL)
     genome = Genome(args.genome, use_index=True)
     places = draw_places(
         genome,

@@ -52,7 +52,7 @@ from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_a
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling
 from hnet_seq.tasks.run_identity import model_hash
 from hnet_seq.tasks.twin_results import about_twin
-from hnet_seq.train.finetune import FinetuneConfig
+from hnet_seq.train.finetune import FinetuneConfig, check_augmented
 from hnet_seq.train.launch import process_group
 from hnet_seq.train.ranks import agreed, is_first, on_first
 from hnet_seq.train.trainable import trainable_names
@@ -86,8 +86,10 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
     config = finetune_config(args, model.num_stages)
     task: Task = args.read_task  # before torch was imported
     head = head_of(task, args.pooling, args.stage, markers=args.markers)
-    # A wrong part is told now, not after the probe.
-    trainable_names(HNetForSequenceClassification.from_causal_lm(model, head), config.part)
+    # A wrong part is told now, not after the probe; so are strands.
+    with_head = HNetForSequenceClassification.from_causal_lm(model, head)
+    trainable_names(with_head, config.part)
+    check_augmented(with_head, config.strands)
     found, clean = audit_task(task, args.seed)
     print(describe_task(task))
     print(describe_task_audit(task, found), flush=True)

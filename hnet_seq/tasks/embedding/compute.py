@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hnet_seq.heads.pieces import PooledPieces
-from hnet_seq.heads.pooling import pool
+from hnet_seq.heads.pooling import pool, same_on_both_strands
 from hnet_seq.jobs.job import Tell
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -42,7 +42,8 @@ def part_rows(
     """The rows of sequences, in their order, as a job wants them; they depend on the part alone."""
     space.check()
     options = plan.options
-    complement = strand_table(plan.modality, options.strands, STRANDS, shape=model.config)
+    same = same_on_both_strands(model.config, plan.pooling)
+    complement = strand_table(plan.modality, options.strands, STRANDS, symmetric=same)
     device = model.embeddings.weight.device
     tokens = [found.tokens for found in part]
     if plan.pooling:

@@ -50,7 +50,7 @@ def listening(model: HNetLanguageModel, layer: Layer) -> Iterator[Placed]:
         # A piece of a long sequence may begin no chunk: then nothing was computed.
         empty = output.hidden.new_zeros(0, layer.width)
         vectors = heard.pop() if heard else empty
-        if output.strands is not None:
+        if output.both_strands is not None:
             vectors = mean_of_strands(vectors)
         heard.clear()
         if not layer.resolution:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hnet_seq.heads.pooling import same_on_both_strands
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS as BATCH_TOKENS
@@ -109,7 +110,8 @@ def embed_poolings(
         pooling: layer_of_pooling(model.config, pooling, stage, layer) for pooling in poolings
     }
     modality = modality_of(model)
-    complement = strand_table(modality, strands, STRANDS, shape=model.config)
+    same = same_on_both_strands(model.config, *poolings)
+    complement = strand_table(modality, strands, STRANDS, symmetric=same)
     check_batch_tokens(batch_tokens)
     given = named_sequences(sequences, modality, model.config.vocab_size)
     tokens = [own for _, own in given]

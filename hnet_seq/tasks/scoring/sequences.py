@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hnet_seq.jobs.job import Tell, in_parts
 from hnet_seq.jobs.spool import Columns
@@ -23,7 +24,7 @@ from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.base import Tokens
-from modalities.errors import UsageError
+from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.progress import progress_bar
 
@@ -109,8 +110,15 @@ def score(
 _COLUMNS = ("name", "bases", "scored", "log_likelihood", "bits_per_base", "composition_bits")
 
 
-def check_scoring(model: HNetForCausalLM, strands: str, batch_tokens: int) -> None:
+def check_scoring(model: nn.Module, strands: str, batch_tokens: int) -> None:
     """Raise UsageError or InputError where nothing could be scored like that."""
+    if not isinstance(model, HNetForCausalLM):
+        raise InputError(
+            None,
+            f"{type(model).__name__} gives no likelihood, which is that of each base given those "
+            "before it; give an HNetForCausalLM",
+            where="model",
+        )
     if strands not in STRANDS:
         raise UsageError("strands", f"is {strands!r}; expected none or average")
     if batch_tokens < 1:

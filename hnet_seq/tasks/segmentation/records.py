@@ -60,7 +60,7 @@ def segment(
         region: ``NAME`` or ``NAME:START-END`` of a genome, 1-based and inclusive as samtools has
             it.
         left_context: bases before a region that the model reads first, if the record has them; a
-            bidirectional model reads as many behind it.
+            bidirectional model reads as many behind it, of both at most what its windows hold.
         batch_tokens: bases of one forward call.
         window: positions that global attention sees, instead of all; None leaves the model as it
             is. Without global attention it changes nothing.
