@@ -144,7 +144,9 @@ def main() -> None:
                 probabilities, distance = probed(model, task, way.strands, seed)
                 found[path].append(probabilities)
                 apart.append(distance)
-        cells = [f"{np.mean(bits):.3f}", f"{config.train.steps:,}", f"{np.mean(apart):.1e}"]
+        # Of a model that reads one strand at a time: averaged over both it was not measured.
+        said = f"{np.mean(bits):.3f}" if way.strands == "none" else ""
+        cells = [said, f"{config.train.steps:,}", f"{np.mean(apart):.1e}"]
         cells.append(f"{forward * (1 + (way.strands == 'average')) / 1e6:.2f}")
         for path, task in tasks.items():
             row = score_row(name, "model", found[path], task.test.labels)
