@@ -172,3 +172,14 @@ def test_boundaries_are_held_against_features(folder: Path) -> None:
     how = ["--features", f"{folder / 'genes.gff3'}", "--edges", "gene", "--shuffles", "1"]
     assert main(["boundaries", "enrich", *arguments, *how]) == 0
     assert (folder / "found" / "enrichment.json").is_file()
+
+
+@pytest.mark.parametrize(("action", "behind"), [("stability", False), ("enrich", True)])
+def test_context_behind_is_offered_where_such_a_model_is_read(
+    action: str, behind: bool, capsys: Capture
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["boundaries", action, "--help"])
+    said = capsys.readouterr().out
+    assert "read before" in said
+    assert ("bidirectional" in said) == behind
