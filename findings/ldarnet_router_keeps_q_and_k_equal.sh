@@ -4,47 +4,51 @@
 # Seen (darlednik/ICML-LDARNet at f247d59): its cosine is the mean of both orders, in which q and k can
 # change places. Their gradients are equal, AdamW treats them alike, and they are one matrix, bit for
 # bit, after any number of steps. A letter whose vector is its predecessor's then never begins a chunk,
-# whatever the matrix: its cosine with itself is 1.
+# whatever the matrix: its cosine with itself is 1. Shown on their router under an embedding; its file
+# imports a kernel of mamba-ssm, which the router does not call.
 # It matters here: our bidirectional router is symmetric in the same way, and starts with noise on both
 # (docs/bidirectional.md). In the released file the two should be equal but for rounding on a GPU.
-# From the root of a checkout that has its environment in .venv (PYTHON=... for another).
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python=${PYTHON:-.venv/bin/python}
-"$python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/site" einops==0.8.1 optree==0.20.0
-PYTHONPATH=.:studies "$python" - "$work" <<'PY'
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.4.6 einops==0.8.1
+commit=f247d595e76695e7a55311f965a90df4ca4276b0
+git clone --quiet --no-checkout --filter=blob:none https://github.com/darlednik/ICML-LDARNet "$work/source"
+git -C "$work/source" checkout --quiet "$commit" -- ldar/modules/dc.py ldar/modules/utils.py
+cat > "$work/seen.py" <<'PY'
 import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import torch
-import torch.nn.functional as F
-from released_parity import LDAR_2M, prepare
+from torch import nn
 
-work = Path(sys.argv[1])
-prepare(work, str(work / "site"))
-from ldar.models import AttnConfig, LDarConfig, LDarForMaskedLM, SSMConfig
-from ldar.utils.train import load_balancing_loss
+sys.path.insert(0, sys.argv[1])
+for name in ("mamba_ssm", "mamba_ssm.ops", "mamba_ssm.ops.triton"):
+    sys.modules[name] = SimpleNamespace()
+sys.modules["mamba_ssm.ops.triton.ssd_combined"] = SimpleNamespace(mamba_chunk_scan_combined=None)
+from ldar.modules.dc import RoutingModule
 
-parts = {"ssm_cfg": SSMConfig(**LDAR_2M["ssm_cfg"]), "attn_cfg": AttnConfig(**LDAR_2M["attn_cfg"])}
+print("torch", torch.__version__, "ICML-LDARNet", sys.argv[2][:7])
 torch.manual_seed(0)
-config = LDarConfig(**(LDAR_2M | parts | {"arch_layout": ["m1", ["M1"], "m1"]}))
-model = LDarForMaskedLM(config)
-model.init_weights()
-optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-for _ in range(5):
-    ids = torch.randint(0, 4, (2, 24))
-    out = model(ids, attention_mask=torch.ones_like(ids))
-    loss = F.cross_entropy(out.logits.flatten(0, 1), ids.flatten())
-    loss = loss + 0.03 * load_balancing_loss(out.bpred_output[0], 4.0)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-router = model.backbone.routing_module
+letters, router = nn.Embedding(4, 64), RoutingModule(64)
 q, k = router.q_proj_layer.weight, router.k_proj_layer.weight
-moved = (q - torch.eye(len(q))).abs().max().item()
+assert torch.equal(q, torch.eye(64))
+optimizer = torch.optim.AdamW([*letters.parameters(), *router.parameters()], lr=1e-3)
+for _ in range(5):
+    ids, wanted = torch.randint(4, (2, 24)), torch.rand(2, 24)
+    prob = router(letters(ids), mask=torch.ones_like(ids)).boundary_prob[..., 1]
+    optimizer.zero_grad()
+    (prob - wanted).square().mean().backward()
+    assert q.grad.abs().max() > 0
+    optimizer.step()
+moved = (q - torch.eye(64)).abs().max().item()
 print(f"after 5 steps q is {moved:.1e} from the identity, and equal to k: {torch.equal(q, k)}")
+again = router(letters(torch.tensor([[0, 0, 3, 3]])), mask=torch.ones(1, 4)).boundary_prob[0, :, 1]
+print("probability to begin a chunk in AATT:", [round(p, 6) for p in again.tolist()])
 assert moved > 1e-3
 assert torch.equal(q, k)
+assert max(again[1], again[3]) < 1e-6 < 0.1 < again[2]
 PY
+"$work/venv/bin/python" "$work/seen.py" "$work/source" "$commit"
 echo "as written above: one matrix under two names"

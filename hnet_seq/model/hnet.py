@@ -115,10 +115,8 @@ class HNet(nn.Module):
             ValueError: the model is bidirectional: all it computes depends on later tokens.
         """
         if self.bidirectional or self.strand_symmetric:
-            raise ValueError(
-                "a bidirectional model has no running state: it reads whole sequences; for "
-                "generation and streaming train one with bidirectional: false"
-            )
+            remedy = "for generation and streaming train one with bidirectional: false"
+            raise ValueError(f"a bidirectional model reads whole sequences, has no state; {remedy}")
         seen = torch.zeros(slots, dtype=torch.int64, device=device)
         reach = max((part.reach for part in self.ngrams), default=0)
         recent_tokens = seen.new_zeros(slots, reach) if reach else None
@@ -246,8 +244,7 @@ class HNet(nn.Module):
             return HNetOutput(h.new_zeros(0, width), boundaries, of_chunks, counted)
         if state is None:
             scale = confidence(prob, mask, self.mirrored)
-            if soft is not None and not soft.straight_through:
-                scale = scale.detach()
+            scale = scale if soft is None or soft.straight_through else scale.detach()
             spread = chunks.upsample(chunks.smooth(inner.hidden, prob), scale)
         else:  # without gradients the confidence is 1
             assert state.smoothed is not None
@@ -285,8 +282,7 @@ class HNet(nn.Module):
         soft: SoftTokens | None,
     ) -> HNetOutput:
         assert isinstance(self.main_network, HNet)
-        # Where no sequence that goes on has begun a chunk there is nothing inside.
-        if chunks.packing.total == 0 or not self.goes_inside:
+        if chunks.packing.total == 0 or not self.goes_inside:  # none has begun a chunk, or by order
             return self.main_network.nothing(h)
         first = tokens.index_select(0, chunks.starts)
         return self.main_network(chunks.downsample(h), first, chunks.packing, state, soft)

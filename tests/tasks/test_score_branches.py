@@ -18,7 +18,8 @@ from modalities.errors import InputError
 from tests.conftest import LAYOUTS, make_model
 from tests.model.policies import POLICIES, with_policy
 
-TOLERANCE = 1e-5  # nats
+# Nats. A window of 64 letters has about 133 of them, which fp32 keeps to 1.6e-5.
+TOLERANCE = 2e-5
 RECORD = "".join(np.random.default_rng(3).choice(list("ACGT"), 300))
 RECORD = RECORD[:170] + "N" + RECORD[171:]
 SHORT = RECORD[40:90]
