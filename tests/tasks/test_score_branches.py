@@ -138,6 +138,7 @@ def test_the_shipped_model_differs_by_no_more_than_is_said() -> None:
     said = re.search(r"1,024 \(`genomes-tiny`,\s+one strand\) differ by (\S+) nats at most", GUIDE)
     assert said is not None
     model, genome = load_pretrained("genomes-tiny", "cpu"), ROOT / "examples/data/ecoli_536"
+    assert isinstance(model, HNetForCausalLM)
     record = next(iter(read_fasta(genome / "genome.fna.gz")))
     places = range(100_000, 100_400, 100)
     letters = ["ACGT"[record.tokens[at]] for at in places]
