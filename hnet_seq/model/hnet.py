@@ -13,6 +13,7 @@ from hnet_seq.model.boundary_tables import tables_of
 from hnet_seq.model.chunking import Chunks, confidence
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.linear import Linear
+from hnet_seq.model.needed import parts
 from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.recent_tokens import remember
@@ -70,8 +71,6 @@ class HNet(nn.Module):
     may be narrower than the stage: ``pad_dimension`` widens it, and the output is cut back.
     :func:`hnet_seq.model.needed.only_up_to` leaves decoders out, or all that is inside.
     """
-
-    decodes = goes_inside = True
 
     def __init__(self, config: HNetConfig, stage: int = 0) -> None:
         super().__init__()
@@ -230,17 +229,18 @@ class HNet(nn.Module):
         soft: SoftTokens | None,
     ) -> HNetOutput:
         assert self.encoder is not None
+        decodes, goes_inside = parts(self, self.stage)
         h = self.encoder(x, packing, state.encoder if state else None)
-        if self.decodes:
+        if decodes:
             with torch.autocast(h.device.type, enabled=False):
                 residual = self.residual_proj(h.float())
         prob, mask = self._boundaries(h, tokens, packing, state)
         inner_state = state.inner if state else None
         chunks = self._chunks(mask, packing, inner_state)
-        inner = self._inner(h, tokens, chunks, inner_state, soft)
+        inner = self._inner(h, tokens, chunks, inner_state, soft, goes_inside)
         own = StageBoundaries(prob, mask, packing.cu_seqlens, packing.slots)
         boundaries, of_chunks = [own, *inner.boundaries], [inner.hidden, *inner.chunks]
-        if not self.decodes:
+        if not decodes:
             return HNetOutput(h.new_zeros(0, width), boundaries, of_chunks, counted)
         if state is None:
             scale = confidence(prob, mask, self.mirrored)
@@ -280,9 +280,10 @@ class HNet(nn.Module):
         chunks: Chunks,
         state: HNetState | None,
         soft: SoftTokens | None,
+        goes_inside: bool,
     ) -> HNetOutput:
         assert isinstance(self.main_network, HNet)
-        if chunks.packing.total == 0 or not self.goes_inside:  # none has begun a chunk, or by order
+        if chunks.packing.total == 0 or not goes_inside:  # none has begun a chunk, or by order
             return self.main_network.nothing(h)
         first = tokens.index_select(0, chunks.starts)
         return self.main_network(chunks.downsample(h), first, chunks.packing, state, soft)

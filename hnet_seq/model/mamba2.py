@@ -109,7 +109,10 @@ class Mamba2(nn.Module):
         return self._one_by_one(projected, packing, state) if mixed is None else mixed
 
     def _at_once(self, x: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor | None:
-        """All of it, where no gradient is wanted and a kernel does it."""
+        """All of it, where no gradient is wanted and a kernel does it.
+
+        The kernel takes the weights: hooks on ``in_proj`` and ``out_proj`` do not run then.
+        """
         return mamba2_mixer(
             x,
             self.in_proj.weight,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,9 +12,10 @@ from torch import Tensor
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.model.hnet import HNet, HNetOutput
-from hnet_seq.model.needed import only_up_to
+from hnet_seq.model.needed import only_up_to, parts
 from hnet_seq.model.stack import Stack
 from hnet_seq.ops import Packing
+from tests.conftest import make_model
 
 
 def levels(model: HNetForCausalLM) -> list[HNet]:
@@ -76,4 +79,61 @@ def test_for_an_encoder_nothing_inside_it_runs(
 def test_an_error_inside_leaves_the_model_as_it_was(model: HNetForCausalLM) -> None:
     with pytest.raises(KeyError), only_up_to(model, 1, encoder=True):
         raise KeyError
-    assert all(level.decodes and level.goes_inside for level in levels(model))
+    assert all(parts(level, level.stage) == (True, True) for level in levels(model))
+
+
+@contextmanager
+def amid(model: HNetForCausalLM, act: Callable[[], object]) -> Iterator[None]:
+    """Inside the block, ``act`` is done in every call of the model, behind its first encoder."""
+    encoder = model.backbone.encoder
+    assert encoder is not None
+
+    def hook(module: object, inputs: object, output: object) -> None:
+        act()
+
+    handle = encoder.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def test_blocks_of_another_thread_change_nothing_here(tokens: Callable[[int], Tensor]) -> None:
+    model = make_model("one stage")
+    whole, _ = run(model, tokens(120))
+    before = [dict(vars(level)) for level in levels(model)]
+    theirs = only_up_to(model, 1)
+    with ThreadPoolExecutor(1) as other:
+        with amid(model, lambda: other.submit(theirs.__enter__).result()):
+            found, _ = run(model, tokens(120))
+        assert torch.equal(found.hidden, whole.hidden)
+        assert [dict(vars(level)) for level in levels(model)] == before
+        with only_up_to(model, 1):
+            with amid(model, lambda: other.submit(theirs.__exit__, None, None, None).result()):
+                found, _ = run(model, tokens(120))
+            assert found.hidden.shape[0] == 0
+            again, _ = other.submit(run, model, tokens(120)).result()
+            assert torch.equal(again.hidden, whole.hidden)
+    again, _ = run(model, tokens(120))
+    assert torch.equal(again.hidden, whole.hidden)
+
+
+def test_blocks_that_end_in_another_order_or_thread_leave_nothing(
+    tokens: Callable[[int], Tensor],
+) -> None:
+    model = make_model("one stage")
+    first, second = only_up_to(model, 1), only_up_to(model, 0)
+    for block in (first, second):
+        block.__enter__()
+    first.__exit__(None, None, None)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(second.__exit__, None, None, None).result()
+    found, _ = run(model, tokens(120))
+    assert found.hidden.shape[0] == 120
+
+
+def test_a_block_is_of_one_model(tokens: Callable[[int], Tensor]) -> None:
+    model, another = make_model("one stage"), make_model("one stage")
+    with only_up_to(model, 1):
+        found, _ = run(another, tokens(120))
+    assert found.hidden.shape[0] == 120

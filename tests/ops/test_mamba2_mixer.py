@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -101,6 +104,70 @@ def test_neither_neighbours_nor_threads_change_a_bit() -> None:
             assert torch.equal(made(x, Packing.from_lengths(lengths)), packed)
         finally:
             torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("lengths", [[64], [200], [3] * 40, [391]], ids=str)
+def test_more_threads_than_there_is_work_for(lengths: list[int]) -> None:
+    made, threads = mixer(32), torch.get_num_threads()
+    x, packing = torch.randn(sum(lengths), 32), Packing.from_lengths(lengths)
+    with torch.no_grad():
+        expected = made._at_once(x, packing, None)
+        assert expected is not None
+        try:
+            torch.set_num_threads(16)
+            assert torch.equal(made(x, packing), expected)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had at a time since :func:`forget_peak`."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1e3
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def test_working_memory_is_that_of_the_input_whatever_the_threads() -> None:
+    made, threads = mixer(512, 128), torch.get_num_threads()
+    x, packing = torch.randn(64, 512), Packing.from_lengths([64])
+    with torch.no_grad():
+        made(x, packing)
+        try:
+            torch.set_num_threads(64)
+            forget_peak()
+            before = peak_mb()
+            made(x, packing)
+            grown = peak_mb() - before
+        finally:
+            torch.set_num_threads(threads)
+    assert grown < 64  # weights in panels have 7 MB, a state half a megabyte
+
+
+def test_a_sequence_without_a_token_keeps_its_state() -> None:
+    made, lengths = mixer(32), [60, 0, 70]
+    x, state, alone = torch.randn(130, 32), made.new_state(4), made.new_state(4)
+    for one, two in zip(state.tensors, alone.tensors, strict=True):
+        two.copy_(one.normal_())
+    before = [one[0].clone() for one in state.tensors]
+
+    def packing(lengths: list[int], slots: list[int]) -> Packing:
+        bounds = Packing.from_lengths(lengths).cu_seqlens
+        seen = torch.full((len(lengths),), 9)
+        return Packing(bounds, slots=torch.tensor(slots), offset=seen)
+
+    with torch.no_grad():
+        found = made._at_once(x, packing(lengths, [3, 0, 1]), state)
+        expected = made._at_once(x, packing([60, 70], [3, 1]), alone)
+    assert found is not None
+    assert expected is not None
+    assert torch.equal(found, expected)
+    for one, two, own in zip(state.tensors, alone.tensors, before, strict=True):
+        assert torch.equal(one, two)
+        assert torch.equal(one[0], own)
 
 
 def test_it_stands_back_where_it_cannot_do_the_work() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
+from hnet_seq.ops import Packing
 from hnet_seq.tasks.choices import LAYERS
 from hnet_seq.tasks.embed import embed
 from hnet_seq.tasks.embedding import plan as embed_plan
@@ -244,3 +247,47 @@ def test_levels_that_cannot_be_are_misuse(folder: Path, capsys: pytest.CaptureFi
     assert run(folder, "x.npy", "--level", "chunk") == 2
     assert "isotropic" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == {"model", "in.fa"}
+
+
+@pytest.mark.parametrize("layer", ["encoder", "inner"])
+def test_threads_that_share_a_model_get_their_own_vectors(
+    hnet: HNetForCausalLM, sequences: list[Tokens], layer: str
+) -> None:
+    expected = [embed(hnet, [own], layer=layer, device="cpu") for own in sequences]
+    encoder = hnet.backbone.encoder
+    assert encoder is not None
+    meeting = Barrier(2)
+
+    def meet(module: object, inputs: object, output: object) -> None:
+        meeting.wait(timeout=60)  # both are in the middle of the model
+
+    handle = encoder.register_forward_hook(meet)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            two = [
+                pool.submit(embed, hnet, [sequences[index]], layer=layer, device="cpu")
+                for index in (2, 4)
+            ]
+            found = [one.result() for one in two]
+    finally:
+        handle.remove()
+    for index, vectors in zip((2, 4), found, strict=True):
+        np.testing.assert_array_equal(vectors, expected[index])
+
+
+def test_a_layer_is_not_heard_of_another_thread(
+    hnet: HNetForCausalLM, sequences: list[Tokens]
+) -> None:
+    layer = find_layer(hnet.config, "encoder", 0)
+    own, others = (torch.from_numpy(sequences[index]).long() for index in (2, 4))
+
+    def call(ids: torch.Tensor) -> Any:
+        with torch.inference_mode():
+            return hnet.encode(ids, Packing.from_lengths([len(ids)]))
+
+    with listening(hnet, layer) as placed:
+        expected = placed(call(own)).hidden
+        output = call(own)
+        with ThreadPoolExecutor(1) as other:
+            other.submit(call, others).result()
+        assert torch.equal(placed(output).hidden, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,23 @@ import numpy as np
 import pytest
 import torch
 
-from hnet_seq import HNetConfig, HNetForCausalLM, Variant, saturation_mutagenesis, score_variants
+from hnet_seq import (
+    HNetConfig,
+    HNetForCausalLM,
+    Variant,
+    load_pretrained,
+    read_fasta,
+    saturation_mutagenesis,
+    score_variants,
+)
 from hnet_seq.tasks.scoring import branches, change_effects, window_pairs
 from hnet_seq.tasks.scoring.branches import can_branch
 from modalities.errors import InputError
 from tests.conftest import LAYOUTS, make_model
 from tests.model.policies import POLICIES, with_policy
 
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/performance.md").read_text()
 # Nats. A window of 64 letters has about 133 of them, which fp32 keeps to 1.6e-5.
 TOLERANCE = 2e-5
 RECORD = "".join(np.random.default_rng(3).choice(list("ACGT"), 300))
@@ -121,6 +132,33 @@ def test_variants_and_mutants_have_the_scores_of_whole_windows(kind: str, genome
     np.testing.assert_allclose(scores(model, genome), expected, atol=nats, rtol=0)
     found = saturation_mutagenesis(model, context, device="cpu")
     np.testing.assert_allclose(found, effects, atol=nats, rtol=0)
+
+
+def test_the_shipped_model_differs_by_no_more_than_is_said() -> None:
+    said = re.search(r"1,024 \(`genomes-tiny`,\s+one strand\) differ by (\S+) nats at most", GUIDE)
+    assert said is not None
+    model, genome = load_pretrained("genomes-tiny", "cpu"), ROOT / "examples/data/ecoli_536"
+    assert isinstance(model, HNetForCausalLM)
+    record = next(iter(read_fasta(genome / "genome.fna.gz")))
+    places = range(100_000, 100_400, 100)
+    letters = ["ACGT"[record.tokens[at]] for at in places]
+    given = [
+        Variant(record.name, at + 1, own, "CGTA"["ACGT".index(own)])
+        for at, own in zip(places, letters, strict=True)
+    ]
+
+    def found() -> list[float]:
+        rows = score_variants(
+            model, genome / "genome.fna.gz", given, window=1024, strands="none", device="cpu"
+        )
+        return [row.llr for row in rows]
+
+    shared = found()
+    with whole():
+        expected = found()
+    assert np.abs(expected).max() > 0.1
+    assert shared != expected  # they went another way
+    np.testing.assert_allclose(shared, expected, atol=float(said[1]), rtol=0)
 
 
 @pytest.mark.parametrize("batch_tokens", [30, 150])

@@ -50,7 +50,8 @@ def mixer(
     after: list[Tensor | None] = [None, None]
     if conv_state is not None and ssm_state is not None:
         before = [packing.gather(conv_state).float().contiguous(), packing.gather(ssm_state)]
-        after = [torch.empty_like(one) for one in before if one is not None]
+        # A sequence without a token here leaves its state as it was.
+        after = [one.clone() for one in before if one is not None]
     call(
         "mamba2_mixer",
         x.shape[0],

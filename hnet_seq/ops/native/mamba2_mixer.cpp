@@ -2,8 +2,10 @@
 // Notation of the scan in ssd.h.
 //
 // A group of tokens goes through all of it while what it makes is in the cache; between groups only
-// states are carried. Blocks of the scan begin anew with each sequence, so neither what else is
-// packed nor the number of threads changes a bit of a sequence's result.
+// states are carried. Blocks of the scan begin anew with each sequence, so in this kernel neither
+// what else is packed nor the number of threads changes a bit of a sequence's result. Of a layer that
+// holds for calls that all come here: the fewest tokens take its operations one by one, which round
+// otherwise (hnet_seq/ops/mamba2/inference.py).
 #include <cmath>
 
 #include "ssd.h"
@@ -40,28 +42,41 @@ struct Group {
     int count;
 };
 
-void cut(const Mixer& mixer, int64_t sequences, const int32_t* bounds, int span,
-         std::vector<float>& states, std::vector<Piece>& pieces, std::vector<Group>& groups) {
-    const int64_t size = mixer.state * mixer.inner;
-    const int64_t slots = span * (ROWS / Q) + 1;  // only full blocks have a successor
-    states.resize(slots * size);
+// Sequences to pieces and groups; returns how many pieces have a successor.
+int64_t cut(int64_t sequences, const int32_t* bounds, std::vector<Piece>& pieces,
+            std::vector<Group>& groups) {
     int64_t carried = 0;
     for (int64_t s = 0; s < sequences; s++) {
-        const float* enters = mixer.state_before ? mixer.state_before + s * size : nullptr;
         for (int64_t start = bounds[s]; start < bounds[s + 1]; start += Q) {
-            Piece piece{start, s, start - bounds[s], int(std::min<int64_t>(Q, bounds[s + 1] - start)),
-                        start + Q >= bounds[s + 1], enters, nullptr};
-            if (!piece.last)
-                piece.leaves = states.data() + carried++ % slots * size;
-            else if (mixer.state_after)
-                piece.leaves = mixer.state_after + s * size;
-            enters = piece.leaves;
+            const Piece piece{start, s, start - bounds[s],
+                              int(std::min<int64_t>(Q, bounds[s + 1] - start)),
+                              start + Q >= bounds[s + 1], nullptr, nullptr};
+            carried += !piece.last;
             if (groups.empty() || groups.back().count + piece.count > ROWS)
                 groups.push_back({start, int64_t(pieces.size()), 0, 0});
             pieces.push_back(piece);
             groups.back().count += piece.count;
             groups.back().end = int64_t(pieces.size());
         }
+    }
+    return carried;
+}
+
+// Where each piece finds and leaves its state; those that go to a successor take ``slots`` in turn.
+void join(const Mixer& mixer, float* states, int64_t slots, std::vector<Piece>& pieces) {
+    const int64_t size = mixer.state * mixer.inner;
+    const float* enters = nullptr;
+    int64_t carried = 0;
+    for (Piece& piece : pieces) {
+        if (piece.before)
+            piece.enters = enters;
+        else if (mixer.state_before)
+            piece.enters = mixer.state_before + piece.sequence * size;
+        if (!piece.last)
+            piece.leaves = states + carried++ % slots * size;
+        else if (mixer.state_after)
+            piece.leaves = mixer.state_after + piece.sequence * size;
+        enters = piece.leaves;
     }
 }
 
@@ -222,18 +237,24 @@ extern "C" void mamba2_mixer(int64_t total, int64_t sequences, const int32_t* bo
                              int threads) {
     const Mixer mixer{width,   inner, state, heads, taps,        conv,         bias,       dt_bias,
                       A,       D,     norm,  eps,   conv_before, state_before, conv_after, state_after};
-    const int span = threads == 1 ? 1 : 4 * threads;
     const int64_t row = mixer.row(), channels = mixer.channels(), lags = taps - 1;
-    std::vector<float> states;
     std::vector<Piece> pieces;
     std::vector<Group> groups;
-    cut(mixer, sequences, bounds, span, states, pieces, groups);
+    const int64_t carried = cut(sequences, bounds, pieces, groups);
+    const int64_t count = int64_t(groups.size());
+    if (!count) return;
+    // Working memory is that of the input where this has less to do than the threads could.
+    threads = int(std::min<int64_t>(threads, count));
+    const int64_t span = threads == 1 ? 1 : std::min<int64_t>(4 * threads, count);
+    // What a span hands on, and what entered it; only full blocks have a successor.
+    const int64_t slots = std::min(span * (ROWS / Q), carried) + 1;
+    Scratch states(slots * state * inner);
+    join(mixer, states.memory, slots, pieces);
     std::vector<float> through(pieces.size() * heads), tails((span + 1) * lags * channels);
     const int64_t each = ROWS * (row + channels + heads + inner);
     Scratch shared(row * width + (width + PANEL) * inner + span * each);
     float *in_packed = shared.take(row * width), *out_packed = shared.take((width + PANEL) * inner);
     float* buffers = shared.take(span * each);
-    const int64_t count = int64_t(groups.size());
     const auto work = [&](int64_t g) {
         float* own = buffers + g % span * each;
         float* mixed = own + ROWS * row;

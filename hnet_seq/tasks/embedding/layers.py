@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import get_ident
 from typing import Any
 
 from torch import Tensor, nn
@@ -34,25 +35,23 @@ def listening(model: HNetLanguageModel, layer: Layer) -> Iterator[Placed]:
 
     They become ``hidden`` where the layer has a vector a base, else ``chunks[resolution - 1]``.
     What the layer does not need is not computed: outputs do not have it. The model is changed in no
-    way that does not go with the block.
+    way that does not go with the block. Calls of other threads are not heard.
     """
     module = _module(model, layer)
     if module is None:
         with only_up_to(model, layer.resolution):
             yield lambda output: output
         return
-    heard: list[Tensor] = []
+    heard: dict[int, Tensor] = {}  # by thread: others may call the same module meanwhile
 
     def hear(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        heard.append(output)
+        heard[get_ident()] = output
 
     def placed(output: HNetOutput) -> HNetOutput:
         # A piece of a long sequence may begin no chunk: then nothing was computed.
-        empty = output.hidden.new_zeros(0, layer.width)
-        vectors = heard.pop() if heard else empty
+        vectors = heard.pop(get_ident(), output.hidden.new_zeros(0, layer.width))
         if output.both_strands is not None:
             vectors = mean_of_strands(vectors)
-        heard.clear()
         if not layer.resolution:
             return replace(output, hidden=vectors)
         chunks = list(output.chunks)
