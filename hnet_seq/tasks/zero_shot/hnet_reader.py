@@ -16,6 +16,7 @@ from hnet_seq.model.sampling import Sampling
 from hnet_seq.model.streaming import CACHE_LIMIT, in_calls, stream
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.embedding.vectors import check_modality
+from hnet_seq.tasks.run_identity import model_hash
 from hnet_seq.tasks.scoring.likelihoods import base_log_likelihoods, scoring
 from hnet_seq.train.labelled_batches import pack
 from hnet_seq.train.predict import computing
@@ -54,6 +55,11 @@ class HNetReader:
         self._model = model
         self._batch_tokens = batch_tokens
         self._device = device
+
+    @property
+    def fingerprint(self) -> str:
+        """Of weights and configuration."""
+        return model_hash(self._model)
 
     @property
     def reads(self) -> Literal["before", "around"]:
