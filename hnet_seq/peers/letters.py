@@ -56,8 +56,8 @@ class DnaTokenizer:
         self._tokenizer = tokenizer
         self._folder = folder
         self._unknown = tokenizer.unk_token_id
-        self._check_words()
         self._table = self._spelling()
+        self._check_words()
         own = self._call("ACGT")
         whole = [int(i) for i in tokenizer("ACGT".translate(self._table))["input_ids"]]
         at_all = [at for at in range(len(whole)) if whole[at : at + len(own)] == own]

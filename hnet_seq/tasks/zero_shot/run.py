@@ -182,8 +182,10 @@ def zero_shot(
                 raise
             except InputError as error:
                 wrong[part] = error
-        if tests is not None and len(wrong) == len(parts):
-            raise wrong[parts[0]]
+        if len(wrong) == len(parts):
+            if tests is not None:
+                raise wrong[parts[0]]
+            wrong = {each: wrong[parts[0]]}
         refused |= wrong
     if not done:
         raise next(iter(refused.values()))
