@@ -31,6 +31,7 @@ from hnet_seq.evidence.zero_shot.memorisation import (
     told_by_difficulty,
     verdict,
 )
+from hnet_seq.evidence.zero_shot.reader import Reader
 from hnet_seq.tasks.zero_shot.sources import draw_windows
 from modalities.base import Tokens
 from pipelines.formats.genome import Genome
@@ -47,9 +48,7 @@ def stretches(path: Path) -> list[list[Tokens]]:
     return [[bases[: cuts[0]]], [bases[cuts[1] : cuts[2]]], [bases[cuts[3] :]]]
 
 
-def columns(
-    reader: MarkovReader | CopyReader, pool: list[Tokens], changed: list[Tokens]
-) -> NDArray[np.float64]:
+def columns(reader: Reader, pool: list[Tokens], changed: list[Tokens]) -> NDArray[np.float64]:
     """(2, N): bits and what is lost."""
     return np.stack(bits_and_lost(reader, pool, changed))
 
@@ -73,7 +72,7 @@ def main() -> None:
         changed = [neighbour(own, generator) for _ in range(NEIGHBOURS) for own in pool]
         nothing = MarkovModel([generator.integers(0, 4, 5000).astype(np.uint8)], 2)
         order = order_for(len(between[0]))
-        readers = {
+        readers: dict[str, Reader] = {
             "Markov order 2": MarkovReader(MarkovModel(between, 2)),
             f"Markov order {order}": MarkovReader(MarkovModel(between, order)),
             "copy of 10": CopyReader(10),
@@ -99,7 +98,8 @@ def main() -> None:
             for name, lost in said.items():
                 more = beyond_difficulty(lost[at], difficulty)
                 found = area_of_two_groups(more[: len(one)], more[len(one) :])
-                held[name] += found["low"] is not None and found["low"] <= 0.5 <= found["high"]
+                low, high = found["low"], found["high"]
+                held[name] += low is not None and high is not None and low <= 0.5 <= high
                 figures = {"membership": found, "beyond_twin": areas_apart(more, twin, len(one))}
                 verdicts[name][verdict(figures, {}, apart < TOLD_APART)] += 1
         print(f"\n{path}: {args.draws} draws, told by difficulty {np.median(told):.2f}")

@@ -263,8 +263,9 @@ def test_what_stands_in_the_window_before_is_copied_and_not_known() -> None:
     repeats = [np.tile(random_bases(40, seed), 5) for seed in range(30)]
     plain = [random_bases(200, 100 + seed) for seed in range(30)]
     for reader in (CopyReader(), CopyReader(8), CopyReader(10, 0.7)):
-        for twin in ([("twin", KnowsNothing())], []):
-            readers: Readers = [("model", reader), *twin]
+        alone: Readers = [("model", reader)]
+        beside: Readers = [("model", reader), ("twin", KnowsNothing())]
+        for readers in (alone, beside):
             found = memorisation(readers, repeats, plain)
             assert found.verdict == "not judged"
     figures = found.rows[0]["figures"]
