@@ -29,6 +29,7 @@ from hnet_seq.commands.checks import (
 from hnet_seq.commands.classify_data import add_twin_option
 from hnet_seq.commands.later import later
 from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
+from hnet_seq.peers.names import peer_name
 from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, STRANDS
 from hnet_seq.train.finetune_config import FinetuneConfig
@@ -42,6 +43,7 @@ SUBMISSION = ("submission.tsv", "submission.json")
 SHOTS, SEEDS = (10, 1), 5
 _TASK = "hnet_seq.tasks.benchmark"
 _DEFAULTS = FinetuneConfig()
+_LAST_STAGE = -1
 
 MEANT = {
     "list": {"": ""},
@@ -67,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("suite", metavar="SUITE", help="name of benchmark list, or a .yaml")
-    run.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT)
+    run.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help=f"{CHECKPOINT}; or transformers:FOLDER"
+    )
     run.add_argument("--data", required=True, metavar="FOLDER", help="where the suite's files lie")
     run.add_argument("--out", required=True, metavar="FOLDER", help=f"for {RECORD} and {PAGE}")
     run.add_argument(
@@ -93,7 +97,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help=f"of the vectors (default {CHUNK_POOLINGS[0]}; bases where there are none)",
     )
     run.add_argument(
-        "--stage", type=int, default=-1, help="whose chunks are pooled (-1: the innermost)"
+        "--stage", type=int, default=_LAST_STAGE, help="whose chunks are pooled (-1: the innermost)"
     )
     run.add_argument(
         "--strands",
@@ -164,11 +168,30 @@ def _run(args: argparse.Namespace) -> int:
     check_at_least(1, seeds=args.seeds, finetune_seeds=args.finetune_seeds, epochs=args.epochs)
     args.read_suite = read_suite(args.suite)
     args.read_tasks = args.read_suite.only(args.tasks)
+    args.peer = peer_name(args.checkpoint)
+    if args.peer is None:
+        _check_hnet(args)
+    else:
+        _check_peer(args)
+    check_there(args.data)
+    check_data(args.read_suite, args.read_tasks, Path(args.data))
+    return later(_TASK, "run")(args)
+
+
+def _check_hnet(args: argparse.Namespace) -> None:
     check_checkpoint(args.checkpoint)
     check_dna_model(args.checkpoint)
     stages = stages_of(args.checkpoint)
     if stages and args.pooling in (None, *CHUNK_POOLINGS) and not -stages <= args.stage < stages:
         raise UsageError("stage", f"is {args.stage}; the model has stages 0 to {stages - 1}")
-    check_there(args.data)
-    check_data(args.read_suite, args.read_tasks, Path(args.data))
-    return later(_TASK, "run")(args)
+
+
+def _check_peer(args: argparse.Namespace) -> None:
+    """A checkpoint of transformers has one pooling, no stages, and is not fine-tuned."""
+    given = {
+        "pooling": args.pooling is not None,
+        "stage": args.stage != _LAST_STAGE,
+        "finetune": args.finetune,
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        raise UsageError(option, "is for checkpoints of hnet-seq; leave it out for transformers")

@@ -85,13 +85,8 @@ class Calls:
         for index, own in enumerate(spelled):
             length = len(own.ids)
             most = length if self.limit is None else self.limit - around
-            if length > most and self._overlong == "refuse":
-                raise InputError(
-                    None,
-                    f"{length:,} tokens, and {self._name} takes {most:,}; give shorter sequences, "
-                    "or `overlong` as 'windows'",
-                    where=names[index],
-                )
+            if self._overlong == "refuse":
+                self.check_fits(own, names[index], ", or `overlong` as 'windows'")
             windows += [
                 Window(index, start, min(start + most, length)) for start in range(0, length, most)
             ]
@@ -103,6 +98,17 @@ class Calls:
                 call = each[first : first + size]
                 ids = [spelled[w.sequence].ids[w.start : w.stop].tolist() for w in call]
                 yield call, self.rows([[*before, *own, *after] for own in ids])
+
+    def check_fits(self, own: Spelled, name: str, remedy: str = "") -> None:
+        """Raise InputError where a sequence has more tokens than a call."""
+        around = len(self._tokenizer.before) + len(self._tokenizer.after)
+        if self.limit is not None and len(own.ids) > self.limit - around:
+            raise InputError(
+                None,
+                f"{len(own.ids):,} tokens, and {self._name} takes {self.limit - around:,}; give "
+                f"shorter sequences{remedy}",
+                where=name,
+            )
 
 
 def _positions(model: Any) -> int | None:

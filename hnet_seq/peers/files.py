@@ -41,6 +41,8 @@ _ENDINGS: dict[str, Kind] = {
 _UNUSED = ("pooler.",)
 _LOCAL = {"local_files_only": True, "trust_remote_code": False}
 _TWIN_SEED = 0
+_OWN_ARITHMETIC = ("eager", "sdpa", "flex_attention", "grouped_mm", "batched_mm")
+_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,16 @@ def open_checkpoint(
 
     Raises:
         FileNotFoundError: there is none.
-        InputError: ``transformers`` is not installed; the checkpoint needs code of its own, has
+        InputError: ``transformers`` is not installed; the checkpoint needs code of its own, names
+            kernels that would be fetched compiled, is a pointer of Git LFS, has
             weights that would run code or that do not fill the model, or no tokenizer.
     """
     folder = _folder(where, revision)
     config = read_json(folder / CONFIG)
     _check_own_code(folder)
+    _check_kernels(folder / CONFIG, config)
     library = _library()
+    _check_pointers(folder)
     kind = _kind(config)
     if config.get("is_encoder_decoder"):
         raise InputError(
@@ -156,6 +161,34 @@ def _check_own_code(folder: Path) -> None:
             raise InputError(
                 file, "its 'auto_map' names code of its authors, which is never run; no remedy here"
             )
+
+
+def _check_kernels(file: Path, value: Any, key: str = "") -> None:
+    """Raise InputError where a configuration asks for arithmetic that is not the library's own.
+
+    For a name with a slash, and for flash attention that is not installed, it fetches compiled
+    kernels from the hub, and runs them.
+    """
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            # Of parts of a model the value is a table of its own.
+            below = name if "_implementation" in name or "_implementation" not in key else key
+            _check_kernels(file, inner, below)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_kernels(file, inner, key)
+    elif "_implementation" in key and value not in (None, *_OWN_ARITHMETIC):
+        raise InputError(
+            file, f"its {key!r} is {value!r}, for which kernels may be fetched; take it out"
+        )
+
+
+def _check_pointers(folder: Path) -> None:
+    """Raise InputError where weights are what Git leaves of a large file that was not fetched."""
+    for path in (*folder.glob("*.safetensors"), *folder.glob("*.bin")):
+        with path.open("rb") as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                raise InputError(path, "a pointer of Git LFS and no weights; `git lfs pull` them")
 
 
 def _kind(config: dict[str, Any]) -> Kind:

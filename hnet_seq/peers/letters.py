@@ -16,6 +16,8 @@ from modalities.errors import InputError
 
 _SPELLINGS = ("ACGTN", "ACGUN", "acgtn", "acgun")
 _PLAIN = {"add_special_tokens": False, "truncation": False, "verbose": False}
+_LETTERS = set("ACGTUN")
+_MARKS = "\u0120\u2581#"  # of a word's beginning or inside, in byte-level BPE and its like
 _NO_LIMIT = 10**9  # tokenizers without one have a huge number
 
 
@@ -47,7 +49,7 @@ class DnaTokenizer:
         limit: tokens that it says the model takes, special ones included; None for no limit.
 
     Raises:
-        InputError: it does not know the letters.
+        InputError: it does not know the letters, or most of its words are of others.
     """
 
     def __init__(self, tokenizer: Any, folder: Path) -> None:
@@ -55,6 +57,7 @@ class DnaTokenizer:
         self._folder = folder
         self._unknown = tokenizer.unk_token_id
         self._table = self._spelling()
+        self._check_words()
         own = self._call("ACGT")
         whole = [int(i) for i in tokenizer("ACGT".translate(self._table))["input_ids"]]
         at_all = [at for at in range(len(whole)) if whole[at : at + len(own)] == own]
@@ -72,6 +75,26 @@ class DnaTokenizer:
         limit = tokenizer.model_max_length
         self.limit: int | None = int(limit) if limit and limit < _NO_LIMIT else None
         self._pure: NDArray[np.bool_] | None = None
+
+    def _check_words(self) -> None:
+        """Raise InputError where most words are of other letters: a tokenizer of text has ACGT."""
+        special = set(self._tokenizer.all_special_ids)
+        words = self._tokenizer.convert_ids_to_tokens(list(range(len(self._tokenizer))))
+        plain = [
+            bare
+            for index, word in enumerate(words)
+            if index not in special
+            and word
+            and word[0] not in "<["  # kept for special ones
+            and (bare := word.strip(_MARKS))
+        ]
+        of_dna = sum(set(word.upper()) <= _LETTERS for word in plain)
+        if 2 * of_dna <= len(plain):
+            raise InputError(
+                self._folder,
+                f"its tokenizer is none of DNA: {of_dna:,} of its {len(plain):,} words are of its "
+                "letters",
+            )
 
     def _spelling(self) -> dict[int, int]:
         for letters in _SPELLINGS:

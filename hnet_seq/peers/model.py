@@ -170,8 +170,9 @@ class TransformersModel:
     def log_likelihoods(self, sequences: Sequence[Tokens]) -> list[Likelihood]:
         """Of each sequence, under the tokenizer's one way to cut it.
 
-        A causal model: the sum over its tokens but the first (of each window), of those that stand
-        for known bases. A masked model: the sum of :meth:`base_log_probabilities` (the
+        A causal model: the sum over its tokens, of those that stand for known bases; without the
+        first (of each window) where its tokenizer puts none before it (BOS) to predict it from. A
+        masked model: the sum of what it says of each base when that is hidden (the
         pseudo-log-likelihood of Salazar et al. 2020, arXiv 1910.14659, several bases hidden at a
         time).
 
@@ -179,49 +180,69 @@ class TransformersModel:
             InputError: a model without a head that predicts, or a sequence beyond the context.
         """
         if self.kind != "causal":
-            rows = self.base_log_probabilities(sequences)
+            rows = self._rows(sequences)
             return [sum_of(own, tokens) for own, tokens in zip(rows, sequences, strict=True)]
         names, spelled = self._spelled(sequences)
         nats, bases = np.zeros(len(sequences)), np.zeros(len(sequences), np.int64)
         for windows, ids in self._calls.of(spelled, names):
-            first, length = self._calls.first, len(windows[0])
-            logits = self._calls.forward(ids).logits[:, first : first + length - 1].float()
-            goals = ids[:, first + 1 : first + length]
+            first, length, skipped = self._calls.first, len(windows[0]), self._unpredicted
+            said = slice(first + skipped - 1, first + length - 1)
+            logits = self._calls.forward(ids).logits[:, said].float()
+            goals = ids[:, first + skipped : first + length]
             values = logits.log_softmax(-1).gather(-1, goals[..., None])[..., 0].double().cpu()
             for window, own in zip(windows, values.numpy(), strict=True):
-                inside = slice(window.start + 1, window.stop)
+                inside = slice(window.start + skipped, window.stop)
                 known = spelled[window.sequence].known[inside]
                 nats[window.sequence] += own[known].sum()
                 bases[window.sequence] += spelled[window.sequence].bases[inside][known].sum()
         return [Likelihood(float(n), int(b)) for n, b in zip(nats, bases, strict=True)]
 
     def base_log_probabilities(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
-        """(L, 4) of A, C, G, T at each base, nats; NaN at the first of a causal model's window.
+        """(L, 4) of A, C, G, T at each base, nats; NaN at the first where nothing stands before it.
 
         A causal model predicts from what is before; of a masked one each base is hidden once, with
         every seventh other.
 
         Raises:
-            InputError: a model whose tokens are no single bases, or that predicts nothing.
+            InputError: a model whose tokens are no single bases, or that predicts nothing; a
+                sequence beyond the context, whatever ``overlong`` is.
         """
+        return self._rows(sequences, whole=True)
+
+    def _rows(
+        self, sequences: Sequence[Tokens], *, whole: bool = False
+    ) -> list[NDArray[np.float32]]:
         base_ids = self._single_bases()
         names, spelled = self._spelled(sequences)
+        for name, each in zip(names, spelled, strict=True):
+            if (each.bases != 1).any():
+                at = int(each.bases[: int((each.bases != 1).argmax())].sum())
+                raise InputError(
+                    None,
+                    f"a token stands for several bases at base {at + 1}: {self.name} gives no "
+                    "probability of each base",
+                    where=name,
+                )
+            if whole:
+                self._calls.check_fits(each, name)
         found = [np.full((len(own), 4), np.nan, np.float32) for own in sequences]
         first = self._calls.first
         for windows, ids in self._calls.of(spelled, names):
             length = len(windows[0])
             values = np.full((len(windows), length, 4), np.nan, np.float32)
             if self.kind == "causal":
-                logits = self._calls.forward(ids).logits[:, first : first + length - 1].float()
-                values[:, 1:] = logits.log_softmax(-1)[..., base_ids].cpu().numpy()
+                skipped = self._unpredicted
+                said = slice(first + skipped - 1, first + length - 1)
+                logits = self._calls.forward(ids).logits[:, said].float()
+                values[:, skipped:] = logits.log_softmax(-1)[..., base_ids].cpu().numpy()
             else:
                 for phase in range(min(HIDDEN_EVERY, length)):
                     places = slice(first + phase, first + length, HIDDEN_EVERY)
                     hidden = ids.clone()
                     hidden[:, places] = cast(int, self._tokenizer.mask_id)
                     logits = self._calls.forward(hidden).logits[:, places].float()
-                    said = logits.log_softmax(-1)[..., base_ids]
-                    values[:, phase::HIDDEN_EVERY] = said.cpu().numpy()
+                    rows = logits.log_softmax(-1)[..., base_ids]
+                    values[:, phase::HIDDEN_EVERY] = rows.cpu().numpy()
             for window, own in zip(windows, values, strict=True):
                 found[window.sequence][window.start : window.stop] = own
         return found
@@ -258,6 +279,11 @@ class TransformersModel:
             new.append(int(logits.masked_fill(~allowed, -torch.inf).argmax()))
             found = self._tokenizer.bases_of(new)
         return found[:bases]
+
+    @property
+    def _unpredicted(self) -> int:
+        """Tokens at the beginning of a window that a causal model has nothing to predict from."""
+        return 0 if self._calls.first else 1
 
     def _spelled(self, sequences: Sequence[Tokens]) -> tuple[list[str], list[Spelled]]:
         names = [f"sequence {index}" for index in range(len(sequences))]

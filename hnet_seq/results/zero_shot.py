@@ -60,13 +60,20 @@ class ZeroShotTest:
 
 @dataclass(frozen=True, kw_only=True)
 class ZeroShot(Result):
-    """``zero_shot.json``; ``left_out`` says why model or data do not allow a test, by its name."""
+    """``zero_shot.json``.
+
+    Attributes:
+        model: its name.
+        fingerprint: of its weights and all that its figures depend on; None where it has none.
+        left_out: why model or data do not allow a test, or a part such as ``needle_1024``, by name.
+    """
 
     KIND: ClassVar[str] = "zero_shot"
     model: str
     seed: int
     tests: list[ZeroShotTest]
     left_out: dict[str, str]
+    fingerprint: str | None = None
 
     def test(self, name: str) -> ZeroShotTest:
         """By its name."""

@@ -16,6 +16,7 @@ from hnet_seq.evidence.measures.score_rows import aligned
 from hnet_seq.jobs.job import Computed
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.optimizer_config import OptimizerConfig
+from hnet_seq.peers.model import TransformersModel
 from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
 from hnet_seq.tasks.benchmarking.cells import OF_MODEL, Cell, plan
 from hnet_seq.tasks.benchmarking.compute import Work
@@ -42,16 +43,21 @@ def run(args: argparse.Namespace) -> int:
     ranks = find_ranks()
     check_meeting(None, [out / RECORD], ranks)
     device = rank_device(args.device, ranks)
-    model = open_hnet(
-        args.checkpoint,
-        name=args.name or Path(args.checkpoint).name,
-        pooling=args.pooling,
-        stage=args.stage,
-        strands=args.strands,
-        batch_tokens=args.batch_tokens,
-        device=device,
-        twin=args.twin is not False,
-    )
+    model: BenchmarkModel
+    tuning = None
+    shared: dict[str, Any] = {
+        "name": args.name or Path(args.checkpoint).name,
+        "strands": args.strands,
+        "batch_tokens": args.batch_tokens,
+        "device": device,
+        "twin": args.twin is not False,
+    }
+    if args.peer is not None:
+        model = TransformersModel.from_pretrained(args.peer, **shared)
+    else:
+        model = own = open_hnet(args.checkpoint, pooling=args.pooling, stage=args.stage, **shared)
+        if args.finetune:
+            tuning = _tuning(args, own.pooling, own.model.num_stages)
     found = benchmark(
         model,
         args.read_suite,
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         shots=args.shots,
         seeds=args.seeds,
         seed=args.seed,
-        tuning=_tuning(args, model.pooling, model.model.num_stages) if args.finetune else None,
+        tuning=tuning,
         both_strands=args.strands == "average",
     )
     if found is not None:  # else another rank writes

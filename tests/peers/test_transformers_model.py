@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,48 @@ def test_a_causal_models_likelihood_is_the_sum_over_its_tokens(
     np.testing.assert_allclose(rows[1:], values[:-1, 5:9].numpy(), atol=1e-5)
 
 
+def test_behind_a_token_of_the_beginning_the_first_base_is_predicted_too(tmp_path: Path) -> None:
+    """So words, whatever their length, leave no base out, and pairs are compared over the same."""
+    for name, words in (("one", LETTERS), ("words", WORDS)):
+        model = gpt(tmp_path / name, words, around=True)
+        reader = TransformersModel.from_pretrained(tmp_path / name, "cpu", overlong="windows")
+        for letters in ("ACGTTAGATT", "GATTACG", "TTACGN"):
+            ids = open_checkpoint(tmp_path / name).tokenizer(letters)["input_ids"]
+            with torch.no_grad():
+                values = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+            known = [at for at in range(1, len(ids) - 1) if ids[at] != 1]
+            by_hand = sum(float(values[at - 1, ids[at]]) for at in known)
+            (found,) = reader.log_likelihoods([dna.encode(letters)])
+            assert found.nats == pytest.approx(by_hand, abs=1e-5)
+            assert found.bases == len(letters.replace("N", ""))
+        if name == "one":
+            (rows,) = reader.base_log_probabilities([dna.encode("ACGT")])
+            with torch.no_grad():
+                values = model(torch.tensor([[2, 5, 6, 7, 8, 3]])).logits[0].log_softmax(-1)
+            np.testing.assert_allclose(rows, values[:4, 5:9].numpy(), atol=1e-5)
+            # Each window of 38 begins anew, behind its own.
+            assert reader.log_likelihoods([dna.encode("ACGTT" * 18)])[0].bases == 90
+
+
+def test_a_word_that_only_some_sequences_have_is_no_row_of_a_base(tmp_path: Path) -> None:
+    gpt(tmp_path, {**LETTERS, "AA": 9})
+    reader = TransformersModel.from_pretrained(tmp_path, "cpu")
+    assert reader.base_log_probabilities([dna.encode("ACGTACGT")])[0].shape == (8, 4)
+    with pytest.raises(InputError, match="sequence 1: a token stands for several bases at base 5"):
+        reader.base_log_probabilities([dna.encode("ACGT"), dna.encode("ACGTAACC")])
+
+
+def test_rows_of_bases_beyond_the_context_are_refused_in_windows_too(
+    folders: dict[str, tuple[Path, Any]],
+) -> None:
+    for name, fits in (("gpt", 40), ("bert", 38)):
+        reader = TransformersModel.from_pretrained(folders[name][0], "cpu", overlong="windows")
+        assert reader.base_log_probabilities([dna.encode("A" * fits)])[0].shape == (fits, 4)
+        with pytest.raises(InputError, match=rf"41 tokens, and .* takes {fits}; give shorter"):
+            reader.base_log_probabilities([dna.encode("A" * 41)])
+        assert reader.log_likelihoods([dna.encode("A" * 41)])[0].bases >= 39
+
+
 def test_words_of_several_bases_count_their_bases(folders: dict[str, tuple[Path, Any]]) -> None:
     folder, model = folders["words"]
     ids = [9, 8, 10, 5, 11]  # ACG T TT A GATT: the longest word at each place
@@ -249,6 +292,24 @@ def test_code_is_never_run_and_weights_must_fill_the_model(
     with pytest.raises(InputError, match="would run code; save them as safetensors"):
         open_checkpoint(pickled)
     assert not (tmp_path / "ran").exists()
+    for value in ("someone/some-kernel", "paged|a/b@main:f", "flash_attention_2", {"": "a/b"}):
+        for number, key in enumerate(("_attn_implementation", "attn_implementation")):
+            fetched = tmp_path / f"kernels{number}"
+            own = changed(bert_folder, fetched, "config.json", **{key: value})
+            with pytest.raises(InputError, match=r"kernels may be fetched; take it out"):
+                open_checkpoint(own)
+            shutil.rmtree(fetched)
+    part = {"text_config": {"_attn_implementation": "a/b"}}
+    with pytest.raises(InputError, match="kernels may be fetched"):
+        open_checkpoint(changed(bert_folder, tmp_path / "part", "config.json", **part))
+    plain = changed(bert_folder, tmp_path / "eager", "config.json", _attn_implementation="eager")
+    assert open_checkpoint(plain).kind == "masked"
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        pointer = changed(gpt_folder, tmp_path / f"at {name}", "config.json")
+        (pointer / "model.safetensors").unlink()
+        (pointer / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+        with pytest.raises(InputError, match=f"{name}: a pointer of Git LFS"):
+            open_checkpoint(pointer)
     more = changed(bert_folder, tmp_path / "more", "config.json", num_hidden_layers=3)
     with pytest.raises(InputError, match=r"encoder\.layer\.2.* is missing and \d+ more"):
         open_checkpoint(more)
@@ -340,6 +401,11 @@ def test_a_tokenizer_of_text_is_refused(
     gpt(folder, {"the": 5, "of": 6, "and": 7, "a": 8})
     with pytest.raises(InputError, match="does not know the letters of DNA"):
         TransformersModel.from_pretrained(folder, "cpu")
+    # Its letters are words too, as those of byte-level BPE are.
+    several = tmp_path / "several"
+    gpt(several, {**LETTERS, "\u0120the": 9, "ing": 10, "B": 11, "\u0120": 12, "<x>": 13, "of": 14})
+    with pytest.raises(InputError, match=r"is none of DNA: 4 of its 8 words"):
+        TransformersModel.from_pretrained(several, "cpu")
     # It knows the letters, and yet one sequence is a word that it does not know.
     lone = tmp_path / "lone"
     gpt(lone, {"A": 5, "C": 6, "G": 7, "T": 8, "ACGTACGT": 9})

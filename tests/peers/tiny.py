@@ -63,9 +63,9 @@ def bert(folder: Path, *, body: bool = False, side: str = "right") -> Any:
     return model
 
 
-def gpt(folder: Path, words: dict[str, int] = LETTERS) -> Any:
+def gpt(folder: Path, words: dict[str, int] = LETTERS, *, around: bool = False) -> Any:
     """A causal model, with positions for 40 tokens."""
-    tokenizer(words, around=False, limit=10**30).save_pretrained(folder)
+    tokenizer(words, around=around, limit=10**30).save_pretrained(folder)
     torch.manual_seed(2)
     config = library().GPT2Config(
         vocab_size=5 + len(words),

@@ -15,6 +15,7 @@ from hnet_seq.results.read import read_result
 from hnet_seq.tasks.benchmarking.suites import SuiteTask, read_suite, shipped_suites
 from modalities.errors import InputError, UsageError
 from tests.forked import Forked
+from tests.peers.tiny import gpt
 from tests.tasks.benchmarks import KNOWS, Oracle, killed_run, rows, run, write
 
 PLAIN = [SuiteTask("plain", "plain.csv")]
@@ -266,3 +267,31 @@ def test_the_command_runs_a_checkpoint_and_its_twin(
         *("benchmark.html", "benchmark.json", "predictions.npz"),
         *("submission.json", "submission.tsv"),
     ]
+
+
+def test_the_command_runs_a_checkpoint_of_transformers_and_its_twin(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpt(tmp_path / "peer")
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        "name: s\ntitle: t\nabout: a\nsource: b\nmet: false\n"
+        "tasks: [{name: plain, path: plain.csv}]\n"
+    )
+    out = tmp_path / "o"
+    command = ["benchmark", "run", f"{suite}", f"transformers:{tmp_path / 'peer'}"]
+    command += ["--data", f"{folder}", "--out", f"{out}", "--shots", "none", "--device", "cpu"]
+    for option in (["--pooling", "bases"], ["--stage", "0"], ["--finetune"]):
+        assert main([*command, *option]) == 2
+        said = f"{option[0]}: is for checkpoints of hnet-seq; leave it out for transformers"
+        assert said in capsys.readouterr().err
+    assert main(command) == 0
+    found = read_result(out / "benchmark.json", Benchmark)
+    assert {"model", "twin"} <= {row["predictor"] for row in only(found)["rows"]}
+    assert (found.model, found.twin) == ("peer", "peer, untrained twin")
+    assert found.about["kind"] == "transformers"
+    command[3] = f"{tmp_path / 'peer'}"  # a folder that the library wrote says so itself
+    assert main([*command[:-2], "--strands", "average", "--no-twin", "--device", "cpu"]) == 0
+    again = read_result(out / "benchmark.json", Benchmark)
+    assert again.twin is None
+    assert again.about["strands"] == "average"

@@ -137,9 +137,14 @@ def _mcc(probabilities: Predictions, labels: NDArray[np.integer]) -> float:
 
 def _mean_area(probabilities: Predictions, second: NDArray[np.bool_]) -> float:
     """Under the ROC curve, the mean over seeds."""
-    positive, negative = int(second.sum()), int((~second).sum())
-    above = np.mean([rankdata(each[:, 1])[second].sum() for each in probabilities])
-    return float(above - positive * (positive + 1) / 2) / (positive * negative)
+    return float(np.mean([area(each[second, 1], each[~second, 1]) for each in probabilities]))
+
+
+def area(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
+    """Under the ROC curve: how often a positive (P,) is above a negative (Q,), ties half."""
+    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
+    wins = float(ranks) - len(positive) * (len(positive) + 1) / 2
+    return wins / (len(positive) * len(negative))
 
 
 def auroc_intervals(

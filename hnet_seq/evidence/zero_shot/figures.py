@@ -8,9 +8,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from hnet_seq.evidence.measures.class_intervals import FEWEST_RANKED, HIGHEST_AREA, auroc_intervals
+from hnet_seq.evidence.measures.class_intervals import (
+    FEWEST_RANKED,
+    HIGHEST_AREA,
+    area,
+    auroc_intervals,
+)
 from hnet_seq.evidence.measures.shares import share_interval
 from hnet_seq.evidence.zero_shot.reader import Reader
 from hnet_seq.resampling import jackknife
@@ -64,13 +68,6 @@ def of_windows(
     return figure(value, count, (float(low[0]), float(high[0])))
 
 
-def area(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
-    """Under the ROC curve: how often a positive (P,) is above a negative (Q,), ties half."""
-    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)].sum()
-    wins = float(ranks) - len(positive) * (len(positive) + 1) / 2
-    return wins / (len(positive) * len(negative))
-
-
 def area_of_two_groups(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Figure:
     """:func:`area` of independent groups, with its interval."""
     found = area(positive, negative)
@@ -83,6 +80,45 @@ def area_of_two_groups(positive: NDArray[np.floating], negative: NDArray[np.floa
         np.array([found]), np.array([len(positive)]), np.array([len(negative)])
     )
     return figure(found, count, (float(low[0]), float(high[0])))
+
+
+def areas_apart(one: NDArray[np.floating], other: NDArray[np.floating], positives: int) -> Figure:
+    """:func:`area` of ``one`` minus that of ``other``, on the same sequences, with its interval.
+
+    Newcombe's two intervals put together (Zou and Donner, Stat. Med. 27, 2008: MOVER), with the
+    correlation of the two areas from their placements (DeLong et al., Biometrics 44, 1988).
+
+    Args:
+        one, other: (N,) of which the first ``positives`` are positive.
+    """
+    both = [(own[:positives], own[positives:]) for own in (one, other)]
+    areas = np.array([area(*own) for own in both])
+    count = len(one)
+    apart = float(areas[0] - areas[1])
+    if min(positives, count - positives) < FEWEST_RANKED:
+        return figure(apart, count, no_interval=f"under {FEWEST_RANKED} in a group")
+    sizes = np.full(2, positives), np.full(2, count - positives)
+    low, high = auroc_intervals(areas, *sizes)
+    placed = [_placements(*own) for own in both]
+    of_positives, of_negatives = (np.stack(side) for side in zip(*placed, strict=True))
+    shared = np.cov(of_positives) / positives + np.cov(of_negatives) / (count - positives)
+    spread = math.sqrt(shared[0, 0] * shared[1, 1])
+    related = float(np.clip(shared[0, 1] / spread, -1, 1)) if spread else 0.0
+
+    def reach(a: float, b: float) -> float:
+        return math.sqrt(max(0.0, a * a + b * b - 2 * related * a * b))
+
+    below = reach(areas[0] - low[0], high[1] - areas[1])
+    above = reach(high[0] - areas[0], areas[1] - low[1])
+    return figure(apart, count, (apart - below, apart + above))
+
+
+def _placements(
+    positive: NDArray[np.floating], negative: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each positive (P,) the share of negatives below, for each negative (Q,) those above."""
+    wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    return wins.mean(1), wins.mean(0)
 
 
 def rows_of(readers: Readers, measure: Callable[[Reader], dict[str, Figure]]) -> list[ZeroShotRow]:

@@ -138,6 +138,7 @@ def triplet_expansion(
             "triplet": TRIPLET,
             "copies": COPIES,
             "after_bases": AFTER,
+            "genetic_code": genetic_code,
             "seed": seed,
         },
         rows=rows_of([*readers, ("baseline", UsageReader(counted))], measure),

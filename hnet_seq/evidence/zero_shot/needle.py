@@ -25,6 +25,15 @@ LEAD = 64  # bases of the haystack before the needle
 DISTANCES = (64, 256, 1024)
 
 
+def check_distances(distances: Sequence[int]) -> None:
+    """Raise UsageError where they are not some different numbers, 0 or more."""
+    whole = all(isinstance(own, int | np.integer) and own >= 0 for own in distances)
+    if not (len(distances) and whole and len(set(distances)) == len(distances)):
+        raise UsageError(
+            "distances", f"are {list(distances)}; expected different numbers of bases, 0 or more"
+        )
+
+
 def needle(
     readers: Readers,
     haystacks: Sequence[Tokens],
@@ -41,11 +50,10 @@ def needle(
         seed: of keys and values, which are the same at all distances.
 
     Raises:
-        UsageError: no distances, or one below 0.
+        UsageError: no distances, one below 0, or one twice.
         InputError: a haystack that is too short.
     """
-    if not distances or min(distances) < 0:
-        raise UsageError("distances", f"are {list(distances)}; expected bases, 0 or more")
+    check_distances(distances)
     least = LEAD + max(distances)
     for index, own in enumerate(haystacks):
         if len(own) < least:

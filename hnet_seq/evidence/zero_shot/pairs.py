@@ -2,7 +2,8 @@
 
 The field's measure is the share of pairs in which the real one has the higher log-likelihood
 (Carbon's evaluation, "pairwise discrimination accuracy"). Pairs that a reader cannot tell apart
-are no trials: they are counted beside it.
+are no trials: they are counted beside it. So are those of which it scores more bases of one than of
+the other, as where a first word that nothing predicts is longer there: the sums say nothing then.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hnet_seq.evidence.zero_shot.figures import area, figure, share
-from hnet_seq.evidence.zero_shot.reader import Reader
+from hnet_seq.evidence.zero_shot.reader import Reader, likelihoods
 from hnet_seq.results.zero_shot import Figure
 from modalities.base import Tokens
 
@@ -30,9 +31,14 @@ def preference(
     Args:
         real, altered: (L,) each, as long as each other in a pair; pairs are independent.
     """
-    found = reader.log_likelihoods([*real, *altered])
+    found = likelihoods(reader, [*real, *altered])
     ones, others = found[: len(real)], found[len(real) :]
-    apart = np.array([one.nats - other.nats for one, other in zip(ones, others, strict=True)])
+    apart = np.array(
+        [
+            one.nats - other.nats if one.bases == other.bases else 0.0
+            for one, other in zip(ones, others, strict=True)
+        ]
+    )
     wins, losses = int((apart > _SAME).sum()), int((apart < -_SAME).sum())
     ties = len(apart) - wins - losses
     accuracy = share(wins, wins + losses)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from modalities import dna
 from modalities.base import Tokens
+from modalities.errors import InputError
 
 HIDDEN_EVERY = 7
 """Of the bases of a masked model one in so many is hidden at a time: 14%, as in its training."""
@@ -70,8 +71,52 @@ class Reader(Protocol):
         ...
 
 
+def said_of(
+    log_probabilities: NDArray[np.floating], tokens: Tokens
+) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+    """Places (K,) of the known bases of a sequence (L,) that were predicted, and their rows (K, 4).
+
+    The first base may have no row (NaN): a causal model has seen nothing before it.
+
+    Raises:
+        InputError: another known base has none, or part of one.
+    """
+    known = np.flatnonzero(tokens < dna.UNKNOWN)
+    if len(known) and known[0] == 0 and np.isnan(log_probabilities[0]).all():
+        known = known[1:]
+    rows = log_probabilities[known]
+    without = np.isnan(rows).any(1)
+    if without.any():
+        raise InputError(
+            None,
+            "no probability (NaN) of a known base; its weights or its arithmetic overflow",
+            where=f"base {known[without.argmax()] + 1} of {len(tokens)}",
+        )
+    return known, rows
+
+
 def sum_of(log_probabilities: NDArray[np.floating], tokens: Tokens) -> Likelihood:
-    """Of one sequence (L,), from what was said of each of its bases (L, 4)."""
-    known = np.flatnonzero((tokens < dna.UNKNOWN) & ~np.isnan(log_probabilities[:, 0]))
-    own = log_probabilities[known, tokens[known]]
+    """Of one sequence (L,), from what was said of each of its bases (L, 4).
+
+    Raises:
+        InputError: as :func:`said_of`.
+    """
+    known, rows = said_of(log_probabilities, tokens)
+    own = rows[np.arange(len(known)), tokens[known]]
     return Likelihood(float(own.sum(dtype=np.float64)), len(known))
+
+
+def likelihoods(reader: Reader, sequences: Sequence[Tokens]) -> list[Likelihood]:
+    """What a reader says of each sequence, where that is a number.
+
+    Raises:
+        InputError: it is none (NaN, infinite), or nothing of a sequence was predicted.
+    """
+    found = reader.log_likelihoods(sequences)
+    for index, own in enumerate(found):
+        if not own.bases or not math.isfinite(own.nats):
+            said = f"a log-likelihood of {own.nats} over {own.bases} bases"
+            raise InputError(
+                None, f"{said} for sequence {index}; nothing can be told", where=reader.name
+            )
+    return found

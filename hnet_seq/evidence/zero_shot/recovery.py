@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hnet_seq.evidence.zero_shot.figures import Readers, of_windows, rows_of
-from hnet_seq.evidence.zero_shot.reader import Reader
+from hnet_seq.evidence.zero_shot.reader import Reader, said_of
 from hnet_seq.results.zero_shot import Figure, ZeroShotTest
 from modalities import dna
 from modalities.base import Tokens
@@ -34,9 +34,10 @@ def next_base(readers: Readers, windows: Sequence[Tokens]) -> ZeroShotTest:
     def measure(reader: Reader) -> dict[str, Figure]:
         right, nats, bases = [], [], []
         for tokens, rows in zip(windows, reader.base_log_probabilities(windows), strict=True):
-            known = np.flatnonzero((tokens < dna.UNKNOWN) & ~np.isnan(rows[:, 0]))
-            right.append(int((rows[known].argmax(1) == tokens[known]).sum()))
-            nats.append(-float(rows[known, tokens[known]].sum(dtype=np.float64)))
+            known, said = said_of(rows, tokens)
+            own = said[np.arange(len(known)), tokens[known]]
+            right.append(int((said.argmax(1) == tokens[known]).sum()))
+            nats.append(-float(own.sum(dtype=np.float64)))
             bases.append(len(known))
         below = np.array(bases)
         return {

@@ -16,6 +16,7 @@ from hnet_seq.model.sampling import Sampling
 from hnet_seq.model.streaming import CACHE_LIMIT, in_calls, stream
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.embedding.vectors import check_modality
+from hnet_seq.tasks.run_identity import model_hash
 from hnet_seq.tasks.scoring.likelihoods import base_log_likelihoods, scoring
 from hnet_seq.train.labelled_batches import pack
 from hnet_seq.train.predict import computing
@@ -53,7 +54,12 @@ class HNetReader:
         self.name = name
         self._model = model
         self._batch_tokens = batch_tokens
-        self._device = device
+        self.device = device
+
+    @property
+    def fingerprint(self) -> str:
+        """Of weights and configuration."""
+        return model_hash(self._model)
 
     @property
     def reads(self) -> Literal["before", "around"]:
@@ -66,7 +72,7 @@ class HNetReader:
         if not isinstance(model, HNetForCausalLM):
             rows = self.base_log_probabilities(sequences)
             return [sum_of(own, tokens) for own, tokens in zip(rows, sequences, strict=True)]
-        with computing(model, self._device), scoring(model):
+        with computing(model, self.device), scoring(model):
             values = base_log_likelihoods(model, sequences, batch_tokens=self._batch_tokens)
         return [
             Likelihood(float(own.sum(dtype=np.float64)), int((tokens[1:] < dna.UNKNOWN).sum()))
@@ -76,7 +82,7 @@ class HNetReader:
     def base_log_probabilities(self, sequences: Sequence[Tokens]) -> list[NDArray[np.float32]]:
         """(L, 4) of each sequence; of a causal model NaN at the first base."""
         found = [np.full((len(own), 4), np.nan, np.float32) for own in sequences]
-        with computing(self._model, self._device) as where, torch.inference_mode():
+        with computing(self._model, self.device) as where, torch.inference_mode():
             if isinstance(self._model, HNetForCausalLM):
                 self._causal(self._model, sequences, found)
             else:
@@ -91,7 +97,7 @@ class HNetReader:
                 None, "is bidirectional: it does not go on from a beginning", where=self.name
             )
         found: list[Tokens] = []
-        with computing(model, self._device):
+        with computing(model, self.device):
             for call in in_calls(prompts, self._batch_tokens, len):
                 new = model.generate(list(call), bases, sampling=_GREEDY)
                 found += [own.cpu().numpy().astype(np.uint8) for own in new]

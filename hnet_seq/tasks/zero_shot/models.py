@@ -40,6 +40,6 @@ def open_readers(
         return peer, peer.twin
     one, twin = (load_pretrained(where, device, twin=untrained) for untrained in (False, True))
     return (
-        HNetReader(one, str(where), batch_tokens=batch_tokens),
-        HNetReader(twin, f"{where}, untrained twin", batch_tokens=batch_tokens),
+        HNetReader(one, str(where), batch_tokens=batch_tokens, device=device),
+        HNetReader(twin, f"{where}, untrained twin", batch_tokens=batch_tokens, device=device),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,14 +16,14 @@ from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader, Mixin
 from hnet_seq.evidence.zero_shot.figures import Kind, Readers
 from hnet_seq.evidence.zero_shot.genes import synonymous, triplet_expansion
 from hnet_seq.evidence.zero_shot.memorisation import memorisation
-from hnet_seq.evidence.zero_shot.needle import DISTANCES, LEAD, needle
+from hnet_seq.evidence.zero_shot.needle import DISTANCES, LEAD, check_distances, needle
 from hnet_seq.evidence.zero_shot.reader import Reader
 from hnet_seq.evidence.zero_shot.recovery import next_base, sequence_recovery
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.zero_shot import ZeroShot, ZeroShotTest
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable
 from hnet_seq.tasks.zero_shot.hnet_reader import HNetReader
-from hnet_seq.tasks.zero_shot.sources import draw_windows
+from hnet_seq.tasks.zero_shot.sources import draw_windows, longest_known
 from hnet_seq.tasks.zero_shot.variants import measured_variants
 from modalities import dna
 from modalities.base import Tokens
@@ -54,7 +55,7 @@ def zero_shot(
     genes: Given | None = None,
     measured: MeasuredTable | None = None,
     twin: Model | None = None,
-    name: str = "model",
+    name: str | None = None,
     tests: Sequence[str] | None = None,
     windows: int = 100,
     window_bases: int = 1024,
@@ -80,12 +81,13 @@ def zero_shot(
         held_out: documents that neither was trained on. Windows of both are drawn that have no
             unknown base and do not overlap.
         genes: coding sequences in frame that are held out, for ``synonymous`` and
-            ``triplet_expansion``; ``windows`` of them are drawn. Codon usage is that of all.
+            ``triplet_expansion``; ``windows`` of them are drawn. Codon usage is that of all
+            of them.
         measured: sequences with a measured number, for ``variants``.
         twin: the same model untrained.
-        name: of the model in the record.
+        name: of the model in the record; None is what the reader calls itself.
         tests: of :data:`TESTS`; None takes those that model and data allow, and the record says
-            why others are left out.
+            why others are left out, or parts of one, such as a distance of ``needle``.
         windows: of ``next_base`` and ``sequence_recovery``, genes, and half of ``memorisation``.
         window_bases: of the first two of these; ``memorisation`` has 512 or fewer.
         distances, trials: of ``needle``, see :func:`hnet_seq.evidence.zero_shot.needle.needle`.
@@ -99,78 +101,102 @@ def zero_shot(
         UsageError: an unknown test, one whose data were not given, or numbers below 1.
         InputError: sequences that are no DNA or too short, or a model of something else.
     """
-    for option, value in (("windows", windows), ("trials", trials)):
-        if value < 1:
-            raise UsageError(option, f"is {value}; expected 1 or more")
-    if seed < 0:
-        raise UsageError("seed", f"is {seed}; expected 0 or more")
-    if window_bases < 64:
-        raise UsageError("window_bases", f"is {window_bases}; expected 64 or more")
-    own: list[tuple[Kind, Reader]] = [("model", _reader(model, name, batch_tokens, device))]
+    for option, value, least in (
+        ("windows", windows, 1),
+        ("trials", trials, 1),
+        ("seed", seed, 0),
+        ("window_bases", window_bases, 64),
+    ):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise UsageError(option, f"is {value}; expected {least} or more, a whole number")
+    check_distances(distances)
+    tested = _reader(model, name or "model", batch_tokens, device)
+    own: list[tuple[Kind, Reader]] = [("model", tested)]
     if twin is not None:
-        own.append(("twin", _reader(twin, f"{name}, untrained twin", batch_tokens, device)))
+        untrained = f"{name or 'model'}, untrained twin"
+        own.append(("twin", _reader(twin, untrained, batch_tokens, device)))
     seen, unseen = _tokens(train, "train"), _tokens(held_out, "held_out")
-    coding = [] if genes is None else _tokens(genes, "genes")
-    wanted = _chosen(tests, bool(coding), measured is not None)
+    coding = _coding(genes)
+    wanted = _chosen(tests, coding is not None, measured is not None)
     counted = _counted(seen)
     readers: Readers = [*own, *counted]
 
     def held_out_windows(bases: int, count: int) -> list[Tokens]:
         return draw_windows(unseen, bases, count, seed=seed, where="held_out")
 
-    def of_next_base() -> list[ZeroShotTest]:
+    def of_next_base() -> Iterator[ZeroShotTest]:
         others: list[tuple[Kind, Reader]] = [*readers]
         if mixing:
             learned = ContextMixing()
             for document in seen:
                 learned.read(document)
             others.append(("baseline", MixingReader(learned)))
-        return [next_base(others, held_out_windows(window_bases, windows))]
+        yield next_base(others, held_out_windows(window_bases, windows))
 
-    def of_needle() -> list[ZeroShotTest]:
-        hay = held_out_windows(LEAD + max(distances, default=0), trials)
+    def of_recovery() -> Iterator[ZeroShotTest]:
+        yield sequence_recovery(readers, held_out_windows(window_bases, windows))
+
+    def of_needle(distance: int) -> Iterator[ZeroShotTest]:
+        longest = max(d for d in distances if LEAD + d <= most or d == distance)
+        hay = held_out_windows(LEAD + longest, trials)
         copying: list[tuple[Kind, Reader]] = [*readers, ("baseline", CopyReader())]
-        return needle(copying, hay, distances=distances, seed=seed)
+        yield from needle(copying, hay, distances=(distance,), seed=seed)
 
-    def of_memorisation() -> list[ZeroShotTest]:
+    def of_memorisation() -> Iterator[ZeroShotTest]:
         bases = min(window_bases, _MEMORY_BASES)
         read = draw_windows(seen, bases, windows, seed=seed, where="train")
-        return [memorisation(readers, read, held_out_windows(bases, windows), seed=seed)]
+        yield memorisation(readers, read, held_out_windows(bases, windows), seed=seed)
 
-    def of_variants() -> list[ZeroShotTest]:
+    def of_variants() -> Iterator[ZeroShotTest]:
         assert measured is not None
-        return [measured_variants(readers, measured)]
+        yield measured_variants(readers, measured)
 
-    drawn = _drawn(coding, windows, seed)
+    most = longest_known(unseen)
+    drawn = _drawn(coding or [], windows, seed)
     about_genes: dict[str, Any] = {
-        "usage": codon_usage(coding),
+        "usage": codon_usage(coding or []),
         "seed": seed,
         "genetic_code": genetic_code,
     }
-    run: dict[str, Callable[[], list[ZeroShotTest]]] = {
+    run: dict[str, Callable[[], Iterable[ZeroShotTest]]] = {
         "next_base": of_next_base,
-        "sequence_recovery": lambda: [
-            sequence_recovery(readers, held_out_windows(window_bases, windows))
-        ],
+        "sequence_recovery": of_recovery,
         "synonymous": lambda: synonymous(readers, drawn, **about_genes),
         "triplet_expansion": lambda: [triplet_expansion(readers, drawn, **about_genes)],
-        "needle": of_needle,
+        **{f"needle_{each}": partial(of_needle, each) for each in sorted(distances)},
         "variants": of_variants,
         "memorisation": of_memorisation,
     }
     done: list[ZeroShotTest] = []
     refused: dict[str, InputError] = {}
+    if coding is None and tests is None and genes is not None:
+        lacking = InputError(None, "has none", where="genes")
+        refused = dict.fromkeys(("synonymous", "triplet_expansion"), lacking)
     for each in wanted:
-        try:
-            done += run[each]()
-        except InputError as error:
-            if tests is not None or isinstance(error, UsageError):
+        parts = [part for part in run if part == each or part.startswith(f"{each}_")]
+        wrong = {}
+        for part in parts:
+            try:
+                done += run[part]()
+            except UsageError:
                 raise
-            refused[each] = error
+            except InputError as error:
+                wrong[part] = error
+        if len(wrong) == len(parts):
+            if tests is not None:
+                raise wrong[parts[0]]
+            wrong = {each: wrong[parts[0]]}
+        refused |= wrong
     if not done:
         raise next(iter(refused.values()))
     why = {each: f"{error}" for each, error in refused.items()}
-    return ZeroShot(model=name, seed=seed, tests=done, left_out=why)
+    return ZeroShot(
+        model=tested.name if name is None else name,
+        fingerprint=getattr(tested, "fingerprint", None),
+        seed=seed,
+        tests=done,
+        left_out=why,
+    )
 
 
 def _reader(
@@ -184,6 +210,12 @@ def _reader(
 
 def _tokens(given: Given, parameter: str) -> list[Tokens]:
     return [own for _, own in named_sequences(given, dna.DNA, parameter=parameter)]
+
+
+def _coding(genes: Given | None) -> list[Tokens] | None:
+    """None where there are none: an annotation may have no gene in what is held out."""
+    empty = genes is None or (isinstance(genes, Sequence) and not len(genes))
+    return None if empty or genes is None else _tokens(genes, "genes")
 
 
 def _chosen(tests: Sequence[str] | None, genes: bool, measured: bool) -> list[str]:

@@ -16,6 +16,8 @@ from modalities.errors import InputError
 from pipelines.formats.genome import Genome
 from pipelines.shards.split import plan_split
 
+MOST_SHARED = 60  # bases with other genes, as neighbours in an operon have a few
+
 
 def draw_windows(
     documents: Sequence[Tokens], bases: int, count: int, *, seed: int, where: str
@@ -42,6 +44,17 @@ def draw_windows(
     return [
         documents[index][start : start + bases] for index, start in map(places.__getitem__, order)
     ]
+
+
+def longest_known(documents: Sequence[Tokens]) -> int:
+    """Bases of the longest window that :func:`draw_windows` is sure to find."""
+    found = 0
+    for document in documents:
+        ends = np.flatnonzero(document >= dna.UNKNOWN)
+        runs = np.diff(np.concatenate([[-1], ends, [len(document)]])) - 1
+        # Behind an unknown base windows begin at a multiple of their length.
+        found = max(found, int(runs[0]), int(runs.max()) // 2)
+    return found
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,8 @@ def coding_sequences(
 ) -> list[Tokens]:
     """Coding sequences in frame, from their start codon, spliced, in the order of the annotation.
 
-    Left out are those that are open at their beginning, out of frame, or not inside one span.
+    Left out are those that are open at their beginning, out of frame, or not inside one span. Of
+    those that share over 60 bases on a strand, as the isoforms of a gene do, the longest is taken.
 
     Args:
         spans: of records, 0-based and half-open.
@@ -102,9 +116,28 @@ def coding_sequences(
         _spliced(genome, name, coding)
         for name, inside in spans.items()
         if name in genes
-        for coding in genes[name].coding
-        if any(_is_inside(coding, start, end) for start, end in inside)
+        for coding in _one_a_gene(
+            [
+                coding
+                for coding in genes[name].coding
+                if any(_is_inside(coding, start, end) for start, end in inside)
+            ]
+        )
     ]
+
+
+def _one_a_gene(coding: Sequence[CodingSequence]) -> list[CodingSequence]:
+    """In the order given, without those that share their bases with a longer one on the strand."""
+    last = max((part.end for own in coding for part in own.chain.parts), default=0)
+    taken = {sign: np.zeros(last, np.bool_) for sign in (1, -1)}
+    kept = []
+    for index in sorted(range(len(coding)), key=lambda index: -coding[index].chain.bases()):
+        read = [taken[part.sign][part.start : part.end] for part in coding[index].chain.parts]
+        if sum(int(own.sum()) for own in read) <= MOST_SHARED:
+            kept.append(index)
+            for own in read:
+                own[:] = True
+    return [coding[index] for index in sorted(kept)]
 
 
 def _is_inside(coding: CodingSequence, start: int, end: int) -> bool:

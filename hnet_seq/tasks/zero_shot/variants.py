@@ -7,25 +7,23 @@ Brixi et al. 2026, "Evo 2"). Nothing is fitted: the other rankings of ``score --
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.evidence.zero_shot.figures import Readers, figure, rows_of
-from hnet_seq.evidence.zero_shot.reader import Reader
+from hnet_seq.evidence.zero_shot.reader import Likelihood, Reader, likelihoods
 from hnet_seq.results.zero_shot import Figure, ZeroShotRow, ZeroShotTest
-from hnet_seq.tasks.scoring.measured_effects import unfitted_baselines, with_flanks
+from hnet_seq.tasks.scoring.measured_effects import unfitted_baselines
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable
+from modalities import dna
 from modalities.base import Tokens
+from modalities.errors import InputError
 
 
-def measured_variants(
-    readers: Readers, table: MeasuredTable, *, flanks: tuple[Tokens, Tokens] | None = None
-) -> ZeroShotTest:
-    """The test ``variants`` on the test rows of a table, see this module.
-
-    Args:
-        flanks: bases on the left and on the right, which readers see.
-    """
+def measured_variants(readers: Readers, table: MeasuredTable) -> ZeroShotTest:
+    """The test ``variants`` on the test rows of a table, see this module."""
     test = table.is_test
     own = [table.sequences[index] for index in np.flatnonzero(test)]
     measured, groups = table.values[test], table.groups[test]
@@ -38,7 +36,8 @@ def measured_variants(
         return {"spearman": figure(found["rho"], found["n"], ends, why)}
 
     def measure(reader: Reader) -> dict[str, Figure]:
-        said = reader.log_likelihoods(with_flanks(own, flanks))
+        said = likelihoods(reader, own)
+        _check_alike(reader, own, said)
         return ranked(np.array([each.nats for each in said]))
 
     rows = rows_of(readers, measure)
@@ -49,10 +48,25 @@ def measured_variants(
         test="variants",
         metric="spearman",
         chance=0.0,
-        settings={
-            "rows": len(own),
-            "split": table.about,
-            "flanks": None if flanks is None else [len(side) for side in flanks],
-        },
+        settings={"rows": len(own), "split": table.about},
         rows=rows,
     )
+
+
+def _check_alike(reader: Reader, sequences: Sequence[Tokens], said: Sequence[Likelihood]) -> None:
+    """Raise InputError where sums leave out more bases of one sequence than of another.
+
+    A first base may be left out of all; one that is unknown has no place in a sum anyway.
+    """
+    left_out = {
+        int((tokens < dna.UNKNOWN).sum()) - own.bases
+        for tokens, own in zip(sequences, said, strict=True)
+        if tokens[0] < dna.UNKNOWN
+    }
+    if len(left_out) > 1:
+        raise InputError(
+            None,
+            f"leaves out {min(left_out)} bases of one sequence and {max(left_out)} of another, as "
+            "nothing predicts its first word: their likelihoods cannot be ranked",
+            where=reader.name,
+        )

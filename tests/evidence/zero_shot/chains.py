@@ -58,7 +58,8 @@ class Chain(_Counting):
         return float(-(self.stationary() @ (self.next * np.log2(self.next)).sum(1)))
 
     def _rows(self, tokens: Tokens) -> NDArray[np.float64]:
-        rows = np.full((len(tokens), 4), np.nan)
+        rows = np.full((len(tokens), 4), np.log(0.25))
+        rows[:1] = np.nan
         context = 4 * tokens[:-2].astype(np.int64) + tokens[1:-1]
         rows[ORDER:] = np.log(self.next[context])
         return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader
 from hnet_seq.evidence.zero_shot.memorisation import verdict
+from hnet_seq.evidence.zero_shot.reader import Likelihood
 from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.ngram_tables import GAP
 from hnet_seq.results.zero_shot import ZeroShot
@@ -32,7 +34,9 @@ from hnet_seq.tasks.scoring.measured_table import read_measured
 from hnet_seq.tasks.zero_shot.hnet_reader import HNetReader
 from hnet_seq.tasks.zero_shot.models import open_readers
 from hnet_seq.tasks.zero_shot.sources import coding_sequences, draw_windows, zero_shot_data
+from hnet_seq.tasks.zero_shot.variants import measured_variants
 from modalities import dna
+from modalities.base import Tokens
 from tests.conftest import make_model
 from tests.evidence.zero_shot.chains import Chain, KnowsNothing, random_bases
 from tests.peers.tiny import bert
@@ -145,6 +149,100 @@ def test_genes_are_spliced_on_their_strands_and_inside_the_stretch(tmp_path: Pat
     assert zero_shot_data(tmp_path / "g.fa", region, guard=5).genes is None
 
 
+def test_isoforms_are_one_gene_and_neighbours_in_an_operon_are_two(tmp_path: Path) -> None:
+    def codons(count: int) -> str:
+        return "ATG" + "GCA" * (count - 2) + "TAA"
+
+    letters = "CC" + codons(60) + "CC" + codons(40) + "CC" + codons(30)
+    (tmp_path / "g.fa").write_text(f">c\n{letters}\n")
+    second, third = 3 + 182, 3 + 182 + 122
+    spans = [
+        ("a", [(3, 182)], "+"),
+        ("a2", [(3, 32), (123, 182)], "+"),  # skips an exon
+        ("over", [(second - 4, second + 118)], "+"),  # begins in the last codon before
+        ("back", [(second, second + 119)], "-"),
+        ("last", [(third, third + 89)], "+"),
+    ]
+    text = "".join(
+        f"c\tx\tCDS\t{start}\t{end}\t.\t{strand}\t0\tID={name}\n"
+        for name, parts, strand in spans
+        for start, end in parts
+    )
+    (tmp_path / "g.gff").write_text(f"##gff-version 3\n{text}")
+    whole = {"c": [(0, len(letters))]}
+    found = coding_sequences(Genome(tmp_path / "g.fa"), tmp_path / "g.gff", whole)
+    assert sorted(map(len, found)) == [90, 120, 123, 180]
+
+
+def test_the_device_that_was_named_is_the_one_that_computes(tmp_path: Path) -> None:
+    make_model("isotropic", seed=4).save_pretrained(tmp_path / "ours")
+    for reader in open_readers(tmp_path / "ours", device="cpu"):
+        assert isinstance(reader, HNetReader)
+        assert reader.device == "cpu"
+
+
+def test_what_is_out_of_reach_takes_nothing_else_away() -> None:
+    data: dict[str, Any] = {"train": random_bases(3000, 1), "held_out": random_bases(3000, 2)}
+    for tests in (None, ("needle",)):
+        found = zero_shot(
+            CopyReader(),
+            **data,
+            tests=tests,
+            distances=(40, 80, 9000),
+            trials=4,
+            windows=4,
+            window_bases=64,
+        )
+        names = [test.test for test in found.tests if test.test.startswith("needle")]
+        assert names == ["needle_40", "needle_80"]
+        assert list(found.left_out) == ["needle_9000"]
+        assert "held_out: has no 9064 bases" in found.left_out["needle_9000"]
+    with pytest.raises(InputError, match="held_out: has no 9064 bases"):
+        zero_shot(CopyReader(), **data, tests=("needle",), distances=(9000,), trials=4)
+    none = zero_shot(CopyReader(), **data, genes=[], windows=4, window_bases=64, distances=(40,))
+    assert none.left_out["synonymous"] == "genes: has none"
+    with pytest.raises(InputError, match="windows stand in the training data"):
+        zero_shot(
+            CopyReader(),
+            train=data["train"],
+            held_out=data["train"],
+            windows=20,
+            window_bases=64,
+            tests=("memorisation",),
+        )
+
+
+def test_the_record_says_which_model_it_was(tmp_path: Path) -> None:
+    data: dict[str, Any] = {"train": random_bases(900, 1), "held_out": random_bases(900, 2)}
+    data |= {"tests": ("next_base",), "windows": 4, "window_bases": 64}
+    make_model("isotropic", seed=4).save_pretrained(tmp_path / "ours")
+    one, twin = open_readers(tmp_path / "ours", device="cpu")
+    found, of_twin = (zero_shot(own, **data) for own in (one, twin))
+    assert found.model == str(tmp_path / "ours")
+    assert found.fingerprint != of_twin.fingerprint
+    made = zero_shot(make_model("isotropic", seed=4), **data, device="cpu", name="mine")
+    assert (made.model, made.fingerprint) == ("mine", found.fingerprint)
+    assert zero_shot(CopyReader(), **data).fingerprint is None
+
+
+def test_sums_that_leave_out_other_numbers_of_bases_are_not_ranked(tmp_path: Path) -> None:
+    class Words(Chain):
+        def log_likelihoods(self, sequences: Sequence[Tokens]) -> list[Likelihood]:
+            return [
+                Likelihood(own.nats, own.bases - int(tokens[0]))
+                for own, tokens in zip(super().log_likelihoods(sequences), sequences, strict=True)
+            ]
+
+    rows = [(dna.decode(random_bases(30, seed)), float(seed)) for seed in range(40)]
+    table = tmp_path / "measured.tsv"
+    table.write_text("sequence\tvalue\n" + "".join(f"{s}\t{v}\n" for s, v in rows))
+    measured = read_measured(table, "value")
+    with pytest.raises(InputError, match="leaves out 1 bases of one sequence and 4 of another"):
+        measured_variants([("model", Words())], measured)
+    found = measured_variants([("model", Chain())], measured)
+    assert found.rows[0]["figures"]["spearman"]["value"] is not None
+
+
 def test_a_checkpoint_and_its_twin_are_opened_whoever_made_it(tmp_path: Path) -> None:
     make_model("isotropic", seed=4).save_pretrained(tmp_path / "ours")
     one, twin = open_readers(tmp_path / "ours", device="cpu")
@@ -240,7 +338,7 @@ def test_an_untrained_model_is_at_chance_and_knows_nothing_by_heart() -> None:
     accuracy = found.test("next_base").rows[0]["figures"]["accuracy"]
     assert accuracy["value"] == pytest.approx(0.25, abs=0.05)
     memory = found.test("memorisation")
-    assert memory.verdict in ("none found", "trace")
+    assert memory.verdict in ("none found", "not judged")  # nothing else is said without a twin
     assert memory.rows[0]["figures"]["extracted"]["value"] == 0
 
 
@@ -276,7 +374,7 @@ def test_a_model_that_holds_its_training_data_is_called_so_and_its_twin_is_not()
     assert own["extracted"]["value"] is not None
     assert own["extracted"]["value"] > 0.8
     assert own["extracted_held_out"]["value"] == twin["extracted"]["value"] == 0
-    assert verdict(twin) != "memorised"
+    assert verdict(twin, twin) != "memorised"
 
 
 def test_a_reader_of_any_kind_is_tested_and_the_seed_decides_what_is_drawn() -> None:
@@ -313,6 +411,9 @@ def test_what_cannot_be_meant_is_told() -> None:
         ({"tests": ("variants",)}, "which needs `measured`"),
         ({"tests": ()}, "tests: has none; there is next_base"),
         ({"windows": 0}, "windows: is 0"),
+        ({"windows": 2.5}, "windows: is 2.5; expected 1 or more, a whole number"),
+        ({"distances": ("a",)}, "distances: are"),
+        ({"distances": (64, 64)}, "distances: are .*different"),
         ({"seed": -1}, "seed: is -1"),
         ({"distances": (-1,), "window_bases": 64, "windows": 2}, "distances: are"),
         (
@@ -328,6 +429,6 @@ def test_what_cannot_be_meant_is_told() -> None:
     with pytest.raises(InputError, match="train: has no known base"):
         zero_shot(CopyReader(), train="NNNN", held_out=data["held_out"])
     with pytest.raises(InputError, match="held_out: has no 1024 bases"):
-        zero_shot(CopyReader(), **data)
+        zero_shot(CopyReader(), **data, tests=("next_base",))
     with pytest.raises(InputError, match=r"held_out: sequence 0: .*'X'"):
         zero_shot(CopyReader(), train=data["train"], held_out=["ACGX"])

@@ -15,6 +15,7 @@ from hnet_seq.evidence.zero_shot.genes import COPIES, TRIPLET
 from hnet_seq.evidence.zero_shot.needle import VALUE
 from hnet_seq.evidence.zero_shot.recovery import GENERATED
 from hnet_seq.tasks.zero_shot.run import TESTS
+from hnet_seq.tasks.zero_shot.sources import MOST_SHARED, coding_sequences
 from modalities import dna
 from tests.conftest import make_model
 from tests.evidence.zero_shot.chains import random_bases
@@ -65,5 +66,7 @@ def test_its_table_has_every_test_and_its_numbers_are_those_of_the_code() -> Non
     assert (TRIPLET, COPIES) == ("CAG", 10)
     assert f"last {memorisation.EXTRACTED} bases come" in GUIDE
     assert f"`membership` is {memorisation.BY_HEART} or more" in GUIDE
-    for verdict in ("memorised", "trace", "none found"):
+    assert f"`told_by_difficulty` {memorisation.TOLD_APART} or more" in GUIDE
+    assert f"share over {MOST_SHARED} bases" in (coding_sequences.__doc__ or "")
+    for verdict in ("memorised", "trace", "none found", "not judged", "too few windows"):
         assert f"`{verdict}`" in GUIDE
