@@ -44,8 +44,7 @@ def beyond_zero(shots: int, problem: str = "classes", *, drawn: bool, leads: flo
     return excluded
 
 
-@pytest.mark.parametrize("problem", ["classes", "regression"])
-@pytest.mark.parametrize("shots", [1, 10])
+@pytest.mark.parametrize(("shots", "problem"), [(1, "classes"), (10, "classes"), (1, "regression")])
 def test_feature_sets_without_a_difference_are_rarely_told_apart(shots: int, problem: str) -> None:
     """Of 60 at 95% 3 are expected, and more than 8 in one of 300 such tests."""
     assert beyond_zero(shots, problem, drawn=True) <= 8

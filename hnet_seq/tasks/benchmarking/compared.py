@@ -101,7 +101,7 @@ def _lines(
         cells = [_shown(value) for value in (row["score"], *ends)]
         minus = ["", "", ""]
         if own is not arrays[0] and len(rows):
-            own_rows, first = (each[key][:, rows] for each in (own, arrays[0]))
+            own_rows, first = (list(each[key][:, rows]) for each in (own, arrays[0]))
             found = difference(
                 task["problem"], own_rows, first, truth[rows], groups[rows], drawn=drawn
             )

@@ -67,8 +67,8 @@ def difference(
         called = paired_difference(_called(one), _called(other), truth.astype(np.int64))
         value, ends, why = called["mcc"], called["interval"], called.get("no_interval")
     else:
-        sides = ([each[:, 0] for each in side] for side in (one, other))
-        ranked = rank_difference(*sides, truth, groups)
+        first, second = ([each[:, 0] for each in side] for side in (one, other))
+        ranked = rank_difference(first, second, truth, groups)
         low, high = ranked["low"], ranked["high"]
         value, why = ranked["rho"] or 0.0, ranked["no_interval"]
         ends = None if low is None or high is None else [low, high]
