@@ -26,7 +26,7 @@ from hnet_seq.tasks.benchmarking.suite_data import read_task
 from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
 from hnet_seq.tasks.benchmarking.tuned import Tuning
 from hnet_seq.tasks.benchmarking.vectors import clear
-from hnet_seq.tasks.benchmarking.written import write_run
+from hnet_seq.tasks.benchmarking.written import outputs_of, write_run
 from hnet_seq.tasks.classification.settings import pretraining_ratios
 from hnet_seq.train.finetune_config import FinetuneConfig
 from modalities.errors import UsageError
@@ -111,7 +111,7 @@ def benchmark(
     """
     read = [(own.name, read_task(own, Path(data), seed=seed)) for own in tasks]
     for own, task in zip(tasks, (task for _, task in read), strict=True):
-        if unchecked := [name for name in own.files if name not in own.sha256]:
+        if unchecked := own.unchecked:
             print(
                 f"note: {own.name}: the suite knows no sha256 of {', '.join(unchecked)}; what was "
                 f"read is {task.fingerprint()[:12]}",
@@ -140,7 +140,8 @@ def benchmark(
         "tuning": None if tuning is None else [tuning.seeds, tuning.settings()],
         "versions": versions,
     }
-    with work.job(out / RECORD, identity).run(find_ranks()) as computed:
+    made_with = {**suite.said(list(tasks)), "about": dict(model.about)}
+    with work.job(outputs_of(out), identity, made_with).run(find_ranks()) as computed:
         if computed is None:
             return None
         said = gathered(_cells(computed), len(read))
@@ -165,7 +166,7 @@ def benchmark(
             tasks=records,
         )
         write_run(found, said, out)
-    clear(kept)
+        clear(kept)  # while the cells are there: who is killed now comes back to it
     return found
 
 

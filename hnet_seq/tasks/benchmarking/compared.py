@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.commands.benchmark import PREDICTIONS, RECORD
-from hnet_seq.evidence.measures.class_intervals import paired_difference
 from hnet_seq.evidence.measures.score_rows import aligned
-from hnet_seq.evidence.measures.spearman import rank_difference
 from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
 from hnet_seq.results.read import read_result
 from hnet_seq.tasks.benchmarking.cells import FULL, MODEL
+from hnet_seq.tasks.benchmarking.draws import is_drawn
+from hnet_seq.tasks.benchmarking.judge import difference
+from hnet_seq.tasks.benchmarking.written import RUN, run_hash
 from modalities.errors import InputError, UsageError
 from pipelines.storage.files import check_file, replaced_file
 
@@ -43,7 +46,7 @@ def compared(runs: Sequence[tuple[Path, Benchmark]]) -> list[list[str]]:
         InputError: runs on other data, or a file that is damaged.
         UsageError: runs that share no task.
     """
-    arrays = [_read(folder / PREDICTIONS) for folder, _ in runs]
+    arrays = [_read(folder / PREDICTIONS, run) for folder, run in runs]
     (_, first), *_ = runs
     shared = [
         task
@@ -74,9 +77,10 @@ def _lines(
     shots: int,
 ) -> list[list[str]]:
     key = f"{task['name']}|{MODEL}|{shots}"
-    truth, clean = arrays[0][f"{task['name']}|truth"]
+    truth, clean, groups = arrays[0][f"{task['name']}|truth"]
     rows = np.flatnonzero(clean)
     lines = []
+    seeds = None
     for (folder, run), own in zip(runs, arrays, strict=True):
         if key not in own:
             continue
@@ -85,38 +89,42 @@ def _lines(
             for each in _task(run, task)["rows"]
             if (each["predictor"], each["shots"]) == (MODEL, shots)
         )
+        seeds = seeds or row["seeds"]
+        drawn = is_drawn(MODEL, shots)
+        if drawn and row["seeds"] != seeds:
+            raise InputError(
+                folder,
+                f"{task['name']}, {shots}-shot, is of other draws (seeds {row['seeds']}) than in "
+                f"{runs[0][0]} (seeds {seeds}); run both with one --seed and --seeds",
+            )
         ends = row["interval"] or (None, None)
         cells = [_shown(value) for value in (row["score"], *ends)]
         minus = ["", "", ""]
         if own is not arrays[0] and len(rows):
-            minus = _minus(task["problem"], own[key][:, rows], arrays[0][key][:, rows], truth[rows])
+            own_rows, first = (list(each[key][:, rows]) for each in (own, arrays[0]))
+            found = difference(
+                task["problem"], own_rows, first, truth[rows], groups[rows], drawn=drawn
+            )
+            sure = found.interval or (None, None)
+            minus = [_shown(value, "+") for value in (found.value, *sure)]
         shown = "all" if shots == FULL else f"{shots}"
         lines.append([task["name"], shown, folder.name, run.model, *cells, *minus])
     return lines
-
-
-def _minus(
-    problem: str, one: NDArray[Any], other: NDArray[Any], truth: NDArray[np.float64]
-) -> list[str]:
-    if problem == "classes":
-        found = paired_difference(list(one), list(other), truth.astype(np.int64))
-        ends: Sequence[float | None] = found["interval"] or (None, None)
-        return [_shown(found["mcc"], "+"), *(_shown(end, "+") for end in ends)]
-    own, than = ([each[:, 0] for each in side] for side in (one, other))
-    ranked = rank_difference(own, than, truth, np.arange(len(truth)))
-    return [_shown(ranked[name], "+") for name in ("rho", "low", "high")]
 
 
 def _task(run: Benchmark, task: BenchmarkTask) -> BenchmarkTask:
     return next(own for own in run.tasks if own["name"] == task["name"])
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def _read(path: Path, run: Benchmark) -> dict[str, NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError) as error:
+            found = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, AttributeError) as error:
         raise InputError(path, f"cannot be read ({error}); run the benchmark again") from None
+    if f"{found.get(RUN)}" != run_hash(run):
+        raise InputError(path, f"is not of the run in {RECORD} beside it; run the benchmark again")
+    return found
 
 
 def _shown(value: float | None, sign: str = "") -> str:

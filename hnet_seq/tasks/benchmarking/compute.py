@@ -52,16 +52,19 @@ class Work:
     both_strands: bool = False
     tuning: Tuning | None = None
 
-    def job(self, output: Path, identity: Mapping[str, Any]) -> Job[Cell]:
-        """What computes them all; its rows wait beside ``output``."""
+    def job(
+        self, outputs: Sequence[Path], identity: Mapping[str, Any], made_with: Mapping[str, Any]
+    ) -> Job[Cell]:
+        """What computes them all; its rows wait beside the first of ``outputs``."""
         units = [
             Unit(index, 1, len(part), *self._size(part)) for index, part in enumerate(self.parts)
         ]
         return Job(
             label="benchmark",
             noun="cells",
-            outputs=[output],
-            identity=identity,
+            outputs=outputs,
+            identity={**identity, "both_strands": self.both_strands},
+            made_with=made_with,
             units=units,
             read=lambda: iter(self.parts),
             compute=self._compute,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.evidence.measures.class_intervals import paired_difference
-from hnet_seq.evidence.measures.spearman import rank_difference
+from hnet_seq.evidence.measures.metrics import matthews_correlation
+from hnet_seq.evidence.measures.spearman import rank_correlation, rank_difference
 from hnet_seq.results.benchmark import Memory, Minus, Verdict, Word
 from hnet_seq.results.classification import Interval
 from hnet_seq.tasks.benchmarking.cells import (
@@ -21,6 +23,7 @@ from hnet_seq.tasks.benchmarking.cells import (
     TUNED_TWIN,
     WORDS,
 )
+from hnet_seq.tasks.benchmarking.draws import is_drawn, widened
 from hnet_seq.tasks.classification.targets import targets_of
 from hnet_seq.tasks.classification.task import Task
 
@@ -35,30 +38,63 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class _Difference:
+class Difference:
+    """Of main scores; ``no_interval`` says why there is none."""
+
     value: float
     interval: Interval
     no_interval: str | None
 
 
 def difference(
-    task: Task, one: Predictions, other: Predictions, rows: NDArray[np.int64], split: str = "test"
-) -> _Difference:
-    """The main score of ``one`` minus that of ``other`` on these rows of a split, paired.
+    problem: str,
+    one: Predictions,
+    other: Predictions,
+    truth: NDArray[Any],
+    groups: NDArray[Any],
+    *,
+    drawn: bool = False,
+) -> Difference:
+    """The main score of ``one`` minus that of ``other`` on the same rows, paired.
 
     Args:
-        one, other: (N, C) of each seed, of these rows alone.
+        one, other: (N, C) of each seed; those of one seed go together.
+        truth: (N,) class numbers, or numbers.
+        groups: (N,) of the rows, for numbers: rows of a group tell less than as many others.
+        drawn: the seeds are draws, and what is said is of all draws, not of these.
     """
+    if problem == "classes":
+        called = paired_difference(_called(one), _called(other), truth.astype(np.int64))
+        value, ends, why = called["mcc"], called["interval"], called.get("no_interval")
+    else:
+        first, second = ([each[:, 0] for each in side] for side in (one, other))
+        ranked = rank_difference(first, second, truth, groups)
+        low, high = ranked["low"], ranked["high"]
+        value, why = ranked["rho"] or 0.0, ranked["no_interval"]
+        ends = None if low is None or high is None else [low, high]
+    if drawn and ends is not None:
+        draws = max(len(one), len(other))  # a predictor without chance in it has one for all
+        scores = (scores_of(problem, side, truth) for side in (one, other))
+        own, than = (each * (draws // len(each)) for each in scores)
+        apart = [a - b for a, b in zip(own, than, strict=True)]
+        ends, why = widened(value, ends, apart, most=2.0)
+    return Difference(value, ends, why)
+
+
+def scores_of(problem: str, predictions: Predictions, truth: NDArray[Any]) -> list[float]:
+    """The main score of each seed; 0 for one that says the same of all rows."""
+    if problem == "classes":
+        labels = truth.astype(np.int64)
+        return [float(matthews_correlation(p.argmax(1), labels, p.shape[1])) for p in predictions]
+    return [rank_correlation(p[:, 0], truth)[0] or 0.0 for p in predictions]
+
+
+def truth_of(task: Task, split: str = "test") -> tuple[NDArray[Any], NDArray[Any]]:
+    """(N,) class numbers, or numbers, of a split, and (N,) numbers of its groups of rows."""
     examples = task.splits[split]
-    if task.problem == "classes":
-        found = paired_difference(_called(one), _called(other), examples.labels[rows])
-        return _Difference(found["mcc"], found["interval"], found.get("no_interval"))
-    values = targets_of(task, split)[rows, 0]
-    groups = np.asarray(examples.together)[rows] if examples.together else rows
-    ranked = rank_difference([p[:, 0] for p in one], [p[:, 0] for p in other], values, groups)
-    low, high = ranked["low"], ranked["high"]
-    ends = None if low is None or high is None else [low, high]
-    return _Difference(ranked["rho"] or 0.0, ends, ranked["no_interval"])
+    truth = examples.labels if task.problem == "classes" else targets_of(task, split)[:, 0]
+    groups = examples.together or np.arange(len(truth))
+    return truth, np.unique(np.asarray(groups), return_inverse=True)[1]
 
 
 def _called(predictions: Predictions) -> Predictions:
@@ -73,6 +109,7 @@ def differences(
 ) -> list[Minus]:
     """Every predictor of the model minus every other one of as many shots, on clean test rows."""
     rows = np.flatnonzero(clean)
+    truth, groups = (each[rows] for each in truth_of(task))
     minus = []
     for predictor, shots in found:
         if predictor not in OF_MODEL or not len(rows):
@@ -83,7 +120,8 @@ def differences(
             if count != shots or other in OF_MODEL or tuned:
                 continue
             than = [each[rows] for each in found[other, shots]]
-            own = difference(task, one, than, rows)
+            drawn = is_drawn(predictor, shots) or is_drawn(other, shots)
+            own = difference(task.problem, one, than, truth, groups, drawn=drawn)
             minus.append(
                 Minus(
                     predictor=predictor,
@@ -117,9 +155,11 @@ def remembered(
     members, said = held[MODEL]
     if not len(rows) or not len(members):
         return None
-    inside = difference(task, [said], [held[WORDS][1]], members, "train")
+    truth, groups = (each[members] for each in truth_of(task, "train"))
+    inside = difference(task.problem, [said], [held[WORDS][1]], truth, groups)
     own, of_words = ([each[rows] for each in found[key, FULL]] for key in (MODEL, WORDS))
-    outside = difference(task, own, of_words, rows)
+    truth, groups = (each[rows] for each in truth_of(task))
+    outside = difference(task.problem, own, of_words, truth, groups)
     gap = inside.value - outside.value
     interval, why = None, inside.no_interval or outside.no_interval
     if inside.interval is not None and outside.interval is not None:

@@ -18,7 +18,7 @@ from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.classification.frozen import default_poolings
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling, embed
-from hnet_seq.tasks.run_identity import model_hash
+from hnet_seq.tasks.run_identity import computed_by, model_hash
 from hnet_seq.tasks.twin_results import about_twin
 
 
@@ -28,7 +28,8 @@ class BenchmarkModel(Protocol):
     Attributes:
         name: of its rows, for people.
         fingerprint: of everything that its vectors depend on but the sequences: weights,
-            configuration, tokenizer, layer, pooling. Kept vectors are found again by it.
+            configuration, tokenizer, layer, pooling, kind of device, and what computes there. Kept
+            vectors and cells are found again by it.
         about: the same in words, and versions, JSON values: for the submission file.
         twin: the same model untrained, a row of its own; None where there is none, which rows and
             page then say.
@@ -72,9 +73,11 @@ class FrozenHNet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of weights, configuration and pooling; ``batch_tokens`` moves the last bits."""
+        """Of weights, configuration and pooling; what else is there moves the last bits."""
         settings = f"{self.pooling} {self.stage} {self.strands} {self.batch_tokens}"
-        return f"{model_hash(self.model)} {settings}"
+        known = computed_by(self.model)
+        backends = ",".join(f"{name}={own}" for name, own in sorted(known["backends"].items()))
+        return f"{known['model']} {settings} {known['device']} {backends}"
 
     @property
     def about(self) -> dict[str, Any]:

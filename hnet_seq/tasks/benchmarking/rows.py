@@ -16,7 +16,14 @@ from hnet_seq.results.audit import Finding
 from hnet_seq.results.benchmark import MAIN, BenchmarkRow, BenchmarkTask, Count, Scored
 from hnet_seq.tasks.benchmarking.cells import AUDIT, FULL, OF_MODEL, Cell
 from hnet_seq.tasks.benchmarking.compute import REMEMBERED, Work, unpacked
-from hnet_seq.tasks.benchmarking.judge import differences, remembered, verdicts
+from hnet_seq.tasks.benchmarking.draws import is_drawn, widened
+from hnet_seq.tasks.benchmarking.judge import (
+    differences,
+    remembered,
+    scores_of,
+    truth_of,
+    verdicts,
+)
 from hnet_seq.tasks.benchmarking.learners import name_of
 from hnet_seq.tasks.benchmarking.suites import SuiteTask
 from hnet_seq.tasks.classification.targets import targets_of
@@ -36,6 +43,7 @@ class Said:
         held: training rows, and what is said of them, by predictor.
         clean: (N,) of the test rows, False for those with their like in training.
         truth: (N,) their class numbers, or their numbers.
+        groups: (N,) numbers of their groups of rows.
     """
 
     predictions: dict[tuple[str, int], list[NDArray[np.floating]]] = field(default_factory=dict)
@@ -44,6 +52,7 @@ class Said:
     findings: list[Finding] = field(default_factory=list)
     clean: NDArray[np.bool_] | None = None
     truth: NDArray[Any] | None = None
+    groups: NDArray[Any] | None = None
 
 
 def gathered(cells: Iterable[tuple[Cell, str]], tasks: int) -> list[Said]:
@@ -65,8 +74,7 @@ def gathered(cells: Iterable[tuple[Cell, str]], tasks: int) -> list[Said]:
 def task_record(own: SuiteTask, task: Task, said: Said, work: Work) -> BenchmarkTask:
     """Rows, differences and verdicts of one task."""
     assert said.clean is not None
-    numbers = task.problem == "regression"
-    said.truth = targets_of(task, "test")[:, 0] if numbers else task.test.labels
+    said.truth, said.groups = truth_of(task)
     clean, main = said.clean, MAIN[task.problem]
     keys = sorted(said.predictions, key=lambda key: key[1] != FULL)  # all rows, then few shots
     names = {key: name_of(key, task, work.model, both_strands=work.both_strands) for key, _ in keys}
@@ -85,7 +93,7 @@ def task_record(own: SuiteTask, task: Task, said: Said, work: Work) -> Benchmark
         split=f"{task.about.get('split', '')}",
         classes=task.classes,
         fingerprint=task.fingerprint(),
-        unchecked=[name for name in own.files if name not in own.sha256],
+        unchecked=own.unchecked,
         n_train=len(task.train.labels),
         n_test=n_test,
         n_clean=int(clean.sum()),
@@ -118,57 +126,57 @@ def counted(tasks: Sequence[BenchmarkTask]) -> list[Count]:
 
 
 def _row(task: Task, key: tuple[str, int], name: str, said: Said, main: str) -> BenchmarkRow:
-    predictions = said.predictions[key]
-    kind: Any = "model" if key[0] in OF_MODEL else "baseline"
-    own: Any
     assert said.clean is not None
-    if task.problem == "classes":
-        own = score_row(name, kind, predictions, task.test.labels, clean=said.clean)
-        metrics, left = {each: own[each] for each in _METRICS}, own["without_leaked"]
-        per_seed = [each[main] for each in own["per_seed"]]
-        clean = None if left is None else _scored(left["n"], left, left[main], main)
-    else:
-        targets, groups = targets_of(task, "test"), task.test.together
-        own = _targets(task, name, kind, predictions, targets, groups)
-        metrics = dict(own["metrics"])
-        per_seed = [each[main] for each in own["per_seed"]]
-        rows = np.flatnonzero(said.clean)
-        clean = None
-        if len(rows):
-            names = None if groups is None else [groups[at] for at in rows]
-            kept = [each[rows] for each in predictions]
-            inside = _targets(task, name, kind, kept, targets[rows], names)
-            clean = _scored(len(rows), inside, inside["metrics"][main], main)
-    if clean is not None and clean["n"] == len(task.test.labels):
-        clean = None
+    kind: Any = "model" if key[0] in OF_MODEL else "baseline"
+    everywhere, rows = np.arange(len(said.clean)), np.flatnonzero(said.clean)
+    scored, own = _scored(task, key, name, kind, said, everywhere, main)
+    clean = None
+    if 0 < len(rows) < len(everywhere):
+        clean, _ = _scored(task, key, name, kind, said, rows, main)
+    names = _METRICS if task.problem == "classes" else own["metrics"]
     return BenchmarkRow(
-        **_scored(len(task.test.labels), own, metrics[main], main),
+        **scored,
         predictor=key[0],
         name=name,
         kind=kind,
         shots=key[1],
         seeds=said.seeds[key],
-        metrics=metrics,
-        per_seed=per_seed,
+        metrics={each: _metrics(own)[each] for each in names},
+        per_seed=[each[main] for each in own["per_seed"]],
         clean=clean,
     )
 
 
-def _targets(
+def _scored(
     task: Task,
+    key: tuple[str, int],
     name: str,
     kind: Any,
-    predictions: Sequence[NDArray[np.floating]],
-    targets: NDArray[np.float64],
-    groups: Sequence[str] | None,
-) -> Mapping[str, Any]:
-    return target_row(task.problem, name, kind, predictions, targets, task.classes, groups=groups)
+    said: Said,
+    rows: NDArray[np.int64],
+    main: str,
+) -> tuple[Scored, Mapping[str, Any]]:
+    """The main score on these test rows, and all that was measured there."""
+    assert said.truth is not None
+    predictions = [each[rows] for each in said.predictions[key]]
+    own: Mapping[str, Any]
+    if task.problem == "classes":
+        own = score_row(name, kind, predictions, task.test.labels[rows])
+    else:
+        together = task.test.together
+        groups = [together[at] for at in rows] if together else None
+        targets = targets_of(task, "test")[rows]
+        own = target_row(
+            task.problem, name, kind, predictions, targets, task.classes, groups=groups
+        )
+    value, ends, why = _metrics(own)[main], own["intervals"][main], own["no_interval"].get(main)
+    if is_drawn(*key) and value is not None and ends is not None:
+        per_seed = scores_of(task.problem, predictions, said.truth[rows])
+        ends, why = widened(value, ends, per_seed, most=1.0)
+    return Scored(n=len(rows), score=value, interval=ends, no_interval=why), own
 
 
-def _scored(n: int, own: Mapping[str, Any], score: float | None, main: str) -> Scored:
-    return Scored(
-        n=n,
-        score=score,
-        interval=own["intervals"][main],
-        no_interval=own["no_interval"].get(main),
-    )
+def _metrics(own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a row of classes they stand beside the rest; of one of numbers they are a key of it."""
+    found: Mapping[str, Any] = own.get("metrics", own)
+    return found

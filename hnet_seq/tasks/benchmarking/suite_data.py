@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
-from hnet_seq.tasks.classification.labelled_rows import Columns, GroupRule
+from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.task import Task, check_known, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.windows import coding_and_intergenic
-from modalities.errors import InputError
-from pipelines.formats.table_rows import RowFilter
+from modalities.errors import InputError, UsageError
 from pipelines.storage.files import file_sha256
 
 
@@ -27,6 +26,13 @@ def check_data(suite: Suite, tasks: Sequence[SuiteTask], folder: Path) -> None:
                     "the task out with --tasks",
                 )
         for name, expected in task.sha256.items():
+            if not (folder / name).is_file():
+                raise InputError(
+                    folder / name,
+                    f"is no file, and {task.name} of {suite.name} has a sha256 of it; fetch it"
+                    f"{f' ({suite.source})' if suite.source else ''}, or name files in the sha256 "
+                    "of a copy of the suite and give that",
+                )
             found = file_sha256(folder / name)
             if found != expected:
                 raise InputError(
@@ -46,14 +52,18 @@ def read_task(task: SuiteTask, folder: Path, *, seed: int) -> Task:
     Raises:
         InputError: a row that cannot be learned from; with file and line.
     """
-    if task.windows is not None:
-        return _windows(task, folder, seed)
-    group = GroupRule.parse(task.group_by) if task.group_by else None
+    try:
+        return _windows(task, folder, seed) if task.windows else _rows(task, folder, seed)
+    except UsageError as error:  # nobody gave such an option: it is the suite that has it
+        raise InputError(folder / task.files[0], f"{task.name} of the suite: {error}") from None
+
+
+def _rows(task: SuiteTask, folder: Path, seed: int) -> Task:
     columns = Columns(
         task.sequence,
         "mean bin" if task.counts else task.label,
-        group,
-        RowFilter.parse(task.where),
+        task.grouped(),
+        task.wanted(),
         split=task.split_column,
         counts=tuple(task.counts),
     )

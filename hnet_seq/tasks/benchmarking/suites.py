@@ -10,7 +10,9 @@ from typing import Any, Literal
 import yaml
 
 from hnet_seq.tasks.choices import SplitRule
+from hnet_seq.tasks.classification.labelled_rows import GroupRule
 from modalities.errors import InputError, UsageError
+from pipelines.formats.table_rows import RowFilter
 from pipelines.storage.json_records import parse_record
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -35,6 +37,14 @@ class Windows:
     length: int = 150
     max_train: int = 300
     max_test: int = 200
+
+
+def _check_name(name: str) -> None:
+    """Names become those of folders, of arrays and cells of tables."""
+    if not name or name[0] == "." or not name.isprintable() or set(name) & set("/\\|"):
+        raise ValueError(
+            f"name: {name!r} is empty, begins with a dot, or has /, \\, |, tab or newline in it"
+        )
 
 
 @dataclass(frozen=True)
@@ -78,10 +88,23 @@ class SuiteTask:
     sha256: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _check_name(self.name)
+        if not 0 < self.test_fraction < 1:
+            raise ValueError(f"task {self.name}: test_fraction is not between 0 and 1")
+        if self.limit_train is not None and self.limit_train < 1:
+            raise ValueError(f"task {self.name}: limit_train is below 1")
         if bool(self.path) == bool(self.windows):
             raise ValueError(f"task {self.name}: give a path, or windows of a genome")
         if (self.metric == "spearman") != (self.problem == "regression"):
             raise ValueError(f"task {self.name}: metric {self.metric} is none of {self.problem}")
+
+    def wanted(self) -> RowFilter:
+        """Which rows are read."""
+        return RowFilter.parse(self.where)
+
+    def grouped(self) -> GroupRule | None:
+        """Which rows belong together."""
+        return GroupRule.parse(self.group_by) if self.group_by else None
 
     @property
     def files(self) -> list[str]:
@@ -89,6 +112,11 @@ class SuiteTask:
         if self.windows is None:
             return [self.path]
         return [self.windows.genome, self.windows.annotation]
+
+    @property
+    def unchecked(self) -> list[str]:
+        """Those of which no sha256 is known."""
+        return [name for name in self.files if name not in self.sha256]
 
 
 @dataclass(frozen=True)
@@ -114,9 +142,19 @@ class Suite:
     citation: str = ""
 
     def __post_init__(self) -> None:
+        _check_name(self.name)
         names = [task.name for task in self.tasks]
         if not names or len(set(names)) < len(names):
             raise ValueError("tasks: expected one or more, of different names")
+
+    def said(self, tasks: list[SuiteTask]) -> dict[str, Any]:
+        """What results say beside what is computed, JSON values."""
+        return {
+            "title": self.title,
+            "source": self.source,
+            "met": self.met,
+            "tasks": [[own.name, own.about, own.metric, own.unchecked] for own in tasks],
+        }
 
     def only(self, names: list[str]) -> list[SuiteTask]:
         """The tasks of these names, in the order of the suite; all where none is named.
@@ -158,10 +196,17 @@ def read_suite(name: str) -> Suite:
         said = " ".join(f"{error}".split())
         raise InputError(path, f"is no YAML: {said}") from None
     _check_keys(path, "", content, Suite)
-    for index, task in enumerate(_inside(content, "tasks")):
+    tasks = _inside(content, "tasks")
+    for index, task in enumerate(tasks if isinstance(tasks, list) else ()):
         _check_keys(path, f"tasks[{index}]", task, SuiteTask)
         _check_keys(path, f"tasks[{index}].windows", _inside(task, "windows"), Windows)
     found: Suite = parse_record(path, "", content, Suite, strict=False)
+    for index, own in enumerate(found.tasks):
+        try:
+            own.wanted()
+            own.grouped()
+        except UsageError as error:
+            raise InputError(path, f"{error}", where=f"tasks[{index}]") from None
     return found
 
 

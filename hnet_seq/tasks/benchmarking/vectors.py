@@ -15,6 +15,7 @@ from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
 from pipelines.storage.files import replaced_stream
+from pipelines.storage.leftovers import sweep
 
 PART_TOKENS = 1 << 18  # bases of a call, and of a file: what a kill can cost
 _ASIDE = ".npy"
@@ -76,6 +77,8 @@ def _read(path: Path, count: int) -> NDArray[np.float32] | None:
 
 def clear(folder: Path) -> None:
     """Take finished parts away, and the folder where nothing else is in it."""
+    if folder.is_dir():
+        sweep(folder)
     for path in _parts(folder):
         path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +25,34 @@ COLUMNS = (
 """Of ``submission.tsv``: ``main`` is what is judged by, ``metric`` what the project reports."""
 
 
+RUN = "|run"
+"""In the predictions: hash of the record that they go with. No task's name begins with it."""
+
+
+def outputs_of(out: Path) -> list[Path]:
+    """All files of a run, the record first."""
+    return [out / name for name in (RECORD, PAGE, PREDICTIONS, *SUBMISSION)]
+
+
+def run_hash(found: Benchmark) -> str:
+    """Of what predictions depend on, and of the scores that they have."""
+    known = {
+        "run": [found.suite, found.model, found.fingerprint, found.seed, found.seeds],
+        "versions": found.versions,
+        "tasks": [
+            [own["name"], own["fingerprint"], [[row["predictor"], row["per_seed"]] for row in rows]]
+            for own in found.tasks
+            for rows in [own["rows"]]
+        ],
+    }
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
 def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
-    """All files; the record last, since a finished run is known by it."""
+    """All files; the record last, since a finished run is known by it, and that of a run before
+    goes first: what is killed between leaves none that other files lie beside."""
     arrays = {
-        f"{task['name']}|{predictor}|{shots}": np.stack(own).astype(np.float32)
+        f"{task['name']}|{predictor}|{shots}": np.stack(own)
         for task, each in zip(found.tasks, said, strict=True)
         for (predictor, shots), own in each.predictions.items()
         if predictor in OF_MODEL
@@ -36,6 +61,8 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
         f"{task['name']}|truth": _truth(task, each)
         for task, each in zip(found.tasks, said, strict=True)
     }
+    arrays[RUN] = np.array(run_hash(found))
+    (out / RECORD).unlink(missing_ok=True)
     with replaced_stream(out / PREDICTIONS) as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     lines = submission(found)
@@ -65,9 +92,11 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
 
 
 def _truth(task: BenchmarkTask, said: Said) -> np.ndarray:
+    """(3, N): truth, 1 for clean rows, numbers of groups."""
     assert said.truth is not None, task["name"]
     assert said.clean is not None, task["name"]
-    return np.stack([said.truth.astype(np.float64), said.clean.astype(np.float64)])
+    assert said.groups is not None, task["name"]
+    return np.stack([own.astype(np.float64) for own in (said.truth, said.clean, said.groups)])
 
 
 def submission(found: Benchmark) -> list[dict[str, Any]]:
@@ -114,4 +143,4 @@ def _line(found: Benchmark, task: BenchmarkTask, row: BenchmarkRow) -> dict[str,
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.6f}" if isinstance(value, float) else f"{value}"
+    return f"{value:.6f}" if isinstance(value, float) else " ".join(f"{value}".split())
