@@ -10,6 +10,7 @@ from hnet_seq.threads import choose_wait_policy
 WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:
+    from hnet_seq.analysis.paired_arms import Arms as Arms
     from hnet_seq.config import ExperimentConfig as ExperimentConfig
     from hnet_seq.estimators.classifier import HNetClassifier as HNetClassifier
     from hnet_seq.estimators.embedder import HNetEmbedder as HNetEmbedder
@@ -75,6 +76,7 @@ __version__ = "0.1.0"
 
 # Imported on first use: torch takes seconds, and ``hnet-seq --help`` needs none of it.
 _HOMES = {
+    "Arms": "hnet_seq.analysis.paired_arms",
     "BoundaryPolicy": "hnet_seq.model.boundary_policy",
     "ExperimentConfig": "hnet_seq.config",
     "FinetuneConfig": "hnet_seq.train.finetune_config",
@@ -132,6 +134,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Arms",
     "BoundaryPolicy",
     "ExperimentConfig",
     "FinetuneConfig",

@@ -7,7 +7,8 @@ read on the forward strand. Of each: gradient times input and integrated gradien
 dinucleotide-shuffled stretches), each with the chunks held and straight through the router, against
 the three substitutions of each base, and summed over each chunk of stage 0 without the bases' own
 probability against the chunk's deletion. Spearman's rank correlation per stretch; shown are the
-mean over stretches with a bootstrap interval, and the lowest and highest.
+mean over stretches, with the middle 95% of the means of as many drawn from them again (of ten
+stretches that is narrower than a 95% interval of the mean), and the lowest and highest.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def main() -> None:
                 by_pair.setdefault(pair, []).append(rho)
         print(f"{number + 1} of {args.windows}", flush=True)
     generator = np.random.default_rng(args.seed)
-    print("| way | against | mean | 95% interval | lowest | highest |\n|---|---|---|---|---|---|")
+    print("| way | against | mean | 95% of redrawn | lowest | highest |\n|---|---|---|---|---|---|")
     for (way, against), values in sorted(by_pair.items(), key=lambda own: own[0][::-1]):
         means = generator.choice(values, (RESAMPLED, len(values))).mean(1)
         low, high = np.quantile(means, [0.025, 0.975])

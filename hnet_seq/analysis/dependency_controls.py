@@ -1,50 +1,21 @@
-"""How far a dependency map is above its controls, and annotated pairs above others as far apart."""
+"""How far a dependency map is above its controls."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.resampling import jackknife, number, quotient
-from hnet_seq.results.explanation import Above, OfPairs
+from hnet_seq.resampling import around, number, quotient
+from hnet_seq.results.explanation import Above
 
 Floats = NDArray[np.float64]
 
 QUANTILE = 0.999  # of the control's pairs
-ROWS = 10  # substituted bases of a unit of the intervals: neighbours are not independent
-_FEWEST_UNITS = 10
-DRAWS = 9999
-MARGIN = 10  # bases around an element that are held to be of it
-
-
-@dataclass(frozen=True)
-class Arms:
-    """Two stretches whose bases pair: 0-based and half-open, in the region.
-
-    Attributes:
-        stem: the first base of one pairs with the last of the other, and so on; else each with
-            each.
-    """
-
-    first: tuple[int, int]
-    second: tuple[int, int]
-    stem: bool
-
-    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Both bases of each pair."""
-        one, two = np.arange(*self.first), np.arange(*self.second)
-        if self.stem:
-            return one, two[::-1]
-        return np.repeat(one, len(two)), np.tile(two, len(one))
-
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """Of both together."""
-        return min(self.first[0], self.second[0]), max(self.first[1], self.second[1])
+BLOCK = 10  # bases of a unit of the interval: neighbours are not independent
+FEWEST_UNITS = 10
 
 
 def distance_classes(length: int) -> NDArray[np.int64]:
@@ -61,8 +32,10 @@ def above(name: str, found: Floats, controls: Sequence[Floats], least: int) -> A
     """A map beside one control, which may be several maps, over pairs of ``least`` or more apart.
 
     The share of pairs beyond what all but one in a thousand of the control's pairs of the same
-    class of distances have, and the ratio of the mean dependencies. Intervals are a jackknife over
-    units of ten substituted bases.
+    class of distances have, and the ratio of the mean dependencies. Of several maps each is left
+    out once: the share is beyond the others, on average, and what the one that is left out has
+    beyond the same others is chance. The ratio's interval is a jackknife over blocks of ten bases,
+    left out as substituted and as read ones together.
 
     Args:
         found, controls: (L, L), NaN where there is none.
@@ -73,26 +46,26 @@ def above(name: str, found: Floats, controls: Sequence[Floats], least: int) -> A
     length = len(found)
     classes = distance_classes(length)
     apart = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) >= least
-    limits = _limits(controls, classes, apart)
-    beyond = _table(found, apart, limits[classes])
-    if not beyond[:, 1].sum():
+    pairs = int((apart & ~np.isnan(found)).sum())
+    if not pairs:
         return None
-    others = [_table(own, apart, limits[classes]) for own in controls]
-    sums = np.concatenate([beyond, *(own[:, 1:] for own in others)], 1)
-    share = quotient(sums[:, 0].sum(), sums[:, 1].sum())
-    low, high = _interval(sums[:, :2], lambda s: quotient(s[:, 0], s[:, 1])[:, None], "share")
-    ratio, ratio_low, ratio_high = _ratio(sums[:, 1:])
+    shares, chances = [], []
+    for index, own in enumerate(controls):
+        others = [other for place, other in enumerate(controls) if place != index]
+        limits = _limits(others or controls, classes, apart)[classes]
+        shares.append(_share(found, limits, apart))
+        if others:
+            chances.append(_share(own, limits, apart))
+    ratio, low, high = _ratio(found, controls, apart)
     return Above(
         control=name,
         least_distance=least,
-        pairs=int(beyond[:, 1].sum()),
-        share=number(share),
-        low=low,
-        high=high,
-        by_chance=_left_out(controls, classes, apart),
-        ratio=ratio,
-        ratio_low=ratio_low,
-        ratio_high=ratio_high,
+        pairs=pairs,
+        share=number(float(np.mean(shares))),
+        by_chance=number(float(np.mean(chances))) if chances else None,
+        ratio=number(ratio),
+        ratio_low=low,
+        ratio_high=high,
     )
 
 
@@ -108,143 +81,43 @@ def _limits(controls: Sequence[Floats], classes: NDArray[np.int64], apart: objec
     return limits
 
 
-def _table(found: Floats, apart: NDArray[np.bool_], limits: Floats) -> Floats:
-    """(units, 3): pairs beyond the limits, pairs, and the sum of their dependencies."""
+def _share(found: Floats, limits: Floats, apart: NDArray[np.bool_]) -> float:
+    """Of the known pairs, those beyond the limits (L, L) of their classes."""
     known = apart & ~np.isnan(found)
-    columns = np.stack(
-        [
-            (known & (np.nan_to_num(found, nan=-1) > limits)).sum(1),
-            known.sum(1),
-            np.where(known, found, 0).sum(1),
-        ],
-        1,
-    ).astype(np.float64)
-    return np.add.reduceat(columns, np.arange(0, len(found), ROWS))
+    return float(quotient((found[known] > limits[known]).sum(), known.sum()))
 
 
-def _left_out(
-    controls: Sequence[Floats], classes: NDArray[np.int64], apart: NDArray[np.bool_]
-) -> float | None:
-    """The share of each of several controls beyond the others, the mean; None of one."""
-    shares = []
-    for index, own in enumerate(controls):
-        if others := [other for place, other in enumerate(controls) if place != index]:
-            table = _table(own, apart, _limits(others, classes, apart)[classes]).sum(0)
-            shares.append(quotient(table[0], table[1]))
-    return number(float(np.mean(shares))) if shares else None
+def _ratio(
+    found: Floats, controls: Sequence[Floats], apart: NDArray[np.bool_]
+) -> tuple[float, float | None, float | None]:
+    """Of means, with its 95% interval where ten blocks of bases or more have known pairs.
 
-
-def _interval(table: Floats, statistic: object, scale: object) -> tuple[float | None, float | None]:
-    if len(table) < _FEWEST_UNITS:
-        return None, None
-    low, high = jackknife(table, statistic, scale=scale)  # type: ignore[arg-type]
-    return number(low[0]), number(high[0])
-
-
-def _ratio(sums: Floats) -> tuple[float | None, float | None, float | None]:
-    """Of means: columns are pairs and sum of the map, then of each control."""
-
-    def ratio(own: Floats) -> Floats:
-        of_controls = quotient(own[:, 3::2].sum(1), own[:, 2::2].sum(1))
-        return np.asarray(quotient(quotient(own[:, 1], own[:, 0]), of_controls))[:, None]
-
-    low, high = _interval(sums, ratio, "ratio")
-    return number(ratio(sums.sum(0, keepdims=True))[0, 0]), low, high
-
-
-def contrast(
-    name: str, maps: Mapping[str, Sequence[Floats]], arms: Sequence[Arms], *, seed: int
-) -> list[OfPairs]:
-    """Annotated pairs against pairs at equal distance, in a map and in each of its controls.
-
-    A pair has the mean of what either base does to the other. Chance moves each pair of arms by an
-    offset of its own, as a whole, so that what neighbouring pairs have in common stays: once to
-    where both lie within ten bases of the annotated element, once anywhere in the region.
-
-    Args:
-        maps: a map, or several that are one control, by name.
-        seed: of the 9,999 draws.
-
-    Returns:
-        for each map a row; p-values are one-sided, (1 + draws that are as high) / (1 + draws).
+    A base's dependencies go together, as substituted and as read: so a block is left out as both.
     """
-    length = len(next(iter(maps.values()))[0])
-    low = max(0, min(own.bounds[0] for own in arms) - MARGIN)
-    high = min(length, max(own.bounds[1] for own in arms) + MARGIN)
-    rows = []
-    for of, several in maps.items():
-        values = _of_pairs(np.mean(several, 0))
-        means = [_moved(values, own, length) for own in arms]
-        sizes = np.array([len(own.pairs()[0]) for own in arms])
-        observed = _mean([own[0] for own in means], sizes)
-        nulls = {
-            "element": _draws(means, sizes, arms, (low, high), seed),
-            "region": _draws(means, sizes, arms, (0, length), seed),
-        }
-        expected = {
-            where: float(np.mean(own)) if len(own) else None for where, own in nulls.items()
-        }
-        chance = {
-            where: float((1 + (own >= observed).sum()) / (1 + len(own))) if len(own) else None
-            for where, own in nulls.items()
-        }
-        rows.append(
-            OfPairs(
-                name=name,
-                of=of,
-                pairs=int(sizes.sum()),
-                mean=number(observed),
-                in_element=None if expected["element"] is None else number(expected["element"]),
-                p_element=chance["element"],
-                in_region=None if expected["region"] is None else number(expected["region"]),
-                p_region=chance["region"],
-            )
-        )
-    return rows
+    sums = np.stack([part for own in (found, *controls) for part in _by_blocks(own, apart)], -1)
+    total = sums.sum((0, 1))
+    own = np.arange(len(sums))
+    without = total - sums.sum(0) - sums.sum(1) + sums[own, own]
+
+    def ratio(of: Floats) -> Floats:
+        means = quotient(of[..., 1::2], of[..., ::2])
+        return np.asarray(quotient(means[..., 0], means[..., 1:].mean(-1)))
+
+    value = ratio(total)
+    some = (total - without)[:, 0] > 0
+    if some.sum() < FEWEST_UNITS:
+        return float(value), None, None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moves = np.log(ratio(without[some])) - np.log(value)
+    low, high = around(value[None], moves[:, None], scale="ratio", units=int(some.sum()))
+    return float(value), number(low[0]), number(high[0])
 
 
-def _of_pairs(found: Floats) -> Floats:
-    """(L, L) symmetric: the mean of both directions, of those that are known."""
-    one, two = found, found.T
-    return np.where(np.isnan(one), two, np.where(np.isnan(two), one, (one + two) / 2))
-
-
-def _moved(values: Floats, arms: Arms, length: int) -> dict[int, float]:
-    """The mean over pairs by the offset at which the arms lie."""
-    one, two = arms.pairs()
-    low, high = arms.bounds
-    found = {}
-    for offset in range(-low, length - high + 1):
-        here = values[one + offset, two + offset]
-        if not np.isnan(here).all():
-            found[offset] = float(np.nanmean(here))
-    return {0: found.get(0, math.nan), **found}
-
-
-def _draws(
-    means: Sequence[dict[int, float]],
-    sizes: NDArray[np.int64],
-    arms: Sequence[Arms],
-    within: tuple[int, int],
-    seed: int,
-) -> Floats:
-    """(draws,) means over all pairs, each pair of arms at an offset of its own; none where one of
-    them has no other place."""
-    generator = np.random.default_rng(seed)
-    drawn = []
-    for own, each in zip(means, arms, strict=True):
-        low, high = each.bounds
-        values = [
-            value
-            for offset, value in own.items()
-            if offset and low + offset >= within[0] and high + offset <= within[1]
-        ]
-        if not values:
-            return np.empty(0)
-        drawn.append(np.array(values)[generator.integers(len(values), size=DRAWS)])
-    found: Floats = np.average(drawn, axis=0, weights=sizes)
-    return found
-
-
-def _mean(values: Sequence[float], sizes: NDArray[np.int64]) -> float:
-    return float(np.average(values, weights=sizes))
+def _by_blocks(found: Floats, apart: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """(B, B) each: known pairs, and the sum of their dependencies, by blocks of both bases."""
+    known = apart & ~np.isnan(found)
+    starts = np.arange(0, len(found), BLOCK)
+    return tuple(  # type: ignore[return-value]
+        np.add.reduceat(np.add.reduceat(own, starts, 0), starts, 1)
+        for own in (known.astype(np.float64), np.where(known, found, 0.0))
+    )

@@ -27,6 +27,7 @@ from hnet_seq.commands.checks import (
     shape_here,
 )
 from hnet_seq.commands.later import later
+from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments
 from hnet_seq.tasks.choices import (
     EXPLAIN_BASELINES,
@@ -36,7 +37,6 @@ from hnet_seq.tasks.choices import (
     STRANDS,
     WINDOW,
 )
-from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
 
 EXAMPLE = (
@@ -46,8 +46,9 @@ EXAMPLE = (
 
 MEANT = {
     "": {
-        "": "region out window strands pairs shuffles no_twin markov_order baselines steps bigwig "
-        "seed batch_tokens device",
+        "": "region out window pairs shuffles no_twin markov_order seed batch_tokens device",
+        "of=a causal model": "strands baselines steps bigwig",
+        "baselines!=0": "steps",
     }
 }
 
@@ -132,9 +133,8 @@ def main(args: argparse.Namespace) -> int:
     check_order(args.markov_order)
     shape = shape_here(args.checkpoint)
     causal = shape is None or not shape.bidirectional
-    if not causal and args.bigwig:
-        said = f"is of a log-likelihood, which {args.checkpoint}, a masked model, does not have"
-        raise UsageError("bigwig", f"{said}; leave it out")
+    if shape is not None:
+        check_kind(args, causal=causal)
     check_outputs({"out": files_of(args, causal=causal)}, args.genome, args.pairs)
     check_region(args.genome, args.region)
     if args.pairs and is_small(args.pairs):
@@ -142,6 +142,13 @@ def main(args: argparse.Namespace) -> int:
 
         check_pairs(args.pairs)
     return later("hnet_seq.tasks.explain")(args)
+
+
+def check_kind(args: argparse.Namespace, *, causal: bool) -> None:
+    """Raise UsageError for an option that means nothing of the model, once it is known."""
+    kind = "causal" if causal else "masked"
+    said = f"{args.checkpoint} is a masked model, which has one reading and no log-likelihood"
+    check_meant(args, said, of=f"a {kind} model")
 
 
 def files_of(args: argparse.Namespace, *, causal: bool) -> list[Path]:

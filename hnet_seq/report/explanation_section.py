@@ -45,6 +45,9 @@ def explanation_section(found: Explanation) -> Section:
     ]
     if found.above:
         parts.append(_above(found.above))
+    else:
+        said = "It stands beside no shuffled sequence and no twin: nothing says what of it is more."
+        parts.append(element("p", said, class_="caption"))
     if found.of_pairs:
         parts.append(_pairs(found.of_pairs))
     if found.bases is not None:
@@ -89,20 +92,22 @@ def _control(found: Explanation, of: str) -> str:
     if of == SHUFFLED and found.shuffles > 1:
         return f"shuffled sequence, with the same dinucleotides, the first of {found.shuffles}"
     if of == MARKOV:
-        order = next(own.order for own in found.controls if own.of == of)
-        return f"a Markov model of order {order} of the genome, counted without this window"
+        own = next(own for own in found.controls if own.of == of)
+        said = f"a Markov model of order {own.order}"
+        if own.counted_without:
+            return f"{said} of the genome, counted without this window"
+        return f"{said}, as it was given: this sequence may have been counted"
     return {SHUFFLED: "sequence with the same dinucleotides"}.get(of, _SAID[of])
 
 
 def _above(rows: Sequence[Above]) -> Markup:
-    head = ("Beside", "Pairs apart", "Pairs", "Beyond", "95% interval", "By chance", "Mean, ratio")
+    head = ("Beside", "Pairs apart", "Pairs", "Beyond", "By chance", "Mean, ratio")
     numbers = [
         (
             _SAID[row.control],
             f"{row.least_distance} or more",
             f"{row.pairs:,}",
             _percent(row.share),
-            _limits(row.low, row.high, _percent),
             _percent(row.by_chance),
             f"{ratio(row.ratio)} ({_limits(row.ratio_low, row.ratio_high, ratio)})",
         )
@@ -111,12 +116,14 @@ def _above(rows: Sequence[Above]) -> Markup:
     said = element(
         "p",
         "Beyond: the share of pairs whose dependency is larger than that of all but one in a "
-        "thousand of the control's pairs as far apart. By chance: what one shuffled sequence has "
-        "beyond the others. Intervals leave out ten substituted bases at a time.",
+        "thousand of the control's pairs as far apart. Of several shuffled sequences each is left "
+        "out once, and by chance is what it has beyond the same others. A share has no interval, "
+        "as too few pairs make its threshold. That of the ratio is a jackknife over ten bases at a "
+        "time, left out as substituted and as read.",
         class_="caption",
     )
     title = element("h3", "How far the map is above its controls")
-    return Markup(title + table(head, numbers, numeric=range(1, 7)) + said)
+    return Markup(title + table(head, numbers, numeric=range(1, 6)) + said)
 
 
 def _pairs(rows: Sequence[OfPairs]) -> Markup:
@@ -128,9 +135,9 @@ def _pairs(rows: Sequence[OfPairs]) -> Markup:
             f"{row.pairs:,}",
             _three(row.mean),
             _three(row.in_element),
-            _chance(row.p_element),
+            _chance(row.p_element, row.least_p_element),
             _three(row.in_region),
-            _chance(row.p_region),
+            _chance(row.p_region, row.least_p_region),
         )
         for row in rows
     ]
@@ -138,7 +145,9 @@ def _pairs(rows: Sequence[OfPairs]) -> Markup:
         "p",
         "The mean dependency of annotated pairs, of both directions, and of as many as far apart: "
         "the stretches that pair are moved together, within ten bases of the element or anywhere "
-        "in the region. p is how often that gives as much.",
+        "in the region. p is how often that gives as much, where the stretches do lie being one of "
+        "the places; the least it can be is in brackets. Each row is a test of its own: of many "
+        "names and maps some are low by chance.",
         class_="caption",
     )
     title = element("h3", "Annotated pairs beside others as far apart")
@@ -264,8 +273,8 @@ def _three(value: float | None) -> str:
     return _DASH if value is None else f"{value:.3f}"
 
 
-def _chance(value: float | None) -> str:
-    return _DASH if value is None else f"{value:.4f}"
+def _chance(value: float | None, least: float | None) -> str:
+    return _DASH if value is None or least is None else f"{value:.4f} ({least:.4f})"
 
 
 def _signed(value: float | None) -> str:

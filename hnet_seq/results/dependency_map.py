@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -61,18 +62,16 @@ class DependencyMap(Result):
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row a pair: name, substituted and read (1-based), strand, dependency; needs pandas."""
-        return to_pandas(list(self.rows()), _COLUMNS)
+        return to_pandas([tuple(row.values()) for row in self.rows()], _COLUMNS)
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The pairs as values by column."""
-        found = []
-        for i, row in enumerate(self.matrix().tolist()):
-            for j, value in enumerate(row):
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The pairs as values by column, one at a time: of 1,000 bases they are a million."""
+        for i, row in enumerate(self.matrix()):
+            for j, value in enumerate(row.tolist()):
                 if value == value:
                     places = (self.start + i, self.start + j)
                     cells = (self.name, *places, self.strand(i, j), value)
-                    found.append(dict(zip(_COLUMNS, cells, strict=True)))
-        return found
+                    yield dict(zip(_COLUMNS, cells, strict=True))
 
     def strand(self, substituted: int, read: int) -> str:
         """The strand on which it was read that one place depends on another."""

@@ -25,11 +25,14 @@ class Control:
     Attributes:
         of: ``twin``, ``shuffled`` or ``markov``.
         order: of the Markov model.
+        counted_without: it was counted on the window too, whose own words were taken off; None of
+            another control.
     """
 
     of: str
     values: str
     order: int | None = None
+    counted_without: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +42,15 @@ class Above:
 
     Attributes:
         share: of the pairs, those beyond what all but one in a thousand of the control's pairs as
-            far apart have; with its 95% interval.
-        by_chance: what one of several controls has beyond the others.
-        ratio: of the mean dependencies; with its 95% interval.
+            far apart have. Of several controls each is left out once, the mean.
+        by_chance: what the control that is left out has beyond the same others.
+        ratio: of the mean dependencies; with its 95% interval, None under ten blocks of ten bases.
     """
 
     control: str
     least_distance: int
     pairs: int
     share: float | None
-    low: float | None
-    high: float | None
     by_chance: float | None
     ratio: float | None
     ratio_low: float | None
@@ -73,10 +74,14 @@ class OfPairs:
     Attributes:
         name: of the annotation.
         of: ``model``, or the control.
-        mean: dependency of the pairs, of both directions.
-        in_element, in_region: the mean at equal distance, within the element and anywhere in the
-            region, of pairs of arms that were moved; None where they have no other place.
-        p_element, p_region: how often chance has as much, one-sided.
+        pairs: that are known, of no unknown base.
+        mean: dependency of the pairs, of both directions; None where none is known.
+        in_element, in_region: the mean at equal distance, in other places within the element and
+            anywhere in the region; None where they have no other place.
+        p_element, p_region: how often chance has as much, one-sided; all places of the arms, where
+            they do lie among them, are alike in it.
+        least_p_element, least_p_region: the least that these can be, one in so many ways to place
+            the arms or draws.
     """
 
     name: str
@@ -85,8 +90,10 @@ class OfPairs:
     mean: float | None
     in_element: float | None
     p_element: float | None
+    least_p_element: float | None
     in_region: float | None
     p_region: float | None
+    least_p_region: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +101,8 @@ class BaseTracks:
     """By base, nats, the mean of both strands; None of an unknown base.
 
     Attributes:
-        own: log-probability of the letter less the mean of the other three.
+        own: log-probability of the letter less the mean of the other three; the first base that is
+            read on a strand has none there, so that it is the other strand's.
         gradient, integrated, mutagenesis: what the letter adds to the log-likelihood of the
             stretch: gradient times input, integrated gradients, and the mean of its three
             substitutions. ``own`` is part of the first and the last.

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 SHOWN = 20  # rows of a table in a notebook
 
 
-def to_pandas(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pandas.DataFrame:
-    """A table of these columns, a row a mapping.
+def to_pandas(
+    rows: Sequence[Mapping[str, Any]] | Sequence[tuple[Any, ...]], columns: Sequence[str]
+) -> pandas.DataFrame:
+    """A table of these columns, a row a mapping, or its values.
 
     Raises:
         UsageError: pandas is not installed.

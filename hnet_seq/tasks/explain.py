@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hnet_seq.commands.explain import files_of
+from hnet_seq.commands.explain import check_kind, files_of
 from hnet_seq.jobs.job import Job, Tell
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.jobs.spool import Columns
@@ -51,9 +51,10 @@ def main(args: argparse.Namespace) -> int:
     model = load_pretrained(args.checkpoint, device)
     check_explained(model)
     causal = isinstance(model, HNetForCausalLM)
+    check_kind(args, causal=causal)
     files = files_of(args, causal=causal)
     check_meeting(args.genome, files, ranks)
-    work = _work(args, stretch, causal=causal)
+    work = _work(args, stretch, model)
 
     @cache
     def model_of(is_twin: bool) -> HNetLanguageModel:
@@ -130,12 +131,12 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _work(args: argparse.Namespace, stretch: Stretch, *, causal: bool) -> Work:
+def _work(args: argparse.Namespace, stretch: Stretch, model: HNetLanguageModel) -> Work:
     first = stretch.start - stretch.context_start
     window = Window(stretch.context, first, first + stretch.end - stretch.start)
     return plan(
         window,
-        causal=causal,
+        model=model,
         both_strands=args.strands == "average",
         twin=not args.no_twin,
         shuffles=args.shuffles,

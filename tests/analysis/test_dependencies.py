@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from hnet_seq.analysis.dependencies import halves, log_odds, strongest, without_unknown
-from hnet_seq.analysis.dependency_controls import Arms, above, contrast, distance_classes
+from hnet_seq.analysis.dependency_controls import above, distance_classes
 from hnet_seq.results.dependency_map import packed, unpacked
 from modalities import dna
+from tests.analysis.maps import noise
 
 
 def test_odds_are_of_the_four_letters_whatever_else_may_stand_there() -> None:
@@ -50,15 +51,6 @@ def test_a_map_is_kept_in_thousandths() -> None:
     np.testing.assert_allclose(unpacked(packed(values), 2), [[math.nan, 0.123], [12, math.nan]])
 
 
-def noise(length: int, seed: int) -> np.ndarray:
-    """A map whose values fall with the distance, and differ by chance."""
-    generator = np.random.default_rng(seed)
-    distance = np.abs(np.subtract.outer(np.arange(length), np.arange(length)))
-    found = generator.exponential(1 / np.maximum(distance, 1))
-    np.fill_diagonal(found, math.nan)
-    return found
-
-
 def test_classes_of_distances_grow() -> None:
     classes = distance_classes(40)[0]
     assert len(set(classes[:4])) == 4
@@ -79,42 +71,47 @@ def test_a_map_like_its_control_is_not_above_it_and_another_is() -> None:
     more = above("shuffled", noise(120, 3) * 3, controls, 8)
     assert more is not None
     assert more.ratio == pytest.approx(3, abs=0.2)
-    assert more.low is not None
+    assert more.share is not None
     assert more.ratio_low is not None
-    assert more.low > 0.05
+    assert more.share > 0.05
     assert more.ratio_low > 2.5
     assert above("twin", noise(6, 0), [noise(6, 1)], 8) is None
 
 
-def test_planted_pairs_are_found_and_moved_ones_are_not() -> None:
-    values = noise(90, 0)
-    stem = [Arms((20, 25), (40, 45), stem=True), Arms((28, 32), (34, 38), stem=True)]
-    for arms in stem:
-        one, two = arms.pairs()
-        values[one, two] = values[two, one] = 2.0
-    moved = [Arms((21, 26), (41, 46), stem=True)]
-    (found,) = contrast("stems", {"model": [values]}, stem, seed=0)
-    assert found.pairs == 9
-    assert found.mean == 2.0
-    assert found.p_region == found.p_element == pytest.approx(1e-4)
-    assert found.in_region is not None
-    assert found.in_region < 0.5
-    (other,) = contrast("moved", {"model": [values]}, moved, seed=0)
-    assert other.p_region is not None
-    assert other.p_region > 0.05
-    (again,) = contrast("stems", {"model": [values]}, stem, seed=0)
-    assert again == found
+def test_chance_is_what_a_map_like_the_controls_has() -> None:
+    """Few pairs make low thresholds, of the share and of chance alike."""
+    shares, chances = list[float](), list[float]()
+    for seed in range(0, 180, 3):
+        own, *controls = (noise(40, seed + each) for each in range(3))
+        found = above("shuffled", own, controls, 1)
+        assert found is not None
+        assert found.share is not None
+        assert found.by_chance is not None
+        shares.append(found.share)
+        chances.append(found.by_chance)
+    assert np.mean(shares) > 0.002  # not 0.001
+    assert np.mean(shares) == pytest.approx(np.mean(chances), rel=0.2)
 
 
-def test_arms_pair_end_to_end_or_each_with_each() -> None:
-    one, two = Arms((2, 5), (8, 11), stem=True).pairs()
-    assert list(zip(one.tolist(), two.tolist(), strict=True)) == [(2, 10), (3, 9), (4, 8)]
-    one, two = Arms((0, 2), (5, 7), stem=False).pairs()
-    assert list(zip(one.tolist(), two.tolist(), strict=True)) == [(0, 5), (0, 6), (1, 5), (1, 6)]
+def test_the_interval_of_the_ratio_holds_it_where_columns_differ() -> None:
+    held = []
+    for seed in range(0, 400, 2):
+        own, control = (noise(120, seed + each, columns=0.7) for each in range(2))
+        found = above("twin", own * 2, [control], 8)
+        assert found is not None
+        assert found.ratio_low is not None
+        assert found.ratio_high is not None
+        held.append(found.ratio_low <= 2 <= found.ratio_high)
+    assert 0.9 <= np.mean(held) <= 0.99
 
 
-def test_pairs_that_have_no_other_place_say_nothing() -> None:
-    (found,) = contrast("all", {"model": [noise(10, 0)]}, [Arms((0, 5), (5, 10), True)], seed=0)
-    assert found.mean is not None
-    assert found.p_region is None
-    assert found.in_element is None
+def test_an_interval_needs_ten_blocks_with_known_pairs() -> None:
+    own, control = noise(120, 0), noise(120, 1)
+    assert above("twin", own[:99, :99], [control[:99, :99]], 1).ratio_low is not None  # type: ignore[union-attr]
+    assert above("twin", own[:90, :90], [control[:90, :90]], 1).ratio_low is None  # type: ignore[union-attr]
+    for values in (own, control):
+        values[:40] = values[:, :40] = math.nan
+    found = above("twin", own, [control], 1)
+    assert found is not None
+    assert found.ratio is not None
+    assert found.ratio_low is None

@@ -20,10 +20,17 @@ class History:
 
     seen: Tensor
     recent: Tensor
+    encoder: tuple[()] = ()
+    decoder: tuple[()] = ()
+    inner: None = None
 
     @property
     def num_slots(self) -> int:
         return self.seen.numel()
+
+    @property
+    def num_bytes(self) -> int:
+        return self.seen.nbytes + self.recent.nbytes
 
     def select(self, slots: Tensor) -> History:
         return History(self.seen[slots], self.recent[slots])

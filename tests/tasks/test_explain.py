@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import struct
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ import pytest
 
 from hnet_seq import HNetForMaskedLM, count_markov, explain, read_result
 from hnet_seq.cli import main
+from hnet_seq.report.explanation_section import explanation_section
 from hnet_seq.results.explanation import Explanation
 from tests.conftest import make_model
 from tests.tasks.explaining import shape
@@ -38,7 +40,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(inputs: Path, out: Path, *words: str) -> int:
     files = [f"{inputs / 'run'}", f"{inputs / 'g.fa'}"]
-    few = ["--baselines", "1", "--steps", "2", "--device", "cpu"]
+    few = ["--device", "cpu"]
+    if "--baselines" not in words:
+        few += ["--baselines", "1", "--steps", "2"]
     return main(["explain", *files, *REGION, "--out", f"{out}", *few, *words])
 
 
@@ -209,14 +213,71 @@ def test_a_masked_model_has_a_map_alone(inputs: Path, capsys: pytest.CaptureFixt
     assert {row["strand"] for row in rows_of(inputs / "both" / "dependencies.tsv")} == {"."}
     assert main(["report", f"{inputs / 'both'}"]) == 0
     capsys.readouterr()
-    assert main(["explain", *words, "--bigwig"]) == 2
-    assert "masked model" in capsys.readouterr().err
+    for vain in (["--bigwig"], ["--strands", "none"], ["--baselines", "3"], ["--steps", "9"]):
+        assert main(["explain", *words, *vain]) == 2
+        said = capsys.readouterr().err
+        assert f"{vain[0]}: is for a causal model; " in said
+        assert "masked model" in said
+
+
+def test_a_masked_model_that_is_known_late_is_refused_all_the_same(
+    inputs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one on the hub, whose configuration is not here before it is loaded."""
+    monkeypatch.setattr("hnet_seq.commands.explain.shape_here", lambda _: None)
+    model = HNetForMaskedLM(shape(bidirectional=True))
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(inputs / "late")
+    files = [f"{inputs / 'late'}", f"{inputs / 'g.fa'}"]
+    words = ["explain", *files, *REGION, "--out", f"{inputs / 'never'}"]
+    pytest.importorskip("pyBigWig")
+    assert main([*words, "--bigwig"]) == 2
+    assert "--bigwig: is for a causal model; " in capsys.readouterr().err
+    assert not (inputs / "never").exists()
+
+
+def test_steps_without_baselines_are_refused(
+    inputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [f"{inputs / 'run'}", f"{inputs / 'g.fa'}"]
+    words = ["explain", *files, *REGION, "--out", f"{inputs / 'never'}"]
+    assert main([*words, "--baselines", "0", "--steps", "7"]) == 2
+    assert "--steps: means nothing beside --baselines 0" in capsys.readouterr().err
+
+
+def test_what_has_nothing_beside_it_is_said(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No control; pairs of unknown bases; pairs that fill the region; pairs without a name."""
+    letters = f"{RECORD[:103]}NN{RECORD[105:]}"
+    (tmp_path / "g.fa").write_text(f">c1\n{letters}\n")
+    rows = ["c1\t103\t105\tc1\t112\t114\tlost\t.\t+\t-"]
+    rows += ["c1\t100\t102\tc1\t118\t120\tfull\t.\t+\t-"]
+    rows += ["# no name", "c1\t106\t108\tc1\t112\t114", "c1\t106\t108\tc1\t115\t117"]
+    (tmp_path / "p.bedpe").write_text("\n".join(rows) + "\n")
+    out = tmp_path / "o"
+    words = [f"{inputs / 'run'}", f"{tmp_path / 'g.fa'}", *REGION, "--out", f"{out}"]
+    few = ["--baselines", "0", "--shuffles", "0", "--no-twin", "--device", "cpu"]
+    assert main(["explain", *words, *few, "--pairs", f"{tmp_path / 'p.bedpe'}"]) == 0
+    said = capsys.readouterr().out
+    assert "beside no shuffled sequence and no twin" in said
+    assert "lost, model: no pair of known bases\n" in said
+    assert "no other place in the region" in next(
+        line for line in said.splitlines() if line.startswith("full, model")
+    )
+    found = read_result(out / "explanation.json", Explanation)
+    unnamed = {own.name: own.pairs for own in found.of_pairs if "with" in own.name}
+    assert unnamed == {"107-108 with 113-114": 4, "107-108 with 116-117": 4}
+    lost = next(own for own in found.of_pairs if own.name == "lost")
+    assert (lost.pairs, lost.mean, lost.p_region, lost.p_element) == (0, None, None, None)
+    assert main(["report", f"{out}"]) == 0
+    assert "beside no shuffled sequence" in (out / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("c1\t104\t108\tc1\t112\n", "line 1: 5 columns; BEDPE has"),
+        ("c1\t104\t108\tc1\t112\n", "line 2: 5 columns; BEDPE has"),
         ("c1\t104\t108\tc1\t112\tx\n", "expected whole numbers"),
         ("c1\t108\t104\tc1\t112\t116\n", "an end is not behind its start"),
         ("c1\t104\t108\tc1\t106\t116\n", "the two stretches overlap"),
@@ -225,13 +286,18 @@ def test_a_masked_model_has_a_map_alone(inputs: Path, capsys: pytest.CaptureFixt
         ("c9\t104\t108\tc1\t112\t116\n", "no record 'c9'"),
         ("c1\t4\t8\tc1\t12\t16\n", "has no pairs within c1:101-120"),
         ("c1\t104\t108\tc1\t112\t999\n", "lies beyond c1"),
+        (STEM * 2, "line 3: has a pair of line 2, of the same name"),
+        (
+            "c1\t104\t106\tc1\t112\t116\tx\nc1\t113\t115\tc1\t102\t105\tx\n",
+            "line 3: has a pair of line 2",
+        ),
         ("", "has no pairs"),
     ],
 )
 def test_pairs_that_are_none_are_refused(
     inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: str, said: str
 ) -> None:
-    (tmp_path / "p.bedpe").write_text(f"# pairs\n{lines}".replace("# pairs\n", "", 1))
+    (tmp_path / "p.bedpe").write_text(f"# pairs\n{lines}")
     assert run(inputs, tmp_path / "o", "--pairs", f"{tmp_path / 'p.bedpe'}") == 1
     error = capsys.readouterr().err
     assert said in error
@@ -267,4 +333,10 @@ def test_a_damaged_record_is_refused(out: Path, tmp_path: Path) -> None:
 def test_the_markov_control_is_counted_on_the_genome(inputs: Path, out: Path) -> None:
     found = read_result(out / "explanation.json", Explanation)
     order = count_markov(inputs / "g.fa").order
-    assert [own.order for own in found.controls if own.of == "markov"] == [order]
+    (own,) = (own for own in found.controls if own.of == "markov")
+    assert (own.order, own.counted_without) == (order, True)
+    assert "of the genome, counted without this window" in explanation_section(found)
+    other = [dataclasses.replace(x, counted_without=False) for x in found.controls]
+    page = explanation_section(dataclasses.replace(found, controls=other))
+    assert "counted without" not in page
+    assert "this sequence may have been counted" in page

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from hnet_seq import read_result
-from hnet_seq.analysis.dependency_controls import DRAWS, MARGIN
+from hnet_seq.analysis.dependency_controls import BLOCK as UNIT
+from hnet_seq.analysis.dependency_controls import FEWEST_UNITS, QUANTILE
+from hnet_seq.analysis.paired_arms import DRAWS, MARGIN
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK
 from hnet_seq.cli import main
 from hnet_seq.results.explanation import Explanation
@@ -73,8 +75,13 @@ def test_its_numbers_are_those_of_the_code() -> None:
     assert f"`--steps` ({EXPLAIN_STEPS})" in GUIDE
     assert f"a block of {BLOCK} bases" in GUIDE
     assert f"blocks of {SHUFFLE_BLOCK} bases" in GUIDE
-    assert f"{DRAWS:,} such draws" in GUIDE
-    assert {10: "ten"}[MARGIN] in GUIDE
+    assert f"{DRAWS:,} draws" in GUIDE
+    words = {10: "ten"}
+    assert f"lie within {words[MARGIN]} bases of the element" in GUIDE
+    said = " ".join(GUIDE.split())
+    assert f"a jackknife over blocks of {words[UNIT]} bases" in said
+    assert f"regions under {UNIT * (FEWEST_UNITS - 1) + 1} bases have none" in said
+    assert {0.999: "all but one in a thousand"}[QUANTILE] in GUIDE
 
 
 def test_its_python_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from hnet_seq import (
+    Arms,
+    HNetConfig,
     HNetForCausalLM,
     HNetForMaskedLM,
     InputError,
@@ -25,6 +27,7 @@ from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.model.state import HNetState
 from hnet_seq.results.dependency_map import DependencyMap
 from hnet_seq.results.explanation import Explanation
+from hnet_seq.tasks.explaining import continued
 from hnet_seq.tasks.explaining.chunk_effects import chunk_effects
 from hnet_seq.tasks.explaining.continued import Beginning, likelihood
 from hnet_seq.tasks.explaining.gradients import (
@@ -205,6 +208,104 @@ def test_an_unknown_base_has_no_dependencies() -> None:
     assert sum(value is None for value in found.bases.mutagenesis) == 1
 
 
+def test_unknown_bases_have_no_value_in_any_track_or_control() -> None:
+    letters = LETTERS[:25] + "N" + LETTERS[26:50]
+    markov = MarkovModel([dna.encode(LETTERS)], 2)
+    model = make_model("one stage")
+    found = explain(model, letters, start=20, end=40, markov=markov, baselines=1, steps=2)
+    assert found.bases is not None
+    for name in found.bases.names:
+        values = getattr(found.bases, name)
+        assert [index for index, value in enumerate(values) if value is None] == [5], name
+    own = np.isnan(found.dependencies.matrix())
+    assert {own.of for own in found.controls} == {"shuffled", "markov"}
+    (other,) = found.control("markov")
+    assert (np.isnan(other) == own).all()
+
+
+def test_the_first_base_of_all_has_its_own_part_from_the_other_strand() -> None:
+    model = make_model("one stage")
+    options: dict[str, Any] = {"end": 20, "shuffles": 0, "baselines": 1, "steps": 2}
+    half = explain(model, LETTERS[:40], strands="none", **options).bases
+    both = explain(model, LETTERS[:40], **options).bases
+    assert half is not None
+    assert both is not None
+    assert half.own[0] is None
+    assert half.integrated_own[0] is None
+    assert half.gradient[0] is not None
+    reverse = Window(dna.reverse_complement(dna.encode(LETTERS[:40])), 20, 40)
+    assert both.own[0] == pytest.approx(gradient_by_input(model, reverse).own[-1], abs=1e-5)
+    assert half.own[1] is not None
+
+
+def counting(tokens: np.ndarray) -> HNetForCausalLM:
+    """A model that has counted these bases, as training does."""
+    config = make_model("one stage").config.to_dict()
+    counts = {"orders": [2, 7], "symbols": 4}  # 4^7: few are met by chance
+    model = HNetForCausalLM(HNetConfig.from_dict(config | {"ngram_counts": counts})).eval()
+    assert model.backbone.ngram_counts is not None
+    model.backbone.ngram_counts.count([torch.from_numpy(tokens)])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "ngram_counts" in name:
+                torch.nn.init.normal_(parameter, std=0.5, generator=torch.manual_seed(0))
+    return model
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_model_with_counts_reads_whole_windows(seen: bool) -> None:
+    """Whether what is read was counted is judged by all of it, as everywhere else."""
+    tokens = dna.encode(LETTERS)
+    text = np.random.default_rng(3).integers(0, 4, 400).astype(np.uint8)
+    model = counting(np.concatenate([text, tokens]) if seen else text)
+    window = Window(tokens, 60, 70)
+    found = rows_of(model, window, 0, 10, 400)
+    (own,) = base_log_likelihoods(model, [tokens], batch_tokens=400)
+    effects = np.zeros((10, 4))
+    for place in range(60, 70):
+        for other in other_at(tokens, place):
+            (values,) = base_log_likelihoods(model, [other], batch_tokens=400)
+            effects[place - 60, other[place]] = (values - own)[place:70].sum()
+    np.testing.assert_allclose(found[:, -4:], effects, atol=1e-3)
+    for tail, values in zip(
+        (tokens[50:70], tokens[51:70]),
+        Beginning(model, tokens[:50], 400, tokens[70:]).expected([tokens[50:70], tokens[51:70]]),
+        strict=True,
+    ):
+        (plain,) = base_log_likelihoods(
+            model, [np.concatenate([tokens[:50], tail, tokens[70:]])], batch_tokens=400
+        )
+        np.testing.assert_allclose(likelihood(values, tail), plain[50 : 50 + len(tail)], atol=1e-4)
+    gradient = gradient_by_input(model, window)
+    assert gradient.own.sum() == pytest.approx(
+        float(own[60:70].sum() - _others(model, tokens, 60, 70)), abs=1e-2
+    )
+
+
+def _others(model: HNetForCausalLM, tokens: np.ndarray, start: int, end: int) -> float:
+    """The mean log-probability of the three other letters, summed over places."""
+    (values,) = Beginning(model, tokens[:start], 400, tokens[end:]).expected([tokens[start:end]])
+    of_own = likelihood(values, tokens[start:end])
+    return float(((values.sum(1) - of_own) / 3).sum())
+
+
+def test_states_at_a_time_are_few_where_memory_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_model("one stage")
+    window = Window(dna.encode(LETTERS), 30, 60)
+    whole = rows_of(model, window, 0, 16, 4096)
+    widest = []
+    select = HNetState.select
+
+    def counted(state: HNetState, slots: torch.Tensor) -> HNetState:
+        widest.append(len(slots))
+        return select(state, slots)
+
+    monkeypatch.setattr(continued, "most_branches", lambda *_: 5)
+    monkeypatch.setattr(HNetState, "select", counted)
+    np.testing.assert_allclose(rows_of(model, window, 0, 16, 4096), whole, atol=2e-3)
+    assert max(widest) == 5
+
+
 def stretch_likelihood(model: HNetForCausalLM, tokens: np.ndarray, start: int) -> float:
     (values,) = base_log_likelihoods(model, [tokens], batch_tokens=1000)
     return float(values[start:].sum())
@@ -361,6 +462,23 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     with pytest.raises(error, match=said):
         explain(make_model("one stage"), LETTERS[:10] + "NNNNN" + LETTERS[15:], **options)
+
+
+def test_controls_that_are_none_are_refused() -> None:
+    model, masked = make_model("one stage"), HNetForMaskedLM(shape(bidirectional=True))
+    text = make_model("one stage")
+    text.metadata["modality"] = "text"
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"twin": masked}, "twin: is causal and the model masked, or the other way"),
+        ({"twin": text}, "reads text"),
+        ({"twin": torch.nn.Linear(2, 2)}, "twin: is Linear"),
+        ({"markov": 3}, "markov: is int"),
+        ({"pairs": {"x": []}}, r"pairs\['x'\]"),
+        ({"pairs": {"x": [Arms((0, 2), (28, 31), False)]}}, "within the 30 bases of the region"),
+    ]
+    for options, said in wrong:
+        with pytest.raises(InputError, match=said):
+            explain(model, LETTERS, start=30, end=60, **options)
 
 
 def test_models_of_something_else_are_refused() -> None:

@@ -44,10 +44,11 @@ def attributed(
             chunks.append(_chunk(effect, strand, start, window.length, sums))
     totals = {way: mean_of_strands([x.total for x in own]) for way, own in ways.items()}
     owns = {way: mean_of_strands([x.own for x in own]) for way, own in ways.items()}
+    behind = {way: mean_of_strands([x.behind for x in own]) for way, own in ways.items()}
     agreement = []
     for items, values in (
         ("bases", totals),
-        ("bases, of those behind", {way: totals[way] - owns[way] for way in ways}),
+        ("bases, of those behind", behind),
     ):
         agreement += [
             agrees(items, one, "mutagenesis", values)

@@ -89,7 +89,8 @@ def _block(
         orders.append((len(others), kept))
         sequences.append(np.concatenate([left, right]))
         sequences += [np.concatenate([left, other, right]) for other in others]
-    expected = Beginning(model, window.tokens[:begin], batch_tokens).expected(sequences)
+    after = window.tokens[window.end :]
+    expected = Beginning(model, window.tokens[:begin], batch_tokens, after).expected(sequences)
     found = iter([likelihood(*pair) for pair in zip(expected, sequences, strict=True)])
     reference = next(found)
     for (start, end), (count, kept) in zip(bounds, orders, strict=True):

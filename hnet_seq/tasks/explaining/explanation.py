@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from hnet_seq.analysis.dependency_controls import Arms
+from hnet_seq.analysis.paired_arms import Arms, check_arms
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -99,15 +99,18 @@ def explain(
             :func:`dependency_map`.
         twin: the same with the weights that training began with
             (``from_pretrained(..., twin=True)``); None leaves this control out.
-        markov: of the genome, see :func:`hnet_seq.count_markov`; None leaves it out.
-        pairs: by name stretches that pair, :class:`hnet_seq.analysis.dependency_controls.Arms`.
+        markov: of the genome, see :func:`hnet_seq.count_markov`; None leaves it out. If it was
+            counted on this sequence too, that speaks for itself in it: the verb takes it off.
+        pairs: by name stretches that pair, :class:`hnet_seq.Arms` in the stretch, no pair
+            twice in one.
         shuffles: sequences with the same dinucleotides whose map is a control.
         baselines: of integrated gradients, shuffled stretches; ``steps`` on the way from each.
         seed: of all draws.
 
     Raises:
         UsageError: bounds that are none or too far apart, or numbers below 0.
-        InputError: a model of something else, or letters that are not DNA.
+        InputError: a model of something else, letters that are not DNA, a twin that is no model of
+            its kind, or pairs that are none in the stretch.
     """
     for what, value in {"shuffles": shuffles, "baselines": baselines, "seed": seed}.items():
         if value < 0:
@@ -115,6 +118,15 @@ def explain(
     if steps < 1:
         raise UsageError("steps", f"is {steps}; expected 1 or more")
     name, window = _given(model, sequence, start, end, strands, batch_tokens)
+    if twin is not None:
+        check_explained(twin, "twin")
+        if isinstance(twin, HNetForCausalLM) != isinstance(model, HNetForCausalLM):
+            said = "is causal and the model masked, or the other way round; give the model's own"
+            raise InputError(None, said, where="twin")
+    if markov is not None and not isinstance(markov, MarkovModel):
+        said = f"is {type(markov).__name__}; expected what hnet_seq.count_markov gives"
+        raise InputError(None, said, where="markov")
+    check_arms(pairs or {}, window.length)
     work = _plan(
         model,
         window,
@@ -179,7 +191,7 @@ def _plan(
 ) -> Work:
     return plan(
         window,
-        causal=isinstance(model, HNetForCausalLM),
+        model=model,
         both_strands=strands == "average",
         twin=twin,
         shuffles=shuffles,
@@ -213,11 +225,11 @@ def _given(
     return name, Window(tokens, start, end)
 
 
-def check_explained(model: HNetLanguageModel) -> None:
+def check_explained(model: HNetLanguageModel, parameter: str = "model") -> None:
     """Raise InputError for a model of which there is no map."""
     if not isinstance(model, HNetLanguageModel):
         said = f"is {type(model).__name__}; expected a language model of DNA"
-        raise InputError(None, said, where="model")
+        raise InputError(None, said, where=parameter)
     check_modality(model)
 
 

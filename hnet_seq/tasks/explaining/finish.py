@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.dependency_controls import Arms, above, contrast
+from hnet_seq.analysis.dependency_controls import above
+from hnet_seq.analysis.paired_arms import Arms, contrast
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.model.language_model import HNetLanguageModel
@@ -108,7 +109,12 @@ def finish(
             for each in arms
         ],
         controls=[
-            Control(of=what, values=packed(values), order=order if what == MARKOV else None)
+            Control(
+                of=what,
+                values=packed(values),
+                order=order if what == MARKOV else None,
+                counted_without=counted if what == MARKOV else None,
+            )
             for what, maps in controls.items()
             for values in maps
         ],

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hnet_seq.heads.one_hot import HNetOneHot
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.counted_text import counted_texts, left_out
 from hnet_seq.tasks.explaining.substituted import Window
 from modalities import dna
 from modalities.base import Tokens
@@ -33,6 +34,8 @@ class Attribution:
         own: (L,) the part of it that is the base's own probability.
         change, missed: of integrated gradients, what the totals are to add up to, and the size of
             what they lack of it.
+
+    NaN of an unknown base. The first base that is read has no probability, so no ``own``.
     """
 
     total: Floats
@@ -43,7 +46,8 @@ class Attribution:
     @property
     def behind(self) -> Floats:
         """(L,) what the base does to those behind it."""
-        return self.total - self.own
+        found: Floats = self.total - np.nan_to_num(self.own)
+        return found
 
 
 def gradient_by_input(
@@ -59,13 +63,14 @@ def gradient_by_input(
         straight_through: see :class:`hnet_seq.heads.one_hot.HNetOneHot`.
     """
     face = HNetOneHot(model, "logits", straight_through=straight_through)
-    x = _one_hot(window.tokens[: window.end], model).requires_grad_()
-    known, _ = _likelihood(face, x, window)
-    (gradient,) = torch.autograd.grad((known * x[..., window.start :].mT).sum(), x)
-    of_letters = gradient[0, :, window.start :].double().cpu().numpy().T  # (L, 4)
-    own = known.detach()[0].double().cpu().numpy()
+    here = slice(window.start, window.end)
+    x = _one_hot(what_is_read(model, window), model).requires_grad_()
+    likely, _ = _likelihood(face, x, window)
+    (gradient,) = torch.autograd.grad((likely * x[..., here].mT).sum(), x)
+    of_letters = gradient[0, :, here].double().cpu().numpy().T  # (L, 4)
+    own = likely.detach()[0].double().cpu().numpy()
     total, part = (_over_others(values, window.letters) for values in (of_letters, own))
-    return Attribution(total, part)
+    return Attribution(total, _without_first(part, window))
 
 
 def integrated_gradients(
@@ -87,21 +92,22 @@ def integrated_gradients(
         steps: on each line.
     """
     face = HNetOneHot(model, "logits", straight_through=straight_through)
-    end = window.end
-    target = _one_hot(window.tokens[:end], model)
-    most = max(1, batch_tokens // end)
+    here, read = slice(window.start, window.end), what_is_read(model, window)
+    target = _one_hot(read, model)
+    most = max(1, batch_tokens // len(read))
     totals, owns, changes = [], [], []
     for letters in baselines:
-        other = _one_hot(np.concatenate([window.tokens[: window.start], letters]), model)
-        apart = (target - other)[..., window.start :]
+        changed = np.concatenate([read[: window.start], letters, read[window.end :]])
+        other = _one_hot(changed, model)
+        apart = (target - other)[..., here]
         gradient = torch.zeros_like(apart, dtype=torch.float64)
         known = torch.zeros_like(gradient)
         shares = (torch.arange(steps, dtype=target.dtype, device=target.device) + 0.5) / steps
         for some in shares.split(most):
             x = (other + some.view(-1, 1, 1) * (target - other)).requires_grad_()
             own, _ = _likelihood(face, x, window)
-            (found,) = torch.autograd.grad((own * x[..., window.start :].mT).sum(), x)
-            gradient += found[..., window.start :].double().sum(0, keepdim=True) / steps
+            (found,) = torch.autograd.grad((own * x[..., here].mT).sum(), x)
+            gradient += found[..., here].double().sum(0, keepdim=True) / steps
             known += own.detach().mT.double().sum(0, keepdim=True) / steps
         totals.append((apart * gradient).sum((0, 1)).cpu().numpy())
         owns.append((apart * known).sum((0, 1)).cpu().numpy())
@@ -110,16 +116,31 @@ def integrated_gradients(
         changes.append(ends[0] - ends[1])
     missed = [abs(own.sum() - change) for own, change in zip(totals, changes, strict=True)]
     means = (float(np.mean(values)) for values in (changes, missed))
-    return Attribution(np.mean(totals, 0), np.mean(owns, 0), *means)
+    bases = window.letters <= max(dna.BASES)
+    total, part = (np.where(bases, np.mean(several, 0), np.nan) for several in (totals, owns))
+    return Attribution(total, _without_first(part, window), *means)
+
+
+def _without_first(own: Floats, window: Window) -> Floats:
+    """NaN for the first base of all, of which nothing is expected."""
+    return np.where(np.arange(window.start, window.end) == 0, np.nan, own)
 
 
 def _likelihood(face: HNetOneHot, x: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Of sequences (B, 4, n) the log-probabilities (B, L, 4) of all letters of the stretch, 0 at
     the first base of all, and the log-likelihood (B,) of those that stand there."""
-    logits: Tensor = face(x)
+    here = slice(window.start, window.end)
+    with left_out(face.model):
+        logits: Tensor = face(x)
     known = logits.float().log_softmax(2)[:, :-1, :_BASES]
-    known = torch.cat([torch.zeros_like(known[:, :1]), known], 1)[:, window.start :]
-    return known, (known * x[..., window.start :].mT).sum((1, 2))
+    known = torch.cat([torch.zeros_like(known[:, :1]), known], 1)[:, here]
+    return known, (known * x[..., here].mT).sum((1, 2))
+
+
+def what_is_read(model: HNetForCausalLM, window: Window) -> Tokens:
+    """(n,) the window up to the end of its stretch; all of it where counts of the training text
+    are judged by what is read."""
+    return window.tokens if counted_texts(model) else window.tokens[: window.end]
 
 
 def _one_hot(tokens: Tokens, model: HNetForCausalLM) -> Tensor:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.analysis.dependencies import halves, strongest, substitutions
+from hnet_seq.analysis.dependencies import halves, strongest, substitutions, without_unknown
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.tasks.explaining.substituted import Window
 from modalities import dna
@@ -16,7 +16,8 @@ from modalities import dna
 def markov_map(
     markov: MarkovModel, window: Window, *, both_strands: bool, counted: bool
 ) -> NDArray[np.float64]:
-    """(L, L) as :func:`hnet_seq.analysis.dependencies.halves`; 0 beyond the model's order.
+    """(L, L) as :func:`hnet_seq.analysis.dependencies.halves`; 0 beyond the model's order,
+    NaN of unknown bases.
 
     Args:
         counted: the model was counted on what is read, which shall not speak for itself.
@@ -27,7 +28,8 @@ def markov_map(
             found = [_half(markov, own) for own in strands]
     else:
         found = [_half(markov, own) for own in strands]
-    return halves(found[0], found[1] if both_strands else None)
+    both = halves(found[0], found[1] if both_strands else None)
+    return without_unknown(both, window.letters)
 
 
 def _half(markov: MarkovModel, window: Window) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def write_all(found: Explanation, files: Sequence[Path], lengths: Mapping[str, i
     """
     write = {
         "dependencies.tsv": _dependencies,
-        "bases.tsv": lambda own, path: _table(path, own.base_rows()),
+        "bases.tsv": _bases,
         "chunks.tsv": _chunks,
         "map.png": _png,
         "map.svg": _svg,
@@ -44,11 +44,18 @@ def _dependencies(found: Explanation, path: Path) -> None:
         for name in dict.fromkeys(control.of for control in found.controls)
         if (several := found.control(name))
     }
-    rows = found.dependencies.rows()
-    for row in rows:
-        i, j = row["substituted"] - found.start, row["read"] - found.start
-        row |= {name: float(values[i, j]) for name, values in maps.items()}
-    _table(path, rows, ("name", "substituted", "read", "strand", "dependency", *maps), digits=3)
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for row in found.dependencies.rows():
+            i, j = row["substituted"] - found.start, row["read"] - found.start
+            yield row | {name: float(values[i, j]) for name, values in maps.items()}
+
+    _table(path, rows(), ("name", "substituted", "read", "strand", "dependency", *maps), digits=3)
+
+
+def _bases(found: Explanation, path: Path) -> None:
+    rows = found.base_rows()
+    _table(path, rows, list(rows[0]))
 
 
 def _chunks(found: Explanation, path: Path) -> None:
@@ -58,12 +65,8 @@ def _chunks(found: Explanation, path: Path) -> None:
 
 
 def _table(
-    path: Path,
-    rows: Sequence[Mapping[str, Any]],
-    columns: Sequence[str] | None = None,
-    digits: int = 6,
+    path: Path, rows: Iterable[Mapping[str, Any]], names: Sequence[str], digits: int = 6
 ) -> None:
-    names = list(rows[0]) if columns is None else columns
     with replaced_file(path) as file:
         file.write("\t".join(names) + "\n")
         for row in rows:
@@ -95,12 +98,11 @@ def _track(found: Explanation, path: Path, lengths: Mapping[str, int]) -> None:
 
 def told(found: Explanation) -> str:
     """What is printed."""
-    pairs = [own for own in found.of_pairs if own.mean is not None and own.in_region is not None]
     agreement = [row for row in found.agreement if row.rho is not None]
     return "\n".join(
         [
-            *map(_above, found.above),
-            *map(_of_pairs, pairs),
+            *(map(_above, found.above) if found.above else [_NOTHING]),
+            *map(_of_pairs, found.of_pairs),
             *(
                 f"{row.items}: {row.one} and {row.other} rank alike at {row.rho:+.2f} (n {row.n:,})"
                 for row in agreement
@@ -109,24 +111,36 @@ def told(found: Explanation) -> str:
     )
 
 
+_NOTHING = "the map stands beside no shuffled sequence and no twin: nothing says what of it is more"
+
+
 def _above(row: Above) -> str:
     name = "shuffled sequence" if row.control == SHUFFLED else f"the {row.control}"
     said = f"pairs {row.least_distance} or more apart beyond 99.9% of {name}: "
     said += "none known" if row.share is None else f"{row.share:.2%}"
-    if row.low is not None:
-        said += f" [{row.low:.2%}, {row.high:.2%}]"
     if row.by_chance is not None:
         said += f", one shuffle beyond the others {row.by_chance:.2%}"
     if row.ratio is not None:
         said += f"; mean {row.ratio:.2f} times as large"
+    if row.ratio_low is not None:
+        said += f" [{row.ratio_low:.2f}, {row.ratio_high:.2f}]"
     return said
 
 
 def _of_pairs(own: OfPairs) -> str:
-    said = (
-        f"{own.name}, {own.of}: {own.mean:.3f} over {own.pairs} pairs; as far apart in the region "
-        f"{own.in_region:.3f} (p {own.p_region:.4f})"
-    )
+    said = f"{own.name}, {own.of}: "
+    if own.mean is None:
+        return said + "no pair of known bases"
+    said += f"{own.mean:.3f} over {own.pairs} pairs; "
+    if own.in_region is None:
+        return said + "they have no other place in the region to compare with"
+    said += f"as far apart in the region {own.in_region:.3f} "
+    said += _chance(own.p_region, own.least_p_region)
     if own.in_element is not None:
-        said += f", in the element {own.in_element:.3f} (p {own.p_element:.4f})"
+        said += f", in the element {own.in_element:.3f} "
+        said += _chance(own.p_element, own.least_p_element)
     return said
+
+
+def _chance(p: float | None, least: float | None) -> str:
+    return f"(p {p:.4f}, at least {least:.4f})"

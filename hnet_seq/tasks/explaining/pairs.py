@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hnet_seq.analysis.dependency_controls import Arms
+from hnet_seq.analysis.paired_arms import Arms
 from modalities.errors import InputError
 from pipelines.formats.bedpe import bedpe_rows
 
@@ -22,28 +22,36 @@ def read_pairs(
     """By name the stretches that pair within bases ``start`` to ``end`` of a record, 0-based.
 
     Two stretches of equal length on opposite strands are a stem; of others each base pairs with
-    each. Rows that reach out of the region are left out.
+    each. Rows of one name are a set, and one without a name is its own. Rows that reach out of the
+    region are left out.
 
     Raises:
         InputError: the file cannot be read, the stretches of a row overlap or are a stem with arms
-            of two lengths, or none lies in the region.
+            of two lengths, a set has a pair twice, or none lies in the region.
     """
     found: dict[str, list[Arms]] = {}
+    lines: dict[str, list[int]] = {}
     for row in bedpe_rows(Path(path), lengths):
         (record, *one), (other, *two) = row.first, row.second
-        if max(one[0], two[0]) < min(one[1], two[1]) and record == other:
-            said = "the two stretches overlap; a base does not pair with itself"
-            raise InputError(path, said, where=f"line {row.line}")
-        if row.opposite and one[1] - one[0] != two[1] - two[0]:
-            raise InputError(
-                path,
-                "the arms of a stem, on opposite strands, have two lengths; cut it at bulges",
-                where=f"line {row.line}",
-            )
-        inside = start <= min(one[0], two[0]) and max(one[1], two[1]) <= end
-        if record == other == name and inside:
-            places = [(first - start, last - start) for first, last in (one, two)]
-            found.setdefault(row.name, []).append(Arms(places[0], places[1], row.opposite))
+        if record != other:
+            continue
+        places = [(first - start, last - start) for first, last in (one, two)]
+        arms = Arms(places[0], places[1], row.opposite)
+        said, where = arms.fault(), f"line {row.line}"
+        if said:
+            raise InputError(path, said, where=where)
+        low, high = arms.bounds
+        if record != name or low < 0 or high > end - start:
+            continue
+        label = row.name
+        if label in ("", "."):
+            label = " with ".join(f"{first + 1}-{last}" for first, last in (one, two))
+        for line, before in zip(lines.get(label, []), found.get(label, []), strict=True):
+            if arms.shares(before):
+                said = f"has a pair of line {line}, of the same name; name each pair once"
+                raise InputError(path, said, where=where)
+        found.setdefault(label, []).append(arms)
+        lines.setdefault(label, []).append(row.line)
     if not found:
         region = f"{name}:{start + 1}-{end}"
         raise InputError(path, f"has no pairs within {region}; choose another region, or leave out")

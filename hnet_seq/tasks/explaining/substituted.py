@@ -64,9 +64,13 @@ class Window:
         for first in range(0, self.length, BLOCK):
             yield first, min(first + BLOCK, self.length)
 
-    def cost(self, first: int, last: int, *, causal: bool) -> int:
-        """Tokens that :func:`rows_of` reads for a block."""
-        if not causal:
+    def cost(self, first: int, last: int, *, whole: bool) -> int:
+        """Tokens that :func:`rows_of` reads for a block.
+
+        Args:
+            whole: all of the window with each substitution.
+        """
+        if whole:
             return (3 * (last - first) + 1) * len(self.tokens)
         behind = self.length - first
         return self.start + first + (3 * (last - first) + 1) * behind
@@ -91,9 +95,11 @@ def _causal(
 ) -> Rows:
     begin = window.start + first
     own = window.tokens[begin : window.end]
-    beginning = Beginning(model, window.tokens[:begin], batch_tokens)
+    tokens = window.tokens
+    beginning = Beginning(model, tokens[:begin], batch_tokens, tokens[window.end :])
+    length = beginning.beside + len(own)
     found = np.full((last - first, window.length + EFFECTS), math.nan, np.float32)
-    for group in _groups(own, last - first, len(own), batch_tokens):
+    for group in _groups(own, last - first, length, batch_tokens, beginning.most):
         changed = [_with(own, place, letter) for place, letter in group]
         # The sequence itself goes in each call, whose rounding depends on all that is in it.
         reference, *expected = beginning.expected([own, *changed])
@@ -117,7 +123,7 @@ def _masked(
     found = np.full((last - first, window.length + EFFECTS), math.nan, np.float32)
     here = slice(window.start, window.end)
     own = window.tokens[window.start + first : window.start + last]
-    for group in _groups(own, last - first, len(window.tokens), batch_tokens):
+    for group in _groups(own, last - first, len(window.tokens), batch_tokens, batch_tokens):
         changed = [_with(window.tokens, window.start + first + place, x) for place, x in group]
         reference, *expected = _expected_by_masked(model, [window.tokens, *changed], batch_tokens)
         by_place: dict[int, list[Rows]] = {}
@@ -136,12 +142,14 @@ def _keep_largest(row: Rows, values: NDArray[np.float64]) -> None:
 
 
 def _groups(
-    own: Tokens, places: int, length: int, batch_tokens: int
+    own: Tokens, places: int, length: int, batch_tokens: int, most: int
 ) -> Iterator[Sequence[tuple[int, int]]]:
     """Place and letter of substitutions, those of a call together, with room for the reference."""
     changes = [(p, letter) for p in range(places) for letter in substitutions(own, p)]
     room = max(batch_tokens - length, length)
-    yield from in_calls(changes, room, lambda _: length)
+    for call in in_calls(changes, room, lambda _: length):
+        size = max(most - 1, 1)
+        yield from (call[first : first + size] for first in range(0, len(call), size))
 
 
 def _with(tokens: Tokens, place: int, letter: int) -> Tokens:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hnet_seq.analysis.dependencies import halves, without_unknown
 from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
+from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.explanation import MODEL, SHUFFLED, TWIN
 from hnet_seq.tasks.explaining.gradients import Attribution, integrated_gradients
@@ -63,6 +64,7 @@ class Work:
         baselines: (L,) each, on the forward strand.
         strands: 1 or 2.
         steps: of each line.
+        whole: all of a window is read with each substitution.
     """
 
     window: Window
@@ -71,6 +73,7 @@ class Work:
     strands: int
     steps: int
     causal: bool
+    whole: bool
 
     def items(self) -> Iterator[Item]:
         """In order; the model's own map comes first."""
@@ -87,7 +90,7 @@ class Work:
         if item.kind == "line":
             return 4 * self.steps * self.window.end  # with gradients, about
         window = self.sources[item.index].window
-        return window.cost(item.first, item.last, causal=self.causal)
+        return window.cost(item.first, item.last, whole=self.whole)
 
     def height(self, item: Item) -> int:
         """Values that an item gives."""
@@ -176,7 +179,7 @@ class Found:
 def plan(
     window: Window,
     *,
-    causal: bool,
+    model: HNetLanguageModel,
     both_strands: bool,
     twin: bool,
     shuffles: int,
@@ -185,6 +188,8 @@ def plan(
     seed: int,
 ) -> Work:
     """What is to be computed; draws depend on ``seed`` and what is read alone."""
+    causal = isinstance(model, HNetForCausalLM)
+    whole = not causal or bool(counted_texts(model))
     generator = np.random.default_rng(seed)
     sources = [Source(MODEL, window)]
     if twin:
@@ -197,13 +202,15 @@ def plan(
         for _ in range(baselines if causal else 0)
     ]
     strands = 1 + (both_strands and causal)
-    return Work(window, sources, lines, strands, steps, causal)
+    return Work(window, sources, lines, strands, steps, causal, whole)
 
 
 def mean_of_strands(values: Sequence[Floats]) -> Floats:
-    """(L,) by places of the sequence, of values by the places of each strand; NaN where none."""
+    """(L,) by places of the sequence, of values by the places of each strand: of those that
+    are known; NaN where none is."""
     if not len(values):
         return np.full(0, math.nan)
     turned = [own[::-1] if strand else own for strand, own in enumerate(values)]
-    mean: Floats = np.mean(turned, 0)
+    known = np.sum([~np.isnan(own) for own in turned], 0)
+    mean: Floats = np.nansum(turned, 0) / np.where(known, known, math.nan)
     return mean
