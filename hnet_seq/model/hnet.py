@@ -114,8 +114,7 @@ class HNet(nn.Module):
             ValueError: the model is bidirectional: all it computes depends on later tokens.
         """
         if self.bidirectional or self.strand_symmetric:
-            remedy = "for generation and streaming train one with bidirectional: false"
-            raise ValueError(f"a bidirectional model reads whole sequences, has no state; {remedy}")
+            raise ValueError("a bidirectional model reads whole sequences; go on with a causal one")
         seen = torch.zeros(slots, dtype=torch.int64, device=device)
         reach = max((part.reach for part in self.ngrams), default=0)
         recent_tokens = seen.new_zeros(slots, reach) if reach else None

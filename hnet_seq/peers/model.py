@@ -77,12 +77,8 @@ class TransformersModel:
         model = opened.model.to(device)
         self._calls = Calls(name, model, self._tokenizer, overlong, batch_tokens)
         self.limit = self._calls.limit
-        settings = {
-            "layer": self._layer,
-            "strands": strands,
-            "overlong": overlong,
-            "batch_tokens": batch_tokens,
-        }
+        settings = {"layer": self._layer, "strands": strands, "overlong": overlong}
+        settings |= {"batch_tokens": batch_tokens, "device": model.device.type}
         self.about: dict[str, Any] = {"kind": "transformers", **opened.about, **settings}
         self.fingerprint = " ".join(f"{value}" for value in self.about.values())
 
