@@ -38,7 +38,8 @@ def beyond_zero(shots: int, problem: str = "classes", *, drawn: bool, leads: flo
         truth = labels[POOL:] + (0.0 if problem == "classes" else generator.normal(size=ROWS))
         if problem != "classes":
             sides = [[each[:, 1:] - each[:, :1] for each in side] for side in sides]
-        found = difference(problem, *sides, truth, np.arange(ROWS), drawn=drawn)
+        one, other = sides
+        found = difference(problem, one, other, truth, np.arange(ROWS), drawn=drawn)
         assert found.interval is not None
         excluded += not found.interval[0] <= 0 <= found.interval[1]
     return excluded

@@ -80,8 +80,11 @@ def test_processes_make_again_what_is_missing_or_said_otherwise(
             assert (out / name).exists()
         assert run(Oracle(), folder, OWN, out, shots=()) is None
         assert "is complete" in capsys.readouterr().err
-        for changed in ({"metric": "f1"}, {"about": "other"}):
-            own = [dataclasses.replace(OWN[0], **changed)]
+        for changed in (
+            dataclasses.replace(OWN[0], metric="f1"),
+            dataclasses.replace(OWN[0], about="other"),
+        ):
+            own = [changed]
             assert run(Oracle(), folder, own, out, shots=()) is not None
         suite = dataclasses.replace(suite_of(*own), title="another")
         assert verb.benchmark(Oracle(), suite, own, folder, out, shots=(), seeds=2) is not None
@@ -142,9 +145,9 @@ def test_table_says_the_difference_that_a_run_would(folder: Path, tmp_path: Path
         others = list(arrays["n|model|0"])
     assert len(np.unique(truth[2])) == 30
     rows_of = np.flatnonzero(truth[1])
-    sides = [[each[rows_of, 0] for each in side] for side in (others, ones)]
-    grouped = rank_difference(*sides, truth[0][rows_of], truth[2][rows_of])
-    alone = rank_difference(*sides, truth[0][rows_of], rows_of)
+    other, one = ([each[rows_of, 0] for each in side] for side in (others, ones))
+    grouped = rank_difference(other, one, truth[0][rows_of], truth[2][rows_of])
+    alone = rank_difference(other, one, truth[0][rows_of], rows_of)
     assert grouped["low"] != alone["low"]
     expected = [f"{grouped[end]:+.3f}" for end in ("rho", "low", "high")]
     assert compared(runs)[1][7:] == expected
