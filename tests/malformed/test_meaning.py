@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hnet_seq import HNetForMaskedLM
 from hnet_seq.cli import VERBS, main, options_of, parsed, verb_parser
 from hnet_seq.commands.meaning import Table, check_meant
 from tests.conftest import make_model
@@ -58,6 +60,9 @@ UNMET: dict[tuple[str, str], str] = {
     ("embed", "vectors=chunks|the encoder|the decoder"): "embed {model} {genome} --out {tmp}/v.npy "
     "--pooling bases",
     ("audit", "of=a drawn split"): "audit {table} --split given",
+    ("explain", "of=a causal model"): "explain {masked} {genome} --region a:1-9 --out {tmp}/o",
+    ("explain", "baselines!=0"): "explain {model} {genome} --region a:1-9 --out {tmp}/o "
+    "--baselines 0",
     ("lexicon", "of=DNA"): "lexicon {text_model} {genome} --out {tmp}/o",
     ("pretrain", "!resume"): "pretrain --resume {tmp}/r",
     ("pretrain", "out"): "pretrain --resume {tmp}/r",
@@ -138,6 +143,8 @@ def places(good: Good, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
         model = make_model(kind)
         model.metadata["modality"] = modality
         model.save_pretrained(folder / name)
+    masked = dataclasses.replace(model.config, bidirectional=True)
+    HNetForMaskedLM(masked).save_pretrained(folder / "masked")
     (folder / "words").mkdir()
     (folder / "words/a.txt").write_text("one word after the other\n")
     lines = (
@@ -148,6 +155,7 @@ def places(good: Good, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
         assert main(line.split()) == 0
     paths = {name: getattr(good, name) for name in ("model", "genome", "genes", "shards")}
     paths |= {"text_model": folder / "text", "isotropic": folder / "flat"}
+    paths["masked"] = folder / "masked"
     paths |= {"table": folder / "t.csv", "variants": folder / "v.vcf"}
     paths |= {"measured": folder / "m.csv"}
     return paths | {"of_bytes": folder / "bytes", "probe": folder / "probe/probe.npz"}
