@@ -167,12 +167,12 @@ def _call(
     ids: Tensor,
     packing: Packing,
     only_boundaries: bool,
-    **state: HNetState,
+    *state: HNetState,
 ) -> Call[Key]:
     with left_out(model):
         if only_boundaries:
-            return Call(pieces, ids, packing, None, model.boundaries(ids, packing, **state))
-        found = model.encode(ids, packing, **state)
+            return Call(pieces, ids, packing, None, model.boundaries(ids, packing, *state))
+        found = model.encode(ids, packing, *state)
         return Call(pieces, ids, packing, found, found.boundaries)
 
 
@@ -191,7 +191,7 @@ def _in_pieces(
         end = start + ids.numel()
         packing = going_on(Packing.from_lengths([ids.numel()], device), state, None)
         pieces = [Piece(key, start, end, len(tokens))]
-        call = _call(model, pieces, ids, packing, only_boundaries, state=state)
+        call = _call(model, pieces, ids, packing, only_boundaries, state)
         if start == 0:
             check_cache(state, key, end, len(tokens), cache_limit)
         yield call

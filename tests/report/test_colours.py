@@ -25,6 +25,8 @@ TEXT = [
 LINES = ["model", "train", "baseline", "control", "plus", "minus", "context", "faint", "prob"]
 MARKS = [f"--{name}" for name in [*LINES, *(f"mark-{number}" for number in range(1, 7))]]
 
+ALONE = ["heat_map.py", "dependency_chart.py"]
+
 
 def luminance(colour: str) -> float:
     """Relative luminance, WCAG 2.1."""
@@ -64,16 +66,15 @@ def test_both_themes_have_every_colour_and_nothing_else_names_one() -> None:
     for file in REPORT.iterdir():
         if file.name.endswith(".py"):
             text = file.read_text(encoding="utf-8")
-            if file.name == "heat_map.py":  # written as a file of its own too
+            if file.name in ALONE:  # written as a file of its own too
                 text = re.sub(r'_STYLE = """.*?"""', "", text, flags=re.DOTALL)
             assert not HEX.search(text), file.name
             assert set(re.findall(r"var\((--[a-z0-9-]+)\)", text)) <= LIGHT.keys(), file.name
 
 
-def test_the_heat_map_that_stands_alone_has_the_palette_of_the_page() -> None:
-    style = re.search(
-        r'_STYLE = """(.*?)"""', REPORT.joinpath("heat_map.py").read_text(), re.DOTALL
-    )
+@pytest.mark.parametrize("name", ALONE)
+def test_a_chart_that_stands_alone_has_the_palette_of_the_page(name: str) -> None:
+    style = re.search(r'_STYLE = """(.*?)"""', REPORT.joinpath(name).read_text(), re.DOTALL)
     assert style is not None
     light, dark = (
         dict(re.findall(r"(--[a-z]+): (#[0-9a-f]{6});", block))
