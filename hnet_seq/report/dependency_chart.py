@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, element, number
+from hnet_seq.report.standalone import standalone
 from hnet_seq.results.explanation import Explanation, PairedArms
 
 if TYPE_CHECKING:
@@ -105,17 +106,8 @@ def standalone_map(found: Explanation) -> str:
     """The map as an SVG document of its own, for light and dark surroundings."""
     values = found.dependencies.matrix()
     width, height, parts = _parts(found, values, full_at(values), 720.0)
-    drawn = element(
-        "svg",
-        element("title", f"Dependency map of {found.name}:{found.start:,}-{found.end:,}"),
-        element("style", Markup(_STYLE)),
-        element("rect", width=width, height=height, class_="paper"),
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {number(width)} {number(height)}",
-        role="img",
-    )
-    return f"{drawn}\n"
+    title = f"Dependency map of {found.name}:{found.start:,}-{found.end:,}"
+    return standalone(width, height, parts, title=title)
 
 
 def _parts(
@@ -180,16 +172,3 @@ def _outlines(arms: PairedArms, x: svg.Scale, y: svg.Scale) -> list[Markup]:
         box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
         found.append(element("rect", tip, **box, style=_OUTLINE))
     return found
-
-
-_STYLE = """
-svg { --ink: #1c2530; --soft: #566270; --rule: #dfe4ea; --paper: #ffffff; --baseline: #b85c00; }
-@media (prefers-color-scheme: dark) {
-  svg { --ink: #e4e9ef; --soft: #a5b0bc; --rule: #323b46; --paper: #14191f; --baseline: #f0a04b; }
-}
-.paper { fill: var(--paper); }
-text { fill: var(--ink); font: 13px system-ui, sans-serif; }
-.tick { fill: var(--soft); font-size: 12px; }
-.axis { stroke: var(--soft); }
-.grid { stroke: var(--rule); }
-"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hnet_seq.report import svg
-from hnet_seq.report.html import Markup, element, number
+from hnet_seq.report.html import Markup, element
+from hnet_seq.report.standalone import standalone
 
 LETTERS = "ACGT"
 ROW_BASES = 60
@@ -34,20 +35,10 @@ def heat_map(reference: str, matrix: Matrix, start: int, *, description: str) ->
     return svg.drawing(width, height, *parts, description=description, class_="chart track")
 
 
-def standalone(reference: str, matrix: Matrix, start: int, *, description: str) -> str:
+def standalone_heat_map(reference: str, matrix: Matrix, start: int, *, description: str) -> str:
     """The same as an SVG document of its own, for light and dark surroundings."""
     width, height, parts = _parts(reference, matrix, start)
-    drawn = element(
-        "svg",
-        element("title", description),
-        element("style", Markup(_STYLE)),
-        element("rect", width=width, height=height, class_="paper"),
-        *parts,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {number(width)} {number(height)}",
-        role="img",
-    )
-    return f"{drawn}\n"
+    return standalone(width, height, parts, title=description, font=11)
 
 
 def _parts(reference: str, matrix: Matrix, start: int) -> tuple[float, float, list[Markup]]:
@@ -124,16 +115,3 @@ def _legend(largest: float) -> list[Markup]:
             x += svg.text_width(name) + 8
         x += _CELL + 2
     return parts
-
-
-_STYLE = """
-svg { --ink: #1c2530; --soft: #566270; --paper: #ffffff; --model: #0b5394; --baseline: #b85c00; }
-@media (prefers-color-scheme: dark) {
-  svg { --ink: #e4e9ef; --soft: #a5b0bc; --paper: #14191f; --model: #7db8ee; --baseline: #f0a04b; }
-}
-.paper { fill: var(--paper); }
-text { fill: var(--ink); font: 11px system-ui, sans-serif; }
-.tick { fill: var(--soft); font-size: 12px; }
-.axis { stroke: var(--soft); }
-.control { fill: var(--soft); }
-"""

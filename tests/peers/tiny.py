@@ -11,6 +11,7 @@ import torch
 
 LETTERS = {"A": 5, "C": 6, "G": 7, "T": 8}
 _SPECIAL = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
+WORDS = {**LETTERS, "ACG": 9, "TT": 10, "GATT": 11}
 
 
 def library() -> Any:

@@ -8,6 +8,8 @@ from itertools import product
 
 import pytest
 
+from hnet_seq.report.standalone import standalone
+
 REPORT = files("hnet_seq.report")
 STYLE = REPORT.joinpath("style.css").read_text(encoding="utf-8")
 HEX = re.compile(r"#[0-9a-fA-F]{3,8}\b")
@@ -24,8 +26,6 @@ TEXT = [
 ]
 LINES = ["model", "train", "baseline", "control", "plus", "minus", "context", "faint", "prob"]
 MARKS = [f"--{name}" for name in [*LINES, *(f"mark-{number}" for number in range(1, 7))]]
-
-ALONE = ["heat_map.py", "dependency_chart.py"]
 
 
 def luminance(colour: str) -> float:
@@ -66,22 +66,17 @@ def test_both_themes_have_every_colour_and_nothing_else_names_one() -> None:
     for file in REPORT.iterdir():
         if file.name.endswith(".py"):
             text = file.read_text(encoding="utf-8")
-            if file.name in ALONE:  # written as a file of its own too
-                text = re.sub(r'_STYLE = """.*?"""', "", text, flags=re.DOTALL)
             assert not HEX.search(text), file.name
             assert set(re.findall(r"var\((--[a-z0-9-]+)\)", text)) <= LIGHT.keys(), file.name
 
 
-@pytest.mark.parametrize("name", ALONE)
-def test_a_chart_that_stands_alone_has_the_palette_of_the_page(name: str) -> None:
-    style = re.search(r'_STYLE = """(.*?)"""', REPORT.joinpath(name).read_text(), re.DOTALL)
-    assert style is not None
+def test_a_drawing_that_stands_alone_has_the_palette_of_the_page() -> None:
+    text = standalone(10, 20, [], title="a & b")
     light, dark = (
-        dict(re.findall(r"(--[a-z]+): (#[0-9a-f]{6});", block))
-        for block in re.findall(r"svg \{(.*?)\}", style[1])
+        dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r"svg \{(.*?)\}", text, re.DOTALL)
     )
-    assert light.items() <= LIGHT.items()
-    assert dark.items() <= DARK.items()
+    assert (light, dark) == (LIGHT, DARK)
 
 
 def test_printed_pages_stay_light() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hnet_seq.report.heat_map import MOST, heat_map, largest_effect, standalone
+from hnet_seq.report.heat_map import MOST, heat_map, largest_effect, standalone_heat_map
 from hnet_seq.report.result_files import result_sections
 from hnet_seq.results.read import read_result
 from modalities.errors import InputError
@@ -148,7 +148,7 @@ def test_orange_is_less_likely_and_opacity_is_size() -> None:
 
 def test_a_drawing_of_its_own_needs_no_page_and_is_cut_where_it_would_be_slow() -> None:
     long = MOST + 7
-    text = standalone("A" * long, [[0, 1, 1, 1]] * long, 1, description="a & b")
+    text = standalone_heat_map("A" * long, [[0, 1, 1, 1]] * long, 1, description="a & b")
     root = ElementTree.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "prefers-color-scheme: dark" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,7 +17,7 @@ from modalities.base import Tokens
 from modalities.errors import InputError
 
 
-class _Counting:
+class _Counting(ABC):
     """What the readers below have in common."""
 
     reads: Literal["before"] = "before"
@@ -34,12 +35,13 @@ class _Counting:
         """The most likely next ``bases`` of each prompt."""
         return [self._greedy(prompt, bases) for prompt in prompts]
 
+    @abstractmethod
     def _rows(self, tokens: Tokens) -> NDArray[np.floating]:
-        raise NotImplementedError
+        """(L, 4) log-probabilities of each base given those before."""
 
     def _next(self, tokens: Tokens) -> int:
         """The likeliest base after a sequence."""
-        raise NotImplementedError
+        return int(self._rows(np.append(tokens, np.uint8(0)))[-1].argmax())
 
     def _greedy(self, prompt: Tokens, bases: int) -> Tokens:
         found = np.empty(len(prompt) + bases, np.uint8)

@@ -19,7 +19,7 @@ from hnet_seq.jobs.ranks import Ranks
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.report.heat_map import heat_map, standalone
+from hnet_seq.report.heat_map import heat_map, standalone_heat_map
 from hnet_seq.results.scores import Mutagenesis
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
@@ -124,7 +124,7 @@ def _write(
     content.write(summary)
     title = f"{stretch.name}:{stretch.start + 1:,}-{stretch.end:,}"
     description = f"Effects of every single-base change of {title}"
-    drawn = standalone(
+    drawn = standalone_heat_map(
         content.reference,
         content.llr,
         stretch.start + 1,
