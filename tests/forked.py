@@ -123,6 +123,16 @@ def end_all(processes: Sequence[Forked]) -> list[Ended]:
     return [own.end() for own in processes]
 
 
+def begin_threads() -> None:
+    """What a forked process does before autograd has threads.
+
+    The pool of threads that a fork leaves behind is made anew by whoever asks for it first, without
+    a lock (torch 2.13.0). Where several threads of autograd are the first, one may find none, and
+    ends the process: "Invalid thread pool!", seen once.
+    """
+    torch.set_num_threads(1)
+
+
 def _call(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
@@ -137,5 +147,5 @@ def _call(
     for descriptor, name in ((1, out), (2, err)):
         with open(name, "w") as file:
             os.dup2(file.fileno(), descriptor)
-    torch.set_num_threads(1)
+    begin_threads()
     sys.exit(function(*arguments))

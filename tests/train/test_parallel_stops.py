@@ -20,7 +20,7 @@ from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment
 from hnet_seq.tasks.pretrain import pretrain
 from modalities import dna
-from tests.forked import Forked, a_store, end_all, ranks
+from tests.forked import Forked, a_store, begin_threads, end_all, ranks
 from tests.train.runs import TINY, make_shards, metrics, weights
 
 pytestmark = [
@@ -125,6 +125,7 @@ def elastic(kills: list[Kill], arguments: list[str]) -> None:
 
 def leave_killed(kills: list[Kill], arguments: list[str]) -> None:
     """As a script that ends with :func:`run_killed`."""
+    begin_threads()  # the agent has forked once more
     sys.exit(run_killed(kills, arguments))
 
 
