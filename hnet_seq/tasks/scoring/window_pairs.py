@@ -150,10 +150,8 @@ class _Strand:
 
     def cut(self, most: int, batch_tokens: int, shared: bool) -> None:
         """Into calls of at most ``most`` groups."""
-        for call in in_calls(self._groups(shared), batch_tokens, attrgetter("tokens")):
-            for first in range(0, len(call), most):
-                part = call[first : first + most]
-                self.call_of |= {key: part for group in part for key in group.windows}
+        for call in in_calls(self._groups(shared), batch_tokens, attrgetter("tokens"), most):
+            self.call_of |= {key: call for group in call for key in group.windows}
 
     def _groups(self, shared: bool) -> list[_Group]:
         """Windows of each reference that part from it at one place, the earliest first.
