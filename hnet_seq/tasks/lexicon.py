@@ -38,10 +38,9 @@ from hnet_seq.tasks.lexicons.sources import LEAST_SPAN, Source, document_source,
 from hnet_seq.tasks.lexicons.stage import StageWords, study_stage
 from hnet_seq.tasks.lexicons.tell import told
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.segmentation.common import check_stages
-from hnet_seq.tasks.segmentation.records import check_model
+from hnet_seq.tasks.run_identity import about_twin
+from hnet_seq.tasks.segmentation.records import check_model, check_stages
 from hnet_seq.tasks.table_files import open_table
-from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import check_folder, file_sha256, named_errors, replaced_file
