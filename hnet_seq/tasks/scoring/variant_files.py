@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, TextIO
@@ -52,8 +52,8 @@ _PART = 4096  # rows of a Parquet row group
 class ScoreWriter(Protocol):
     """Takes scores in the order of the variants."""
 
-    def write(self, score: VariantScore) -> None:
-        """Append one."""
+    def write(self, scores: Sequence[VariantScore]) -> None:
+        """Append some."""
 
 
 @contextmanager
@@ -112,8 +112,9 @@ class TsvWriter:
         self._file = file
         file.write("\t".join(HEADER) + "\n")
 
-    def write(self, score: VariantScore) -> None:
-        self._file.write("\t".join(_shown(value) for value in cells(score).values()) + "\n")
+    def write(self, scores: Sequence[VariantScore]) -> None:
+        for score in scores:
+            self._file.write("\t".join(_shown(value) for value in cells(score).values()) + "\n")
 
 
 def _shown(value: object) -> str:
@@ -140,10 +141,11 @@ class _Parquet:
         self._schema = schema
         self._rows: list[dict[str, Any]] = []
 
-    def write(self, score: VariantScore) -> None:
-        self._rows.append(cells(score))
-        if len(self._rows) == _PART:
-            self.flush()
+    def write(self, scores: Sequence[VariantScore]) -> None:
+        for score in scores:
+            self._rows.append(cells(score))
+            if len(self._rows) == _PART:
+                self.flush()
 
     def flush(self) -> None:
         self._file.write_table(pa.Table.from_pylist(self._rows, self._schema))
@@ -160,17 +162,18 @@ class _Vcf:
         self._waiting: list[VariantScore] = []
         self._line: VcfLine | None = None
 
-    def write(self, score: VariantScore) -> None:
-        while self._line is None:
-            line = next(self._lines)
-            if line.variants:
-                self._line = line
-            else:
-                self._copy(line)
-        self._waiting.append(score)
-        if len(self._waiting) == len(self._line.variants):
-            self._stream.write(_with_info(self._line.content, self._waiting))
-            self._line, self._waiting = None, []
+    def write(self, scores: Sequence[VariantScore]) -> None:
+        for score in scores:
+            while self._line is None:
+                line = next(self._lines)
+                if line.variants:
+                    self._line = line
+                else:
+                    self._copy(line)
+            self._waiting.append(score)
+            if len(self._waiting) == len(self._line.variants):
+                self._stream.write(_with_info(self._line.content, self._waiting))
+                self._line, self._waiting = None, []
 
     def finish(self) -> None:
         """Blank lines after the last variant."""

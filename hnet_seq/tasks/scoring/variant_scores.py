@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.choices import ON_MISMATCH, Strands
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
-from hnet_seq.tasks.scoring.likelihoods import difference
+from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
 from hnet_seq.tasks.scoring.sequences import check_scoring
 from hnet_seq.tasks.scoring.variant_windows import (
     WINDOW,
@@ -27,7 +27,7 @@ from hnet_seq.tasks.scoring.variant_windows import (
     place,
     windows,
 )
-from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs
+from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs, difference
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
 from modalities import dna
@@ -41,7 +41,13 @@ from pipelines.progress import progress_bar
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
 
-PlacedVariant: TypeAlias = tuple[Variant, Placed | str]
+
+class PlacedVariant(NamedTuple):
+    """A variant with its windows, or why it has none, and the bases of both windows or 0."""
+
+    variant: Variant
+    placed: Placed | str
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -164,12 +170,14 @@ def _record(row: VariantScore) -> dict[str, Any]:
     return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
 
 
-def score_of(row: PlacedVariant, numbers: Iterable[float]) -> VariantScore:
-    """A score that was kept as its ``NUMBERS``."""
-    variant, placed = row
-    if isinstance(placed, str):
-        return VariantScore(variant, "", placed)
-    return VariantScore(variant, placed.kind, "", *numbers)
+def scores_of(part: Sequence[PlacedVariant], rows: Iterable[np.ndarray]) -> list[VariantScore]:
+    """Scores that were kept as their ``NUMBERS``."""
+    return [
+        VariantScore(own.variant, "", own.placed)
+        if isinstance(own.placed, str)
+        else VariantScore(own.variant, own.placed.kind, "", *map(float, numbers))
+        for own, numbers in zip(part, rows, strict=True)
+    ]
 
 
 def place_all(
@@ -177,12 +185,8 @@ def place_all(
 ) -> Iterator[PlacedVariant]:
     """Each variant with its windows, or why it has none; errors as :func:`score_variants`."""
     for row in variants:
-        yield row, place(genome, row, window=window, skip_mismatches=on_mismatch == "skip")
-
-
-def window_tokens(row: PlacedVariant) -> int:
-    """Bases of both windows of a variant, 0 where it has no score."""
-    return row[1].tokens if isinstance(row[1], Placed) else 0
+        placed = place(genome, row, window=window, skip_mismatches=on_mismatch == "skip")
+        yield PlacedVariant(row, placed, placed.tokens if isinstance(placed, Placed) else 0)
 
 
 def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]]:
@@ -191,7 +195,7 @@ def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]
     held = 0
     for row in rows:
         part.append(row)
-        held += window_tokens(row) or _ROW_COST
+        held += row.tokens or _ROW_COST
         if held >= PART_TOKENS:
             yield part
             part, held = [], 0
@@ -218,7 +222,7 @@ def score_part(
     references: dict[Hashable, Tokens] = {}
     of_snvs: dict[Hashable, Pair] = {}
     of_edits: dict[Hashable, Pair] = {}
-    for _, placed in part:
+    for _, placed, _ in part:
         if isinstance(placed, Placed):
             pairs = of_snvs if placed.kind == "SNV" else of_edits
             if placed.key not in pairs:
@@ -230,23 +234,24 @@ def score_part(
     on_cpu = model.embeddings.weight.device.type == "cpu"
     snvs = WindowPairs(model, references, of_snvs, strands, batch_tokens)
     edits = WindowPairs(model, references, of_edits, strands, batch_tokens, alone=on_cpu)
-    for variant, placed in part[done:]:
-        if isinstance(placed, str):
-            yield VariantScore(variant, "", placed)
-            continue
-        found = snvs if placed.kind == "SNV" else edits
-        values, tokens = found.differences(placed.key), found.tokens(placed.key)
-        yield VariantScore(
-            variant,
-            placed.kind,
-            "",
-            llr=float(np.mean(values)),
-            llr_forward=values[0],
-            llr_reverse=values[1] if len(values) > 1 else math.nan,
-            unknown=max(int(np.count_nonzero(own >= dna.UNKNOWN)) for own in tokens[0]),
-            markov_llr=_markov(markov, tokens) if markov is not None else math.nan,
-            **_counts(tokens[0][0], placed),
-        )
+    with scoring(model, SHORTER):
+        for variant, placed, _ in part[done:]:
+            if isinstance(placed, str):
+                yield VariantScore(variant, "", placed)
+                continue
+            found = snvs if placed.kind == "SNV" else edits
+            values, tokens = found.differences(placed.key), found.tokens(placed.key)
+            yield VariantScore(
+                variant,
+                placed.kind,
+                "",
+                llr=float(np.mean(values)),
+                llr_forward=values[0],
+                llr_reverse=values[1] if len(values) > 1 else math.nan,
+                unknown=max(int(np.count_nonzero(own >= dna.UNKNOWN)) for own in tokens[0]),
+                markov_llr=_markov(markov, tokens) if markov is not None else math.nan,
+                **_counts(tokens[0][0], placed),
+            )
 
 
 def score_rows(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,15 @@ from hnet_seq.tasks.scoring.variant_scores import (
     KINDS,
     PlacedVariant,
     place_all,
-    score_of,
     score_rows,
+    scores_of,
     variant_parts,
-    window_tokens,
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
 from pipelines.formats.genome import Genome
 from pipelines.formats.variant_source import VariantSource
+
+_TOKENS: Callable[[PlacedVariant], int] = attrgetter("tokens")
 
 
 def run(args: argparse.Namespace, out: Path | None) -> int:
@@ -98,17 +100,16 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         "batch_tokens": args.batch_tokens,
         "output": [path.name for path in outputs],
     }
-    job = Job("score", "alleles", outputs, identity, units, read, compute, KINDS, window_tokens)
+    job = Job("score", "alleles", outputs, identity, units, read, compute, KINDS, _TOKENS)
     with job.run(ranks) as computed:
         if computed is None:  # the rank that is done last writes
             return 0
         summary = VariantSummary()
         with _writer(out, source, about) as writer:
             for part, columns in computed.parts():
-                for row, numbers in zip(part, columns["score"], strict=True):
-                    score = score_of(row, map(float, numbers))
-                    writer.write(score)
-                    summary.add(score)
+                scores = scores_of(part, columns["score"])
+                writer.write(scores)
+                summary.add(scores)
         _finish(summary, out, about, markov.order)
     return 0
 
@@ -136,12 +137,13 @@ def _check(parts: Iterator[list[PlacedVariant]], window: int, ranks: Ranks) -> l
     """All that can be wrong is found before anything is computed."""
     scored = 0
 
-    def length(row: PlacedVariant) -> int:
+    def counted() -> Iterator[list[PlacedVariant]]:
         nonlocal scored
-        scored += isinstance(row[1], Placed)
-        return window_tokens(row)
+        for part in parts:
+            scored += sum(isinstance(row.placed, Placed) for row in part)
+            yield part
 
-    units = units_of(parts, length, progress=ranks.rank == 0)
+    units = units_of(counted(), _TOKENS, progress=ranks.rank == 0)
     if ranks.rank == 0:
         total = sum(unit.items for unit in units)
         print(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from hnet_seq.one_voice import speaks
-from hnet_seq.tasks.scoring.reference_alleles import reference_fault
+from hnet_seq.tasks.scoring.variant_windows import reference_fault
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
