@@ -47,6 +47,16 @@ def run(*arguments: str | Path) -> int:
 
 
 @pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As that of all verbs, with few layers."""
+    model = make_model("few layers")
+    model.metadata["modality"] = "dna"
+    folder: Path = tmp_path_factory.mktemp("model")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def table(table: Path) -> Path:
     """Half of its rows of train and of test."""
     header, *rows = table.read_text().splitlines()
