@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from modalities.errors import UsageError
 # The first process may hash all shards, or write a large checkpoint, while the others wait.
 _PATIENCE = timedelta(hours=1)
 _QUIET = 0.3  # seconds
+# How gloo and NCCL say that a process does not answer.
+_GONE = re.compile("(closed|reset) by peer|socket closed|broken pipe|remote process exited", re.I)
 
 
 @contextmanager
@@ -34,6 +37,7 @@ def process_group(device: str | None) -> Iterator[str]:
 
     Raises:
         UsageError: the launcher started more processes on this machine than it has GPUs.
+        ConnectionError: another process of the group has ended.
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -69,9 +73,21 @@ def process_group(device: str | None) -> Iterator[str]:
         world_size=size,
         timeout=_PATIENCE,
     )
-    yield device
-    # Not after an error: the others may be gone, and taking leave of them would wait for ever.
-    leave_group()
+    with _others_there():
+        yield device
+        # Not after an error: the others may be gone, and taking leave of them would wait for ever.
+        leave_group()
+
+
+@contextmanager
+def _others_there() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if not _GONE.search(str(error)):
+            raise
+        said = "another process of this run has ended; what it said, or its launcher, tells why"
+        raise ConnectionError(said) from error
 
 
 def leave_group() -> None:

@@ -93,7 +93,11 @@ def restarted(kills: list[Kill], arguments: list[str], folder: Path) -> int:
         codes = [own.code for own in ended]
         if codes == [0, 0]:
             return restart
-        assert codes.count(-signal.SIGKILL) == 1, ended
+        (left,) = [own for own in ended if own.code != -signal.SIGKILL]
+        assert left.code == 1, ended
+        (said,) = [line for line in left.err.splitlines() if line.startswith("hnet-seq")]
+        assert "another process of this run has ended" in said
+        assert "Traceback" not in left.err, left.err
     raise AssertionError
 
 
