@@ -3,9 +3,10 @@
 What INPUT holds decides. Sequences (FASTA, GenBank, 2bit, BED with --genome, a table with the
 column sequence, - for standard input): a line each with its bases, how many were scored (A, C, G
 and T that have a predecessor), the sum of their log-probabilities (nats), bits per base, and the
-bits per base that the sequence's own letter frequencies need. Variants (VCF, or a table with the
-columns chrom, pos, ref, alt) with --genome: the log-likelihood of a window with the variant less
-that without it. --measured COLUMN of a table: how well the model ranks measured effects.
+bits per base that the sequence's own letter frequencies need. Variants (VCF, BCF, or a table
+with the columns chrom, pos, ref, alt) with --genome: the log-likelihood of a window with the
+variant less that without it. --measured COLUMN of a table: how well the model ranks measured
+effects.
 --mutagenesis NAME:START-END with --genome and without INPUT: every single-base change there.
 """
 
@@ -49,7 +50,7 @@ _REGION = "NAME:START-END, 1-based and inclusive"
 _COLUMN = "of the table INPUT: numbers"
 _INPUTS = {
     "sequences": "FASTA, GenBank, 2bit, BED with --genome, a table with the column sequence, or -",
-    "variants": "VCF, or a table with the columns chrom, pos, ref, alt",
+    "variants": "VCF, BCF, or a table with the columns chrom, pos, ref, alt",
     "measured": "a table with a column of sequences and one of numbers",
 }
 
@@ -60,11 +61,11 @@ MEANT = {
         "": "twin out strands batch_tokens device",
         "use=mutagenesis|sequences|variants": "genome",
         "use=measured|sequences": "where",
-        "use=sequences": "blocks haplotypes samples attention_window cache_limit per_base "
-        "difference",
+        "use=sequences": "blocks attention_window cache_limit per_base difference",
+        "use=sequences|variants": "haplotypes samples",
         "difference": "baseline",
         "use=mutagenesis|variants": "window markov_order",
-        "use=variants": "on_mismatch",
+        "use=variants": "on_mismatch region",
         "use=mutagenesis": "mutagenesis",
         "use=measured": "measured sequence_column split group test_fraction flanks max_rows seed",
         "of=a drawn split": "test_fraction",
@@ -132,6 +133,11 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
     variants.add_argument("--window", type=int, help=f"bases around a variant ({WINDOW:,})")
     variants.add_argument(
         "--on-mismatch", choices=ON_MISMATCH, help="of rows that do not fit (default error)"
+    )
+    variants.add_argument(
+        "--region",
+        metavar="REGION",
+        help=f"only variants of {_REGION}, by the index if there is one",
     )
     variants.add_argument(
         "--markov-order", type=int, metavar="K", help="of the baseline (chosen by genome size)"
@@ -227,7 +233,11 @@ def _check_variants(args: argparse.Namespace) -> None:
     check_window(WINDOW if args.window is None else args.window)
     check_order(args.markov_order)
     if args.mutagenesis is None:
+        if args.samples and not args.haplotypes:
+            raise UsageError("samples", "are those of haplotypes; give them, or leave it out")
         check_genome(args.genome)
+        if args.region:
+            check_region(args.genome, args.region)
     else:
         check_region(args.genome, args.mutagenesis, "mutagenesis")
 

@@ -56,7 +56,7 @@ def add_reading_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--haplotypes",
         metavar="VCF",
-        help="phased VCF or BCF: read BED on each haplotype of each sample",
+        help="phased VCF or BCF: read BED (score: or variants) on each haplotype of each sample",
     )
     parser.add_argument(
         "--samples",

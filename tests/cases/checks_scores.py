@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import signal
+import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -119,10 +122,16 @@ def vcf_header_only(case: Case) -> None:
 
 
 def bcf_given(case: Case) -> None:
-    places = ("--genome", case["genome.fa"], "--window", "64", "--out", case.out / "scores.tsv")
-    answer = case.refused("score", case.model, case["variants.bcf"], *places, naming="BCF")
+    out = case.out / "scores.tsv"
+    given = ("score", case.model, case["variants.bcf"], "--genome", case["genome.fa"])
+    places = ("--window", "64", "--out", out)
+    with mock.patch.dict(sys.modules, {"pysam": None}):
+        answer = case.refused(*given, *places, naming="BCF")
     assert answer.code == 1
     assert "bcftools view" in answer.err
+    if importlib.util.find_spec("pysam"):
+        case.right(*given, *places)
+        assert [bool(row["llr"]) for row in _rows(out, "pos").values()] == [True]
 
 
 def score_killed(case: Case) -> None:

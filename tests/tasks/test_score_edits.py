@@ -12,7 +12,8 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.tasks.scoring.likelihoods import difference
-from hnet_seq.tasks.scoring.variant_scores import VariantScore, score_variants
+from hnet_seq.tasks.scoring.variant_score import VariantScore
+from hnet_seq.tasks.scoring.variant_scores import score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from modalities import dna
 from modalities.base import Tokens

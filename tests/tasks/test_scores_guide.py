@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
             f"chr1\t90\t.\t{record[89]}\t{record[89]}A\t.\t.\tDP=3\n"
         )
+    Path("calls.vcf").write_text(
+        '##fileformat=VCFv4.3\n##contig=<ID=chr1>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tNA1\n"
+        f"chr1\t95\t.\t{record[94]}\t{record[94]}C\t.\t.\t.\tGT\t0|1\n"
+    )
     Path("variants.csv").write_text(f"chrom,pos,ref,alt\nchr1,90,{record[89]},{record[89]}A\n")
     rows = [
         f"{''.join(generator.choice(list('ACGT'), 9))},{generator.random():.3f},{side}"
@@ -48,8 +54,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_its_commands_and_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commands = "".join(re.findall(r"```console\n(.+?)```", GUIDE, re.S)).splitlines()
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
+        if "--haplotypes" in command and find_spec("pysam") is None:
+            continue
         program, *arguments = shlex.split(command)
         assert program == "hnet-seq"
         assert main(arguments) == 0, f"{command}: {capsys.readouterr().err}"
@@ -73,6 +81,9 @@ def test_its_tables_name_every_column_and_row() -> None:
     described = GUIDE.split("| column | what |")[1].split("\n\n")[0]
     named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M))))
     assert named == {*variant_files.NUMBERS, "kind", "skipped"}
+    described = GUIDE.split("| column on haplotypes | what |")[1].split("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
+    assert tuple(named) == variant_files.ON_HAPLOTYPES
     assert f"`--window` bases ({WINDOW:,})" in GUIDE
     for suffix in outputs.VARIANTS:
         assert f"`{suffix}`" in GUIDE

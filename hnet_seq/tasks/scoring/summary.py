@@ -15,7 +15,7 @@ from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.scores import Agreement, BaselineScores, KindScores, VariantScores
 from hnet_seq.tasks.run_identity import weights_sha256
-from hnet_seq.tasks.scoring.variant_scores import VariantScore
+from hnet_seq.tasks.scoring.variant_score import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
 from hnet_seq.tasks.twin_results import about_twin
 
