@@ -41,7 +41,7 @@ class EffectRow(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Scores(Result):
+class Scores(Result):
     """What scores were made with: files by name, sha256 of the weights, strands."""
 
     checkpoint: Later[str]
@@ -53,7 +53,7 @@ class _Scores(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceScores(_Scores):
+class SequenceScores(Scores):
     """Log-likelihoods of sequences; ``scored`` bases are those with one before them."""
 
     KIND: ClassVar[str] = "sequences"
@@ -122,7 +122,7 @@ class OnHaplotypesScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantScores(_Scores):
+class VariantScores(Scores):
     """Log-likelihood ratios of variants; those without a score are ``skipped``, by reason.
 
     All is of the genome itself, but ``haplotypes``.
@@ -142,7 +142,7 @@ class VariantScores(_Scores):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured(_Scores):
+class Measured(Scores):
     """Rank correlations with the column ``measured``, all on the same ``n_test`` rows.
 
     Attributes:
@@ -165,7 +165,7 @@ class Measured(_Scores):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mutagenesis(_Scores):
+class Mutagenesis(Scores):
     """Every single-base change of the record ``name``, 1-based and inclusive.
 
     Attributes:

@@ -14,10 +14,10 @@ from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.scoring.likelihoods import difference
 from hnet_seq.tasks.scoring.variant_windows import Placed, windows
 from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs
-from hnet_seq.tasks.sequences.haplotype import Bases
 from modalities import dna
 from modalities.base import Tokens
 from pipelines.formats.alleles import Variant
+from pipelines.formats.genome import Bases
 
 
 @dataclass(frozen=True)

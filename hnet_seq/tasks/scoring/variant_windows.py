@@ -10,12 +10,11 @@ import numpy as np
 
 from hnet_seq.tasks.choices import WINDOW
 from hnet_seq.tasks.scoring.reference_alleles import at_telomere, check_reference
-from hnet_seq.tasks.sequences.haplotype import Bases
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from pipelines.formats.alleles import LEAVE_OUT, Variant, without_letters
-from pipelines.formats.genome import Genome
+from pipelines.formats.genome import Bases, Genome
 
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
 KINDS: tuple[Kind, ...] = ("SNV", "MNV", "insertion", "deletion", "indel")

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from modalities import dna
 from modalities.base import Tokens
+from pipelines.formats.genome import Bases
 
 UNPHASED = "/"
-
-
-class Bases(Protocol):
-    """What letters are read from: a genome, or one with edits."""
-
-    @property
-    def lengths(self) -> Mapping[str, int]:
-        """Bases of each record."""
-
-    def fetch(self, name: str, start: int, end: int) -> Tokens:
-        """Tokens (end - start,) of a record, 0-based."""
 
 
 class Edit(NamedTuple):
