@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from modalities.errors import InputError
 from pipelines.storage.compression import read_chunks, sniff
+
+if TYPE_CHECKING:
+    from pysam import VariantRecord
 
 Region: TypeAlias = tuple[str, int, int]
 """Record, and 0-based half-open bounds."""
@@ -49,7 +52,7 @@ def bcf_lines(path: Path, region: Region | None = None) -> Iterator[bytes]:
 
     with _told(path, "BCF"), VariantFile(str(path)) as file:
         yield from (line.encode() + b"\n" for line in str(file.header).splitlines())
-        rows = file
+        rows: Iterable[VariantRecord] = file
         if region is not None and has_index(path):
             _check_record(path, region, file.header.contigs)
             rows = file.fetch(*region)
@@ -96,8 +99,8 @@ def check_record(path: Path, record: str, there: set[str]) -> None:
         raise InputError(path, said, where="--region")
 
 
-def _check_record(path: Path, region: Region, there: object) -> None:
-    names = set(map(str, there))  # type: ignore[call-overload]
+def _check_record(path: Path, region: Region, there: Iterable[object]) -> None:
+    names = set(map(str, there))
     if names:
         check_record(path, region[0], names)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks.scoring import outputs, variant_files
+from hnet_seq.tasks.scoring import gene_verb, outputs, variant_files
 from hnet_seq.tasks.scoring.measured_effects import measured_effects
 from hnet_seq.tasks.scoring.variant_windows import WINDOW
 from tests.conftest import make_model
@@ -43,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tNA1\n"
         f"chr1\t95\t.\t{record[94]}\t{record[94]}C\t.\t.\t.\tGT\t0|1\n"
     )
+    Path("genes.gff").write_text("##gff-version 3\nchr1\tx\tCDS\t31\t60\t.\t+\t0\tID=a\n")
     Path("variants.csv").write_text(f"chrom,pos,ref,alt\nchr1,90,{record[89]},{record[89]}A\n")
     rows = [
         f"{''.join(generator.choice(list('ACGT'), 9))},{generator.random():.3f},{side}"
@@ -54,7 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_its_commands_and_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commands = "".join(re.findall(r"```console\n(.+?)```", GUIDE, re.S)).splitlines()
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         if "--haplotypes" in command and find_spec("pysam") is None:
             continue
@@ -84,6 +85,9 @@ def test_its_tables_name_every_column_and_row() -> None:
     described = GUIDE.split("| column on haplotypes | what |")[1].split("\n\n")[0]
     named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
     assert tuple(named) == variant_files.ON_HAPLOTYPES
+    described = GUIDE.split("| column of a gene | what |")[1].split("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
+    assert tuple(named) == gene_verb.HEADER
     assert f"`--window` bases ({WINDOW:,})" in GUIDE
     for suffix in outputs.VARIANTS:
         assert f"`{suffix}`" in GUIDE
