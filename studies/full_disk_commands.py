@@ -53,6 +53,7 @@ _VCF = """##fileformat=VCFv4.2
 #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
 """
 _TIMES = ("run.json", "metrics.jsonl", "config.yaml", "finetune.jsonl", "classification.json")
+_NUMBERED = (".metadata", "optimizer-00000.sha256")  # hold torch's number of a save
 _SHARD = "shard {in}/genome.fa --validation last:0.1 --guard 0 --out {out}/shards"
 _PRETRAIN = "pretrain {in}/tiny.yaml --data {in}/shards --out {out}/run"
 # Classes would be the same files, and take seconds for the choice of penalties.
@@ -62,9 +63,12 @@ _SEGMENT = "segment {in}/run {in}/genome.fa --region chr1:1-1000 "
 _BOUNDARIES = "{in}/run {in}/genome.fa --region chr1:1-500 --out {out}/about"
 
 
-def _pretrained(name: str, options: str = "", ranks: int = 1) -> Command:
+def _pretrained(
+    name: str, options: str = "", ranks: int = 1, timed: tuple[str, ...] = ()
+) -> Command:
     line = f"{_PRETRAIN} {options}"
-    return Command(name, line, _TIMES, f"{line} --continue", kept=("run",), ranks=ranks)
+    again = f"{line} --continue"
+    return Command(name, line, (*_TIMES, *timed), again, kept=("run",), ranks=ranks)
 
 
 COMMANDS = [
@@ -76,7 +80,7 @@ COMMANDS = [
     ),
     _pretrained("pretrain, written at once"),
     _pretrained("pretrain, written beside", "train.parallel.async_save=true"),
-    _pretrained("pretrain, fsdp2", "train.parallel.strategy=fsdp2", ranks=2),
+    _pretrained("pretrain, fsdp2", "train.parallel.strategy=fsdp2", ranks=2, timed=_NUMBERED),
     Command("markov", "markov {in}/shards --max-order 3 --out {out}/markov.json", ("markov.json",)),
     *(
         Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import re
 import signal
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ def nameless(name: str) -> str:
 
 
 def is_readable(name: str, content: bytes, undisturbed: bytes) -> bool:
-    """Whether a file that holds times is whole, beside that of an undisturbed command."""
+    """Whether a file that holds times, or torch's number of a save, is whole, beside that of an
+    undisturbed command.
+    """
     if undisturbed.strip() and not content.strip():
         return False
     try:
@@ -35,6 +38,18 @@ def is_readable(name: str, content: bytes, undisturbed: bytes) -> bool:
         if name.endswith((".json", ".jsonl")):
             lines = content.splitlines() if name.endswith("l") else [content]
             return all(json.loads(line) is not None for line in lines)
+        if name.endswith(".metadata"):
+            own, other = pickle.loads(content), pickle.loads(undisturbed)
+            return (own.state_dict_metadata, own.storage_data) == (
+                other.state_dict_metadata,
+                other.storage_data,
+            )
+        if name.endswith(".sha256"):
+            own, other = (
+                [line for line in text.splitlines() if not line.endswith(b"/.metadata")]
+                for text in (content, undisturbed)
+            )
+            return bool(own) and own == other
         if name.endswith(".npz"):
             with np.load(io.BytesIO(content)) as arrays:
                 return all(arrays[key] is not None for key in arrays.files)

@@ -10,8 +10,7 @@ import numpy as np
 
 from hnet_seq.analysis.genes.model import Chain, CodingSequence, Part
 from modalities import dna
-from modalities.base import Tokens
-from pipelines.formats.genome import Bases
+from modalities.base import Bases, Tokens
 
 REASONS = {
     "open": "a coding sequence whose beginning is not there: where its frame starts is not known",

@@ -88,14 +88,25 @@ class CacheLimitError(ValueError):
 
 
 def in_calls(
-    items: Iterable[Item], batch_tokens: int, length: Callable[[Item], int]
+    items: Iterable[Item],
+    batch_tokens: int,
+    length: Callable[[Item], int],
+    most: int | None = None,
 ) -> Iterator[list[Item]]:
     """Consecutive items, those of each pass of :func:`stream` together.
 
     A pass is one call over whole sequences, or one sequence in pieces. A stream that begins at a
     pass's first sequence makes the same calls from there on as one that began before it.
+
+    Args:
+        length: tokens of an item.
+        most: items of a call, where that is bounded too: a pass of more is cut.
     """
-    call: list[Item] = []
+    if most is not None:
+        for call in in_calls(items, batch_tokens, length):
+            yield from (call[first : first + most] for first in range(0, len(call), most))
+        return
+    call = []
     held = 0
     for item in items:
         size = length(item)

@@ -101,8 +101,7 @@ def rate_chart(
     low, high = min(values, default=0.0), max(values, default=1.0)
     margin = 0.08 * (high - low) or 0.01
     x = svg.Scale(0 if begins_at_zero(rows) else low - margin, high + margin, left, right)
-    ticks = x.ticks(6)
-    parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in ticks]
+    parts = svg.grid(x, _TOP, bottom)
     for index, row in enumerate(rows):
         parts += _rate_row(row, unit, measure, x, _TOP + pitch * (index + 0.5) + 4)
     legend = [("model", model), ("control", "at random")]
@@ -144,12 +143,8 @@ def _rate_row(row: Rate, unit: Unit, measure: str, x: svg.Scale, y: float) -> li
     tip = f"{row.label}: {row.rate:.4f} {measure}, {row.tokens:,} {unit.many}"
     parts.append(svg.circle(x(row.rate), y, 5, "model dot", tip))
     if row.context_control is not None:
-        parts.append(_diamond(x(row.context_control), y))
+        parts.append(svg.diamond(x(row.context_control), y))
     return parts
-
-
-def _diamond(x: float, y: float) -> Markup:
-    return svg.polygon([(x - 6.5, y), (x, y - 6.5), (x + 6.5, y), (x, y + 6.5)], "context")
 
 
 def _legend(
@@ -163,7 +158,7 @@ def _legend(
         if class_ == "bar":
             parts.append(svg.rect(x, y - 6, 14, 12, "bar"))
         elif class_ == "context":
-            parts.append(_diamond(x + 7, y))
+            parts.append(svg.diamond(x + 7, y))
         elif class_ == "model":
             parts.append(svg.line(x - 2, y, x + 16, y, "interval"))
             parts.append(svg.circle(x + 7, y, 5, "model dot"))

@@ -45,7 +45,7 @@ def score_chart(
     ]
     low = min(0.0, *ends)
     x = svg.Scale(low, max(1.0, *ends), left, _WIDTH - 14)
-    parts = [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in x.ticks(6)]
+    parts = svg.grid(x, _TOP, bottom)
     for index, score in enumerate(scores):
         parts += _score_row(score, x, _TOP + pitch * (index + 0.5) + 4, measure)
     leaked = any(_without_leaks(score) for score in scores)
@@ -81,13 +81,8 @@ def _score_row(score: ScoreRow | Charted, x: svg.Scale, y: float, measure: str) 
         parts.append(svg.line(x(low), y, x(high), y, whisker))
     tip = f"{score['name']}: {measure} {score['mcc']:.3f}"
     if baseline:
-        return [*parts, _diamond(x(score["mcc"]), y, tip)]
+        return [*parts, svg.diamond(x(score["mcc"]), y, tip)]
     return [*parts, svg.circle(x(score["mcc"]), y, 5, "model dot", tip)]
-
-
-def _diamond(x: float, y: float, tip: str = "") -> Markup:
-    corners = [(x - 6.5, y), (x, y - 6.5), (x + 6.5, y), (x, y + 6.5)]
-    return svg.polygon(corners, "context", tip)
 
 
 def _legend(leaked: bool) -> Markup:
@@ -96,7 +91,7 @@ def _legend(leaked: bool) -> Markup:
         ("model", [svg.line(x - 2, y, x + 16, y, "interval"), svg.circle(x + 7, y, 5, "model dot")])
     ]
     x += 40 + svg.text_width("model")
-    entries.append(("baseline", [svg.line(x - 2, y, x + 16, y, "context"), _diamond(x + 7, y)]))
+    entries.append(("baseline", [svg.line(x - 2, y, x + 16, y, "context"), svg.diamond(x + 7, y)]))
     if leaked:
         x += 40 + svg.text_width("baseline")
         entries.append(
@@ -132,18 +127,9 @@ def confusion_chart(
         total = sum(counts) or 1
         for column, count in enumerate(counts):
             x = left + column * cell
-            parts.append(
-                element(
-                    "rect",
-                    element("title", f"{classes[row]} called {classes[column]}: {count:,}"),
-                    x=x + 1,
-                    y=y + 1,
-                    width=cell - 2,
-                    height=high - 2,
-                    class_="bar",
-                    fill_opacity=count / total,
-                )
-            )
+            tip, share = f"{classes[row]} called {classes[column]}: {count:,}", count / total
+            box = x + 1, y + 1, cell - 2, high - 2
+            parts.append(svg.rect(*box, "bar", tip, fill_opacity=share))
             parts.append(
                 svg.text(x + cell / 2, y + high / 2 + 4, f"{count:,}", text_anchor="middle")
             )
@@ -174,7 +160,7 @@ def calibration_chart(
             tip = f"{name}: confidence {each['confidence']:.2f}, right {each['accuracy']:.2f}, "
             tip += f"{each['count']:,} sequences"
             parts.append(
-                _diamond(a, b, tip) if baseline else svg.circle(a, b, 4, f"{kind} dot", tip)
+                svg.diamond(a, b, tip) if baseline else svg.circle(a, b, 4, f"{kind} dot", tip)
             )
     return svg.drawing(
         _WIDTH,
@@ -190,7 +176,7 @@ def calibration_chart(
 def _calibration_legend(curves: Sequence[tuple[str, bool]]) -> Markup:
     x, y, parts = 470.0, _TOP + 8, []
     for baseline in sorted({baseline for _, baseline in curves}):
-        parts.append(_diamond(x + 7, y) if baseline else svg.circle(x + 7, y, 4, "model dot"))
+        parts.append(svg.diamond(x + 7, y) if baseline else svg.circle(x + 7, y, 4, "model dot"))
         parts.append(
             svg.text(x + 22, y + 4, "best baseline" if baseline else "best model", class_="tick")
         )

@@ -10,9 +10,9 @@ from hnet_seq.report.classification_charts import (
     confusion_chart,
     score_chart,
 )
-from hnet_seq.report.html import Markup, Section, element, figure, join, table
+from hnet_seq.report.html import Markup, Section, caption, element, figure, join, table
 from hnet_seq.report.twin import TWIN_ROW
-from hnet_seq.report.wording import difference, plain, score, signed_interval
+from hnet_seq.report.wording import difference, limits, plain, score, signed_interval
 from hnet_seq.results.audit import Finding
 from hnet_seq.results.classification import Classification, Comparison, ScoreRow, spread
 
@@ -69,7 +69,7 @@ def score_with_interval(found: ScoreRow) -> str:
     ends, why_not = found["intervals"]["mcc"], _why_not(found)
     if ends is None:
         return score(found["mcc"]) + (f" (no interval: {why_not})" if why_not else "")
-    return f"{score(found['mcc'])} ({ends[0]:.3f} to {ends[1]:.3f})"
+    return f"{score(found['mcc'])} ({limits(ends)})"
 
 
 def minus_words(found: Comparison) -> str:
@@ -138,12 +138,10 @@ def _scores(ordered: Sequence[ScoreRow], found: Classification) -> Markup:
                     numeric=range(2, len(head)),
                     emphasised=[i for i, s in enumerate(ordered) if s is found.best],
                 ),
-                element(
-                    "p",
+                caption(
                     "F1, AUROC and AUPRC are means over classes; AUROC stands at 0.5 for guessing, "
                     "AUPRC at the share of a class. In bold is the classifier that was decided on "
-                    "before the test.",
-                    class_="caption",
+                    "before the test."
                 ),
                 _differences(found),
             ]
@@ -181,12 +179,12 @@ def _differences(found: Classification) -> Markup:
 
 
 def _row(found: ScoreRow, several: bool, leaked: bool) -> list[str]:
-    ends, clean = found["intervals"]["mcc"], found["without_leaked"]
+    clean = found["without_leaked"]
     return [
         found["name"],
         found["kind"],
         score(found["mcc"]),
-        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else _why_not(found) or score(None),
+        limits(found["intervals"]["mcc"], _why_not(found)),
         *[score(spread(found["per_seed"]))] * several,
         *[score(clean["mcc"] if clean else None)] * leaked,
         *map(score, (found["accuracy"], found["f1"], found["auroc"], found["auprc"])),

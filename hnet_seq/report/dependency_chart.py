@@ -124,10 +124,9 @@ def _parts(
         svg.text(0, 16, "base that is substituted", class_="axis-name"),
         svg.x_axis(x, bottom, "base that is read", wanted=4),
     ]
-    ticks = y.ticks(4)
-    for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
-        parts.append(svg.line(_LEFT - 5, y(value), _LEFT, y(value), "axis"))
-        parts.append(svg.text(_LEFT - 8, y(value) + 4, label, text_anchor="end", class_="tick"))
+    for at, label in svg.labelled_ticks(y, 4):
+        parts.append(svg.line(_LEFT - 5, at, _LEFT, at, "axis"))
+        parts.append(svg.text(_LEFT - 8, at + 4, label, text_anchor="end", class_="tick"))
     if length <= _LETTERED:
         size = f"font-size:{number(min(cell * 1.3, 11.0))}px"
         for index, letter in enumerate(found.reference):
@@ -168,7 +167,6 @@ def _outlines(arms: PairedArms, x: svg.Scale, y: svg.Scale) -> list[Markup]:
     for one, two in ((arms.first, arms.second), (arms.second, arms.first)):
         left, right = x(two[0] - 0.5), x(two[1] + 0.5)
         top, bottom = y(one[0] - 0.5), y(one[1] + 0.5)
-        tip = element("title", f"{arms.name}: two stretches that pair")
-        box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-        found.append(element("rect", tip, **box, style=_OUTLINE))
+        tip = f"{arms.name}: two stretches that pair"
+        found.append(svg.rect(left, top, right - left, bottom - top, None, tip, style=_OUTLINE))
     return found

@@ -6,7 +6,7 @@ from collections import Counter
 
 from hnet_seq.report import svg
 from hnet_seq.report.html import Markup, Section, element, figure, join, number, table
-from hnet_seq.report.wording import duration
+from hnet_seq.report.wording import difference, duration
 from hnet_seq.results.embedding import Embedding, Overview
 
 _WIDTH, _HEIGHT = 600.0, 440.0
@@ -67,7 +67,7 @@ def _verdict(found: Overview) -> str:
     shares = found.variance_explained
     said = f"The first two principal components hold {100 * sum(shares[:2]):.0f}% of the variance"
     followed = [
-        f"component {index + 1} follows {_PROPERTIES[key]} (r = {_signed(r)})"
+        f"component {index + 1} follows {_PROPERTIES[key]} (r = {difference(r, 2)})"
         for index, row in enumerate(found.correlations)
         for key, r in vars(row).items()
         if r is not None and abs(r) >= _STRONG
@@ -78,10 +78,6 @@ def _verdict(found: Overview) -> str:
 
 
 _PROPERTIES = {"gc": "the share of G and C", "length": "the length"}
-
-
-def _signed(value: float | None) -> str:
-    return "\u2013" if value is None else f"{value:+.2f}".replace("-", "\u2212")
 
 
 def _scatter(found: Overview) -> Markup:
@@ -169,7 +165,7 @@ def _norm_table(found: Overview) -> Markup:
 
 def _correlation_table(found: Overview) -> Markup:
     rows = [
-        (f"component {index + 1}", _signed(row.gc), _signed(row.length))
+        (f"component {index + 1}", difference(row.gc, 2), difference(row.length, 2))
         for index, row in enumerate(found.correlations)
     ]
     return table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hnet_seq.report.html import Markup, Section, element, figure, table
 from hnet_seq.report.profile_panels import FEW, profile_panels
-from hnet_seq.report.wording import rate, ratio
+from hnet_seq.report.wording import limits, rate, ratio
 from hnet_seq.results.analyses import Control, Enrichment, SiteKind
 
 _CONTROLS = ("shifted", "random", "context", "shuffled")
@@ -53,10 +53,10 @@ def _summary(data: Enrichment, kinds: list[SiteKind]) -> Markup:
             kind.kind,
             f"{kind.sites:,}",
             rate(kind.observed.rate),
-            _ratio(kind.controls.shifted),
+            ratio(kind.controls.shifted.ratio),
             _interval(kind.controls.shifted),
             rate(kind.controls.shifted.p),
-            _ratio(kind.controls.context),
+            ratio(kind.controls.context.ratio),
         )
         for kind in kinds
     ]
@@ -84,11 +84,5 @@ def _ratios(data: Enrichment, kinds: list[SiteKind]) -> Markup:
     return table(head, rows, caption=f"Seed {data.seed}", numeric=range(2, len(head)))
 
 
-def _ratio(control: Control) -> str:
-    return ratio(control.ratio)
-
-
 def _interval(control: Control) -> str:
-    if control.low is None or control.high is None:
-        return "too few blocks or boundaries"
-    return f"{ratio(control.low)} to {ratio(control.high)}"
+    return limits((control.low, control.high), "too few blocks or boundaries", ratio)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import hnet_seq.report.dependency_chart as chart
 from hnet_seq.report import svg
-from hnet_seq.report.html import Markup, Section, element, figure, table
-from hnet_seq.report.wording import difference, ratio
+from hnet_seq.report.html import Markup, Section, caption, element, figure, join, table
+from hnet_seq.report.wording import DASH, difference, limits, rate, ratio
 from hnet_seq.results.explanation import (
     MARKOV,
     SHUFFLED,
@@ -19,7 +19,6 @@ from hnet_seq.results.explanation import (
     OfPairs,
 )
 
-_DASH = "\u2013"
 _LISTED = 20  # chunks
 _WIDTH, _HEIGHT, _LEFT, _TOP = 760.0, 190.0, 62.0, 34.0
 _TRACKS = {
@@ -47,7 +46,7 @@ def explanation_section(found: Explanation) -> Section:
         parts.append(_above(found.above))
     else:
         said = "It stands beside no shuffled sequence and no twin: nothing says what of it is more."
-        parts.append(element("p", said, class_="caption"))
+        parts.append(caption(said))
     if found.of_pairs:
         parts.append(_pairs(found.of_pairs))
     if found.bases is not None:
@@ -109,21 +108,24 @@ def _above(rows: Sequence[Above]) -> Markup:
             f"{row.pairs:,}",
             _percent(row.share),
             _percent(row.by_chance),
-            f"{ratio(row.ratio)} ({_limits(row.ratio_low, row.ratio_high, ratio)})",
+            f"{ratio(row.ratio)} ({limits((row.ratio_low, row.ratio_high), shown=ratio)})",
         )
         for row in rows
     ]
-    said = element(
-        "p",
+    said = caption(
         "Beyond: the share of pairs whose dependency is larger than that of all but one in a "
         "thousand of the control's pairs as far apart. Of several shuffled sequences each is left "
         "out once, and by chance is what it has beyond the same others. A share has no interval, "
         "as too few pairs make its threshold. That of the ratio is a jackknife over ten bases at a "
-        "time, left out as substituted and as read.",
-        class_="caption",
+        "time, left out as substituted and as read."
     )
-    title = element("h3", "How far the map is above its controls")
-    return Markup(title + table(head, numbers, numeric=range(1, 6)) + said)
+    return join(
+        [
+            element("h3", "How far the map is above its controls"),
+            table(head, numbers, numeric=range(1, 6)),
+            said,
+        ]
+    )
 
 
 def _pairs(rows: Sequence[OfPairs]) -> Markup:
@@ -133,25 +135,28 @@ def _pairs(rows: Sequence[OfPairs]) -> Markup:
             row.name,
             _SAID.get(row.of, "the model"),
             f"{row.pairs:,}",
-            _three(row.mean),
-            _three(row.in_element),
+            rate(row.mean),
+            rate(row.in_element),
             _chance(row.p_element, row.least_p_element),
-            _three(row.in_region),
+            rate(row.in_region),
             _chance(row.p_region, row.least_p_region),
         )
         for row in rows
     ]
-    said = element(
-        "p",
+    said = caption(
         "The mean dependency of annotated pairs, of both directions, and of as many as far apart: "
         "the stretches that pair are moved together, within ten bases of the element or anywhere "
         "in the region. p is how often that gives as much, where the stretches do lie being one of "
         "the places; the least it can be is in brackets. Each row is a test of its own: of many "
-        "names and maps some are low by chance.",
-        class_="caption",
+        "names and maps some are low by chance."
     )
-    title = element("h3", "Annotated pairs beside others as far apart")
-    return Markup(title + table(head, numbers, numeric=range(2, 8)) + said)
+    return join(
+        [
+            element("h3", "Annotated pairs beside others as far apart"),
+            table(head, numbers, numeric=range(2, 8)),
+            said,
+        ]
+    )
 
 
 def _bases(found: Explanation, tracks: BaseTracks) -> Markup:
@@ -174,7 +179,7 @@ def _bases(found: Explanation, tracks: BaseTracks) -> Markup:
         )
     head = ("Position", "Letter", *(_TRACKS[name].capitalize() for name in shown))
     rows = [
-        (f"{found.start + index:,}", letter, *(_signed(own[index]) for own in shown.values()))
+        (f"{found.start + index:,}", letter, *(difference(own[index]) for own in shown.values()))
         for index, letter in enumerate(found.reference)
     ]
     return figure(
@@ -220,62 +225,42 @@ def _chunks(chunks: Sequence[ChunkEffect]) -> Markup:
             f"{own.start + 1:,}-{own.end:,}",
             own.strand,
             f"{own.stage}",
-            _signed(own.deleted),
-            f"{_signed(own.shuffled)}{'*' if own.kept == 'letters' else ''}",
-            _signed(own.gradient),
-            _signed(own.mutagenesis),
+            difference(own.deleted),
+            f"{difference(own.shuffled)}{'*' if own.kept == 'letters' else ''}",
+            difference(own.gradient),
+            difference(own.mutagenesis),
         )
         for own in listed
     ]
-    said = element(
-        "p",
+    said = caption(
         f"The {len(listed)} of {len(chunks):,} chunks that those behind them on their strand miss "
         "most, or least: nats by which these are less likely without the chunk, or with its "
         "letters in another order that keeps its dinucleotides (* its letters only, as it is too "
-        "short). Beside it what its bases have together, without their own probability.",
-        class_="caption",
+        "short). Beside it what its bases have together, without their own probability."
     )
-    title = element("h3", "Chunks taken out")
-    return Markup(title + table(head, rows, numeric=range(3, 7)) + said)
+    return join([element("h3", "Chunks taken out"), table(head, rows, numeric=range(3, 7)), said])
 
 
 def _agreement(found: Explanation) -> Markup:
     rows = [
-        (row.items, _way(row.one), _way(row.other), f"{row.n:,}", _signed(row.rho))
+        (row.items, _way(row.one), _way(row.other), f"{row.n:,}", difference(row.rho))
         for row in found.agreement
     ]
     head = ("Of", "One", "Other", "Number", "Spearman")
-    said = element(
-        "p",
+    said = caption(
         "Rank correlations. \u201cOf those behind\u201d is without the base's own probability, "
-        "which gradient and mutagenesis have alike.",
-        class_="caption",
+        "which gradient and mutagenesis have alike."
     )
-    title = element("h3", "Do the ways agree?")
-    return Markup(title + table(head, rows, numeric=(3, 4)) + said)
+    return join([element("h3", "Do the ways agree?"), table(head, rows, numeric=(3, 4)), said])
 
 
 def _way(name: str) -> str:
     return {**_WAYS, "model": "the model's map", MARKOV: "the Markov model's map"}.get(name, name)
 
 
-def _limits(low: float | None, high: float | None, shown: object) -> str:
-    if low is None or high is None or not callable(shown):
-        return _DASH
-    return f"{shown(low)} to {shown(high)}"
-
-
 def _percent(value: float | None) -> str:
-    return _DASH if value is None else f"{value:.2%}"
-
-
-def _three(value: float | None) -> str:
-    return _DASH if value is None else f"{value:.3f}"
+    return DASH if value is None else f"{value:.2%}"
 
 
 def _chance(value: float | None, least: float | None) -> str:
-    return _DASH if value is None or least is None else f"{value:.4f} ({least:.4f})"
-
-
-def _signed(value: float | None) -> str:
-    return _DASH if value is None else difference(value)
+    return DASH if value is None or least is None else f"{value:.4f} ({least:.4f})"

@@ -8,7 +8,7 @@ from hnet_seq.report.classification_section import minus_words
 from hnet_seq.report.html import Section, element, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.twin import TWIN_ROW
-from hnet_seq.report.wording import bits, difference, duration, score, signed_interval
+from hnet_seq.report.wording import bits, difference, duration, limits, score, signed_interval
 from hnet_seq.results.classification import Classification
 
 Row = tuple[str, str, str]
@@ -159,7 +159,7 @@ def _classification(run: RunData) -> list[Row]:
     ends = model["intervals"]["mcc"]
     sure = f", no interval: {why_not}" if why_not else ""
     if ends:
-        sure = f", 95% interval {ends[0]:.3f} to {ends[1]:.3f}"
+        sure = f", 95% interval {limits(ends)}"
     return [
         (
             f"Classification, MCC ({model['name']})",

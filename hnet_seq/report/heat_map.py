@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hnet_seq.report import svg
-from hnet_seq.report.html import Markup, element
+from hnet_seq.report.html import Markup
 from hnet_seq.report.standalone import standalone
 
 LETTERS = "ACGT"
@@ -88,15 +88,8 @@ def _row(reference: str, matrix: Matrix, start: int, largest: float, top: float)
 def _cell(x: float, y: float, share: float, tip: str) -> Markup:
     colour = "var(--baseline)" if share < 0 else "var(--model)"
     opacity = round(abs(share) * _STEPS) / _STEPS
-    return element(
-        "rect",
-        element("title", tip),
-        x=x + 0.5,
-        y=y + 0.5,
-        width=_CELL - 1,
-        height=_HIGH - 1,
-        style=f"fill:{colour};fill-opacity:{opacity:g}",
-    )
+    style = f"fill:{colour};fill-opacity:{opacity:g}"
+    return svg.rect(x + 0.5, y + 0.5, _CELL - 1, _HIGH - 1, None, tip, style=style)
 
 
 def _legend(largest: float) -> list[Markup]:

@@ -128,6 +128,11 @@ def scrollable(content: str, label: str) -> Markup:
     return element("div", content, class_="scroll", tabindex=0, role="region", aria_label=label)
 
 
+def caption(said: str) -> Markup:
+    """What is said of a picture or a table."""
+    return element("p", said, class_="caption")
+
+
 def figure(picture: str, caption: str, numbers: str | None = None, title: str = "") -> Markup:
     """A picture, the sentence that says how to read it, and its numbers folded away."""
     return element(

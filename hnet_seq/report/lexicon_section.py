@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from hnet_seq.report.bars import Rate, geometric_shares, histogram_chart, rate_chart, shares
-from hnet_seq.report.html import Markup, Section, element, figure, table
+from hnet_seq.report.html import Markup, Section, caption, element, figure, join, table
 from hnet_seq.report.units import BASE, BYTE, Unit
-from hnet_seq.report.wording import rate, ratio
+from hnet_seq.report.wording import DASH, difference, rate, ratio
 from hnet_seq.results.lexicon import Lexicon, StageLexicon, Way, Word
 
 _DRAWN = 16  # words in a figure
@@ -176,14 +176,12 @@ def _kinds(stage: StageLexicon) -> Markup:
         for kind in stage.kinds
     ]
     head = ("Kind", "Words", "Share of chunks", "The most frequent")
-    said = element(
-        "p",
+    said = caption(
         f"Kinds of the {stage.listed:,} words that are listed. Shares are of all chunks: those of "
-        "words that are not listed are in none.",
-        class_="caption",
+        "words that are not listed are in none."
     )
-    caption = "What kind of words the chunks are"
-    return Markup(said + table(head, rows, caption=caption, numeric=(1, 2)))
+    listed = table(head, rows, caption="What kind of words the chunks are", numeric=(1, 2))
+    return join([said, listed])
 
 
 def _enriched(data: Lexicon, stage: StageLexicon) -> Markup:
@@ -194,21 +192,19 @@ def _enriched(data: Lexicon, stage: StageLexicon) -> Markup:
             row.kind,
             f"{row.observed:,} of {row.count:,}",
             ratio(row.to_shifted),
-            "\u2013" if row.z is None else f"{row.z:+.1f}".replace("-", "\u2212"),
+            difference(row.z, 1),
             ratio(row.to_context),
             ratio(row.to_shuffled),
         )
         for row in stage.enriched[:_LISTED]
     ]
-    caption = (
+    said = caption(
         f"Words whose chunks gather in features of {', '.join(data.features)}, or avoid them, the "
         "furthest from chance first: over chunks that moved round their block of 10 kb, over what "
-        "the last letters predict, and over shuffled sequence"
+        "the last letters predict, and over shuffled sequence."
     )
-    title = element("h3", "Words in features")
-    said = element("p", f"{caption}.", class_="caption")
     listed = table(head, rows, caption="Words in features", numeric=range(2, len(head)))
-    return Markup(title + said + listed)
+    return join([element("h3", "Words in features"), said, listed])
 
 
 def _ways(stage: StageLexicon, unit: Unit) -> Markup:
@@ -219,7 +215,7 @@ def _ways(stage: StageLexicon, unit: Unit) -> Markup:
     rows = [
         (
             way.way,
-            "\u2013" if way.vocabulary is None else f"{way.vocabulary:,}",
+            DASH if way.vocabulary is None else f"{way.vocabulary:,}",
             ratio(way.letters_per_word),
             rate(way.bits_per_letter),
             rate(way.chunks_given_back),
@@ -228,17 +224,16 @@ def _ways(stage: StageLexicon, unit: Unit) -> Markup:
         )
         for way in stage.ways
     ]
-    caption = (
+    said = caption(
         "Bits of a code that learns each vocabulary while it writes, spelling a word when it is "
         "new: no list comes free. Given back: what of the model's chunks and cuts each way has."
     )
-    title = element("h3", "Beside other ways to cut")
-    said = element("p", caption, class_="caption")
     listed = table(
         head, rows, caption="The same text cut in several ways", numeric=range(1, len(head))
     )
     shared = _shared(stage.ways)
-    return Markup(title + said + listed + (element("p", shared) if shared else ""))
+    title = element("h3", "Beside other ways to cut")
+    return join([title, said, listed, element("p", shared) if shared else ""])
 
 
 def _shared(ways: Sequence[Way]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hnet_seq.report.bars import Rate, rate_chart
 from hnet_seq.report.html import Markup, Section, element, figure, table
 from hnet_seq.report.units import BASE
-from hnet_seq.report.wording import rate, ratio
-from hnet_seq.results.analyses import Motif, MotifRow, Motifs
+from hnet_seq.report.wording import limits, rate, ratio
+from hnet_seq.results.analyses import Motif, Motifs
 
 _RANDOM = "random cuts"
 
@@ -55,11 +55,11 @@ def _figure(data: Motifs, motif: Motif) -> Markup:
             (
                 row.cutter,
                 rate(row.chunks),
-                _interval(row, "chunks"),
+                limits((row.chunks_low, row.chunks_high)),
                 rate(row.whole),
-                _interval(row, "whole"),
+                limits((row.whole_low, row.whole_high)),
                 ratio(row.ratio),
-                _interval(row, "ratio"),
+                limits((row.ratio_low, row.ratio_high)),
             )
             for row in motif.rows
         ],
@@ -80,8 +80,3 @@ def _figure(data: Motifs, motif: Motif) -> Markup:
         numbers,
         title=motif.motif,
     )
-
-
-def _interval(row: MotifRow, key: str) -> str:
-    low, high = getattr(row, f"{key}_low"), getattr(row, f"{key}_high")
-    return "\u2013" if low is None or high is None else f"{low:.3f} to {high:.3f}"

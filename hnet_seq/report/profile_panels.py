@@ -52,14 +52,12 @@ def _panel(kind: SiteKind, index: int, top: float) -> Markup:
     low, high = min(panel.distance), max(panel.distance)
     x = svg.Scale(low, high if high > low else low + 1, left + _LEFT, left + width - _RIGHT)
     y = svg.Scale(0, top, above + _PANEL_HEIGHT - _BOTTOM, above + _TOP)
-    ticks = y.ticks(3)
     sites = "1 site" if kind.sites == 1 else f"{kind.sites:,} sites"
     title = f"{kind.kind}: {sites}{', too few for a line' if few else ''}"
     parts = [svg.text(left + _LEFT, above + 24, title, class_="row-name")]
-    for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
-        parts.append(svg.line(x.start, y(value), x.stop, y(value), "grid"))
-        at = y(value) + 4
-        parts.append(svg.text(x.start - 6, at, label, text_anchor="end", class_="tick"))
+    for at, label in svg.labelled_ticks(y, 3):
+        parts.append(svg.line(x.start, at, x.stop, at, "grid"))
+        parts.append(svg.text(x.start - 6, at + 4, label, text_anchor="end", class_="tick"))
     parts += [
         _band(panel, x, y),
         svg.line(x(0), y.start, x(0), y.stop, "grid"),
@@ -75,9 +73,8 @@ def _panel(kind: SiteKind, index: int, top: float) -> Markup:
     else:
         parts.append(svg.polyline(points, "model"))
     parts.append(svg.line(x.start, y.start, x.stop, y.start, "axis"))
-    ticks = x.ticks(4)
-    for value, label in zip(ticks, svg.tick_labels(ticks), strict=True):
-        parts.append(svg.text(x(value), y.start + 18, label, text_anchor="middle", class_="tick"))
+    for at, label in svg.labelled_ticks(x, 4):
+        parts.append(svg.text(at, y.start + 18, label, text_anchor="middle", class_="tick"))
     middle = (x.start + x.stop) / 2
     words = "bases from the site"
     parts += [

@@ -15,7 +15,7 @@ from hnet_seq.report.embedding_section import embedding_section
 from hnet_seq.report.enrichment_section import enrichment_section
 from hnet_seq.report.explanation_section import explanation_section
 from hnet_seq.report.gene_scores_section import gene_scores_section
-from hnet_seq.report.html import Section, element
+from hnet_seq.report.html import Section, caption
 from hnet_seq.report.lexicon_section import lexicon_section
 from hnet_seq.report.motifs_section import motifs_section
 from hnet_seq.report.score_section import score_section
@@ -74,7 +74,7 @@ def result_sections(folder: Path, *, without: Collection[str] = ()) -> list[Sect
             anchor = f"{section.anchor}{_letters(met[section.anchor])}"
             section = Section(anchor, section.heading, *section.parts)
         if path in said:
-            source = element("p", f"Read from {path.name}.", class_="caption")
+            source = caption(f"Read from {path.name}.")
             heading = f"{section.heading}: {said[path]}"
             section = Section(section.anchor, heading, *section.parts, source)
         distinct.append(section)

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from hnet_seq.report import svg
 from hnet_seq.report.heat_map import MOST, heat_map
 from hnet_seq.report.html import Markup, Section, element, figure, table
-from hnet_seq.report.wording import difference
+from hnet_seq.report.wording import difference, limits, rate
 from hnet_seq.results.record import Result
 from hnet_seq.results.scores import (
     Agreement,
-    Correlation,
     EffectRow,
     KindScores,
     Measured,
@@ -21,7 +20,6 @@ from hnet_seq.results.scores import (
 )
 
 _WIDTH, _PITCH, _TOP = 600.0, 30.0, 34.0
-_DASH = "\u2013"
 _LLR = "log-likelihood with the variant less that without, nats"
 
 _TITLES = {
@@ -51,8 +49,7 @@ def score_section(found: SequenceScores | VariantScores | Measured | Mutagenesis
 
 def _scores(found: SequenceScores | VariantScores) -> list[Markup]:
     if isinstance(found, SequenceScores):
-        bits = _DASH if found.bits_per_base is None else f"{found.bits_per_base:.3f}"
-        said = f"{bits} bits per base over {found.scored:,} scored bases."
+        said = f"{rate(found.bits_per_base)} bits per base over {found.scored:,} scored bases."
         return [element("p", said), _details(found)]
     skipped = ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in found.skipped.items())
     left_out = f"; left out: {skipped}" if skipped else "; none was left out"
@@ -83,7 +80,7 @@ def _scores(found: SequenceScores | VariantScores) -> list[Markup]:
                             row.kind,
                             f"{row.count:,}",
                             difference(row.mean),
-                            _DASH if row.sd is None else f"{row.sd:.3f}",
+                            rate(row.sd),
                             *(difference(row.quantiles[k]) for k in (0, 2, 4)),
                         )
                         for row in found.by_kind
@@ -99,7 +96,7 @@ def _scores(found: SequenceScores | VariantScores) -> list[Markup]:
         parts.append(
             table(
                 ("What needs no network", "Spearman with the score"),
-                [(_BASELINES.get(x.name, x.name), _rho(x.rho)) for x in found.baselines],
+                [(_BASELINES.get(x.name, x.name), difference(x.rho)) for x in found.baselines],
                 caption="How much of the order of the scores trivial numbers explain",
                 numeric=(1,),
             )
@@ -111,7 +108,7 @@ def _distribution(rows: Sequence[KindScores]) -> Markup:
     left = max(svg.text_width(row.kind) for row in rows) + 20
     bottom = _TOP + _PITCH * len(rows) + 6
     x = _scale([value for row in rows for value in (*row.quantiles, 0.0)], left)
-    parts = _grid(x, bottom)
+    parts = svg.grid(x, _TOP, bottom)
     parts.append(svg.line(x(0), _TOP - 8, x(0), bottom, "control"))
     for index, row in enumerate(rows):
         y = _TOP + _PITCH * (index + 0.5)
@@ -151,9 +148,9 @@ def _strands(found: Agreement) -> Markup:
     shown = f"{len(found.points):,} of {found.n:,}" if found.n > len(found.points) else "all"
     return figure(
         drawn,
-        f"Scores of the two strands, {shown} alleles: Spearman {_rho(found.rho)}. The model reads "
-        "each strand from its own left, so the two are different evidence; the score is their "
-        "mean.",
+        f"Scores of the two strands, {shown} alleles: Spearman {difference(found.rho)}. The model "
+        "reads each strand from its own left, so the two are different evidence; the score is "
+        "their mean.",
         title="Do the strands agree?",
     )
 
@@ -179,8 +176,12 @@ def _measured(found: Measured) -> list[Markup]:
                         row["name"],
                         row["kind"],
                         "yes" if row["fitted"] else "no",
-                        _rho(row["spearman"]["rho"]),
-                        _interval(row["spearman"]),
+                        difference(row["spearman"]["rho"]),
+                        limits(
+                            (row["spearman"]["low"], row["spearman"]["high"]),
+                            row["spearman"].get("no_interval"),
+                            difference,
+                        ),
                     )
                     for row in rows
                 ],
@@ -200,7 +201,7 @@ def _rankings(rows: Sequence[EffectRow]) -> Markup:
         x for own in found for x in (own["rho"], own["low"], own["high"], 0.0) if x is not None
     ]
     x = _scale(values, left, max(_WIDTH - 14, left + 250))
-    parts = _grid(x, bottom)
+    parts = svg.grid(x, _TOP, bottom)
     parts.append(svg.line(x(0), _TOP - 8, x(0), bottom, "control"))
     for index, row in enumerate(rows):
         y = _TOP + _PITCH * (index + 0.5)
@@ -265,9 +266,8 @@ def mutagenesis_numbers(found: Mutagenesis) -> Markup:
     numbers = []
     for index, (letter, row) in enumerate(zip(found.reference[:MOST], found.llr, strict=False)):
         known = [x for k, x in enumerate(row) if x is not None and "ACGT"[k] != letter]
-        mean = difference(sum(known) / len(known)) if known else _DASH
-        shown = (_DASH if x is None else difference(x) for x in row)
-        numbers.append((f"{found.start + index:,}", letter, *shown, mean))
+        mean = difference(sum(known) / len(known) if known else None)
+        numbers.append((f"{found.start + index:,}", letter, *map(difference, row), mean))
     return table(head, numbers, numeric=(0, 2, 3, 4, 5, 6))
 
 
@@ -275,21 +275,6 @@ def _scale(values: Sequence[float], left: float, right: float = _WIDTH - 14) -> 
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.1
     return svg.Scale(low - margin, high + margin, left, right)
-
-
-def _grid(x: svg.Scale, bottom: float) -> list[Markup]:
-    return [svg.line(x(tick), _TOP, x(tick), bottom, "grid") for tick in x.ticks(6)]
-
-
-def _rho(value: float | None) -> str:
-    return _DASH if value is None else difference(value)
-
-
-def _interval(found: Correlation) -> str:
-    low, high = found["low"], found["high"]
-    if low is None or high is None:
-        return found.get("no_interval") or _DASH
-    return f"{difference(low)} to {difference(high)}"
 
 
 def _details(found: Result) -> Markup:

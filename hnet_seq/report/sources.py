@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hnet_seq.report.html import Section, element, table
+from hnet_seq.report.html import Section, caption, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import BASE, BYTE
-from hnet_seq.report.wording import bits, times_read
+from hnet_seq.report.wording import DASH, bits, ratio, times_read
 from hnet_seq.results.markov import LOW_ORDER, Orders
-
-_NONE = "\u2013"
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def sources_section(run: RunData) -> Section | None:
             numeric=range(2, len(columns)),
             emphasised=[index for index, row in enumerate(rows) if row.below_markov],
         ),
-        element("p", _how_to_read(run, rows), class_="caption"),
+        caption(_how_to_read(run, rows)),
     )
 
 
@@ -83,7 +81,7 @@ def _columns(run: RunData, rows: list[_Row]) -> list[tuple[str, Callable[[_Row],
     unit = run.unit
     columns: list[tuple[str, Callable[[_Row], str]]] = [
         ("Source", lambda row: row.source),
-        ("Label", lambda row: row.label or _NONE),
+        ("Label", lambda row: row.label or DASH),
         (f"{unit.many.capitalize()} scored", lambda row: f"{row.scored_tokens:,}"),
         ("Model", lambda row: bits(row.bits)),
     ]
@@ -102,21 +100,19 @@ def _columns(run: RunData, rows: list[_Row]) -> list[tuple[str, Callable[[_Row],
         columns.append(
             (
                 f"{unit.many.capitalize()} per chunk",
-                lambda row: (
-                    _NONE if row.tokens_per_chunk is None else f"{row.tokens_per_chunk:.2f}"
-                ),
+                lambda row: ratio(row.tokens_per_chunk),
             )
         )
     if any(row.epochs is not None for row in rows):
         columns.append(
-            ("Times read", lambda row: _NONE if row.epochs is None else times_read(row.epochs))
+            ("Times read", lambda row: DASH if row.epochs is None else times_read(row.epochs))
         )
     return columns
 
 
 def _order(markov: Orders | None, chosen: Callable[[Orders], int]) -> str:
     if markov is None:
-        return _NONE
+        return DASH
     order = chosen(markov)
     return f"{bits(markov.bits[order])} ({order})"
 

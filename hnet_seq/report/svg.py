@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -90,7 +90,15 @@ def circle(x: float, y: float, r: float, class_: str, title: str = "") -> Markup
     return element("circle", tip, cx=float(x), cy=float(y), r=float(r), class_=class_)
 
 
-def rect(x: float, y: float, width: float, height: float, class_: str, title: str = "") -> Markup:
+def rect(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    class_: str | None,
+    title: str = "",
+    **attributes: str | float,
+) -> Markup:
     tip = element("title", title) if title else ""
     return element(
         "rect",
@@ -100,6 +108,7 @@ def rect(x: float, y: float, width: float, height: float, class_: str, title: st
         width=float(max(width, 0)),
         height=float(max(height, 0)),
         class_=class_,
+        **attributes,
     )
 
 
@@ -109,12 +118,26 @@ def polygon(points: Sequence[tuple[float, float]], class_: str, title: str = "")
     return element("polygon", tip, points=corners, class_=class_)
 
 
+def diamond(x: float, y: float, title: str = "") -> Markup:
+    corners = [(x - 6.5, y), (x, y - 6.5), (x + 6.5, y), (x, y + 6.5)]
+    return polygon(corners, "context", title)
+
+
+def grid(x: Scale, top: float, bottom: float) -> list[Markup]:
+    """A line at each tick of a horizontal axis."""
+    return [line(x(tick), top, x(tick), bottom, "grid") for tick in x.ticks(6)]
+
+
+def labelled_ticks(scale: Scale, wanted: int) -> Iterable[tuple[float, str]]:
+    """Pixel and text of each tick."""
+    ticks = scale.ticks(wanted)
+    return zip(map(scale, ticks), tick_labels(ticks), strict=True)
+
+
 def y_axis(scale: Scale, left: float, right: float, name: str, wanted: int = 5) -> Markup:
     """Grid lines, values and the name of the vertical axis, over the top."""
-    ticks = scale.ticks(wanted)
     parts = [text(0, scale.stop - 14, name, class_="axis-name")]
-    for value, label in zip(ticks, tick_labels(ticks), strict=True):
-        y = scale(value)
+    for y, label in labelled_ticks(scale, wanted):
         parts.append(line(left, y, right, y, "grid"))
         parts.append(text(left - 8, y + 4, label, text_anchor="end", class_="tick"))
     return Markup("".join(parts))
@@ -122,10 +145,8 @@ def y_axis(scale: Scale, left: float, right: float, name: str, wanted: int = 5) 
 
 def x_axis(scale: Scale, y: float, name: str, wanted: int = 6) -> Markup:
     """Axis line at ``y``, values, and the name under it, centred."""
-    ticks = scale.ticks(wanted)
     parts = [line(scale.start, y, scale.stop, y, "axis")]
-    for value, label in zip(ticks, tick_labels(ticks), strict=True):
-        x = scale(value)
+    for x, label in labelled_ticks(scale, wanted):
         parts.append(line(x, y, x, y + 5, "axis"))
         parts.append(text(x, y + 19, label, text_anchor="middle", class_="tick"))
     parts.append(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hnet_seq.report.html import Markup, Section, element, table
 from hnet_seq.report.twin import TWIN_ROW, Measure, worth
-from hnet_seq.report.wording import plain, score
+from hnet_seq.report.wording import limits, plain, score
 from hnet_seq.results.classification import METRIC_NAMES, TARGET_METRICS, TargetRow, Targets
 
 _METRICS = {
@@ -61,12 +61,12 @@ def target_lines(found: Targets) -> list[tuple[str, ...]]:
 
 def _cells(found: TargetRow, names: Mapping[str, str]) -> list[str]:
     first = next(iter(names))
-    ends, metrics = found["intervals"].get(first), found["metrics"]
+    metrics = found["metrics"]
     return [
         found["name"],
         found["kind"],
         score(metrics[first]),
-        f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else score(None),
+        limits(found["intervals"].get(first)),
         *(score(metrics[name]) for name in names if name != first),
     ]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hnet_seq.report.bars import Rate, begins_at_zero, rate_chart
-from hnet_seq.report.html import Markup, Section, element, figure, join, table
+from hnet_seq.report.html import Markup, Section, caption, element, figure, join, table
 from hnet_seq.report.run_data import RunData
 from hnet_seq.report.units import BYTE
-from hnet_seq.report.wording import command, interval, missing, rate, ratio
+from hnet_seq.report.wording import command, limits, missing, rate, ratio
 from hnet_seq.results.boundaries import BYTE_SECTIONS, ByteClass, LabelBoundaries, TextBoundaries
 
 _MEASURE = "times as many boundaries as at random"
@@ -35,6 +35,7 @@ _FIGURES = {
 }
 
 
+_TOO_FEW = "too few bytes or all alike"
 _TITLE = "Where chunks begin in text"
 
 
@@ -98,10 +99,10 @@ def _numbers(found: LabelBoundaries, everything: bool, section: str) -> Markup:
             (
                 row.class_,
                 rate(row.share),
-                interval(row.low, row.high, BYTE),
+                limits((row.low, row.high), _TOO_FEW),
                 rate(row.expected),
                 ratio(row.ratio),
-                _ratio_interval(row),
+                limits((row.ratio_low, row.ratio_high), _TOO_FEW, ratio),
                 f"{row.bytes:,}",
             )
             for row in found.rows(section)
@@ -109,12 +110,6 @@ def _numbers(found: LabelBoundaries, everything: bool, section: str) -> Markup:
         caption=f"{name}: {found.boundaries:,} boundaries, {found.bytes:,} bytes",
         numeric=range(1, len(head)),
     )
-
-
-def _ratio_interval(row: ByteClass) -> str:
-    if row.ratio_low is None or row.ratio_high is None:
-        return f"too few {BYTE.many} or all alike"
-    return f"{ratio(row.ratio_low)} to {ratio(row.ratio_high)}"
 
 
 def _by_label(found: TextBoundaries) -> Markup:
@@ -138,11 +133,9 @@ def _by_label(found: TextBoundaries) -> Markup:
         [
             element("h3", "By label"),
             table(head, rows, numeric=range(1, len(head))),
-            element(
-                "p",
+            caption(
                 f"How many {_MEASURE}, in the documents of each label; the last two kinds are "
-                "counted among the bytes of characters of several bytes.",
-                class_="caption",
+                "counted among the bytes of characters of several bytes."
             ),
         ]
     )

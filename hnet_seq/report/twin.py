@@ -13,7 +13,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.report.html import Markup, Section, element, table
+from hnet_seq.report.html import Markup, Section, caption, element, table
 from hnet_seq.report.wording import difference, score, signed_interval
 from hnet_seq.results.read import TWIN_SUFFIX, read_result
 from hnet_seq.results.record import Result
@@ -82,7 +82,7 @@ def of_twin(section: Section, found: Result) -> Section:
     if not said:
         return section
     note = f"This is the untrained twin, not the model: {said}."
-    return section.with_end(element("p", note, class_="caption"))
+    return section.with_end(caption(note))
 
 
 def beside_twin(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hnet_seq.report.html import Markup, element
 from hnet_seq.report.units import Unit
+
+DASH = "\u2013"
 
 
 def bits(value: float) -> str:
@@ -17,33 +19,41 @@ def bits(value: float) -> str:
 
 def rate(value: float | None) -> str:
     """Boundaries per token, a share, or a probability."""
-    return "\u2013" if value is None else f"{value:.3f}"
+    return DASH if value is None else f"{value:.3f}"
+
+
+score = rate
+"""Accuracy, MCC, AUROC."""
 
 
 def ratio(value: float | None) -> str:
     """How many times as much as at random."""
-    return "\u2013" if value is None else f"{value:.2f}"
+    return DASH if value is None else f"{value:.2f}"
+
+
+def difference(value: float | None, digits: int = 3) -> str:
+    """Signed, with a real minus sign."""
+    return DASH if value is None else f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def limits(
+    ends: Sequence[float | None] | None,
+    why_not: str | None = None,
+    shown: Callable[[float], str] = rate,
+) -> str:
+    """An interval; the reason where there is none."""
+    known = [end for end in ends or () if end is not None]
+    return " to ".join(map(shown, known)) if len(known) == 2 else why_not or DASH
 
 
 def interval(low: float | None, high: float | None, unit: Unit) -> str:
-    if low is None or high is None:
-        return f"too few {unit.many} or all alike"
-    return f"{low:.3f} to {high:.3f}"
+    """Of boundaries."""
+    return limits((low, high), f"too few {unit.many} or all alike")
 
 
 def signed_interval(ends: Sequence[float] | None, why_not: str | None) -> str:
-    """Of a difference; the reason where there is none."""
-    return why_not or "\u2013" if ends is None else " to ".join(map(difference, ends))
-
-
-def score(value: float | None) -> str:
-    """Accuracy, MCC, AUROC."""
-    return "\u2013" if value is None else f"{value:.3f}"
-
-
-def difference(value: float) -> str:
-    """Signed, three decimals, with a real minus sign."""
-    return f"{value:+.3f}".replace("-", "\u2212")
+    """Of a difference."""
+    return limits(ends, why_not, difference)
 
 
 def times_read(value: float) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.train.averaging import AVERAGE
 from hnet_seq.train.checksums import check_checksums, write_checksums
 from hnet_seq.train.parallel import Parallel
-from hnet_seq.train.ranks import is_first, on_first, rank, wait_for_all
+from hnet_seq.train.ranks import is_first, on_first, rank, together
 from hnet_seq.train.run_folder import RunFolder, step_of
 from hnet_seq.train.schedule import before_the_fall
 from hnet_seq.train.sharded_state import (
@@ -94,13 +94,15 @@ class Checkpoints:
         if self._sharded or self._thread:
             model = whole_model(self.model)
         if self._thread is None:
-            if is_first():
-                assert model is not None
-                self._write(model, state, partial)
+            with together():
+                if is_first():
+                    assert model is not None
+                    self._write(model, state, partial)
             if self._sharded:
                 tensors = optimizer_tensors(self.model, self.optimizer)
                 save_parts(partial / FOLDER, tensors)
-                _list_parts(partial)
+                with together():
+                    _list_parts(partial)
             return
         if is_first():
             assert model is not None
@@ -133,9 +135,10 @@ class Checkpoints:
         partial, self._pending = self._pending, None
         writing, self._writing = self._writing, []
         with self._given_up_on_error(partial):
-            for future in writing:
-                future.result()
-            wait_for_all()
+            wait(writing)
+            with together():
+                for future in writing:
+                    future.result()
             on_first(lambda: self.folder.finish(partial))
             self.drop()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,9 @@ class Run:
         take = self._steps()
         if found:
             self._restore(found, take)
-            if on_epoch and is_first():
+            if on_epoch:
                 for record in self.history:
-                    on_epoch(record)
+                    on_first(partial(on_epoch, record))
         ends = [*accumulate(len(self._epoch(epoch)[0]) for epoch in range(1, config.epochs + 1))]
         schedule = ScheduleConfig("cosine", warmup=config.warmup, decay=0.0)
         ratio = RatioInForce(self.ratio_targets, self.ratio_weights)
@@ -141,8 +142,8 @@ class Run:
                 if state:
                     state.save(lambda: self._state(take))
                 bar.set_postfix_str(_postfix(record))
-                if on_epoch is not None and is_first():
-                    on_epoch(record)
+                if on_epoch:
+                    on_first(partial(on_epoch, record))
         with torch.no_grad():
             for name, value in self.best.items():
                 self.learning[name].copy_(value)

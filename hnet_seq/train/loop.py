@@ -222,8 +222,9 @@ class Trainer:
 
     def _log_train(self, bar: tqdm[Any]) -> None:
         interval, self._interval = self._interval, Interval.of_stages(self.model.num_stages)
-        if not is_first():
-            return
+        on_first(lambda: self._tell_train(interval, bar))
+
+    def _tell_train(self, interval: Interval, bar: tqdm[Any]) -> None:
         goals = self.config.train.ratio_loss.targets
         record: dict[str, Any] = {"event": "train", "step": self.step, "tokens": self.tokens}
         record |= self._epochs() | self._scored | interval.record(goals, self._ratio)
@@ -255,16 +256,12 @@ class Trainer:
         targets, precision = train.ratio_loss.targets, train.precision
         with self.average.in_place():
             result = evaluate(self.model, self.validation, targets, precision, progress=is_first())
-        if not is_first():
-            return
-        result = {
-            "event": "validation",
-            "step": self.step,
-            "tokens": self.tokens,
-            **self._scored,
-            **result,
-            "seconds": round(time.perf_counter() - started, 3),
-        }
+        seconds = round(time.perf_counter() - started, 3)
+        on_first(lambda: self._tell_validation(result | {"seconds": seconds}, bar))
+
+    def _tell_validation(self, measured: dict[str, Any], bar: tqdm[Any]) -> None:
+        result: dict[str, Any] = {"event": "validation", "step": self.step, "tokens": self.tokens}
+        result |= self._scored | measured
         self.folder.log(result)
         one, many = self._unit
         joined = result.get("letters_per_token")

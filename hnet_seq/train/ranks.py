@@ -6,7 +6,8 @@ Every process must call these, in the same order.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -92,6 +93,20 @@ def raised_together(error: Exception | None) -> None:
     for found in errors:
         if found is not None:
             raise found
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What one process raises in here is raised in every process at the end; all take part.
+
+    Processes tell each other nothing in here, or only what fails in all of them.
+    """
+    error: Exception | None = None
+    try:
+        yield
+    except Exception as raised:
+        error = raised
+    raised_together(error)
 
 
 def _told(error: Exception | None) -> Exception | None:

@@ -15,9 +15,9 @@ import difflib
 import errno
 import io
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 import numpy as np
 
@@ -38,17 +38,6 @@ from pipelines.formats.sequence_files import read_records, sequence_format
 
 _IN_MEMORY = 1 << 24  # bases
 _WORTH = 64 * 10**6  # bytes of a file; it is read and checked in less time than pyfaidx is imported
-
-
-class Bases(Protocol):
-    """What letters are read from: a genome, or one that is edited or turned."""
-
-    @property
-    def lengths(self) -> Mapping[str, int]:
-        """Bases of each record."""
-
-    def fetch(self, name: str, start: int, end: int) -> Tokens:
-        """Tokens (end - start,) of a record, 0-based."""
 
 
 class Genome:

@@ -25,6 +25,7 @@ from hnet_seq.train.predict import predict
 from hnet_seq.train.step import OptimizerStep
 from tests.conftest import make_model
 from tests.forked import end_all, ranks
+from tests.refusals import assert_each_tells, refused
 
 FROZEN_AND_BASELINES = [
     "H-Net, frozen, mean over bases",
@@ -278,6 +279,26 @@ def test_a_seed_that_was_killed_goes_on_where_it_was(
     for name in ("model/model.safetensors", "classification.json"):
         assert (tmp_path / "out" / name).read_bytes() == (tuned / name).read_bytes()
     assert not list((tmp_path / "out").glob("parts/*.state"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (dist.is_available() and dist.is_gloo_available()), reason="torch has no gloo"
+)
+@pytest.mark.parametrize(
+    ("module", "path"),
+    [
+        ("hnet_seq.tasks.classification.finetune", "unfinished_folder"),
+        ("hnet_seq.tasks.classification.seeds", "append_line"),
+        ("hnet_seq.results.classification", "Classification.write"),
+    ],
+)
+def test_what_the_first_process_cannot_write_is_a_line_of_each(
+    checkpoint: Path, table: Path, tmp_path: Path, module: str, path: str
+) -> None:
+    command = ["classify", "finetune", f"{checkpoint}", "--data", f"{table}", "--device", "cpu"]
+    command += ["--epochs", "1", "--no-twin", "--out", f"{tmp_path / 'out'}"]
+    assert_each_tells(ranks(2, refused, 0, module, path, command, folder=tmp_path))
 
 
 @pytest.mark.slow

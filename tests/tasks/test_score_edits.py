@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.tasks.scoring.likelihoods import difference
 from hnet_seq.tasks.scoring.variant_score import VariantScore
 from hnet_seq.tasks.scoring.variant_scores import score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
+from hnet_seq.tasks.scoring.window_pairs import difference
 from modalities import dna
 from modalities.base import Tokens
 from pipelines.formats.alleles import Variant

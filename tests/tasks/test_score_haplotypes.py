@@ -166,7 +166,8 @@ def compare(seed: int) -> list[tuple[Context, tuple[str, str] | str]]:
     genome = "".join(generator.choices("ACGT", k=160))
     Path("g.fa").write_text(f">c\n{genome}\n")
     rows = random_rows(generator, genome)
-    whole, found = calls(*rows), []
+    whole = calls(*rows)
+    found: list[tuple[Context, tuple[str, str] | str]] = []
     variants = [
         (index, Variant("c", int(row.split()[0]), row.split()[1], alt))
         for index, row in enumerate(rows)

@@ -83,11 +83,11 @@ def test_its_tables_name_every_column_and_row() -> None:
     named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M))))
     assert named == {*variant_files.NUMBERS, "kind", "skipped"}
     described = GUIDE.split("| column on haplotypes | what |")[1].split("\n\n")[0]
-    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
-    assert tuple(named) == variant_files.ON_HAPLOTYPES
+    columns = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
+    assert tuple(columns) == variant_files.ON_HAPLOTYPES
     described = GUIDE.split("| column of a gene | what |")[1].split("\n\n")[0]
-    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
-    assert tuple(named) == gene_verb.HEADER
+    columns = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
+    assert tuple(columns) == gene_verb.HEADER
     assert f"`--window` bases ({WINDOW:,})" in GUIDE
     for suffix in outputs.VARIANTS:
         assert f"`{suffix}`" in GUIDE

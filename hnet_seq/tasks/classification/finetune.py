@@ -7,7 +7,7 @@ import dataclasses
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +54,7 @@ from hnet_seq.tasks.run_identity import model_hash
 from hnet_seq.tasks.twin_results import about_twin
 from hnet_seq.train.finetune import FinetuneConfig, check_augmented
 from hnet_seq.train.launch import process_group
-from hnet_seq.train.ranks import agreed, is_first, on_first
+from hnet_seq.train.ranks import is_first, on_first
 from hnet_seq.train.trainable import trainable_names
 from pipelines.storage.files import check_folder
 
@@ -65,13 +65,12 @@ _FITS = 2  # of probes and baselines: what was kept by an older way to fit them 
 def main(args: argparse.Namespace) -> int:
     """Run ``hnet-seq classify finetune``, in all processes that ``torchrun`` started."""
     out = check_folder(args.out)
-    with process_group(args.device) as args.device:
-        if is_first():
-            with unfinished_folder(out) as folder:
-                _finetune(args, agreed(folder))
-        else:
-            with redirect_stdout(StringIO()):
-                _finetune(args, agreed(out))
+    with process_group(args.device) as args.device, ExitStack() as stack:
+        if not is_first():
+            stack.enter_context(redirect_stdout(StringIO()))
+        _finetune(args, on_first(lambda: stack.enter_context(unfinished_folder(out))))
+        on_first(lambda: stack.pop_all().close())
+        if not is_first():
             return 0
     which = f" of seed {args.seed}" if args.seeds > 1 else ""
     print(f"{out / RESULTS}, {out / HISTORY}; the model{which} is {out / MODEL}", file=sys.stderr)
@@ -128,32 +127,34 @@ def _finetune(args: argparse.Namespace, out: Path) -> None:
         row["kind"] = "baseline"
         rows.insert(1, row)
         others.insert(0, (row["name"], "baseline", of_twin))
-    if not is_first():
-        return
-    comparisons = (
-        compare(tuned["name"], predictions, others, task.test.labels)
-        if task.problem == "classes"
-        else []
-    )
-    results = {
-        **task_facts(task, args.seed),
-        "seeds": seeds,
-        "strands": config.strands,
-        "stage": args.stage,
-        **about_twin(twin),
-        "fine_tuned": _facts(config, runs, head),
-        "audit": found,
-        "headline": tuned["name"],
-        "rows": rows,
-        "comparisons": comparisons,
-    }
-    kind = Classification if task.problem == "classes" else Targets
-    kind.of(results).write(out / RESULTS)
-    for run in runs:
-        print(_describe(run))
-    print(format_rows(task.problem, rows))
-    if comparisons:
-        print(format_comparisons(comparisons))
+
+    def end() -> None:
+        comparisons = (
+            compare(tuned["name"], predictions, others, task.test.labels)
+            if task.problem == "classes"
+            else []
+        )
+        results = {
+            **task_facts(task, args.seed),
+            "seeds": seeds,
+            "strands": config.strands,
+            "stage": args.stage,
+            **about_twin(twin),
+            "fine_tuned": _facts(config, runs, head),
+            "audit": found,
+            "headline": tuned["name"],
+            "rows": rows,
+            "comparisons": comparisons,
+        }
+        kind = Classification if task.problem == "classes" else Targets
+        kind.of(results).write(out / RESULTS)
+        for run in runs:
+            print(_describe(run))
+        print(format_rows(task.problem, rows))
+        if comparisons:
+            print(format_comparisons(comparisons))
+
+    on_first(end)
 
 
 def _frozen_scores(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.finetune import FinetuneConfig, finetune
 from hnet_seq.train.predict import predict
 from hnet_seq.train.ranks import is_first, on_first
-from pipelines.storage.files import named_errors, replaced_file
+from pipelines.storage.files import append_line, replaced_file
 
 PARTS = "parts"
 _SETTINGS = "settings"  # in the metadata of the kept model
@@ -101,13 +100,12 @@ def finetune_seeds(
             on_first(path.unlink)
         if run is None:
             said = f"finetune, seed {seed} ({place + 1} of {len(seeds)})"
-            history = out / HISTORY if is_first() else Path(os.devnull)
-            with named_errors(out / HISTORY), history.open("w") as stream:
-                log = _logger(stream, runs, seed)
-                run = _train(
-                    model, task, head, own, out / MODEL if place == 0 else None, state, settings,
-                    said, log, batch_tokens, device,
-                )  # fmt: skip
+            on_first(partial(_write_history, out / HISTORY, runs))
+            log = partial(_log, out / HISTORY, seed)
+            run = _train(
+                model, task, head, own, out / MODEL if place == 0 else None, state, settings,
+                said, log, batch_tokens, device,
+            )  # fmt: skip
             about = {
                 name: getattr(run, name)
                 for name in ("history", "best_epoch", "validation", "ratio_targets")
@@ -120,7 +118,7 @@ def finetune_seeds(
         if place == 0:
             on_first(lambda: write_trained_on(out / MODEL / WEIGHTS, task.train.sequences))
         runs.append(run)
-    on_first(lambda: _write_history(out / HISTORY, runs, seeds[0]))
+    on_first(partial(_write_history, out / HISTORY, runs))
     return runs
 
 
@@ -211,21 +209,17 @@ def _is_kept(folder: Path, settings: dict[str, Any]) -> bool:
     return model.metadata.get(_SETTINGS) == settings_hash(settings)
 
 
-def _write_history(path: Path, runs: Sequence[SeedRun], seed: int) -> None:
+def _write_history(path: Path, finished: Sequence[SeedRun]) -> None:
+    """The epochs of the finished seeds, and nothing else."""
     with replaced_file(path) as stream:
-        _logger(stream, runs, seed)
+        for run in finished:
+            for record in run.history:
+                stream.write(_line(run.seed, record) + "\n")
 
 
-def _logger(
-    stream: Any, finished: Sequence[SeedRun], seed: int
-) -> Callable[[dict[str, Any]], None]:
-    """Writes the epochs of the finished seeds; returns what writes those of the next one."""
+def _log(path: Path, seed: int, record: dict[str, Any]) -> None:
+    append_line(path, _line(seed, record))
 
-    def log(record: dict[str, Any], of: int = seed) -> None:
-        stream.write(Log.line({"seed": of, **record}) + "\n")
-        stream.flush()
 
-    for run in finished:
-        for record in run.history:
-            log(record, run.seed)
-    return log
+def _line(seed: int, record: dict[str, Any]) -> str:
+    return Log.line({"seed": seed, **record})

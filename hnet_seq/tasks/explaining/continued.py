@@ -69,10 +69,10 @@ class Beginning:
         found: list[Floats] = []
         length = self.beside
         with torch.inference_mode():
-            for call in in_calls(sequences, self._batch_tokens, lambda own: length + len(own)):
-                for first in range(0, len(call), self.most):
-                    part = call[first : first + self.most]
-                    found += self._whole(part) if self._state is None else self._going_on(part)
+            for call in in_calls(
+                sequences, self._batch_tokens, lambda own: length + len(own), self.most
+            ):
+                found += self._whole(call) if self._state is None else self._going_on(call)
         return found
 
     def _whole(self, sequences: Sequence[Tokens]) -> list[Floats]:

@@ -147,9 +147,7 @@ def _groups(
     """Place and letter of substitutions, those of a call together, with room for the reference."""
     changes = [(p, letter) for p in range(places) for letter in substitutions(own, p)]
     room = max(batch_tokens - length, length)
-    for call in in_calls(changes, room, lambda _: length):
-        size = max(most - 1, 1)
-        yield from (call[first : first + size] for first in range(0, len(call), size))
+    yield from in_calls(changes, room, lambda _: length, max(most - 1, 1))
 
 
 def _with(tokens: Tokens, place: int, letter: int) -> Tokens:

@@ -16,11 +16,10 @@ from hnet_seq.analysis.lexicon.cut_text import Alphabet, CutText
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK, shuffle_record
 from hnet_seq.jobs.job import Computed, Job
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.tasks.byte_documents import MarkedDocument
 from hnet_seq.tasks.run_identity import tokens_digest
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.records import over_limit, region_stretches
-from hnet_seq.tasks.segmentation.text import TextStretch, given_documents, text_job
+from hnet_seq.tasks.segmentation.text import TextStretch, given_job
 from modalities import dna, text
 from modalities.base import Tokens
 from pipelines.formats.genome import Genome
@@ -153,20 +152,7 @@ def document_source(
     outputs: Sequence[Path],
 ) -> Source:
     """The documents of files and folders, or of the validation split of shards."""
-
-    def read() -> Iterator[MarkedDocument]:
-        dropped.clear()  # each pass over the input counts them
-        return given_documents(args, modality, dropped)
-
-    job = text_job(
-        model,
-        read,
-        outputs,
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
-    )
-    return Source(job, BYTES, {}, {})
+    return Source(given_job(args, model, modality, dropped, outputs), BYTES, {}, {})
 
 
 def _joined(computed: Computed[Stretch]) -> Iterator[CutText]:

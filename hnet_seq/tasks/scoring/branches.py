@@ -63,14 +63,8 @@ class Trunk:
         """Go on with tokens (L,) of each beginning; L may be 0."""
         slots = [index for index, tokens in enumerate(following) if len(tokens)]
         if slots:
-            _encode(
-                self._model,
-                self._state,
-                slots,
-                [following[index] for index in slots],
-                self._batch_tokens,
-                wanted=False,
-            )
+            own = [following[index] for index in slots]
+            _encode(self._model, self._state, slots, own, self._batch_tokens, wanted=False)
 
     def branches(
         self, owners: Sequence[int], endings: Sequence[Tokens]
@@ -86,18 +80,11 @@ class Trunk:
         longest = max(map(len, endings)) + int(self._state.seen.max())
         most = most_branches(self._model, longest)
         found: list[NDArray[np.float32]] = []
-        for call in in_calls(range(len(endings)), self._batch_tokens, lambda i: len(endings[i])):
-            for first in range(0, len(call), most):
-                part = call[first : first + most]
-                slots = torch.tensor([owners[i] for i in part], device=self._state.seen.device)
-                state = self._state.select(slots)
-                found += _encode(
-                    self._model,
-                    state,
-                    list(range(len(part))),
-                    [endings[i] for i in part],
-                    self._batch_tokens,
-                )
+        numbers = range(len(endings))
+        for call in in_calls(numbers, self._batch_tokens, lambda i: len(endings[i]), most):
+            slots = torch.tensor([owners[i] for i in call], device=self._state.seen.device)
+            own, state = [endings[i] for i in call], self._state.select(slots)
+            found += _encode(self._model, state, range(len(own)), own, self._batch_tokens)
         return found
 
 

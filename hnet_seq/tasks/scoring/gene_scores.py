@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -29,10 +28,10 @@ from hnet_seq.tasks.scoring.likelihoods import SHORTER, base_log_likelihoods, sc
 from hnet_seq.tasks.scoring.variant_score import Windows, score_windows, windows_of
 from hnet_seq.tasks.scoring.variant_windows import place_edit
 from modalities import dna
-from modalities.base import Tokens
+from modalities.base import Bases, Tokens
 from modalities.errors import UsageError
 from pipelines.formats.alleles import Variant
-from pipelines.formats.genome import Bases, Genome
+from pipelines.formats.genome import Genome
 
 
 @dataclass(frozen=True)
@@ -247,8 +246,8 @@ def _bits(
     counted: list[Tokens] = []
     for start, end in gene.pieces:
         around = max(0, start - window // 2), min(length, end + window // 2)
-        own = [(around[0], end)] + ([(start, around[1])] if strands == "average" else [])
-        for turned, (first, last) in enumerate(own):
+        spans = [(around[0], end)] + ([(start, around[1])] if strands == "average" else [])
+        for turned, (first, last) in enumerate(spans):
             tokens = gene.bases.fetch(gene.record, first, last)
             read.append((dna.reverse_complement(tokens) if turned else tokens, end - start))
             counted.append(_counted(gene.bases, gene.record, first, last))
@@ -257,17 +256,16 @@ def _bits(
         found = base_log_likelihoods(
             model, [tokens for tokens, _ in read], batch_tokens=batch_tokens, names=names
         )
-    sums: Counter[str] = Counter()
-    for (tokens, own), values, left_out in zip(read, found, counted, strict=True):
+    bases, nats, of_markov = 0, 0.0, 0.0
+    for (tokens, size), values, left_out in zip(read, found, counted, strict=True):
+        behind = slice(max(1, len(tokens) - size), None)  # a record's first base has no likelihood
         with markov.without(left_out):
-            of_markov = markov.log_likelihoods(tokens)
-        behind = slice(max(1, len(tokens) - own), None)  # a record's first base has no likelihood
-        sums["bases"] += int(np.count_nonzero(tokens[behind] < dna.UNKNOWN))
-        sums["model"] += -float(values[behind].sum(dtype=np.float64)) / math.log(2)
-        sums["markov"] += -float(of_markov[behind].sum()) / math.log(2)
-    if not sums["bases"]:
+            of_markov -= float(markov.log_likelihoods(tokens)[behind].sum())
+        bases += int(np.count_nonzero(tokens[behind] < dna.UNKNOWN))
+        nats -= float(values[behind].sum(dtype=np.float64))
+    if not bases:
         return math.nan, math.nan
-    return sums["model"] / sums["bases"], sums["markov"] / sums["bases"]
+    return nats / math.log(2) / bases, of_markov / math.log(2) / bases
 
 
 def numbers_of(row: NDArray[np.float64]) -> GeneNumbers:

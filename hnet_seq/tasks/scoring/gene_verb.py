@@ -217,7 +217,7 @@ def told(found: GeneScores) -> str:
     names = [own.name for own in found.measures[0].baselines[:-1]]
     rows: list[tuple[str, ...]] = [("of genes", "5%", "median", "95%", *names, "Markov")]
     for own in found.measures:
-        low, _, middle, _, high = own.quantiles or [None] * 5
+        low, _, middle, _, high = own.quantiles or [math.nan] * 5
         correlations = [shown(row.rho) for row in own.baselines]
         rows.append((own.name, shown(low), shown(middle), shown(high), *correlations))
     lines = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
@@ -23,9 +24,9 @@ class HaplotypeSummary:
         self._skipped: Counter[str] = Counter()
         self._pairs: list[tuple[float, float]] = []
 
-    def add(self, scores: Iterable[HaplotypeScore]) -> None:
-        """Those of one more allele."""
-        for score in scores:
+    def add(self, scores: Iterable[Iterable[HaplotypeScore]]) -> None:
+        """Those of the next alleles."""
+        for score in chain.from_iterable(scores):
             self._counts["rows"] += 1
             if score.skipped:
                 self._skipped[score.skipped] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,35 +39,6 @@ def scoring(model: HNetForCausalLM, remedy: str | None = None) -> Iterator[None]
         raise InputError(None, said, where=f"sequence {error.key}") from None
     finally:
         model.train(was_training)
-
-
-def difference(
-    reference: Tokens, changed: Tokens, of_reference: np.ndarray, of_changed: np.ndarray
-) -> float:
-    """Nats by which ``changed`` is more likely than ``reference``, from the first other base on.
-
-    Each base that has a probability is held against a random letter, log 1/4: windows of other
-    lengths so compare by what the model knows and not by how many bases it had to predict. Where
-    both have as many such bases the term is zero.
-    """
-    first = first_difference(reference, changed)
-    gained = scored_bases(changed) - scored_bases(reference)
-    return (
-        float(of_changed[first:].sum(dtype=np.float64) - of_reference[first:].sum(dtype=np.float64))
-        + math.log(4) * gained
-    )
-
-
-def first_difference(one: Tokens, two: Tokens) -> int:
-    """Index of the first base that differs; the shorter length where none does."""
-    length = min(len(one), len(two))
-    differ = np.flatnonzero(one[:length] != two[:length])
-    return int(differ[0]) if len(differ) else length
-
-
-def scored_bases(tokens: Tokens) -> int:
-    """Bases that are known and have a predecessor."""
-    return int(np.count_nonzero(tokens[1:] < dna.UNKNOWN))
 
 
 def base_log_likelihoods(

@@ -27,6 +27,7 @@ from hnet_seq.tasks.scoring.variant_scores import (
     PART_TOKENS,
     PlacedVariant,
     score_part,
+    scores_of,
 )
 from hnet_seq.tasks.scoring.variant_windows import REACH, Placed, place_edit, windows
 from hnet_seq.tasks.sequences.haplotype import UNPHASED, Edit, Edited, Haplotype
@@ -103,7 +104,7 @@ class OnHaplotypes:
         far = REACH * window
         places = (
             (own.chrom, max(0, at.first - far), min(genome.lengths[own.chrom], at.last + far))
-            for own, at in variants
+            for own, at, _ in variants
             if isinstance(at, Placed)
         )
         self.haplotypes = Haplotypes(calls, genome, samples, merged(places))
@@ -111,11 +112,11 @@ class OnHaplotypes:
 
     def rows(self, row: PlacedVariant) -> int:
         """Of a variant: one on the genome, and one on each haplotype."""
-        return 1 + (self._count(row[0].chrom) if isinstance(row[1], Placed) else 0)
+        return 1 + (self._count(row.variant.chrom) if isinstance(row.placed, Placed) else 0)
 
     def contexts(self, row: PlacedVariant) -> Iterator[Context]:
         """Of each haplotype; of those that the record has nothing of, as many as of others."""
-        variant, placed = row
+        variant, placed, _ = row
         for sample, number, copy in self.haplotypes.of(variant.chrom):
             if isinstance(placed, str):
                 yield Context(sample, number, what=placed)
@@ -211,7 +212,7 @@ def haplotype_rows(
     on_genome = score_part(model, genome, part, **how, done=done)
     for batch in _batches(on, part):
         entries = [
-            (row[0], own.what)
+            (row.variant, own.what)
             for row, found in batch
             for own in found
             if isinstance(own.what, Windows)
@@ -225,7 +226,7 @@ def haplotype_rows(
         for row, found in batch[len(before) :]:
             one = next(on_genome)
             rows = [one]
-            if isinstance(row[1], Placed):
+            if isinstance(row.placed, Placed):
                 rows += [next(scores) if _is_read(own) else one for own in found]
             yield {"score": np.array([[getattr(own, name) for name in NUMBERS] for own in rows])}, 1
 
@@ -250,25 +251,33 @@ def _is_read(own: Context) -> bool:
     return isinstance(own.what, Windows)
 
 
-def scores_of(
-    on: OnHaplotypes, row: PlacedVariant, one: VariantScore, numbers: NDArray[np.float64]
-) -> list[HaplotypeScore]:
-    """The scores of a variant on each haplotype, which were kept as numbers.
+def scores_on(
+    on: OnHaplotypes, part: Sequence[PlacedVariant], numbers: NDArray[np.float64]
+) -> tuple[list[VariantScore], list[list[HaplotypeScore]]]:
+    """The scores of variants on the genome and of each on each haplotype, which were kept.
 
     Args:
-        one: the score on the genome.
-        numbers: (:meth:`OnHaplotypes.rows`, n) of ``NUMBERS``; that of the genome is the first.
+        numbers: (n, k) of ``NUMBERS``: of each variant :meth:`OnHaplotypes.rows`.
     """
-    return [_score(row[0], own, one, numbers[i:]) for i, own in enumerate(on.contexts(row), 1)]
+    firsts = np.cumsum([0, *map(on.rows, part)])
+    on_genome = scores_of(part, numbers[firsts[:-1]])
+    on_each = [
+        [
+            _score(row.variant, own, one, numbers[i:])
+            for i, own in enumerate(on.contexts(row), first)
+        ]
+        for row, one, first in zip(part, on_genome, firsts + 1, strict=False)
+    ]
+    return on_genome, on_each
 
 
 def _score(
     variant: Variant, own: Context, one: VariantScore, numbers: NDArray[np.float64]
 ) -> HaplotypeScore:
-    kind, skipped, values = one.kind, "", {}
+    kind, skipped = one.kind, ""
+    values: dict[str, Any] = {name: getattr(own, name) for name in _ABOUT}
     if isinstance(own.what, str):
         kind, skipped = "", own.what
     else:
-        values = dict(zip(NUMBERS, map(float, numbers[0]), strict=True))
-    about = {name: getattr(own, name) for name in _ABOUT}
-    return HaplotypeScore(variant, kind, skipped, **values, **about, genome_llr=one.llr)
+        values |= zip(NUMBERS, map(float, numbers[0]), strict=True)
+    return HaplotypeScore(variant, kind, skipped, **values, genome_llr=one.llr)

@@ -46,14 +46,13 @@ class VariantSummary:
             name: [] for name in ("llr", "llr_forward", "llr_reverse", *BASELINES)
         }
 
-    def add(self, score: VariantScore) -> None:
-        """One more."""
-        if score.skipped:
-            self._skipped[score.skipped] += 1
-            return
-        self._kinds.append(score.kind)
+    def add(self, scores: Sequence[VariantScore]) -> None:
+        """The next ones."""
+        self._skipped.update(score.skipped for score in scores if score.skipped)
+        scored = [score for score in scores if not score.skipped]
+        self._kinds += [score.kind for score in scored]
         for name, values in self._values.items():
-            values.append(getattr(score, name))
+            values += [getattr(score, name) for score in scored]
 
     @property
     def scored(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Protocol, TextIO, TypeAlias
 
@@ -65,8 +66,10 @@ _PART = 4096  # rows of a Parquet row group
 class ScoreWriter(Protocol):
     """Takes scores in the order of the variants."""
 
-    def write(self, score: VariantScore, on: Sequence[HaplotypeScore] = ()) -> None:
-        """Append an allele: its score, or in a table those on haplotypes instead."""
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        """Append some: their scores, or in a table those of each on haplotypes instead."""
 
 
 Names: TypeAlias = Sequence[tuple[str, int]]
@@ -133,10 +136,18 @@ class TsvWriter:
         self._columns = columns(names)
         file.write("\t".join(self._columns) + "\n")
 
-    def write(self, score: VariantScore, on: Sequence[HaplotypeScore] = ()) -> None:
-        for row in on or [score]:
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        for row in _rows(scores, on):
             values = cells(row, self._columns).values()
             self._file.write("\t".join(map(_shown, values)) + "\n")
+
+
+def _rows(
+    scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]]
+) -> Iterable[VariantScore]:
+    return chain.from_iterable(on) if on else scores
 
 
 def _shown(value: object) -> str:
@@ -164,8 +175,10 @@ class _Parquet:
         self._schema = schema
         self._rows: list[dict[str, Any]] = []
 
-    def write(self, score: VariantScore, on: Sequence[HaplotypeScore] = ()) -> None:
-        for row in on or [score]:
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        for row in _rows(scores, on):
             self._rows.append(cells(row, self._schema.names))
             if len(self._rows) == _PART:
                 self.flush()
@@ -188,20 +201,23 @@ class _Vcf:
         self._waiting: list[tuple[VariantScore, Sequence[HaplotypeScore]]] = []
         self._line: VcfLine | None = None
 
-    def write(self, score: VariantScore, on: Sequence[HaplotypeScore] = ()) -> None:
-        while self._line is None:
-            line = next(self._lines)
-            if line.variants:
-                self._line = line
-            else:
-                self._copy(line)
-        self._waiting.append((score, on))
-        if len(self._waiting) == len(self._line.variants):
-            added = _info([score for score, _ in self._waiting])
-            if self._names:
-                added += _info_on([own for _, own in self._waiting], self._names)
-            self._stream.write(_with_info(self._line.content, added))
-            self._line, self._waiting = None, []
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        for score, own in zip(scores, on or [()] * len(scores), strict=True):
+            while self._line is None:
+                line = next(self._lines)
+                if line.variants:
+                    self._line = line
+                else:
+                    self._copy(line)
+            self._waiting.append((score, own))
+            if len(self._waiting) == len(self._line.variants):
+                added = _info([one for one, _ in self._waiting])
+                if self._names:
+                    added += _info_on([each for _, each in self._waiting], self._names)
+                self._stream.write(_with_info(self._line.content, added))
+                self._line, self._waiting = None, []
 
     def finish(self) -> None:
         """Blank lines after the last variant."""

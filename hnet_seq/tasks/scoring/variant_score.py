@@ -11,13 +11,12 @@ import numpy as np
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.choices import Strands
-from hnet_seq.tasks.scoring.likelihoods import difference
+from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
 from hnet_seq.tasks.scoring.variant_windows import Placed, windows
-from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs
+from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs, difference
 from modalities import dna
-from modalities.base import Tokens
+from modalities.base import Bases, Tokens
 from pipelines.formats.alleles import Variant
-from pipelines.formats.genome import Bases
 
 
 @dataclass(frozen=True)
@@ -113,23 +112,24 @@ def score_windows(
     on_cpu = model.embeddings.weight.device.type == "cpu"
     snvs = WindowPairs(model, references, of_snvs, strands, batch_tokens)
     edits = WindowPairs(model, references, of_edits, strands, batch_tokens, alone=on_cpu)
-    for variant, own in entries[done:]:
-        if isinstance(own, str):
-            yield VariantScore(variant, "", own)
-            continue
-        found = snvs if own.placed.kind == "SNV" else edits
-        values, tokens = found.differences(own.key), found.tokens(own.key)
-        yield VariantScore(
-            variant,
-            own.placed.kind,
-            "",
-            llr=float(np.mean(values)),
-            llr_forward=values[0],
-            llr_reverse=values[1] if len(values) > 1 else math.nan,
-            unknown=max(int(np.count_nonzero(one >= dna.UNKNOWN)) for one in tokens[0]),
-            markov_llr=math.nan if markov is None else _markov(markov, own.counted, tokens),
-            **_counts(own.reference, own.placed),
-        )
+    with scoring(model, SHORTER):
+        for variant, own in entries[done:]:
+            if isinstance(own, str):
+                yield VariantScore(variant, "", own)
+                continue
+            found = snvs if own.placed.kind == "SNV" else edits
+            values, tokens = found.differences(own.key), found.tokens(own.key)
+            yield VariantScore(
+                variant,
+                own.placed.kind,
+                "",
+                llr=float(np.mean(values)),
+                llr_forward=values[0],
+                llr_reverse=values[1] if len(values) > 1 else math.nan,
+                unknown=max(int(np.count_nonzero(one >= dna.UNKNOWN)) for one in tokens[0]),
+                markov_llr=math.nan if markov is None else _markov(markov, own.counted, tokens),
+                **_counts(own.reference, own.placed),
+            )
 
 
 def _markov(model: MarkovModel, counted: Tokens, strands: Sequence[tuple[Tokens, Tokens]]) -> float:

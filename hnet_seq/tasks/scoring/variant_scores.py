@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -36,7 +36,13 @@ from pipelines.progress import progress_bar
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
 
-PlacedVariant: TypeAlias = tuple[Variant, Placed | str]
+
+class PlacedVariant(NamedTuple):
+    """A variant with its windows, or why it has none, and the bases of both windows or 0."""
+
+    variant: Variant
+    placed: Placed | str
+    tokens: int
 
 
 def score_variants(
@@ -124,12 +130,14 @@ def _record(row: VariantScore) -> dict[str, Any]:
     return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
 
 
-def score_of(row: PlacedVariant, numbers: Iterable[float]) -> VariantScore:
-    """A score that was kept as its ``NUMBERS``."""
-    variant, placed = row
-    if isinstance(placed, str):
-        return VariantScore(variant, "", placed)
-    return VariantScore(variant, placed.kind, "", *numbers)
+def scores_of(part: Sequence[PlacedVariant], rows: Iterable[np.ndarray]) -> list[VariantScore]:
+    """Scores that were kept as their ``NUMBERS``."""
+    return [
+        VariantScore(own.variant, "", own.placed)
+        if isinstance(own.placed, str)
+        else VariantScore(own.variant, own.placed.kind, "", *map(float, numbers))
+        for own, numbers in zip(part, rows, strict=True)
+    ]
 
 
 def place_all(
@@ -137,12 +145,8 @@ def place_all(
 ) -> Iterator[PlacedVariant]:
     """Each variant with its windows, or why it has none; errors as :func:`score_variants`."""
     for row in variants:
-        yield row, place(genome, row, window=window, skip_mismatches=on_mismatch == "skip")
-
-
-def window_tokens(row: PlacedVariant) -> int:
-    """Bases of both windows of a variant, 0 where it has no score."""
-    return row[1].tokens if isinstance(row[1], Placed) else 0
+        placed = place(genome, row, window=window, skip_mismatches=on_mismatch == "skip")
+        yield PlacedVariant(row, placed, placed.tokens if isinstance(placed, Placed) else 0)
 
 
 def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]]:
@@ -151,7 +155,7 @@ def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]
     held = 0
     for row in rows:
         part.append(row)
-        held += window_tokens(row) or _ROW_COST
+        held += row.tokens or _ROW_COST
         if held >= PART_TOKENS:
             yield part
             part, held = [], 0
@@ -176,7 +180,7 @@ def score_part(
     """
     entries = [
         (variant, placed if isinstance(placed, str) else windows_of(genome, placed))
-        for variant, placed in part
+        for variant, placed, _ in part
     ]
     return score_windows(
         model, entries, strands=strands, markov=markov, batch_tokens=batch_tokens, done=done

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,9 @@ from hnet_seq.tasks.scoring import mutagenesis_verb
 from hnet_seq.tasks.scoring.genome_markov import check_order, count_markov
 from hnet_seq.tasks.scoring.haplotype_summary import HaplotypeSummary, told
 from hnet_seq.tasks.scoring.on_haplotypes import (
-    HaplotypeScore,
     OnHaplotypes,
     haplotype_rows,
-    scores_of,
+    scores_on,
 )
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path, variant_format
 from hnet_seq.tasks.scoring.summary import (
@@ -48,16 +48,17 @@ from hnet_seq.tasks.scoring.variant_scores import (
     KINDS,
     PlacedVariant,
     place_all,
-    score_of,
     score_rows,
+    scores_of,
     variant_parts,
-    window_tokens,
 )
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
 from hnet_seq.tasks.sequences.reading import Reading
 from pipelines.formats.genome import Genome
 from pipelines.formats.regions import parse_region
 from pipelines.formats.variant_source import VariantSource
+
+_TOKENS: Callable[[PlacedVariant], int] = attrgetter("tokens")
 
 
 def run(args: argparse.Namespace, out: Path | None) -> int:
@@ -139,7 +140,7 @@ def _variants(
         if on is None
         else partial(haplotype_rows, model, genome, on, *how),
         KINDS,
-        window_tokens,
+        _TOKENS,
         on.rows if on is not None else (lambda _: 1),
     )
     with job.run(ranks) as computed:
@@ -158,16 +159,14 @@ def _write(
     others = HaplotypeSummary(on) if on is not None else None
     with _writer(out, source, about, on) as writer:
         for part, columns in computed.parts():
-            first, numbers = 0, np.asarray(columns["score"])
-            for row in part:
-                score = score_of(row, map(float, numbers[first]))
-                found: list[HaplotypeScore] = []
-                if on is not None and others is not None:
-                    found = scores_of(on, row, score, numbers[first : first + on.rows(row)])
-                    others.add(found)
-                first += 1 if on is None else on.rows(row)
-                writer.write(score, found)
-                summary.add(score)
+            numbers, found = np.asarray(columns["score"]), []
+            if on is None or others is None:
+                scores = scores_of(part, numbers)
+            else:
+                scores, found = scores_on(on, part, numbers)
+                others.add(found)
+            writer.write(scores, found)
+            summary.add(scores)
     record = summary.record(about)
     if others is not None:
         record = replace(record, haplotypes=others.record())
@@ -194,12 +193,13 @@ def _check(parts: Iterator[list[PlacedVariant]], window: int, ranks: Ranks) -> l
     """All that can be wrong is found before anything is computed."""
     scored = 0
 
-    def length(row: PlacedVariant) -> int:
+    def counted() -> Iterator[list[PlacedVariant]]:
         nonlocal scored
-        scored += isinstance(row[1], Placed)
-        return window_tokens(row)
+        for part in parts:
+            scored += sum(isinstance(row.placed, Placed) for row in part)
+            yield part
 
-    units = units_of(parts, length, progress=ranks.rank == 0)
+    units = units_of(counted(), _TOKENS, progress=ranks.rank == 0)
     if ranks.rank == 0:
         total = sum(unit.items for unit in units)
         print(

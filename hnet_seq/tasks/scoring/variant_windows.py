@@ -1,7 +1,8 @@
-"""Where an edit lies in its genome, and the two windows around it, without it and with it."""
+"""Where an edit lies in its genome, which has its reference allele there, and its two windows."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
@@ -9,12 +10,11 @@ from typing import Literal
 import numpy as np
 
 from hnet_seq.tasks.choices import WINDOW
-from hnet_seq.tasks.scoring.reference_alleles import at_telomere, check_reference
 from modalities import dna
-from modalities.base import Tokens
-from modalities.errors import UsageError
+from modalities.base import Bases, Tokens
+from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import LEAVE_OUT, Variant, without_letters
-from pipelines.formats.genome import Bases, Genome
+from pipelines.formats.genome import Genome
 
 Kind = Literal["SNV", "MNV", "insertion", "deletion", "indel"]
 KINDS: tuple[Kind, ...] = ("SNV", "MNV", "insertion", "deletion", "indel")
@@ -105,11 +105,8 @@ def place(
             return "no_variant"
         raise variant.refusal(LEAVE_OUT)
     # What has no letters needs no place: telomeres lie at 0 and one past the end.
-    reason = without_letters(variant.alt)
-    if reason is None and without_letters(variant.ref) is not None:
-        reason = "no_reference"
-    if reason is None and at_telomere(genome, variant):
-        reason = "telomere"
+    known = _KNOWN.issuperset(variant.ref + variant.alt)
+    reason = None if known else _without_place(genome, variant)
     reason = reason or check_reference(genome, variant, skip_mismatches)
     if reason is not None:
         return reason
@@ -143,6 +140,20 @@ def place_edit(
     kind = _kind(length, len(letters))
     first, last = _bounds(start, reach, record, _flanks(kind, span, window))
     return Placed(variant, kind, start, end, letters, reach, first, last)
+
+
+def _without_place(genome: Genome, variant: Variant) -> str | None:
+    """Why a row needs no place; VCF 4.3, section 1.6.1, has telomeres where there is no base.
+
+    Any other letter than N at position 0 is the mark of positions that begin at 0.
+    """
+    if (reason := without_letters(variant.alt)) is not None:
+        return reason
+    if without_letters(variant.ref) is not None:
+        return "no_reference"
+    end = genome.lengths.get(variant.chrom)
+    at_end = end is not None and variant.pos in (0, end + 1)
+    return "telomere" if at_end and variant.ref == "N" else None
 
 
 def check_window(window: int) -> None:
@@ -225,3 +236,64 @@ def _kind(replaced: int, letters: int) -> Kind:
     if replaced != letters:
         return "indel"
     return "SNV" if replaced == 1 else "MNV"
+
+
+def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> str | None:
+    """None where the reference allele stands there, else why the row is left out.
+
+    Under an ambiguity code of the genome a reference allele may have the code, N, or a base that
+    the code stands for: VCF 4.3, section 1.6.1, wants the first of these by the alphabet, and some
+    programs write another.
+
+    Raises:
+        InputError: a chromosome that the genome does not have, a position beyond its end, or
+            another allele there, and rows are not to be left out.
+    """
+    found = reference_fault(genome, variant)
+    if found is None:
+        return None
+    reason, message = found
+    if skip_mismatches:
+        return reason
+    raise InputError(variant.path or genome.path, f"{message} ({LEAVE_OUT})", where=variant.where)
+
+
+def reference_fault(genome: Genome, variant: Variant) -> tuple[str, str] | None:
+    """A short reason and a message for a reference allele that the genome does not have."""
+    chrom, ref = variant.chrom, variant.ref
+    if chrom not in genome.lengths:
+        return "no_record", f"no record {chrom!r}; {_known_names(genome, chrom)}"
+    start, end = variant.pos - 1, variant.pos - 1 + len(ref)
+    if start < 0:
+        return "mismatch", "position 0 is before the first base; are positions 0-based?"
+    if end > genome.lengths[chrom]:
+        return (
+            "mismatch",
+            f"the reference allele ends at {end}, and {chrom} has {genome.lengths[chrom]} bases; "
+            "is it another assembly?",
+        )
+    there = genome.letters(chrom, start, end)
+    if there == ref or all(map(_stands_for, there, ref)):
+        return None
+    return (
+        "mismatch",
+        f"the reference allele is {_shown(ref)}, and the genome has {_shown(there)} there; "
+        "is it another assembly, or 0-based?",
+    )
+
+
+def _stands_for(letter: str, own: str) -> bool:
+    return own == letter or (letter in dna.AMBIGUITY and own in dna.AMBIGUITY[letter] + "N")
+
+
+def _shown(allele: str) -> str:
+    return allele if len(allele) <= 20 else f"{allele[:17]}... ({len(allele)} bases)"
+
+
+def _known_names(genome: Genome, chrom: str) -> str:
+    names = list(genome.lengths)
+    other = chrom[3:] if chrom.startswith("chr") else f"chr{chrom}"
+    if other in genome.lengths:
+        return f"the genome has {other!r}: rename one of them"
+    close = difflib.get_close_matches(chrom, names, n=3, cutoff=0.4) or names[:3]
+    return f"the genome has {len(names)}, as {', '.join(close)}"

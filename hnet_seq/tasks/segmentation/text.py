@@ -62,19 +62,7 @@ def run(args: argparse.Namespace, model: HNetLanguageModel, ranks: Ranks = ALONE
     outputs = [Path(args.out) / result_name(OUTPUT, model)] if args.out else []
     check_meeting(None, outputs, ranks)
 
-    def read() -> Iterator[MarkedDocument]:
-        dropped.clear()  # each pass over the input counts them
-        return given_documents(args, modality, dropped)
-
-    job = text_job(
-        model,
-        read,
-        outputs,
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
-        progress=ranks.rank == 0,
-    )
+    job = given_job(args, model, modality, dropped, outputs, progress=ranks.rank == 0)
     job = replace(job, made_with={"stage": args.stage})
     if outputs and not any(unit.items for unit in job.units):  # before there is what waits for rows
         raise _nothing(args)
@@ -180,15 +168,34 @@ def text_job(
     )
 
 
-def given_documents(
-    args: argparse.Namespace, modality: str, dropped: Counter[str]
-) -> Iterator[MarkedDocument]:
-    """Those of the inputs, or of the validation split of shards; what is none is counted."""
-    if args.inputs:
-        return from_files(args.inputs, modality, dropped)
-    for location in args.shards:
-        check_shards(location, open_shards(location)[1], args.checkpoint)
-    return _of_folders(args.shards)
+def given_job(
+    args: argparse.Namespace,
+    model: HNetLanguageModel,
+    modality: str,
+    dropped: Counter[str],
+    outputs: Sequence[Path],
+    *,
+    progress: bool = False,
+) -> Job[TextStretch]:
+    """Of the inputs, or of the validation split of shards; what is no document is counted."""
+
+    def read() -> Iterator[MarkedDocument]:
+        dropped.clear()  # each pass over the input counts them
+        if args.inputs:
+            return from_files(args.inputs, modality, dropped)
+        for location in args.shards:
+            check_shards(location, open_shards(location)[1], args.checkpoint)
+        return _of_folders(args.shards)
+
+    return text_job(
+        model,
+        read,
+        outputs,
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
+        progress=progress,
+    )
 
 
 def _of_folders(locations: Sequence[str]) -> Iterator[MarkedDocument]:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from modalities import dna
-from modalities.base import Tokens
-from pipelines.formats.genome import Bases
+from modalities.base import Bases, Tokens
 
 UNPHASED = "/"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from hnet_seq.one_voice import speaks
-from hnet_seq.tasks.scoring.reference_alleles import reference_fault
+from hnet_seq.tasks.scoring.variant_windows import reference_fault
 from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype
 from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import Variant, without_letters
