@@ -36,8 +36,9 @@ demo: $(VENV)/.installed
 
 # Processes of tests: each takes up to 2 GB, and a core three quarters of the time.
 WORKERS ?= 2
-# PYTHONUTF8: what is read and written is the same under any locale.
-PYTEST := PYTHONUTF8=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 20 \
+# PYTHONUTF8: what is read and written is the same under any locale. Compiled files are kept, whatever
+# the shell says: without them each process compiles all anew, for 15 seconds.
+PYTEST := PYTHONUTF8=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations 20 \
 	$(if $(LOWEST),-W default)
 
 # mypy takes a minute of what the tests leave idle: its line stands among theirs.

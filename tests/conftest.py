@@ -68,10 +68,17 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     },
 }
 
+#: Where the claim is not about layers: as few as have a state of each kind to go on from.
+FEW_LAYERS: dict[str, Any] = {
+    "arch_layout": ["t1", ["m1"], "m1"],
+    "d_model": [64, 128],
+    "d_intermediate": [0, 0],
+}
+
 
 def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
     """A small model whose router is not the identity, so that chunks vary."""
-    shape = LAYOUTS[layout]
+    shape = FEW_LAYERS if layout == "few layers" else LAYOUTS[layout]
     stages = len(shape["d_model"])
     config = HNetConfig.from_dict(
         {

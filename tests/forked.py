@@ -123,6 +123,36 @@ def end_all(processes: Sequence[Forked]) -> list[Ended]:
     return [own.end() for own in processes]
 
 
+def under_agent(
+    function: Callable[..., Any], *arguments: Any, folder: Path, restarts: int = 0
+) -> Ended:
+    """How torchrun's own agent ended, whose two processes are forked to start soon."""
+    return Forked(_agent, restarts, function, arguments, folder=folder, name="agent").end()
+
+
+def _agent(restarts: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """What torchrun does with ``--standalone --nproc-per-node=2 --max-restarts=RESTARTS``."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=2,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=restarts,
+        monitor_interval=0.1,
+        start_method="fork",
+    )
+    elastic_launch(config, _of_agent)(function, arguments)
+
+
+def _of_agent(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """As a script that ends with the code that a function returns."""
+    begin_threads()  # the agent has forked once more
+    sys.exit(function(*arguments))
+
+
 def begin_threads() -> None:
     """What a forked process does before autograd has threads.
 

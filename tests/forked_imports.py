@@ -1,7 +1,12 @@
-"""What processes of tests would import on their way: the server of them imports it once for all."""
+"""What processes of tests would import on their way: the server of them imports it once for all.
+
+They fit with as few penalties as the tests themselves.
+"""
 
 import gc
 import importlib
+
+import pytest
 
 # hnet_seq first: it sets how torch's threads wait.
 for _module in (
@@ -12,5 +17,6 @@ for _module in (
     "torch._dynamo",
 ):
     importlib.import_module(_module)
+importlib.import_module("tests.few_penalties").take_few(pytest.MonkeyPatch())
 # Those that are forked share it with this process as long as nobody looks for garbage in it.
 gc.freeze()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hnet_seq.heads.head_config import PROBLEMS, HeadConfig
 from hnet_seq.heads.names import HEAD
 from hnet_seq.heads.pooling import same_on_both_strands
+from hnet_seq.heads.problems import Prediction, predictions
 from hnet_seq.model import strands
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
@@ -180,6 +181,14 @@ class HNetWithHead(nn.Module, ABC):
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the weights, ``config.json`` and ``head.json``; complete files or none."""
         save_weights(self, folder, {HEAD: self.head_config.to_dict()})
+
+    @torch.inference_mode()
+    def predict(
+        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
+    ) -> Prediction:
+        """Probabilities, or numbers, of each sequence or position; as :meth:`forward`."""
+        logits = self.forward(input_ids, cu_seqlens, mask).logits
+        return Prediction(self.head_config.names, predictions(self.head_config, logits))
 
     @property
     def num_stages(self) -> int:

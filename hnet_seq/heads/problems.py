@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,19 @@ from hnet_seq.heads.head_config import HeadConfig, as_names, as_numbers
 
 IGNORED = -100
 """A position without a label."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a head predicts for S sequences, or for T positions.
+
+    Attributes:
+        names: (C,) of the columns.
+        values: (S, C), (T, C) or (B, L, C): probabilities, or numbers in the targets' units.
+    """
+
+    names: list[str]
+    values: Tensor
 
 
 def encode_labels(head: HeadConfig, labels: Iterable[Any]) -> list[Tensor]:

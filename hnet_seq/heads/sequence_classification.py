@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from hnet_seq.heads.attention_pooling import AttentionPool
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.head_config import HeadConfig
-from hnet_seq.heads.place_readout import PlaceReadout
-from hnet_seq.heads.pooling import POOLINGS, early_pool, last_pool, pool, stage_chunks
-from hnet_seq.heads.problems import predictions
+from hnet_seq.heads.pooling import POOLINGS, early_pool, last_pool, pool, segment_sum, stage_chunks
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.given_ids import Ids
 from hnet_seq.model.hnet import HNetOutput, StageBoundaries
@@ -36,19 +34,6 @@ class SequenceClassificationOutput:
     boundaries: list[StageBoundaries]
     chunks: list[Tensor]
     hidden: Tensor
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a head predicts for S sequences, or for T positions.
-
-    Attributes:
-        names: (C,) of the columns.
-        values: (S, C), (T, C) or (B, L, C): probabilities, or numbers in the targets' units.
-    """
-
-    names: list[str]
-    values: Tensor
 
 
 class SequenceHead(nn.Module):
@@ -133,10 +118,31 @@ class HNetForSequenceClassification(HNetWithHead):
         logits = self.head(out, packing.cu_seqlens)
         return SequenceClassificationOutput(logits, out.boundaries, out.chunks, out.hidden)
 
-    @torch.inference_mode()
-    def predict(
-        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
-    ) -> Prediction:
-        """Probabilities, or numbers, of every sequence; arguments as for :meth:`forward`."""
-        logits = self.forward(input_ids, cu_seqlens, mask).logits
-        return Prediction(self.head_config.names, predictions(self.head_config, logits))
+
+_PLACES = 1024  # tokens; whatever comes later counts as the last of them
+_RANK = 16
+
+
+class PlaceReadout(nn.Module):
+    """Logits as a sum over positions: few features of each state, weighed by its place.
+
+    Over one-hot letters this is the logistic regression on letters by position. The features are
+    learned with the task and shared by all places; the weights of places begin at zero.
+    """
+
+    def __init__(self, d_model: int, outputs: int) -> None:
+        super().__init__()
+        self.outputs = outputs
+        self.features = nn.Linear(d_model, _RANK, bias=False)
+        self.weights = nn.Parameter(torch.zeros(_PLACES, outputs * _RANK))
+
+    def forward(self, hidden: Tensor, cu_seqlens: Tensor) -> Tensor:
+        """(T, D) packed states and (S + 1,) to (S, C) fp32."""
+        bounds = cu_seqlens.long()
+        lengths = bounds.diff()
+        tokens = torch.arange(len(hidden), device=hidden.device)
+        begins = bounds[:-1].repeat_interleave(lengths, output_size=len(hidden))
+        place = (tokens - begins).clamp(max=_PLACES - 1)
+        weights = self.weights[place].unflatten(1, (self.outputs, _RANK))
+        parts = (weights * self.features(hidden.float()).unsqueeze(1)).sum(2)  # (T, C)
+        return segment_sum(parts, lengths).float()

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.head_config import HeadConfig
-from hnet_seq.heads.problems import predictions
-from hnet_seq.heads.sequence_classification import Prediction
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import StageBoundaries
@@ -68,11 +65,3 @@ class HNetForTokenClassification(HNetWithHead):
         if tokens is not None:
             logits = pad(logits, tokens, input_ids.shape)
         return TokenClassificationOutput(logits, out.boundaries, out.chunks, out.hidden)
-
-    @torch.inference_mode()
-    def predict(
-        self, input_ids: Ids, cu_seqlens: Tensor | None = None, mask: Tensor | None = None
-    ) -> Prediction:
-        """Probabilities of every position; arguments as for :meth:`forward`."""
-        logits = self.forward(input_ids, cu_seqlens, mask).logits
-        return Prediction(self.head_config.names, predictions(self.head_config, logits))

@@ -27,9 +27,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hnet_seq.model.checkpoint import Checkpoint, owned_state
+from hnet_seq.model.checkpoint import Checkpoint, check_fit, owned_state, tied_names
 from hnet_seq.model.config import HNetConfig
-from hnet_seq.model.fitting import check_fit, tied_names
 from hnet_seq.model.int8_rows import from_int8_rows
 from hnet_seq.model.ldarnet import is_ldarnet, ldarnet_metadata, ldarnet_weights
 from hnet_seq.model.locate import (

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hnet_seq.report import svg
+from hnet_seq.report.document import standalone
 from hnet_seq.report.html import Markup, element, number
-from hnet_seq.report.standalone import standalone
 from hnet_seq.results.explanation import Explanation, PairedArms
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hnet_seq.report import svg
+from hnet_seq.report.document import standalone
 from hnet_seq.report.html import Markup
-from hnet_seq.report.standalone import standalone
 
 LETTERS = "ACGT"
 ROW_BASES = 60

@@ -6,8 +6,7 @@ from hnet_seq.report.bars import geometric_shares, histogram_chart, shares
 from hnet_seq.report.curves import Reference, Series, curve_chart, range_around
 from hnet_seq.report.headline import final_bits
 from hnet_seq.report.html import Markup, Section, element, figure, join, table
-from hnet_seq.report.metrics import Metrics, StageCurves
-from hnet_seq.report.run_data import RunData
+from hnet_seq.report.run_data import Metrics, RunData, StageCurves
 from hnet_seq.report.units import Unit
 from hnet_seq.report.wording import command, missing, rate
 from hnet_seq.results.markov import Markov

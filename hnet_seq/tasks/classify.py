@@ -24,8 +24,7 @@ from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.tasks.embedding.vectors import check_modality, check_pooling
-from hnet_seq.tasks.run_identity import weights_sha256
-from hnet_seq.tasks.twin_results import about_twin
+from hnet_seq.tasks.run_identity import about_twin, weights_sha256
 from pipelines.storage.files import check_folder, filled_folder
 
 __all__ = ["classify", "train"]

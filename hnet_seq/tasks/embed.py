@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 
 from hnet_seq.tasks.embedding.plan import EmbedOptions
 from hnet_seq.tasks.embedding.run import run
@@ -14,18 +15,7 @@ __all__ = ["embed", "embed_poolings", "main"]
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb."""
-    options = EmbedOptions(
-        level=args.level,
-        pooling=args.pooling,
-        layer=args.layer,
-        stage=args.stage,
-        strands=args.strands,
-        batch_tokens=args.batch_tokens,
-        cache_limit=args.cache_limit,
-        attention_window=args.attention_window,
-        label=args.label,
-        precision=args.precision,
-    )
+    options = EmbedOptions(**{own.name: getattr(args, own.name) for own in fields(EmbedOptions)})
     run(
         args.checkpoint,
         args.input,

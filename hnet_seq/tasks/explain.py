@@ -135,9 +135,9 @@ def _work(args: argparse.Namespace, stretch: Stretch, model: HNetLanguageModel) 
     first = stretch.start - stretch.context_start
     window = Window(stretch.context, first, first + stretch.end - stretch.start)
     return plan(
+        model,
         window,
-        model=model,
-        both_strands=args.strands == "average",
+        strands=args.strands,
         twin=not args.no_twin,
         shuffles=args.shuffles,
         baselines=args.baselines,

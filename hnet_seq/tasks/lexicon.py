@@ -34,14 +34,14 @@ from hnet_seq.tasks.lexicons.rows import (
     table_of,
     word_columns,
 )
-from hnet_seq.tasks.lexicons.sources import LEAST_SPAN, Source, document_source, genome_source
+from hnet_seq.tasks.lexicons.sources import BYTES, LEAST_SPAN, Source, genome_source
 from hnet_seq.tasks.lexicons.stage import StageWords, study_stage
 from hnet_seq.tasks.lexicons.tell import told
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.segmentation.common import check_stages
-from hnet_seq.tasks.segmentation.records import check_model
+from hnet_seq.tasks.run_identity import about_twin
+from hnet_seq.tasks.segmentation.records import check_model, check_stages
+from hnet_seq.tasks.segmentation.text import given_job
 from hnet_seq.tasks.table_files import open_table
-from hnet_seq.tasks.twin_results import about_twin
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import check_folder, file_sha256, named_errors, replaced_file
@@ -68,7 +68,8 @@ def main(args: argparse.Namespace) -> int:
         check_documents(args, f"{modality}")
         check_stages(model, args.checkpoint)
         check_meeting(None, outputs, ranks)
-        source = document_source(model, args, f"{modality}", dropped, outputs)
+        cut = given_job(args, model, f"{modality}", dropped, outputs)
+        source = Source(cut, BYTES, {}, {})
     else:
         check_dna(args)
         check_model(model, args.checkpoint)

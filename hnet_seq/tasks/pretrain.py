@@ -21,13 +21,14 @@ from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.tasks.pretrain_data import (
     check_local_shards,
     complement,
+    described,
     everything_once,
     report_sources,
+    run_tokenizer,
     training_batches,
     validation_sources,
 )
 from hnet_seq.tasks.pretrain_start import Start, absolute_init, check_vocabulary
-from hnet_seq.tasks.pretrain_tokenizer import described, run_tokenizer
 from hnet_seq.tasks.pretrain_weights import (
     check_same_weights,
     first_model,

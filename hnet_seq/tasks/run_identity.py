@@ -14,8 +14,9 @@ import torch
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.locate import locate
 from hnet_seq.model.pretrained import owned_state
+from hnet_seq.model.twin import TWIN
 from hnet_seq.ops.registry import choices
-from hnet_seq.tasks.twin_results import about_twin
+from hnet_seq.results.read import TWIN_SUFFIX
 from modalities.base import Tokens
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import file_sha256
@@ -61,3 +62,15 @@ def tokens_digest(named: Iterable[tuple[str, Callable[[], Tokens]]]) -> str:
         digest.update(f"{name}\n{len(tokens)}\n".encode())
         digest.update(tokens.data)
     return digest.hexdigest()
+
+
+def about_twin(model: HNetLanguageModel | None) -> dict[str, Any]:
+    """``{"twin": "seed 0, ..."}`` of an untrained twin, and nothing of a model, or of none."""
+    said = None if model is None else model.metadata.get(TWIN)
+    return {} if said is None else {TWIN: said}
+
+
+def result_name(name: str, model: HNetLanguageModel) -> str:
+    """``boundaries.json``, or of a twin ``boundaries.twin.json``: it replaces no model's."""
+    path = Path(name)
+    return f"{path.stem}{TWIN_SUFFIX}{path.suffix}" if about_twin(model) else name

@@ -24,23 +24,22 @@ from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.boundaries import Boundaries, StageChunks
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.run_identity import tokens_digest
+from hnet_seq.tasks.run_identity import about_twin, result_name, tokens_digest
 from hnet_seq.tasks.segmentation import text as segment_text
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
-from hnet_seq.tasks.segmentation.common import check_stage
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.files import Writer, open_files
-from hnet_seq.tasks.segmentation.gene_table import gene_table
 from hnet_seq.tasks.segmentation.genes import GenePicture, find_picture, read_genes
 from hnet_seq.tasks.segmentation.outputs import check_stage_files, check_table, stage_files
 from hnet_seq.tasks.segmentation.records import (
     check_model,
     check_sizes,
+    check_stage,
     over_limit,
     region_stretches,
     segment,
 )
-from hnet_seq.tasks.twin_results import about_twin, result_name
+from hnet_seq.tasks.segmentation.tables import gene_table
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import check_folder, file_sha256
 

@@ -1,10 +1,11 @@
-"""Regions of a genome as samtools writes them."""
+"""What of a genome is looked at: regions as samtools writes them, or every record."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from modalities.errors import InputError, UsageError
+from pipelines.formats.genome import Genome
 
 
 def parse_region(
@@ -43,3 +44,27 @@ def parse_region(
             where=f"--{parameter}",
         )
     return name, start, end
+
+
+Span = tuple[str, int, int]
+
+
+def region_spans(genome: Genome, region: str | None) -> list[Span]:
+    """Record, start and end of a region, or of every record where there is none; none empty."""
+    if region:
+        spans = [parse_region(region, genome.lengths, genome.path)]
+    else:
+        spans = [(name, 0, length) for name, length in genome.lengths.items()]
+    return [(name, start, end) for name, start, end in spans if start < end]
+
+
+def open_spans(genome: Genome, region: str | None) -> list[Span]:
+    """Record, start and end of what is looked at, none empty.
+
+    Raises:
+        InputError: there are no bases, or the region is none of the genome's.
+    """
+    spans = region_spans(genome, region)
+    if not spans:
+        raise InputError(genome.path, "no record has bases", where="whole file")
+    return spans

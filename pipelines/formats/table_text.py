@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from modalities.errors import InputError
 from pipelines.storage.compression import read_chunks
@@ -117,3 +118,10 @@ def text_lines(path: Path) -> Iterator[str]:
             raise InputError(path, "the line has no end; is it text?", where=f"line {number + 1}")
     if rest:
         yield rest
+
+
+def cell(value: Any, digits: int = 6) -> str:
+    """A value as a table of ours has it: empty where there is none."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value}"

@@ -23,8 +23,12 @@ import torch
 from hnet_seq.config import ExperimentConfig
 from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.matched import flops_per_letter
-from hnet_seq.tasks.pretrain_data import complement, everything_once, training_batches
-from hnet_seq.tasks.pretrain_tokenizer import run_tokenizer
+from hnet_seq.tasks.pretrain_data import (
+    complement,
+    everything_once,
+    run_tokenizer,
+    training_batches,
+)
 from hnet_seq.tasks.pretrain_weights import first_model
 from hnet_seq.train.counting import Counting
 from hnet_seq.train.feed import Feed

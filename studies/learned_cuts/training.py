@@ -10,7 +10,7 @@ from typing import Any
 from hnet_seq.cli import main as hnet_seq
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.auto import load_pretrained
-from hnet_seq.tasks.pretrain_tokenizer import run_tokenizer
+from hnet_seq.tasks.pretrain_data import run_tokenizer
 from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError

@@ -14,7 +14,7 @@ def mcc_interval_coverage(case: Case) -> None:
         (200, 0.1, True),
         (50, 0.1, False),
     ):
-        said = case.printed("coverage.py", f"{size}", f"{share}", "400")
+        said = case.printed("coverage.py", f"{size}", f"{share}", "120")
         given, trials, held = re.findall(r"(\d+) of (\d+) have.* in (\S+)", said)[0]
         # Few tests of 200 call the rarer class under four times, and are refused.
         assert int(given) > 0.85 * int(trials) or not must, said

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import json
+import os
 import signal
 import sys
-import time
 from pathlib import Path
-from unittest import mock
+from unittest.mock import patch
 
 import pytest
 
 from hnet_seq.cli import main
+from hnet_seq.jobs.spool import Spool
 from tests.cases.case import Case
-from tests.forked import LIMIT, Forked
+from tests.forked import Forked
 
 _BY_STRAND = ("llr", "llr_forward", "llr_reverse")
 
@@ -125,7 +125,7 @@ def bcf_given(case: Case) -> None:
     out = case.out / "scores.tsv"
     given = ("score", case.model, case["variants.bcf"], "--genome", case["genome.fa"])
     places = ("--window", "64", "--out", out)
-    with mock.patch.dict(sys.modules, {"pysam": None}):
+    with patch.dict(sys.modules, {"pysam": None}):
         answer = case.refused(*given, *places, naming="BCF")
     assert answer.code == 1
     assert "bcftools view" in answer.err
@@ -134,30 +134,28 @@ def bcf_given(case: Case) -> None:
         assert [bool(row["llr"]) for row in _rows(out, "pos").values()] == [True]
 
 
+def killed_from(item: int, arguments: list[str]) -> int:
+    """Run a command that is killed when so many of its items are kept."""
+    commit = Spool.commit
+
+    def killing(self: Spool, items: int) -> None:
+        commit(self, items)
+        if self.items >= item:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with patch.object(Spool, "commit", killing):
+        return main(arguments)
+
+
 def score_killed(case: Case) -> None:
-    given: list[str | Path] = [
-        case.model,
-        case["variants.vcf"],
-        "--genome",
-        case["genome.fa"],
-        "--window",
-        "1024",
-    ]
+    # A third of the variants: what is computed twice is as much, and the others add only time.
+    variants = case.out / "variants.vcf"
+    variants.write_text("".join(case["variants.vcf"].read_text().splitlines(True)[:70]))
+    window = ("--window", "1024")
+    given: list[str | Path] = [case.model, variants, "--genome", case["genome.fa"], *window]
     whole, out = case.out / "whole.tsv", case.out / "killed" / "scores.tsv"
     case.right("score", *given, "--out", whole)
-    commits = out.parent / "scores.tsv.ranks" / ".unit-00000" / "commits"
-
-    def committed() -> int:
-        whole_lines = commits.read_text().rpartition("\n")[0] if commits.exists() else ""
-        return json.loads(whole_lines.splitlines()[-1])[0] if whole_lines else 0
-
-    begun = Forked(main, ["score", *map(str, given), "--out", f"{out}"], folder=case.out)
-    deadline = time.monotonic() + LIMIT
-    while committed() < 40:
-        assert begun.process.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    begun.process.kill()
+    begun = Forked(killed_from, 40, ["score", *map(str, given), "--out", f"{out}"], folder=case.out)
     assert begun.end().code == -signal.SIGKILL
     assert not out.exists()
     answer = case.right("score", *given, "--out", out)

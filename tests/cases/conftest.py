@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.evidence.probes import logistic
 from tests.cases.test_shared_cases import CASES
+from tests.few_penalties import few_penalties
 
 
-@pytest.fixture(scope="session", autouse=True)
-def few_penalties() -> Iterator[None]:
-    """As for all verbs: how a penalty is chosen is tested in ``tests/evidence``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logistic, "PENALTIES", (1e-3, 1e-1))
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    with few_penalties():
         yield
 
 

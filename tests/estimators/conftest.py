@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.evidence.probes import logistic
 from tests.conftest import make_model
+from tests.few_penalties import few_penalties
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_penalties() -> Iterator[None]:
-    """How a penalty is chosen is tested in ``tests/evidence``."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logistic, "PENALTIES", (1e-2, 1.0))
+def few() -> Iterator[None]:
+    with few_penalties():
         yield
 
 

@@ -9,14 +9,13 @@ import pytest
 from scipy.stats import binomtest
 
 from hnet_seq.baselines.bootstrap import bootstrap_intervals
-from hnet_seq.evidence.measures.calibration import calibration
 from hnet_seq.evidence.measures.class_intervals import (
     auroc_intervals,
     class_intervals,
     paired_difference,
     without_interval,
 )
-from hnet_seq.evidence.measures.metrics import METRICS, classification_metrics
+from hnet_seq.evidence.measures.metrics import METRICS, calibration, classification_metrics
 from hnet_seq.evidence.measures.score_rows import (
     compare,
     format_comparisons,

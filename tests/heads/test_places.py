@@ -10,8 +10,7 @@ import torch
 
 from hnet_seq import HNetConfig
 from hnet_seq.heads.head_config import HeadConfig
-from hnet_seq.heads.place_readout import PlaceReadout
-from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
+from hnet_seq.heads.sequence_classification import HNetForSequenceClassification, PlaceReadout
 from hnet_seq.train.finetune import finetune
 from hnet_seq.train.predict import predict
 from tests.heads.test_learning import BY_HEART

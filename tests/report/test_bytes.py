@@ -11,10 +11,9 @@ import pytest
 
 from hnet_seq.report.page import build_page
 from hnet_seq.report.run_data import read_run
-from hnet_seq.report.summary import summary
 from hnet_seq.report.units import BASE, BYTE, LETTER, unit_of
 from hnet_seq.results.run import Run
-from hnet_seq.tasks.report import report
+from hnet_seq.tasks.report import report, summary
 from modalities.errors import InputError
 from tests.report.pages import change, edit_log, headings, page_of, words
 

@@ -14,9 +14,9 @@ from hnet_seq.report.classification_section import (
     classification_section,
 )
 from hnet_seq.report.run_data import read_run
-from hnet_seq.report.summary import summary
 from hnet_seq.results.classification import Classification
 from hnet_seq.results.read import read_result
+from hnet_seq.tasks.report import summary
 from modalities.errors import InputError
 from tests.report.conftest import classification_row, classification_scores, minus
 from tests.report.pages import page_of, rows, section, words

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from hnet_seq.report.standalone import standalone
+from hnet_seq.report.document import standalone
 
 REPORT = files("hnet_seq.report")
 STYLE = REPORT.joinpath("style.css").read_text(encoding="utf-8")

@@ -15,13 +15,13 @@ import pytest
 from hnet_seq import read_result
 from hnet_seq.report.page import build_page, build_results_page
 from hnet_seq.report.run_data import is_run, read_run
-from hnet_seq.report.summary import summary
 from hnet_seq.results.analyses import Stability
 from hnet_seq.results.boundaries import Boundaries, Region
 from hnet_seq.results.classification import Classification
 from hnet_seq.results.markov import Markov
 from hnet_seq.results.read import KINDS
 from hnet_seq.results.run import Log
+from hnet_seq.tasks.report import summary
 from modalities.errors import InputError
 
 OLD = Path(__file__).parent / "old"  # by the build before records, and its pages

@@ -16,9 +16,9 @@ from hnet_seq.results.analyses import Enrichment, Motifs, Stability
 from hnet_seq.results.read import read_result
 from hnet_seq.tasks.boundary_analysis.common import cut_genome
 from hnet_seq.tasks.segment import segment
-from hnet_seq.tasks.segmentation.spans import open_spans
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
+from pipelines.formats.regions import open_spans
 from tests.tasks.test_segment import make_model, saved
 
 LENGTHS = {"chr1": 3000, "chr2": 900}

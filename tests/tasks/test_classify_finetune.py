@@ -39,11 +39,30 @@ FROZEN_AND_BASELINES = [
 
 
 QUICK = ["--epochs", "2", "--batch-tokens", "800", "--strands", "average", "--seeds", "2"]
-ONE = ["--epochs", "1", "--seeds", "1"]
+ONE = ["--epochs", "1", "--seeds", "1", "--no-twin"]
 
 
 def run(*arguments: str | Path) -> int:
     return main(["classify", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As that of all verbs, with few layers."""
+    model = make_model("few layers")
+    model.metadata["modality"] = "dna"
+    folder: Path = tmp_path_factory.mktemp("model")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(table: Path) -> Path:
+    """Half of its rows of train and of test."""
+    header, *rows = table.read_text().splitlines()
+    own = table.with_name("half.csv")
+    own.write_text("\n".join([header, *rows[:40], *rows[80:100]]) + "\n")
+    return own
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +81,9 @@ def test_the_model_is_scored_beside_the_probe_and_the_baselines(tuned: Path) -> 
     ]
     assert [row["kind"] for row in rows] == ["model"] * 2 + ["baseline"] * 6
     assert all({"accuracy", "mcc", "auroc", "f1"} < set(row) for row in rows)
-    assert (results["n_train"], results["n_test"]) == (80, 40)
+    assert (results["n_train"], results["n_test"]) == (40, 20)
     assert results["classes"] == ["alpha", "zeta"]
-    assert results["fine_tuned"]["validation"] == 8
+    assert results["fine_tuned"]["validation"] == 4
     assert results["fine_tuned"]["epochs_trained"] == [2, 2]
     assert results["seeds"] == [0, 1]
     assert [len(row["per_seed"]) for row in rows] == [2, 1, 1, 1, 1, 1, 1, 1]
@@ -93,19 +112,19 @@ def test_predict_and_evaluate_read_the_folder(
     model = HNetForSequenceClassification.from_pretrained(tuned / "model", device="cpu")
     expected = predict(model, test.sequences)
     fasta = tmp_path / "in.fa"
-    rows = [row.split(",") for row in table.read_text().splitlines()[81:]]
+    rows = [row.split(",") for row in table.read_text().splitlines()[41:]]
     fasta.write_text("".join(f">s{i}\n{row[0]}\n" for i, row in enumerate(rows)))
     capsys.readouterr()
     for folder in (tuned, tuned / "model"):
         assert run("predict", folder, fasta) == 0
         predicted = list(csv.DictReader(io.StringIO(capsys.readouterr().out), delimiter="\t"))
-        assert [row["id"] for row in predicted] == [f"s{i}" for i in range(40)]
+        assert [row["id"] for row in predicted] == [f"s{i}" for i in range(20)]
         found = np.array([[float(row[name]) for name in ("alpha", "zeta")] for row in predicted])
         np.testing.assert_allclose(found, expected, atol=2e-6)
     row = json.loads((tuned / "classification.json").read_text())["rows"][0]
     assert run("evaluate", tuned, table) == 0
     out = capsys.readouterr().out
-    assert "40 test sequences: alpha, zeta" in out
+    assert "20 test sequences: alpha, zeta" in out
     assert f"{row['per_seed'][0]['mcc']:.3f}" in out
     other = tmp_path / "other.csv"
     other.write_text("sequence,label\nACGT,alpha\nACGT,beta\n")
@@ -350,12 +369,12 @@ def test_a_given_validation_split_stops_and_groups_are_held_out_whole(
     assert (
         run(*command, given, "--out", tmp_path / "a", *ONE, "--markers", "--pooling", "ends") == 0
     )
-    assert held.pop() == set(range(60, 80))
+    assert held.pop() == set(range(20, 40))
     options = ["--group-by", "id:^(gene[0-9]+)", "--validation-fraction", "0.25"]
     assert run(*command, grouped, "--out", tmp_path / "b", *ONE, *options) == 0
     tens = {index // 10 for index in held[0]}
     assert held[0] == {index for ten in tens for index in range(10 * ten, 10 * ten + 10)}
-    assert len(held[0]) == 20
+    assert len(held[0]) == 10
 
 
 def test_a_killed_return_to_old_settings_does_not_pass_for_finished(
@@ -388,12 +407,12 @@ def test_evaluate_says_how_many_rows_were_trained_on_and_scores_the_others(
     capsys.readouterr()
     assert run("evaluate", tuned, table) == 0
     test, said = capsys.readouterr()
-    assert "none of the 40 test sequences was trained on" in said
+    assert "none of the 20 test sequences was trained on" in said
     assert "clean MCC" not in test
     score = re.split(" {2,}", test.splitlines()[2])[1]
     assert run("evaluate", tuned / "model", plain) == 0
     found, said = capsys.readouterr()
-    assert "80 of 120 sequences were trained on, as they are or as reverse complement" in said
+    assert "40 of 60 sequences were trained on, as they are or as reverse complement" in said
     header, row = (re.split(" {2,}", line) for line in found.splitlines()[1:3])
     assert row[header.index("clean MCC")] == score
 

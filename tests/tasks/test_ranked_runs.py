@@ -32,7 +32,7 @@ RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
-    model = make_model("one stage")
+    model = make_model("few layers")
     model.metadata["modality"] = "dna"
     model.save_pretrained(folder / "model")
     generator = np.random.default_rng(0)

@@ -45,7 +45,7 @@ def by_hand(model: HNetForCausalLM, sequence: str) -> float:
     return sum(float(log_p[t - 1, tokens[t]]) for t in range(1, len(tokens)) if tokens[t] < 4)
 
 
-@pytest.mark.parametrize("batch_tokens", [10_000, 100, 64, 1])
+@pytest.mark.parametrize("batch_tokens", [10_000, 100, 64, 3])
 def test_a_score_is_the_sum_over_known_bases_whatever_the_calls(
     hnet: HNetForCausalLM, batch_tokens: int
 ) -> None:

@@ -21,6 +21,7 @@ from hnet_seq.tasks.scoring import sequences as score_sequences
 from hnet_seq.tasks.scoring import variant_scores
 from pipelines.formats import variant_source, variants
 from pipelines.storage.leftovers import temporary_name
+from tests.conftest import make_model
 from tests.tasks.test_ranked_folder import hold
 
 OUTPUTS = {
@@ -32,9 +33,11 @@ OUTPUTS = {
 
 
 @pytest.fixture(scope="module")
-def inputs(hnet: HNetForCausalLM, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
-    hnet.save_pretrained(folder / "run")
+    model = make_model("few layers")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(folder / "run")
     generator = np.random.default_rng(0)
     record = "".join(generator.choice(list("ACGT"), 300))
     (folder / "g.fa").write_text(f">c\n{record}\n")

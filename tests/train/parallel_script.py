@@ -36,7 +36,7 @@ from modalities.errors import UsageError
 from pipelines.batches.token_batches import PackedBatch
 from tests.train.runs import tiny, train_until_killed
 
-STEPS = 6
+STEPS = 4
 GROWING = [
     "model.arch_layout=[m1,[T1m1],m1]",
     "model.d_model=[64,128]",
@@ -47,7 +47,9 @@ GROWING = [
     "model.ngram_memory={orders: [2, 5], rows: 300, width: 4, symbols: 4}",
     "data.micro_batch_tokens=128",
     f"train.steps={STEPS}",
-    "train.keep_every=3",
+    "train.validate_every=2",
+    "train.checkpoint_every=2",
+    "train.keep_every=2",
     "train.ratio_loss.hold=true",
     "train.average=0.9",
 ]
@@ -175,7 +177,7 @@ def by_two(folder: Path, strategy: str) -> None:
     beside = config(folder, strategy, "train.parallel.async_save=true")
     pretrain(beside, out / "beside", device="cpu")
     pretrain(settings, out / "one-then-two", resume=True, device="cpu")
-    train_until_killed(settings, out / "two-then-one", 4)
+    train_until_killed(settings, out / "two-then-one", 3)
     if strategy == "fsdp2":
         muon = config(folder, strategy, "train.optimizer.matrices=muon")
         with pytest.raises(UsageError, match="needs whole matrices, and fsdp2 gives each"):

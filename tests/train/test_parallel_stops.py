@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from itertools import count
@@ -20,7 +19,7 @@ from hnet_seq.cli import main
 from hnet_seq.experiments import load_experiment
 from hnet_seq.tasks.pretrain import pretrain
 from modalities import dna
-from tests.forked import Forked, a_store, begin_threads, end_all, ranks
+from tests.forked import a_store, end_all, ranks, under_agent
 from tests.train.runs import TINY, make_shards, metrics, weights
 
 pytestmark = [
@@ -30,7 +29,8 @@ pytestmark = [
     ),
 ]
 
-STEPS = 9
+STEPS = 6
+EVERY = ("train.checkpoint_every=2", "train.validate_every=2")
 TRY_AGAIN = 75
 STEP = ("hnet_seq.train.loop", "Trainer._train_step")
 BACKWARD = ("hnet_seq.train.objective", "Objective._add")
@@ -40,7 +40,7 @@ KILLED = b"killed on purpose\n"
 #: (restart, rank, where, before which call)
 Kill = tuple[int, int, str, str, int]
 KILLS: dict[str, list[Kill]] = {
-    "ddp": [(0, 1, *STEP, 5), (1, 0, *RENAME, 1), (2, 1, *BACKWARD, 3)],
+    "ddp": [(0, 1, *STEP, 4), (1, 0, *RENAME, 1), (2, 1, *BACKWARD, 3)],
     "fsdp2": [(0, 1, *PARTS, 3), (1, 0, *BACKWARD, 2)],
 }
 
@@ -53,7 +53,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(shards: Path, out: Path, *overrides: str) -> list[str]:
-    settings = [*TINY, "data.micro_batch_tokens=256", f"train.steps={STEPS}", *overrides]
+    settings = [*TINY, "data.micro_batch_tokens=256", f"train.steps={STEPS}", *EVERY, *overrides]
     data = ["--data", str(shards), "--out", str(out), "--device", "cpu"]
     return ["pretrain", "ecoli_demo", *settings, *data, "--continue"]
 
@@ -99,34 +99,10 @@ def restarted(kills: list[Kill], arguments: list[str], folder: Path) -> int:
 
 def under_torchrun(kills: list[Kill], arguments: list[str], folder: Path) -> int:
     """As :func:`restarted`, by torchrun's own agent, whose processes are forked to start soon."""
-    agent = Forked(elastic, kills, arguments, folder=folder, name="agent")
-    done = agent.end()
+    done = under_agent(run_killed, kills, arguments, folder=folder, restarts=3)
     assert done.code == 0, done.err
     # The agent names whichever process it finds ended first: the killed one, or one that missed it.
     return done.err.count(KILLED.decode())
-
-
-def elastic(kills: list[Kill], arguments: list[str]) -> None:
-    """What torchrun does with ``--standalone --nproc-per-node=2 --max-restarts=3``."""
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=2,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=3,
-        monitor_interval=0.1,
-        start_method="fork",
-    )
-    elastic_launch(config, leave_killed)(kills, arguments)
-
-
-def leave_killed(kills: list[Kill], arguments: list[str]) -> None:
-    """As a script that ends with :func:`run_killed`."""
-    begin_threads()  # the agent has forked once more
-    sys.exit(run_killed(kills, arguments))
 
 
 @pytest.mark.parametrize(("strategy", "run"), [("ddp", restarted), ("fsdp2", under_torchrun)])
@@ -142,14 +118,14 @@ def test_killed_processes_leave_no_trace(
     assert metrics(killed) == metrics(whole)
     assert weights(killed) == weights(whole)
     left = sorted(path.name for path in (killed / "checkpoints").iterdir())
-    assert left == ["step-000006", "step-000009"]
+    assert left == ["step-000004", "step-000006"]
 
 
 def test_all_stop_at_the_same_step_when_one_is_asked_to(shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     many = command(shards, out, "train.steps=100000", "train.validate_every=0")
     processes = ranks(2, main, many, folder=tmp_path)
-    while not (out / "checkpoints/step-000003").exists():
+    while not (out / "checkpoints/step-000002").exists():
         assert all(own.process.is_alive() for own in processes), end_all(processes)
         time.sleep(0.05)
     other = processes[1].process

@@ -203,7 +203,7 @@ def test_a_killed_run_goes_on_bit_for_bit_with_its_tokenizer(
     assert pretrain(config, tmp_path / "whole", device="cpu")
     train_until_killed(config, tmp_path / "killed", step=3)
     # It is that of the checkpoint, whatever would be learned now.
-    monkeypatch.setattr("hnet_seq.tasks.pretrain_tokenizer.make_tokenizer", None)
+    monkeypatch.setattr("hnet_seq.tasks.pretrain_data.make_tokenizer", None)
     assert pretrain(config, tmp_path / "killed", resume=True, device="cpu")
     assert metrics(tmp_path / "killed") == metrics(tmp_path / "whole")
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")

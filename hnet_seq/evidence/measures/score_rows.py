@@ -8,14 +8,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.measures.calibration import calibration
 from hnet_seq.evidence.measures.class_intervals import (
     Predictions,
     class_intervals,
     paired_difference,
     without_interval,
 )
-from hnet_seq.evidence.measures.metrics import METRICS, Metrics, classification_metrics, confusion
+from hnet_seq.evidence.measures.metrics import (
+    METRICS,
+    Metrics,
+    calibration,
+    classification_metrics,
+    confusion,
+)
 from hnet_seq.results.classification import CleanScores, Comparison, ScoreRow
 
 

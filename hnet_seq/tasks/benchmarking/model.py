@@ -18,8 +18,7 @@ from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.classification.frozen import default_poolings
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling, embed
-from hnet_seq.tasks.run_identity import computed_by, model_hash
-from hnet_seq.tasks.twin_results import about_twin
+from hnet_seq.tasks.run_identity import about_twin, computed_by, model_hash
 
 
 class BenchmarkModel(Protocol):

@@ -18,11 +18,15 @@ from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.analyses import Control, Distance
-from hnet_seq.tasks.segmentation.common import check_stage
-from hnet_seq.tasks.segmentation.records import check_model, segment_stretches, stretch_of
-from hnet_seq.tasks.segmentation.spans import Span
-from hnet_seq.tasks.twin_results import about_twin
+from hnet_seq.tasks.run_identity import about_twin
+from hnet_seq.tasks.segmentation.records import (
+    check_model,
+    check_stage,
+    segment_stretches,
+    stretch_of,
+)
 from pipelines.formats.genome import Genome
+from pipelines.formats.regions import Span
 
 
 def open_model(args: argparse.Namespace) -> HNetLanguageModel:

@@ -15,7 +15,7 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown_interval,
 )
 from hnet_seq.tasks.boundary_analysis.site_files import SitesOfGenome
-from hnet_seq.tasks.twin_results import result_name
+from hnet_seq.tasks.run_identity import result_name
 from pipelines.storage.files import check_folder
 
 RESULTS = "enrichment.json"

@@ -17,11 +17,11 @@ from hnet_seq.tasks.boundary_analysis.common import (
     open_model,
     shown,
 )
-from hnet_seq.tasks.segmentation.spans import Span, open_spans
-from hnet_seq.tasks.twin_results import result_name
+from hnet_seq.tasks.run_identity import result_name
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
+from pipelines.formats.regions import Span, open_spans
 from pipelines.storage.files import check_folder
 
 RESULTS = "motifs.json"

@@ -11,11 +11,11 @@ from pathlib import Path
 from hnet_seq.analysis.sites import Sites, edge_sites, gene_sites
 from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
-from hnet_seq.tasks.segmentation.spans import Span, open_spans
 from modalities.errors import InputError, UsageError
 from pipelines.formats.annotation import Feature
 from pipelines.formats.genome import Genome
 from pipelines.formats.intervals import annotation_format
+from pipelines.formats.regions import Span, open_spans
 from pipelines.formats.sequence_files import sequence_format
 from pipelines.formats.stranded_bed import read_bed_features
 from pipelines.storage.compression import stem_of

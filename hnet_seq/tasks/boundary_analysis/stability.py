@@ -18,10 +18,10 @@ from hnet_seq.tasks.boundary_analysis.common import (
     shown,
     shown_interval,
 )
-from hnet_seq.tasks.segmentation.spans import Span, open_spans
-from hnet_seq.tasks.twin_results import about_twin, result_name
+from hnet_seq.tasks.run_identity import about_twin, result_name
 from modalities.errors import InputError
 from pipelines.formats.genome import Genome
+from pipelines.formats.regions import Span, open_spans
 from pipelines.progress import progress_bar
 from pipelines.storage.files import check_folder
 

@@ -50,8 +50,7 @@ from hnet_seq.tasks.classification.settings import finetune_config
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.task_audit import audit_task, describe_task_audit
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling
-from hnet_seq.tasks.run_identity import model_hash
-from hnet_seq.tasks.twin_results import about_twin
+from hnet_seq.tasks.run_identity import about_twin, model_hash
 from hnet_seq.train.finetune import FinetuneConfig, check_augmented
 from hnet_seq.train.launch import process_group
 from hnet_seq.train.ranks import is_first, on_first

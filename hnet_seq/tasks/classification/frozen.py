@@ -13,8 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.measures.score_rows import Comparison, ScoreRow, compare, score_row
-from hnet_seq.evidence.measures.target_scores import TargetRow, target_row
+from hnet_seq.evidence.measures.score_rows import Comparison, compare
 from hnet_seq.evidence.probes.sequence_features import baseline_probabilities
 from hnet_seq.evidence.probes.table import PROBES, ProbeModel
 from hnet_seq.evidence.probes.target_probes import TargetModel, predict_targets
@@ -24,7 +23,6 @@ from hnet_seq.report.twin import TWIN_ROW
 from hnet_seq.tasks.classification.targets import (
     fit_target_probe,
     target_baselines,
-    targets_of,
 )
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.embedding.vectors import BATCH_TOKENS, Strands, embed_poolings
@@ -54,35 +52,6 @@ class FrozenScores:
 
     scored: list[Scored]
     probes: dict[tuple[str, str], ProbeModel | TargetModel]
-
-    def rows(self, task: Task, *, clean: NDArray[np.bool_] | None = None) -> list[ScoreRow]:
-        """Scores; ``clean`` as :func:`hnet_seq.evidence.measures.score_rows.score_row` has it."""
-        return [
-            score_row(
-                each.name,
-                each.kind,
-                [each.probabilities],
-                task.test.labels,
-                clean=clean,
-            )
-            for each in self.scored
-        ]
-
-    def target_rows(self, task: Task, *, clean: NDArray[np.bool_] | None = None) -> list[TargetRow]:
-        """Scores of a task of several labels or numbers."""
-        return [
-            target_row(
-                task.problem,
-                each.name,
-                "model" if each.kind == "model" else "baseline",
-                [each.probabilities],
-                targets_of(task, "test"),
-                task.classes,
-                clean=clean,
-                groups=task.test.together,
-            )
-            for each in self.scored
-        ]
 
     def minus_others(self, task: Task) -> list[Comparison]:
         """The first row, which is the kept probe, minus every other; of classes alone."""

@@ -14,10 +14,10 @@ from hnet_seq.evidence.probes.ridge import RidgeModel
 from hnet_seq.evidence.probes.table import PROBES, ProbeModel, kind_of
 from hnet_seq.evidence.probes.target_probes import RIDGE, OneVsRest, TargetModel
 from hnet_seq.tasks.classification.kept_classifier import NO_PROBE
+from hnet_seq.tasks.classification.kept_results import write_kept
 from hnet_seq.tasks.classification.labels import Problem
 from hnet_seq.tasks.embedding.vectors import Strands
 from modalities.errors import InputError
-from pipelines.storage.files import replaced_stream
 
 FORMAT = 2
 
@@ -65,9 +65,7 @@ def save_probe(probe: Probe, path: Path) -> None:
         "settings": settings,
         **({} if probe.problem == "classes" else {"problem": probe.problem}),
     }
-    with replaced_stream(path) as file:
-        stored: dict[str, Any] = {"about": np.array(json.dumps(about)), **arrays}
-        np.savez(file, **stored)
+    write_kept(path, arrays, about)
 
 
 def load_probe(path: str | Path) -> Probe:

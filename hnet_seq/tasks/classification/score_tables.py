@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.evidence.measures.score_rows import ScoreRow, format_table, score_row
 from hnet_seq.evidence.measures.target_scores import TargetRow, format_targets, target_row
+from hnet_seq.results.classification import Kind
 from hnet_seq.tasks.classification.frozen import FrozenScores
 from hnet_seq.tasks.classification.targets import targets_of
 from hnet_seq.tasks.classification.task import Task
@@ -21,9 +22,10 @@ def rows_of(
     found: FrozenScores, task: Task, *, clean: NDArray[np.bool_]
 ) -> list[ScoreRow] | list[TargetRow]:
     """Scores of every probe and baseline on the test split."""
-    if task.problem == "classes":
-        return found.rows(task, clean=clean)
-    return found.target_rows(task, clean=clean)
+    return [
+        model_row(own.name, [own.probabilities], task, clean=clean, kind=own.kind)
+        for own in found.scored
+    ]
 
 
 def model_row(
@@ -31,15 +33,16 @@ def model_row(
     predictions: Sequence[NDArray[np.floating]],
     task: Task,
     *,
-    clean: NDArray[np.bool_],
+    clean: NDArray[np.bool_] | None,
+    kind: Kind = "model",
 ) -> Any:
     """Scores of a model trained with several seeds."""
     if task.problem == "classes":
-        return score_row(name, "model", predictions, task.test.labels, clean=clean)
+        return score_row(name, kind, predictions, task.test.labels, clean=clean)
     return target_row(
         task.problem,
         name,
-        "model",
+        kind,
         predictions,
         targets_of(task, "test"),
         task.classes,

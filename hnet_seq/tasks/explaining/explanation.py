@@ -68,7 +68,7 @@ def dependency_map(
         InputError: a model of something else, or letters that are not DNA.
     """
     name, window = _given(model, sequence, start, end, strands, batch_tokens)
-    work = _plan(model, window, strands=strands)
+    work = plan(model, window, strands=strands)
     with computing(model, device):
         found = _compute(model, None, work, batch_tokens, progress)
     return map_record(found.maps[0][1], name, start, work)
@@ -127,7 +127,7 @@ def explain(
         said = f"is {type(markov).__name__}; expected what hnet_seq.count_markov gives"
         raise InputError(None, said, where="markov")
     check_arms(pairs or {}, window.length)
-    work = _plan(
+    work = plan(
         model,
         window,
         strands=strands,
@@ -176,29 +176,6 @@ def _compute(
             values.append((item, work.compute(model_of, item, batch_tokens)))
             bar.update(work.tokens(item))
     return work.found(values)
-
-
-def _plan(
-    model: HNetLanguageModel,
-    window: Window,
-    *,
-    strands: Strands,
-    twin: bool = False,
-    shuffles: int = 0,
-    baselines: int = 0,
-    steps: int = 1,
-    seed: int = 0,
-) -> Work:
-    return plan(
-        window,
-        model=model,
-        both_strands=strands == "average",
-        twin=twin,
-        shuffles=shuffles,
-        baselines=baselines,
-        steps=steps,
-        seed=seed,
-    )
 
 
 def _given(

@@ -13,6 +13,7 @@ from hnet_seq.commands.explain import TRACKS
 from hnet_seq.report.dependency_chart import map_png, standalone_map
 from hnet_seq.results.explanation import SHUFFLED, Above, ChunkEffect, Explanation, OfPairs
 from hnet_seq.tasks.segmentation.bigwig import open_track
+from pipelines.formats.table_text import cell
 from pipelines.storage.files import replaced_file, replaced_stream
 
 
@@ -70,13 +71,7 @@ def _table(
     with replaced_file(path) as file:
         file.write("\t".join(names) + "\n")
         for row in rows:
-            file.write("\t".join(_shown(row[name], digits) for name in names) + "\n")
-
-
-def _shown(value: Any, digits: int) -> str:
-    if value is None or value != value:
-        return ""
-    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value}"
+            file.write("\t".join(cell(row[name], digits) for name in names) + "\n")
 
 
 def _png(found: Explanation, path: Path) -> None:

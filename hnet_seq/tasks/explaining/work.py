@@ -177,15 +177,15 @@ class Found:
 
 
 def plan(
+    model: HNetLanguageModel,
     window: Window,
     *,
-    model: HNetLanguageModel,
-    both_strands: bool,
-    twin: bool,
-    shuffles: int,
-    baselines: int,
-    steps: int,
-    seed: int,
+    strands: str,
+    twin: bool = False,
+    shuffles: int = 0,
+    baselines: int = 0,
+    steps: int = 1,
+    seed: int = 0,
 ) -> Work:
     """What is to be computed; draws depend on ``seed`` and what is read alone."""
     causal = isinstance(model, HNetForCausalLM)
@@ -201,8 +201,8 @@ def plan(
         shuffle_record(window.letters, generator, max(window.length, 1))
         for _ in range(baselines if causal else 0)
     ]
-    strands = 1 + (both_strands and causal)
-    return Work(window, sources, lines, strands, steps, causal, whole)
+    both = causal and strands == "average"
+    return Work(window, sources, lines, 1 + both, steps, causal, whole)
 
 
 def mean_of_strands(values: Sequence[Floats]) -> Floats:

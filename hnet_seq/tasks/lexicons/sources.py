@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,7 @@ from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.tasks.run_identity import tokens_digest
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
 from hnet_seq.tasks.segmentation.records import over_limit, region_stretches
-from hnet_seq.tasks.segmentation.text import TextStretch, given_job
+from hnet_seq.tasks.segmentation.text import TextStretch
 from modalities import dna, text
 from modalities.base import Tokens
 from pipelines.formats.genome import Genome
@@ -142,17 +142,6 @@ def _shuffled_stretches(genome: Genome, sampled: Spans, seed: int) -> Iterator[S
 def _shuffle(genome: Genome, name: str, start: int, end: int, seed: int, number: int) -> Tokens:
     random = np.random.default_rng([seed, number])
     return shuffle_record(genome.fetch(name, start, end), random)
-
-
-def document_source(
-    model: HNetLanguageModel,
-    args: argparse.Namespace,
-    modality: str,
-    dropped: Counter[str],
-    outputs: Sequence[Path],
-) -> Source:
-    """The documents of files and folders, or of the validation split of shards."""
-    return Source(given_job(args, model, modality, dropped, outputs), BYTES, {}, {})
 
 
 def _joined(computed: Computed[Stretch]) -> Iterator[CutText]:

@@ -35,6 +35,7 @@ from hnet_seq.tasks.scoring.mutagenesis import (
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from modalities import dna
 from pipelines.formats.genome import Genome
+from pipelines.formats.table_text import cell
 from pipelines.storage.files import replaced_file, replaced_stream
 
 HEADER = ("chrom", "pos", "ref", "alt", "llr", "llr_forward", "llr_reverse", "markov_llr")
@@ -164,12 +165,7 @@ def _rows(
 
 def _write_tsv(file: TextIO, rows: list[dict[str, Any]]) -> None:
     file.write("\t".join(HEADER) + "\n")
-    for row in rows:
-        shown = (
-            "" if value is None else f"{value:.6f}" if isinstance(value, float) else f"{value}"
-            for value in row.values()
-        )
-        file.write("\t".join(shown) + "\n")
+    file.writelines("\t".join(map(cell, row.values())) + "\n" for row in rows)
 
 
 def _page(title: str, found: Mutagenesis, description: str) -> str:

@@ -130,7 +130,7 @@ def _record(row: VariantScore) -> dict[str, Any]:
     return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
 
 
-def scores_of(part: Sequence[PlacedVariant], rows: Iterable[np.ndarray]) -> list[VariantScore]:
+def scores_of(part: Sequence[PlacedVariant], rows: Iterable[Any]) -> list[VariantScore]:
     """Scores that were kept as their ``NUMBERS``."""
     return [
         VariantScore(own.variant, "", own.placed)

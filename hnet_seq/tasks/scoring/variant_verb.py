@@ -27,6 +27,7 @@ from hnet_seq.tasks.scoring import mutagenesis_verb
 from hnet_seq.tasks.scoring.genome_markov import check_order, count_markov
 from hnet_seq.tasks.scoring.haplotype_summary import HaplotypeSummary, told
 from hnet_seq.tasks.scoring.on_haplotypes import (
+    HaplotypeScore,
     OnHaplotypes,
     haplotype_rows,
     scores_on,
@@ -159,7 +160,8 @@ def _write(
     others = HaplotypeSummary(on) if on is not None else None
     with _writer(out, source, about, on) as writer:
         for part, columns in computed.parts():
-            numbers, found = np.asarray(columns["score"]), []
+            numbers = np.asarray(columns["score"])
+            found: list[list[HaplotypeScore]] = []
             if on is None or others is None:
                 scores = scores_of(part, numbers)
             else:

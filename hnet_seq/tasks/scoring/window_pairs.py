@@ -173,8 +173,8 @@ class _Strand:
                 # Whichever of two windows is the reference, they are computed in one order.
                 windows = dict(sorted(windows.items(), key=lambda own: bytes(own[1])))
                 begins = max(0, first - 1)
-                tokens = begins + sum(len(own) - begins for own in windows.values())
-                groups.append(_Group(windows, begins, tokens))
+                size = begins + sum(len(own) - begins for own in windows.values())
+                groups.append(_Group(windows, begins, size))
                 windows = {}
         return groups
 

@@ -13,10 +13,9 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.report.part_of_region import AROUND
 from hnet_seq.results.boundaries import Region
 from hnet_seq.tasks.annotations import Annotation, read_annotation
-from hnet_seq.tasks.segmentation.spans import Span, region_spans
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
-from pipelines.formats.regions import parse_region
+from pipelines.formats.regions import Span, parse_region, region_spans
 
 MOST = 4 * REGION_BASES  # bases that a page draws
 _SHOWN = 3  # places or names in an error

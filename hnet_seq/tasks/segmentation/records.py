@@ -19,14 +19,13 @@ from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError, attention_win
 from hnet_seq.results.tables import import_pandas, to_pandas
 from hnet_seq.tasks.choices import LEFT_CONTEXT
 from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
-from hnet_seq.tasks.segmentation.common import check_stages
-from hnet_seq.tasks.segmentation.spans import Span, region_spans
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
 from modalities import dna
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.formats.genome import Genome
+from pipelines.formats.regions import Span, region_spans
 from pipelines.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -226,3 +225,20 @@ def check_model(model: HNetLanguageModel, checkpoint: str | Path | None = None) 
         found = f"was trained on {modality}" if modality else "does not say what it was trained on"
         raise InputError(checkpoint, f"the model {found}; segment needs one trained on DNA")
     check_stages(model, checkpoint)
+
+
+def check_stages(model: HNetLanguageModel, checkpoint: str | Path | None = None) -> None:
+    """Raise InputError where a model has no boundaries."""
+    if not model.num_stages:
+        raise InputError(
+            checkpoint,
+            "the model is isotropic: it has no router and no boundaries; give an H-Net with stages",
+        )
+
+
+def check_stage(model: HNetLanguageModel, stage: int, checkpoint: str | Path) -> None:
+    """Raise UsageError where a model has no such stage."""
+    if not 0 <= stage < model.num_stages:
+        raise UsageError(
+            "stage", f"{checkpoint} has stages 0 to {model.num_stages - 1}; got {stage}"
+        )

@@ -29,10 +29,10 @@ from hnet_seq.tasks.byte_documents import (
     from_shards,
 )
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.segmentation.common import check_stage, check_stages
+from hnet_seq.tasks.run_identity import about_twin, result_name
 from hnet_seq.tasks.segmentation.compute import boundary_job, records
-from hnet_seq.tasks.segmentation.text_tables import shown, tables
-from hnet_seq.tasks.twin_results import about_twin, result_name
+from hnet_seq.tasks.segmentation.records import check_stage, check_stages
+from hnet_seq.tasks.segmentation.tables import shown, tables
 from modalities.errors import InputError
 from pipelines.shards.open_shards import open_shards
 from pipelines.storage.files import check_folder

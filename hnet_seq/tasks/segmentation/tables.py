@@ -1,11 +1,17 @@
-"""What was found at the boundaries of text, as lines for people."""
+"""What was found at the boundaries of a genome with genes, or of text, as lines for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from hnet_seq.analysis.text_examples import MARK, Example
-from hnet_seq.results.boundaries import BYTE_SECTIONS, LabelBoundaries, TextBoundaries
+from hnet_seq.results.boundaries import (
+    BYTE_SECTIONS,
+    BaseRate,
+    Boundaries,
+    LabelBoundaries,
+    TextBoundaries,
+)
 
 
 def tables(found: TextBoundaries) -> Iterator[str]:
@@ -44,3 +50,32 @@ def shown(example: Example) -> str:
     label = f" ({example.label})" if example.label else ""
     place = f"bytes {example.start:,} to {example.end:,}"
     return f"{example.name}{label}, {place}, {MARK} before each chunk:\n{example.text}"
+
+
+_SECTIONS = ("codon_position", "regions", "features")
+
+
+def gene_table(found: Boundaries) -> str:
+    """Boundary rates by codon position, region and start and stop codon, beside their controls."""
+    rate = _number(found.rate, 8, 4).strip()
+    lines = [
+        f"{found.boundaries:,} boundaries on {found.bases:,} bases: {rate} a base; to context: "
+        "beside bases after the same letters",
+        f"{'':34s}{'bases':>12s}{'rate':>8s}{'95% interval':>17s}{'to all':>8s}{'to context':>12s}",
+    ]
+    for section in _SECTIONS:
+        lines += [_line(section, row) for row in getattr(found, section) if row.bases]
+    return "\n".join(lines)
+
+
+def _line(section: str, row: BaseRate) -> str:
+    name = row.name or f"codon position {row.position}, {row.strand} strand"
+    interval = "" if row.low is None else f"{row.low:.4f} to {row.high:.4f}"
+    return (
+        f"{name:34s}{row.bases:12,}{_number(row.rate, 8, 4)}{interval:>17s}"
+        f"{_ratio(row, row.control, 8)}{_ratio(row, row.context_control, 12)}"
+    )
+
+
+def _ratio(row: BaseRate, control: float | None, width: int) -> str:
+    return _number(row.rate / control if control and row.rate is not None else None, width, 2)
