@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Tokens: TypeAlias = NDArray[np.uint8]
 """Token ids of one sequence, (L,)."""
+
+
+class Bases(Protocol):
+    """What letters are read from: a genome, or one that is edited or turned."""
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """Bases of each record."""
+
+    def fetch(self, name: str, start: int, end: int) -> Tokens:
+        """Tokens (end - start,) of a record, 0-based."""
 
 
 @dataclass(frozen=True)

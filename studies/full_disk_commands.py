@@ -192,6 +192,15 @@ COMMANDS = [
         )
         for kind in ("tsv", "parquet")
     ),
+    *(
+        Command(
+            f"score genes {kind}",
+            "score {in}/run --genes {in}/genes.gff --genome {in}/genome.fa --window 64 --stops 1 "
+            f"--out {{out}}/g.{kind}",
+            ("*.json",),
+        )
+        for kind in ("tsv", "parquet")
+    ),
     Command(
         "score measured",
         "score {in}/run {in}/measured.csv --measured effect --out {out}/e.tsv",

@@ -23,7 +23,7 @@ HEAVY = ["torch", "sklearn", "scipy", "pyarrow", "pandas", "omegaconf", "Bio", "
 ACTIONS = {
     "classify": ["train", "finetune", "predict", "evaluate"],
     "boundaries": ["enrich", "stability", "motifs"],
-    "score": ["sequences", "variants", "mutagenesis", "measured"],
+    "score": ["sequences", "variants", "mutagenesis", "genes", "measured"],
     "shard": ["make", "check", "peek"],
 }
 LINES = [[verb, "--help"] for verb in VERBS]
@@ -137,6 +137,9 @@ WRONG: dict[str, tuple[int, str]] = {
     "score model t.csv --measured z": (1, "t.csv: line 1: no column 'z'"),
     "score model v.tsv --genome g.fa --out s.png": (2, "--out: s.png has no known format"),
     "score model v.tsv --genome g.fa --out s.vcf": (2, "--out: s.vcf: scores go into the VCF"),
+    "score model --genes g.gff": (1, "g.gff: no such file"),
+    "score model --genes x.gff --genome g.fa": (1, "x.gff: no such file"),
+    "score model v.tsv --genome g.fa --region q:1-9": (1, "--region: no record 'q'"),
     "score model --mutagenesis a:1-2 --genome g.fa --out m.vcf": (2, "--out: m.vcf has no known"),
     "score text g.fa": (1, "text: the model reads text; expected one trained on DNA"),
     "segment model g.fa --bed g.fa": (2, "--bed: g.fa is the input g.fa; name another file"),

@@ -26,7 +26,7 @@ def test_a_use_has_the_options_that_mean_something_in_it(verb: str, name: str) -
     table = parser.get_default("_meant")[""]
     vain = excluded(table, *uses_of(verb)[name].fact)
     found = use_parser(verb, name)
-    assert names(found) == names(parser) - vain - {"measured", "mutagenesis"}
+    assert names(found) == names(parser) - vain - {"measured", "mutagenesis", "genes"}
     shown = found.format_help()
     for action in parser._actions:
         if action.dest in vain and action.option_strings:
@@ -50,6 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model.save_pretrained("run")
     Path("g.fa").write_text(f">c\n{'ACGTTGCA' * 16}\n")
     Path("v.csv").write_text("chrom,pos,ref,alt\nc,5,T,C\n")
+    Path("g.gff").write_text("##gff-version 3\nc\tx\tCDS\t21\t35\t.\t+\t0\tID=a\n")
     rows = "".join(f"{'ACGT'[i % 4] * 3}{'GATC'[i // 4 % 4] * 2}C,{i}.5\n" for i in range(16))
     Path("m.csv").write_text(f"sequence,y\n{rows}")
     return tmp_path
@@ -64,6 +65,10 @@ SPELLINGS = {
     "mutagenesis": (
         "score run --mutagenesis c:20-22 --genome g.fa --window 32 --out a.tsv",
         "score mutagenesis run c:20-22 --genome g.fa --window 32 --out b.tsv",
+    ),
+    "genes": (
+        "score run --genes g.gff --genome g.fa --window 32 --stops 1 --out a.tsv",
+        "score genes run g.gff --genome g.fa --window 32 --stops 1 --out b.tsv",
     ),
     "measured": (
         "score run m.csv --measured y --test-fraction 0.4 --out a.tsv",

@@ -3,10 +3,12 @@
 What INPUT holds decides. Sequences (FASTA, GenBank, 2bit, BED with --genome, a table with the
 column sequence, - for standard input): a line each with its bases, how many were scored (A, C, G
 and T that have a predecessor), the sum of their log-probabilities (nats), bits per base, and the
-bits per base that the sequence's own letter frequencies need. Variants (VCF, or a table with the
-columns chrom, pos, ref, alt) with --genome: the log-likelihood of a window with the variant less
-that without it. --measured COLUMN of a table: how well the model ranks measured effects.
+bits per base that the sequence's own letter frequencies need. Variants (VCF, BCF, or a table
+with the columns chrom, pos, ref, alt) with --genome: the log-likelihood of a window with the
+variant less that without it. --measured COLUMN of a table: how well the model ranks measured
+effects.
 --mutagenesis NAME:START-END with --genome and without INPUT: every single-base change there.
+--genes GENES with --genome and without INPUT: premature stops and deletions of each gene.
 """
 
 from __future__ import annotations
@@ -38,18 +40,28 @@ from hnet_seq.tasks.arguments import (
     add_reading_arguments,
     add_streaming_arguments,
     add_twin_argument,
+    positive,
 )
-from hnet_seq.tasks.choices import BASELINES, ON_MISMATCH, SCORE_BATCH_TOKENS, STRANDS, WINDOW
+from hnet_seq.tasks.choices import (
+    BASELINES,
+    ON_MISMATCH,
+    SCORE_BATCH_TOKENS,
+    STOPS,
+    STRANDS,
+    WINDOW,
+)
 from hnet_seq.tasks.scoring.outputs import BIGWIG, TRACKS, check_out, files_of
 from modalities.errors import UsageError
 from pipelines.storage.files import check_file
 
 EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out scored.vcf.gz"
 _REGION = "NAME:START-END, 1-based and inclusive"
+_GENES = "GFF3, GTF or GenBank of the genome"
+_WITHOUT_INPUT = {"mutagenesis": ("REGION", _REGION), "genes": ("GENES", _GENES)}
 _COLUMN = "of the table INPUT: numbers"
 _INPUTS = {
     "sequences": "FASTA, GenBank, 2bit, BED with --genome, a table with the column sequence, or -",
-    "variants": "VCF, or a table with the columns chrom, pos, ref, alt",
+    "variants": "VCF, BCF, or a table with the columns chrom, pos, ref, alt",
     "measured": "a table with a column of sequences and one of numbers",
 }
 
@@ -58,14 +70,15 @@ _INPUTS = {
 MEANT = {
     "": {
         "": "twin out strands batch_tokens device",
-        "use=mutagenesis|sequences|variants": "genome",
+        "use=mutagenesis|sequences|variants|genes": "genome",
         "use=measured|sequences": "where",
-        "use=sequences": "blocks haplotypes samples attention_window cache_limit per_base "
-        "difference",
+        "use=sequences": "blocks attention_window cache_limit per_base difference",
+        "use=sequences|variants": "haplotypes samples",
         "difference": "baseline",
-        "use=mutagenesis|variants": "window markov_order",
-        "use=variants": "on_mismatch",
+        "use=mutagenesis|variants|genes": "window markov_order",
+        "use=variants": "on_mismatch region",
         "use=mutagenesis": "mutagenesis",
+        "use=genes": "genes stops stop_codon genetic_code",
         "use=measured": "measured sequence_column split group test_fraction flanks max_rows seed",
         "of=a drawn split": "test_fraction",
     }
@@ -87,6 +100,11 @@ USES = {
         "every single-base change of a stretch of a genome",
         ("use", "mutagenesis"),
         "hnet-seq score mutagenesis run chr1:1001-1100 --genome genome.fna.gz --out map.tsv",
+    ),
+    "genes": Use(
+        "premature stop codons in, and deletions of, the genes of an annotation",
+        ("use", "genes"),
+        "hnet-seq score genes run genes.gff --genome genome.fna.gz --out genes.tsv",
     ),
     "measured": Use(
         "how well the model ranks measured effects, a column of a table",
@@ -126,12 +144,34 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
         default=BASELINES[0],
         help="of --difference: order k, or many orders mixed (minutes; default %(default)s)",
     )
-    variants = parser.add_argument_group("variants and mutagenesis")
+    genes = parser.add_argument_group("genes")
+    if use is None:
+        genes.add_argument("--genes", metavar="GENES", help=_GENES)
+    genes.add_argument(
+        "--stops",
+        type=positive,
+        default=STOPS,
+        metavar="N",
+        help="places along each gene where a codon becomes a stop (%(default)s)",
+    )
+    genes.add_argument("--stop-codon", metavar="CODON", help="which (all of the genetic code)")
+    genes.add_argument(
+        "--genetic-code",
+        type=positive,
+        metavar="N",
+        help="of NCBI's, in place of the annotation's transl_table (1 where it has none)",
+    )
+    variants = parser.add_argument_group("variants, mutagenesis and genes")
     if use is None:
         variants.add_argument("--mutagenesis", metavar="REGION", help=_REGION)
     variants.add_argument("--window", type=int, help=f"bases around a variant ({WINDOW:,})")
     variants.add_argument(
         "--on-mismatch", choices=ON_MISMATCH, help="of rows that do not fit (default error)"
+    )
+    variants.add_argument(
+        "--region",
+        metavar="REGION",
+        help=f"only variants of {_REGION}, by the index if there is one",
     )
     variants.add_argument(
         "--markov-order", type=int, metavar="K", help="of the baseline (chosen by genome size)"
@@ -159,9 +199,10 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
 
 
 def _add_input(parser: argparse.ArgumentParser, use: str | None) -> None:
-    if use == "mutagenesis":
-        parser.add_argument("mutagenesis", metavar="REGION", help=_REGION)
-        parser.set_defaults(input=None)
+    if use in _WITHOUT_INPUT:
+        metavar, text = _WITHOUT_INPUT[use]
+        parser.add_argument(use, metavar=metavar, help=text)
+        parser.set_defaults(**{other: None for other in ("input", *_WITHOUT_INPUT) if other != use})
         return
     parser.add_argument(
         "input",
@@ -174,15 +215,14 @@ def _add_input(parser: argparse.ArgumentParser, use: str | None) -> None:
     elif use is not None:
         parser.set_defaults(measured=None)
     if use is not None:
-        parser.set_defaults(mutagenesis=None)
+        parser.set_defaults(**dict.fromkeys(_WITHOUT_INPUT))
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     if args.out:
         check_file(args.out)
-    if args.mutagenesis is None:
-        check_there(args.input)
+    check_there(args.input, args.genes)
     args.use, args.form = use_of(args)
     if args.out:
         if args.use == "sequences":
@@ -207,7 +247,8 @@ def _check_files(args: argparse.Namespace) -> None:
             raise UsageError(name, f"{Path(path).name} is to be a bigWig; end it in .bw")
     out = Path(args.out) if args.out else None
     files = {"out": files_of(out, drawn=args.use == "mutagenesis")} if out else {}
-    check_outputs({**files, **tracks}, args.genome, args.haplotypes, args.input)
+    inputs = (args.genome, args.haplotypes, args.genes, args.input)
+    check_outputs({**files, **tracks}, *inputs)
 
 
 def _check_sequences(args: argparse.Namespace) -> None:
@@ -227,9 +268,25 @@ def _check_variants(args: argparse.Namespace) -> None:
     check_window(WINDOW if args.window is None else args.window)
     check_order(args.markov_order)
     if args.mutagenesis is None:
+        if args.samples and not args.haplotypes:
+            raise UsageError("samples", "are those of haplotypes; give them, or leave it out")
         check_genome(args.genome)
+        if args.region:
+            check_region(args.genome, args.region)
     else:
         check_region(args.genome, args.mutagenesis, "mutagenesis")
+
+
+def _check_genes(args: argparse.Namespace) -> None:
+    _check_variants(args)
+    if args.stop_codon is not None:
+        args.stop_codon = args.stop_codon.upper().replace("U", "T")
+        if len(args.stop_codon) != 3 or set(args.stop_codon) - set("ACGT"):
+            raise UsageError("stop_codon", f"is {args.stop_codon!r}; give three letters, as TAA")
+    if args.genetic_code is not None:
+        from hnet_seq.evidence.zero_shot.codons import amino_acids
+
+        amino_acids(args.genetic_code)
 
 
 def _read_measured(args: argparse.Namespace) -> None:
@@ -247,6 +304,7 @@ _CHECKS = {
     "sequences": _check_sequences,
     "variants": _check_variants,
     "mutagenesis": _check_variants,
+    "genes": _check_genes,
     "measured": _read_measured,
 }
 
@@ -259,17 +317,19 @@ def use_of(args: argparse.Namespace) -> tuple[str, str | None]:
     """
     use, form = _use(args)
     check_meant(args, _told(args, use), use=use)
-    if use in ("variants", "mutagenesis") and args.genome is None:
-        needs = "variants need" if use == "variants" else "mutagenesis needs"
+    if use in ("variants", *_WITHOUT_INPUT) and args.genome is None:
+        needs = "mutagenesis needs" if use == "mutagenesis" else f"{use} need"
         raise UsageError("genome", f"{needs} the genome; give its FASTA")
     return use, form
 
 
 def _use(args: argparse.Namespace) -> tuple[str, str | None]:
-    if args.mutagenesis is not None:
-        if args.input is not None:
-            raise UsageError("mutagenesis", f"makes its own changes; leave {args.input} out")
-        return "mutagenesis", None
+    for own in _WITHOUT_INPUT:
+        if getattr(args, own) is not None:
+            if args.input is not None:
+                said = "makes its own changes" if own == "mutagenesis" else "have their own edits"
+                raise UsageError(own, f"{said}; leave {args.input} out")
+            return own, None
     if args.input is None:
         raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
     if args.measured is not None:

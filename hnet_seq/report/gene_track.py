@@ -98,8 +98,9 @@ def _probabilities(region: Region, start: int, end: int, x: svg.Scale, top: floa
     if has_letters(region):
         parts += _letters(region, start, end, x, below + _LETTERS - 4)
         below += _LETTERS
-    ticks = svg.round_values(start + 1, end, max(1, round((x.stop - x.start) / 130)))
-    for tick in ticks:
+    # Those of a whole row, so that labels of a short last row have room, too.
+    ticks = svg.round_values(start + 1, x.high, max(1, round((x.stop - x.start) / 130)))
+    for tick in [own for own in ticks if own <= end] or [start + 1]:
         at = x(tick - 0.5)  # positions are written 1-based, as genome browsers do
         parts.append(svg.line(at, below, at, below + 5, "axis"))
         parts.append(svg.text(at, below + 18, f"{tick:,.0f}", text_anchor="middle", class_="tick"))

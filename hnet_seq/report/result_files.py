@@ -14,6 +14,7 @@ from hnet_seq.report.classification_section import classification_section
 from hnet_seq.report.embedding_section import embedding_section
 from hnet_seq.report.enrichment_section import enrichment_section
 from hnet_seq.report.explanation_section import explanation_section
+from hnet_seq.report.gene_scores_section import gene_scores_section
 from hnet_seq.report.html import Section, caption
 from hnet_seq.report.lexicon_section import lexicon_section
 from hnet_seq.report.motifs_section import motifs_section
@@ -39,6 +40,7 @@ SECTIONS: dict[str, Callable[[Any], Section]] = {
     "explanation": explanation_section,
     "hnet-seq embedding": embedding_section,
     **dict.fromkeys(("sequences", "variants", "measured", "mutagenesis"), score_section),
+    "genes": gene_scores_section,
 }
 
 

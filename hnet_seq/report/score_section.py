@@ -54,6 +54,17 @@ def _scores(found: SequenceScores | VariantScores) -> list[Markup]:
     skipped = ", ".join(f"{n:,} {why.replace('_', ' ')}" for why, n in found.skipped.items())
     left_out = f"; left out: {skipped}" if skipped else "; none was left out"
     parts = [element("p", f"{found.scored:,} alleles have a score{left_out}.")]
+    if (on := found.haplotypes) is not None:
+        moved = ""
+        if on.change is not None:
+            low, middle, high = (difference(on.change[index]) for index in (0, 2, 4))
+            moved = f" Other alleles move a score by {middle} (5% {low}, 95% {high})."
+        said = (
+            f"On {on.haplotypes:,} haplotypes of {on.samples:,} samples ({on.file}): {on.scored:,} "
+            f"of {on.rows:,} rows have a score, {on.with_neighbours:,} with other alleles of the "
+            f"haplotype in the window.{moved} All below is of the genome itself."
+        )
+        parts.append(element("p", said))
     if found.by_kind:
         parts.append(
             figure(

@@ -41,7 +41,7 @@ class EffectRow(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Scores(Result):
+class Scores(Result):
     """What scores were made with: files by name, sha256 of the weights, strands."""
 
     checkpoint: Later[str]
@@ -53,7 +53,7 @@ class _Scores(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceScores(_Scores):
+class SequenceScores(Scores):
     """Log-likelihoods of sequences; ``scored`` bases are those with one before them."""
 
     KIND: ClassVar[str] = "sequences"
@@ -93,8 +93,40 @@ class BaselineScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VariantScores(_Scores):
-    """Log-likelihood ratios of variants; those without a score are ``skipped``, by reason."""
+class OnHaplotypesScores:
+    """Rows of alleles on the haplotypes of samples.
+
+    Attributes:
+        file: the phased calls.
+        carried, with_neighbours, unphased, missing: scored rows whose haplotype has the allele; has
+            others in the window; has one among these whose phase is not known; has genotypes in the
+            window that are not known.
+        told: alleles of the calls that were not taken as they stand, by kind.
+        change: quantiles (5, 25, 50, 75, 95%) of the score less that on the genome, of rows with
+            other alleles; ``rho`` is Spearman of the two.
+    """
+
+    file: str
+    samples: int
+    haplotypes: int
+    rows: int
+    scored: int
+    skipped: dict[str, int]
+    carried: int
+    with_neighbours: int
+    unphased: int
+    missing: int
+    told: dict[str, int]
+    change: Annotated[list[float], 5] | None
+    rho: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantScores(Scores):
+    """Log-likelihood ratios of variants; those without a score are ``skipped``, by reason.
+
+    All is of the genome itself, but ``haplotypes``.
+    """
 
     KIND: ClassVar[str] = "variants"
     window: Later[int]
@@ -106,10 +138,11 @@ class VariantScores(_Scores):
     by_kind: list[KindScores]
     strand_agreement: Agreement | None
     baselines: list[BaselineScores]
+    haplotypes: OnHaplotypesScores | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured(_Scores):
+class Measured(Scores):
     """Rank correlations with the column ``measured``, all on the same ``n_test`` rows.
 
     Attributes:
@@ -132,7 +165,7 @@ class Measured(_Scores):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mutagenesis(_Scores):
+class Mutagenesis(Scores):
     """Every single-base change of the record ``name``, 1-based and inclusive.
 
     Attributes:

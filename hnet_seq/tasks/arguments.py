@@ -32,7 +32,7 @@ def add_batch_arguments(parser: argparse.ArgumentParser, batch_tokens: int) -> N
     """``--batch-tokens`` (bases, with this default) and ``--device``, for forward calls."""
     parser.add_argument(
         "--batch-tokens",
-        type=_positive,
+        type=positive,
         default=batch_tokens,
         metavar="BASES",
         help="bases of one forward call (%(default)s)",
@@ -56,7 +56,7 @@ def add_reading_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--haplotypes",
         metavar="VCF",
-        help="phased VCF or BCF: read BED on each haplotype of each sample",
+        help="phased VCF or BCF: read BED (score: or variants) on each haplotype of each sample",
     )
     parser.add_argument(
         "--samples",
@@ -88,7 +88,7 @@ def add_attention_window_argument(parser: argparse.ArgumentParser) -> None:
     """``--attention-window``, in positions."""
     parser.add_argument(
         "--attention-window",
-        type=_positive,
+        type=positive,
         metavar="POSITIONS",
         help="what global attention may see, for records too long for its cache (all)",
     )
@@ -106,7 +106,8 @@ def add_streaming_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A type of options: a whole number of 1 or more."""
     try:
         number = int(text)
     except ValueError:

@@ -23,6 +23,7 @@ LEXICON_FORMATS = ("tsv", "tsv.gz", "parquet")
 
 SCORE_BATCH_TOKENS = 8192
 WINDOW = 1024  # bases around a variant
+STOPS = 5  # places along a gene
 ON_MISMATCH = ("error", "skip")
 EXPLAIN_SHUFFLES, EXPLAIN_BASELINES, EXPLAIN_STEPS = 2, 2, 20
 EXPLAIN_MOST_BASES = 1000  # of a map; its cost grows with the square

@@ -58,6 +58,10 @@ def main(args: argparse.Namespace) -> int:
         from hnet_seq.tasks.scoring.measured_verb import run as measured
 
         return measured(args, out)
+    if args.use == "genes":
+        from hnet_seq.tasks.scoring.gene_verb import run as genes
+
+        return genes(args, out)
     from hnet_seq.tasks.scoring.variant_verb import run as variants
 
     return variants(args, out)

@@ -35,7 +35,8 @@ class Variant:
             are its telomeres. -1 where the row has no number.
         ref, alt: letters in upper case; or what stands there and says none, such as ``<DEL>``.
         name: the ID, ``.`` for none.
-        line: of the file, 1-based (rows of Parquet count from 1); 0 where there is no file.
+        line: of the file, 1-based (rows of Parquet count from 1); 0 where there is no file, or it
+            was read by its index.
         path: of the file, for messages.
         fault: what is wrong with a row that is no variant; empty for a variant.
     """
@@ -51,13 +52,23 @@ class Variant:
 
     def refusal(self, remedy: str) -> InputError:
         """The error that a row with a fault is, where it is not to be kept."""
-        return InputError(self.path, f"{self.fault} ({remedy})", where=f"line {self.line}")
+        return InputError(self.path, f"{self.fault} ({remedy})", where=self._line or self.where)
 
     @property
     def where(self) -> str:
         """For messages."""
         place = f"{self.chrom}:{self.pos}"
-        return f"line {self.line}, {place}" if self.line else place
+        return f"{self._line}, {place}" if self.line else place
+
+    @property
+    def _line(self) -> str:
+        return f"line {self.line}" if self.line else ""
+
+    def within(self, region: tuple[str, int, int]) -> bool:
+        """Whether its reference allele has a base of a record's [start, end), 0-based."""
+        record, start, end = region
+        first = self.pos - 1
+        return self.chrom == record and first < end and start < first + len(self.ref)
 
 
 def without_letters(allele: str) -> str | None:

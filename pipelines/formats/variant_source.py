@@ -9,12 +9,13 @@ import json
 import os
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from pipelines.formats.alleles import Variant
+from pipelines.formats.indexed_vcf import Region, check_record
 from pipelines.formats.variants import Form, table_variants
 from pipelines.formats.vcf import VcfLine, read_vcf
 from pipelines.storage.files import named_errors
@@ -30,6 +31,7 @@ class VariantSource:
 
     Args:
         form: of the file, see :func:`pipelines.formats.variants.variant_form`.
+        region: only rows with a base of it, and header lines; others are not looked at.
         keep_content: later passes have the bytes of each line, too.
         check: looks at each line of the first pass.
 
@@ -45,12 +47,14 @@ class VariantSource:
         path: Path,
         form: Form,
         *,
+        region: Region | None = None,
         keep_content: bool = False,
         check: Callable[[VcfLine], object] = lambda line: None,
     ) -> None:
         self.path = path
         self.digest = ""
         self._form = form
+        self._region = region
         self._keep_content = keep_content
         self._check = check
         # Without a name it goes with the process, whatever ends that.
@@ -88,9 +92,19 @@ class VariantSource:
 
     def _parsed(self) -> Iterator[VcfLine]:
         if self._form == "vcf":
-            return read_vcf(self.path)
-        rows = table_variants(self.path)
-        return (VcfLine(row.line, b"", [row]) for row in rows)
+            lines = read_vcf(self.path, self._region)
+        else:
+            lines = (VcfLine(row.line, b"", [row]) for row in table_variants(self.path))
+        return lines if self._region is None else self._within(lines, self._region)
+
+    def _within(self, lines: Iterable[VcfLine], region: Region) -> Iterator[VcfLine]:
+        met: set[str] = set()
+        for line in lines:
+            met.update(row.chrom for row in line.variants if row.chrom)
+            if not line.variants or any(row.within(region) for row in line.variants):
+                yield line
+        if met:
+            check_record(self.path, region[0], met)
 
     def _again(self) -> Iterator[VcfLine]:
         with gzip.open(io.BufferedReader(_Cursor(self._copy.fileno())), "rb") as copy:

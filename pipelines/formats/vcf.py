@@ -1,4 +1,4 @@
-"""Lines of VCF, plain, gzip or bgzip, with their variants and their bytes."""
+"""Lines of VCF, plain, gzip or bgzip, with their variants and their bytes; BCF as such lines."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipelines.formats.alleles import (
     is_allele,
     row_variants,
 )
+from pipelines.formats.indexed_vcf import Region, bcf_lines, has_index, indexed_lines, is_bcf
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_BCF = b"BCF"
 _HEAD = 1 << 12  # bytes
 _SHOWN = 80  # characters of a line in a message
 
@@ -38,17 +38,14 @@ class VcfLine:
 
 
 def is_vcf(path: Path) -> bool:
-    """Whether the lines before the first row say VCF.
+    """Whether the lines before the first row say VCF, or it is BCF.
 
     Raises:
-        InputError: it is BCF, or cannot be read.
+        InputError: it is BCF and there is no pysam, or cannot be read.
     """
+    if is_bcf(path):
+        return True
     head = next(read_chunks(path, chunk=_HEAD), b"")
-    if head.startswith(_BCF):
-        raise InputError(
-            path,
-            "is BCF, the binary form of VCF; write VCF of it: bcftools view -O z -o OUT.vcf.gz",
-        )
     if not _bare(head).startswith(b"#"):
         return False  # before a line is looked for: a sequence may be one of gigabytes
     for content in lines_of(path):
@@ -85,24 +82,34 @@ def _is_place(columns: list[str]) -> bool:
     )
 
 
-def read_vcf(path: str | Path) -> Iterator[VcfLine]:
-    """Every line of a VCF file; header lines have no variants.
+def read_vcf(path: str | Path, region: Region | None = None) -> Iterator[VcfLine]:
+    """Every line of a VCF or BCF file; header lines have no variants.
 
-    A row that is no variant becomes one with its ``fault``.
+    A row that is no variant becomes one with its ``fault``. Lines of BCF are those of ``bcftools
+    view``.
+
+    Args:
+        region: where an index can tell, read no row that lies elsewhere. Rows have no number then.
 
     Raises:
         InputError: an unreadable file, or a missing header, with its line and the remedy.
     """
     path = Path(path)
     began = False
-    number = 0
-    for number, content in enumerate(lines_of(path), 1):
+    by_index = region is not None and has_index(path)
+    if is_bcf(path):
+        lines = bcf_lines(path, region)
+    elif region is not None and by_index:
+        lines = indexed_lines(path, region, lines_of(path))
+    else:
+        lines = lines_of(path)
+    for number, content in enumerate(lines, 1):
         bare = _bare(content)
         variants: Sequence[Variant] = ()
         if number == 1 and b"\r" in bare:
             raise InputError(path, "line ends are CR alone (old Mac text); convert them to LF")
         if began and bare:
-            variants = _parse(path, content, number)
+            variants = _parse(path, content, 0 if by_index else number)
         elif bare and not bare.startswith(b"##"):
             _check_header(path, bare, f"line {number}")
             began = True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import os
 import signal
+import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -120,10 +122,16 @@ def vcf_header_only(case: Case) -> None:
 
 
 def bcf_given(case: Case) -> None:
-    places = ("--genome", case["genome.fa"], "--window", "64", "--out", case.out / "scores.tsv")
-    answer = case.refused("score", case.model, case["variants.bcf"], *places, naming="BCF")
+    out = case.out / "scores.tsv"
+    given = ("score", case.model, case["variants.bcf"], "--genome", case["genome.fa"])
+    places = ("--window", "64", "--out", out)
+    with patch.dict(sys.modules, {"pysam": None}):
+        answer = case.refused(*given, *places, naming="BCF")
     assert answer.code == 1
     assert "bcftools view" in answer.err
+    if importlib.util.find_spec("pysam"):
+        case.right(*given, *places)
+        assert [bool(row["llr"]) for row in _rows(out, "pos").values()] == [True]
 
 
 def killed_from(item: int, arguments: list[str]) -> int:

@@ -67,11 +67,17 @@ UNMET: dict[tuple[str, str], str] = {
     ("pretrain", "!resume"): "pretrain --resume {tmp}/r",
     ("pretrain", "out"): "pretrain --resume {tmp}/r",
     ("segment", "of=DNA"): "segment {text_model} {genome}",
-    ("score", "use=mutagenesis|sequences|variants"): "score {model} {measured} --measured label",
+    (
+        "score",
+        "use=mutagenesis|sequences|variants|genes",
+    ): "score {model} {measured} --measured label",
     ("score", "use=measured|sequences"): "score {model} {variants} --genome {genome}",
     ("score", "use=sequences"): "score {model} --mutagenesis a:1-9 --genome {genome}",
     ("score", "use=variants"): "score {model} {measured} --measured label",
     ("score", "use=mutagenesis"): "score {model} {genome}",
+    ("score", "use=genes"): "score {model} {genome}",
+    ("score", "use=sequences|variants"): "score {model} --mutagenesis a:1-9 --genome {genome}",
+    ("score", "use=mutagenesis|variants|genes"): "score {model} {genome}",
     ("score", "of=a drawn split"): "score {model} {measured} --measured length --split split",
     ("generate", "temperature!=0"): "generate {model} --prompt A --temperature 0",
     ("generate", "of=models that cut"): "generate {isotropic} --prompt A",
@@ -90,6 +96,7 @@ VALUES = {
 # What these say decides what is asked for.
 ELSEWHERE = {
     ("score", "use=mutagenesis", "mutagenesis"),
+    ("score", "use=genes", "genes"),
     ("score", "use=measured", "measured"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -170,9 +171,12 @@ def test_a_file_with_a_header_and_no_rows_has_no_variants(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_bcf_is_named_with_what_converts_it(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+def test_bcf_is_named_with_what_converts_it_where_there_is_no_pysam(
+    tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "v.vcf.gz"
     path.write_bytes(pack(b"BCF\x02\x02" + bytes(40)))
+    monkeypatch.setitem(sys.modules, "pysam", None)
     with pytest.raises(InputError, match=r"is BCF, .*: bcftools view"):
         variant_form(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 
@@ -148,6 +149,19 @@ def test_a_gene_that_goes_on_beyond_the_picture_has_no_head() -> None:
 def test_a_stretch_may_have_any_length(bases: int) -> None:
     drawn = gene_track(region(41, 41 + bases, [41], []), description="d")
     assert drawn.count('class="prob chosen"') == math.ceil(bases / ROW_BASES)
+
+
+@pytest.mark.parametrize("bases", [1, 40, 87, 412, ROW_BASES])
+def test_positions_of_a_short_last_row_have_room(bases: int) -> None:
+    drawn = gene_track(region(3582, 3582 + ROW_BASES + bases, [], []), description="d")
+    label = r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle" class="tick">'
+    rows: dict[str, list[float]] = {}
+    for x, y in re.findall(label, drawn):
+        rows.setdefault(y, []).append(float(x))
+    assert len(rows) == 2
+    for places in rows.values():
+        gaps = [right - left for left, right in itertools.pairwise(places)]
+        assert min(gaps, default=99) > 60
 
 
 def test_overlapping_genes_are_drawn_below_each_other() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hnet_seq import HNetForCausalLM
-from hnet_seq.tasks.scoring.variant_scores import VariantScore, score_variants
+from hnet_seq.tasks.scoring.variant_score import VariantScore
+from hnet_seq.tasks.scoring.variant_scores import score_variants
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from hnet_seq.tasks.scoring.window_pairs import difference
 from modalities import dna

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hnet_seq.cli import main
-from hnet_seq.tasks.scoring import outputs, variant_files
+from hnet_seq.tasks.scoring import gene_verb, outputs, variant_files
 from hnet_seq.tasks.scoring.measured_effects import measured_effects
 from hnet_seq.tasks.scoring.variant_windows import WINDOW
 from tests.conftest import make_model
@@ -37,6 +38,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
             f"chr1\t90\t.\t{record[89]}\t{record[89]}A\t.\t.\tDP=3\n"
         )
+    Path("calls.vcf").write_text(
+        '##fileformat=VCFv4.3\n##contig=<ID=chr1>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tNA1\n"
+        f"chr1\t95\t.\t{record[94]}\t{record[94]}C\t.\t.\t.\tGT\t0|1\n"
+    )
+    Path("genes.gff").write_text("##gff-version 3\nchr1\tx\tCDS\t31\t60\t.\t+\t0\tID=a\n")
     Path("variants.csv").write_text(f"chrom,pos,ref,alt\nchr1,90,{record[89]},{record[89]}A\n")
     rows = [
         f"{''.join(generator.choice(list('ACGT'), 9))},{generator.random():.3f},{side}"
@@ -48,8 +55,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_its_commands_and_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     commands = "".join(re.findall(r"```console\n(.+?)```", GUIDE, re.S)).splitlines()
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
+        if "--haplotypes" in command and find_spec("pysam") is None:
+            continue
         program, *arguments = shlex.split(command)
         assert program == "hnet-seq"
         assert main(arguments) == 0, f"{command}: {capsys.readouterr().err}"
@@ -73,6 +82,12 @@ def test_its_tables_name_every_column_and_row() -> None:
     described = GUIDE.split("| column | what |")[1].split("\n\n")[0]
     named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M))))
     assert named == {*variant_files.NUMBERS, "kind", "skipped"}
+    described = GUIDE.split("| column on haplotypes | what |")[1].split("\n\n")[0]
+    columns = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
+    assert tuple(columns) == variant_files.ON_HAPLOTYPES
+    described = GUIDE.split("| column of a gene | what |")[1].split("\n\n")[0]
+    columns = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|", described, re.M)))
+    assert tuple(columns) == gene_verb.HEADER
     assert f"`--window` bases ({WINDOW:,})" in GUIDE
     for suffix in outputs.VARIANTS:
         assert f"`{suffix}`" in GUIDE

@@ -177,12 +177,14 @@ class CodingSequence:
         chain: its parts, with the stop codon.
         name: as the file calls it.
         start, stop: the cuts before its start and its stop codon; None where it is open there.
+        table: its genetic code, a number of NCBI's.
     """
 
     chain: Chain
     name: str
     start: Cut | None
     stop: Cut | None
+    table: int = 1
 
 
 @dataclass

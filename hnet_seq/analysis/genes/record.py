@@ -205,6 +205,7 @@ class RecordResolver:
             coding_name(draft.rows),
             chain.first_cut() if start else None,
             chain.last_codon_cut() if stop else None,
+            genetic_code(draft.rows),
         )
 
     def _exon_chains(self) -> dict[str, Chain]:

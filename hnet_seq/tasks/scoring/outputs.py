@@ -8,7 +8,7 @@ from pathlib import Path
 from modalities.errors import UsageError
 
 VARIANTS = (".tsv", ".parquet", ".vcf", ".vcf.gz")
-MUTAGENESIS = (".tsv", ".parquet")
+TABLES = (".tsv", ".parquet")
 MEASURED = ".tsv"
 TRACKS = ("per_base", "difference")
 BIGWIG = (".bw", ".bigwig")
@@ -19,14 +19,14 @@ def check_out(out: Path, use: str, source: str | None, form: str | None = None) 
     """Raise UsageError where a use of ``score`` cannot write to ``out``, or would write over INPUT.
 
     Args:
-        use: ``sequences``, ``variants``, ``mutagenesis`` or ``measured``.
+        use: ``sequences``, ``variants``, ``mutagenesis``, ``genes`` or ``measured``.
         source: INPUT, where there is one.
         form: of variants: ``vcf`` or ``table``.
     """
     check_places(out, source)
-    if use == "mutagenesis" and out.suffix not in MUTAGENESIS:
+    if use in ("mutagenesis", "genes") and out.suffix not in TABLES:
         raise UsageError(
-            "--out", f"{out.name} has no known format; end it in {' or '.join(MUTAGENESIS)}"
+            "--out", f"{out.name} has no known format; end it in {' or '.join(TABLES)}"
         )
     if use == "measured" and out.suffix != MEASURED:
         raise UsageError("--out", f"{out.name}: measured effects go into a {MEASURED}")

@@ -15,7 +15,7 @@ from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.scores import Agreement, BaselineScores, KindScores, VariantScores
 from hnet_seq.tasks.run_identity import about_twin, weights_sha256
-from hnet_seq.tasks.scoring.variant_scores import VariantScore
+from hnet_seq.tasks.scoring.variant_score import VariantScore
 from hnet_seq.tasks.scoring.variant_windows import KINDS
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

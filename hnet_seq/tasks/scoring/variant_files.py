@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Protocol, TextIO
+from typing import IO, Any, Protocol, TextIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from Bio.bgzf import BgzfWriter
 
+from hnet_seq.tasks.scoring.on_haplotypes import HaplotypeScore
 from hnet_seq.tasks.scoring.outputs import variant_format
-from hnet_seq.tasks.scoring.variant_scores import VariantScore
+from hnet_seq.tasks.scoring.variant_score import VariantScore
 from modalities.errors import InputError
 from pipelines.formats.alleles import NO_POSITION
 from pipelines.formats.variant_source import VariantSource
@@ -32,8 +34,19 @@ NUMBERS = (
     "unknown",
 )
 HEADER = ("chrom", "pos", "id", "ref", "alt", "kind", *NUMBERS, "skipped")
+ON_HAPLOTYPES = (
+    "sample",
+    "haplotype",
+    "carried",
+    "neighbours",
+    "unphased",
+    "missing",
+    "genome_llr",
+)
 
-_COUNTS = frozenset({"edits", "length_change", "gc_change", "transition", "unknown"})
+_COUNTS = frozenset(
+    {"edits", "length_change", "gc_change", "transition", "unknown", *ON_HAPLOTYPES[1:-1]}
+)
 _INFO = {
     "HNET_LLR": (
         "llr",
@@ -46,75 +59,95 @@ _INFO = {
     "HNET_GC_CHANGE": ("gc_change", "Integer", "G and C that the allele gains"),
     "HNET_EDITS": ("edits", "Integer", "bases that the allele changes"),
 }
+_ON_EACH = "HNET_HAP_LLR"
 _PART = 4096  # rows of a Parquet row group
 
 
 class ScoreWriter(Protocol):
     """Takes scores in the order of the variants."""
 
-    def write(self, scores: Sequence[VariantScore]) -> None:
-        """Append some."""
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        """Append some: their scores, or in a table those of each on haplotypes instead."""
+
+
+Names: TypeAlias = Sequence[tuple[str, int]]
 
 
 @contextmanager
 def open_scores(
-    path: Path, source: VariantSource, described: dict[str, str]
+    path: Path, source: VariantSource, described: dict[str, str], names: Names = ()
 ) -> Iterator[ScoreWriter]:
     """A writer; the file appears when the block ends well.
 
     Args:
         source: of a VCF file, whose lines go into a ``.vcf`` as they are but for INFO.
         described: options and inputs, kept in the schema of Parquet and the header of VCF.
+        names: sample and number of all haplotypes that alleles are scored on.
     """
     form = variant_format(path)
     if form == ".tsv":
         with replaced_file(path) as file:
-            yield TsvWriter(file)
+            yield TsvWriter(file, names)
     elif form == ".parquet":
-        with replaced_stream(path) as raw, _parquet(raw, described) as writer:
+        with replaced_stream(path) as raw, _parquet(raw, described, names) as writer:
             yield writer
     else:
         with replaced_stream(path) as raw:
             # bgzip, which tabix can index.
             stream = BgzfWriter(fileobj=raw) if form == ".vcf.gz" else raw
-            vcf = _Vcf(stream, source.lines(), described)
+            vcf = _Vcf(stream, source.lines(), described, names)
             yield vcf
             vcf.finish()
             if form == ".vcf.gz":
                 stream.close()
 
 
-def cells(score: VariantScore) -> dict[str, Any]:
+def columns(names: Names = ()) -> tuple[str, ...]:
+    """Of a table, with haplotypes or without."""
+    return (*HEADER[:-1], *ON_HAPLOTYPES, HEADER[-1]) if names else HEADER
+
+
+def cells(score: VariantScore, wanted: Sequence[str] = HEADER) -> dict[str, Any]:
     """A row by column; None where there is no number."""
+    return {name: _cell(score, name) for name in wanted}
+
+
+def _cell(score: VariantScore, name: str) -> Any:
     variant = score.variant
-    numbers = {
-        name: None
-        if math.isnan(value := getattr(score, name))
-        else (int(value) if name in _COUNTS else value)
-        for name in NUMBERS
-    }
-    return {
-        "chrom": variant.chrom,
-        "pos": None if variant.pos == NO_POSITION else variant.pos,
-        "id": variant.name,
-        "ref": variant.ref,
-        "alt": variant.alt,
-        "kind": score.kind,
-        **numbers,
-        "skipped": score.skipped,
-    }
+    if name in ("chrom", "ref", "alt"):
+        return getattr(variant, name)
+    if name == "id":
+        return variant.name
+    value = variant.pos if name == "pos" else getattr(score, name)
+    if value is None or (name == "pos" and value == NO_POSITION):
+        return None
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return int(value) if name in _COUNTS else value
 
 
 class TsvWriter:
-    """One line an allele, with a header; an empty cell where there is no number."""
+    """One line an allele, or a haplotype of it, with a header; empty where there is no number."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, names: Names = ()) -> None:
         self._file = file
-        file.write("\t".join(HEADER) + "\n")
+        self._columns = columns(names)
+        file.write("\t".join(self._columns) + "\n")
 
-    def write(self, scores: Sequence[VariantScore]) -> None:
-        for score in scores:
-            self._file.write("\t".join(_shown(value) for value in cells(score).values()) + "\n")
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        for row in _rows(scores, on):
+            values = cells(row, self._columns).values()
+            self._file.write("\t".join(map(_shown, values)) + "\n")
+
+
+def _rows(
+    scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]]
+) -> Iterable[VariantScore]:
+    return chain.from_iterable(on) if on else scores
 
 
 def _shown(value: object) -> str:
@@ -124,10 +157,11 @@ def _shown(value: object) -> str:
 
 
 @contextmanager
-def _parquet(raw: IO[bytes], described: dict[str, str]) -> Iterator[ScoreWriter]:
+def _parquet(raw: IO[bytes], described: dict[str, str], names: Names) -> Iterator[ScoreWriter]:
     kinds = {name: pa.int64() if name in _COUNTS else pa.float64() for name in NUMBERS}
-    kinds["pos"] = pa.int64()
-    fields = [pa.field(name, kinds.get(name, pa.string())) for name in HEADER]
+    kinds |= {name: pa.int64() for name in ("pos", *ON_HAPLOTYPES[1:-1])}
+    kinds["genome_llr"] = pa.float64()
+    fields = [pa.field(name, kinds.get(name, pa.string())) for name in columns(names)]
     schema = pa.schema(fields, metadata=described)
     with pq.ParquetWriter(raw, schema) as file:
         writer = _Parquet(file, schema)
@@ -141,9 +175,11 @@ class _Parquet:
         self._schema = schema
         self._rows: list[dict[str, Any]] = []
 
-    def write(self, scores: Sequence[VariantScore]) -> None:
-        for score in scores:
-            self._rows.append(cells(score))
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        for row in _rows(scores, on):
+            self._rows.append(cells(row, self._schema.names))
             if len(self._rows) == _PART:
                 self.flush()
 
@@ -155,24 +191,32 @@ class _Parquet:
 class _Vcf:
     """Copies lines up to and with the one that the scores so far complete."""
 
-    def __init__(self, stream: Any, lines: Iterable[VcfLine], described: dict[str, str]) -> None:
+    def __init__(
+        self, stream: Any, lines: Iterable[VcfLine], described: dict[str, str], names: Names
+    ) -> None:
         self._stream = stream
         self._lines = iter(lines)
         self._described = described
-        self._waiting: list[VariantScore] = []
+        self._names = names
+        self._waiting: list[tuple[VariantScore, Sequence[HaplotypeScore]]] = []
         self._line: VcfLine | None = None
 
-    def write(self, scores: Sequence[VariantScore]) -> None:
-        for score in scores:
+    def write(
+        self, scores: Sequence[VariantScore], on: Sequence[Sequence[HaplotypeScore]] = ()
+    ) -> None:
+        for score, own in zip(scores, on or [()] * len(scores), strict=True):
             while self._line is None:
                 line = next(self._lines)
                 if line.variants:
                     self._line = line
                 else:
                     self._copy(line)
-            self._waiting.append(score)
+            self._waiting.append((score, own))
             if len(self._waiting) == len(self._line.variants):
-                self._stream.write(_with_info(self._line.content, self._waiting))
+                added = _info([one for one, _ in self._waiting])
+                if self._names:
+                    added += _info_on([each for _, each in self._waiting], self._names)
+                self._stream.write(_with_info(self._line.content, added))
                 self._line, self._waiting = None, []
 
     def finish(self) -> None:
@@ -184,7 +228,7 @@ class _Vcf:
     def _copy(self, line: VcfLine) -> None:
         if line.names_columns:
             end = b"\r\n" if line.content.endswith(b"\r\n") else b"\n"
-            for header in _headers(self._described):
+            for header in _headers(self._described, self._names):
                 self._stream.write(header.encode() + end)
         self._stream.write(line.content)
 
@@ -201,28 +245,47 @@ def check_fields(line: VcfLine, source: Path) -> None:
             )
 
 
-def _headers(described: dict[str, str]) -> list[str]:
+def _headers(described: dict[str, str], names: Names) -> list[str]:
     about = "; ".join(f"{key}={value}" for key, value in described.items()).replace('"', "'")
     lines = [
         f'##INFO=<ID={name},Number=A,Type={kind},Description="{text}">'
         for name, (_, kind, text) in _INFO.items()
     ]
+    if names:
+        lines += [
+            f'##INFO=<ID={_ON_EACH},Number=.,Type=Float,Description="HNET_LLR of each allele on '
+            'each of the haplotypes of HNET_HAPLOTYPES, all of the first allele first">',
+            f"##HNET_HAPLOTYPES={','.join(f'{sample}|{number}' for sample, number in names)}",
+        ]
     return [*lines, f'##HNET_SEQ="{about}"']
 
 
-def _with_info(content: bytes, scores: list[VariantScore]) -> bytes:
-    """The line with INFO fields, one value an allele; ``.`` where there is none."""
+def _info(scores: Sequence[VariantScore]) -> list[str]:
+    """INFO fields, one value an allele; ``.`` where there is none."""
     rows = [cells(score) for score in scores]
-    added = ";".join(
+    return [
         f"{name}={','.join(_shown(row[column]) or '.' for row in rows)}"
         for name, (column, _, _) in _INFO.items()
         if any(row[column] is not None for row in rows)
-    ).encode()
+    ]
+
+
+def _info_on(scores: Sequence[Sequence[HaplotypeScore]], names: Names) -> list[str]:
+    """The field of the haplotypes, a value for each that there is somewhere in the file."""
+    values = []
+    for own in scores:
+        found = {(row.sample, row.haplotype): _shown(_cell(row, "llr")) for row in own}
+        values += [found.get(name) or "." for name in names]
+    return [f"{_ON_EACH}={','.join(values)}"] if set(values) != {"."} else []
+
+
+def _with_info(content: bytes, added: Sequence[str]) -> bytes:
+    """The line with INFO fields beside its own."""
     if not added:
         return content
     fields = content.split(b"\t", 8)
     own = fields[7]
     bare = own.rstrip(b"\r\n")
-    end = own[len(bare) :]
-    fields[7] = (added if bare.strip() in (b".", b"") else bare + b";" + added) + end
+    end, new = own[len(bare) :], ";".join(added).encode()
+    fields[7] = (new if bare.strip() in (b".", b"") else bare + b";" + new) + end
     return b"\t".join(fields)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,20 +17,16 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.choices import ON_MISMATCH, Strands
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
-from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
 from hnet_seq.tasks.scoring.sequences import check_scoring
-from hnet_seq.tasks.scoring.variant_windows import (
-    WINDOW,
-    Placed,
-    check_window,
-    place,
-    windows,
+from hnet_seq.tasks.scoring.variant_score import (
+    NUMBERS,
+    VariantScore,
+    score_windows,
+    windows_of,
 )
-from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs, difference
+from hnet_seq.tasks.scoring.variant_windows import WINDOW, Placed, check_window, place
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
-from modalities import dna
-from modalities.base import Tokens
 from modalities.errors import UsageError
 from modalities.given_paths import given_path
 from pipelines.formats.genome import Genome
@@ -48,40 +43,6 @@ class PlacedVariant(NamedTuple):
     variant: Variant
     placed: Placed | str
     tokens: int
-
-
-@dataclass(frozen=True)
-class VariantScore:
-    """One allele's score; numbers are NaN where it has none.
-
-    Attributes:
-        kind: SNV, MNV, insertion, deletion or indel, after trimming; empty where it is skipped.
-        skipped: why it has no score, one of ``variant_windows.REASONS``; empty where it has one.
-        llr: log-likelihood of the window with the variant less that without it, nats; negative
-            where the model finds the variant less likely. Of a variant that changes the length each
-            base counts against a random letter, log 4 nats. The mean over strands if both were
-            asked.
-        llr_forward, llr_reverse: of each strand; ``llr_reverse`` is NaN where one was asked.
-        unknown: bases of the two windows that are not known, which have no likelihood.
-        edits: bases that differ, or of the longer allele where the lengths do.
-        length_change: bases gained, negative for lost.
-        gc_change: G and C gained by the alleles, negative for lost.
-        transition: 1 for A<->G and C<->T, 0 for other SNVs, NaN for other kinds.
-        markov_llr: as ``llr``, of the order-k Markov model.
-    """
-
-    variant: Variant
-    kind: str
-    skipped: str
-    llr: float = math.nan
-    llr_forward: float = math.nan
-    llr_reverse: float = math.nan
-    unknown: float = math.nan
-    edits: float = math.nan
-    length_change: float = math.nan
-    gc_change: float = math.nan
-    transition: float = math.nan
-    markov_llr: float = math.nan
 
 
 def score_variants(
@@ -160,7 +121,6 @@ def score_variants(
     return Rows(scores(), _COLUMNS, _record, "alleles")
 
 
-NUMBERS = tuple(field.name for field in fields(VariantScore))[3:]
 KINDS = {"score": f"({len(NUMBERS)},)<f8"}  # of the columns that score_rows gives
 _OF_VARIANT = ("chrom", "pos", "name", "ref", "alt")
 _COLUMNS = (*_OF_VARIANT, *(own.name for own in fields(VariantScore) if own.name != "variant"))
@@ -218,40 +178,13 @@ def score_part(
     Args:
         done: of the first ones, whose scores are there already.
     """
-    # A variant that comes twice, and a reference window of several, go through the model once.
-    references: dict[Hashable, Tokens] = {}
-    of_snvs: dict[Hashable, Pair] = {}
-    of_edits: dict[Hashable, Pair] = {}
-    for _, placed, _ in part:
-        if isinstance(placed, Placed):
-            pairs = of_snvs if placed.kind == "SNV" else of_edits
-            if placed.key not in pairs:
-                references[placed.reference_key], changed = windows(genome, placed)
-                pairs[placed.key] = Pair(placed.reference_key, changed)
-    # What lies beside a window in its call changes its rounding, and here and there a layer makes a
-    # thousand times as much of that: 2e-4 nats, at the end of a repeat. Edits that can be told in
-    # several ways go alone, where calls are cheap, and so have one score to the last bit.
-    on_cpu = model.embeddings.weight.device.type == "cpu"
-    snvs = WindowPairs(model, references, of_snvs, strands, batch_tokens)
-    edits = WindowPairs(model, references, of_edits, strands, batch_tokens, alone=on_cpu)
-    with scoring(model, SHORTER):
-        for variant, placed, _ in part[done:]:
-            if isinstance(placed, str):
-                yield VariantScore(variant, "", placed)
-                continue
-            found = snvs if placed.kind == "SNV" else edits
-            values, tokens = found.differences(placed.key), found.tokens(placed.key)
-            yield VariantScore(
-                variant,
-                placed.kind,
-                "",
-                llr=float(np.mean(values)),
-                llr_forward=values[0],
-                llr_reverse=values[1] if len(values) > 1 else math.nan,
-                unknown=max(int(np.count_nonzero(own >= dna.UNKNOWN)) for own in tokens[0]),
-                markov_llr=_markov(markov, tokens) if markov is not None else math.nan,
-                **_counts(tokens[0][0], placed),
-            )
+    entries = [
+        (variant, placed if isinstance(placed, str) else windows_of(genome, placed))
+        for variant, placed, _ in part
+    ]
+    return score_windows(
+        model, entries, strands=strands, markov=markov, batch_tokens=batch_tokens, done=done
+    )
 
 
 def score_rows(
@@ -268,32 +201,3 @@ def score_rows(
     how: dict[str, Any] = {"strands": strands, "markov": markov, "batch_tokens": batch_tokens}
     for row in score_part(model, genome, part, **how, done=done):
         yield {"score": np.array([[getattr(row, name) for name in NUMBERS]])}, 1
-
-
-def _markov(model: MarkovModel, strands: Sequence[tuple[Tokens, Tokens]]) -> float:
-    """The difference under another model, of the windows of each strand, the forward one first."""
-    with model.without(strands[0][0]):
-        values = [
-            difference(one, two, model.log_likelihoods(one), model.log_likelihoods(two))
-            for one, two in strands
-        ]
-    return float(np.mean(values))
-
-
-def _counts(window: Tokens, placed: Placed) -> dict[str, float]:
-    """What can be said of a variant without any model, from its reference window."""
-    ref, alt = window[placed.start - placed.first : placed.end - placed.first], placed.alt
-    same_length = len(ref) == len(alt)
-    edits = int(np.count_nonzero(ref != alt)) if same_length else max(len(ref), len(alt))
-    # A and G are the tokens 0 and 2, C and T 1 and 3.
-    transition = float(ref[0] % 2 == alt[0] % 2) if placed.kind == "SNV" else math.nan
-    return {
-        "edits": float(edits),
-        "length_change": float(len(alt) - len(ref)),
-        "gc_change": float(_gc(alt) - _gc(ref)),
-        "transition": transition,
-    }
-
-
-def _gc(tokens: Tokens) -> int:
-    return int(np.count_nonzero((tokens == 1) | (tokens == 2)))

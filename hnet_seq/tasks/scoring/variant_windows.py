@@ -1,11 +1,9 @@
-"""Where an edit lies in its genome, which has to have its reference allele there, and its windows.
-
-There are two windows around it, without it and with it.
-"""
+"""Where an edit lies in its genome, which has its reference allele there, and its two windows."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from hnet_seq.tasks.choices import WINDOW
 from modalities import dna
-from modalities.base import Tokens
+from modalities.base import Bases, Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import LEAVE_OUT, Variant, without_letters
 from pipelines.formats.genome import Genome
@@ -32,6 +30,8 @@ REASONS = {
     "same_as_reference": "both alleles are one",
     "too_long": "an allele of more than half the window or of half a short record, or in a repeat "
     "of more than 8 windows",
+    "overlap": "another allele of the haplotype on the bases that are changed, or in the repeat in "
+    "which the edit has several places",
     "mismatch": "a reference allele that the genome does not have there (--on-mismatch skip)",
     "no_record": "a chromosome that the genome does not have (--on-mismatch skip)",
     "no_variant": "a row that is no variant (--on-mismatch skip)",
@@ -39,6 +39,7 @@ REASONS = {
 
 _KNOWN = frozenset("ACGT")
 _LONGEST_SPAN = 8  # windows
+REACH = _LONGEST_SPAN + 2  # windows from an edit; no window of it goes further
 _FLANK_SHARE = 4  # a flank is at least a window over this
 
 
@@ -50,6 +51,8 @@ class Placed:
         start, end: 0-based bounds of what it replaces, after the letters that both alleles share
             at their ends are taken off; of equal places the leftmost.
         alt: (n,) tokens that take their place.
+        reach: 0-based end of the span of all places at which an insertion or deletion gives the
+            same sequence; ``end`` where there is one.
         first, last: 0-based bounds of the window in the record.
     """
 
@@ -58,6 +61,7 @@ class Placed:
     start: int
     end: int
     alt: Tokens
+    reach: int
     first: int
     last: int
 
@@ -67,14 +71,14 @@ class Placed:
         return 2 * (self.last - self.first) - (self.end - self.start) + len(self.alt)
 
     @property
-    def reference_key(self) -> tuple[str, int, int]:
+    def reference_key(self) -> Hashable:
         """Equal for edits with the same reference window."""
         return self.variant.chrom, self.first, self.last
 
     @property
-    def key(self) -> tuple[str, int, int, int, int, bytes]:
+    def key(self) -> Hashable:
         """Equal for edits with the same windows."""
-        return (*self.reference_key, self.start, self.end, self.alt.tobytes())
+        return (self.reference_key, self.start, self.end, self.alt.tobytes())
 
 
 def place(
@@ -113,21 +117,29 @@ def place(
     replaced = genome.fetch(variant.chrom, start, end)
     if not _KNOWN.issuperset(ref + alt) or (replaced >= dna.UNKNOWN).any():
         return "unknown_base"
-    record = genome.lengths[variant.chrom]
-    shorter = min(window, record, record - len(ref) + len(alt))
-    if max(len(ref), len(alt)) > shorter // 2:
+    return place_edit(genome, variant, start, end, dna.encode(alt), window)
+
+
+def place_edit(
+    genome: Bases, variant: Variant, start: int, end: int, letters: Tokens, window: int
+) -> Placed | str:
+    """As :func:`place`, of the letters (n,) that take the place of [start, end) and share none."""
+    record, length = genome.lengths[variant.chrom], end - start
+    shorter = min(window, record, record - length + len(letters))
+    if max(length, len(letters)) > shorter // 2:
         return "too_long"
-    kind, letters = _kind(ref, alt), dna.encode(alt)
     left = right = 0
-    if not ref or not alt:
-        own, most = dna.encode(ref or alt), _LONGEST_SPAN * window
+    if not length or not len(letters):
+        most = _LONGEST_SPAN * window
+        own = letters if len(letters) else genome.fetch(variant.chrom, start, end)
         left, right = (_shifts(genome, variant.chrom, start, end, own, s, most) for s in (-1, 1))
         if left + right + len(own) > most:
             return "too_long"
         start, end, letters = start - left, end - left, np.roll(letters, left)
-    span = left + right + max(len(ref), len(alt))
-    first, last = _bounds(start, end + left + right, record, _flanks(kind, span, window))
-    return Placed(variant, kind, start, end, letters, first, last)
+    span, reach = left + right + max(length, len(letters)), end + left + right
+    kind = _kind(length, len(letters))
+    first, last = _bounds(start, reach, record, _flanks(kind, span, window))
+    return Placed(variant, kind, start, end, letters, reach, first, last)
 
 
 def _without_place(genome: Genome, variant: Variant) -> str | None:
@@ -150,7 +162,7 @@ def check_window(window: int) -> None:
         raise UsageError("--window", f"is {window}; expected 2 or more bases")
 
 
-def windows(genome: Genome, placed: Placed) -> tuple[Tokens, Tokens]:
+def windows(genome: Bases, placed: Placed) -> tuple[Tokens, Tokens]:
     """The tokens without and with the edit."""
     chrom = placed.variant.chrom
     reference = genome.fetch(chrom, placed.first, placed.last)
@@ -173,7 +185,7 @@ def trimmed(variant: Variant) -> tuple[int, str, str]:
 
 
 def _shifts(
-    genome: Genome, chrom: str, start: int, end: int, own: Tokens, step: int, most: int
+    genome: Bases, chrom: str, start: int, end: int, own: Tokens, step: int, most: int
 ) -> int:
     """How far an insertion or deletion of ``own`` at [start, end) moves without another result.
 
@@ -216,14 +228,14 @@ def _bounds(start: int, end: int, record: int, flanks: tuple[int, int]) -> tuple
     return first, last
 
 
-def _kind(ref: str, alt: str) -> Kind:
-    if not ref:
+def _kind(replaced: int, letters: int) -> Kind:
+    if not replaced:
         return "insertion"
-    if not alt:
+    if not letters:
         return "deletion"
-    if len(ref) != len(alt):
+    if replaced != letters:
         return "indel"
-    return "SNV" if len(ref) == 1 else "MNV"
+    return "SNV" if replaced == 1 else "MNV"
 
 
 def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> str | None:

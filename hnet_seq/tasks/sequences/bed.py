@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
+from hnet_seq.tasks.sequences.haplotype import Haplotype
 from hnet_seq.tasks.sequences.haplotypes import Haplotypes
 from modalities import dna
 from modalities.base import Tokens
@@ -43,7 +44,9 @@ def read_bed(
         except ValueError as error:
             raise InputError(path, str(error), where=f"line {row.line}") from None
         name = _name(row) if by_name else f"{row.record}:{row.start + 1}-{row.end}({strand})"
-        copies = [("", genome)] if haplotypes is None else haplotypes.of(row.record)
+        copies: Iterable[tuple[str, Genome | Haplotype]] = [("", genome)]
+        if haplotypes is not None:
+            copies = ((f"|{own}|{number}", copy) for own, number, copy in haplotypes.of(row.record))
         for suffix, copy in copies:
             parts = [copy.fetch(row.record, start, end) for start, end in spans]
             tokens = parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from hnet_seq.one_voice import speaks
 from hnet_seq.tasks.scoring.variant_windows import reference_fault
-from modalities import dna
-from modalities.base import Tokens
+from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype
 from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import Variant, without_letters
 from pipelines.formats.genome import Genome
 
 if TYPE_CHECKING:
-    from pysam import VariantFile, VariantRecord
+    from pysam import VariantFile, VariantRecord, VariantRecordSample
 
 Places: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -29,63 +26,12 @@ _DIPLOID = 2
 _SAID = {
     "unphased": "of heterozygous genotypes without a phase (/): taken in the order written",
     "missing": "of missing alleles (.): the reference's letters stand there",
+    "ungenotyped": "without a genotype (no GT, as of somatic callers): the reference's letters "
+    "stand there",
     "haploid": "of haploid genotypes beside others of the record: taken for haplotype 1",
     "symbolic": "without letters, such as <DEL>: left out",
     "overlap": "over another allele of the haplotype: left out",
 }
-
-
-@dataclass
-class Haplotype:
-    """One copy of a genome: the reference, and what stands in place of its bases.
-
-    Alleles are taken in the order of their positions. One that lies over an earlier one is left
-    out, but for an insertion or deletion whose first base, which it shares with the reference, is
-    the last base of the earlier one, unless that was an insertion: as ``bcftools consensus`` has
-    it.
-    """
-
-    genome: Genome
-    _starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _edits: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
-    _last: dict[str, tuple[int, bool]] = field(default_factory=dict)
-
-    def take(self, record: str, start: int, ref: str, alt: str) -> bool:
-        """Put ``alt`` in the place of ``ref`` at 0-based ``start``; whether there is room for it.
-
-        Positions must not fall.
-        """
-        end, inserted = self._last.get(record, (-1, False))
-        shared = int(ref[0] == alt[0] and _is_indel(ref, alt))
-        if start < end - 1 or (start == end - 1 and (inserted or not shared)):
-            return False
-        self._last[record] = start + len(ref), len(alt) > len(ref)
-        self._starts[record].append(start + shared)
-        self._edits[record].append((ref[shared:], alt[shared:]))
-        return True
-
-    def fetch(self, record: str, start: int, end: int) -> Tokens:
-        """Tokens in the place of the reference's bases ``start`` to ``end``.
-
-        Letters that an allele has beyond its reference's belong to the last base of that; those
-        that are inserted between bases to the base before.
-        """
-        starts, edits = self._starts[record], self._edits[record]
-        index = bisect_left(starts, start)
-        if index and starts[index - 1] + len(edits[index - 1][0]) > start:
-            index -= 1  # it begins before, and reaches in
-        parts, place = [], start
-        for at, (ref, alt) in zip(starts[index:], edits[index:], strict=True):
-            if at >= end + (not ref):
-                break
-            if not ref and at == start:
-                continue  # of the base before
-            parts.append(self.genome.fetch(record, place, max(place, at)))
-            place = min(end, at + len(ref))
-            last = len(alt) if at + len(ref) <= end else end - at
-            parts.append(dna.encode(alt[max(0, start - at) : last]))
-        parts.append(self.genome.fetch(record, place, end))
-        return np.concatenate(parts)
 
 
 class Haplotypes:
@@ -134,15 +80,35 @@ class Haplotypes:
         finally:
             pysam.set_verbosity(before)
 
-    def of(self, record: str) -> Iterator[tuple[str, Haplotype]]:
-        """``|SAMPLE|1``, ``|SAMPLE|2`` ... of each sample, as many as its genotypes have."""
+    def of(self, record: str) -> Iterator[tuple[str, int, Haplotype]]:
+        """Sample, number from 1 and haplotype; as many of each as its genotypes there have."""
         for sample, copies in self._copies.items():
-            ploidy = self._ploidy[sample]
-            count = ploidy[record] or max(ploidy.values(), default=0) or _DIPLOID
-            while len(copies) < count:
-                copies.append(Haplotype(self._genome))
-            for number, copy in enumerate(copies[:count], 1):
-                yield f"|{sample}|{number}", copy
+            for number in range(1, self._count(sample, record) + 1):
+                while len(copies) < number:
+                    copies.append(Haplotype(self._genome))
+                yield sample, number, copies[number - 1]
+
+    @property
+    def names(self) -> list[tuple[str, int]]:
+        """Sample and number of all that some record has."""
+        most = {
+            sample: max(self._count(sample, record) for record in self._genome.lengths)
+            for sample in self._copies
+        }
+        return [(sample, 1 + number) for sample, own in most.items() for number in range(own)]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all of them."""
+        found = hashlib.sha256()
+        for record in self._genome.lengths:
+            for sample, number, copy in self.of(record):
+                found.update(f"{record} {sample} {number} {copy.described(record)}\n".encode())
+        return found.hexdigest()
+
+    def _count(self, sample: str, record: str) -> int:
+        ploidy = self._ploidy[sample]
+        return ploidy[record] or max(ploidy.values(), default=0) or _DIPLOID
 
     def tell(self) -> None:
         """Say on standard error, once for all processes, what was not taken as it stands."""
@@ -198,16 +164,20 @@ class Haplotypes:
             ploidy = self._ploidy[sample]
             ploidy[row.chrom] = max(ploidy[row.chrom], len(indices))
             self._haploid[sample, row.chrom] += len(indices) == 1
-            self.told["unphased"] += len(set(indices)) > 1 and not genotype.phased
-            for number, index in enumerate(indices):
+            differ = len(set(indices)) > 1
+            self.told["unphased"] += differ and not genotype.phased
+            self.told["ungenotyped"] += not indices
+            phase = _phase(genotype) if differ else ""
+            for number, index in enumerate(indices or (None,) * self._count(sample, row.chrom)):
+                while index != 0 and len(copies) <= number:
+                    copies.append(Haplotype(self._genome))
                 if index is None:
-                    self.told["missing"] += 1
+                    self.told["missing"] += bool(indices)
+                    copies[number].missing[row.chrom].append((row.start, row.stop))
                 elif index:
-                    while len(copies) <= number:
-                        copies.append(Haplotype(self._genome))
-                    self._put(copies[number], row, alleles[index])
+                    self._put(copies[number], row, alleles[index], phase)
 
-    def _put(self, copy: Haplotype, row: VariantRecord, alt: str) -> None:
+    def _put(self, copy: Haplotype, row: VariantRecord, alt: str, phase: str) -> None:
         reason = without_letters(alt)
         if reason == "overlapping_deletion":
             return  # which is a row of its own
@@ -218,14 +188,14 @@ class Haplotypes:
         fault = reference_fault(self._genome, Variant(row.chrom, row.pos, ref, alt))
         if fault is not None:
             raise InputError(self.path, fault[1], where=f"{row.chrom}:{row.pos}")
-        self.told["overlap"] += not copy.take(row.chrom, row.start, ref, alt.upper())
+        self.told["overlap"] += not copy.take(row.chrom, row.start, ref, alt.upper(), phase)
 
 
-def _is_indel(ref: str, alt: str) -> bool:
-    """Whether letters are only inserted, or only deleted."""
-    short, long = sorted((ref, alt), key=len)
-    same = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
-    return short != long and long[same:].endswith(short[same:])
+def _phase(genotype: VariantRecordSample) -> str:
+    """Of a genotype whose alleles differ; all without a phase set are of one."""
+    if not genotype.phased:
+        return UNPHASED
+    return f"{genotype.get('PS')}"
 
 
 def merged(places: Iterable[tuple[str, int, int]]) -> dict[str, list[tuple[int, int]]]:

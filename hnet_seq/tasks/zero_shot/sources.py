@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from hnet_seq.analysis.genes import CodingSequence
+from hnet_seq.analysis.genes.isoforms import one_a_gene
 from hnet_seq.tasks.annotations import read_annotation
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError
 from pipelines.formats.genome import Genome
 from pipelines.shards.split import plan_split
-
-MOST_SHARED = 60  # bases with other genes, as neighbours in an operon have a few
 
 
 def draw_windows(
@@ -116,7 +115,7 @@ def coding_sequences(
         _spliced(genome, name, coding)
         for name, inside in spans.items()
         if name in genes
-        for coding in _one_a_gene(
+        for coding in one_a_gene(
             [
                 coding
                 for coding in genes[name].coding
@@ -124,20 +123,6 @@ def coding_sequences(
             ]
         )
     ]
-
-
-def _one_a_gene(coding: Sequence[CodingSequence]) -> list[CodingSequence]:
-    """In the order given, without those that share their bases with a longer one on the strand."""
-    last = max((part.end for own in coding for part in own.chain.parts), default=0)
-    taken = {sign: np.zeros(last, np.bool_) for sign in (1, -1)}
-    kept = []
-    for index in sorted(range(len(coding)), key=lambda index: -coding[index].chain.bases()):
-        read = [taken[part.sign][part.start : part.end] for part in coding[index].chain.parts]
-        if sum(int(own.sum()) for own in read) <= MOST_SHARED:
-            kept.append(index)
-            for own in read:
-                own[:] = True
-    return [coding[index] for index in sorted(kept)]
 
 
 def _is_inside(coding: CodingSequence, start: int, end: int) -> bool:

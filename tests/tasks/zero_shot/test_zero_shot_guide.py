@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hnet_seq.analysis.genes.isoforms import MOST_SHARED
 from hnet_seq.evidence.zero_shot import memorisation
 from hnet_seq.evidence.zero_shot.genes import COPIES, TRIPLET
 from hnet_seq.evidence.zero_shot.needle import VALUE
 from hnet_seq.evidence.zero_shot.recovery import GENERATED
 from hnet_seq.tasks.zero_shot.run import TESTS
-from hnet_seq.tasks.zero_shot.sources import MOST_SHARED, coding_sequences
+from hnet_seq.tasks.zero_shot.sources import coding_sequences
 from modalities import dna
 from tests.conftest import make_model
 from tests.evidence.zero_shot.chains import random_bases

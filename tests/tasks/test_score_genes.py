@@ -1,0 +1,152 @@
+"""`score genes`: a row a gene, each number that of its edits, in one run or two."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from hnet_seq import HNetForCausalLM
+from hnet_seq.cli import main
+from hnet_seq.evidence.baselines.markov import MarkovModel
+from hnet_seq.results.gene_scores import GeneScores
+from hnet_seq.results.read import read_result
+from hnet_seq.tasks.scoring import gene_scores, gene_verb
+from hnet_seq.tasks.scoring.variant_scores import score_variants
+from modalities import dna
+from pipelines.formats.variants import Variant
+from tests.analysis.test_gene_edits import CDS, turned
+
+FLANK = "TTGCAGGACCTTAGCATCAG"
+RECORD = FLANK + CDS + FLANK[::-1] + turned(CDS) + FLANK
+ROWS = ["c\tx\tCDS\t21\t38\t.\t+\t0\tID=one", "c\tx\tCDS\t59\t76\t.\t-\t0\tID=two"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hnet: HNetForCausalLM) -> Path:
+    monkeypatch.chdir(tmp_path)
+    hnet.save_pretrained("run")
+    Path("g.fa").write_text(f">c\n{RECORD}\n>empty\n{FLANK}\n")
+    broken = "c\tx\tCDS\t78\t88\t.\t+\t0\tID=broken"
+    Path("g.gff").write_text("\n".join(["##gff-version 3", *ROWS, broken]) + "\n")
+    return tmp_path
+
+
+def score(out: str, *words: str) -> int:
+    given = ["score", "genes", "run", "g.gff", "--genome", "g.fa", "--window", "36"]
+    return main([*given, "--stops", "2", "--out", out, *words])
+
+
+def test_a_row_holds_the_scores_of_the_same_edits_as_variants(
+    folder: Path, hnet: HNetForCausalLM
+) -> None:
+    assert score("genes.parquet", "--stop-codon", "TAA") == 0
+    one, two, broken = pq.read_table("genes.parquet").to_pylist()
+    assert tuple(one) == gene_verb.HEADER
+    assert (one["gene"], one["start"], one["end"], one["strand"]) == ("one", 21, 38, "+")
+    assert (two["gene"], two["strand"], two["bases"]) == ("two", "-", 18)
+    assert broken["skipped"] == "out_of_frame"
+    assert broken["stop_llr"] is None
+    assert one["gc"] == pytest.approx(sum(x in "CG" for x in CDS) / 18)
+    records = [RECORD, FLANK]
+    markov = MarkovModel([dna.encode(own) for own in records], 0)
+
+    def scored(*edits: tuple[int, str, str]) -> list[tuple[float, float]]:
+        variants = [Variant("c", *edit) for edit in edits]
+        rows = score_variants(hnet, "g.fa", variants, window=36, markov=markov)
+        return [(row.llr, row.markov_llr) for row in rows]
+
+    stops = scored((27, "CCC", "TAA"), (33, "CAT", "TAA"))
+    assert one["stops"] == 2
+    assert one["stop_llr"] == pytest.approx(np.mean(stops, 0)[0], abs=1e-6)
+    assert one["stop_markov_llr"] == pytest.approx(np.mean(stops, 0)[1], abs=1e-9)
+    assert one["stop_llr_min"] == pytest.approx(min(stops)[0], abs=1e-6)
+    (deleted,) = scored((20, "G" + CDS, "G"))
+    assert one["deletions"] == 1
+    assert one["deletion_llr"] == pytest.approx(deleted[0] / 18, abs=1e-6)
+    assert one["deletion_markov_llr"] == pytest.approx(deleted[1] / 18, abs=1e-9)
+    (stop,) = scored((68, turned("CCC"), turned("TAA")))
+    other = 2 * two["stop_llr"] - stop[0]
+    assert other == pytest.approx(scored((62, turned("CAT"), turned("TAA")))[0][0], abs=1e-6)
+
+
+def test_bits_are_those_of_the_coding_bases_read_behind_their_flanks(
+    folder: Path, hnet: HNetForCausalLM
+) -> None:
+    from hnet_seq.tasks.scoring.likelihoods import SHORTER, base_log_likelihoods, scoring
+
+    assert score("genes.parquet", "--strands", "none") == 0
+    one = pq.read_table("genes.parquet").to_pylist()[0]
+    with scoring(hnet, SHORTER):
+        (values,) = base_log_likelihoods(hnet, [dna.encode(RECORD[2:38])], batch_tokens=99)
+    assert one["bits_per_base"] == pytest.approx(-values[18:].sum() / 18 / np.log(2), abs=1e-5)
+    rest = RECORD[:2] + RECORD[38:] + FLANK
+    both = rest + turned(rest)
+    share = {letter: (both.count(letter) + 0.5) / (len(both) + 2) for letter in "ACGT"}
+    bits = -np.mean([np.log2(share[letter]) for letter in CDS])
+    assert one["markov_bits"] == pytest.approx(bits)
+
+
+def test_all_stop_codons_of_the_code_are_tried(folder: Path) -> None:
+    assert score("a.parquet") == score("b.parquet", "--genetic-code", "4") == 0
+    found = [pq.read_table(f"{name}.parquet").to_pylist()[0]["stops"] for name in "ab"]
+    assert found == [6, 4]
+
+
+def test_both_spellings_and_a_killed_run_give_the_same_bytes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score("whole.tsv") == 0
+    words = "score run --genes g.gff --genome g.fa --window 36 --stops 2 --out"
+    assert main([*words.split(), "other.tsv"]) == 0
+    assert Path("other.tsv").read_bytes() == Path("whole.tsv").read_bytes()
+    original, begun = gene_scores._numbers, []
+
+    def stopped(*args):
+        begun.append(1)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    monkeypatch.setattr(gene_scores, "_numbers", stopped)
+    assert score("killed.tsv") == 130
+    capsys.readouterr()
+    assert score("killed.tsv") == 0
+    assert "1 of 3 genes are kept from the run that was stopped" in capsys.readouterr().err
+    assert len(begun) == 3
+    assert Path("killed.tsv").read_bytes() == Path("whole.tsv").read_bytes()
+    assert json.loads(Path("killed.json").read_text()) == json.loads(Path("whole.json").read_text())
+
+
+def test_the_record_has_the_baselines_and_what_was_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score("run/genes.tsv") == 0
+    said = capsys.readouterr().err
+    assert "2 of 3 genes, 14 edits" in said
+    assert "1 genes skipped: a coding sequence that is no whole number of codons" in said
+    found = read_result("run/genes.json", GeneScores)
+    assert (found.genes, found.scored, found.skipped) == (3, 2, {"out_of_frame": 1})
+    assert [own.name for own in found.measures] == ["stop_llr", "deletion_llr"]
+    names = [row.name for row in found.measures[0].baselines]
+    assert names == ["bases", "gc", "bits_per_base", "markov_bits", "stop_markov_llr"]
+    assert main(["report", "run"]) == 0
+    page = Path("run/report.html").read_text()
+    assert "Genes cut short and taken out" in page
+
+
+def test_options_that_cannot_be_meant(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (("--stop-codon", "TA"), "--stop-codon: is 'TA'; give three letters"),
+        (("--stop-codon", "AAA"), "--stop-codon: is AAA, no stop codon of genetic code 1"),
+        (("--genetic-code", "77"), "--genetic-code: is 77; NCBI has no such"),
+        (("--window", "1"), "--window: is 1"),
+    ):
+        assert score("x.tsv", *words) == 2
+        assert said in capsys.readouterr().err
+    assert score("x.vcf") == 2
+    assert main(["score", "run", "--genes", "g.gff"]) == 2
+    assert "--genome: genes need the genome" in capsys.readouterr().err
