@@ -76,7 +76,7 @@ def _untaught_lines(
     """Figures of zero-shot tests; differences have no interval, as nothing of a window is kept."""
     lines = []
     for test in first.tests:
-        base = None
+        base: float | None = None
         for folder, run in runs:
             own = next(each for each in run.zero_shot or () if each.name == first.name)
             _check_data(folder, runs, own.name, own.fingerprint, first.fingerprint)

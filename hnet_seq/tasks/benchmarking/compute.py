@@ -112,8 +112,8 @@ class Work:
     ) -> Iterator[tuple[Columns, int]]:
         first = part[0]
         if first.predictor == UNTAUGHT:
-            said = self._examined[first.task].run(first.part)
-            yield {"found": [json.dumps(said)], "number": np.zeros(1, np.int64)}, 1
+            told = self._examined[first.task].run(first.part)
+            yield {"found": [json.dumps(told)], "number": np.zeros(1, np.int64)}, 1
             return
         name, task = self.tasks[first.task]
         learner = None
