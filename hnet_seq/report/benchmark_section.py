@@ -8,6 +8,7 @@ from hnet_seq.report.audit_section import finding_list
 from hnet_seq.report.classification_charts import Charted, score_chart
 from hnet_seq.report.document import document
 from hnet_seq.report.html import Markup, Section, element, figure, join, table
+from hnet_seq.report.untaught_section import untaught_parts
 from hnet_seq.report.wording import difference, plain, score, signed_interval
 from hnet_seq.results.benchmark import (
     MAIN,
@@ -72,9 +73,9 @@ def benchmark_section(found: Benchmark) -> Section:
         "benchmark",
         f"Benchmark {found.suite}",
         *[element("p", text) for text in _counts(found)],
-        _overview(found),
-        element("p", _CAN_SEE, class_="caption"),
+        *([_overview(found), element("p", _CAN_SEE, class_="caption")] if found.tasks else ()),
         *(part for task in found.tasks for part in _task(task, found.shots)),
+        *(part for own in found.zero_shot or () for part in untaught_parts(own)),
         element("h3", "How to repeat it"),
         table(("Detail", "Value"), facts),
     )
@@ -83,6 +84,11 @@ def benchmark_section(found: Benchmark) -> Section:
 def _counts(found: Benchmark) -> list[str]:
     than = "every baseline and the untrained twin" if found.twin else "every baseline"
     said = [_count(own, than) for own in found.counts]
+    if words := found.untaught_words:
+        said.append(
+            f"Model, untaught: beyond every other row in {words.count('beyond')} of {len(words)} "
+            "zero-shot tests."
+        )
     if found.twin is None:
         said.append("No untrained twin: what pretraining is worth cannot be told.")
     if not found.met:

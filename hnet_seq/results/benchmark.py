@@ -8,12 +8,24 @@ from typing import Any, ClassVar, Literal, TypedDict
 from hnet_seq.results.audit import Finding
 from hnet_seq.results.classification import Interval, Kind
 from hnet_seq.results.record import Result
+from hnet_seq.results.zero_shot import ZeroShotTest
 from pipelines.storage.json_records import Finite
 
 MAIN = {"classes": "mcc", "regression": "spearman"}
 """What is judged by, of each problem; a project's own metric stands beside it."""
 
 Word = Literal["beyond", "not beyond", "chance", "leak", "memory"]
+UntaughtWord = Literal[
+    "beyond",
+    "not beyond",
+    "chance",
+    "below chance",
+    "not judged",
+    "memorised",
+    "trace",
+    "none found",
+    "too few windows",
+]
 
 
 class Scored(TypedDict):
@@ -105,6 +117,38 @@ class Count(TypedDict):
     beyond: int
 
 
+class UntaughtVerdict(TypedDict):
+    """What may be said of the model in a zero-shot test, in a word and in a sentence."""
+
+    test: str
+    word: UntaughtWord
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkUntaught:
+    """Zero-shot tests on one genome.
+
+    Attributes:
+        held_out: which part of the genome, in words.
+        unchecked: files of which the suite knows no sha256.
+        n_train, n_held_out: known bases that are counted, and that are asked from.
+        tests: the model beside its twin and what counts.
+        left_out: why data or model do not allow a part, by name.
+    """
+
+    name: str
+    about: str
+    fingerprint: str
+    unchecked: list[str]
+    held_out: str
+    n_train: int
+    n_held_out: int
+    tests: list[ZeroShotTest]
+    verdicts: list[UntaughtVerdict]
+    left_out: dict[str, str]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Benchmark(Result):
     """A run of ``hnet-seq benchmark``.
@@ -117,6 +161,7 @@ class Benchmark(Result):
         seed: of splits, folds and draws.
         shots, seeds: rows of each class that few-shot probes see, and how many draws of them.
         versions: of what computed.
+        zero_shot: tests without labels; None where the suite has none.
     """
 
     KIND: ClassVar[str] = "benchmark"
@@ -134,6 +179,12 @@ class Benchmark(Result):
     versions: dict[str, str] = field(default_factory=dict)
     counts: list[Count]
     tasks: list[BenchmarkTask]
+    zero_shot: list[BenchmarkUntaught] | None = None
+
+    @property
+    def untaught_words(self) -> list[UntaughtWord]:
+        """Of all zero-shot tests."""
+        return [own["word"] for each in self.zero_shot or () for own in each.verdicts]
 
     def __post_init__(self) -> None:
         for index, task in enumerate(self.tasks):

@@ -5,26 +5,28 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from hnet_seq.commands.benchmark import PAGE, RECORD
-from hnet_seq.evidence.measures.score_rows import aligned
 from hnet_seq.jobs.job import Computed
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.peers.model import TransformersModel
-from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
-from hnet_seq.tasks.benchmarking.cells import OF_MODEL, Cell, plan
+from hnet_seq.results.benchmark import Benchmark
+from hnet_seq.tasks.benchmarking.cells import UNTAUGHT, Cell, plan
 from hnet_seq.tasks.benchmarking.compute import Work
+from hnet_seq.tasks.benchmarking.described import described
 from hnet_seq.tasks.benchmarking.model import BenchmarkModel, open_hnet
 from hnet_seq.tasks.benchmarking.rows import counted, gathered, task_record
 from hnet_seq.tasks.benchmarking.suite_data import read_task
 from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
 from hnet_seq.tasks.benchmarking.tuned import Tuning
+from hnet_seq.tasks.benchmarking.untaught import untaught_record
+from hnet_seq.tasks.benchmarking.untaught_data import read_untaught
 from hnet_seq.tasks.benchmarking.vectors import clear
 from hnet_seq.tasks.benchmarking.written import outputs_of, write_run
 from hnet_seq.tasks.classification.settings import pretraining_ratios
@@ -109,14 +111,14 @@ def benchmark(
         UsageError: a killed run of something else waits in ``out``.
         InputError: data that cannot be read, or vectors that are none.
     """
-    read = [(own.name, read_task(own, Path(data), seed=seed)) for own in tasks]
-    for own, task in zip(tasks, (task for _, task in read), strict=True):
-        if unchecked := own.unchecked:
-            print(
-                f"note: {own.name}: the suite knows no sha256 of {', '.join(unchecked)}; what was "
-                f"read is {task.fingerprint()[:12]}",
-                file=sys.stderr,
-            )
+    labelled = [own for own in tasks if own.zero_shot is None]
+    read = [(own.name, read_task(own, Path(data), seed=seed)) for own in labelled]
+    untaught = [
+        read_untaught(own, Path(data), seed=seed) for own in tasks if own.zero_shot is not None
+    ]
+    fingerprints = {name: task.fingerprint() for name, task in read}
+    asked = {each.own.name: each.fingerprint() for each in untaught}
+    _tell_unchecked(tasks, fingerprints | asked)
     parts = plan(
         len(read),
         shots=shots,
@@ -124,13 +126,14 @@ def benchmark(
         seed=seed,
         twin=model.twin is not None,
         tuned=tuning.seeds if tuning else 0,
+        untaught=[each.parts for each in untaught],
     )
     kept = out / VECTORS
-    work = Work(read, model, parts, kept, seed, both_strands, tuning)
+    work = Work(read, model, parts, kept, seed, both_strands, tuning, untaught)
     versions = {name: _version(name) for name in _VERSIONS}
     identity: dict[str, Any] = {
         "suite": suite.name,
-        "tasks": [[name, task.fingerprint()] for name, task in read],
+        "tasks": [[*each] for each in fingerprints.items()],
         "model": model.fingerprint,
         "name": model.name,
         "twin": None if model.twin is None else model.twin.fingerprint,
@@ -140,14 +143,17 @@ def benchmark(
         "tuning": None if tuning is None else [tuning.seeds, tuning.settings()],
         "versions": versions,
     }
+    if untaught:
+        identity["zero_shot"] = [[*each] for each in asked.items()]
     made_with = {**suite.said(list(tasks)), "about": dict(model.about)}
     with work.job(outputs_of(out), identity, made_with).run(find_ranks()) as computed:
         if computed is None:
             return None
-        said = gathered(_cells(computed), len(read))
+        cells = _cells(computed)
+        said = gathered([each for each in cells if each[0].predictor != UNTAUGHT], len(read))
         records = [
             task_record(own, task, each, work)
-            for own, (_, task), each in zip(tasks, read, said, strict=True)
+            for own, (_, task), each in zip(labelled, read, said, strict=True)
         ]
         found = Benchmark(
             suite=suite.name,
@@ -164,10 +170,22 @@ def benchmark(
             versions=versions,
             counts=counted(records),
             tasks=records,
+            zero_shot=[untaught_record(number, each, cells) for number, each in enumerate(untaught)]
+            or None,
         )
         write_run(found, said, out)
         clear(kept)  # while the cells are there: who is killed now comes back to it
     return found
+
+
+def _tell_unchecked(tasks: Sequence[SuiteTask], fingerprints: Mapping[str, str]) -> None:
+    for own in tasks:
+        if unchecked := own.unchecked:
+            print(
+                f"note: {own.name}: the suite knows no sha256 of {', '.join(unchecked)}; what was "
+                f"read is {fingerprints[own.name][:12]}",
+                file=sys.stderr,
+            )
 
 
 def _cells(computed: Computed[Cell]) -> list[tuple[Cell, str]]:
@@ -205,63 +223,3 @@ def _version(name: str) -> str:
         return version(name)
     except ModuleNotFoundError:  # PackageNotFoundError: a checkout that is not installed
         return "unknown"
-
-
-def described(found: Benchmark) -> str:
-    """Each task's rows on all training rows, its verdicts, and what is beyond all of them."""
-    lines = [f"{found.model} on {found.suite}: {found.title}"]
-    for task in found.tasks:
-        lines += ["", *_task_lines(task)]
-    lines.append("")
-    lines += [
-        f"{own['predictor']}, {_shots(own['shots'])}: beyond every baseline"
-        f"{' and the twin' if found.twin else ''} on {own['beyond']} of {own['judged']} tasks"
-        for own in found.counts
-    ]
-    if found.twin is None:
-        lines.append("no untrained twin: what pretraining is worth cannot be told")
-    return "\n".join(lines)
-
-
-def _task_lines(task: BenchmarkTask) -> list[str]:
-    lines = [
-        f"{task['name']}: {task['n_train']:,} to train on, {task['n_test']:,} to test "
-        f"({task['n_clean']:,} without their like in train); {task['about']}"
-    ]
-    lines += [f"!! {each['kind']}: {each['text']}" for each in task["findings"]]
-    if task["other_findings"]:
-        lines.append(f"   and {task['other_findings']} lesser findings: hnet-seq audit tells them")
-    shots = list(dict.fromkeys(row["shots"] for row in task["rows"]))
-    main = "Spearman" if task["problem"] == "regression" else "MCC"
-    table = [["", *(f"{main}, {_shots(each)}" for each in shots), "95% interval, all rows"]]
-    for row in task["rows"]:
-        if row["shots"] == shots[0]:
-            own = [
-                next(
-                    (
-                        _score(each["score"])
-                        for each in task["rows"]
-                        if (each["predictor"], each["shots"]) == (row["predictor"], count)
-                    ),
-                    "",
-                )
-                for count in shots
-            ]
-            ends = row["interval"]
-            sure = row["no_interval"] if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
-            table.append([row["name"], *own, f"{sure}"])
-    lines.append(aligned(table))
-    lines += [
-        f"{own['predictor']}, {_shots(own['shots'])}: {own['text']}"
-        for own in task["verdicts"]
-        if own["predictor"] in OF_MODEL
-    ]
-    return lines
-
-
-def _shots(count: int) -> str:
-    return f"{count}-shot" if count else "all rows"
-
-
-def _score(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"

@@ -44,3 +44,14 @@ CLEAN_MODES: tuple[CleanMode, ...] = ("filter", "resplit")
 CleanBy = Literal["cluster", "locus", "chromosome"]
 CLEAN_BY: tuple[CleanBy, ...] = ("cluster", "locus", "chromosome")
 FAIL_ON = ("serious", "known", "minor")
+
+ZERO_SHOT_TESTS = (
+    "next_base",
+    "sequence_recovery",
+    "synonymous",
+    "triplet_expansion",
+    "needle",
+    "variants",
+    "memorisation",
+)
+"""In the order of a record."""

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.metrics import log_loss as log_loss_of_scikit_learn
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from hnet_seq.evidence.probes import word_fits
 from hnet_seq.evidence.probes.small_fits import unattended
 from hnet_seq.evidence.probes.standardise import log_loss, softmax
+from hnet_seq.evidence.probes.words import count_words
 
 
 def threads() -> set[int]:
@@ -31,6 +33,25 @@ def test_threads_and_checks_come_back(fails: bool) -> None:
             raise KeyboardInterrupt
     assert threads() == before
     assert sklearn.get_config() == checked
+
+
+def test_words_are_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In two, which wait for each other, they take four times the CPU seconds."""
+    before, solve, within = threads(), word_fits._solve, []
+
+    def solving(*given, **named):
+        within.append(threads())
+        return solve(*given, **named)
+
+    monkeypatch.setattr(word_fits, "_solve", solving)
+    generator = np.random.default_rng(0)
+    words = count_words(list(generator.integers(0, 4, (20, 30)).astype(np.uint8)))
+    with threadpool_limits(2, "blas"):
+        word_fits.fit_words(words, np.arange(20) % 2, num_classes=2)
+        assert threads() == {2}
+    assert len(within) > 10
+    assert all(own == {1} for own in within)
+    assert threads() == before
 
 
 @pytest.mark.parametrize("classes", [2, 3])

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from hnet_seq import cli
-from hnet_seq.results.benchmark import Word
+from hnet_seq.results.benchmark import UntaughtWord, Word
 from hnet_seq.tasks.benchmarking.suites import read_suite, shipped_suites
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
@@ -51,3 +51,9 @@ def test_its_suite_is_one(tmp_path: Path) -> None:
 def test_its_words_are_those_of_the_verdicts() -> None:
     table = GUIDE.partition("| word | when |")[2].partition("\n\n")[0]
     assert sorted(re.findall(r"^\| ([\w ]+?) \|", table, re.M)) == sorted(get_args(Word))
+
+
+def test_words_of_zero_shot_tests_are_those_of_their_verdicts() -> None:
+    table = GUIDE.partition("## Zero-shot tests")[2].partition("| word | when |")[2]
+    rows = re.findall(r"^\| ([\w ,]+?) \|", table.partition("\n\n")[0], re.M)
+    assert sorted(", ".join(rows).split(", ")) == sorted(get_args(UntaughtWord))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from hnet_seq.evidence.probes.folds import Fold, stratified_folds
+from hnet_seq.evidence.probes.small_fits import one_thread
 from hnet_seq.evidence.probes.standardise import log_loss, softmax
 from hnet_seq.evidence.probes.words import Standardised, Words
 
@@ -75,12 +76,13 @@ def fit_words(
         settings: a power and a penalty, which are not chosen then.
     """
     problem = _Problem.of(labels, num_classes)
-    if settings is None:
-        settings = _choose(words, problem, folds_of(labels, num_classes, groups, seed))
-    power, penalty = settings
-    standardised = Standardised(words, power=power)
-    x, basis = _narrowed(standardised, len(words))
-    weights, intercepts = _solve(x, problem, penalty, _FINAL)
+    with one_thread():
+        if settings is None:
+            settings = _choose(words, problem, folds_of(labels, num_classes, groups, seed))
+        power, penalty = settings
+        standardised = Standardised(words, power=power)
+        x, basis = _narrowed(standardised, len(words))
+        weights, intercepts = _solve(x, problem, penalty, _FINAL)
     weights = weights if basis is None else basis @ weights
     return WordModel(standardised, weights, intercepts, problem.spread, power, penalty)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.commands.benchmark import PREDICTIONS, RECORD
 from hnet_seq.evidence.measures.score_rows import aligned
-from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
+from hnet_seq.results.benchmark import Benchmark, BenchmarkTask, BenchmarkUntaught
 from hnet_seq.results.read import read_result
 from hnet_seq.tasks.benchmarking.cells import FULL, MODEL
 from hnet_seq.tasks.benchmarking.draws import is_drawn
@@ -53,21 +53,57 @@ def compared(runs: Sequence[tuple[Path, Benchmark]]) -> list[list[str]]:
         for task in first.tasks
         if all(task["name"] in [own["name"] for own in run.tasks] for _, run in runs)
     ]
-    if not shared:
+    untaught = [
+        own
+        for own in first.zero_shot or ()
+        if all(own.name in [each.name for each in run.zero_shot or ()] for _, run in runs)
+    ]
+    if not (shared or untaught):
         raise UsageError("runs", "share no task; give runs on one suite")
     lines = []
     for task in shared:
         for (folder, _), own in zip(runs, (_task(run, task) for _, run in runs), strict=True):
-            if own["fingerprint"] != task["fingerprint"]:
-                raise InputError(
-                    folder,
-                    f"{task['name']} is of other sequences, labels or splits than in "
-                    f"{runs[0][0]}; run both on the same data with one --seed",
-                )
+            _check_data(folder, runs, task["name"], own["fingerprint"], task["fingerprint"])
         shots = [row["shots"] for row in task["rows"] if row["predictor"] == MODEL]
         for count in shots:
             lines += _lines(runs, arrays, task, count)
+    return [*lines, *(line for own in untaught for line in _untaught_lines(runs, own))]
+
+
+def _untaught_lines(
+    runs: Sequence[tuple[Path, Benchmark]], first: BenchmarkUntaught
+) -> list[list[str]]:
+    """Figures of zero-shot tests; differences have no interval, as nothing of a window is kept."""
+    lines = []
+    for test in first.tests:
+        base: float | None = None
+        for folder, run in runs:
+            own = next(each for each in run.zero_shot or () if each.name == first.name)
+            _check_data(folder, runs, own.name, own.fingerprint, first.fingerprint)
+            same = next((each for each in own.tests if each.test == test.test), None)
+            if same is None:  # this model cannot be asked
+                continue
+            row = next(each for each in same.rows if each["kind"] == "model")
+            figure = row["figures"][test.metric]
+            value = figure["value"]
+            cells = [_shown(figure[end]) for end in ("value", "low", "high")]
+            apart = None if value is None or base is None else value - base
+            minus = ["", "", ""] if folder == runs[0][0] else [_shown(apart, "+"), "", ""]
+            base = value if folder == runs[0][0] else base
+            shown = [f"{first.name}: {test.test}", "zero", folder.name, run.model]
+            lines.append([*shown, *cells, *minus])
     return lines
+
+
+def _check_data(
+    folder: Path, runs: Sequence[tuple[Path, Benchmark]], task: str, own: str, first: str
+) -> None:
+    if own != first:
+        raise InputError(
+            folder,
+            f"{task} is of other sequences, labels or splits than in {runs[0][0]}; run both on the "
+            "same data with one --seed",
+        )
 
 
 def _lines(

@@ -16,12 +16,23 @@ from numpy.typing import NDArray
 from hnet_seq.jobs.job import Job, Tell
 from hnet_seq.jobs.spool import TEXT, Columns
 from hnet_seq.jobs.units import Unit
-from hnet_seq.tasks.benchmarking.cells import AUDIT, FULL, MODEL, TUNED, TUNED_TWIN, TWIN, WORDS
+from hnet_seq.tasks.benchmarking.cells import (
+    AUDIT,
+    FULL,
+    MODEL,
+    TUNED,
+    TUNED_TWIN,
+    TWIN,
+    UNTAUGHT,
+    WORDS,
+)
 from hnet_seq.tasks.benchmarking.cells import Cell as Cell
 from hnet_seq.tasks.benchmarking.learners import learner_of
 from hnet_seq.tasks.benchmarking.model import BenchmarkModel
 from hnet_seq.tasks.benchmarking.shots import drawn_rows
 from hnet_seq.tasks.benchmarking.tuned import Tuning, tune
+from hnet_seq.tasks.benchmarking.untaught import Examined
+from hnet_seq.tasks.benchmarking.untaught_data import UntaughtTask
 from hnet_seq.tasks.classification.task import Task
 from hnet_seq.tasks.classification.task_audit import audit_task
 
@@ -42,6 +53,7 @@ class Work:
         kept: where finished vectors lie, and what fine-tuning goes on from.
         seed: of splits and audits.
         tuning: how the model is fine-tuned; None where it is not.
+        untaught: zero-shot tasks.
     """
 
     tasks: Sequence[tuple[str, Task]]
@@ -51,6 +63,7 @@ class Work:
     seed: int
     both_strands: bool = False
     tuning: Tuning | None = None
+    untaught: Sequence[UntaughtTask] = ()
 
     def job(
         self, outputs: Sequence[Path], identity: Mapping[str, Any], made_with: Mapping[str, Any]
@@ -82,8 +95,14 @@ class Work:
             sum(map(len, (*task.train.sequences, *task.test.sequences))) for _, task in self.tasks
         ]
 
+    @cached_property
+    def _examined(self) -> list[Examined]:
+        return [Examined(self.model, task.asked) for task in self.untaught]
+
     def _length(self, cell: Cell) -> int:
         """Bases that it costs, roughly: a model reads all of them once, for its first cell."""
+        if cell.predictor == UNTAUGHT:
+            return self.untaught[cell.task].cost
         if cell.shots != FULL:
             return 1
         return max(1, round(self._bases[cell.task] * _COST.get(cell.predictor, _TRIVIAL)))
@@ -92,6 +111,10 @@ class Work:
         self, part: Sequence[Cell], done: int, tell: Tell
     ) -> Iterator[tuple[Columns, int]]:
         first = part[0]
+        if first.predictor == UNTAUGHT:
+            told = self._examined[first.task].run(first.part)
+            yield {"found": [json.dumps(told)], "number": np.zeros(1, np.int64)}, 1
+            return
         name, task = self.tasks[first.task]
         learner = None
         for index, cell in enumerate(part[done:], done):

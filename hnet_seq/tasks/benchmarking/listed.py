@@ -26,7 +26,10 @@ def described(suite: Suite) -> str:
     for task in suite.tasks:
         where = task.path or ", ".join(task.files)
         checked = "sha256 known" if task.sha256 else "sha256 not known"
-        lines.append(f"  {task.name}  {where}  {task.problem}, {task.metric}; {checked}")
+        asked = f"{task.problem}, {task.metric}"
+        if task.zero_shot is not None:
+            asked = f"zero-shot: {', '.join(task.zero_shot.tests) or 'all that the data allow'}"
+        lines.append(f"  {task.name}  {where}  {asked}; {checked}")
         if task.about:
             lines.append(f"    {task.about}")
         lines += [f"    {line}" for line in _of_data(task.licence, task.citation)]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
+from hnet_seq.tasks.benchmarking.untaught_task import Measured, Untaught
 from hnet_seq.tasks.choices import SplitRule
 from hnet_seq.tasks.classification.labelled_rows import GroupRule
 from modalities.errors import InputError, UsageError
@@ -18,6 +19,7 @@ from pipelines.storage.json_records import parse_record
 SUITES = Path(__file__).parents[2] / "suites"
 _YAML = ".yaml"
 
+_OF_ALL = ("name", "path", "windows", "zero_shot", "about", "licence", "citation", "sha256")
 Metric = Literal["mcc", "accuracy", "f1", "auroc", "spearman"]
 
 
@@ -53,8 +55,8 @@ class SuiteTask:
 
     Attributes:
         name: unique in the suite.
-        path: file or folder below the data folder, in any layout of ``classify --data``; "" for
-            windows of a genome.
+        path: file or folder below the data folder, in any layout of ``classify --data``; "" where
+            there are ``windows`` or ``zero_shot``.
         problem: ``classes`` or ``regression``.
         metric: that the project reports, which leads the table. What is beyond what is judged by
             MCC, and for numbers by Spearman's rho.
@@ -62,7 +64,7 @@ class SuiteTask:
         counts: columns of a sorted library, whose mean bin is the number that is learned.
         split: ``given``, ``random`` or ``similarity``; null takes what is given, else draws one.
         test_fraction, group_by, where, limit_train: as the options of ``classify train``.
-        windows: in place of a path.
+        windows, zero_shot: in place of a path.
         about, licence, citation: for people; where they differ from the suite's.
         sha256: of files, by their way below the data folder; files that are not named are not
             checked, and the output says so.
@@ -82,6 +84,7 @@ class SuiteTask:
     where: list[str] = field(default_factory=list)
     limit_train: int | None = None
     windows: Windows | None = None
+    zero_shot: Untaught | None = None
     about: str = ""
     licence: str = ""
     citation: str = ""
@@ -89,14 +92,23 @@ class SuiteTask:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
+        if self.zero_shot is not None:
+            self._check_untaught()
         if not 0 < self.test_fraction < 1:
             raise ValueError(f"task {self.name}: test_fraction is not between 0 and 1")
         if self.limit_train is not None and self.limit_train < 1:
             raise ValueError(f"task {self.name}: limit_train is below 1")
-        if bool(self.path) == bool(self.windows):
-            raise ValueError(f"task {self.name}: give a path, or windows of a genome")
+        if [bool(self.path), self.windows is not None, self.zero_shot is not None].count(True) != 1:
+            raise ValueError(f"task {self.name}: give a path, or windows of a genome, or zero_shot")
         if (self.metric == "spearman") != (self.problem == "regression"):
             raise ValueError(f"task {self.name}: metric {self.metric} is none of {self.problem}")
+
+    def _check_untaught(self) -> None:
+        """Keys of labels mean nothing where there are none."""
+        plain = SuiteTask("plain", "plain")
+        for each in fields(self):
+            if each.name not in _OF_ALL and getattr(self, each.name) != getattr(plain, each.name):
+                raise ValueError(f"task {self.name}: {each.name} means nothing beside zero_shot")
 
     def wanted(self) -> RowFilter:
         """Which rows are read."""
@@ -109,6 +121,8 @@ class SuiteTask:
     @property
     def files(self) -> list[str]:
         """What must lie in the data folder."""
+        if self.zero_shot is not None:
+            return self.zero_shot.files
         if self.windows is None:
             return [self.path]
         return [self.windows.genome, self.windows.annotation]
@@ -200,11 +214,15 @@ def read_suite(name: str) -> Suite:
     for index, task in enumerate(tasks if isinstance(tasks, list) else ()):
         _check_keys(path, f"tasks[{index}]", task, SuiteTask)
         _check_keys(path, f"tasks[{index}].windows", _inside(task, "windows"), Windows)
+        untaught = _inside(task, "zero_shot")
+        _check_keys(path, f"tasks[{index}].zero_shot", untaught, Untaught)
+        own = f"tasks[{index}].zero_shot.measured"
+        _check_keys(path, own, _inside(untaught, "measured"), Measured)
     found: Suite = parse_record(path, "", content, Suite, strict=False)
-    for index, own in enumerate(found.tasks):
+    for index, task in enumerate(found.tasks):
         try:
-            own.wanted()
-            own.grouped()
+            task.wanted()
+            task.grouped()
         except UsageError as error:
             raise InputError(path, f"{error}", where=f"tasks[{index}]") from None
     return found

@@ -12,7 +12,14 @@ import numpy as np
 
 from hnet_seq.commands.benchmark import PAGE, PREDICTIONS, RECORD, SUBMISSION
 from hnet_seq.report.benchmark_section import benchmark_page
-from hnet_seq.results.benchmark import MAIN, Benchmark, BenchmarkRow, BenchmarkTask
+from hnet_seq.results.benchmark import (
+    MAIN,
+    Benchmark,
+    BenchmarkRow,
+    BenchmarkTask,
+    BenchmarkUntaught,
+)
+from hnet_seq.results.zero_shot import ZeroShotRow, ZeroShotTest
 from hnet_seq.tasks.benchmarking.cells import OF_MODEL
 from hnet_seq.tasks.benchmarking.rows import Said
 from pipelines.storage.files import replaced_file, replaced_stream
@@ -79,7 +86,8 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
         "twin": found.twin,
         "seed": found.seed,
         "versions": found.versions,
-        "data": {task["name"]: task["fingerprint"] for task in found.tasks},
+        "data": {task["name"]: task["fingerprint"] for task in found.tasks}
+        | {own.name: own.fingerprint for own in found.zero_shot or ()},
         "counts": found.counts,
         "rows": lines,
     }
@@ -100,8 +108,16 @@ def _truth(task: BenchmarkTask, said: Said) -> np.ndarray:
 
 
 def submission(found: Benchmark) -> list[dict[str, Any]]:
-    """A line for each row of each task."""
-    return [_line(found, task, row) for task in found.tasks for row in task["rows"]]
+    """A line for each row of each task, and of each zero-shot test."""
+    lines = [_line(found, task, row) for task in found.tasks for row in task["rows"]]
+    for own in found.zero_shot or ():
+        words = {each["test"]: each["word"] for each in own.verdicts}
+        lines += [
+            _untaught_line(found, own, test, row, words[test.test])
+            for test in own.tests
+            for row in test.rows
+        ]
+    return lines
 
 
 def _line(found: Benchmark, task: BenchmarkTask, row: BenchmarkRow) -> dict[str, Any]:
@@ -137,6 +153,40 @@ def _line(found: Benchmark, task: BenchmarkTask, row: BenchmarkRow) -> dict[str,
         "metric": task["metric"],
         "value": row["metrics"][task["metric"]],
         "verdict": word,
+    }
+
+
+def _untaught_line(
+    found: Benchmark, own: BenchmarkUntaught, test: ZeroShotTest, row: ZeroShotRow, word: str
+) -> dict[str, Any]:
+    """Nothing is learned: there are no training rows, no shots, and one figure."""
+    figure = row["figures"].get(test.metric)
+    n, value, low, high = (
+        (0, None, None, None)
+        if figure is None
+        else (figure["n"], figure["value"], figure["low"], figure["high"])
+    )
+    return {
+        "suite": found.suite,
+        "task": f"{own.name}: {test.test}",
+        "model": found.model,
+        "fingerprint": found.fingerprint.split()[0],
+        "predictor": row["name"],
+        "kind": row["kind"],
+        "shots": "zero",
+        "seeds": 1,
+        "n_train": 0,
+        "n_test": n,
+        "main": test.metric,
+        "score": value,
+        "low": low,
+        "high": high,
+        "sd": None,
+        "clean_n": n,
+        "clean_score": value,
+        "metric": test.metric,
+        "value": value,
+        "verdict": word if row["kind"] == "model" else "",
     }
 
 

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
-import numpy as np
 import torch
 
-from hnet_seq.evidence.baselines.context_mixing import ContextMixing
-from hnet_seq.evidence.baselines.markov import MarkovModel, order_for
-from hnet_seq.evidence.zero_shot.codons import codon_usage
-from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader, MixingReader
-from hnet_seq.evidence.zero_shot.figures import Kind, Readers
-from hnet_seq.evidence.zero_shot.genes import synonymous, triplet_expansion
-from hnet_seq.evidence.zero_shot.memorisation import memorisation
-from hnet_seq.evidence.zero_shot.needle import DISTANCES, LEAD, check_distances, needle
+from hnet_seq.evidence.zero_shot.figures import Kind
+from hnet_seq.evidence.zero_shot.needle import DISTANCES
 from hnet_seq.evidence.zero_shot.reader import Reader
-from hnet_seq.evidence.zero_shot.recovery import next_base, sequence_recovery
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.zero_shot import ZeroShot, ZeroShotTest
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable
+from hnet_seq.tasks.zero_shot.examination import Asked, Examination
 from hnet_seq.tasks.zero_shot.hnet_reader import HNetReader
-from hnet_seq.tasks.zero_shot.sources import draw_windows, longest_known
-from hnet_seq.tasks.zero_shot.variants import measured_variants
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 
 Model: TypeAlias = HNetLanguageModel | Reader
-
-TESTS = (
-    "next_base",
-    "sequence_recovery",
-    "synonymous",
-    "triplet_expansion",
-    "needle",
-    "variants",
-    "memorisation",
-)
-"""In the order of a record."""
-
-_CODON_ORDER = 2  # of a Markov model that sees a codon
-_MEMORY_BASES = 512  # of a window of training data
 
 
 def zero_shot(
@@ -86,8 +62,9 @@ def zero_shot(
         measured: sequences with a measured number, for ``variants``.
         twin: the same model untrained.
         name: of the model in the record; None is what the reader calls itself.
-        tests: of :data:`TESTS`; None takes those that model and data allow, and the record says
-            why others are left out, or parts of one, such as a distance of ``needle``.
+        tests: of :data:`hnet_seq.tasks.choices.ZERO_SHOT_TESTS`; None takes those that model and
+            data allow, and the record says why others are left out, or parts of one, such as a
+            distance of ``needle``.
         windows: of ``next_base`` and ``sequence_recovery``, genes, and half of ``memorisation``.
         window_bases: of the first two of these; ``memorisation`` has 512 or fewer.
         distances, trials: of ``needle``, see :func:`hnet_seq.evidence.zero_shot.needle.needle`.
@@ -101,83 +78,37 @@ def zero_shot(
         UsageError: an unknown test, one whose data were not given, or numbers below 1.
         InputError: sequences that are no DNA or too short, or a model of something else.
     """
-    for option, value, least in (
-        ("windows", windows, 1),
-        ("trials", trials, 1),
-        ("seed", seed, 0),
-        ("window_bases", window_bases, 64),
-    ):
-        if not isinstance(value, int | np.integer) or value < least:
-            raise UsageError(option, f"is {value}; expected {least} or more, a whole number")
-    check_distances(distances)
+    coding = _coding(genes)
+    asked = Asked(
+        train=_tokens(train, "train"),
+        held_out=_tokens(held_out, "held_out"),
+        genes=coding,
+        measured=measured,
+        windows=windows,
+        window_bases=window_bases,
+        distances=distances,
+        trials=trials,
+        genetic_code=genetic_code,
+        mixing=mixing,
+        seed=seed,
+    )
+    wanted = asked.parts(tests)
     tested = _reader(model, name or "model", batch_tokens, device)
     own: list[tuple[Kind, Reader]] = [("model", tested)]
     if twin is not None:
         untrained = f"{name or 'model'}, untrained twin"
         own.append(("twin", _reader(twin, untrained, batch_tokens, device)))
-    seen, unseen = _tokens(train, "train"), _tokens(held_out, "held_out")
-    coding = _coding(genes)
-    wanted = _chosen(tests, coding is not None, measured is not None)
-    counted = _counted(seen)
-    readers: Readers = [*own, *counted]
-
-    def held_out_windows(bases: int, count: int) -> list[Tokens]:
-        return draw_windows(unseen, bases, count, seed=seed, where="held_out")
-
-    def of_next_base() -> Iterator[ZeroShotTest]:
-        others: list[tuple[Kind, Reader]] = [*readers]
-        if mixing:
-            learned = ContextMixing()
-            for document in seen:
-                learned.read(document)
-            others.append(("baseline", MixingReader(learned)))
-        yield next_base(others, held_out_windows(window_bases, windows))
-
-    def of_recovery() -> Iterator[ZeroShotTest]:
-        yield sequence_recovery(readers, held_out_windows(window_bases, windows))
-
-    def of_needle(distance: int) -> Iterator[ZeroShotTest]:
-        longest = max(d for d in distances if LEAD + d <= most or d == distance)
-        hay = held_out_windows(LEAD + longest, trials)
-        copying: list[tuple[Kind, Reader]] = [*readers, ("baseline", CopyReader())]
-        yield from needle(copying, hay, distances=(distance,), seed=seed)
-
-    def of_memorisation() -> Iterator[ZeroShotTest]:
-        bases = min(window_bases, _MEMORY_BASES)
-        read = draw_windows(seen, bases, windows, seed=seed, where="train")
-        yield memorisation(readers, read, held_out_windows(bases, windows), seed=seed)
-
-    def of_variants() -> Iterator[ZeroShotTest]:
-        assert measured is not None
-        yield measured_variants(readers, measured)
-
-    most = longest_known(unseen)
-    drawn = _drawn(coding or [], windows, seed)
-    about_genes: dict[str, Any] = {
-        "usage": codon_usage(coding or []),
-        "seed": seed,
-        "genetic_code": genetic_code,
-    }
-    run: dict[str, Callable[[], Iterable[ZeroShotTest]]] = {
-        "next_base": of_next_base,
-        "sequence_recovery": of_recovery,
-        "synonymous": lambda: synonymous(readers, drawn, **about_genes),
-        "triplet_expansion": lambda: [triplet_expansion(readers, drawn, **about_genes)],
-        **{f"needle_{each}": partial(of_needle, each) for each in sorted(distances)},
-        "variants": of_variants,
-        "memorisation": of_memorisation,
-    }
+    examination = Examination(own, asked)
     done: list[ZeroShotTest] = []
     refused: dict[str, InputError] = {}
     if coding is None and tests is None and genes is not None:
         lacking = InputError(None, "has none", where="genes")
         refused = dict.fromkeys(("synonymous", "triplet_expansion"), lacking)
-    for each in wanted:
-        parts = [part for part in run if part == each or part.startswith(f"{each}_")]
+    for each, parts in wanted.items():
         wrong = {}
         for part in parts:
             try:
-                done += run[part]()
+                done += examination.run(part)
             except UsageError:
                 raise
             except InputError as error:
@@ -216,31 +147,3 @@ def _coding(genes: Given | None) -> list[Tokens] | None:
     """None where there are none: an annotation may have no gene in what is held out."""
     empty = genes is None or (isinstance(genes, Sequence) and not len(genes))
     return None if empty or genes is None else _tokens(genes, "genes")
-
-
-def _chosen(tests: Sequence[str] | None, genes: bool, measured: bool) -> list[str]:
-    """Tests in the order of a record."""
-    lacking = {} if measured else {"variants": "measured"}
-    if not genes:
-        lacking |= {"synonymous": "genes", "triplet_expansion": "genes"}
-    if tests is not None and not tests:
-        raise UsageError("tests", f"has none; there is {', '.join(TESTS)}")
-    for name in tests or ():
-        if name not in TESTS:
-            raise UsageError("tests", f"has {name!r}; there is {', '.join(TESTS)}")
-        if name in lacking:
-            raise UsageError("tests", f"has {name}, which needs `{lacking[name]}`")
-    return [name for name in TESTS if (name not in lacking if tests is None else name in tests)]
-
-
-def _counted(train: Sequence[Tokens]) -> list[tuple[Kind, Reader]]:
-    bases = sum(int((own < dna.UNKNOWN).sum()) for own in train)
-    if not bases:
-        raise InputError(None, "has no known base", where="train")
-    orders = sorted({_CODON_ORDER, order_for(bases)})
-    return [("baseline", MarkovReader(MarkovModel(train, order))) for order in orders]
-
-
-def _drawn(genes: list[Tokens], count: int, seed: int) -> list[Tokens]:
-    order = np.random.default_rng(seed).permutation(len(genes))[:count]
-    return [genes[index] for index in order]

@@ -15,7 +15,7 @@ from hnet_seq.evidence.zero_shot import memorisation
 from hnet_seq.evidence.zero_shot.genes import COPIES, TRIPLET
 from hnet_seq.evidence.zero_shot.needle import VALUE
 from hnet_seq.evidence.zero_shot.recovery import GENERATED
-from hnet_seq.tasks.zero_shot.run import TESTS
+from hnet_seq.tasks.choices import ZERO_SHOT_TESTS as TESTS
 from hnet_seq.tasks.zero_shot.sources import coding_sequences
 from modalities import dna
 from tests.conftest import make_model
