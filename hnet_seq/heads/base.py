@@ -76,7 +76,7 @@ class HNetWithHead(nn.Module, ABC):
             generator = torch.Generator().manual_seed(seed)
             initialize(self.backbone, generator, residual_proj)
             nn.init.normal_(self.embeddings.weight, generator=generator)
-            _initialize_head(self.head, seed)
+            initialize_head(self.head, seed)
 
     @abstractmethod
     def make_head(self, config: HNetConfig, head: HeadConfig) -> nn.Module:
@@ -172,7 +172,7 @@ class HNetWithHead(nn.Module, ABC):
             model = cls(config, head)
         model.embeddings, model.backbone = embeddings, backbone
         model.head = model.make_head(config, head)
-        _initialize_head(model.head, seed)
+        initialize_head(model.head, seed)
         model.head.to(embeddings.weight.device)
         model.metadata = dict(metadata)
         return model
@@ -205,7 +205,7 @@ class HNetWithHead(nn.Module, ABC):
         return self.encode(ids, packing), packing, tokens
 
 
-def _initialize_head(head: nn.Module, seed: int) -> None:
+def initialize_head(head: nn.Module, seed: int) -> None:
     """Output weights N(0, 0.02), biases 0; everything else starts as its class makes it."""
     linear = head.get_submodule("linear")
     assert isinstance(linear, nn.Linear)

@@ -63,7 +63,7 @@ class HNetLanguageModel(nn.Module):
     ) -> None:
         super().__init__()
         if config.bidirectional is not self.bidirectional:
-            raise ValueError(_wrong_direction(type(self).__name__, config.bidirectional))
+            raise ValueError(wrong_direction(type(self).__name__, config.bidirectional))
         self.config = config
         self.metadata: dict[str, str] = {}
         width = config.d_model[0]
@@ -174,7 +174,7 @@ class HNetLanguageModel(nn.Module):
         return LanguageModelOutput(logits, out.boundaries, out.chunks, out.hidden)
 
 
-def _wrong_direction(name: str, bidirectional: bool) -> str:
+def wrong_direction(name: str, bidirectional: bool) -> str:
     if bidirectional:
         return (
             f"{name}: the configuration is bidirectional, so every position has seen the next "

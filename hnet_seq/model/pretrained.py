@@ -28,7 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hnet_seq.model.checkpoint import Checkpoint, owned_state
-from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.config import MODEL_TYPE, HNetConfig
 from hnet_seq.model.fitting import check_fit, tied_names
 from hnet_seq.model.int8_rows import from_int8_rows
 from hnet_seq.model.ldarnet import is_ldarnet, ldarnet_metadata, ldarnet_weights
@@ -99,7 +99,8 @@ def save_weights(
     }
     if store is not None:
         weights = store(weights)
-    documents = {CONFIG: described.config.to_dict(), **(extra or {})}
+    shape = {**described.config.to_dict(), "model_type": MODEL_TYPE}
+    documents = {CONFIG: shape, **(extra or {})}
     assert WEIGHTS not in documents
     partial = {name: folder / f".{name}.partial" for name in (*documents, WEIGHTS)}
     try:
