@@ -21,6 +21,7 @@ class Checkpoint:
             costs no memory.
         metadata: what the weights were trained on; for a ``.pt``, known of the released ones.
         int8_rows: names of weights that lie there as :mod:`hnet_seq.model.int8_rows` has it.
+        either: names of weights that a language model takes, or one with a head; not both.
     """
 
     found: Located
@@ -28,6 +29,7 @@ class Checkpoint:
     weights: dict[str, Tensor]
     metadata: dict[str, str]
     int8_rows: frozenset[str] = frozenset()
+    either: frozenset[str] = frozenset()
 
 
 def owned_state(model: nn.Module) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ def check_fit(
     faults = []
     if missing := sorted(set(expected) - set(stored)):
         faults.append(f"lacks {_some(missing)}")
-    if surplus := sorted(set(stored) - set(expected) - set(tied)):
+    if surplus := sorted(set(stored) - set(expected) - set(tied) - checkpoint.either):
         faults.append(f"has {_some(surplus)}, which the configuration does not describe")
     misshapen = [
         f"{name} is {tuple(stored[name].shape)} and should be {tuple(value.shape)}"
