@@ -44,13 +44,12 @@ def test_predict_and_embed_read_it(
     assert run("predict", tuned, table, "--out", tmp_path / "p.tsv") == 0
     sequences = tmp_path / "s.fa"
     sequences.write_text(">a\nACGTACGTACGGT\n>b\nTTTACG\n")
-    out = tmp_path / "v.npz"
+    out = tmp_path / "v.npy"
     assert main(["embed", str(tuned / "model"), str(sequences), "--out", str(out)]) == 0
     base = json.loads((tuned / "model" / "adapter.json").read_text())["base"]
-    other = tmp_path / "w.npz"
+    other = tmp_path / "w.npy"
     assert main(["embed", base, str(sequences), "--out", str(other)]) == 0
-    key = next(k for k in np.load(out).files if np.load(out)[k].dtype.kind == "f")
-    assert np.abs(np.load(out)[key] - np.load(other)[key]).max() > 1e-6
+    assert np.abs(np.load(out) - np.load(other)).max() > 1e-6
 
 
 def test_another_base_is_one_line(
@@ -78,8 +77,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 
     options = ["--save-every", "1", *QUICK]
     monkeypatch.setattr(OptimizerStep, "take", dies)
-    with pytest.raises(KeyboardInterrupt):
-        run("finetune", checkpoint, "--data", table, "--out", tmp_path / "out", *options)
+    assert run("finetune", checkpoint, "--data", table, "--out", tmp_path / "out", *options) != 0
     monkeypatch.setattr(OptimizerStep, "take", take)
     assert run("finetune", checkpoint, "--data", table, "--out", tmp_path / "out", *options) == 0
     for name in ("adapter.safetensors", "adapter.json"):

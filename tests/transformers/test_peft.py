@@ -13,6 +13,8 @@ from hnet_seq.transformers import HNetForCausalLM
 
 from ..conftest import make_model
 
+# PEFT asks the library in words of its last version.
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")
 peft = pytest.importorskip("peft")
 
 PROJECTIONS = ["Wqkv", "in_proj", "out_proj", "fc1", "fc2", "q_proj_layer", "k_proj_layer"]
