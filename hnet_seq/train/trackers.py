@@ -13,6 +13,7 @@ import secrets
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,13 @@ class Trackers:
 
     Args:
         trackers: by the name that a warning gives.
+
+    Attributes:
+        hearing: those that have not failed.
     """
 
     def __init__(self, trackers: dict[str, Tracker] | None = None) -> None:
-        self._hearing = dict(trackers or {})
+        self.hearing = dict(trackers or {})
 
     @classmethod
     def open(cls, names: Sequence[str], folder: Path, step: int, config: dict[str, Any]) -> Trackers:
@@ -112,7 +116,8 @@ class Trackers:
         found = cls()
         for name in names:
             try:
-                found._hearing[name] = TRACKERS[name](folder, step, config)
+                with redirect_stdout(sys.stderr):  # what they say is no result
+                    found.hearing[name] = TRACKERS[name](folder, step, config)
             except Exception as error:
                 _warn(name, error)
         return found
@@ -125,14 +130,15 @@ class Trackers:
     def finish(self) -> None:
         """The training has ended."""
         self._each(lambda tracker: tracker.finish())
-        self._hearing.clear()
+        self.hearing.clear()
 
     def _each(self, call: Any) -> None:
-        for name, tracker in list(self._hearing.items()):
+        for name, tracker in list(self.hearing.items()):
             try:
-                call(tracker)
+                with redirect_stdout(sys.stderr):
+                    call(tracker)
             except Exception as error:
-                del self._hearing[name]
+                del self.hearing[name]
                 _warn(name, error)
 
 

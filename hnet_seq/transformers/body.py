@@ -53,6 +53,9 @@ class HNetBody(PreTrainedModel):
         weight = torch.empty(shape.vocab_size, shape.d_model[0])
         self.embeddings = nn.Embedding(shape.vocab_size, shape.d_model[0], _weight=weight)
         self.backbone = HNet(shape)
+        if self.backbone.ngram_memory is not None:
+            # Other people's optimisers, and their clipping, take no sparse gradients.
+            self.backbone.ngram_memory.sparse = False
 
     def _begin(self) -> None:
         """Draw first weights where there are to be any, by torch's own seed; then what ties do."""

@@ -115,6 +115,36 @@ def test_a_run_that_goes_on_is_the_same_run(
     assert fake.ended == 2
 
 
+def test_wandb_itself_goes_on_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    ids = set()
+    for step in (0, 1):
+        trackers = Trackers.open(["wandb"], tmp_path, step, {"seed": 0})
+        trackers.note({"event": "train", "step": step + 1, "bits": 1.0})
+        assert "wandb" in trackers.hearing
+        trackers.finish()
+    files = list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+    ids = {file.stem for file in files}
+    assert len(files) == 2
+    assert len(ids) == 1
+
+
+def test_trackio_itself_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "store"))
+    pytest.importorskip("trackio")
+    for step in (0, 1):
+        trackers = Trackers.open(["trackio"], tmp_path, step, {"seed": 0})
+        trackers.note({"event": "train", "step": step + 1, "bits": 1.0})
+        assert "trackio" in trackers.hearing
+        trackers.finish()
+    assert (tmp_path / "store/hnet-seq.db").is_file()
+    assert capsys.readouterr().out == ""
+
+
 def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     shards: Path,
     tmp_path: Path,
