@@ -149,7 +149,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=_DEFAULTS.lora,
         metavar="RANK",
-        help="low-rank matrices learn beside the weights, and model/ is an adapter of a few hundred "
+        help="low-rank matrices learn beside the weights, and model/ is an adapter of some hundred "
         "kB that names the checkpoint by its hash; 0: the weights learn (%(default)s)",
     )
     training.add_argument(

@@ -97,7 +97,9 @@ def merged_state(model: nn.Module) -> dict[str, Tensor]:
     for name, value in owned_state(model).items():
         if name.endswith(_ORIGINAL):
             owner = name.removesuffix(_ORIGINAL)
-            found[f"{owner}.weight"] = model.get_submodule(owner).weight.detach()
+            linear = model.get_submodule(owner)
+            assert isinstance(linear, nn.Linear)
+            found[f"{owner}.weight"] = linear.weight.detach()
         elif _PART not in name:
             found[name] = value
     return found

@@ -107,7 +107,7 @@ def _run(trainer: Trainer) -> int | None:
     except DiskError as error:
         raise _with_remedy(error, trainer.folder) from error
     finally:
-        trainer.trackers.finish()
+        trainer.folder.trackers.finish()
     return trainer.stopped_by
 
 
@@ -175,9 +175,7 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         trainer.checkpoints.keep_optimizer_of(given)
     if is_first():
         about = dataclasses.asdict(config)
-        trainer.trackers = Trackers.open(
-            config.train.trackers, folder.path, trainer.step, about
-        )
+        folder.trackers = Trackers.open(config.train.trackers, folder.path, trainer.step, about)
     return trainer
 
 

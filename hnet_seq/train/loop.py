@@ -37,7 +37,6 @@ from hnet_seq.train.schedule import first_plan, learning_rate_factor
 from hnet_seq.train.statistics import ratio_warnings
 from hnet_seq.train.step import OptimizerStep
 from hnet_seq.train.stopping import stop_requests
-from hnet_seq.train.trackers import Trackers
 from modalities.errors import InputError
 from pipelines.progress import progress_bar
 
@@ -51,7 +50,6 @@ class Trainer:
         counting: of the model's n-gram counts.
 
     Attributes:
-        trackers: what hears each line of ``metrics.jsonl``, after it was written.
         stopped_by: the signal that ended :meth:`run` before its end, in whichever process.
     """
 
@@ -92,7 +90,6 @@ class Trainer:
             objective, self.optimizer, self.guard, clip_norm, self.average
         )
         self.checkpoints = Checkpoints(folder, self.parallel, self.optimizer, config.train)
-        self.trackers = Trackers()
         self.step = 0
         self.tokens = 0
         # What bits_per_token is over, where that is not every token.
@@ -230,7 +227,7 @@ class Trainer:
         goals = self.config.train.ratio_loss.targets
         record: dict[str, Any] = {"event": "train", "step": self.step, "tokens": self.tokens}
         record |= self._epochs() | self._scored | interval.record(goals, self._ratio)
-        self._note(record)
+        self.folder.log(record)
         chunks = "/".join(f"{stage['tokens_per_chunk']:.2f}" for stage in record["stages"])
         bar.set_postfix_str(
             f"{record['bits_per_token']:.3f} bits" + (f", {chunks} per chunk" if chunks else "")
@@ -241,10 +238,6 @@ class Trainer:
                 f"warning: {interval.over_budget} sequences had more chunks than "
                 "train.max_chunks and were computed whole; lower data.context or raise the bound",
             )
-
-    def _note(self, event: dict[str, Any]) -> None:
-        self.folder.log(event)
-        self.trackers.note(event)
 
     def _epochs(self) -> dict[str, Any]:
         """How often the data has been read: the sources apart, where there are several."""
@@ -272,7 +265,7 @@ class Trainer:
             **result,
             "seconds": round(time.perf_counter() - started, 3),
         }
-        self._note(result)
+        self.folder.log(result)
         one, many = self._unit
         joined = result.get("letters_per_token")
         _say(

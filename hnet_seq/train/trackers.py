@@ -106,7 +106,9 @@ class Trackers:
         self.hearing = dict(trackers or {})
 
     @classmethod
-    def open(cls, names: Sequence[str], folder: Path, step: int, config: dict[str, Any]) -> Trackers:
+    def open(
+        cls, names: Sequence[str], folder: Path, step: int, config: dict[str, Any]
+    ) -> Trackers:
         """Begin, or go on with, the run in a folder.
 
         Args:

@@ -22,12 +22,12 @@ except ImportError as error:  # one line with the remedy, for whoever imports th
     raise ImportError(f"transformers is not installed: {INSTALL}") from error
 
 from hnet_seq.transformers.cache import HNetCache
+from hnet_seq.transformers.classifier import HNetForSequenceClassification
 from hnet_seq.transformers.config import MODEL_TYPE, HNetConfig
 from hnet_seq.transformers.convert import convert
 from hnet_seq.transformers.models import (
     HNetForCausalLM,
     HNetForMaskedLM,
-    HNetForSequenceClassification,
     HNetModel,
 )
 from hnet_seq.transformers.tokenizer import HNetTokenizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -76,7 +76,7 @@ class HNetBody(PreTrainedModel):
         """The embedding."""
         return self.embeddings
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: Any) -> None:
         """Another embedding."""
         self.embeddings = value
 
@@ -97,10 +97,10 @@ class HNetBody(PreTrainedModel):
 
     def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         """(T,) packed ids of whole sequences to what the H-Net returns."""
-        return strands.encode(self, input_ids, packing)  # type: ignore[arg-type]
+        return strands.encode(self, input_ids, packing)
 
     @classmethod
-    def from_pretrained(cls, where: Any, *args: Any, config: Any = None, **options: Any) -> Self:
+    def from_pretrained(cls, where: Any, *args: Any, config: Any = None, **options: Any) -> Any:
         """As the library's, of safetensors alone, and with weights that fill the model.
 
         Raises:

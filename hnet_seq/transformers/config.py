@@ -64,6 +64,7 @@ class HNetConfig(PreTrainedConfig):
     ratio_targets: list[float] | None = None
     ratio_weights: list[float] | None = None
     use_cache: bool = True
+    id2label: dict[int, str] | dict[str, str] | None = None
     bos_token_id: int | None = None
     eos_token_id: int | None = None
     pad_token_id: int | None = None

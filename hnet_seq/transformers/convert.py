@@ -16,11 +16,11 @@ from hnet_seq.model.checkpoint import owned_state
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.locate import locate
 from hnet_seq.transformers.body import HNetBody
+from hnet_seq.transformers.classifier import HNetForSequenceClassification
 from hnet_seq.transformers.config import HNetConfig
 from hnet_seq.transformers.models import (
     HNetForCausalLM,
     HNetForMaskedLM,
-    HNetForSequenceClassification,
 )
 from hnet_seq.transformers.tokenizer import HNetTokenizer
 
@@ -70,4 +70,3 @@ def as_transformers(own: HNetLanguageModel | HNetWithHead) -> HNetBody:
     model.tie_weights()
     assert not any(value.is_meta for value in model.state_dict().values())
     return model.eval()
-

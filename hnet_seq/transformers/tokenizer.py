@@ -27,8 +27,8 @@ class HNetTokenizer(PreTrainedTokenizer):
 
     Args:
         modality: ``dna``, ``text``, ``code`` or ``dna_bytes``.
-        markers: what stands around a sequence: ``none``, as pretraining's ``embed`` reads; ``begin``
-            before it, as a model of bytes is prompted; ``both``, as a head with markers reads.
+        markers: what stands around a sequence: ``none``, as ``embed`` reads; ``begin`` before it,
+            as a model of bytes is prompted; ``both``, as a head with markers reads.
         mask: bytes have a mask token, one more than their vocabulary, as a masked model does.
 
     Raises:

@@ -120,7 +120,11 @@ def test_weights_that_are_no_files_any_more_are_written_whole(base: Path, tmp_pa
 
 def test_what_cannot_be_meant_is_refused(base: Path) -> None:
     model = HNetForSequenceClassification.from_pretrained(base, HEAD, device="cpu")
-    for rank, targets, said in ((0, ["mlp"], "rank of 1"), (2, ["q"], "names 'q'"), (2, [], "empty")):
+    for rank, targets, said in (
+        (0, ["mlp"], "rank of 1"),
+        (2, ["q"], "names 'q'"),
+        (2, [], "empty"),
+    ):
         with pytest.raises(UsageError, match=said):
             model.adapt(rank, targets)
     isotropic = HNetForSequenceClassification.from_causal_lm(make_model("isotropic"), HEAD)

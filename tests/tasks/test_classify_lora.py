@@ -67,7 +67,8 @@ def test_another_base_is_one_line(
 def test_a_killed_run_goes_on_to_the_same_bytes(
     tuned: Path, checkpoint: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps, take = [], OptimizerStep.take
+    steps: list[int] = []
+    take = OptimizerStep.take
 
     def dies(self: OptimizerStep, *arguments: object) -> object:
         if len(steps) == 3:

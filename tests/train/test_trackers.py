@@ -65,9 +65,7 @@ def test_tensorboard_has_the_numbers_and_goes_on(shards: Path, tmp_path: Path) -
     scalars = found.Scalars("train/bits_per_token")
     assert len(scalars) == 4
     shown = {e.step: e.value for e in scalars}
-    written = {
-        m["step"]: m["bits_per_token"] for m in metrics(run) if m["event"] == "train"
-    }
+    written = {m["step"]: m["bits_per_token"] for m in metrics(run) if m["event"] == "train"}
     assert shown == pytest.approx(written, rel=1e-5)
     assert sorted(shown) == [1, 2, 3, 4]
 
@@ -156,7 +154,9 @@ def test_a_tracker_that_fails_is_told_once_and_training_goes_on(
     monkeypatch.setitem(sys.modules, "wandb", fake)
     assert pretrain(experiment(shards, 4, "wandb"), tmp_path / "run")
     said = capsys.readouterr().err
-    assert said.count("wandb failed, and hears no more of this run (ConnectionError: no way out)") == 1
+    assert (
+        said.count("wandb failed, and hears no more of this run (ConnectionError: no way out)") == 1
+    )
     assert [m["step"] for m in metrics(tmp_path / "run") if m["event"] == "train"] == [1, 2, 3, 4]
     assert fake.steps == [1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,20 @@ import torch
 
 pytest.importorskip("transformers")
 
-import transformers  # noqa: E402
+import transformers
 
-import hnet_seq.transformers  # noqa: E402, F401
+import hnet_seq.transformers  # noqa: F401
 
-from ..conftest import LAYOUTS, make_model  # noqa: E402
+from ..conftest import LAYOUTS, make_model
 
 LENGTHS = (5, 17, 1, 30)
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is asked of the hub, and no bar is drawn."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     transformers.utils.logging.disable_progress_bar()
-    yield
 
 
 @pytest.fixture(scope="module")
@@ -53,5 +51,3 @@ def padded(sequences: list[torch.Tensor], side: str) -> tuple[torch.Tensor, torc
         ids[row, first : first + len(sequence)] = sequence
         mask[row, first : first + len(sequence)] = 1
     return ids, mask
-
-

@@ -28,13 +28,14 @@ from hnet_seq import (
     Sampling,
     load_pretrained,
 )
+from hnet_seq.model.shipped import shipped_folder
 from hnet_seq.transformers import convert
 
 from ..conftest import LAYOUTS, make_model
 from ..forked import Forked
 from .conftest import padded
 
-CLOSE = {"atol": 1e-5, "rtol": 0.0}
+CLOSE: Any = {"atol": 1e-5, "rtol": 0.0}
 
 
 def packed(sequences: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,9 +87,7 @@ def test_what_they_saved_is_opened_by_both_in_another_process(
     assert not [f for f in (tmp_path / "theirs").iterdir() if f.suffix in (".bin", ".pt", ".pkl")]
 
 
-def test_vectors_are_those_before_the_head(
-    own_folder: Path, sequences: list[torch.Tensor]
-) -> None:
+def test_vectors_are_those_before_the_head(own_folder: Path, sequences: list[torch.Tensor]) -> None:
     ids, mask = padded(sequences, "right")
     with torch.no_grad():
         out = AutoModel.from_pretrained(own_folder)(input_ids=ids, attention_mask=mask)
@@ -162,7 +161,8 @@ def test_generation_goes_on_from_the_state(own_folder: Path) -> None:
     greedy = [t.tolist() for t in own.generate(prompts, 12, sampling=Sampling(temperature=0))]
     ids, mask = padded(prompts, "left")
     seen: list[int] = []
-    handle = model.embeddings.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    embeddings: Any = model.embeddings
+    handle = embeddings.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
     found = model.generate(ids, attention_mask=mask, max_new_tokens=12, do_sample=False)
     handle.remove()
     assert found[:, ids.shape[1] :].tolist() == greedy
@@ -189,13 +189,19 @@ def test_a_cache_goes_on_over_pieces(own_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda m, i: m(input_ids=i, attention_mask=torch.tensor([[1, 0, 1]])), "row 0 has padding"),
+        (
+            lambda m, i: m(input_ids=i, attention_mask=torch.tensor([[1, 0, 1]])),
+            "row 0 has padding",
+        ),
         (lambda m, i: m(input_ids=i, attention_mask=torch.zeros(1, 3)), "row 0 has no tokens"),
         (lambda m, i: m(input_ids=i, attention_mask=torch.ones(2, 3)), "does not fit"),
         (lambda m, i: m(inputs_embeds=torch.zeros(1, 3, 64)), "reads input_ids"),
         (lambda m, i: m(input_ids=i, output_attentions=True), "output_attentions"),
         (lambda m, i: m(input_ids=i, use_cache=True), "for inference"),
-        (lambda m, i: m.generate(i, attention_mask=torch.tensor([[1, 1, 0]]), max_new_tokens=2), "padding_side='left'"),
+        (
+            lambda m, i: m.generate(i, attention_mask=torch.tensor([[1, 1, 0]]), max_new_tokens=2),
+            "padding_side='left'",
+        ),
         (lambda m, i: m.generate(i, assistant_model=m, max_new_tokens=2), "stateful"),
     ],
 )
@@ -243,11 +249,10 @@ def test_a_seed_decides_first_weights() -> None:
 
 def test_any_checkpoint_is_converted(tmp_path: Path) -> None:
     """Also the shipped one, whose tables lie there in eight bits."""
+    shipped = shipped_folder("genomes-tiny")
+    config = registered.HNetConfig.from_pretrained(shipped)
     with pytest.raises(ValueError, match=r"hnet_seq\.transformers\.convert"):
-        from hnet_seq.model.shipped import shipped_folder
-
-        config = registered.HNetConfig.from_pretrained(shipped_folder("genomes-tiny"))
-        AutoModelForCausalLM.from_pretrained(shipped_folder("genomes-tiny"), config=config)
+        AutoModelForCausalLM.from_pretrained(shipped, config=config)
     convert("genomes-tiny", tmp_path)
     model = AutoModelForCausalLM.from_pretrained(tmp_path)
     ids = torch.arange(40).remainder(4)

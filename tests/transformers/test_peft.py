@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,7 +30,7 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "base"
 
 
-def adapted(model: HNetForCausalLM, *targets: str) -> peft.PeftModel:
+def adapted(model: HNetForCausalLM, *targets: str) -> Any:
     torch.manual_seed(0)
     config = peft.LoraConfig(
         r=4,
@@ -41,9 +42,7 @@ def adapted(model: HNetForCausalLM, *targets: str) -> peft.PeftModel:
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS)
-def test_each_projection_changes_the_output_and_gets_gradients(
-    base: Path, projection: str
-) -> None:
+def test_each_projection_changes_the_output_and_gets_gradients(base: Path, projection: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(base)
     with torch.no_grad():
         before = model(input_ids=IDS).logits
@@ -95,7 +94,8 @@ def test_hooks_on_projections_are_called(base: Path) -> None:
     called = []
     for module in model.modules():
         if hasattr(module, "in_proj"):
-            module.in_proj.register_forward_hook(lambda *_: called.append(1))
+            projection: Any = module.in_proj
+            projection.register_forward_hook(lambda *_: called.append(1))
     with torch.no_grad():
         model(IDS[0])
     assert len(called) == sum(hasattr(module, "in_proj") for module in model.modules())

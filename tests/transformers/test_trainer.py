@@ -32,9 +32,9 @@ def stretches(count: int, length: int) -> list[str]:
     genome = Genome(GENOME)
     name, whole = next(iter(genome.lengths.items()))
     starts = range(0, whole - length, (whole - length) // count)
-    return ["ACGTN"[0:0].join("ACGTN"[t] for t in genome.fetch(name, s, s + length)) for s in starts][
-        :count
-    ]
+    return [
+        "ACGTN"[0:0].join("ACGTN"[t] for t in genome.fetch(name, s, s + length)) for s in starts
+    ][:count]
 
 
 def arguments(folder: Path, **options: Any) -> TrainingArguments:
@@ -138,7 +138,10 @@ def test_parts_of_a_step_add_up_to_it() -> None:
     model = _model(ratio_targets=[3.0])
     ids = torch.randint(0, 4, (4, 40), generator=torch.Generator().manual_seed(0))
     total = 4 * 39
-    parts = [model(input_ids=ids[i : i + 1], labels=ids[i : i + 1], num_items_in_batch=total) for i in range(4)]
+    parts = [
+        model(input_ids=ids[i : i + 1], labels=ids[i : i + 1], num_items_in_batch=total)
+        for i in range(4)
+    ]
     alone = [model(input_ids=ids[i : i + 1], labels=ids[i : i + 1]).loss for i in range(4)]
     torch.testing.assert_close(sum(p.loss for p in parts), torch.stack(alone).mean())
 
