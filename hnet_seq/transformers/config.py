@@ -64,13 +64,12 @@ class HNetConfig(PreTrainedConfig):
     ratio_targets: list[float] | None = None
     ratio_weights: list[float] | None = None
     use_cache: bool = True
-    id2label: dict[int, str] | dict[str, str] | None = None
     bos_token_id: int | None = None
     eos_token_id: int | None = None
     pad_token_id: int | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        if self.head is not None and self.id2label is None:
+        if self.head is not None and getattr(self, "id2label", None) is None:
             names = self.head["names"]
             self.id2label = dict(enumerate(names))
             self.label2id = {name: number for number, name in enumerate(names)}
