@@ -73,6 +73,9 @@ class DataConfig:
     cache_gb: float = 20.0
 
 
+TRACKERS = ("tensorboard", "wandb", "trackio")
+
+
 @dataclass
 class TrainConfig:
     """The run.
@@ -96,6 +99,8 @@ class TrainConfig:
             with more is computed in pieces of whole sequences. 0 or absent: no bound; one number
             bounds stage 0. It bounds memory and leaves gradients as they are.
         log_every: optimiser steps between two lines of training in ``metrics.jsonl``.
+        trackers: viewers that hear of each line of ``metrics.jsonl`` too: ``tensorboard``,
+            ``wandb``, ``trackio``.
         validate_every: optimiser steps between two validations; 0: only at the end.
         checkpoint_every: optimiser steps between two checkpoints; 0: only at the end.
         keep_checkpoints: how many of the last are kept.
@@ -116,6 +121,7 @@ class TrainConfig:
     ratio_loss: RatioLossConfig = field(default_factory=RatioLossConfig)
     max_chunks: Any = field(default_factory=list)
     log_every: int = 10
+    trackers: list[str] = field(default_factory=list)
     validate_every: int = 100
     checkpoint_every: int = 500
     keep_checkpoints: int = 2
@@ -156,6 +162,9 @@ class ExperimentConfig:
         if data.tokenizer != "none":
             self._validate_tokenizer()
         train.optimizer.validate(stages)
+        for name in train.trackers:
+            if name not in TRACKERS:
+                raise ValueError(f"train.trackers: {name!r} is not {', '.join(TRACKERS)}")
         if train.precision not in ("fp32", "bf16"):
             raise ValueError(f"train.precision: {train.precision!r} is not fp32 or bf16")
         self._validate_sources()

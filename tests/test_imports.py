@@ -49,6 +49,15 @@ ALLOWED = {
     },
     "hnet_seq/results": {"hnet_seq.results", "modalities", "pipelines"},
     "hnet_seq/report": {"hnet_seq.report", "hnet_seq.results", "modalities"},
+    "hnet_seq/transformers": {
+        "hnet_seq.heads",
+        "hnet_seq.model",
+        "hnet_seq.ops",
+        "hnet_seq.peers.files",
+        "hnet_seq.train.masking",
+        "hnet_seq.transformers",
+        "modalities",
+    },
     "hnet_seq/estimators": {
         "hnet_seq.estimators",
         "hnet_seq.evidence.probes",

@@ -69,10 +69,12 @@ _TASK = {
 MEANT = {
     "train": {"": f"{_BOTH} twin stage", **_TASK},
     "finetune": {
-        "": f"{_BOTH} twin seeds markers part epochs head_rate patience precision "
+        "": f"{_BOTH} twin seeds markers lora epochs head_rate patience precision "
         "micro_batch_tokens max_chunks guard_spike guard_stop_after save_every",
         **_TASK,
         f"pooling={'|'.join((*CHUNK_POOLINGS, 'attention'))}": "stage",
+        "lora": "lora_targets",
+        "!lora": "part",
         "part!=head": "learning_rate",
         # No router learns, and nothing below one.
         "part!=head|inner|1": "ratio_weight",
@@ -240,5 +242,7 @@ def _add_actions(actions: Any) -> None:
 
 
 def _add_common(child: argparse.ArgumentParser) -> None:
-    child.add_argument("--checkpoint", help="where the model of a probe lies now")
+    child.add_argument(
+        "--checkpoint", help="where the model of a probe, or the base of an adapter, lies now"
+    )
     add_batch_arguments(child, EMBED_BATCH_TOKENS)

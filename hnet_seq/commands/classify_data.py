@@ -144,6 +144,20 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="all (default), head, inner (the innermost network) or N innermost stages; "
         "the head always learns",
     )
+    training.add_argument(
+        "--lora",
+        type=int,
+        default=_DEFAULTS.lora,
+        metavar="RANK",
+        help="low-rank matrices learn beside the weights, and model/ is an adapter of some hundred "
+        "kB that names the checkpoint by its hash; 0: the weights learn (%(default)s)",
+    )
+    training.add_argument(
+        "--lora-targets",
+        default=",".join(_DEFAULTS.lora_targets),
+        metavar="LIST",
+        help="what is adapted: attention, mamba2, mlp, router (%(default)s)",
+    )
     for option, default, kind, text in (
         ("--epochs", _DEFAULTS.epochs, int, "passes over the training split at most"),
         (

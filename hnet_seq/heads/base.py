@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -14,6 +15,7 @@ from hnet_seq.heads.names import HEAD
 from hnet_seq.heads.pooling import same_on_both_strands
 from hnet_seq.heads.problems import Prediction, predictions
 from hnet_seq.model import strands
+from hnet_seq.model.adapter import Base, base_of
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.counted_text import left_out
@@ -21,11 +23,15 @@ from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.model.locate import Located
+from hnet_seq.model.low_rank import add_low_rank, low_rank_names
 from hnet_seq.model.padding import packed_ids
 from hnet_seq.model.pretrained import (
     load_weights,
     locate,
+    read_checkpoint,
     read_json,
+    save_adapter,
     save_weights,
 )
 from hnet_seq.model.soft_tokens import SoftTokens
@@ -45,6 +51,8 @@ class HNetWithHead(nn.Module, ABC):
 
     Attributes:
         metadata: what the weights were trained on, saved beside them.
+        origin: the files that the weights came from, if they did.
+        base: what the weights beneath an adapter are, where they are those of a file.
         problems: those that the subclass can learn.
 
     Raises:
@@ -70,6 +78,8 @@ class HNetWithHead(nn.Module, ABC):
         self.config = config
         self.head_config = head
         self.metadata: dict[str, str] = {}
+        self.origin: Located | None = None
+        self.base: Base | None = None
         self.embeddings = nn.Embedding(config.vocab_size, config.d_model[0])
         self.backbone = HNet(config)
         self.head = self.make_head(config, head)
@@ -77,7 +87,7 @@ class HNetWithHead(nn.Module, ABC):
             generator = torch.Generator().manual_seed(seed)
             initialize(self.backbone, generator, residual_proj)
             nn.init.normal_(self.embeddings.weight, generator=generator)
-            _initialize_head(self.head, seed)
+            initialize_head(self.head, seed)
 
     @abstractmethod
     def make_head(self, config: HNetConfig, head: HeadConfig) -> nn.Module:
@@ -97,7 +107,7 @@ class HNetWithHead(nn.Module, ABC):
         Args:
             seed: of the head's initial weights.
         """
-        return cls._on(model.embeddings, model.backbone, model.config, model.metadata, head, seed)
+        return cls._on(model, head, seed)
 
     @classmethod
     def from_pretrained(
@@ -108,6 +118,7 @@ class HNetWithHead(nn.Module, ABC):
         seed: int = 0,
         device: str | torch.device | None = None,
         twin: bool = False,
+        base: str | Path | None = None,
     ) -> Self:
         """Load a model; in evaluation mode.
 
@@ -119,6 +130,7 @@ class HNetWithHead(nn.Module, ABC):
             device: a GPU if there is one, else the CPU, when None.
             twin: the backbone of the untrained twin, see :mod:`hnet_seq.model.twin`, and a fresh
                 head.
+            base: where the base of an adapter lies now; where it says, when None.
 
         Raises:
             FileNotFoundError: no weights there.
@@ -133,7 +145,7 @@ class HNetWithHead(nn.Module, ABC):
             if twin:
                 head = head or kept
             else:
-                stored = load_weights(lambda config: cls(config, kept), found, device)
+                stored = load_weights(lambda config: cls(config, kept), found, device, base=base)
             if head is None and stored is not None:
                 return stored
         if head is None:
@@ -141,10 +153,8 @@ class HNetWithHead(nn.Module, ABC):
                 f"{path}: a language model without a {HEAD}; give head=HeadConfig(...) for a "
                 "fresh head, and fine-tune it"
             )
-        source = stored or load_pretrained(path, device, twin=twin)
-        return cls._on(
-            source.embeddings, source.backbone, source.config, source.metadata, head, seed
-        ).eval()
+        source = stored or load_pretrained(path, device, twin=twin, base=base)
+        return cls._on(source, head, seed).eval()
 
     @classmethod
     def _read_head(cls, file: Path) -> HeadConfig:
@@ -160,27 +170,42 @@ class HNetWithHead(nn.Module, ABC):
         return head
 
     @classmethod
-    def _on(
-        cls,
-        embeddings: nn.Embedding,
-        backbone: HNet,
-        config: HNetConfig,
-        metadata: dict[str, str],
-        head: HeadConfig,
-        seed: int,
-    ) -> Self:
+    def _on(cls, source: HNetLanguageModel | HNetWithHead, head: HeadConfig, seed: int) -> Self:
         with torch.device("meta"):
-            model = cls(config, head)
-        model.embeddings, model.backbone = embeddings, backbone
-        model.head = model.make_head(config, head)
-        _initialize_head(model.head, seed)
-        model.head.to(embeddings.weight.device)
-        model.metadata = dict(metadata)
+            model = cls(source.config, head)
+        model.embeddings, model.backbone = source.embeddings, source.backbone
+        model.head = model.make_head(source.config, head)
+        initialize_head(model.head, seed)
+        model.head.to(source.embeddings.weight.device)
+        model.metadata, model.origin = dict(source.metadata), source.origin
         return model
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the weights, ``config.json`` and ``head.json``; complete files or none."""
-        save_weights(self, folder, {HEAD: self.head_config.to_dict()})
+        """Write the weights, ``config.json`` and ``head.json``; complete files or none.
+
+        Of an adapted model whose base is a file: the adapter alone, and what names the base.
+        """
+        head = {HEAD: self.head_config.to_dict()}
+        if self.base is not None and low_rank_names(self):
+            save_adapter(self, folder, self.base, head)
+        else:
+            save_weights(self, folder, head)
+
+    def adapt(self, rank: int, targets: Sequence[str], *, seed: int = 0) -> None:
+        """Add low-rank matrices to linear maps; see :mod:`hnet_seq.model.low_rank`.
+
+        What is saved then is an adapter, if the weights are still those of the file that they were
+        loaded from.
+
+        Raises:
+            UsageError: no such target, or the model has nothing that is meant.
+        """
+        if low_rank_names(self):
+            return
+        checkpoint = None if self.origin is None else read_checkpoint(self.origin)
+        base = None if checkpoint is None else base_of(self, checkpoint)
+        add_low_rank(self, rank, targets, seed)
+        self.base = base
 
     @torch.inference_mode()
     def predict(
@@ -214,7 +239,7 @@ class HNetWithHead(nn.Module, ABC):
         return self.encode(ids, packing), packing, tokens
 
 
-def _initialize_head(head: nn.Module, seed: int) -> None:
+def initialize_head(head: nn.Module, seed: int) -> None:
     """Output weights N(0, 0.02), biases 0; everything else starts as its class makes it."""
     linear = head.get_submodule("linear")
     assert isinstance(linear, nn.Linear)

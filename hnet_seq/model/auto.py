@@ -19,11 +19,19 @@ def load_pretrained(
     config: str | Path | None = None,
     revision: str | None = None,
     twin: bool = False,
+    base: str | Path | None = None,
 ) -> HNetLanguageModel:
     """Load a language model, masked if its configuration is bidirectional, else causal.
 
     See :func:`hnet_seq.model.pretrained.load_weights` for the arguments.
     """
     return load_weights(
-        language_model, where, device, dtype=dtype, config=config, revision=revision, twin=twin
+        language_model,
+        where,
+        device,
+        dtype=dtype,
+        config=config,
+        revision=revision,
+        twin=twin,
+        base=base,
     )

@@ -23,6 +23,7 @@ class Checkpoint:
             costs no memory.
         metadata: what the weights were trained on; for a ``.pt``, known of the released ones.
         int8_rows: names of weights that lie there as :mod:`hnet_seq.model.int8_rows` has it.
+        either: names of weights that a language model takes, or one with a head; not both.
     """
 
     found: Located
@@ -30,6 +31,7 @@ class Checkpoint:
     weights: dict[str, Tensor]
     metadata: dict[str, str]
     int8_rows: frozenset[str] = frozenset()
+    either: frozenset[str] = frozenset()
 
 
 def owned_state(model: nn.Module) -> dict[str, Tensor]:
@@ -58,7 +60,7 @@ def check_fit(
     faults = []
     if missing := sorted(set(expected) - set(stored)):
         faults.append(f"lacks {_some(missing)}")
-    if surplus := sorted(set(stored) - set(expected) - set(tied)):
+    if surplus := sorted(set(stored) - set(expected) - set(tied) - checkpoint.either):
         faults.append(f"has {_some(surplus)}, which the configuration does not describe")
     misshapen = [
         f"{name} is {tuple(stored[name].shape)} and should be {tuple(value.shape)}"

@@ -18,6 +18,7 @@ from hnet_seq.model.ngram_tables import NgramCountsConfig, NgramMemoryTables
 MAMBA_HEAD_DIM = 64
 DNA_TOKENS = 8  # of modalities.dna, which takes numpy
 READINGS = ("mirrored", "ldarnet")
+MODEL_TYPE = "hnet_seq"  # as ``transformers`` knows which class a checkpoint is of
 
 
 @dataclass
@@ -96,10 +97,15 @@ class HNetConfig:
     def from_dict(cls, values: dict[str, Any]) -> HNetConfig:
         """Build and validate.
 
+        Of a file that :mod:`hnet_seq.transformers` wrote, what is not of the model is left aside.
+
         Raises:
             ValueError: a key is unknown, or the values do not describe a model.
         """
         values = dict(values)
+        if values.pop("model_type", None) == MODEL_TYPE and "transformers_version" in values:
+            known = {entry.name for entry in dataclasses.fields(cls)}
+            values = {k: v for k, v in values.items() if k in known and v is not None}
         for key, kind in _PARTS.items():
             values[key] = _build(kind, dict(values.get(key) or {}), f"{key}.")
         values["boundary_policies"] = [

@@ -16,6 +16,7 @@ from hnet_seq.model.given_ids import Ids, given_ids
 from hnet_seq.model.hnet import HNet, HNetOutput, StageBoundaries
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.linear import Linear
+from hnet_seq.model.locate import Located
 from hnet_seq.model.padding import packed_ids, pad
 from hnet_seq.model.pretrained import load_weights, save_weights
 from hnet_seq.model.soft_tokens import SoftTokens
@@ -50,6 +51,7 @@ class HNetLanguageModel(nn.Module):
 
     Attributes:
         metadata: what the weights were trained on, saved beside them.
+        origin: the files that the weights came from, if they did.
         bidirectional: whether a configuration must be, for what the subclass predicts.
 
     Raises:
@@ -63,9 +65,10 @@ class HNetLanguageModel(nn.Module):
     ) -> None:
         super().__init__()
         if config.bidirectional is not self.bidirectional:
-            raise ValueError(_wrong_direction(type(self).__name__, config.bidirectional))
+            raise ValueError(wrong_direction(type(self).__name__, config.bidirectional))
         self.config = config
         self.metadata: dict[str, str] = {}
+        self.origin: Located | None = None
         width = config.d_model[0]
         # Empty, and filled below: to draw on the meta device torch imports its compiler.
         weight = torch.empty(config.vocab_size, width)
@@ -174,7 +177,7 @@ class HNetLanguageModel(nn.Module):
         return LanguageModelOutput(logits, out.boundaries, out.chunks, out.hidden)
 
 
-def _wrong_direction(name: str, bidirectional: bool) -> str:
+def wrong_direction(name: str, bidirectional: bool) -> str:
     if bidirectional:
         return (
             f"{name}: the configuration is bidirectional, so every position has seen the next "

@@ -27,3 +27,13 @@ class Linear(nn.Linear):
         parts = self.weight.unflatten(0, (_PARTS, -1)).transpose(1, 2)  # (parts, D, N / parts)
         y = torch.bmm(x.expand(_PARTS, -1, -1), parts).transpose(0, 1).flatten(1)
         return y if self.bias is None else y.add_(self.bias)
+
+
+def is_its_weight(linear: nn.Module) -> bool:
+    """Whether what a linear map does is a product with ``weight``, which a kernel may take then.
+
+    It is not where another library put a layer of its own around it (PEFT's adapters have the
+    ``weight`` of what they adapt), or where hooks are to be called.
+    """
+    hooks = linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks
+    return type(linear).forward is Linear.forward and not hooks

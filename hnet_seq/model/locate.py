@@ -17,6 +17,7 @@ from hnet_seq.model.shipped import shipped_folder, shipped_names
 from modalities.given_paths import given_path
 
 WEIGHTS = "model.safetensors"
+ADAPTER = "adapter.safetensors"  # beside it `adapter.json`, see hnet_seq.model.adapter
 CONFIG = "config.json"
 _SHARDS = "model.safetensors.index.json"
 
@@ -143,6 +144,8 @@ def read_config(path: Path) -> HNetConfig:
 
 
 def _weights_in(folder: Path) -> Path:
+    if (folder / ADAPTER).is_file():
+        return folder / ADAPTER
     try:
         return find_checkpoint(folder) / WEIGHTS
     except FileNotFoundError as error:

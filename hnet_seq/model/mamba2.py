@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import MAMBA_HEAD_DIM, SSMConfig
-from hnet_seq.model.linear import Linear
+from hnet_seq.model.linear import Linear, is_its_weight
 from hnet_seq.model.norm import EPS, RMSNorm
 from hnet_seq.ops import (
     causal_conv,
@@ -111,8 +111,10 @@ class Mamba2(nn.Module):
     def _at_once(self, x: Tensor, packing: Packing, state: Mamba2State | None) -> Tensor | None:
         """All of it, where no gradient is wanted and a kernel does it.
 
-        The kernel takes the weights: hooks on ``in_proj`` and ``out_proj`` do not run then.
+        The kernel takes the weights, so it is for projections that are their weights and no more.
         """
+        if not (is_its_weight(self.in_proj) and is_its_weight(self.out_proj)):
+            return None
         return mamba2_mixer(
             x,
             self.in_proj.weight,

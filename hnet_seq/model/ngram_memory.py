@@ -48,6 +48,7 @@ class NgramMemory(nn.Module):
         self.index = index_of(config, vocab_size)
         self.reach = self.index.reach
         self.bidirectional = bidirectional
+        self.sparse = True  # gradients of the tables: the rows that were looked up
         self.tables = nn.Parameter(torch.zeros(self.index.total, config.width))
         self.projection = Linear(len(config.orders) * config.width, d_model, bias=False)
         self.init_std = config.width**-0.5  # a row that is known moves a vector as far as itself
@@ -99,5 +100,5 @@ class NgramMemory(nn.Module):
 
     def _look_up(self, rows: Tensor, known: Tensor) -> Tensor:
         """(T, K) rows, where ``known``, to (T, K W)."""
-        vectors = F.embedding(rows, self.tables, sparse=True)
+        vectors = F.embedding(rows, self.tables, sparse=self.sparse)
         return torch.where(known.unsqueeze(2), vectors, 0).flatten(1)

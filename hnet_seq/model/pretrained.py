@@ -27,8 +27,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hnet_seq.model.adapter import (
+    ADAPTER,
+    ADAPTER_FACTS,
+    BASE_SHA256,
+    Base,
+    adapted,
+    base_place,
+    facts,
+    missing_base,
+)
 from hnet_seq.model.checkpoint import Checkpoint, check_fit, owned_state, tied_names
-from hnet_seq.model.config import HNetConfig
+from hnet_seq.model.config import MODEL_TYPE, HNetConfig
 from hnet_seq.model.int8_rows import from_int8_rows
 from hnet_seq.model.ldarnet import is_ldarnet, ldarnet_metadata, ldarnet_weights
 from hnet_seq.model.locate import (
@@ -41,6 +51,7 @@ from hnet_seq.model.locate import (
     read_json,
     read_values,
 )
+from hnet_seq.model.low_rank import adapter_state, merged_state
 from hnet_seq.model.released import released_file, released_metadata
 from hnet_seq.model.torch_file import read_torch_file
 from hnet_seq.model.twin import untrained
@@ -68,6 +79,7 @@ _FP32 = "residual_proj."
 class _Described(Protocol):
     config: HNetConfig
     metadata: dict[str, str]
+    origin: Located | None
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -90,23 +102,47 @@ def save_weights(
         store: what to write of the weights, where it is not they as they are; see
             :mod:`hnet_seq.model.int8_rows`.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    described = cast(_Described, model)
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in owned_state(model).items()
-    }
+    weights = _on_cpu(merged_state(model))
     if store is not None:
         weights = store(weights)
-    documents = {CONFIG: described.config.to_dict(), **(extra or {})}
-    assert WEIGHTS not in documents
-    partial = {name: folder / f".{name}.partial" for name in (*documents, WEIGHTS)}
+    _write(model, Path(folder), WEIGHTS, weights, extra or {})
+    for stale in (ADAPTER, ADAPTER_FACTS):
+        (Path(folder) / stale).unlink(missing_ok=True)
+
+
+def save_adapter(
+    model: nn.Module, folder: str | Path, base: Base, extra: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Write what was learned beside the base, as :func:`save_weights` writes a whole model."""
+    cast(_Described, model).metadata[BASE_SHA256] = base.sha256
+    documents = {**extra, ADAPTER_FACTS: facts(base, model)}
+    _write(model, Path(folder), ADAPTER, _on_cpu(adapter_state(model)), documents)
+    (Path(folder) / WEIGHTS).unlink(missing_ok=True)
+
+
+def _on_cpu(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+
+
+def _write(
+    model: nn.Module,
+    folder: Path,
+    file_name: str,
+    weights: dict[str, Tensor],
+    extra: Mapping[str, Mapping[str, Any]],
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    described = cast(_Described, model)
+    shape = {**described.config.to_dict(), "model_type": MODEL_TYPE}
+    documents = {CONFIG: shape, **extra}
+    assert file_name not in documents
+    partial = {name: folder / f".{name}.partial" for name in (*documents, file_name)}
     try:
         for name, values in documents.items():
             partial[name].write_text(json.dumps(values, indent=2) + "\n")
         # One entry: safetensors writes several in an order that changes from run to run.
         metadata = {METADATA: json.dumps(described.metadata, sort_keys=True)}
-        save_file(weights, partial[WEIGHTS], metadata=metadata)
+        save_file(weights, partial[file_name], metadata=metadata)
         for path in partial.values():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -122,11 +158,15 @@ def read_checkpoint(
     *,
     config: str | Path | None = None,
     revision: str | None = None,
+    base: str | Path | None = None,
 ) -> Checkpoint:
     """Open a checkpoint; arguments and errors of :func:`hnet_seq.model.locate.locate`.
 
+    Args:
+        base: where the base of an adapter lies now; where it says that it lies, when None.
+
     Raises:
-        FileNotFoundError: no weights there.
+        FileNotFoundError: no weights there, or an adapter without its base.
         ValueError: a file is damaged or would run code; names the file.
     """
     found = where if isinstance(where, Located) else locate(where, config=config, revision=revision)
@@ -145,6 +185,13 @@ def read_checkpoint(
             weights, metadata = ldarnet_weights(weights), ldarnet_metadata(shape)
         except ValueError as error:
             raise ValueError(f"{found.weights}: {error}") from error
+    if found.weights.name == ADAPTER:
+        place = base or base_place(found)
+        try:
+            beneath = read_checkpoint(place)
+        except FileNotFoundError as error:
+            raise missing_base(found, place, error) from error
+        return adapted(found, weights, metadata, beneath)
     return Checkpoint(found, shape, weights, metadata, in_int8)
 
 
@@ -170,6 +217,7 @@ def load_weights(
     config: str | Path | None = None,
     revision: str | None = None,
     twin: bool = False,
+    base: str | Path | None = None,
 ) -> M:
     """Build a module and give it stored weights; in evaluation mode.
 
@@ -179,6 +227,7 @@ def load_weights(
         twin: load the untrained twin, see :mod:`hnet_seq.model.twin`; of a language model, whose
             first weights ``seed`` and ``residual_proj`` of ``build`` choose.
         device: a GPU if there is one, else the CPU, when None.
+        base: where the base of an adapter lies now, see :mod:`hnet_seq.model.adapter`.
         dtype: of the weights in memory, fp32 when None; ``residual_proj`` stays fp32. Weights in
             bf16 compute under ``torch.autocast``.
 
@@ -186,7 +235,7 @@ def load_weights(
         FileNotFoundError: no weights there.
         ValueError: the files are damaged or do not fit each other; names the file.
     """
-    checkpoint = read_checkpoint(where, config=config, revision=revision)
+    checkpoint = read_checkpoint(where, config=config, revision=revision, base=base)
     if twin:
         checkpoint = untrained(checkpoint, build)
     model = outline(build, checkpoint)
@@ -202,6 +251,7 @@ def load_weights(
         owner, _, leaf = second.rpartition(".")
         setattr(model.get_submodule(owner), leaf, model.get_parameter(first))
     assert not any(value.is_meta for value in model.state_dict().values())
+    cast(_Described, model).origin = None if twin else checkpoint.found
     return model
 
 

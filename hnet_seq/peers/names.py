@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hnet_seq.model.config import MODEL_TYPE
 from hnet_seq.model.locate import CONFIG, read_json
 
 PREFIX = "transformers:"
@@ -13,10 +14,11 @@ def peer_name(where: str | Path) -> str | None:
     """The folder, or ``owner/name`` of the hub, of a checkpoint of ``transformers``; else None.
 
     It is one where ``transformers:`` stands before it, or where it is a folder whose
-    ``config.json`` has the ``model_type`` that the library writes, and ours does not.
+    ``config.json`` has a ``model_type`` that is not ours.
     """
     name = str(where)
     if name.startswith(PREFIX):
         return name.removeprefix(PREFIX)
     file = Path(where) / CONFIG
-    return name if file.is_file() and "model_type" in read_json(file) else None
+    kind = read_json(file).get("model_type", MODEL_TYPE) if file.is_file() else MODEL_TYPE
+    return name if kind != MODEL_TYPE else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import os
 import platform
 import signal
@@ -45,6 +46,7 @@ from hnet_seq.train.memory import keep_freed_memory
 from hnet_seq.train.ranks import agreed, is_first, on_first, rank, world_size
 from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.tokenised import TokenisedBatches
+from hnet_seq.train.trackers import Trackers, check_trackers
 from pipelines.batches.token_batches import TokenBatches
 from pipelines.storage.files import DiskError, check_folder
 
@@ -92,6 +94,7 @@ def _pretrain(start: Start, device: str | None) -> int | None:
     deterministic = start.config.train.deterministic
     with process_group(device) as own, deterministic_operations(deterministic):
         check_folder(start.folder.path)
+        check_trackers(start.config.train.trackers)
         if start.branch:
             checkpoint, run = start.branch
             on_first(lambda: branch(checkpoint, run, start.folder))
@@ -104,6 +107,8 @@ def _run(trainer: Trainer) -> int | None:
         trainer.run()
     except DiskError as error:
         raise _with_remedy(error, trainer.folder) from error
+    finally:
+        trainer.folder.trackers.finish()
     return trainer.stopped_by
 
 
@@ -169,6 +174,9 @@ def _trainer(config: ExperimentConfig, folder: RunFolder, resume: bool, device: 
         on_first(lambda: save_experiment(config, folder.config))
     elif given is not None:
         trainer.checkpoints.keep_optimizer_of(given)
+    if is_first():
+        about = dataclasses.asdict(config)
+        folder.trackers = Trackers.open(config.train.trackers, folder.path, trainer.step, about)
     return trainer
 
 

@@ -32,6 +32,7 @@ MAY_CHANGE = (
     "train.parallel.",
     "train.schedule.changes",
     "train.steps",
+    "train.trackers",
     "train.validate_every",
 )
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from hnet_seq.heads.base import HNetWithHead
 from hnet_seq.heads.names import FROM_ONE_END
 from hnet_seq.heads.problems import encode_labels
+from hnet_seq.model.low_rank import merge_low_rank
 from hnet_seq.train.finetune_config import FinetuneConfig
 from hnet_seq.train.finetune_run import Model, OnEpoch, Run
 from hnet_seq.train.finetune_state import StateFile, fingerprint
@@ -125,7 +126,11 @@ def finetune(
             list(range(len(tokens), len(tokens) + len(others))),
         )
         tokens, targets = tokens + others, targets + _targets(model, others, validation[1])
-    names = trainable_names(model, config.part)
+    if config.lora:
+        model.adapt(config.lora, config.lora_targets, seed=config.seed)
+    else:
+        merge_low_rank(model)
+    names = trainable_names(model, config.part, adapted=bool(config.lora))
     with computing(model, device, training=True) as where, only_trainable(model, names):
         run = Run(model, config, tokens, targets, complement, where, fit, held_out)
         model.metadata["strands"] = config.strands

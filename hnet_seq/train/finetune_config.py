@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from hnet_seq.model.low_rank_targets import DEFAULT_TARGETS, check_targets
 from hnet_seq.optimizer_config import MATRICES, OptimizerConfig
 from hnet_seq.parallel_config import GuardConfig
 from hnet_seq.train.precision import PRECISIONS
@@ -46,6 +47,9 @@ class FinetuneConfig:
         max_chunks: per stage, from the outside in, the most chunks computed at once: what has more
             is computed in pieces of whole sequences. 0 or absent: no bound.
         guard: steps that are left out because their gradient is not to be trusted.
+        lora: rank of the matrices that learn beside the weights, which then stay as they are, see
+            :mod:`hnet_seq.model.low_rank`; 0: the weights learn. The head always learns.
+        lora_targets: what is adapted so: ``attention``, ``mamba2``, ``mlp``, ``router``.
         save_every: optimiser steps between two writings of what :func:`finetune` resumes from; it
             is also written after each epoch.
     """
@@ -69,10 +73,14 @@ class FinetuneConfig:
     max_chunks: list[int] = field(default_factory=list)
     guard: GuardConfig = field(default_factory=GuardConfig)
     save_every: int = 100
+    lora: int = 0
+    lora_targets: list[str] = field(default_factory=lambda: list(DEFAULT_TARGETS))
 
     def settings(self) -> dict[str, Any]:
         """What decides the result, to rounding; JSON values."""
         values = {k: v for k, v in asdict(self).items() if k not in _CHANGE_NO_STEP}
+        if not self.lora:
+            del values["lora"], values["lora_targets"]
         # Of the guard, what may leave a step out of a run that comes to its end.
         return values | ({"guard_spike": self.guard.spike} if self.guard.spike else {})
 
@@ -88,6 +96,10 @@ class FinetuneConfig:
         ):
             if value < least:
                 raise UsageError(name, f"is {value}; expected {least} or more")
+        if self.lora:
+            check_targets(self.lora, self.lora_targets)
+            if self.part != "all":
+                raise UsageError("part", f"is {self.part}; with lora the head and adapters learn")
         if self.precision not in PRECISIONS:
             raise UsageError("precision", f"is {self.precision!r}; expected fp32 or bf16")
         if len(self.max_chunks) > stages or any(bound < 0 for bound in self.max_chunks):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hnet_seq.results.run import Log, Run
+from hnet_seq.train.trackers import Trackers
 from modalities.errors import InputError, UsageError
 from pipelines.storage.files import append_line, replaced_stream, sync
 
@@ -29,6 +30,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.provenance_file = self.path / "run.json"
         self.checkpoints = self.path / "checkpoints"
+        self.trackers = Trackers()  # what hears each line of the metrics, after it was written
 
     def create(self) -> None:
         """Make the folder; UsageError as :meth:`check_free`."""
@@ -58,6 +60,7 @@ class RunFolder:
     def log(self, event: dict[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``, all of it or nothing."""
         append_line(self.metrics, Log.line(event))
+        self.trackers.note(event)
 
     def begin(self, step: int) -> Path:
         """A folder to write a checkpoint to; :meth:`finish` makes it one."""

@@ -14,7 +14,7 @@ from hnet_seq.evidence.probes.table import PROBES, kind_of
 from hnet_seq.evidence.probes.target_probes import OneVsRest, predict_targets
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.auto import load_pretrained
-from hnet_seq.model.pretrained import WEIGHTS
+from hnet_seq.model.locate import locate
 from hnet_seq.tasks.classification.frozen import MODEL_ROWS
 from hnet_seq.tasks.classification.kept_classifier import finetuned_folder
 from hnet_seq.tasks.classification.labels import Problem
@@ -77,19 +77,21 @@ def load_classifier(
 
     Args:
         path: ``probe.npz``; or the folder of a fine-tuned model, or the one above it.
-        checkpoint: where the model of a probe lies now.
+        checkpoint: where the model of a probe, or the base of an adapter, lies now.
 
     Raises:
         InputError: it is neither, is damaged, or its model is not there or another one.
         UsageError: a checkpoint for a fine-tuned model, which is its own.
     """
     if folder := finetuned_folder(path, checkpoint):
-        return _finetuned(folder, batch_tokens, device)
+        return _finetuned(folder, checkpoint, batch_tokens, device)
     return _probe(Path(path), checkpoint, batch_tokens, device)
 
 
-def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifier:
-    model = HNetForSequenceClassification.from_pretrained(folder, device=device)
+def _finetuned(
+    folder: Path, base: str | Path | None, batch_tokens: int, device: str | None
+) -> Classifier:
+    model = HNetForSequenceClassification.from_pretrained(folder, device=device, base=base)
     check_modality(model)
     head = model.head_config
     problem = _PROBLEMS.get(head.problem)
@@ -106,7 +108,7 @@ def _finetuned(folder: Path, batch_tokens: int, device: str | None) -> Classifie
         FINETUNED_ROWS[head.pooling],
         head.names,
         predict_proba,
-        read_trained_on(folder / WEIGHTS),
+        read_trained_on(locate(folder).weights),
         problem,
     )
 

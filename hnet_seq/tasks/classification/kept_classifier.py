@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from hnet_seq.heads.names import HEAD
+from hnet_seq.model.locate import ADAPTER
 from modalities.errors import InputError, UsageError
 
 MODEL = "model"
@@ -16,7 +17,7 @@ def finetuned_folder(path: str | Path, checkpoint: str | Path | None) -> Path | 
     """The folder of a fine-tuned model in ``path``; None where it is the file of a probe.
 
     Args:
-        checkpoint: where the model of a probe lies now.
+        checkpoint: where the model of a probe, or the base of an adapter, lies now.
 
     Raises:
         InputError: a folder or file of something else.
@@ -24,7 +25,7 @@ def finetuned_folder(path: str | Path, checkpoint: str | Path | None) -> Path | 
     """
     path = Path(path)
     folders = [folder for folder in (path, path / MODEL) if (folder / HEAD).is_file()]
-    if folders and checkpoint is not None:
+    if folders and checkpoint is not None and not (folders[0] / ADAPTER).is_file():
         raise UsageError("checkpoint", f"goes with a probe; {folders[0]} is a whole model")
     if not folders and path.is_dir():
         raise InputError(

@@ -24,7 +24,7 @@ from hnet_seq.evidence.audit.task import Examples
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.pretrained import WEIGHTS
+from hnet_seq.model.locate import locate
 from hnet_seq.results.run import Log
 from hnet_seq.tasks.classification.kept_classifier import MODEL
 from hnet_seq.tasks.classification.kept_results import (
@@ -116,7 +116,7 @@ def finetune_seeds(
         # Also what a run left that was killed just before it did.
         on_first(partial(state.unlink, missing_ok=True))
         if place == 0:
-            on_first(lambda: write_trained_on(out / MODEL / WEIGHTS, task.train.sequences))
+            on_first(lambda: write_trained_on(locate(out / MODEL).weights, task.train.sequences))
         runs.append(run)
     on_first(partial(_write_history, out / HISTORY, runs))
     return runs

@@ -45,6 +45,8 @@ def finetune_config(args: argparse.Namespace, stages: int) -> FinetuneConfig:
         max_chunks=[args.max_chunks] if args.max_chunks else [],
         guard=GuardConfig(args.guard_spike, args.guard_stop_after),
         save_every=args.save_every,
+        lora=args.lora,
+        lora_targets=args.lora_targets.split(","),
     )
     config.validate(stages)
     return config
