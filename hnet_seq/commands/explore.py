@@ -119,6 +119,6 @@ def import_web() -> None:
     if missing:
         raise UsageError(
             "explore",
-            f"a page with a server needs {' and '.join(missing)}: pip install starlette uvicorn (or "
-            "'hnet-seq[explore]'); --export FILE.html does without",
+            f"a page with a server needs {' and '.join(missing)}: pip install starlette uvicorn "
+            "(or 'hnet-seq[explore]'); --export FILE.html does without",
         )

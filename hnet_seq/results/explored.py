@@ -107,7 +107,9 @@ class Explored(Result):
             raise ValueError("'letters' are not those of DNA")
         try:
             held = len(
-                self.letters if self.modality == DNA else base64.b64decode(self.letters, validate=True)
+                self.letters
+                if self.modality == DNA
+                else base64.b64decode(self.letters, validate=True)
             )
         except ValueError:
             held = -1

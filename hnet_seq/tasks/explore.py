@@ -68,7 +68,10 @@ def open_explorer(args: argparse.Namespace) -> Explorer:
             raise InputError(where, f"{said}; give two that read the same")
         readers.append(reader)
     if len(readers) == 2 and readers[0].name == readers[1].name:
-        readers = [Reader(f"{where}", own.model) for where, own in zip((args.checkpoint, args.beside), readers, strict=True)]
+        readers = [
+            Reader(f"{where}", own.model)
+            for where, own in zip((args.checkpoint, args.beside), readers, strict=True)
+        ]
     modality = readers[0].modality.name
     source: Source | None = None
     if is_byte_modality(modality):
@@ -125,7 +128,9 @@ def serve(explorer: Explorer, regions: list[Explored], names: dict[str, Any], po
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
+        listening.listen()  # whoever has the URL may come before the server runs
     except OSError as error:
+        listening.close()
         raise UsageError("port", f"{port} cannot be had ({error.strerror}); give another") from None
     port, token = listening.getsockname()[1], new_token()
     app = Server(explorer, regions, names).app(token, port)

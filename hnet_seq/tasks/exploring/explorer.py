@@ -144,7 +144,9 @@ class Explorer:
         if self.modality != dna.DNA.name:
             raise UsageError("map", f"is for DNA; {reader.name} reads {self.modality}")
         if end - start > MOST_MAP:
-            said = f"is of at most {MOST_MAP} bases here, and this are {end - start:,}; zoom in, or "
+            said = (
+                f"is of at most {MOST_MAP} bases here, and this are {end - start:,}; zoom in, or "
+            )
             raise UsageError("map", said + "use hnet-seq explain")
         check_stretch(source.letters(span), source.path, "map")
         first, last = around(start, end, source.lengths[name])
@@ -163,9 +165,10 @@ class Explorer:
         """A region with all that is known of it: every model, both strands, bits.
 
         Args:
-            maps: also a dependency map by each model.
+            maps: also a dependency map by each model, of a region that is not too long for one.
         """
         found, lanes = None, []
+        maps = maps and span[2] - span[1] <= MOST_MAP
         for number, reader in enumerate(self.readers):
             for strand in self.strands:
                 found = self.lane(number, source, span, strand, _deaf)
@@ -173,7 +176,9 @@ class Explorer:
                 if not reader.model.bidirectional:
                     lane = replace(lane, bits=self.bits(number, source, span, strand, _deaf))
                 if maps and strand == "+":
-                    lane = replace(lane, dependencies=_run(self.dependencies(number, source, span)))
+                    lane = replace(
+                        lane, dependencies=finished(self.dependencies(number, source, span))
+                    )
                 lanes.append(lane)
         if found is None:
             raise InputError(None, "no model reads it")
@@ -192,7 +197,8 @@ def _key(source: Source) -> Hashable:
     return name, source.letters((name, 0, source.lengths[name])).tobytes()
 
 
-def _run(steps: Steps[Value]) -> Value:
+def finished(steps: Steps[Value]) -> Value:
+    """What they come to, all at once."""
     while True:
         try:
             next(steps)

@@ -86,7 +86,9 @@ class Guard:
             raise Refused(403, "the request is of another page; open the URL as printed")
         given = asked[0] if opens else self._cookie(headers)
         if not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise Refused(403, "no token, or a wrong one; open the URL as hnet-seq explore printed it")
+            raise Refused(
+                403, "no token, or a wrong one; open the URL as hnet-seq explore printed it"
+            )
 
     def _cookie(self, headers: Mapping[str, str]) -> str:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")

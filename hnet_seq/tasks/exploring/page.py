@@ -115,7 +115,10 @@ def _page(
         Markup(_file("explore.html")),
         element("script", _data(known), type="application/json", id="about"),
         element(
-            "script", _data([own.content() for own in regions]), type="application/json", id="regions"
+            "script",
+            _data([own.content() for own in regions]),
+            type="application/json",
+            id="regions",
         ),
         element("script", Markup('import "explore/main.js";'), type="module", nonce=nonce),
     )

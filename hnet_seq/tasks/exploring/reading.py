@@ -18,10 +18,11 @@ from hnet_seq.model.given_ids import modality_of
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CACHE_LIMIT, CacheLimitError
 from hnet_seq.results.explored import StageReading
-from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS, SEGMENT_BATCH_TOKENS
+from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS
 from hnet_seq.tasks.scoring.likelihoods import likelihood_pieces, scoring
 from modalities.errors import InputError
 
+PIECE = 2048  # tokens after which bits are given up for another region
 OnTokens = Callable[[int], object]
 """Told of tokens done after each call of a model; what it raises ends the reading."""
 
@@ -70,7 +71,7 @@ class Reader:
         found = np.full(len(tokens) + 1, np.nan)
         with scoring(model):
             for _, start, values in likelihood_pieces(
-                model, [stretch.name], [tokens], SCORE_BATCH_TOKENS, CACHE_LIMIT, scored
+                model, [stretch.name], [tokens], PIECE, CACHE_LIMIT, scored
             ):
                 found[start + 1 : start + 1 + len(values)] = values
                 tell(len(values))

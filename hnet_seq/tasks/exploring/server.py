@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from hnet_seq.results.dependency_map import DependencyMap
 from hnet_seq.results.explored import Explored
 from hnet_seq.tasks.exploring.explorer import Explorer, Steps, Strand
 from hnet_seq.tasks.exploring.guard import SAVE, Guard, refusal
@@ -131,6 +132,7 @@ class Server:
                 yield 0, 1
                 return self._explorer.lane(wanted.model, source, span, wanted.strand, tell)
 
+            self._worker.drop(f"bits {wanted.slot}")  # of what was seen before
             found = await _answer(self._worker.ask(f"cuts {wanted.slot}", CUTS, steps))
             return _json(found.content())
 
@@ -145,7 +147,9 @@ class Server:
                 yield 0, 1
                 return self._explorer.bits(wanted.model, source, span, wanted.strand, tell)
 
-            return _json({"bits": await _answer(self._worker.ask(f"bits {wanted.slot}", BITS, steps))})
+            return _json(
+                {"bits": await _answer(self._worker.ask(f"bits {wanted.slot}", BITS, steps))}
+            )
 
         return await _answered(content())
 
@@ -156,11 +160,13 @@ class Server:
             steps = self._explorer.dependencies(wanted.model, source, span)
             question = self._worker.ask(f"map {wanted.slot}", MAP, lambda _tell: steps)
             # What is wrong with the question is known after its first step.
-            while not question.answer.done() and not question.progress[0]:
-                await asyncio.wait({asyncio.wrap_future(question.answer)}, timeout=_TOLD)
-            if question.answer.done():
-                question.answer.result()
-            return StreamingResponse(_lines(question), media_type="application/x-ndjson")
+            answer = _awaited(question)
+            while not answer.done() and not question.progress[0]:
+                await asyncio.wait({answer}, timeout=_TOLD)
+            if answer.done():
+                answer.result()
+            lines = _lines(question, answer)
+            return _closed(StreamingResponse(lines, media_type="application/x-ndjson"))
 
         return await _answered(content())
 
@@ -192,22 +198,28 @@ class Server:
 
 
 async def _answer(question: Question[Value]) -> Value:
-    return await asyncio.wrap_future(question.answer)
+    return await _awaited(question)
 
 
-async def _lines(question: Question[Any]) -> AsyncIterator[str]:
+def _awaited(question: Question[Value]) -> asyncio.Future[Value]:
+    """The answer in the server's loop, which does not mind where nobody takes an error of it."""
+    found = asyncio.wrap_future(question.answer)
+    found.add_done_callback(lambda own: own.cancelled() or own.exception())
+    return found
+
+
+async def _lines(
+    question: Question[DependencyMap], answer: asyncio.Future[DependencyMap]
+) -> AsyncIterator[str]:
     """Progress, and at last the record, a line each; whoever goes away ends the work."""
     try:
-        future = asyncio.wrap_future(question.answer)
-        while not future.done():
+        while not answer.done():
             done, of = question.progress
             yield json.dumps({"done": done, "of": of}) + "\n"
-            await asyncio.wait({future}, timeout=_TOLD)
+            await asyncio.wait({answer}, timeout=_TOLD)
         try:
-            yield json.dumps({"map": future.result().content()}) + "\n"
-        except Superseded as error:
-            yield json.dumps({"error": f"{error}"}) + "\n"
-        except ValueError as error:
+            yield json.dumps({"map": answer.result().content()}) + "\n"
+        except (Superseded, ValueError) as error:
             yield json.dumps({"error": " ".join(f"{error}".split())}) + "\n"
     finally:
         question.drop()
@@ -257,5 +269,3 @@ async def _of_http(_request: Request, error: Exception) -> Response:
 async def _of_bug(_request: Request, error: Exception) -> Response:
     traceback.print_exception(error, file=sys.stderr)
     return refusal(500, "the server failed; its terminal says how")
-
-

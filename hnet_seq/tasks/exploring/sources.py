@@ -154,7 +154,11 @@ def _arrows_of(annotation: Annotation, name: str) -> list[Arrow]:
     if (genes := annotation.genes.records.get(name)) is not None:
         coding = from_genes(genes).coding
         for start, end, sign, own in zip(
-            coding.start.tolist(), coding.end.tolist(), coding.strand.tolist(), coding.name, strict=True
+            coding.start.tolist(),
+            coding.end.tolist(),
+            coding.strand.tolist(),
+            coding.name,
+            strict=True,
         ):
             # Isoforms share exons: one arrow each, under the first name.
             strand = "+" if sign > 0 else "-"

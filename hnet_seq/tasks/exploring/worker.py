@@ -83,12 +83,16 @@ class Worker:
             make: see :class:`Question`.
         """
         question = Question(make)
-        if (before := self._last.get(slot)) is not None:
-            before.drop()
+        self.drop(slot)
         self._last = {name: own for name, own in self._last.items() if not own.answer.done()}
         self._last[slot] = question
         self._waiting.put((urgency, next(self._numbers), question))
         return question
+
+    def drop(self, slot: str) -> None:
+        """Nobody waits for the answer to the last question of a slot."""
+        if (before := self._last.get(slot)) is not None:
+            before.drop()
 
     def _work(self) -> None:
         while True:

@@ -94,7 +94,7 @@ async function read(place, { keep = false } = {}) {
   get("track").setAttribute("aria-busy", "true");
   try {
     const found = await Promise.all(chosen.map((choice) =>
-      ask("/api/lane", `lane ${choice.key}`, wanted({ ...place, model: choice.number, strand: choice.strand }))));
+      ask("/api/lane", choice.key, wanted({ ...place, model: choice.number, strand: choice.strand }))));
     if (asked !== mine) return;
     const region = new Region({ ...found[0], lanes: found.flatMap((content) => content.lanes) });
     showRegion(region, { keep });
@@ -109,7 +109,7 @@ async function read(place, { keep = false } = {}) {
 
 async function addBits(region, choice, place) {
   try {
-    const { bits } = await ask("/api/bits", `bits ${choice.key}`, wanted({ ...place, model: choice.number, strand: choice.strand }));
+    const { bits } = await ask("/api/bits", choice.key, wanted({ ...place, model: choice.number, strand: choice.strand }));
     const own = region.lanes.find((each) => each.key === choice.key);
     if (!own) return;
     own.content.bits = bits;
