@@ -90,6 +90,8 @@ def main(args: argparse.Namespace) -> int:
                 raise UsageError(name, "goes with GENOME, on which it lies; give that")
     if "" in args.region:
         raise UsageError("region", "is empty; give NAME:START-END, or leave it out")
+    if args.beside == args.checkpoint:
+        raise UsageError("beside", f"{args.beside} is the model itself; give another")
     for where in (args.checkpoint, args.beside):
         if where is not None:
             check_checkpoint(where)
@@ -97,7 +99,7 @@ def main(args: argparse.Namespace) -> int:
     check_there(args.genome, args.annotation)
     modality = modality_here(args.checkpoint)
     if modality is not None:
-        check_modality(args, of="DNA" if modality is DNA else "text and code")
+        check_modality(args, modality.name)
     if modality is DNA and args.genome:
         check_genome(args.genome)
         if not args.annotation:
@@ -108,9 +110,10 @@ def main(args: argparse.Namespace) -> int:
     return later("hnet_seq.tasks.explore")(args)
 
 
-def check_modality(args: argparse.Namespace, *, of: str) -> None:
+def check_modality(args: argparse.Namespace, modality: str) -> None:
     """Raise UsageError for an option that means nothing of what the model reads."""
-    check_meant(args, f"{args.checkpoint} was trained on other letters", of=of)
+    of = "DNA" if modality == DNA.name else "text and code"
+    check_meant(args, f"{args.checkpoint} was trained on {modality}", of=of)
 
 
 def import_web() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hnet_seq.analysis.annotation import from_genes
 from hnet_seq.analysis.gene_region import gene_richest_window
 from hnet_seq.commands.explore import check_modality, import_web
 from hnet_seq.model.auto import load_pretrained
@@ -35,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb."""
     explorer = open_explorer(args)
     names = {
-        "checkpoints": [args.checkpoint, *([args.beside] if args.beside else [])],
+        "checkpoints": _checkpoints(args),
         "source": args.genome,
         "annotation": Path(args.annotation).name if args.annotation else None,
     }
@@ -55,31 +56,24 @@ def open_explorer(args: argparse.Namespace) -> Explorer:
         InputError: a model that has no boundaries, or reads something else than the other; or files
             that cannot be read.
     """
-    readers = []
-    for where in (args.checkpoint, args.beside):
-        if where is None:
-            continue
+    models = _checkpoints(args)
+    readers: list[Reader] = []
+    for name, where in zip(_names(models), models, strict=True):
         model = load_pretrained(where, args.device)
         settle(model, args.device)
-        reader = Reader(Path(where).name or where, model)
+        reader = Reader(name, model)
         check_stages(model, where)
         if readers and reader.modality.vocabulary != readers[0].modality.vocabulary:
             said = f"reads {reader.modality.name}, {args.checkpoint} {readers[0].modality.name}"
             raise InputError(where, f"{said}; give two that read the same")
         readers.append(reader)
-    if len(readers) == 2 and readers[0].name == readers[1].name:
-        readers = [
-            Reader(f"{where}", own.model)
-            for where, own in zip((args.checkpoint, args.beside), readers, strict=True)
-        ]
     modality = readers[0].modality.name
+    check_modality(args, modality)
     source: Source | None = None
     if is_byte_modality(modality):
-        check_modality(args, of="text and code")
         source = read_documents(args.genome, modality) if args.genome else None
     else:
-        check_modality(args, of="DNA")
-        for where, reader in zip((args.checkpoint, args.beside), readers, strict=False):
+        for where, reader in zip(models, readers, strict=True):
             check_model(reader.model, where)
         if args.genome:
             genome = Genome(args.genome, use_index=True)
@@ -89,6 +83,16 @@ def open_explorer(args: argparse.Namespace) -> Explorer:
                 annotation.tell()
             source = GenomeSource(genome, annotation)
     return Explorer(readers, source)
+
+
+def _checkpoints(args: argparse.Namespace) -> list[str]:
+    return [args.checkpoint, *([args.beside] if args.beside else [])]
+
+
+def _names(models: list[str]) -> list[str]:
+    """The last two parts of each path, or all of it where these are the same."""
+    short = ["/".join(Path(where).parts[-2:]) for where in models]
+    return short if len(set(short)) == len(short) else models
 
 
 def first_regions(explorer: Explorer, asked: list[str], *, maps: bool) -> list[Explored]:
@@ -107,8 +111,6 @@ def first_span(source: Source) -> Span:
     if isinstance(source, GenomeSource):
         genes = source.annotation.genes.records.get(name) if source.annotation else None
         if genes is not None and genes.coding:
-            from hnet_seq.analysis.annotation import from_genes
-
             _, start = gene_richest_window(from_genes(genes).coding, 0, length, FIRST)
         else:
             known = source.letters((name, 0, min(length, _SCANNED))) < 4

@@ -54,7 +54,7 @@ function ruler(view, scale, width) {
   const { region } = view;
   const rows = lanesOf(region.arrows);
   const parts = [];
-  const count = Math.max(2, Math.floor((scale.right - LEFT) / 110));
+  const count = Math.max(2, Math.floor((scale.right - LEFT) / 100));
   for (const value of roundValues(view.start + 1, view.end, count)) {
     const x = scale.x(value - 0.5);
     const room = 4 * whole(value).length + 4;
