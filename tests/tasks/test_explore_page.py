@@ -30,6 +30,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on the PATH; CHROMIUM may name one"
 )
 PATIENCE = 180_000  # milliseconds, after which something hangs, however busy the machine is
+REFUSED = "the server responded with a status of 400"  # which a test asked for
 MODELS = [of_dna("two stages, MLPs outside, tied"), of_dna(seed=1)]
 
 
@@ -64,7 +65,7 @@ def opened(browser: Any) -> Iterator[Any]:
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
+        page.on("console", lambda message: REFUSED in message.text or said.append(message.text))
         page.on("pageerror", lambda error: said.append(f"{error}"))
         page.goto(url)
         page.wait_for_selector(ready)
@@ -156,6 +157,7 @@ def test_keys_move_zoom_and_say_what_is_there(server: Running, opened: Any) -> N
     word = page.inner_text("#words span >> nth=2")
     assert f"{word}, " in page.inner_text("#readout")
     assert page.locator("#words .here").count() == 1
+    page.locator("#track").scroll_into_view_if_needed()
     box = page.locator("#track").bounding_box()
     page.mouse.move(box["x"] + 300, box["y"] + 100)
     page.mouse.down()

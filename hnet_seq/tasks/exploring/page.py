@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from hnet_seq import __version__
@@ -76,14 +77,25 @@ def live_page(known: dict[str, Any], first: Sequence[Explored], nonce: str) -> s
     return _page(known | {"live": True}, first, places, nonce=nonce)
 
 
-def saved_page(known: dict[str, Any], regions: Sequence[Explored]) -> str:
-    """The page in one file, with these regions."""
+def saved_page(
+    known: dict[str, Any], regions: Sequence[Explored], *, opens_all: bool = False
+) -> str:
+    """The page in one file, with these regions.
+
+    Args:
+        opens_all: it opens with all lanes, and not with those of the strand + alone.
+    """
     places = {
         f"explore/{name}": "data:text/javascript;base64,"
         + base64.b64encode(module(name).encode()).decode()
         for name in MODULES
     }
-    return _page(known | {"live": False, "records": [], "count": 0}, regions, places)
+    # A file goes from hand to hand: where things lie on this machine is nobody's business.
+    models = [model | {"checkpoint": model["name"]} for model in known["models"]]
+    source = known["source"] and Path(known["source"]).name
+    own = {"live": False, "records": [], "count": 0, "models": models, "source": source}
+    own["opensAll"] = opens_all
+    return _page(known | own, regions, places)
 
 
 @cache

@@ -178,7 +178,8 @@ class Server:
             regions = [Explored.of(own) for own in body["regions"] if isinstance(own, dict)]
             if len(regions) != len(body["regions"]) or not regions:
                 raise InputError(None, "'regions' are no regions", where="request")
-            return Response(saved_page(self._about, regions), media_type="text/html")
+            page = saved_page(self._about, regions, opens_all=True)
+            return _closed(Response(page, media_type="text/html"))
 
         return await _answered(content())
 

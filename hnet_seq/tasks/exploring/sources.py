@@ -279,7 +279,10 @@ def pasted(letters: str, modality: str) -> Source:
     if any(line.startswith(">") for line in lines):
         raise InputError(None, "has several sequences; give one, or a FASTA file", where=PASTED)
     bare = re.sub(r"^\s*\d+\s|\s", "", "\n".join(lines), flags=re.MULTILINE)
-    tokens = dna.encode(_bounded(bare.encode("latin-1", "replace")))
+    try:
+        tokens = dna.encode(_bounded(bare.encode("latin-1", "replace")))
+    except InputError as error:
+        raise InputError(None, f"{error}".removeprefix(f"{PASTED}: "), where=PASTED) from None
     return SequenceSource(name, tokens)
 
 

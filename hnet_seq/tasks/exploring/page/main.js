@@ -18,7 +18,8 @@ const regions = JSON.parse(get("regions").textContent).map((content) => new Regi
 const view = new View(about.most, about.live);
 const strands = about.modality === "dna" ? ["+", "-"] : ["+"];
 const choices = about.models.flatMap((model, number) =>
-  strands.map((strand) => ({ model, number, strand, key: keyOf(model.name, strand), isOn: strand === "+" })));
+  strands.map((strand) => ({ model, number, strand, key: keyOf(model.name, strand), isOn: strand === "+" || Boolean(about.opensAll) })))
+  .filter((choice) => about.live || regions.some((region) => region.lanes.some((own) => own.key === choice.key)));
 const order = choices.map((choice) => choice.key);
 let scale = null, drawn = 0, waits = 0, asked = null, pasted = null, withBits = true;
 
@@ -210,7 +211,8 @@ function save(blob, name) {
 
 async function savePage() {
   try {
-    save(await savedPage([view.region.content]), "explore.html");
+    const lanes = shown().map((own) => own.content);
+    save(await savedPage([{ ...view.region.content, lanes }]), "explore.html");
   } catch (error) {
     if (!(error instanceof Dropped)) say(error.message, true);
   }
