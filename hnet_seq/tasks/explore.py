@@ -135,9 +135,10 @@ def serve(explorer: Explorer, regions: list[Explored], names: dict[str, Any], po
         listening.close()
         raise UsageError("port", f"{port} cannot be had ({error.strerror}); give another") from None
     port, token = listening.getsockname()[1], new_token()
-    app = Server(explorer, regions, names).app(token, port)
+    answering = Server(explorer, regions, names)
+    app = answering.app(token, port)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
+        app, log_config=None, log_level="critical", access_log=False, server_header=False, lifespan="off", ws="none",
         http="h11", proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     print(f"http://127.0.0.1:{port}/?token={token}", flush=True)
@@ -146,4 +147,6 @@ def serve(explorer: Explorer, regions: list[Explored], names: dict[str, Any], po
         uvicorn.Server(config).run([listening])
     except KeyboardInterrupt:
         print(file=sys.stderr)
+    finally:
+        answering.close()
     return 0

@@ -267,6 +267,7 @@ def test_a_later_question_takes_the_place_of_an_earlier_one() -> None:
             dropped.answer.result(60)
     assert done.index("later") < done.index("urgent") < done.index("bits")
     assert "dropped" not in done
+    worker.close()
 
 
 def test_superseded_questions_are_told_so(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS
 from hnet_seq.tasks.scoring.likelihoods import likelihood_pieces, scoring
 from modalities.errors import InputError
 
-PIECE = 2048  # tokens after which bits are given up for another region
+PIECE = 512  # tokens after which bits are given up for another region
 OnTokens = Callable[[int], object]
 """Told of tokens done after each call of a model; what it raises ends the reading."""
 

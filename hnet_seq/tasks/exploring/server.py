@@ -95,6 +95,10 @@ class Server:
         self._token = token
         return Guard(app, token, port)
 
+    def close(self) -> None:
+        """End what is being computed."""
+        self._worker.close()
+
     async def _page(self, _request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
         answer = Response(live_page(self._about, self._first, nonce), media_type="text/html")

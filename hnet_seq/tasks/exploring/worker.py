@@ -64,13 +64,14 @@ class Question(Generic[Value]):
 
 
 class Worker:
-    """The thread; it ends with the process."""
+    """The thread."""
 
     def __init__(self) -> None:
         self._waiting: queue.PriorityQueue[tuple[int, int, Question[Any]]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._last: dict[str, Question[Any]] = {}
-        threading.Thread(target=self._work, daemon=True, name="models").start()
+        self._thread = threading.Thread(target=self._work, daemon=True, name="models")
+        self._thread.start()
 
     def ask(
         self, slot: str, urgency: int, make: Callable[[OnTokens], Steps[Value]]
@@ -94,8 +95,22 @@ class Worker:
         if (before := self._last.get(slot)) is not None:
             before.drop()
 
+    def close(self) -> None:
+        """End the thread, after the call of a model that runs: a process that ended in one would
+        be aborted."""
+        for question in self._last.values():
+            question.drop()
+        self._waiting.put((-1, -1, Question(lambda _tell: _nothing())))
+        self._thread.join()
+
     def _work(self) -> None:
         while True:
             urgency, number, question = self._waiting.get()
+            if urgency < 0:
+                return
             if question.step():
                 self._waiting.put((urgency, number, question))
+
+
+def _nothing() -> Steps[None]:
+    yield 0, 1
