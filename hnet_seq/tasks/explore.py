@@ -138,8 +138,8 @@ def serve(explorer: Explorer, regions: list[Explored], names: dict[str, Any], po
     answering = Server(explorer, regions, names)
     app = answering.app(token, port)
     config = uvicorn.Config(
-        app, log_config=None, log_level="critical", access_log=False, server_header=False, lifespan="off", ws="none",
-        http="h11", proxy_headers=False, timeout_graceful_shutdown=1,
+        app, log_config=None, log_level="critical", access_log=False, server_header=False,
+        lifespan="off", ws="none", http="h11", proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     print(f"http://127.0.0.1:{port}/?token={token}", flush=True)
     print("open it in a browser of this machine; Ctrl-C ends", file=sys.stderr)
