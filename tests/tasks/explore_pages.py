@@ -132,7 +132,7 @@ def running(explorer: Explorer, spans: list[str], **about: Any) -> Iterator[Runn
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     port = listening.getsockname()[1]
-    regions = [explorer.whole(explorer.source, explorer.source.find(span)) for span in spans]
+    regions = [explorer.whole(explorer.file, explorer.file.find(span)) for span in spans]
     names = {
         "checkpoints": [reader.name for reader in explorer.readers],
         "source": "genome.fa",

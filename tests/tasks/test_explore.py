@@ -64,7 +64,9 @@ def check_same(found: Explored, record: Any, *, model: Any) -> None:
     looked_at = np.arange(len(record.tokens))
     for stage, own in enumerate(lane.stages):
         assert own.boundaries == np.flatnonzero(record.mask(stage)).tolist()
-        assert np.array_equal(np.float32(own.probabilities), record.probs[stage, looked_at])
+        assert np.array_equal(
+            np.array(own.probabilities, np.float32), record.probs[stage, looked_at]
+        )
         looked_at = np.flatnonzero(record.mask(stage))
 
 
@@ -72,7 +74,7 @@ def check_same(found: Explored, record: Any, *, model: Any) -> None:
 def test_the_cuts_are_those_of_segment(explorer: Explorer, genome: Path, span: tuple) -> None:
     name, start, end = span
     model = explorer.readers[0].model
-    found = explorer.lane(0, explorer.source, span, "+", deaf)
+    found = explorer.lane(0, explorer.file, span, "+", deaf)
     (record,) = segment(model, genome, region=f"{name}:{start + 1}-{end}")
     check_same(found, record, model=model)
     assert found.letters == Genome(genome).letters(name, start, end)
@@ -85,7 +87,7 @@ def test_those_of_the_other_strand_are_those_of_the_reverse_complement(
     other = tmp_path / "other.fa"
     other.write_text(f">chr1\n{reverse_complement(letters)}\n")
     for name, start, end in SPANS:
-        found = explorer.lane(0, explorer.source, (name, start, end), "-", deaf)
+        found = explorer.lane(0, explorer.file, (name, start, end), "-", deaf)
         model = explorer.readers[0].model
         (record,) = segment(model, other, region=f"chr1:{BASES - end + 1}-{BASES - start}")
         check_same(found, record, model=model)
@@ -150,29 +152,29 @@ def test_bits_are_those_of_a_whole_reading(genome: Path) -> None:
     explorer = explorer_of(genome, model)
     tokens = Genome(genome).fetch("odd", 0, 700)
     (nats,) = base_log_likelihoods(model, [tokens], batch_tokens=8192)
-    found = explorer.bits(0, explorer.source, ("odd", 100, 160), "+", deaf)
+    found = explorer.bits(0, explorer.file, ("odd", 100, 160), "+", deaf)
     assert np.allclose(np.array(found, float), -nats[100:160] / np.log(2), atol=1e-3)
-    first = explorer.bits(0, explorer.source, ("odd", 0, 3), "+", deaf)
+    first = explorer.bits(0, explorer.file, ("odd", 0, 3), "+", deaf)
     assert first[0] is None
     assert None not in first[1:]
-    unknown = explorer.bits(0, explorer.source, ("chr1", 8999, 9006), "+", deaf)
+    unknown = explorer.bits(0, explorer.file, ("chr1", 8999, 9006), "+", deaf)
     assert [value is None for value in unknown] == [False, *[True] * 5, False]
 
 
 def test_a_map_is_that_of_explain(genome: Path) -> None:
     model = of_dna()
     explorer = explorer_of(genome, model)
-    steps = explorer.dependencies(0, explorer.source, ("odd", 300, 316))
+    steps = explorer.dependencies(0, explorer.file, ("odd", 300, 316))
     found = finished(steps)
     letters = Genome(genome).letters("odd", 0, 700)
     assert found.values == dependency_map(model, letters, start=300, end=316).values
     assert (found.name, found.start) == ("odd", 301)
     with pytest.raises(UsageError, match="at most 300 bases here"):
-        finished(explorer.dependencies(0, explorer.source, ("odd", 0, 301)))
+        finished(explorer.dependencies(0, explorer.file, ("odd", 0, 301)))
 
 
 def test_places_are_found_by_name_region_and_gene(genome: Path) -> None:
-    source = explorer_of(genome, of_dna()).source
+    source = explorer_of(genome, of_dna()).file
     assert source.find("chr1") == ("chr1", 0, 12_000)
     assert source.find(" chr1:1,001-2,000 ") == ("chr1", 1000, 2000)
     assert source.find("abcB") == ("chr1", 12_250, 12_850)
@@ -241,7 +243,7 @@ def test_an_export_holds_its_regions_and_needs_nothing_else(
 )
 def test_a_record_that_contradicts_itself_is_told(genome: Path, change: dict, said: str) -> None:
     explorer = explorer_of(genome, of_dna("two stages, MLPs outside, tied"))
-    content = explorer.whole(explorer.source, ("odd", 10, 40)).content()
+    content = explorer.whole(explorer.file, ("odd", 10, 40)).content()
     ((key, value),) = change.items()
     if key == "lanes.stages":
         content["lanes"][0]["stages"][1]["probabilities"].append(0.5)

@@ -39,7 +39,7 @@ def test_its_python_reads_what_the_page_saves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explorer = explorer_of(write_genome(tmp_path), of_dna())
-    shown = explorer.whole(explorer.source, ("odd", 10, 60))
+    shown = explorer.whole(explorer.file, ("odd", 10, 60))
     shown.write(tmp_path / "explored.json")
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.S)

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on the PATH; CHROMIUM may name one"
 )
 PATIENCE = 180_000  # milliseconds, after which something hangs, however busy the machine is
-REFUSED = "the server responded with a status of 400"  # which a test asked for
+# What a test asked for.
+REFUSED = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
 MODELS = [of_dna("two stages, MLPs outside, tied"), of_dna(seed=1)]
 
 
@@ -65,7 +66,7 @@ def opened(browser: Any) -> Iterator[Any]:
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: REFUSED in message.text or said.append(message.text))
+        page.on("console", lambda message: said.extend({message.text} - {REFUSED}))
         page.on("pageerror", lambda error: said.append(f"{error}"))
         page.goto(url)
         page.wait_for_selector(ready)

@@ -68,6 +68,13 @@ class Explorer:
         return self.readers[0].modality.name
 
     @property
+    def file(self) -> Source:
+        """The source; UsageError without one."""
+        if self.source is None:
+            raise UsageError("region", "there is no GENOME; paste a sequence")
+        return self.source
+
+    @property
     def strands(self) -> tuple[Strand, ...]:
         """That there are to read."""
         return ("+", "-") if self.modality == dna.DNA.name else ("+",)
@@ -114,7 +121,7 @@ class Explorer:
             length=source.lengths[name],
             start=start,
             end=end,
-            letters=dna.decode(letters) if is_dna else base64.b64encode(letters).decode(),
+            letters=dna.decode(letters) if is_dna else base64.b64encode(letters.tobytes()).decode(),
             arrows=source.arrows(span),
             lanes=[lane],
         )
