@@ -59,7 +59,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Any]:
     """Opens a page; what its console said is an error of the test."""
-    contexts, said = [], []
+    contexts: list[Any] = []
+    said: list[str] = []
 
     def open_(url: str, ready: str = "#track svg path", **options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
