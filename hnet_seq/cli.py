@@ -28,6 +28,7 @@ VERBS = {
     "segment": "learned chunk boundaries of a genome as BED, bigWig and tables",
     "boundaries": "what boundaries follow: annotated sites, single edits, motifs, beside controls",
     "lexicon": "the chunks of a genome or of text as words, beside controls and byte pairs",
+    "explore": "a local page on which to look at chunks, or one file of it that opens offline",
     "explain": "which bases of a region depend on which, and what each adds, beside controls",
     "score": "log-likelihood of sequences, effects of variants, saturation mutagenesis",
     "generate": "continue sequences, with the chunks that the model sees",

@@ -159,6 +159,10 @@ COMMANDS = [
         folders=("about/",),
     ),
     Command(
+        "explore",
+        "explore {in}/run {in}/genome.fa --region chr1:101-300 --export {out}/page.html",
+    ),
+    Command(
         "explain",
         "explain {in}/run {in}/genome.fa --region chr1:101-120 --window 64 --baselines 1 "
         "--steps 2 --shuffles 1 --bigwig --out {out}/about",

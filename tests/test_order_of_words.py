@@ -25,6 +25,7 @@ WORDS: dict[str, tuple[list[str], list[list[str]]]] = {
     "classify evaluate": (["p.npz", "t.csv"], [["--split", "all"]]),
     "benchmark run": (["gue", "run"], [["--data", "d"], ["--out", "o"], ["--tasks", "a,b"]]),
     "lexicon": (["run", "g.fa"], [["--out", "o"], ["--features", "g.gff"]]),
+    "explore": (["run", "g.fa"], [["--beside", "r"], ["--region", "c:1-9"], ["--port", "9"]]),
     "explain": (["run", "g.fa"], [["--region", "c:1-9"], ["--out", "o"]]),
     "boundaries enrich": (["run", "g.fa"], [["--features", "g.gff"], ["--out", "o"]]),
 }

@@ -13,6 +13,7 @@ from hnet_seq.results.classification import Classification, Targets
 from hnet_seq.results.dependency_map import DependencyMap
 from hnet_seq.results.embedding import Embedding
 from hnet_seq.results.explanation import Explanation
+from hnet_seq.results.explored import Explored
 from hnet_seq.results.gene_scores import GeneScores
 from hnet_seq.results.lexicon import Lexicon
 from hnet_seq.results.markov import Markov
@@ -29,7 +30,7 @@ KINDS: dict[str, type[Result]] = {
         *(Classification, Targets, Enrichment, Stability, Motifs, Lexicon, Explanation, Embedding),
         *(SequenceScores, VariantScores, Measured, Mutagenesis, GeneScores),
         *(Boundaries, Region, TextBoundaries, Markov, Run, Audited, Benchmark, ZeroShot),
-        DependencyMap,
+        *(DependencyMap, Explored),
     )
 }
 """By what a file says it is, or else by its name: in the order of a report."""

@@ -36,6 +36,7 @@ NEEDED = {
     "audit": "{table}",
     "benchmark run": "ecoli-tiny {model} --data {tmp} --out {tmp}/o",
     "lexicon": "{model} {genome} --out {tmp}/o",
+    "explore": "{model} {genome}",
     "explain": "{model} {genome} --region a:1-9 --out {tmp}/o",
 }
 # What makes a condition fail, where the line without the option does not.
@@ -60,6 +61,8 @@ UNMET: dict[tuple[str, str], str] = {
     ("embed", "vectors=chunks|the encoder|the decoder"): "embed {model} {genome} --out {tmp}/v.npy "
     "--pooling bases",
     ("audit", "of=a drawn split"): "audit {table} --split given",
+    ("explore", "!export"): "explore {model} {genome} --export {tmp}/p.html",
+    ("explore", "of=DNA"): "explore {text_model} {genome} --export {tmp}/p.html",
     ("explain", "of=a causal model"): "explain {masked} {genome} --region a:1-9 --out {tmp}/o",
     ("explain", "baselines!=0"): "explain {model} {genome} --region a:1-9 --out {tmp}/o "
     "--baselines 0",
@@ -88,6 +91,7 @@ UNMET: dict[tuple[str, str], str] = {
 VALUES = {
     "device": "cpu",
     "annotation": "{genes} --out {tmp}",
+    "explore annotation": "{genes}",
     "flanks": "A A",
     "where": "a=b",
     "label_separator": ",",
@@ -185,7 +189,7 @@ def test_an_option_without_meaning_is_misuse(
     if written.nargs != 0:
         default = written.default if isinstance(written.default, int | float) else None
         plain = next(iter(written.choices)) if written.choices else default or "1"
-        line += f" {VALUES.get(option, plain)}"
+        line += f" {VALUES.get(f'{words} {option}', VALUES.get(option, plain))}"
     said = refused(line.format(**places, tmp=tmp_path).split(), MISUSE, options_of(action)[option])
     # A use that is a command of its own does not have the option at all.
     says = r"goes with --|means nothing beside --|: is for |: unrecognized arguments: --"

@@ -79,15 +79,20 @@ def likelihood_pieces(
     sequences: Sequence[Tokens],
     batch_tokens: int,
     cache_limit: int,
+    scored: Sequence[int] = dna.DNA.scored_tokens,
 ) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Index of a sequence, a place in it, and the log-probabilities of the bases after these."""
+    """Index of a sequence, a place in it, and the log-probabilities of the bases after these.
+
+    Args:
+        scored: tokens that are predicted; others have 0.
+    """
     # Names may repeat; the places do not. The name is what an error shows.
     keys = [_Place(name, index) for index, name in enumerate(names)]
     with torch.inference_mode():
         for call in stream(
             model, zip(keys, sequences, strict=True), batch_tokens, cache_limit=cache_limit
         ):
-            values = _log_probabilities(call, model, sequences)
+            values = _log_probabilities(call, model, sequences, scored)
             first = 0
             for piece in call.pieces:
                 after = first + piece.end - piece.start
@@ -96,13 +101,16 @@ def likelihood_pieces(
 
 
 def _log_probabilities(
-    call: Call[_Place], model: HNetForCausalLM, sequences: Sequence[Tokens]
+    call: Call[_Place],
+    model: HNetForCausalLM,
+    sequences: Sequence[Tokens],
+    scored: Sequence[int],
 ) -> NDArray[np.float32]:
     targets = np.full(call.packing.total, -100, np.int64)
     first = 0
     for piece in call.pieces:
         following = sequences[piece.key.index][piece.start + 1 : piece.end + 1].astype(np.int64)
-        known = np.isin(following, dna.DNA.scored_tokens)
+        known = np.isin(following, scored)
         targets[first : first + len(following)] = np.where(known, following, -100)
         first += piece.end - piece.start
     logits = model.logits(call.output).float()

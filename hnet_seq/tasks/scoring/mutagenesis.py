@@ -74,10 +74,15 @@ def find_stretch(
     """
     check_window(window)
     name, start, end = parse_region(region, genome.lengths, genome.path, parameter)
-    record = genome.lengths[name]
+    first, last = around(start, end, genome.lengths[name], window)
+    return Stretch(name, start, end, first, genome.fetch(name, first, last))
+
+
+def around(start: int, end: int, record: int, window: int = WINDOW) -> tuple[int, int]:
+    """Bounds of the context of a stretch of a record of so many bases, see :func:`find_stretch`."""
     length = min(max(window, end - start), record)
     first = min(max(0, (start + end) // 2 - length // 2), record - length)
-    return Stretch(name, start, end, first, genome.fetch(name, first, first + length))
+    return first, first + length
 
 
 def saturation_mutagenesis(

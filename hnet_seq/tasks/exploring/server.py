@@ -1,0 +1,276 @@
+"""The explorer's server: one page, its modules, and the questions that it asks.
+
+Every answer is JSON, an error a status and one line; nothing of a traceback leaves the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+import traceback
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from hnet_seq.results.dependency_map import DependencyMap
+from hnet_seq.results.explored import Explored
+from hnet_seq.tasks.exploring.explorer import Explorer, Steps, Strand
+from hnet_seq.tasks.exploring.guard import SAVE, Guard, refusal
+from hnet_seq.tasks.exploring.page import MODULES, about, live_page, module, saved_page
+from hnet_seq.tasks.exploring.reading import OnTokens
+from hnet_seq.tasks.exploring.sources import Source, pasted
+from hnet_seq.tasks.exploring.worker import BITS, CUTS, MAP, Question, Superseded, Worker
+from hnet_seq.tasks.segmentation.spans import Span
+from modalities.errors import InputError, UsageError
+from pipelines.storage.json_records import parse_record
+
+_TOLD = 0.2  # seconds between two lines about a map's progress
+Value = TypeVar("Value")
+Asked = TypeVar("Asked")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A question about a region.
+
+    Attributes:
+        slot: of a page: a later question of the same slot takes this one's place.
+        model: by its number.
+        record, start, end: 0-based; all of what is pasted where they are left out.
+        pasted: letters, where the region is of them.
+    """
+
+    slot: str
+    model: int = 0
+    strand: Strand = "+"
+    record: str | None = None
+    start: int | None = None
+    end: int | None = None
+    pasted: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is to be found: a record, a region or a gene."""
+
+    asked: str
+
+
+class Server:
+    """The routes.
+
+    Args:
+        first: what the page shows when it opens.
+    """
+
+    def __init__(self, explorer: Explorer, first: list[Explored], names: dict[str, Any]) -> None:
+        self._explorer, self._first = explorer, first
+        self._about = about(explorer, **names)
+        self._worker = Worker()
+
+    def app(self, token: str, port: int) -> Guard:
+        """The application behind its guard."""
+        routes = [
+            Route("/", self._page),
+            Route("/page/{name}", self._module),
+            Route("/api/find", self._find, methods=["POST"]),
+            Route("/api/lane", self._lane, methods=["POST"]),
+            Route("/api/bits", self._bits, methods=["POST"]),
+            Route("/api/map", self._map, methods=["POST"]),
+            Route(SAVE, self._save, methods=["POST"]),
+        ]
+        app = Starlette(
+            routes=routes,
+            exception_handlers={HTTPException: _of_http, Exception: _of_bug},
+        )
+        self._cookie = Guard(app, token, port).cookie
+        self._token = token
+        return Guard(app, token, port)
+
+    def close(self) -> None:
+        """End what is being computed."""
+        self._worker.close()
+
+    async def _page(self, _request: Request) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        answer = Response(live_page(self._about, self._first, nonce), media_type="text/html")
+        answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
+        answer.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+            "style-src-attr 'unsafe-inline'; img-src data:; connect-src 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return _closed(answer)
+
+    async def _module(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in MODULES:
+            raise HTTPException(404)
+        return _closed(Response(module(name), media_type="text/javascript"))
+
+    async def _find(self, request: Request) -> Response:
+        return await _answered(self._found(request))
+
+    async def _found(self, request: Request) -> Response:
+        asked = _asked(await request.body(), Found).asked
+        if self._explorer.source is None:
+            raise UsageError("region", "there is no GENOME; paste a sequence")
+        name, start, end = self._explorer.source.find(asked)
+        length = self._explorer.source.lengths[name]
+        return _json({"record": name, "start": start, "end": end, "length": length})
+
+    async def _lane(self, request: Request) -> Response:
+        async def content() -> Response:
+            wanted = _asked(await request.body(), Wanted)
+
+            def steps(tell: OnTokens) -> Steps[Explored]:
+                source, span = self._place(wanted)
+                yield 0, 1
+                return self._explorer.lane(wanted.model, source, span, wanted.strand, tell)
+
+            self._worker.drop(f"bits {wanted.slot}")  # of what was seen before
+            found = await _answer(self._worker.ask(f"cuts {wanted.slot}", CUTS, steps))
+            return _json(found.content())
+
+        return await _answered(content())
+
+    async def _bits(self, request: Request) -> Response:
+        async def content() -> Response:
+            wanted = _asked(await request.body(), Wanted)
+
+            def steps(tell: OnTokens) -> Steps[list[float | None]]:
+                source, span = self._place(wanted)
+                yield 0, 1
+                return self._explorer.bits(wanted.model, source, span, wanted.strand, tell)
+
+            return _json(
+                {"bits": await _answer(self._worker.ask(f"bits {wanted.slot}", BITS, steps))}
+            )
+
+        return await _answered(content())
+
+    async def _map(self, request: Request) -> Response:
+        async def content() -> Response:
+            wanted = _asked(await request.body(), Wanted)
+            source, span = self._place(wanted)
+            steps = self._explorer.dependencies(wanted.model, source, span)
+            question = self._worker.ask(f"map {wanted.slot}", MAP, lambda _tell: steps)
+            # What is wrong with the question is known after its first step.
+            answer = _awaited(question)
+            while not answer.done() and not question.progress[0]:
+                await asyncio.wait({answer}, timeout=_TOLD)
+            if answer.done():
+                answer.result()
+            lines = _lines(question, answer)
+            return _closed(StreamingResponse(lines, media_type="application/x-ndjson"))
+
+        return await _answered(content())
+
+    async def _save(self, request: Request) -> Response:
+        async def content() -> Response:
+            body = _json_of(await request.body())
+            if not isinstance(body, dict) or not isinstance(body.get("regions"), list):
+                raise InputError(None, "no list 'regions'", where="request")
+            regions = [Explored.of(own) for own in body["regions"] if isinstance(own, dict)]
+            if len(regions) != len(body["regions"]) or not regions:
+                raise InputError(None, "'regions' are no regions", where="request")
+            page = saved_page(self._about, regions, opens_all=True)
+            return _closed(Response(page, media_type="text/html"))
+
+        return await _answered(content())
+
+    def _place(self, wanted: Wanted) -> tuple[Source, Span]:
+        source = self._explorer.source
+        if wanted.pasted is not None:
+            source = pasted(wanted.pasted, self._explorer.modality)
+        if source is None:
+            raise UsageError("region", "there is no GENOME; paste a sequence")
+        record = wanted.record
+        if record is None and wanted.pasted is not None:
+            (record,) = source.lengths
+        if record is None or record not in source.lengths:
+            raise InputError(source.path, f"no record {record!r}", where="record")
+        end = source.lengths[record] if wanted.end is None else wanted.end
+        return source, source.checked((record, wanted.start or 0, end))
+
+
+async def _answer(question: Question[Value]) -> Value:
+    return await _awaited(question)
+
+
+def _awaited(question: Question[Value]) -> asyncio.Future[Value]:
+    """The answer in the server's loop, which does not mind where nobody takes an error of it."""
+    found = asyncio.wrap_future(question.answer)
+    found.add_done_callback(lambda own: own.cancelled() or own.exception())
+    return found
+
+
+async def _lines(
+    question: Question[DependencyMap], answer: asyncio.Future[DependencyMap]
+) -> AsyncIterator[str]:
+    """Progress, and at last the record, a line each; whoever goes away ends the work."""
+    try:
+        while not answer.done():
+            done, of = question.progress
+            yield json.dumps({"done": done, "of": of}) + "\n"
+            await asyncio.wait({answer}, timeout=_TOLD)
+        try:
+            yield json.dumps({"map": answer.result().content()}) + "\n"
+        except (Superseded, ValueError) as error:
+            yield json.dumps({"error": " ".join(f"{error}".split())}) + "\n"
+    finally:
+        question.drop()
+
+
+async def _answered(content: Awaitable[Response]) -> Response:
+    """The answer, or what is wrong with the question."""
+    try:
+        return await content
+    except Superseded as error:
+        return refusal(409, f"{error}")
+    except InputError as error:
+        return refusal(400, f"{error}")
+
+
+def _asked(body: bytes, kind: type[Asked]) -> Asked:
+    found: Asked = parse_record(None, "request", _json_of(body), kind)
+    return found
+
+
+def _json_of(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise InputError(None, "is not JSON", where="request") from None
+
+
+def _json(value: Any) -> Response:
+    return _closed(Response(json.dumps(value), media_type="application/json"))
+
+
+def _closed(answer: Response) -> Response:
+    """With what keeps it to this page."""
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return answer
+
+
+async def _of_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    said = {404: "no such page", 405: "not with this method"}
+    return refusal(error.status_code, said.get(error.status_code, error.detail))
+
+
+async def _of_bug(_request: Request, error: Exception) -> Response:
+    traceback.print_exception(error, file=sys.stderr)
+    return refusal(500, "the server failed; its terminal says how")
