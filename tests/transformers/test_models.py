@@ -47,7 +47,7 @@ def packed(sequences: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_padded_batch_is_what_the_packed_path_gives(
     own_folder: Path, sequences: list[torch.Tensor], side: str
 ) -> None:
-    model = AutoModelForCausalLM.from_pretrained(own_folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(own_folder)
     ids, mask = padded(sequences, side)
     with torch.no_grad():
         ours = load_pretrained(own_folder, "cpu")(*packed(sequences)).logits
@@ -68,7 +68,7 @@ def _logits_in_a_new_process(folder: str, out: str) -> None:
 def test_what_they_saved_is_opened_by_both_in_another_process(
     own_folder: Path, tmp_path: Path
 ) -> None:
-    model = AutoModelForCausalLM.from_pretrained(own_folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(own_folder)
     model.save_pretrained(tmp_path / "theirs")
     ended = Forked(
         _logits_in_a_new_process,
@@ -155,7 +155,7 @@ def test_a_classifier_of_ours_and_a_new_one(tmp_path: Path, sequences: list[torc
 
 
 def test_generation_goes_on_from_the_state(own_folder: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(own_folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(own_folder)
     own = load_pretrained(own_folder, "cpu")
     prompts = [torch.arange(n).remainder(4) for n in (3, 9, 5)]
     greedy = [t.tolist() for t in own.generate(prompts, 12, sampling=Sampling(temperature=0))]
@@ -177,7 +177,7 @@ def test_generation_goes_on_from_the_state(own_folder: Path) -> None:
 
 
 def test_a_cache_goes_on_over_pieces(own_folder: Path) -> None:
-    model = AutoModelForCausalLM.from_pretrained(own_folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(own_folder)
     ids, mask = padded([torch.arange(n).remainder(4) for n in (3, 20)], "left")
     with torch.no_grad():
         whole = model(input_ids=ids, attention_mask=mask).logits
