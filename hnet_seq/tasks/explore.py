@@ -21,11 +21,10 @@ from hnet_seq.tasks.exploring.explorer import Explorer
 from hnet_seq.tasks.exploring.page import about, saved_page
 from hnet_seq.tasks.exploring.reading import Reader, settle
 from hnet_seq.tasks.exploring.sources import GenomeSource, Source, read_documents
-from hnet_seq.tasks.segmentation.common import check_stages
-from hnet_seq.tasks.segmentation.records import check_model
-from hnet_seq.tasks.segmentation.spans import Span
+from hnet_seq.tasks.segmentation.records import check_model, check_stages
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
+from pipelines.formats.regions import Span
 from pipelines.storage.files import replaced_file
 
 FIRST = 2000  # bases that are shown when the page opens

@@ -18,9 +18,9 @@ from hnet_seq.tasks.explaining.work import plan
 from hnet_seq.tasks.exploring.reading import OnTokens, Reader, stages_of
 from hnet_seq.tasks.exploring.sources import Source
 from hnet_seq.tasks.scoring.mutagenesis import around
-from hnet_seq.tasks.segmentation.spans import Span
 from modalities import dna
 from modalities.errors import InputError, UsageError
+from pipelines.formats.regions import Span
 
 MOST_MAP = 300  # bases of a dependency map: a minute on two cores
 KEPT = 128  # readings that are kept: of 12,000 bases each takes less than a megabyte

@@ -28,8 +28,8 @@ from hnet_seq.tasks.exploring.page import MODULES, about, live_page, module, sav
 from hnet_seq.tasks.exploring.reading import OnTokens
 from hnet_seq.tasks.exploring.sources import Source, pasted
 from hnet_seq.tasks.exploring.worker import BITS, CUTS, MAP, Question, Superseded, Worker
-from hnet_seq.tasks.segmentation.spans import Span
 from modalities.errors import InputError, UsageError
+from pipelines.formats.regions import Span
 from pipelines.storage.json_records import parse_record
 
 _TOLD = 0.2  # seconds between two lines about a map's progress

@@ -23,12 +23,11 @@ from hnet_seq.tasks.byte_documents import from_files
 from hnet_seq.tasks.choices import LEFT_CONTEXT
 from hnet_seq.tasks.segmentation.genes import MOST, find_picture
 from hnet_seq.tasks.segmentation.records import stretch_of
-from hnet_seq.tasks.segmentation.spans import Span
 from modalities import dna, text
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
-from pipelines.formats.regions import parse_region
+from pipelines.formats.regions import Span, parse_region
 
 PASTED = "pasted"
 MOST_DOCUMENTS = 1 << 26  # bytes of text that are held
