@@ -158,10 +158,7 @@ class Explorer:
         check_stretch(source.letters(span), source.path, "map")
         first, last = around(start, end, source.lengths[name])
         window = Window(source.letters((name, first, last)), start - first, end - first)
-        work = plan(
-            window, model=reader.model, both_strands=True, twin=False, shuffles=0, baselines=0,
-            steps=1, seed=0,
-        )  # fmt: skip
+        work = plan(reader.model, window, strands="average")
         items, values = list(work.items()), []
         for done, item in enumerate(items):
             yield done, len(items)
