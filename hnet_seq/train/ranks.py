@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import torch
 import torch.distributed as dist
 from torch import Tensor
 
@@ -44,11 +43,6 @@ def summed_over_ranks(values: Tensor) -> Tensor:
     total = values.detach().to(device, copy=True)
     dist.all_reduce(total)
     return total.to(values.device)
-
-
-def wait_for_all() -> None:
-    """Return when every process has come here."""
-    summed_over_ranks(torch.zeros(1))
 
 
 def agreed(value: T) -> T:
