@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -51,8 +52,10 @@ def vectors_of(
                     "that are not finite; nothing can be probed",
                 )
             folder.mkdir(parents=True, exist_ok=True)
+            array = io.BytesIO()  # into a file NumPy writes past Python: no error has its cause
+            np.save(array, vectors)
             with replaced_stream(path) as file:
-                np.save(file, vectors)
+                file.write(array.getbuffer())
         found.append(vectors)
         if tell is not None:
             tell(sum(map(len, part)))
