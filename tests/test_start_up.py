@@ -137,7 +137,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "score model t.csv --measured z": (1, "t.csv: line 1: no column 'z'"),
     "score model v.tsv --genome g.fa --out s.png": (2, "--out: s.png has no known format"),
     "score model v.tsv --genome g.fa --out s.vcf": (2, "--out: s.vcf: scores go into the VCF"),
-    "score model --genes g.gff": (1, "g.gff: no such file"),
+    "score model --genes g.gff": (2, "--genome: genes need the genome"),
     "score model --genes x.gff --genome g.fa": (1, "x.gff: no such file"),
     "score model v.tsv --genome g.fa --region q:1-9": (1, "--region: no record 'q'"),
     "score model --mutagenesis a:1-2 --genome g.fa --out m.vcf": (2, "--out: m.vcf has no known"),
@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "explain model g.fa --region a:1-4 --out o --pairs p": (1, "p: no such file"),
     "explain model g.fa --region a:1-4 --out o --pairs g.fa": (1, "g.fa: line 1: 1 columns"),
     "explain text g.fa --region a:1-4 --out o": (1, "text: the model reads text; expected one"),
-    "benchmark list none": (2, "SUITE: 'none' is none of ecoli-tiny, genomic-benchmarks, gue, "),
+    "benchmark list none": (2, "SUITE: 'none' is none of ecoli-tiny, ecoli-zero-shot, "),
     "benchmark run ecoli-tiny model --data . --out o": (
         1,
         "ecoli_536/genome.fna.gz: not there, and",

@@ -55,6 +55,8 @@ UNMET: dict[tuple[str, str], str] = {
     "--out {tmp}/o --data {table}",
     ("classify finetune", "part!=head"): "classify finetune {model} --out {tmp}/o --part head "
     "--data {table}",
+    ("classify finetune", "!lora"): "classify finetune {model} --out {tmp}/o --lora 4 "
+    "--data {table}",
     ("classify finetune", "part!=head|inner|1"): "classify finetune {model} --out {tmp}/o --part 1 "
     "--data {table}",
     ("embed", "level=sequence"): "embed {model} {genome} --out {tmp}/v.npy --level base",
