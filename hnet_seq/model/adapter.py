@@ -7,11 +7,9 @@ line that may be edited when it has moved. A base with another hash is refused.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +19,7 @@ from hnet_seq.model.adapter_base import ADAPTER_FACTS, address_of_base
 from hnet_seq.model.checkpoint import Checkpoint
 from hnet_seq.model.locate import Located
 from hnet_seq.model.low_rank import LowRank, frozen_state, ranks_of, with_low_rank
+from modalities.file_hash import file_sha256
 
 _BASE_SHA256, _SCALE = "base_sha256", "scale"
 _ONLY_ONE_TAKES = ("lm_head.weight",)
@@ -45,7 +44,7 @@ def base_of(model: nn.Module, checkpoint: Checkpoint) -> Base | None:
         stored = checkpoint.weights.get(name)
         if stored is None or not torch.equal(stored.to(value.dtype), value.detach().cpu()):
             return None
-    return Base(checkpoint.found, _sha256(checkpoint.found.weights))
+    return Base(checkpoint.found, file_sha256(checkpoint.found.weights))
 
 
 def facts(base: Base, model: nn.Module) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def adapted(
     Raises:
         ValueError: the base is another one, or the adapter does not fit it; names the file.
     """
-    sha256 = _sha256(base.found.weights)
+    sha256 = file_sha256(base.found.weights)
     if sha256 != metadata.get(_BASE_SHA256):
         raise ValueError(
             f"{found.weights}: was trained on weights with sha256 "
@@ -131,8 +130,3 @@ def _scale(found: Located, metadata: Mapping[str, str]) -> float:
 
 def _is_of_head(name: str) -> bool:
     return name.startswith("head.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
