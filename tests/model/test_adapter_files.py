@@ -139,7 +139,8 @@ def test_what_may_be_edited_decides_nothing_that_is_computed(base: Path, tmp_pat
     model = learned(opened(base))
     model.save_pretrained(tmp_path / "a")
     about = facts(tmp_path / "a")
-    for edit in ({"scale": 0.0}, {"rank": 1}, {"weights": []}, {"base_sha256": ""}):
+    edits: list[dict[str, Any]] = [{"scale": 0.0}, {"rank": 1}, {"weights": []}]
+    for edit in [*edits, {"base_sha256": ""}]:
         (tmp_path / "a" / ADAPTER_FACTS).write_text(json.dumps(about | edit))
         assert_computes_as(tmp_path / "a", model)
     (tmp_path / "a" / ADAPTER_FACTS).write_text(json.dumps({"base": about["base"]}))
@@ -300,7 +301,7 @@ def test_a_forward_on_one_layer_is_called(base: Path) -> None:
                 called.append(1)
                 return before(x)
 
-            module.forward = forward  # type: ignore[method-assign]
+            module.forward = forward
     with torch.inference_mode():
         model(IDS)
     projections = [n for n, _ in model.named_modules() if n.endswith((".in_proj", ".out_proj"))]

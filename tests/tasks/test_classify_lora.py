@@ -136,7 +136,8 @@ def test_what_is_kept_of_a_base_with_another_head_counts(
     below = HNetForSequenceClassification.from_pretrained(checkpoint, head, device="cpu")
     below.adapt(2, ["mlp"])
     below.save_pretrained(tmp_path / "below")
-    words = ["finetune", tmp_path / "below", "--data", table, "--out", tmp_path / "out"]
+    words: list[str | Path] = ["finetune", tmp_path / "below", "--data", table]
+    words += ["--out", tmp_path / "out"]
     words += ["--pooling", "bases", "--epochs", "1", "--lora", "2", "--no-twin"]
     assert run(*words) == 0
     capsys.readouterr()
