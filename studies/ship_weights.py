@@ -40,8 +40,9 @@ from hnet_seq.model.shipped import CARD, PAGE, read_card
 from hnet_seq.tasks.classification.probe_file import load_probe
 from hnet_seq.train.run_folder import step_of
 from modalities.errors import InputError, UsageError
+from modalities.file_hash import file_sha256
 from pipelines.shards.open_shards import open_shards
-from pipelines.storage.files import file_sha256, replaced_file
+from pipelines.storage.files import replaced_file
 
 
 def main() -> None:

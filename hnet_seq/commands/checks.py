@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import modalities
+from hnet_seq.model.adapter_base import check_apart, with_bases
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.hub import split_hub_id
 from hnet_seq.model.locate import Located, locate, read_config
@@ -36,6 +37,16 @@ def check_checkpoint(where: str, config: str | None = None) -> None:
     """
     if is_here(where):
         locate(where, config=config)
+
+
+def check_not_replaced(where: str, folder: Path, parameter: str = "out") -> None:
+    """Raise UsageError where a checkpoint, or what an adapter stands on, is in a folder to write.
+
+    Raises:
+        FileNotFoundError, ValueError: an adapter without its base, as loading would.
+    """
+    if found := _located(where):
+        check_apart(folder, with_bases(found), parameter)
 
 
 def shape_here(where: str) -> HNetConfig | None:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hnet_seq.commands.checks import (
     check_at_least,
     check_checkpoint,
     check_dna_model,
+    check_not_replaced,
     check_outputs,
     check_seed,
     check_sequences,
@@ -123,6 +125,8 @@ def main(args: argparse.Namespace) -> int:
         check_task_arguments(args)
         check_checkpoint(args.checkpoint)
         check_dna_model(args.checkpoint)
+        if args.action == "finetune":
+            check_not_replaced(args.checkpoint, Path(args.out) / MODEL)
         _read_task(args)
     elif args.action == "predict":
         if args.out:

@@ -30,8 +30,9 @@ from hnet_seq.tasks.classification.probe_file import probe_of, probe_parts
 from hnet_seq.tasks.run_identity import model_hash, weights_sha256
 from hnet_seq.train.finetune_config import FinetuneConfig
 from modalities.errors import InputError, UsageError, printable
+from modalities.file_hash import file_sha256
 from modalities.given_paths import a_kind_of, given_path
-from pipelines.storage.files import check_folder, file_sha256, replaced_path
+from pipelines.storage.files import check_folder, replaced_path
 from pipelines.storage.json_records import as_json, parse_record
 
 if TYPE_CHECKING:

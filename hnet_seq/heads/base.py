@@ -16,6 +16,7 @@ from hnet_seq.heads.pooling import same_on_both_strands
 from hnet_seq.heads.problems import Prediction, predictions
 from hnet_seq.model import strands
 from hnet_seq.model.adapter import Base, base_of
+from hnet_seq.model.adapter_base import check_apart
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.config import HNetConfig
 from hnet_seq.model.counted_text import left_out
@@ -24,7 +25,13 @@ from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import ResidualInit, initialize
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.locate import Located
-from hnet_seq.model.low_rank import add_low_rank, low_rank_names
+from hnet_seq.model.low_rank import (
+    add_low_rank,
+    low_rank_names,
+    merge_low_rank,
+    ranks_of,
+    wanted_ranks,
+)
 from hnet_seq.model.padding import packed_ids
 from hnet_seq.model.pretrained import (
     load_weights,
@@ -184,6 +191,9 @@ class HNetWithHead(nn.Module, ABC):
         """Write the weights, ``config.json`` and ``head.json``; complete files or none.
 
         Of an adapted model whose base is a file: the adapter alone, and what names the base.
+
+        Raises:
+            UsageError: the adapter would take the place of its base.
         """
         head = {HEAD: self.head_config.to_dict()}
         if self.base is not None and low_rank_names(self):
@@ -194,18 +204,31 @@ class HNetWithHead(nn.Module, ABC):
     def adapt(self, rank: int, targets: Sequence[str], *, seed: int = 0) -> None:
         """Add low-rank matrices to linear maps; see :mod:`hnet_seq.model.low_rank`.
 
-        What is saved then is an adapter, if the weights are still those of the file that they were
+        Where it has just these it goes on with them; others become part of the weights first. What
+        is saved then is an adapter, if the weights are still those of the file that they were
         loaded from.
 
         Raises:
             UsageError: no such target, or the model has nothing that is meant.
         """
-        if low_rank_names(self):
+        if ranks_of(self) == wanted_ranks(self, rank, targets):
             return
-        checkpoint = None if self.origin is None else read_checkpoint(self.origin)
-        base = None if checkpoint is None else base_of(self, checkpoint)
+        merge_low_rank(self)
+        self.base = self._file_beneath()
         add_low_rank(self, rank, targets, seed)
-        self.base = base
+
+    def check_folder(self, folder: str | Path) -> None:
+        """Raise UsageError where :meth:`save_pretrained` would."""
+        if self.base is not None and low_rank_names(self):
+            check_apart(folder, self.base.found, "folder")
+
+    def _file_beneath(self) -> Base | None:
+        if self.origin is None:
+            return None
+        try:
+            return base_of(self, read_checkpoint(self.origin))
+        except (OSError, ValueError):
+            return None  # gone or another one since: no base for anything
 
     @torch.inference_mode()
     def predict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hnet_seq.model.shipped import shipped_folder, shipped_names
 from modalities.given_paths import given_path
 
 WEIGHTS = "model.safetensors"
-ADAPTER = "adapter.safetensors"  # beside it `adapter.json`, see hnet_seq.model.adapter
+ADAPTER = "adapter.safetensors"  # beside it `adapter.json`, see hnet_seq.model.adapter_base
 CONFIG = "config.json"
 _SHARDS = "model.safetensors.index.json"
 
@@ -29,10 +30,15 @@ class Located:
     Attributes:
         weights: the file of weights, ``.safetensors`` or a released ``.pt``.
         config: the JSON that describes the model, or the ``.pt`` itself where it says it.
+        name: of a model that ships or of a commit on the hub, where it was asked for by name.
+        base: what an adapter stands on, once :func:`hnet_seq.model.adapter_base.with_bases` found
+            it.
     """
 
     weights: Path
     config: Path
+    name: str | None = None
+    base: Located | None = None
 
     @property
     def folder(self) -> Path:
@@ -60,19 +66,38 @@ def locate(
         FileNotFoundError: there is none, and what was looked for.
         ValueError: what is there is ambiguous, or of a kind that cannot be read.
     """
-    path = given_path(where, "where")
+    path, name = given_path(where, "where"), None
     own = None if path.exists() else shipped_folder(str(where))
     if revision is not None and (own or path.exists()):
         place = "comes with this package" if own else "is on disk"
         raise ValueError(f"{where}: {place}; a revision goes with a model on the hub")
     if not path.exists():
         path = own or _from_hub(str(where), revision)
+        # The cache has a folder for each commit.
+        name = str(where) if own else f"{str(where).partition('@')[0]}@{path.name}"
     weights = _weights_in(path) if path.is_dir() else path
     if weights.suffix not in (".pt", ".safetensors"):
         raise ValueError(
             f"{weights}: not weights; expected a .safetensors or a .pt file{_same_name(weights)}"
         )
-    return Located(weights, _config_of(weights) if config is None else _named_config(config))
+    return Located(weights, _config_of(weights) if config is None else _named_config(config), name)
+
+
+def address(found: Located) -> tuple[str, str | None]:
+    """What :func:`locate` finds the same files by, from any folder and, by a name, anywhere.
+
+    Returns:
+        ``where``, and ``config`` where the configuration lies apart from the weights.
+    """
+    folder, place, config = found.folder.resolve(), found.name, None
+    if place is None:
+        file = folder / found.weights.name
+        place = str(folder if _or_none(_weights_in, folder) == file else file)
+    beside = _or_none(_config_of, found.weights)
+    if beside is None or beside.resolve() != found.config.resolve():
+        released = released_file(found.config.stem)
+        config = found.config.stem if released == found.config else str(found.config.resolve())
+    return place, config
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -145,6 +170,11 @@ def read_config(path: Path) -> HNetConfig:
 
 def _weights_in(folder: Path) -> Path:
     if (folder / ADAPTER).is_file():
+        if (folder / WEIGHTS).is_file():
+            raise ValueError(
+                f"{folder}: has {WEIGHTS} and {ADAPTER}, of which one is left from before; remove "
+                "that one, or name the file that is meant"
+            )
         return folder / ADAPTER
     try:
         return find_checkpoint(folder) / WEIGHTS
@@ -165,6 +195,13 @@ def _weights_in(folder: Path) -> Path:
             names = ", ".join(path.name for path in released)
             raise ValueError(f"{folder}: has several .pt files, {names}; name one") from None
         return released[0]
+
+
+def _or_none(look: Callable[[Path], Path], path: Path) -> Path | None:
+    try:
+        return look(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _same_name(path: Path) -> str:

@@ -51,18 +51,33 @@ def add_low_rank(model: nn.Module, rank: int, targets: Sequence[str], seed: int)
     Raises:
         UsageError: no such target, or the model has nothing that is meant.
     """
-    check_targets(rank, targets)
     generator = torch.Generator().manual_seed(seed)
-    modules = list(model.named_modules())
-    found = [name for name, module in modules if _is_meant(name, module, model, targets)]
-    if not found:
-        raise UsageError("lora_targets", f"are {','.join(targets)}; the model has none of these")
+    found = list(wanted_ranks(model, rank, targets))
     for name in found:
         linear = model.get_submodule(name)
         assert isinstance(linear, nn.Linear)
         part = LowRank(linear.weight, rank, SCALE, generator)
         parametrize.register_parametrization(linear, "weight", part)
     return found
+
+
+def wanted_ranks(model: nn.Module, rank: int, targets: Sequence[str]) -> dict[str, int]:
+    """The rank by the names of the linear maps that are meant; errors of :func:`add_low_rank`."""
+    check_targets(rank, targets)
+    modules = model.named_modules()
+    found = {name: rank for name, module in modules if _is_meant(name, module, model, targets)}
+    if not found:
+        raise UsageError("lora_targets", f"are {','.join(targets)}; the model has none of these")
+    return found
+
+
+def ranks_of(model: nn.Module) -> dict[str, int]:
+    """The rank of each adapter by the name of the linear map that it adapts."""
+    return {
+        name.partition(".parametrizations")[0]: len(module.A)
+        for name, module in model.named_modules()
+        if isinstance(module, LowRank)
+    }
 
 
 def _is_meant(name: str, module: nn.Module, model: nn.Module, targets: Collection[str]) -> bool:

@@ -27,21 +27,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hnet_seq.model.adapter import (
-    ADAPTER,
-    ADAPTER_FACTS,
-    BASE_SHA256,
-    Base,
-    adapted,
-    base_place,
-    facts,
-    missing_base,
-)
+from hnet_seq.model.adapter import Base, about, adapted, facts
+from hnet_seq.model.adapter_base import ADAPTER_FACTS, check_apart, with_bases
 from hnet_seq.model.checkpoint import Checkpoint, check_fit, owned_state, tied_names
 from hnet_seq.model.config import MODEL_TYPE, HNetConfig
 from hnet_seq.model.int8_rows import from_int8_rows
 from hnet_seq.model.ldarnet import is_ldarnet, ldarnet_metadata, ldarnet_weights
 from hnet_seq.model.locate import (
+    ADAPTER,
     CONFIG,
     WEIGHTS,
     Located,
@@ -113,10 +106,15 @@ def save_weights(
 def save_adapter(
     model: nn.Module, folder: str | Path, base: Base, extra: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Write what was learned beside the base, as :func:`save_weights` writes a whole model."""
-    cast(_Described, model).metadata[BASE_SHA256] = base.sha256
+    """Write what was learned beside the base, as :func:`save_weights` writes a whole model.
+
+    Raises:
+        UsageError: the folder is that of the base, or of what this stands on.
+    """
+    check_apart(folder, base.found, "folder")
     documents = {**extra, ADAPTER_FACTS: facts(base, model)}
-    _write(model, Path(folder), ADAPTER, _on_cpu(adapter_state(model)), documents)
+    weights = _on_cpu(adapter_state(model))
+    _write(model, Path(folder), ADAPTER, weights, documents, about(base, model))
     (Path(folder) / WEIGHTS).unlink(missing_ok=True)
 
 
@@ -130,6 +128,7 @@ def _write(
     file_name: str,
     weights: dict[str, Tensor],
     extra: Mapping[str, Mapping[str, Any]],
+    more: Mapping[str, str] | None = None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     described = cast(_Described, model)
@@ -138,10 +137,11 @@ def _write(
     assert file_name not in documents
     partial = {name: folder / f".{name}.partial" for name in (*documents, file_name)}
     try:
-        for name, values in documents.items():
-            partial[name].write_text(json.dumps(values, indent=2) + "\n")
+        for name, document in documents.items():
+            partial[name].write_text(json.dumps(document, indent=2) + "\n")
         # One entry: safetensors writes several in an order that changes from run to run.
-        metadata = {METADATA: json.dumps(described.metadata, sort_keys=True)}
+        values = {**described.metadata, **(more or {})}
+        metadata = {METADATA: json.dumps(values, sort_keys=True)}
         save_file(weights, partial[file_name], metadata=metadata)
         for path in partial.values():
             with path.open("rb") as file:
@@ -170,6 +170,10 @@ def read_checkpoint(
         ValueError: a file is damaged or would run code; names the file.
     """
     found = where if isinstance(where, Located) else locate(where, config=config, revision=revision)
+    return _read(with_bases(found, base))
+
+
+def _read(found: Located) -> Checkpoint:
     shape = read_config(found.config)
     in_int8: frozenset[str] = frozenset()
     if found.weights.suffix == ".pt":
@@ -185,13 +189,8 @@ def read_checkpoint(
             weights, metadata = ldarnet_weights(weights), ldarnet_metadata(shape)
         except ValueError as error:
             raise ValueError(f"{found.weights}: {error}") from error
-    if found.weights.name == ADAPTER:
-        place = base or base_place(found)
-        try:
-            beneath = read_checkpoint(place)
-        except FileNotFoundError as error:
-            raise missing_base(found, place, error) from error
-        return adapted(found, weights, metadata, beneath)
+    if found.base is not None:
+        return adapted(found, weights, metadata, _read(found.base))
     return Checkpoint(found, shape, weights, metadata, in_int8)
 
 

@@ -20,6 +20,7 @@ import torch
 from hnet_seq.model.hub import download, split_hub_id
 from hnet_seq.model.locate import CONFIG, read_json
 from modalities.errors import InputError
+from modalities.file_hash import file_sha256
 from modalities.given_paths import given_path
 
 Kind = Literal["causal", "masked", "encoder"]
@@ -126,9 +127,7 @@ def _digest(folder: Path) -> str:
     """sha256 over the names and contents of the files that a model and its tokenizer come from."""
     found = hashlib.sha256()
     for path in sorted({path for pattern in _PICKLED for path in folder.glob(pattern)}):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        found.update(f"{path.name} {content}\n".encode())
+        found.update(f"{path.name} {file_sha256(path)}\n".encode())
     return found.hexdigest()
 
 

@@ -32,8 +32,8 @@ from hnet_seq.tasks.scoring.genome_markov import count_markov
 from hnet_seq.tasks.scoring.mutagenesis import Stretch, find_stretch
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
 from hnet_seq.train.predict import computing
+from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
-from pipelines.storage.files import file_sha256
 
 
 def main(args: argparse.Namespace) -> int:

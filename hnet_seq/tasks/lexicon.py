@@ -43,8 +43,9 @@ from hnet_seq.tasks.segmentation.records import check_model, check_stages
 from hnet_seq.tasks.segmentation.text import given_job
 from hnet_seq.tasks.table_files import open_table
 from modalities.errors import InputError, UsageError
+from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
-from pipelines.storage.files import check_folder, file_sha256, named_errors, replaced_file
+from pipelines.storage.files import check_folder, named_errors, replaced_file
 from pipelines.storage.leftovers import remove, temporary_name
 
 

@@ -18,8 +18,8 @@ from hnet_seq.tasks.pretrain_start import check_shape
 from hnet_seq.train.ranks import on_first
 from hnet_seq.train.run_folder import RunFolder
 from modalities.errors import InputError, UsageError
+from modalities.file_hash import file_sha256
 from pipelines.batches.token_batches import TokenBatches
-from pipelines.storage.files import file_sha256
 
 
 def first_model(

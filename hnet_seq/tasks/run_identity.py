@@ -18,8 +18,8 @@ from hnet_seq.model.twin import TWIN
 from hnet_seq.ops.registry import choices
 from hnet_seq.results.read import TWIN_SUFFIX
 from modalities.base import Tokens
+from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
-from pipelines.storage.files import file_sha256
 
 
 def weights_sha256(checkpoint: str | Path) -> str:

@@ -40,8 +40,9 @@ from hnet_seq.tasks.segmentation.records import (
     segment,
 )
 from hnet_seq.tasks.segmentation.tables import gene_table
+from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
-from pipelines.storage.files import check_folder, file_sha256
+from pipelines.storage.files import check_folder
 
 __all__ = ["main", "segment"]
 

@@ -18,6 +18,7 @@ from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
 from hnet_seq.tasks.sharding.summary import summary, warning
 from modalities.errors import InputError, UsageError
+from modalities.file_hash import file_sha256
 from modalities.given_paths import check_once
 from pipelines.batches.held_out_copies import held_out_copies
 from pipelines.documents import (
@@ -40,7 +41,6 @@ from pipelines.shards.region_labels import keep_intervals, label_intervals
 from pipelines.shards.shard_folder import staged_folder
 from pipelines.shards.sharding import Job, added, run_jobs, worker_pool
 from pipelines.shards.split import plan_split
-from pipelines.storage.files import file_sha256
 
 __all__ = ["main", "shard", "summary"]
 

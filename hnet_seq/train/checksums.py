@@ -12,7 +12,8 @@ from pathlib import Path
 
 from hnet_seq.train.ranks import raised_together, rank, world_size
 from modalities.errors import InputError
-from pipelines.storage.files import file_sha256, replaced_file
+from modalities.file_hash import file_sha256
+from pipelines.storage.files import replaced_file
 
 _SUFFIX = ".sha256"
 

@@ -95,7 +95,8 @@ def finetune(
     Raises:
         InputError: a model without a head, or a sequence or label that cannot be learned from,
             with its index.
-        UsageError: a setting that does not fit, such as ``augment`` of a strand-symmetric model.
+        UsageError: a setting that does not fit, such as ``augment`` of a strand-symmetric model;
+            or an adapter in ``folder`` would replace what it is trained on.
         FloatingPointError: the gradient is not finite.
     """
     check_head(model, "learn")
@@ -128,6 +129,8 @@ def finetune(
         tokens, targets = tokens + others, targets + _targets(model, others, validation[1])
     if config.lora:
         model.adapt(config.lora, config.lora_targets, seed=config.seed)
+        if folder is not None:
+            model.check_folder(folder)
     else:
         merge_low_rank(model)
     names = trainable_names(model, config.part, adapted=bool(config.lora))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from modalities.errors import InputError
+from modalities.file_hash import file_sha256
 from pipelines.shards.manifest import MANIFEST, Manifest, Shard
-from pipelines.storage.files import file_sha256
 from pipelines.storage.folders import ShardStore
 
 

@@ -10,7 +10,6 @@ Whether something can be written at all is asked first, because the work comes b
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import re
@@ -37,12 +36,6 @@ _ERROR_NUMBER = re.compile(r"\b(?:os error|errno =|errno) (\d+)", re.IGNORECASE)
 
 class DiskError(OSError):
     """What the disk refused, with the name that the file was to have and a remedy."""
-
-
-def file_sha256(path: str | Path) -> str:
-    """Hexadecimal digits of a file's sha256, as ``sha256sum`` prints them."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

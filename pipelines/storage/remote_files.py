@@ -17,7 +17,7 @@ import fsspec.core
 from fsspec.callbacks import Callback
 
 from modalities.errors import InputError, UsageError
-from pipelines.storage.files import file_sha256
+from modalities.file_hash import file_sha256
 
 # What pip installs for a protocol; fsspec itself has the others.
 _PACKAGES = {

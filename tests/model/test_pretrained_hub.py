@@ -15,7 +15,13 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from hnet_seq import HNetForCausalLM, HNetForMaskedLM, embed
+from hnet_seq import (
+    HeadConfig,
+    HNetForCausalLM,
+    HNetForMaskedLM,
+    HNetForSequenceClassification,
+    embed,
+)
 from hnet_seq.cli import main
 from hnet_seq.model.hub import split_hub_id
 from hnet_seq.model.locate import locate
@@ -223,3 +229,22 @@ def test_hub_names_and_revisions() -> None:
     assert split_hub_id("a/b@refs/pr/1") == ("a/b", "refs/pr/1")
     assert split_hub_id("a/b@") is None
     assert split_hub_id("a") is None
+
+
+def test_an_adapter_names_its_commit_and_not_a_place_in_the_cache(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_model("one stage").save_pretrained(hub.folder / "someone/dna/small")
+    head = HeadConfig("single_label", ["no", "yes"], "bases")
+    model = HNetForSequenceClassification.from_pretrained("someone/dna@small", head, device="cpu")
+    model.adapt(2, ["mlp"])
+    model.save_pretrained("adapter")
+    base = json.loads(Path("adapter/adapter.json").read_text())["base"]
+    assert base == f"someone/dna@{COMMITS['small']}"
+    # Another machine: another cache, and the branch has gone on.
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", "elsewhere")
+    make_model("one stage", seed=4).save_pretrained(hub.folder / "someone/dna/main")
+    again = HNetForSequenceClassification.from_pretrained("adapter", device="cpu")
+    ids = torch.arange(40) % 4
+    with torch.no_grad():
+        torch.testing.assert_close(again(ids).logits, model(ids).logits)

@@ -19,7 +19,7 @@ from hnet_seq import embed, load_pretrained, read_fasta
 from hnet_seq.model.language_model import cross_entropy
 from hnet_seq.model.shipped import FOLDER, read_card, shipped_names
 from hnet_seq.tasks.info import describe
-from pipelines.storage.files import file_sha256
+from modalities.file_hash import file_sha256
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/weights.md").read_text()

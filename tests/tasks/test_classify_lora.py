@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torch.distributed as dist
 
 from hnet_seq.cli import main
+from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.train.step import OptimizerStep
 from tests.conftest import make_model
+from tests.forked import end_all, ranks
 
+HEAD = HeadConfig("single_label", ["alpha", "zeta"], "bases")
 QUICK = ["--epochs", "2", "--batch-tokens", "800", "--seeds", "2", "--lora", "4"]
 
 
@@ -102,3 +107,69 @@ def test_the_backbone_is_that_of_the_base(tuned: Path) -> None:
     """Adapters are merged where the folder is read: nothing of them is left to be passed over."""
     model = HNetForSequenceClassification.from_pretrained(tuned / "model", device="cpu")
     assert not [name for name, _ in model.named_parameters() if "parametrizations" in name]
+
+
+def test_what_it_begins_with_is_never_replaced(
+    checkpoint: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the checkpoint nor what an adapter stands on; whole weights neither."""
+    own = tmp_path / "own"
+    make_model("one stage").save_pretrained(own / "model")
+    tuned = HNetForSequenceClassification.from_pretrained(own / "model", HEAD, device="cpu")
+    tuned.adapt(2, ["mlp"])
+    tuned.save_pretrained(tmp_path / "upper")
+    kept = {file: file.read_bytes() for file in sorted((own / "model").iterdir())}
+    for start in (own / "model", own / "model" / "model.safetensors", tmp_path / "upper"):
+        for words in (["--lora", "4"], []):
+            assert run("finetune", start, "--data", table, "--out", own, *words) == 2
+            said = capsys.readouterr().err.strip()
+            assert "--out: would replace" in said
+            assert "\n" not in said
+    assert {file: file.read_bytes() for file in sorted((own / "model").iterdir())} == kept
+    assert [*own.iterdir()] == [own / "model"]
+
+
+def test_what_is_kept_of_a_base_with_another_head_counts(
+    checkpoint: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = HeadConfig("single_label", ["alpha", "zeta"], "attention_bases")
+    below = HNetForSequenceClassification.from_pretrained(checkpoint, head, device="cpu")
+    below.adapt(2, ["mlp"])
+    below.save_pretrained(tmp_path / "below")
+    words: list[str | Path] = ["finetune", tmp_path / "below", "--data", table]
+    words += ["--out", tmp_path / "out"]
+    words += ["--pooling", "bases", "--epochs", "1", "--lora", "2", "--no-twin"]
+    assert run(*words) == 0
+    capsys.readouterr()
+    assert run(*words) == 0
+    assert "seed 0 is finished" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (dist.is_available() and dist.is_gloo_available()), reason="torch has no gloo"
+)
+def test_two_processes_leave_an_adapter_as_one_does(
+    checkpoint: Path, table: Path, tmp_path: Path
+) -> None:
+    words = ["classify", "finetune", f"{checkpoint}", "--data", f"{table}", "--device", "cpu"]
+    words += ["--epochs", "1", "--lora", "4", "--no-twin", "--out"]
+    ended = end_all(ranks(2, main, [*words, f"{tmp_path / 'two'}"], folder=tmp_path))
+    assert [own.code for own in ended] == [0, 0], ended[0].err + ended[1].err
+    assert main([*words, f"{tmp_path / 'one'}"]) == 0
+    one, two = tmp_path / "one/model", tmp_path / "two/model"
+    assert {file.name for file in one.iterdir()} == {file.name for file in two.iterdir()}
+    assert (one / "adapter.json").read_bytes() == (two / "adapter.json").read_bytes()
+    found, expected, plain = (
+        HNetForSequenceClassification.from_pretrained(path, HEAD, device="cpu").state_dict()
+        for path in (two, one, checkpoint)
+    )
+    learned = [name for name, value in plain.items() if not torch.equal(value, expected[name])]
+    assert learned
+    for name, value in plain.items():
+        if name not in learned:
+            assert torch.equal(found[name], value), name
+        else:
+            # Adam makes steps of the smallest gradients too, which rounding decides.
+            apart = (found[name] - expected[name]).norm() / (expected[name] - value).norm()
+            assert apart < 0.5, name

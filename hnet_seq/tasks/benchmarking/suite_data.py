@@ -10,7 +10,7 @@ from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.task import Task, check_known, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.windows import coding_and_intergenic
 from modalities.errors import InputError, UsageError
-from pipelines.storage.files import file_sha256
+from modalities.file_hash import file_sha256
 
 
 def check_data(suite: Suite, tasks: Sequence[SuiteTask], folder: Path) -> None:

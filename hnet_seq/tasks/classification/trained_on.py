@@ -17,7 +17,7 @@ from hnet_seq.tasks.classification.kept_results import read_kept, write_kept
 from hnet_seq.train.grouped_draw import strand_key
 from modalities import dna
 from modalities.base import Tokens
-from pipelines.storage.files import file_sha256
+from modalities.file_hash import file_sha256
 
 Hashes = NDArray[np.uint64]
 
