@@ -16,7 +16,7 @@ from hnet_seq.model.padding import pad
 from hnet_seq.ops.packing import Packing
 from hnet_seq.transformers.body import HNetBody, drawn_seed
 from hnet_seq.transformers.config import HNetConfig
-from hnet_seq.transformers.loss import held_chunks
+from hnet_seq.transformers.loss import held_chunks, share_of_step
 from hnet_seq.transformers.models import HNetLogits
 
 
@@ -77,9 +77,9 @@ class HNetForSequenceClassification(HNetBody):
         if labels is not None:
             targets = self._targets(labels, logits)
             loss = head_loss(self.head_config, logits, targets)
-            part = 1.0 if num_items_in_batch is None else len(labels) / int(num_items_in_batch)
+            share = share_of_step(labels, num_items_in_batch)
             held = held_chunks(self.config, out.boundaries) if self.training else None
-            loss = (loss if held is None else loss + held) * part
+            loss = (loss if held is None else loss + held) * share
         found = HNetLogits(
             loss,
             logits,

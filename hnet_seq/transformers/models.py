@@ -20,7 +20,12 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.transformers.body import HNetBody, refuse, token_head
 from hnet_seq.transformers.cache import HNetCache
 from hnet_seq.transformers.config import HNetConfig
-from hnet_seq.transformers.loss import held_chunks, next_token_targets, token_loss
+from hnet_seq.transformers.loss import (
+    held_chunks,
+    next_token_targets,
+    share_of_step,
+    token_loss,
+)
 from hnet_seq.transformers.padding import packed_rows, rows_of
 
 
@@ -115,7 +120,7 @@ class _TokenModel(HNetBody):
         places: Tensor,
         mask: Tensor,
         targets: Tensor | None,
-        total: Tensor | int | None,
+        share: float,
         hidden: bool | None,
         return_dict: bool | None,
         cache: HNetCache | None = None,
@@ -124,11 +129,9 @@ class _TokenModel(HNetBody):
         loss = held = None
         if targets is not None:
             own = targets.flatten().index_select(0, places)
-            loss, share = token_loss(logits, own, self.config.reads, total)
+            loss = token_loss(logits, own, self.config.reads)
             held = held_chunks(self.config, out.boundaries) if self.training else None
-            if held is not None:
-                # Of a step that is computed in parts, each adds as much as it has targets.
-                loss = loss + held * (1.0 if total is None else share)
+            loss = (loss if held is None else loss + held) * share
         found = HNetLogits(
             loss,
             pad(logits, places, mask.shape),
@@ -159,9 +162,8 @@ class HNetForMaskedLM(_TokenModel):
         out, _, places, mask = self._read(
             input_ids, attention_mask, inputs_embeds, output_attentions
         )
-        return self._answer(
-            out, places, mask, labels, num_items_in_batch, output_hidden_states, return_dict
-        )
+        share = 1.0 if labels is None else share_of_step(labels, num_items_in_batch)
+        return self._answer(out, places, mask, labels, share, output_hidden_states, return_dict)
 
 
 class HNetForCausalLM(_TokenModel, GenerationMixin):
@@ -223,16 +225,12 @@ class HNetForCausalLM(_TokenModel, GenerationMixin):
             ids = input_ids.flatten().index_select(0, places)
             out = self._encode_on(ids, packing, cache.state)
             cache.columns += input_ids.shape[1]
-        targets = None if labels is None else next_token_targets(labels, mask)
+        targets, share = None, 1.0
+        if labels is not None:
+            targets = next_token_targets(labels, mask)
+            share = share_of_step(labels[:, 1:], num_items_in_batch)  # the first is no target
         return self._answer(
-            out,
-            places,
-            mask,
-            targets,
-            num_items_in_batch,
-            output_hidden_states,
-            return_dict,
-            cache,
+            out, places, mask, targets, share, output_hidden_states, return_dict, cache
         )
 
     @classmethod
