@@ -33,7 +33,9 @@ def is_its_weight(linear: nn.Module) -> bool:
     """Whether what a linear map does is a product with ``weight``, which a kernel may take then.
 
     It is not where another library put a layer of its own around it (PEFT's adapters have the
-    ``weight`` of what they adapt), or where hooks are to be called.
+    ``weight`` of what they adapt) or gave it another ``forward`` (accelerate's hooks), or where
+    hooks are to be called.
     """
     hooks = linear._forward_hooks or linear._forward_pre_hooks or linear._backward_hooks
-    return type(linear).forward is Linear.forward and not hooks
+    own = type(linear).forward is Linear.forward and "forward" not in vars(linear)
+    return own and not hooks

@@ -27,6 +27,7 @@ from hnet_seq.transformers.loss import (
     token_loss,
 )
 from hnet_seq.transformers.padding import packed_rows, rows_of
+from hnet_seq.transformers.precision import in_precision_of_weights
 
 
 @dataclass
@@ -70,6 +71,7 @@ class HNetModel(HNetBody):
         with left_out(self):
             return super().encode(input_ids, packing)
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -147,6 +149,7 @@ class HNetForMaskedLM(_TokenModel):
 
     _bidirectional = True
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -187,6 +190,7 @@ class HNetForCausalLM(_TokenModel, GenerationMixin):
     def _encode_on(self) -> Any:
         return OwnCausalLM.encode.__get__(self)
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -216,9 +220,9 @@ class HNetForCausalLM(_TokenModel, GenerationMixin):
         else:
             refuse(input_ids, inputs_embeds, output_attentions)
             assert input_ids is not None
-            mask = rows_of(input_ids, attention_mask)
             if cache is None:
-                cache = HNetCache(self.new_state(len(mask)))
+                cache = HNetCache(self.new_state(len(input_ids)))
+            mask = rows_of(input_ids, attention_mask, cache.columns)
             begun = cache.columns > 0
             packing, places, rows = packed_rows(mask, goes_on=begun)
             packing = going_on(packing, cache.state, rows)

@@ -195,6 +195,11 @@ def test_a_cache_goes_on_over_pieces(own_folder: Path) -> None:
         ),
         (lambda m, i: m(input_ids=i, attention_mask=torch.zeros(1, 3)), "row 0 has no tokens"),
         (lambda m, i: m(input_ids=i, attention_mask=torch.ones(2, 3)), "does not fit"),
+        (lambda m, i: m(input_ids=i, attention_mask=torch.ones(1, 5)), "5 columns, input_ids 3"),
+        (
+            lambda m, i: m(input_ids=i, use_cache=True, attention_mask=torch.ones(1, 5)),
+            "5 columns, input_ids 3",
+        ),
         (lambda m, i: m(inputs_embeds=torch.zeros(1, 3, 64)), "reads input_ids"),
         (lambda m, i: m(input_ids=i, output_attentions=True), "output_attentions"),
         (lambda m, i: m(input_ids=i, use_cache=True), "for inference"),

@@ -99,3 +99,17 @@ def test_hooks_on_projections_are_called(base: Path) -> None:
     with torch.no_grad():
         model(IDS[0])
     assert len(called) == sum(hasattr(module, "in_proj") for module in model.modules())
+
+
+def test_a_projection_with_a_forward_of_its_own_is_called(base: Path) -> None:
+    """As the hooks of accelerate give it one."""
+    model = load_pretrained(base, "cpu")
+    called = []
+    for module in model.modules():
+        if hasattr(module, "in_proj"):
+            projection: Any = module.in_proj
+            own = projection.forward
+            projection.forward = lambda x, own=own: (called.append(1), own(x))[1]
+    with torch.no_grad():
+        model(IDS[0])
+    assert len(called) == sum(hasattr(module, "in_proj") for module in model.modules())

@@ -151,7 +151,9 @@ def _loss_of_first_step_and_evaluation(
     model.eval()
     with torch.no_grad():
         own = model(**batch)
-    rows = [{key: value[row] for key, value in batch.items()} for row in range(len(batch["labels"]))]
+    rows = [
+        {key: value[row] for key, value in batch.items()} for row in range(len(batch["labels"]))
+    ]
     trainer = Trainer(
         model,
         arguments(
