@@ -178,8 +178,9 @@ class HNetConfig(PreTrainedConfig):
 
     def drop_head(self) -> None:
         """Leave it to the next who needs a head to say which."""
-        self.head = self.problem_type = self.id2label = None
-        self.num_labels = 2  # the library's
+        self.head = self.problem_type = None
+        self.id2label = {0: "LABEL_0", 1: "LABEL_1"}  # the library's own
+        self.label2id = {name: number for number, name in self.id2label.items()}
 
     def _remove_keys_not_serialized(self, d: dict[str, Any]) -> None:
         d.pop("_asked", None)

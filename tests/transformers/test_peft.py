@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,19 @@ def test_hooks_on_projections_are_called(base: Path) -> None:
 def test_a_projection_with_a_forward_of_its_own_is_called(base: Path) -> None:
     """As the hooks of accelerate give it one."""
     model = load_pretrained(base, "cpu")
-    called = []
+    called: list[int] = []
     for module in model.modules():
         if hasattr(module, "in_proj"):
             projection: Any = module.in_proj
-            own = projection.forward
-            projection.forward = lambda x, own=own: (called.append(1), own(x))[1]
+            projection.forward = _counted(projection.forward, called)
     with torch.no_grad():
         model(IDS[0])
     assert len(called) == sum(hasattr(module, "in_proj") for module in model.modules())
+
+
+def _counted(forward: Callable[[torch.Tensor], torch.Tensor], called: list[int]) -> Any:
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        called.append(1)
+        return forward(x)
+
+    return counted
