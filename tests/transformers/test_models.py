@@ -156,7 +156,7 @@ def test_a_classifier_of_ours_and_a_new_one(tmp_path: Path, sequences: list[torc
 
 def test_generation_goes_on_from_the_state(own_folder: Path) -> None:
     model: Any = AutoModelForCausalLM.from_pretrained(own_folder)
-    own = load_pretrained(own_folder, "cpu")
+    own: Any = load_pretrained(own_folder, "cpu")
     prompts = [torch.arange(n).remainder(4) for n in (3, 9, 5)]
     greedy = [t.tolist() for t in own.generate(prompts, 12, sampling=Sampling(temperature=0))]
     ids, mask = padded(prompts, "left")
