@@ -25,8 +25,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 COMMA := ,
-# transformers needs newer packages than the lowest that we declare; its tests are skipped without it.
-EXTRAS := $(if $(LOWEST),dev,dev$(COMMA)transformers)
+# transformers, and PEFT with it, needs newer packages than the lowest that we declare; tests of these
+# and of TensorBoard are skipped there.
+EXTRAS := $(if $(LOWEST),dev,dev$(COMMA)peft$(COMMA)tensorboard)
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	touch $@

@@ -73,7 +73,7 @@ class DataConfig:
     cache_gb: float = 20.0
 
 
-TRACKERS = ("tensorboard", "wandb", "trackio")
+TRACKER_NAMES = ("tensorboard", "wandb", "trackio")
 
 
 @dataclass
@@ -163,8 +163,8 @@ class ExperimentConfig:
             self._validate_tokenizer()
         train.optimizer.validate(stages)
         for name in train.trackers:
-            if name not in TRACKERS:
-                raise ValueError(f"train.trackers: {name!r} is not {', '.join(TRACKERS)}")
+            if name not in TRACKER_NAMES:
+                raise ValueError(f"train.trackers: {name!r} is not {', '.join(TRACKER_NAMES)}")
         if train.precision not in ("fp32", "bf16"):
             raise ValueError(f"train.precision: {train.precision!r} is not fp32 or bf16")
         self._validate_sources()

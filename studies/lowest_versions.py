@@ -14,7 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 _DECLARED = re.compile(r"([\w.-]+)(?:\[[^]]*\])?>=([\w.]+)")
 #: Extras that tests do not install.
-_ELSEWHERE = ("cuda", "bench", "dev", "transformers")
+_ELSEWHERE = (
+    "cuda",
+    "bench",
+    "dev",
+    "transformers",
+    "peft",
+    "tensorboard",
+    "wandb",
+    "trackio",
+)
 
 
 def lowest() -> list[str]:

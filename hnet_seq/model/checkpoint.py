@@ -59,17 +59,19 @@ def check_fit(
     found, stored = checkpoint.found, checkpoint.weights
     faults = []
     if missing := sorted(set(expected) - set(stored)):
-        faults.append(f"lacks {_some(missing)}")
+        faults.append(f"lacks {some(missing)}")
     if surplus := sorted(set(stored) - set(expected) - set(tied) - checkpoint.either):
-        faults.append(f"has {_some(surplus)}, which the configuration does not describe")
+        faults.append(f"has {some(surplus)}, which the configuration does not describe")
     misshapen = [
         f"{name} is {tuple(stored[name].shape)} and should be {tuple(value.shape)}"
         for name, value in expected.items()
         if name in stored and stored[name].shape != value.shape
     ]
     if misshapen:
-        faults.append(_some(misshapen))
+        faults.append(some(misshapen))
     if faults:
+        if missing == ["lm_head.weight"]:  # as AutoModel of transformers saves a body
+            faults.append("a body alone is no language model; save it with its output matrix")
         raise ValueError(f"{found.weights}: does not fit {found.config}: {'; '.join(faults)}")
     for second, first in tied.items():
         if second in stored and not torch.equal(stored[second], stored[first]):
@@ -80,6 +82,7 @@ def check_fit(
             )
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first of many names, and how many more there are."""
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + rest

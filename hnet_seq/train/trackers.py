@@ -12,11 +12,12 @@ import json
 import secrets
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from hnet_seq.config import TRACKER_NAMES
 from modalities.errors import UsageError
 from pipelines.storage.files import replaced_file
 
@@ -65,6 +66,7 @@ class WandB(Tracker):
             resume="allow",
             dir=str(folder),
             config=config,
+            allow_val_change=True,  # `train.steps`, where a run goes on longer
         )
 
     def log(self, values: dict[str, float], step: int) -> None:
@@ -89,7 +91,8 @@ class Trackio(Tracker):
         self._library.finish()
 
 
-TRACKERS: dict[str, type[Any]] = {"tensorboard": TensorBoard, "wandb": WandB, "trackio": Trackio}
+_Opened = Callable[[Path, int, dict[str, Any]], Tracker]
+TRACKERS: dict[str, _Opened] = dict(zip(TRACKER_NAMES, (TensorBoard, WandB, Trackio), strict=True))
 
 
 class Trackers:
@@ -134,7 +137,7 @@ class Trackers:
         self._each(lambda tracker: tracker.finish())
         self.hearing.clear()
 
-    def _each(self, call: Any) -> None:
+    def _each(self, call: Callable[[Tracker], None]) -> None:
         for name, tracker in list(self.hearing.items()):
             try:
                 with redirect_stdout(sys.stderr):

@@ -15,15 +15,20 @@ from transformers.utils import cached_file
 from hnet_seq.heads.head_config import HeadConfig
 from hnet_seq.heads.names import HEAD
 from hnet_seq.model import strands
+from hnet_seq.model.checkpoint import some
 from hnet_seq.model.hnet import HNet, HNetOutput
 from hnet_seq.model.initialization import initialize
 from hnet_seq.model.linear import Linear
-from hnet_seq.model.locate import WEIGHTS
+from hnet_seq.model.locate import ADAPTER, WEIGHTS
 from hnet_seq.model.weights_file import read_metadata
 from hnet_seq.ops.packing import Packing
 from hnet_seq.transformers.config import HNetConfig
 from hnet_seq.transformers.padding import packed_rows, rows_of
 
+_REMEDY = (
+    "hnet_seq.transformers.convert writes a folder that transformers reads, from whatever "
+    "hnet_seq.load_pretrained reads"
+)
 HUB = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
 
 
@@ -114,6 +119,8 @@ class HNetBody(PreTrainedModel):
             )
             options |= hub
         complete(config, where, hub)
+        if file_of(where, WEIGHTS, hub) is None and file_of(where, ADAPTER, hub) is not None:
+            raise ValueError(f"{where}: has {ADAPTER}, which stands on another model; {_REMEDY}")
         wants_info = options.pop("output_loading_info", False)
         options.setdefault("use_safetensors", True)
         model, info = super().from_pretrained(
@@ -125,17 +132,14 @@ class HNetBody(PreTrainedModel):
     def _check_loaded(self, where: Any, info: dict[str, Any]) -> None:
         faults = []
         if missing := sorted(info["missing_keys"]):
-            faults.append(f"lacks {_some(missing)}")
+            faults.append(f"lacks {some(missing)}")
         surplus = sorted(k for k in info["unexpected_keys"] if not k.startswith(self._left_aside))
         if surplus:
-            faults.append(f"has {_some(surplus)}, which the configuration does not describe")
+            faults.append(f"has {some(surplus)}, which the configuration does not describe")
         if info["mismatched_keys"]:
-            faults.append(f"has other shapes of {_some([str(k) for k in info['mismatched_keys']])}")
+            faults.append(f"has other shapes of {some([str(k) for k in info['mismatched_keys']])}")
         if faults:
-            raise ValueError(
-                f"{where}: {'; '.join(faults)}; hnet_seq.transformers.convert writes a folder that "
-                "transformers reads, from whatever hnet_seq.load_pretrained reads"
-            )
+            raise ValueError(f"{where}: {'; '.join(faults)}; {_REMEDY}")
 
 
 def drawn_seed() -> int:
@@ -161,7 +165,7 @@ def complete(config: HNetConfig, where: Any, hub: dict[str, Any]) -> None:
         except (ValueError, SafetensorError):
             return  # the library says what is wrong with the file
     if config.head is None and (head := file_of(where, HEAD, hub)) is not None:
-        config.take_head(HeadConfig.from_dict(json.loads(head.read_text())))
+        config.keep_head(HeadConfig.from_dict(json.loads(head.read_text())))
 
 
 def file_of(where: Any, name: str, hub: dict[str, Any]) -> Path | None:
@@ -184,7 +188,3 @@ def token_head(model: HNetBody) -> nn.Linear:
     if shape.tie_embeddings:
         head.weight = model.embeddings.weight
     return head
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -16,8 +16,9 @@ from hnet_seq.model.padding import pad
 from hnet_seq.ops.packing import Packing
 from hnet_seq.transformers.body import HNetBody, drawn_seed
 from hnet_seq.transformers.config import HNetConfig
-from hnet_seq.transformers.loss import held_chunks
+from hnet_seq.transformers.loss import held_chunks, share_of_step
 from hnet_seq.transformers.models import HNetLogits
+from hnet_seq.transformers.precision import in_precision_of_weights
 
 
 class HNetForSequenceClassification(HNetBody):
@@ -31,11 +32,13 @@ class HNetForSequenceClassification(HNetBody):
         if config.head is None:
             config.take_head(self.head_config)
         self.num_labels = len(self.head_config.names)
+        self._head_is_new = False
         self.head = SequenceHead(self._shape, self.head_config)
         self._begin()
 
     def _draw_own(self, generator: torch.Generator) -> None:
         initialize_head(self.head, generator.initial_seed())
+        self._head_is_new = True
 
     def encode(self, input_ids: Tensor, packing: Packing) -> HNetOutput:
         """As :meth:`HNetBody.encode`; counted training text is no evidence for itself."""
@@ -50,9 +53,11 @@ class HNetForSequenceClassification(HNetBody):
             device = self.embeddings.weight.device
             self.head = SequenceHead(self._shape, self.head_config).to(device, self.dtype)
             initialize_head(self.head, drawn_seed())
+            self._head_is_new = True
             self.head.train(self.training)
         super()._check_loaded(where, info)
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -68,7 +73,12 @@ class HNetForSequenceClassification(HNetBody):
 
         Args:
             labels: (B,) class numbers; (B, C) of 0 and 1; (B,) or (B, K) numbers.
+
+        Raises:
+            ValueError: an adapter is trained that a new head will be missing from.
         """
+        if self.training and torch.is_grad_enabled():
+            self._check_head_is_trained()
         out, packing, places, mask = self._read(
             input_ids, attention_mask, inputs_embeds, output_attentions
         )
@@ -77,9 +87,9 @@ class HNetForSequenceClassification(HNetBody):
         if labels is not None:
             targets = self._targets(labels, logits)
             loss = head_loss(self.head_config, logits, targets)
-            part = 1.0 if num_items_in_batch is None else len(labels) / int(num_items_in_batch)
+            share = share_of_step(labels, num_items_in_batch)
             held = held_chunks(self.config, out.boundaries) if self.training else None
-            loss = (loss if held is None else loss + held) * part
+            loss = (loss if held is None else loss + held) * share
         found = HNetLogits(
             loss,
             logits,
@@ -88,6 +98,17 @@ class HNetForSequenceClassification(HNetBody):
             None if held is None else held.detach(),
         )
         return found if return_dict in (None, True) else found.to_tuple()
+
+    def _check_head_is_trained(self) -> None:
+        """PEFT finds heads by names that ours lacks, but for one inside of it: ``score``."""
+        parameters = dict(self.head.named_parameters())
+        learns = any(p.requires_grad for n, p in parameters.items() if n.endswith("linear.weight"))
+        wrapped_twice = any(name.count("modules_to_save.") > 1 for name in parameters)
+        if wrapped_twice or (self._head_is_new and not learns):
+            raise ValueError(
+                "head: it would stay at random weights, or not come back with the adapter; take "
+                'LoraConfig(modules_to_save=["head"]) without task_type'
+            )
 
     def _targets(self, labels: Tensor, logits: Tensor) -> Tensor:
         head = self.head_config

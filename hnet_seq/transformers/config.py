@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
@@ -20,6 +21,8 @@ from modalities.base import Modality
 from modalities.registry import get
 
 _SHAPE = [field.name for field in dataclasses.fields(ours.HNetConfig)]
+_LABELS = ("num_labels", "id2label", "problem_type", "pooling")  # what a new head is made from
+_CLASSIFIER = "ForSequenceClassification"
 _PROBLEMS = {
     "single_label_classification": "single_label",
     "multi_label_classification": "multi_label",
@@ -75,6 +78,21 @@ class HNetConfig(PreTrainedConfig):
             self.label2id = {name: number for number, name in enumerate(names)}
         super().__post_init__(**kwargs)
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As the library's.
+
+        Raises:
+            ValueError: labels are asked for, and the head that is kept has others.
+        """
+        asked = {key: kwargs[key] for key in _LABELS if kwargs.get(key) is not None}
+        found = super().from_dict(config_dict, **kwargs)
+        config = found[0] if isinstance(found, tuple) else found
+        config._asked = asked
+        if config.head is not None:
+            config.keep_head(HeadConfig.from_dict(config.head))
+        return found
+
     @property
     def shape(self) -> ours.HNetConfig:
         """The model that the values describe.
@@ -117,6 +135,12 @@ class HNetConfig(PreTrainedConfig):
         names = [str(self.id2label[place]) for place in range(number)]
         if names == [f"LABEL_{place}" for place in range(number)]:  # in no order of names from 10
             names = [f"{place:0{len(str(number - 1))}}" for place in range(number)]
+        ordered = sorted(set(names))
+        if problem != "regression" and names != ordered:
+            raise ValueError(
+                f"id2label: classes stand in the order of their names, each once; got {names[:8]}: "
+                f"give id2label={dict(enumerate(ordered))} and number the labels so"
+            )
         if problem == "regression":
             return HeadConfig(
                 "regression", names, self.pooling, mean=[0.0] * number, sd=[1.0] * number
@@ -128,10 +152,39 @@ class HNetConfig(PreTrainedConfig):
         self.head = head.to_dict()
         self.id2label = dict(enumerate(head.names))
         self.label2id = {name: number for number, name in enumerate(head.names)}
-        words = {ours: word for word, ours in _PROBLEMS.items()}
-        self.problem_type = None if len(head.names) == 1 else words.get(head.problem)
-        if head.problem == "regression":
-            self.problem_type = "regression"
+        self.problem_type = _word(head)
+
+    def keep_head(self, head: HeadConfig) -> None:
+        """Set the head that a checkpoint has.
+
+        Raises:
+            ValueError: whoever opens it asked for another.
+        """
+        kept = {
+            "num_labels": len(head.names),
+            "id2label": dict(enumerate(head.names)),
+            "problem_type": _word(head),
+            "pooling": head.pooling,
+        }
+        for key, value in getattr(self, "_asked", {}).items():
+            if key == "id2label":
+                value = {int(place): name for place, name in value.items()}
+            if value != kept[key]:
+                raise ValueError(
+                    f"{key}={value!r}: the checkpoint has a head, with {kept[key]!r}; leave {key} "
+                    "out, or save its body by AutoModel and give that a new head"
+                )
+        self.take_head(head)
+
+    def drop_head(self) -> None:
+        """Leave it to the next who needs a head to say which."""
+        self.head = self.problem_type = None
+        self.id2label = {0: "LABEL_0", 1: "LABEL_1"}  # the library's own
+        self.label2id = {name: number for number, name in self.id2label.items()}
+
+    def _remove_keys_not_serialized(self, d: dict[str, Any]) -> None:
+        d.pop("_asked", None)
+        super()._remove_keys_not_serialized(d)
 
     def take_metadata(self, metadata: dict[str, str]) -> None:
         """Set what the weights were trained on, and the special tokens of that."""
@@ -142,14 +195,19 @@ class HNetConfig(PreTrainedConfig):
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> None:
         """Write ``config.json``, ``head.json`` of a classifier, and a model card if there is none.
 
-        The library calls this from within a model's ``save_pretrained``.
+        The library calls this from within a model's ``save_pretrained``. Of a model without a head
+        there is none in the files either, whatever it was opened from.
         """
-        super().save_pretrained(save_directory, **options)
-        if self.head is not None:
-            text = json.dumps(self.head, indent=2) + "\n"
-            (Path(save_directory) / HEAD).write_text(text)
+        saved = copy.deepcopy(self)
+        head = Path(save_directory) / HEAD
+        if self.architectures and not self.architectures[0].endswith(_CLASSIFIER):
+            saved.drop_head()
+            head.unlink(missing_ok=True)
+        super(HNetConfig, saved).save_pretrained(save_directory, **options)
+        if saved.head is not None:
+            head.write_text(json.dumps(saved.head, indent=2) + "\n")
         if self.arch_layout:
-            write_card(Path(save_directory), self)
+            write_card(Path(save_directory), saved)
 
     @classmethod
     def of(cls, shape: ours.HNetConfig, metadata: dict[str, str], **options: Any) -> HNetConfig:
@@ -157,6 +215,13 @@ class HNetConfig(PreTrainedConfig):
         config: HNetConfig = cls(**shape.to_dict(), **options)
         config.take_metadata(metadata)
         return config
+
+
+def _word(head: HeadConfig) -> str | None:
+    """The library's word for what a head predicts; None where it has none."""
+    if head.problem != "regression" and len(head.names) == 1:
+        return None
+    return next((word for word, ours in _PROBLEMS.items() if ours == head.problem), None)
 
 
 def special_tokens(modality: Modality | None) -> dict[str, int]:

@@ -24,23 +24,31 @@ def next_token_targets(labels: Tensor, mask: Tensor) -> Tensor:
     return targets
 
 
-def token_loss(
-    logits: Tensor, targets: Tensor, modality: Modality | None, total: Tensor | int | None
-) -> tuple[Tensor, float]:
-    """Cross entropy in nats a target, and the share of this batch in the step.
+def share_of_step(labels: Tensor, total: Tensor | int | None) -> float:
+    """How much of an optimiser step this batch is: its labels among those of all its batches.
+
+    ``Trainer`` counts labels, of whatever shape, and not what is predicted of them: a mean over
+    what is predicted, times this, adds up to a mean of the step.
+
+    Args:
+        labels: as the library counts them, -100 where there is none.
+        total: labels of all batches that are one step; None: these.
+    """
+    return 1.0 if total is None else int((labels != IGNORED).sum()) / max(1, int(total))
+
+
+def token_loss(logits: Tensor, targets: Tensor, modality: Modality | None) -> Tensor:
+    """Cross entropy in nats a target; 0 where there is none.
 
     Args:
         logits: (T, V).
         targets: (T,), -100 where there is none; what the modality never predicts (unknown bases,
             markers of DNA) is none either, as in pretraining.
-        total: targets of all batches that are one step, as ``Trainer`` counts them; None: these.
     """
     if modality is not None and len(modality.scored_tokens) < logits.shape[-1]:
         scored = torch.tensor(modality.scored_tokens, device=targets.device)
         targets = targets.masked_fill(~torch.isin(targets, scored), IGNORED)
-    own = int((targets != IGNORED).sum())
-    whole = max(1, own if total is None else int(total))
-    return cross_entropy(logits, targets) / whole, own / whole
+    return cross_entropy(logits, targets) / (targets != IGNORED).sum().clamp(min=1)
 
 
 def held_chunks(config: Any, boundaries: list[StageBoundaries]) -> Tensor | None:

@@ -20,8 +20,14 @@ from hnet_seq.ops.packing import Packing
 from hnet_seq.transformers.body import HNetBody, refuse, token_head
 from hnet_seq.transformers.cache import HNetCache
 from hnet_seq.transformers.config import HNetConfig
-from hnet_seq.transformers.loss import held_chunks, next_token_targets, token_loss
+from hnet_seq.transformers.loss import (
+    held_chunks,
+    next_token_targets,
+    share_of_step,
+    token_loss,
+)
 from hnet_seq.transformers.padding import packed_rows, rows_of
+from hnet_seq.transformers.precision import in_precision_of_weights
 
 
 @dataclass
@@ -65,6 +71,7 @@ class HNetModel(HNetBody):
         with left_out(self):
             return super().encode(input_ids, packing)
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -115,7 +122,7 @@ class _TokenModel(HNetBody):
         places: Tensor,
         mask: Tensor,
         targets: Tensor | None,
-        total: Tensor | int | None,
+        share: float,
         hidden: bool | None,
         return_dict: bool | None,
         cache: HNetCache | None = None,
@@ -124,11 +131,9 @@ class _TokenModel(HNetBody):
         loss = held = None
         if targets is not None:
             own = targets.flatten().index_select(0, places)
-            loss, share = token_loss(logits, own, self.config.reads, total)
+            loss = token_loss(logits, own, self.config.reads)
             held = held_chunks(self.config, out.boundaries) if self.training else None
-            if held is not None:
-                # Of a step that is computed in parts, each adds as much as it has targets.
-                loss = loss + held * (1.0 if total is None else share)
+            loss = (loss if held is None else loss + held) * share
         found = HNetLogits(
             loss,
             pad(logits, places, mask.shape),
@@ -144,6 +149,7 @@ class HNetForMaskedLM(_TokenModel):
 
     _bidirectional = True
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -159,9 +165,8 @@ class HNetForMaskedLM(_TokenModel):
         out, _, places, mask = self._read(
             input_ids, attention_mask, inputs_embeds, output_attentions
         )
-        return self._answer(
-            out, places, mask, labels, num_items_in_batch, output_hidden_states, return_dict
-        )
+        share = 1.0 if labels is None else share_of_step(labels, num_items_in_batch)
+        return self._answer(out, places, mask, labels, share, output_hidden_states, return_dict)
 
 
 class HNetForCausalLM(_TokenModel, GenerationMixin):
@@ -185,6 +190,7 @@ class HNetForCausalLM(_TokenModel, GenerationMixin):
     def _encode_on(self) -> Any:
         return OwnCausalLM.encode.__get__(self)
 
+    @in_precision_of_weights
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -214,25 +220,21 @@ class HNetForCausalLM(_TokenModel, GenerationMixin):
         else:
             refuse(input_ids, inputs_embeds, output_attentions)
             assert input_ids is not None
-            mask = rows_of(input_ids, attention_mask)
             if cache is None:
-                cache = HNetCache(self.new_state(len(mask)))
+                cache = HNetCache(self.new_state(len(input_ids)))
+            mask = rows_of(input_ids, attention_mask, cache.columns)
             begun = cache.columns > 0
             packing, places, rows = packed_rows(mask, goes_on=begun)
             packing = going_on(packing, cache.state, rows)
             ids = input_ids.flatten().index_select(0, places)
             out = self._encode_on(ids, packing, cache.state)
             cache.columns += input_ids.shape[1]
-        targets = None if labels is None else next_token_targets(labels, mask)
+        targets, share = None, 1.0
+        if labels is not None:
+            targets = next_token_targets(labels, mask)
+            share = share_of_step(labels[:, 1:], num_items_in_batch)  # the first is no target
         return self._answer(
-            out,
-            places,
-            mask,
-            targets,
-            num_items_in_batch,
-            output_hidden_states,
-            return_dict,
-            cache,
+            out, places, mask, targets, share, output_hidden_states, return_dict, cache
         )
 
     @classmethod

@@ -9,10 +9,11 @@ from torch import Tensor
 from hnet_seq.ops.packing import Packing
 
 
-def rows_of(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+def rows_of(input_ids: Tensor, attention_mask: Tensor | None, read: int = 0) -> Tensor:
     """(B, L) bool, True at tokens: the mask of the columns that ``input_ids`` (B, L) are.
 
-    Where a cache goes on, the mask also has the columns before them.
+    Args:
+        read: columns that a cache has read, which the mask may have before them.
 
     Raises:
         ValueError: the shapes do not fit, or a row has padding between its tokens.
@@ -27,8 +28,11 @@ def rows_of(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
             f"attention_mask {tuple(attention_mask.shape)} does not fit input_ids "
             f"{tuple(input_ids.shape)}; it is (B, L), one number a token"
         )
-    if attention_mask.shape[1] < columns:
-        raise ValueError(f"attention_mask has {attention_mask.shape[1]} columns, ids {columns}")
+    if attention_mask.shape[1] not in (columns, read + columns):
+        before = f" behind {read} that the cache has read" if read else ""
+        raise ValueError(
+            f"attention_mask has {attention_mask.shape[1]} columns, input_ids {columns}{before}"
+        )
     mask = attention_mask.bool()
     begins = mask[:, 1:] & ~mask[:, :-1]
     gaps = mask[:, 0].int() + begins.sum(1) > 1

@@ -70,6 +70,13 @@ def test_tensorboard_has_the_numbers_and_goes_on(shards: Path, tmp_path: Path) -
     assert sorted(shown) == [1, 2, 3, 4]
 
 
+#: What `init` of each is given, and takes: tried with the libraries by the two tests below.
+_TAKEN = {
+    "wandb": {"project", "name", "id", "resume", "dir", "config", "allow_val_change"},
+    "trackio": {"project", "name", "resume", "config"},
+}
+
+
 class _Fake(ModuleType):
     """As far as wandb's and trackio's interface is used here."""
 
@@ -82,6 +89,7 @@ class _Fake(ModuleType):
         self.breaks_at = 99
 
     def init(self, **options: Any) -> Any:
+        assert set(options) == _TAKEN[self.__name__]
         self.begun.append(options)
         return SimpleNamespace(log=self.log, finish=self.finish)
 
@@ -119,7 +127,7 @@ def test_wandb_itself_goes_on_offline(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("WANDB_SILENT", "true")
     ids = set()
     for step in (0, 1):
-        trackers = Trackers.open(["wandb"], tmp_path, step, {"seed": 0})
+        trackers = Trackers.open(["wandb"], tmp_path, step, {"seed": 0, "steps": step + 1})
         trackers.note({"event": "train", "step": step + 1, "bits": 1.0})
         assert "wandb" in trackers.hearing
         trackers.finish()
@@ -135,7 +143,7 @@ def test_trackio_itself_goes_on(
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "store"))
     pytest.importorskip("trackio")
     for step in (0, 1):
-        trackers = Trackers.open(["trackio"], tmp_path, step, {"seed": 0})
+        trackers = Trackers.open(["trackio"], tmp_path, step, {"seed": 0, "steps": step + 1})
         trackers.note({"event": "train", "step": step + 1, "bits": 1.0})
         assert "trackio" in trackers.hearing
         trackers.finish()

@@ -156,7 +156,7 @@ def test_a_classifier_of_ours_and_a_new_one(tmp_path: Path, sequences: list[torc
 
 def test_generation_goes_on_from_the_state(own_folder: Path) -> None:
     model: Any = AutoModelForCausalLM.from_pretrained(own_folder)
-    own = load_pretrained(own_folder, "cpu")
+    own: Any = load_pretrained(own_folder, "cpu")
     prompts = [torch.arange(n).remainder(4) for n in (3, 9, 5)]
     greedy = [t.tolist() for t in own.generate(prompts, 12, sampling=Sampling(temperature=0))]
     ids, mask = padded(prompts, "left")
@@ -195,6 +195,11 @@ def test_a_cache_goes_on_over_pieces(own_folder: Path) -> None:
         ),
         (lambda m, i: m(input_ids=i, attention_mask=torch.zeros(1, 3)), "row 0 has no tokens"),
         (lambda m, i: m(input_ids=i, attention_mask=torch.ones(2, 3)), "does not fit"),
+        (lambda m, i: m(input_ids=i, attention_mask=torch.ones(1, 5)), "5 columns, input_ids 3"),
+        (
+            lambda m, i: m(input_ids=i, use_cache=True, attention_mask=torch.ones(1, 5)),
+            "5 columns, input_ids 3",
+        ),
         (lambda m, i: m(inputs_embeds=torch.zeros(1, 3, 64)), "reads input_ids"),
         (lambda m, i: m(input_ids=i, output_attentions=True), "output_attentions"),
         (lambda m, i: m(input_ids=i, use_cache=True), "for inference"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,24 @@ def test_hooks_on_projections_are_called(base: Path) -> None:
     with torch.no_grad():
         model(IDS[0])
     assert len(called) == sum(hasattr(module, "in_proj") for module in model.modules())
+
+
+def test_a_projection_with_a_forward_of_its_own_is_called(base: Path) -> None:
+    """As the hooks of accelerate give it one."""
+    model = load_pretrained(base, "cpu")
+    called: list[int] = []
+    for module in model.modules():
+        if hasattr(module, "in_proj"):
+            projection: Any = module.in_proj
+            projection.forward = _counted(projection.forward, called)
+    with torch.no_grad():
+        model(IDS[0])
+    assert len(called) == sum(hasattr(module, "in_proj") for module in model.modules())
+
+
+def _counted(forward: Callable[[torch.Tensor], torch.Tensor], called: list[int]) -> Any:
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        called.append(1)
+        return forward(x)
+
+    return counted

@@ -32,9 +32,7 @@ def stretches(count: int, length: int) -> list[str]:
     genome = Genome(GENOME)
     name, whole = next(iter(genome.lengths.items()))
     starts = range(0, whole - length, (whole - length) // count)
-    return [
-        "ACGTN"[0:0].join("ACGTN"[t] for t in genome.fetch(name, s, s + length)) for s in starts
-    ][:count]
+    return ["".join("ACGTN"[t] for t in genome.fetch(name, s, s + length)) for s in starts][:count]
 
 
 def arguments(folder: Path, **options: Any) -> TrainingArguments:
@@ -144,6 +142,66 @@ def test_parts_of_a_step_add_up_to_it() -> None:
     ]
     alone = [model(input_ids=ids[i : i + 1], labels=ids[i : i + 1]).loss for i in range(4)]
     torch.testing.assert_close(sum(p.loss for p in parts), torch.stack(alone).mean())
+
+
+def _loss_of_first_step_and_evaluation(
+    model: Any, batch: dict[str, torch.Tensor], folder: Path, parts: int = 1
+) -> tuple[float, float, Any]:
+    """What ``Trainer`` reports of one batch, and the model's own words of it before."""
+    model.eval()
+    with torch.no_grad():
+        own = model(**batch)
+    rows = [
+        {key: value[row] for key, value in batch.items()} for row in range(len(batch["labels"]))
+    ]
+    trainer = Trainer(
+        model,
+        arguments(
+            folder,
+            save_strategy="no",
+            max_steps=1,
+            per_device_train_batch_size=len(rows) // parts,
+            gradient_accumulation_steps=parts,
+        ),
+        train_dataset=rows,
+        eval_dataset=rows,
+        data_collator=lambda part: {key: torch.stack([r[key] for r in part]) for key in part[0]},
+    )
+    evaluated = trainer.evaluate()["eval_loss"]
+    with pytest.warns(UserWarning, match="ratio_targets"):
+        trainer.train()
+    return losses(trainer)[0], evaluated, own
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_trainer_has_the_loss_of_rows_that_are_half_unknown(tmp_path: Path, parts: int) -> None:
+    ids = torch.randint(0, 4, (4, 40), generator=torch.Generator().manual_seed(0))
+    ids[:, 20:] = 4
+    ids[:, -1] = 6
+    first, evaluated, own = _loss_of_first_step_and_evaluation(
+        _model(), {"input_ids": ids, "labels": ids}, tmp_path, parts
+    )
+    assert first == pytest.approx(float(own.loss), rel=1e-4)
+    assert evaluated == pytest.approx(float(own.loss), rel=1e-4)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("problem", ["multi_label_classification", "regression"])
+def test_trainer_has_the_loss_of_several_labels_and_numbers(
+    tmp_path: Path, problem: str, parts: int
+) -> None:
+    torch.manual_seed(0)
+    config = HNetConfig.of(
+        make_model("one stage").config, {"modality": "dna"}, num_labels=3, problem_type=problem
+    )
+    model = AutoModelForSequenceClassification.from_config(config)
+    ids = torch.randint(0, 4, (4, 40), generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([[1.0, 0, 1], [0, 0, 1], [1, 1, 1], [0, 1, 0]])
+    first, evaluated, own = _loss_of_first_step_and_evaluation(
+        model, {"input_ids": ids, "labels": labels}, tmp_path, parts
+    )
+    assert first == pytest.approx(float(own.loss), rel=1e-4)
+    assert evaluated == pytest.approx(float(own.loss), rel=1e-4)
 
 
 def test_what_dna_never_predicts_is_no_target() -> None:
