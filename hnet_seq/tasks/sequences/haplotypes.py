@@ -7,12 +7,13 @@ import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from hnet_seq.one_voice import speaks
 from hnet_seq.tasks.scoring.variant_windows import reference_fault
-from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype
+from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype, Unread
 from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import Variant, without_letters
 from pipelines.formats.genome import Genome
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Places: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
 
 _DIPLOID = 2
+_AT_A_TIME = 1 << 12  # places that are sorted
 _SAID = {
     "unphased": "of heterozygous genotypes without a phase (/): taken in the order written",
     "missing": "of missing alleles (.): the reference's letters stand there",
@@ -158,6 +160,7 @@ class Haplotypes:
 
     def _take(self, row: VariantRecord) -> None:
         alleles = row.alleles or ()
+        unread = Unread(row.start, row.stop, row.ref or "", alleles[1:])
         for sample, copies in self._copies.items():
             genotype = row.samples[sample]
             indices = genotype.allele_indices or ()
@@ -173,7 +176,7 @@ class Haplotypes:
                     copies.append(Haplotype(self._genome))
                 if index is None:
                     self.told["missing"] += bool(indices)
-                    copies[number].missing[row.chrom].append((row.start, row.stop))
+                    copies[number].miss(row.chrom, unread)
                 elif index:
                     self._put(copies[number], row, alleles[index], phase)
 
@@ -191,6 +194,45 @@ class Haplotypes:
         self.told["overlap"] += not copy.take(row.chrom, row.start, ref, alt.upper(), phase)
 
 
+def read_around(
+    calls: str | Path,
+    genome: Genome,
+    samples: Sequence[str],
+    asked: Places,
+    far: int,
+    spare: int,
+) -> Haplotypes:
+    """Haplotypes at places with ``far`` bases of their own, not the genome's, at both sides.
+
+    Args:
+        asked: with ``far`` bases of the genome at both sides, which may lie beyond its ends.
+        spare: of ``far``, that deletions may take.
+    """
+    margins = {
+        (record, start + far, end - far): [far, far]
+        for record, bounds in asked.items()
+        for start, end in bounds
+    }
+    while True:
+        places = merged(
+            (record, max(0, start - left), min(genome.lengths[record], end + right))
+            for (record, start, end), (left, right) in margins.items()
+        )
+        found = Haplotypes(calls, genome, samples, places)
+        again = False
+        for (record, start, end), own in margins.items():
+            lengths = (min(own[0], start), min(own[1], genome.lengths[record] - end))
+            copies = [copy for _, _, copy in found.of(record)]
+            sides = ((start - lengths[0], start), (end, end + lengths[1]))
+            for side, bounds in enumerate(sides):
+                lost = max(copy.lost(record, *bounds) for copy in copies)
+                if own[side] - lost < far - spare and lengths[side] == own[side]:
+                    own[side] = far + lost
+                    again = True
+        if not again:
+            return found
+
+
 def _phase(genotype: VariantRecordSample) -> str:
     """Of a genotype whose alleles differ; all without a phase set are of one."""
     if not genotype.phased:
@@ -200,13 +242,16 @@ def _phase(genotype: VariantRecordSample) -> str:
 
 def merged(places: Iterable[tuple[str, int, int]]) -> dict[str, list[tuple[int, int]]]:
     """Places of each record in order, those that touch as one."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for record, start, end in sorted(places):
-        own = found.setdefault(record, [])
-        if own and start <= own[-1][1]:
-            own[-1] = own[-1][0], max(end, own[-1][1])
-        else:
-            own.append((start, end))
+    places, found = iter(places), dict[str, list[tuple[int, int]]]()
+    while part := list(islice(places, _AT_A_TIME)):
+        part += [(record, *own) for record, bounds in found.items() for own in bounds]
+        found = {}
+        for record, start, end in sorted(part):
+            own = found.setdefault(record, [])
+            if own and start <= own[-1][1]:
+                own[-1] = own[-1][0], max(end, own[-1][1])
+            else:
+                own.append((start, end))
     return found
 
 
