@@ -17,6 +17,7 @@ from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype, Unread
 from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import Variant, without_letters
 from pipelines.formats.genome import Genome
+from pipelines.formats.indexed_vcf import index_of
 
 if TYPE_CHECKING:
     from pysam import VariantFile, VariantRecord, VariantRecordSample
@@ -71,10 +72,11 @@ class Haplotypes:
         # Its warnings, as of an index older than its file, are told by no number of lines.
         before = pysam.set_verbosity(0)
         try:
-            with pysam.VariantFile(str(self.path)) as file:
+            index = index_of(self.path) or index_of(self.path, "BCF")
+            with pysam.VariantFile(str(self.path), index_filename=index) as file:
                 self._choose(list(file.header.samples), samples)
                 file.subset_samples(list(self._copies))
-                self._read(file, places)
+                self._read(file, places, indexed=index is not None)
         except InputError:
             raise
         except (OSError, ValueError) as error:
@@ -131,10 +133,10 @@ class Haplotypes:
         if wanted and len(self._copies) < len(wanted):
             raise UsageError("samples", "names a sample twice; name each once")
 
-    def _read(self, file: VariantFile, places: Places) -> None:
+    def _read(self, file: VariantFile, places: Places, *, indexed: bool) -> None:
         before = ("", -1)
         met: set[str] = set()
-        for row in _rows(file, places):
+        for row in _rows(file, places) if indexed else file:
             of_before = before[0] == row.chrom
             if (of_before and row.start < before[1]) or (not of_before and row.chrom in met):
                 raise InputError(
@@ -256,10 +258,7 @@ def merged(places: Iterable[tuple[str, int, int]]) -> dict[str, list[tuple[int, 
 
 
 def _rows(file: VariantFile, places: Places) -> Iterator[VariantRecord]:
-    """Those at the places where there is an index, else all."""
-    if file.index is None:
-        yield from file
-        return
+    """Those at the places, by the index."""
     for record, own in places.items():
         if record not in file.header.contigs:
             continue
