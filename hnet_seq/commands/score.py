@@ -310,7 +310,7 @@ _CHECKS = {
 
 
 def use_of(args: argparse.Namespace) -> tuple[str, str | None]:
-    """What is asked for: sequences, variants, mutagenesis or measured; and the form of variants.
+    """What is asked for, one of ``USES``; and the form of variants.
 
     Raises:
         UsageError: an option that would be ignored, or one that is missing.
@@ -331,7 +331,7 @@ def _use(args: argparse.Namespace) -> tuple[str, str | None]:
                 raise UsageError(own, f"{said}; leave {args.input} out")
             return own, None
     if args.input is None:
-        raise UsageError("INPUT", "give sequences or variants, or --mutagenesis NAME:START-END")
+        raise UsageError("INPUT", "give sequences or variants, or --mutagenesis or --genes")
     if args.measured is not None:
         return "measured", None
     asked: str | None = getattr(args, "use", None)
