@@ -159,7 +159,8 @@ def annotated(*rows: str, name: str = "g.gff") -> None:
 def test_a_run_goes_on_with_no_row_of_another_annotation(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original, begun = gene_scores.gene_rows, []
+    original = gene_scores.gene_rows
+    begun: list[int] = []
 
     def stopped(*args):
         for row in original(*args):

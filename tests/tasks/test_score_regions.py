@@ -12,6 +12,8 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
+from hnet_seq.results.read import read_result
+from hnet_seq.results.scores import VariantScores
 from hnet_seq.tasks.sequences.haplotypes import Haplotypes
 from modalities import dna
 from modalities.errors import InputError
@@ -211,4 +213,7 @@ def test_score_of_a_region_of_bcf_writes_vcf(folder: Path, hnet: HNetForCausalLM
     )
     assert [line.partition(";HNET_LLR=")[0] for line in one] == [f"c\t{pos}\tx\tA\tC\t.\t.\tDP=3"]
     assert len(two) == 2
+    about = [read_result(f"{name}.json", VariantScores) for name in ("out", "whole")]
+    assert [own.region for own in about] == [f"c:{pos}-{pos}", None]
+    assert f"region=c:{pos}-{pos}" in Path("out.vcf").read_text()
     assert Path("out.vcf").read_text().startswith("##fileformat=VCFv4.3\n")
