@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,14 +87,20 @@ def stop_edits(
     """Codons that become stops, at ``places`` places that lie evenly along the gene.
 
     The first codon is none of these, nor the gene's own stop. Each place has an edit for each of
-    ``stops``; or a reason: ``unknown_base``, or ``both_strands`` for a codon of two strands.
+    ``stops``; or a reason: ``unknown_base``, ``both_strands`` for a codon of two strands, or
+    ``read_twice`` for one with a base that another has, too, where the ribosome slips back.
     """
     along = list(coding.chain.forwards())
+    times = Counter(place for place, _ in along)
+    twice = {place for place, count in times.items() if count > 1}
     last = len(along) // 3 - (coding.stop is not None)
     chosen = [1 + (2 * own + 1) * (last - 1) // (2 * places) for own in range(places)]
     found: list[GeneEdit | str] = []
     for codon in dict.fromkeys(chosen):
         own = along[3 * codon : 3 * codon + 3]
+        if any(place in twice for place, _ in own):
+            found += ["read_twice"] * len(stops)
+            continue
         found += [_stop(bases, record, codon, own, dna.encode(stop)) for stop in sorted(stops)]
     return found
 
@@ -119,9 +126,12 @@ def _stop(
 
 
 def deletions(chain: Chain, most: int) -> list[GeneEdit]:
-    """All coding bases, exon by exon, in pieces of one length each and of at most ``most``."""
+    """All coding bases, exon by exon, in pieces of one length each and of at most ``most``.
+
+    Each base once: parts that overlap, where the ribosome slips back, are one.
+    """
     found = []
-    for part in chain.parts:
+    for part in chain.merged().parts:
         count = -(-len(part) // most)
         cuts = [part.start + len(part) * own // count for own in range(count + 1)]
         found += [

@@ -125,7 +125,8 @@ class OnHaplotypesScores:
 class VariantScores(Scores):
     """Log-likelihood ratios of variants; those without a score are ``skipped``, by reason.
 
-    All is of the genome itself, but ``haplotypes``.
+    All is of the genome itself, but ``haplotypes``; and of the variants of ``region``, if that is
+    not None.
     """
 
     KIND: ClassVar[str] = "variants"
@@ -139,6 +140,7 @@ class VariantScores(Scores):
     strand_agreement: Agreement | None
     baselines: list[BaselineScores]
     haplotypes: OnHaplotypesScores | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

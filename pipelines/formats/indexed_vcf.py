@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import takewhile
@@ -20,7 +21,8 @@ Region: TypeAlias = tuple[str, int, int]
 
 _BCF = b"BCF"
 _HEAD = 1 << 12  # bytes
-_SUFFIXES = (".tbi", ".csi")
+_SUFFIXES = {"VCF": (".csi", ".tbi"), "BCF": (".csi",)}
+_CONTIG = re.compile(rb"##contig=<(?:.*,)?ID=([^,>]+)")
 _REMEDY = "write VCF of it: bcftools view -O z -o OUT.vcf.gz"
 
 
@@ -50,59 +52,77 @@ def bcf_lines(path: Path, region: Region | None = None) -> Iterator[bytes]:
     """
     from pysam import VariantFile
 
-    with _told(path, "BCF"), VariantFile(str(path)) as file:
+    index = None if region is None else index_of(path, "BCF")
+    with _told(path, "BCF"), VariantFile(str(path), index_filename=index) as file:
         yield from (line.encode() + b"\n" for line in str(file.header).splitlines())
         rows: Iterable[VariantRecord] = file
-        if region is not None and has_index(path):
-            _check_record(path, region, file.header.contigs)
+        if region is not None and index is not None:
+            check_record(path, region[0], set(map(str, file.header.contigs)))
             rows = file.fetch(*region)
         for row in rows:
             yield str(row).encode()
 
 
-def indexed_lines(path: Path, region: Region, lines: Iterator[bytes]) -> Iterator[bytes]:
+def indexed_lines(
+    path: Path, index: str, region: Region, lines: Iterator[bytes]
+) -> Iterator[bytes]:
     """The header, and the rows of a region as they stand in a bgzip file with an index.
 
     Args:
+        index: of the file, see :func:`index_of`.
         lines: of the file, from its first on.
 
     Raises:
-        InputError: the file or the index is broken, or the record is not among the index's.
+        InputError: the file or the index is broken, or neither knows the record.
     """
     from pysam import TabixFile
 
-    yield from takewhile(lambda line: line.lstrip(b"\xef\xbb\xbf").startswith(b"#"), lines)
+    known, end = set(), b"\n"
+    for line in takewhile(lambda line: line.lstrip(b"\xef\xbb\xbf").startswith(b"#"), lines):
+        known |= contigs_of(line)
+        end = b"\r\n" if line.endswith(b"\r\n") else b"\n"  # which htslib takes off
+        yield line
     # Each byte a letter: what stands in INFO may be in any encoding.
-    with _told(path, "VCF by its index"), TabixFile(str(path), encoding="latin-1") as file:
-        _check_record(path, region, file.contigs)
-        for row in file.fetch(*region):
-            yield row.encode("latin-1") + b"\n"
+    with (
+        _told(path, "VCF by its index"),
+        TabixFile(str(path), index=index, encoding="latin-1") as file,
+    ):
+        there = set(file.contigs)
+        check_record(path, region[0], there, known)
+        for row in file.fetch(*region) if region[0] in there else ():
+            yield row.encode("latin-1") + end
 
 
-def has_index(path: Path) -> bool:
-    """Whether there is pysam, and an index beside a bgzip file that is not older than it."""
-    return (
-        find_spec("pysam") is not None
-        and sniff(path) == "bgzip"
-        and any(
-            index.is_file() and index.stat().st_mtime >= path.stat().st_mtime
-            for index in (Path(f"{path}{suffix}") for suffix in _SUFFIXES)
-        )
-    )
+def index_of(path: Path, form: str = "VCF") -> str | None:
+    """The index beside a bgzip file that is not older than it, if there is one and pysam.
+
+    Args:
+        form: VCF or BCF, which have indices of other kinds.
+    """
+    if find_spec("pysam") is None or not path.is_file() or sniff(path) != "bgzip":
+        return None
+    beside = (Path(f"{path}{suffix}") for suffix in _SUFFIXES[form])
+    made = path.stat().st_mtime
+    return next((f"{own}" for own in beside if own.is_file() and own.stat().st_mtime >= made), None)
 
 
-def check_record(path: Path, record: str, there: set[str]) -> None:
-    """Raise InputError for a record of which a file of variants knows nothing."""
-    if record not in there:
+def contigs_of(line: bytes) -> set[str]:
+    """The record that a line of the header names, if it does."""
+    found = _CONTIG.match(line)
+    return {found[1].decode("utf-8", "replace")} if found else set()
+
+
+def check_record(path: Path, record: str, there: set[str], known: Collection[str] = ()) -> None:
+    """Raise InputError for a record of which a file with variants of others knows nothing.
+
+    Args:
+        there: records that have variants.
+        known: those that the header has.
+    """
+    if there and record not in there and record not in known:
         names = ", ".join(sorted(there)[:3]) + (", ..." if len(there) > 3 else "")
         said = f"has no variants of record {record!r}, but of {names}; rename one of them"
         raise InputError(path, said, where="--region")
-
-
-def _check_record(path: Path, region: Region, there: Iterable[object]) -> None:
-    names = set(map(str, there))
-    if names:
-        check_record(path, region[0], names)
 
 
 @contextmanager

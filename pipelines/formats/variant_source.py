@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines.formats.alleles import Variant
-from pipelines.formats.indexed_vcf import Region, check_record
+from pipelines.formats.indexed_vcf import Region, check_record, contigs_of
 from pipelines.formats.variants import Form, table_variants
 from pipelines.formats.vcf import VcfLine, read_vcf
 from pipelines.storage.files import named_errors
@@ -98,13 +98,13 @@ class VariantSource:
         return lines if self._region is None else self._within(lines, self._region)
 
     def _within(self, lines: Iterable[VcfLine], region: Region) -> Iterator[VcfLine]:
-        met: set[str] = set()
+        met, known = set[str](), set[str]()
         for line in lines:
+            known |= contigs_of(line.content)
             met.update(row.chrom for row in line.variants if row.chrom)
             if not line.variants or any(row.within(region) for row in line.variants):
                 yield line
-        if met:
-            check_record(self.path, region[0], met)
+        check_record(self.path, region[0], met, known)
 
     def _again(self) -> Iterator[VcfLine]:
         with gzip.open(io.BufferedReader(_Cursor(self._copy.fileno())), "rb") as copy:

@@ -14,7 +14,7 @@ from pipelines.formats.alleles import (
     is_allele,
     row_variants,
 )
-from pipelines.formats.indexed_vcf import Region, bcf_lines, has_index, indexed_lines, is_bcf
+from pipelines.formats.indexed_vcf import Region, bcf_lines, index_of, indexed_lines, is_bcf
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
@@ -96,11 +96,12 @@ def read_vcf(path: str | Path, region: Region | None = None) -> Iterator[VcfLine
     """
     path = Path(path)
     began = False
-    by_index = region is not None and has_index(path)
-    if is_bcf(path):
+    bcf = is_bcf(path)
+    index = None if region is None else index_of(path, "BCF" if bcf else "VCF")
+    if bcf:
         lines = bcf_lines(path, region)
-    elif region is not None and by_index:
-        lines = indexed_lines(path, region, lines_of(path))
+    elif region is not None and index is not None:
+        lines = indexed_lines(path, index, region, lines_of(path))
     else:
         lines = lines_of(path)
     for number, content in enumerate(lines, 1):
@@ -109,7 +110,7 @@ def read_vcf(path: str | Path, region: Region | None = None) -> Iterator[VcfLine
         if number == 1 and b"\r" in bare:
             raise InputError(path, "line ends are CR alone (old Mac text); convert them to LF")
         if began and bare:
-            variants = _parse(path, content, 0 if by_index else number)
+            variants = _parse(path, content, number if index is None else 0)
         elif bare and not bare.startswith(b"##"):
             _check_header(path, bare, f"line {number}")
             began = True

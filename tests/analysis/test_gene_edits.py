@@ -208,3 +208,12 @@ def test_unknown_bases_and_introns_that_are_too_long_are_told(tmp_path: Path) ->
     found = {edit.codon: what for edit, _, what in gene.edits if edit is not None}
     assert [own for own, what in found.items() if isinstance(what, str)] == [2]
     assert found[2] == "too_long"
+
+
+def test_a_base_that_is_read_twice_is_in_no_stop_and_deleted_once(tmp_path: Path) -> None:
+    rows = ["6 12 + 0", "12 22 + 2"]  # back by a base: its codon is the third
+    genome, coding = gene_of(tmp_path, f"GGGGG{CDS}GGGGG", rows)
+    assert coding.chain.bases() == 18
+    found = stop_edits(genome, "c", coding, 99, ["TAA"])
+    assert [own for own in found if isinstance(own, str)] == ["read_twice"]
+    assert [(own.start, own.end) for own in deletions(coding.chain, 99)] == [(5, 22)]

@@ -150,3 +150,74 @@ def test_options_that_cannot_be_meant(folder: Path, capsys: pytest.CaptureFixtur
     assert score("x.vcf") == 2
     assert main(["score", "run", "--genes", "g.gff"]) == 2
     assert "--genome: genes need the genome" in capsys.readouterr().err
+
+
+def annotated(*rows: str, name: str = "g.gff") -> None:
+    Path(name).write_text("\n".join(["##gff-version 3", *rows]) + "\n")
+
+
+def test_a_run_goes_on_with_no_row_of_another_annotation(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = gene_scores.gene_rows
+    begun: list[int] = []
+
+    def stopped(*args):
+        for row in original(*args):
+            if begun:
+                raise KeyboardInterrupt
+            begun.append(1)
+            yield row
+
+    annotated(ROWS[0].replace("+\t0", "+\t1"), ROWS[1])
+    monkeypatch.setattr(gene_verb, "gene_rows", stopped)
+    assert score("x.tsv") == 130
+    monkeypatch.setattr(gene_verb, "gene_rows", original)
+    annotated(*ROWS)
+    capsys.readouterr()
+    score("x.tsv")
+    said = capsys.readouterr().err
+    assert "are kept" not in said
+    assert max(map(len, said.splitlines())) < 400
+
+
+def test_genes_that_lie_over_each_other_are_each_there_and_whole_ones_come_first(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("g.fa").write_text(f">c\n{RECORD * 8}\n")
+
+    def own(name: str, start: int, end: int, gene: str) -> str:
+        return f"c\tx\tCDS\t{start}\t{end}\t.\t+\t0\tID={name};Name={name};Parent={gene}"
+
+    annotated(
+        *(f"c\tx\tgene\t1\t400\t.\t+\t.\tID={name}" for name in ("gA", "gB", "gC")),
+        own("A", 41, 340, "gA"),
+        own("B", 102, 191, "gB"),
+        own("C1", 41, 341, "gC"),  # longer, and out of frame
+        own("C2", 41, 340, "gC"),
+    )
+    assert score("x.parquet", "--stop-codon", "TAA") == 0
+    rows = pq.read_table("x.parquet").to_pylist()
+    assert [(row["gene"], row["skipped"]) for row in rows] == [("A", ""), ("B", ""), ("C2", "")]
+    assert "1 of 4 coding sequences left out" in capsys.readouterr().err
+
+
+def test_an_isoform_over_the_origin_meets_its_gene_behind_it() -> None:
+    from hnet_seq.analysis.genes.isoforms import one_a_gene
+    from hnet_seq.analysis.genes.model import Chain, CodingSequence, Part
+
+    over, behind = (
+        CodingSequence(Chain((Part(start, end, 1, 0, 0),), 400), "x", None, None)
+        for start, end in ((370, 520), (10, 109))
+    )
+    assert one_a_gene([over, behind]) == [over]
+
+
+def test_the_genetic_code_is_that_of_the_stops(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotated(f"{ROWS[0]};transl_table=99")
+    assert score("x.parquet") == 2
+    assert "one has transl_table 99, and NCBI has no such code" in capsys.readouterr().err
+    assert score("x.parquet", "--genetic-code", "4") == 0
+    assert pq.read_table("x.parquet")["genetic_code"].to_pylist() == [4]

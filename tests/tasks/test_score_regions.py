@@ -12,9 +12,14 @@ import pytest
 
 from hnet_seq import HNetForCausalLM
 from hnet_seq.cli import main
+from hnet_seq.results.read import read_result
+from hnet_seq.results.scores import VariantScores
+from hnet_seq.tasks.sequences.haplotypes import Haplotypes
+from modalities import dna
 from modalities.errors import InputError
 from pipelines.formats.alleles import Variant
-from pipelines.formats.indexed_vcf import has_index
+from pipelines.formats.genome import Genome
+from pipelines.formats.indexed_vcf import index_of
 from pipelines.formats.variant_source import VariantSource
 from pipelines.formats.variants import read_variants, variant_form
 from pipelines.formats.vcf import VcfLine
@@ -87,8 +92,9 @@ def test_a_region_has_its_rows_with_an_index_and_without(
 ) -> None:
     shutil.copy("v.vcf.gz", "bare.vcf.gz")
     shutil.copy("v.bcf", "bare.bcf")
-    assert all(has_index(Path(name)) for name in ("v.vcf.gz", "v.bcf"))
-    assert not has_index(Path("bare.vcf.gz"))
+    assert index_of(Path("v.vcf.gz")) == "v.vcf.gz.tbi"
+    assert index_of(Path("v.bcf"), "BCF") == "v.bcf.csi"
+    assert index_of(Path("bare.vcf.gz")) is None
     found = {name: source(name, region) for name in ("v.vcf", "v.vcf.gz", "bare.vcf.gz")}
     content = [[line.content for line in lines] for lines in found.values()]
     assert content == [content[0]] * 3
@@ -102,8 +108,68 @@ def test_a_region_has_its_rows_with_an_index_and_without(
 
 def test_an_index_that_is_older_than_its_file_is_not_used(folder: Path) -> None:
     os.utime("v.vcf.gz.tbi", (1, 1))
-    assert not has_index(Path("v.vcf.gz"))
+    assert index_of(Path("v.vcf.gz")) is None
     assert len(named(source("v.vcf.gz", ("c", 0, 21)))) == 3
+
+
+def test_of_two_indices_the_one_that_is_not_older_is_read(folder: Path) -> None:
+    bcftools.index("v.vcf.gz")  # .csi
+    for old, new in ((".tbi", ".csi"), (".csi", ".tbi")):
+        kept = Path(f"v.vcf.gz{old}").read_bytes()
+        Path(f"v.vcf.gz{old}").write_bytes(b"of another file")
+        os.utime(f"v.vcf.gz{old}", (1, 1))
+        os.utime(f"v.vcf.gz{new}")
+        assert len(named(source("v.vcf.gz", ("c", 0, 21)))) == 3
+        Path(f"v.vcf.gz{old}").write_bytes(kept)
+    Path("v.vcf.gz.tbi").unlink()  # as `bcftools index` leaves it
+    os.utime("v.vcf.gz.csi")
+    assert len(named(source("v.vcf.gz", ("c", 0, 21)))) == 3
+
+
+def test_calls_are_read_by_no_index_that_is_older(folder: Path) -> None:
+    from pysam import tabix_index
+
+    Path("g.fa").write_text(f">c\n{'A' * 90_000}\n>d\n{'A' * 900}\n")
+    keys = '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n#CHROM'
+    header = (
+        HEADER.replace("#CHROM", keys)
+        .replace("900", "90000")
+        .replace("INFO\n", "INFO\tFORMAT\tS\n")
+    )
+    far, near = (f"c\t{pos}\t.\tA\tC\t.\t.\t.\tGT\t1|1\n" for pos in (80_000, 100))
+    Path("calls.vcf").write_text(header + far)
+    tabix_index("calls.vcf", preset="vcf", keep_original=True)
+    kept = Path("calls.vcf.gz.tbi").read_bytes()
+    Path("calls.vcf").write_text(header + near + far)
+    tabix_index("calls.vcf", preset="vcf", keep_original=True, force=True)
+    Path("calls.vcf.gz.tbi").write_bytes(kept)
+    os.utime("calls.vcf.gz.tbi", (1, 1))
+    found = Haplotypes("calls.vcf.gz", Genome("g.fa"), (), {"c": [(90, 110)]})
+    (_, _, copy), _ = found.of("c")
+    assert dna.decode(copy.fetch("c", 98, 101)) == "ACA"
+
+
+def test_a_record_of_the_header_without_variants_has_none(folder: Path) -> None:
+    Path("w.vcf").write_text(HEADER + ROWS[0])
+    from pysam import tabix_index
+
+    tabix_index("w.vcf", preset="vcf", keep_original=True)
+    bcftools.view("-O", "b", "-o", "w.bcf", "w.vcf", catch_stdout=False)
+    shutil.copy("w.bcf", "bare.bcf")
+    bcftools.index("w.bcf")
+    for name in ("w.vcf", "w.vcf.gz", "w.bcf", "bare.bcf"):
+        assert named(source(name, ("d", 0, 9))) == []
+        with pytest.raises(InputError, match=r"no variants of record 'e', but of c"):
+            source(name, ("e", 0, 9))
+
+
+def test_ends_of_lines_stay_by_an_index(folder: Path) -> None:
+    Path("r.vcf").write_bytes((HEADER + "".join(ROWS)).replace("\n", "\r\n").encode())
+    from pysam import tabix_index
+
+    tabix_index("r.vcf", preset="vcf", keep_original=True)
+    one, two = (source(name, ("c", 0, 21)) for name in ("r.vcf", "r.vcf.gz"))
+    assert [line.content for line in one] == [line.content for line in two]
 
 
 def test_a_record_of_which_the_file_has_nothing_is_named(folder: Path) -> None:
@@ -147,4 +213,7 @@ def test_score_of_a_region_of_bcf_writes_vcf(folder: Path, hnet: HNetForCausalLM
     )
     assert [line.partition(";HNET_LLR=")[0] for line in one] == [f"c\t{pos}\tx\tA\tC\t.\t.\tDP=3"]
     assert len(two) == 2
+    about = [read_result(f"{name}.json", VariantScores) for name in ("out", "whole")]
+    assert [own.region for own in about] == [f"c:{pos}-{pos}", None]
+    assert f"region=c:{pos}-{pos}" in Path("out.vcf").read_text()
     assert Path("out.vcf").read_text().startswith("##fileformat=VCFv4.3\n")

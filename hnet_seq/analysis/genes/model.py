@@ -178,6 +178,7 @@ class CodingSequence:
         name: as the file calls it.
         start, stop: the cuts before its start and its stop codon; None where it is open there.
         table: its genetic code, a number of NCBI's.
+        gene: what the file has for its gene; empty where it does not say.
     """
 
     chain: Chain
@@ -185,6 +186,7 @@ class CodingSequence:
     start: Cut | None
     stop: Cut | None
     table: int = 1
+    gene: str = ""
 
 
 @dataclass

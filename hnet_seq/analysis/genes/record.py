@@ -206,7 +206,15 @@ class RecordResolver:
             chain.first_cut() if start else None,
             chain.last_codon_cut() if stop else None,
             genetic_code(draft.rows),
+            self._gene(draft.rows),
         )
+
+    def _gene(self, group: Group) -> str:
+        """What tells its gene from others; empty where nothing does."""
+        parents = [parent for row in group for parent in row.parents]
+        above = [row.key for row in self.rows.above(parents) if row.type.endswith("gene")]
+        named = [row.get(key) for key in ("locus_tag", "gene_id", "gene") for row in group]
+        return next(filter(None, (*above, *named)), "")
 
     def _exon_chains(self) -> dict[str, Chain]:
         """Exons of each transcript; and transcripts that are written in several rows."""

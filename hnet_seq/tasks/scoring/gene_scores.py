@@ -20,6 +20,7 @@ from hnet_seq.analysis.gene_edits import (
 from hnet_seq.analysis.genes import CodingSequence
 from hnet_seq.analysis.genes.codons import stop_codons
 from hnet_seq.evidence.baselines.markov import MarkovModel
+from hnet_seq.evidence.zero_shot.codons import amino_acids
 from hnet_seq.jobs.job import Tell
 from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -50,13 +51,27 @@ class GeneOptions:
     stop_codon: str | None = None
     genetic_code: int | None = None
 
+    def table(self, coding: CodingSequence) -> int:
+        """The genetic code of a gene's stops.
+
+        Raises:
+            UsageError: NCBI has none of the number.
+        """
+        table = coding.table if self.genetic_code is None else self.genetic_code
+        try:
+            amino_acids(table)
+        except UsageError:
+            said = f"is needed: {coding.name} has transl_table {table}, and NCBI has no such code"
+            raise UsageError("genetic_code", said) from None
+        return table
+
     def stops(self, coding: CodingSequence) -> frozenset[str]:
         """Stop codons that are tried on a gene.
 
         Raises:
             UsageError: the one that is asked for is none in its code.
         """
-        table = coding.table if self.genetic_code is None else self.genetic_code
+        table = self.table(coding)
         found = stop_codons(table)
         if self.stop_codon is None:
             return found
@@ -74,6 +89,7 @@ class Gene:
         bases: the genome, or its circular record turned so that the gene lies in the middle.
         edits: each with its windows, or why it has none.
         pieces: 0-based bounds of all coding bases, each at most half a window.
+        table: the genetic code of the stops.
         skipped: why there are no edits, one of ``gene_edits.REASONS``; else empty.
     """
 
@@ -82,6 +98,7 @@ class Gene:
     bases: Bases
     edits: Sequence[tuple[GeneEdit | None, Variant, Windows | str]]
     pieces: Sequence[tuple[int, int]]
+    table: int
     skipped: str = ""
 
     @property
@@ -96,7 +113,7 @@ class GeneNumbers:
 
     Attributes:
         gc: share of G and C of its known coding bases.
-        bits_per_base: that its coding bases cost, each read behind half a window or more.
+        bits_per_base: that its coding bases cost, each read behind half a window, or what there is.
         markov_bits: the same under the Markov model, whose counts leave these windows out.
         stops: premature stops that have a score.
         stop_llr: mean log-likelihood with one less that without, nats.
@@ -131,7 +148,7 @@ def gene_with_edits(
     """A coding sequence with the edits that are tried on it."""
     stops = options.stops(coding)
     if (reason := why_not(coding)) is not None:
-        return Gene(record, coding, genome, (), (), reason)
+        return Gene(record, coding, genome, (), (), options.table(coding), reason)
     bases: Bases = genome
     chain = coding.chain
     if chain.length is not None:
@@ -143,7 +160,8 @@ def gene_with_edits(
     found = stop_edits(bases, record, own, options.places, stops)
     removed = deletions(chain, max(1, options.window // 2))
     edits = [_placed(bases, record, coding, edit, options.window) for edit in [*found, *removed]]
-    return Gene(record, coding, bases, edits, [(edit.start, edit.end) for edit in removed])
+    pieces = [(edit.start, edit.end) for edit in removed]
+    return Gene(record, coding, bases, edits, pieces, options.table(coding))
 
 
 def _placed(
@@ -189,7 +207,6 @@ def gene_rows(
         if not gene.skipped:
             numbers = _numbers(model, markov, strands, window, batch_tokens, gene)
         yield {"gene": np.array([[getattr(numbers, name) for name in NUMBERS]])}, 1
-        tell(gene.tokens)
 
 
 def _numbers(

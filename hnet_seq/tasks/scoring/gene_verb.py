@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hnet_seq.analysis.gene_edits import REASONS as OF_GENES
-from hnet_seq.analysis.genes.isoforms import one_a_gene
+from hnet_seq.analysis.gene_edits import why_not
+from hnet_seq.analysis.genes.isoforms import of_each_gene
 from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.jobs.job import Computed, Job, in_parts
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
@@ -40,6 +42,7 @@ from hnet_seq.tasks.scoring.gene_scores import (
 from hnet_seq.tasks.scoring.genome_markov import count_markov
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from hnet_seq.tasks.scoring.summary import QUANTILES, described, shown, table
+from hnet_seq.tasks.scoring.variant_files import cell
 from hnet_seq.tasks.scoring.variant_scores import PART_TOKENS
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW
 from pipelines.formats.genome import Genome
@@ -55,6 +58,7 @@ _PLAIN = ("bases", "gc", "bits_per_base", "markov_bits")
 _WHOLE = frozenset(
     ("start", "end", "exons", "bases", "genetic_code", "stops", "deletions", "left_out")
 )
+_ISOFORMS = "they share bases on a strand with a longer or whole one of their gene"
 _SIGNS = {1: "+", -1: "-"}
 
 Row = dict[str, Any]
@@ -81,6 +85,10 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         return in_parts(_genes(annotation, genome, options), PART_TOKENS, _tokens)
 
     units = units_of(read(), _tokens, progress=ranks.rank == 0)
+    there = sum(len(own.coding) for own in annotation.genes.records.values())
+    isoforms = there - sum(unit.items for unit in units)
+    if ranks.rank == 0 and isoforms:
+        print(f"{isoforms:,} of {there:,} coding sequences left out: {_ISOFORMS}", file=sys.stderr)
     device = rank_device(args.device, ranks)
     model = HNetForCausalLM.from_pretrained(args.checkpoint, device, twin=args.twin)
     check_modality(model)
@@ -99,7 +107,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         **computed_by(model),
         **{key: own for key, own in about.items() if key not in ("checkpoint", "weights", "twin")},
         "genome": genome_digest(genome),
-        "genes": [_identity(gene) for part in read() for gene in part],
+        "genes": _digest(gene for part in read() for gene in part),
         "batch_tokens": args.batch_tokens,
         "output": [path.name for path in outputs],
     }
@@ -114,7 +122,8 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
 def _genes(annotation: Annotation, genome: Genome, options: GeneOptions) -> Iterator[Gene]:
     for record in genome.lengths:
         if record in annotation.genes.records:
-            for coding in one_a_gene(annotation.genes.records[record].coding):
+            found = annotation.genes.records[record].coding
+            for coding in of_each_gene(found, lambda own: why_not(own) is None):
                 yield gene_with_edits(genome, record, coding, options)
 
 
@@ -122,9 +131,16 @@ def _tokens(gene: Gene) -> int:
     return gene.tokens
 
 
-def _identity(gene: Gene) -> list[Any]:
-    parts = [(own.start, own.end, own.sign) for own in gene.coding.chain.parts]
-    return [gene.coding.name, gene.record, gene.coding.table, parts]
+def _digest(genes: Iterable[Gene]) -> str:
+    """sha256 over all that decides which edits genes have."""
+    found = hashlib.sha256()
+    for gene in genes:
+        edits = [
+            own[0] and (own[0].codon, own[1].pos, own[1].ref, own[1].alt) for own in gene.edits
+        ]
+        about = (gene.record, gene.coding, gene.table, gene.skipped, gene.pieces, edits)
+        found.update(f"{about}\n".encode())
+    return found.hexdigest()
 
 
 def _write(computed: Computed[Gene], out: Path | None, about: Mapping[str, Any]) -> None:
@@ -141,7 +157,7 @@ def _write(computed: Computed[Gene], out: Path | None, about: Mapping[str, Any])
         with replaced_file(out) if out else nullcontext(sys.stdout) as file:
             file.write("\t".join(HEADER) + "\n")
             for row in rows:
-                file.write("\t".join(_shown(row[name]) for name in HEADER) + "\n")
+                file.write("\t".join(cell(row[name]) for name in HEADER) + "\n")
     found = _record(rows, dict(sorted(left_out.items())), about)
     if out is not None and (path := summary_path(out)):
         found.write(path)
@@ -161,7 +177,7 @@ def _row(gene: Gene, numbers: np.ndarray) -> Row:
         "strand": _SIGNS[signs.pop()] if len(signs) == 1 else ".",
         "exons": len(chain.parts),
         "bases": chain.bases(),
-        "genetic_code": gene.coding.table,
+        "genetic_code": gene.table,
         **{
             name: None if math.isnan(own) else int(own) if name in _WHOLE else own
             for name, own in values.items()
@@ -178,12 +194,6 @@ def _schema() -> pa.Schema:
             for name in HEADER
         ]
     )
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else f"{value}"
 
 
 def _record(rows: Sequence[Row], left_out: dict[str, int], about: Mapping[str, Any]) -> GeneScores:
@@ -233,5 +243,6 @@ def told(found: GeneScores) -> str:
 _WHY = {
     **REASONS,
     "too_long": "longer than half the window, as a codon around an intron, or in a long repeat",
+    "read_twice": "a codon with a base that another has, too, where the ribosome slips back",
     "both_strands": "a codon of exons on two strands",
 }

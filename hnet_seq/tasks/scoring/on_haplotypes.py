@@ -31,7 +31,7 @@ from hnet_seq.tasks.scoring.variant_scores import (
 )
 from hnet_seq.tasks.scoring.variant_windows import REACH, Placed, place_edit, windows
 from hnet_seq.tasks.sequences.haplotype import UNPHASED, Edit, Edited, Haplotype
-from hnet_seq.tasks.sequences.haplotypes import Haplotypes, merged
+from hnet_seq.tasks.sequences.haplotypes import merged, read_around
 from modalities import dna
 from pipelines.formats.alleles import Variant
 from pipelines.formats.genome import Genome
@@ -102,12 +102,12 @@ class OnHaplotypes:
         self._genome = genome
         self._window = window
         far = REACH * window
-        places = (
-            (own.chrom, max(0, at.first - far), min(genome.lengths[own.chrom], at.last + far))
+        asked = merged(
+            (own.chrom, at.start - far, at.reach + far)
             for own, at, _ in variants
             if isinstance(at, Placed)
         )
-        self.haplotypes = Haplotypes(calls, genome, samples, merged(places))
+        self.haplotypes = read_around(calls, genome, samples, asked, REACH * window, window)
         self._count = cache(lambda record: sum(1 for _ in self.haplotypes.of(record)))
 
     def rows(self, row: PlacedVariant) -> int:
@@ -125,10 +125,11 @@ class OnHaplotypes:
 
     def _context(self, placed: Placed, sample: str, number: int, copy: Haplotype) -> Context:
         chrom = placed.variant.chrom
-        near = copy.around(chrom, placed.start, placed.reach, REACH * self._window)
+        around = copy.around(chrom, placed.start, placed.reach, REACH * self._window)
+        near = [edit for edit in (edit.bare for edit in around) if edit.ref or edit.alt]
         own = [edit for edit in near if self._is(placed, edit)]
         others = [edit for edit in near if edit not in own]
-        carried = None if copy.unknown(chrom, placed.start, placed.reach + 1) else bool(own)
+        carried = True if own else None if self._is_unread(placed, copy) else False
         if any(_over(placed, edit) for edit in others):
             return Context(sample, number, carried, what="overlap")
         edited = Edited(self._genome, chrom, others)
@@ -150,39 +151,40 @@ class OnHaplotypes:
     def _windows(self, edited: Edited, placed: Placed, there: Placed) -> Windows:
         reference, changed = windows(edited, there)
         content = reference.tobytes()
-        counted = self._genome.fetch(placed.variant.chrom, placed.first, placed.last)
+        # Words of the genome that are read here, which beyond a deletion lie further away.
+        counted = self._genome.fetch(placed.variant.chrom, *edited.under(there.first, there.last))
         return Windows(there, reference, changed, content, (content, changed.tobytes()), counted)
 
     def _is(self, placed: Placed, edit: Edit) -> bool:
         """Whether an allele of the haplotype is the variant, however either is written."""
-        start, end, alt = _bare(edit)
-        if end < placed.start or start > placed.reach:
+        if edit.end < placed.start or edit.start > placed.reach:
             return False
-        letters = dna.encode(alt)
-        if (end - start, len(alt)) != (placed.end - placed.start, len(placed.alt)):
+        letters = dna.encode(edit.alt)
+        if (len(edit.ref), len(letters)) != (placed.end - placed.start, len(placed.alt)):
             return False
-        at = place_edit(self._genome, placed.variant, start, end, letters, self._window)
+        place = (edit.start, edit.end, letters, self._window)
+        at = place_edit(self._genome, placed.variant, *place)
         return isinstance(at, Placed) and at.key == placed.key
 
-
-def _bare(edit: Edit) -> tuple[int, int, str]:
-    """Bounds and letters without those that both alleles share at their ends."""
-    start, ref, alt = edit.start, edit.ref, edit.alt
-    while ref and alt and ref[-1] == alt[-1]:
-        ref, alt = ref[:-1], alt[:-1]
-    while ref and alt and ref[0] == alt[0]:
-        start, ref, alt = start + 1, ref[1:], alt[1:]
-    return start, start + len(ref), alt
+    def _is_unread(self, placed: Placed, copy: Haplotype) -> bool:
+        """Whether a genotype that is not known may have the variant, or is of its very place."""
+        start = placed.start - (placed.start == placed.end)  # an insertion's is the base before
+        bounds = placed.start, placed.end
+        for row in copy.unread(placed.variant.chrom, max(0, start), placed.reach + 1):
+            if row.says_any and row.start <= max(0, start) and placed.end <= row.end:
+                return True
+            if any((own.start, own.end) == bounds or self._is(placed, own) for own in row.edits):
+                return True
+        return False
 
 
 def _over(placed: Placed, edit: Edit) -> bool:
     """Whether a variant and another allele of the haplotype cannot both stand, in one known way."""
-    start, end, alt = _bare(edit)
-    if start < end:
-        return start < placed.reach and placed.start < end
-    if placed.start == placed.end and alt:  # which of two insertions comes first?
-        return placed.start <= start <= placed.reach
-    return bool(alt) and placed.start < start < placed.reach
+    if edit.ref:
+        return edit.start < placed.reach and placed.start < edit.end
+    if placed.start == placed.end:  # which of two insertions comes first?
+        return placed.start <= edit.start <= placed.reach
+    return placed.start < edit.start < placed.reach
 
 
 def _unphased(own: Sequence[Edit], others: Sequence[Edit]) -> int:
@@ -219,7 +221,7 @@ def haplotype_rows(
         ]
         before = batch[: max(0, done)]
         done -= len(before)
-        read = sum(_is_read(own) for _, found in before for own in found)
+        read = sum(isinstance(own.what, Windows) for _, found in before for own in found)
         if len(before) == len(batch):
             continue
         scores = score_windows(model, entries, **how, done=read)
@@ -227,7 +229,7 @@ def haplotype_rows(
             one = next(on_genome)
             rows = [one]
             if isinstance(row.placed, Placed):
-                rows += [next(scores) if _is_read(own) else one for own in found]
+                rows += [next(scores) if isinstance(own.what, Windows) else one for own in found]
             yield {"score": np.array([[getattr(own, name) for name in NUMBERS] for own in rows])}, 1
 
 
@@ -245,10 +247,6 @@ def _batches(
             yield batch
             batch, held = [], 0
     yield batch
-
-
-def _is_read(own: Context) -> bool:
-    return isinstance(own.what, Windows)
 
 
 def scores_on(

@@ -141,7 +141,7 @@ class TsvWriter:
     ) -> None:
         for row in _rows(scores, on):
             values = cells(row, self._columns).values()
-            self._file.write("\t".join(map(_shown, values)) + "\n")
+            self._file.write("\t".join(map(cell, values)) + "\n")
 
 
 def _rows(
@@ -150,7 +150,8 @@ def _rows(
     return chain.from_iterable(on) if on else scores
 
 
-def _shown(value: object) -> str:
+def cell(value: object) -> str:
+    """As it stands in text; nothing where there is none."""
     if value is None:
         return ""
     return f"{value:.6f}" if isinstance(value, float) else f"{value}"
@@ -264,7 +265,7 @@ def _info(scores: Sequence[VariantScore]) -> list[str]:
     """INFO fields, one value an allele; ``.`` where there is none."""
     rows = [cells(score) for score in scores]
     return [
-        f"{name}={','.join(_shown(row[column]) or '.' for row in rows)}"
+        f"{name}={','.join(cell(row[column]) or '.' for row in rows)}"
         for name, (column, _, _) in _INFO.items()
         if any(row[column] is not None for row in rows)
     ]
@@ -274,7 +275,7 @@ def _info_on(scores: Sequence[Sequence[HaplotypeScore]], names: Names) -> list[s
     """The field of the haplotypes, a value for each that there is somewhere in the file."""
     values = []
     for own in scores:
-        found = {(row.sample, row.haplotype): _shown(_cell(row, "llr")) for row in own}
+        found = {(row.sample, row.haplotype): cell(_cell(row, "llr")) for row in own}
         values += [found.get(name) or "." for name in names]
     return [f"{_ON_EACH}={','.join(values)}"] if set(values) != {"."} else []
 

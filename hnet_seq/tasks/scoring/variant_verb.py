@@ -119,7 +119,7 @@ def _variants(
         on = OnHaplotypes(args.haplotypes, genome, samples, chain.from_iterable(read()), window)
         on.haplotypes.tell()
     model, markov, about = _made_with(args, genome, window, ranks)
-    about["on_mismatch"] = on_mismatch
+    about |= {"on_mismatch": on_mismatch} | ({"region": args.region} if args.region else {})
     how = (about["strands"], markov, args.batch_tokens)
     identity = {
         **computed_by(model),

@@ -112,7 +112,7 @@ def place(
         return reason
     if variant.ref == variant.alt:
         return "same_as_reference"
-    start, ref, alt = trimmed(variant)
+    start, ref, alt = trimmed(variant.pos - 1, variant.ref, variant.alt)
     end = start + len(ref)
     replaced = genome.fetch(variant.chrom, start, end)
     if not _KNOWN.issuperset(ref + alt) or (replaced >= dna.UNKNOWN).any():
@@ -171,9 +171,8 @@ def windows(genome: Bases, placed: Placed) -> tuple[Tokens, Tokens]:
     return reference, np.concatenate([left, placed.alt, right])
 
 
-def trimmed(variant: Variant) -> tuple[int, str, str]:
-    """0-based start and alleles without the letters that both end or begin with."""
-    ref, alt = variant.ref, variant.alt
+def trimmed(start: int, ref: str, alt: str) -> tuple[int, str, str]:
+    """Start and alleles without the letters that both end or begin with."""
     shared = 0
     while shared < min(len(ref), len(alt)) and ref[-1 - shared] == alt[-1 - shared]:
         shared += 1
@@ -181,7 +180,7 @@ def trimmed(variant: Variant) -> tuple[int, str, str]:
     first = 0
     while first < min(len(ref), len(alt)) and ref[first] == alt[first]:
         first += 1
-    return variant.pos - 1 + first, ref[first:], alt[first:]
+    return start + first, ref[first:], alt[first:]
 
 
 def _shifts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hnet_seq.tasks.scoring.variant_windows import trimmed
 from modalities import dna
 from modalities.base import Bases, Tokens
+from pipelines.formats.alleles import without_letters
 
 UNPHASED = "/"
+_ANY = ("<NON_REF>", "<*>")  # whatever else could stand there
 
 
 class Edit(NamedTuple):
@@ -36,6 +39,39 @@ class Edit(NamedTuple):
         """Behind the last base that it replaces."""
         return self.start + len(self.ref)
 
+    @property
+    def bare(self) -> Edit:
+        """Without the letters that both alleles share at their ends: what it changes."""
+        return Edit(*trimmed(self.start, self.ref, self.alt), self.phase)
+
+
+class Unread(NamedTuple):
+    """A row whose genotype is not known.
+
+    Attributes:
+        start, end: 0-based bounds of its reference allele.
+        ref, alts: its alleles as they are written.
+    """
+
+    start: int
+    end: int
+    ref: str
+    alts: Sequence[str]
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Of its alleles with letters."""
+        return [
+            Edit(self.start, self.ref.upper(), alt.upper()).bare
+            for alt in self.alts
+            if without_letters(alt) is None
+        ]
+
+    @property
+    def says_any(self) -> bool:
+        """Whether it is of all that could stand on its bases, as a block of gVCF is."""
+        return not self.alts or any(alt in _ANY for alt in self.alts)
+
 
 @dataclass
 class Haplotype:
@@ -46,12 +82,12 @@ class Haplotype:
     the last base of the earlier one, unless that was an insertion: as ``bcftools consensus`` has
     it.
 
-    Attributes:
-        missing: 0-based bounds of reference alleles whose genotype is not known, by record.
     """
 
     genome: Bases
-    missing: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    _missing: dict[str, list[Unread]] = field(default_factory=lambda: defaultdict(list))
+    _ends: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _longest: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _edits: dict[str, list[Edit]] = field(default_factory=lambda: defaultdict(list))
     _last: dict[str, tuple[int, bool]] = field(default_factory=dict)
 
@@ -67,6 +103,13 @@ class Haplotype:
         self._last[record] = start + len(ref), len(alt) > len(ref)
         self._edits[record].append(Edit(start + shared, ref[shared:], alt[shared:], phase))
         return True
+
+    def miss(self, record: str, row: Unread) -> None:
+        """Take a row whose genotype is not known. Positions must not fall."""
+        self._missing[record].append(row)
+        insort(self._ends[record], row.end)
+        length = row.end - row.start if row.says_any else len(row.ref)
+        self._longest[record] = max(self._longest[record], length)
 
     def fetch(self, record: str, start: int, end: int) -> Tokens:
         """Tokens in the place of the reference's bases ``start`` to ``end``.
@@ -109,20 +152,38 @@ class Haplotype:
             last += 1
         return edits[first:last]
 
+    def lost(self, record: str, start: int, end: int) -> int:
+        """How many bases fewer the edits at [start, end) leave, of those that leave fewer."""
+        edits = self._edits[record]
+        first, last = (bisect_left(edits, place, key=_start) for place in (start, end))
+        first -= first > 0 and edits[first - 1].end > start  # it reaches in
+        return sum(max(0, len(edit.ref) - len(edit.alt)) for edit in edits[first:last])
+
     def unknown(self, record: str, start: int, end: int) -> int:
         """How many genotypes at [start, end) are not known."""
-        own = self.missing[record]
-        first = bisect_left(own, (start - max((b - a for a, b in own), default=0), 0))
-        last = bisect_left(own, (end, 0))
-        return sum(start < one[1] for one in own[first:last])
+        begun = bisect_left(self._missing[record], end, key=_start)
+        return begun - bisect_right(self._ends[record], start)
+
+    def unread(self, record: str, start: int, end: int) -> list[Unread]:
+        """The rows of these that have a letter there, or are of all that could stand there."""
+        if not self.unknown(record, start, end):
+            return []
+        own = self._missing[record]
+        last = bisect_left(own, end, key=_start)
+        first = bisect_left(own, start - self._longest[record], key=_start)
+        return [row for row in own[first:last] if start < row.end]
 
     def described(self, record: str) -> str:
         """What stands on a record that the genome does not have; equal for equal ones."""
-        return f"{self._edits[record]} {self.missing[record]}"
+        return f"{self._edits[record]} {self._missing[record]}"
 
 
 class Edited:
-    """A genome with some edits of one record in place, in its own coordinates."""
+    """A genome with some edits of one record in place, in its own coordinates.
+
+    Args:
+        edits: bare ones, in order.
+    """
 
     def __init__(self, genome: Bases, record: str, edits: Sequence[Edit]) -> None:
         self._genome = genome
@@ -160,14 +221,28 @@ class Edited:
 
     def within(self, start: int, end: int) -> list[Edit]:
         """The edits that [start, end) has a letter of, or lacks one by."""
+        # What a deletion took lies between two bases, or before the first or behind the last.
+        at_start, at_end = start == 0, end == self.lengths[self._record]
         return [
             edit
             for here, edit in self.edits
-            if here < end and start < here + max(len(edit.alt), 1) and (edit.alt or start < here)
+            if (here < end and start < here + len(edit.alt))
+            or (not edit.alt and start - at_start < here < end + at_end)
         ]
 
+    def under(self, start: int, end: int) -> tuple[int, int]:
+        """Bounds of the genome's bases in whose place [start, end) stands."""
+        first, last = start, end
+        for here, edit in self.edits:
+            behind = here + len(edit.alt)
+            if here <= start:
+                first = edit.start if start < behind else edit.end + start - behind
+            if here < end:
+                last = edit.end + max(0, end - behind)
+        return first, last
 
-def _start(edit: Edit) -> int:
+
+def _start(edit: Edit | Unread) -> int:
     return edit.start
 
 

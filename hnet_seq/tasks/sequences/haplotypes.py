@@ -7,15 +7,17 @@ import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from hnet_seq.one_voice import speaks
 from hnet_seq.tasks.scoring.variant_windows import reference_fault
-from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype
+from hnet_seq.tasks.sequences.haplotype import UNPHASED, Haplotype, Unread
 from modalities.errors import InputError, UsageError
 from pipelines.formats.alleles import Variant, without_letters
 from pipelines.formats.genome import Genome
+from pipelines.formats.indexed_vcf import index_of
 
 if TYPE_CHECKING:
     from pysam import VariantFile, VariantRecord, VariantRecordSample
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 Places: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
 
 _DIPLOID = 2
+_AT_A_TIME = 1 << 12  # places that are sorted
 _SAID = {
     "unphased": "of heterozygous genotypes without a phase (/): taken in the order written",
     "missing": "of missing alleles (.): the reference's letters stand there",
@@ -69,10 +72,11 @@ class Haplotypes:
         # Its warnings, as of an index older than its file, are told by no number of lines.
         before = pysam.set_verbosity(0)
         try:
-            with pysam.VariantFile(str(self.path)) as file:
+            index = index_of(self.path) or index_of(self.path, "BCF")
+            with pysam.VariantFile(str(self.path), index_filename=index) as file:
                 self._choose(list(file.header.samples), samples)
                 file.subset_samples(list(self._copies))
-                self._read(file, places)
+                self._read(file, places, indexed=index is not None)
         except InputError:
             raise
         except (OSError, ValueError) as error:
@@ -129,10 +133,10 @@ class Haplotypes:
         if wanted and len(self._copies) < len(wanted):
             raise UsageError("samples", "names a sample twice; name each once")
 
-    def _read(self, file: VariantFile, places: Places) -> None:
+    def _read(self, file: VariantFile, places: Places, *, indexed: bool) -> None:
         before = ("", -1)
         met: set[str] = set()
-        for row in _rows(file, places):
+        for row in _rows(file, places) if indexed else file:
             of_before = before[0] == row.chrom
             if (of_before and row.start < before[1]) or (not of_before and row.chrom in met):
                 raise InputError(
@@ -158,6 +162,7 @@ class Haplotypes:
 
     def _take(self, row: VariantRecord) -> None:
         alleles = row.alleles or ()
+        unread = Unread(row.start, row.stop, row.ref or "", alleles[1:])
         for sample, copies in self._copies.items():
             genotype = row.samples[sample]
             indices = genotype.allele_indices or ()
@@ -173,7 +178,7 @@ class Haplotypes:
                     copies.append(Haplotype(self._genome))
                 if index is None:
                     self.told["missing"] += bool(indices)
-                    copies[number].missing[row.chrom].append((row.start, row.stop))
+                    copies[number].miss(row.chrom, unread)
                 elif index:
                     self._put(copies[number], row, alleles[index], phase)
 
@@ -191,6 +196,45 @@ class Haplotypes:
         self.told["overlap"] += not copy.take(row.chrom, row.start, ref, alt.upper(), phase)
 
 
+def read_around(
+    calls: str | Path,
+    genome: Genome,
+    samples: Sequence[str],
+    asked: Places,
+    far: int,
+    spare: int,
+) -> Haplotypes:
+    """Haplotypes at places with ``far`` bases of their own, not the genome's, at both sides.
+
+    Args:
+        asked: with ``far`` bases of the genome at both sides, which may lie beyond its ends.
+        spare: of ``far``, that deletions may take.
+    """
+    margins = {
+        (record, start + far, end - far): [far, far]
+        for record, bounds in asked.items()
+        for start, end in bounds
+    }
+    while True:
+        places = merged(
+            (record, max(0, start - left), min(genome.lengths[record], end + right))
+            for (record, start, end), (left, right) in margins.items()
+        )
+        found = Haplotypes(calls, genome, samples, places)
+        again = False
+        for (record, start, end), own in margins.items():
+            lengths = (min(own[0], start), min(own[1], genome.lengths[record] - end))
+            copies = [copy for _, _, copy in found.of(record)]
+            sides = ((start - lengths[0], start), (end, end + lengths[1]))
+            for side, bounds in enumerate(sides):
+                lost = max(copy.lost(record, *bounds) for copy in copies)
+                if own[side] - lost < far - spare and lengths[side] == own[side]:
+                    own[side] = far + lost
+                    again = True
+        if not again:
+            return found
+
+
 def _phase(genotype: VariantRecordSample) -> str:
     """Of a genotype whose alleles differ; all without a phase set are of one."""
     if not genotype.phased:
@@ -200,21 +244,21 @@ def _phase(genotype: VariantRecordSample) -> str:
 
 def merged(places: Iterable[tuple[str, int, int]]) -> dict[str, list[tuple[int, int]]]:
     """Places of each record in order, those that touch as one."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for record, start, end in sorted(places):
-        own = found.setdefault(record, [])
-        if own and start <= own[-1][1]:
-            own[-1] = own[-1][0], max(end, own[-1][1])
-        else:
-            own.append((start, end))
+    places, found = iter(places), dict[str, list[tuple[int, int]]]()
+    while part := list(islice(places, _AT_A_TIME)):
+        part += [(record, *own) for record, bounds in found.items() for own in bounds]
+        found = {}
+        for record, start, end in sorted(part):
+            own = found.setdefault(record, [])
+            if own and start <= own[-1][1]:
+                own[-1] = own[-1][0], max(end, own[-1][1])
+            else:
+                own.append((start, end))
     return found
 
 
 def _rows(file: VariantFile, places: Places) -> Iterator[VariantRecord]:
-    """Those at the places where there is an index, else all."""
-    if file.index is None:
-        yield from file
-        return
+    """Those at the places, by the index."""
     for record, own in places.items():
         if record not in file.header.contigs:
             continue
