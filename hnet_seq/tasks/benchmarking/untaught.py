@@ -121,7 +121,9 @@ def _verdict(test: ZeroShotTest) -> tuple[UntaughtWord, str]:
         below = own["high"] < test.chance
         where = "below guessing" if below else "not told from guessing"
         return "below chance" if below else "chance", f"{where}: {said}, by chance {_chance(test)}"
-    short, level, unknown = [], [], []
+    short: list[str] = []
+    level: list[str] = []
+    unknown: list[str] = []
     others = [each for each in figures if each[0]["kind"] != "model"]
     for row, each in others:
         if each is None or each["low"] is None or each["high"] is None:
