@@ -24,7 +24,7 @@ VERBS = {
     "audit": "what makes a score on labelled sequences mean less than it says, and cleaner splits",
     "embed": "vectors of sequences, chunks or bases",
     "classify": "train, apply and evaluate a classifier, beside audit and baselines",
-    "benchmark": "rows of a model on suites of labelled tasks, beside baselines and its twin",
+    "benchmark": "rows of a model on suites of labelled and zero-shot tasks, beside baselines",
     "segment": "learned chunk boundaries of a genome as BED, bigWig and tables",
     "boundaries": "what boundaries follow: annotated sites, single edits, motifs, beside controls",
     "lexicon": "the chunks of a genome or of text as words, beside controls and byte pairs",

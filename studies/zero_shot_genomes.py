@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from draw_lac_promoter import mean_bin
+
 from hnet_seq import zero_shot, zero_shot_data
 from hnet_seq.results.zero_shot import Figure, ZeroShot
 from hnet_seq.tasks.scoring.measured_table import read_measured
@@ -28,9 +30,7 @@ def mean_bins(table: Path, into: Path) -> None:
     with gzip.open(table, "rt") as file, into.open("w") as out:
         out.write("sequence\tbin\tsplit\n")
         for row in csv.DictReader(file, delimiter="\t"):
-            counts = [int(row[f"ct_{bin_}"]) for bin_ in range(10)]
-            mean = sum(bin_ * count for bin_, count in enumerate(counts)) / sum(counts)
-            out.write(f"{row['x']}\t{mean:.4f}\t{row['set']}\n")
+            out.write(f"{row['x']}\t{mean_bin(row):.4f}\t{row['set']}\n")
 
 
 def shown(figure: Figure) -> str:

@@ -1,13 +1,14 @@
-"""What a checkpoint is worth on a suite of labelled tasks, beside what needs no model.
+"""What a checkpoint is worth on labelled and zero-shot tasks, beside what needs no model.
 
   list   suites that come along, and their tasks
   run    rows of a checkpoint on a suite; a stopped run goes on, in any number of processes:
          torchrun --nproc-per-node=N -m hnet_seq.cli benchmark run ...
   table  runs of several models side by side, with differences on the same test rows
 
-Rows are frozen probes on all training rows and on few, beside the same probes on the untrained
-twin, on words of 1 to 6 bases, on letters by position, composition and length, after an audit of
-the data. Data lie in a folder; nothing is downloaded.
+Rows of labelled tasks are frozen probes on all training rows and on few, beside the same probes on
+the untrained twin, on words of 1 to 6 bases, on letters by position, composition and length, after
+an audit of the data. Zero-shot tests ask model and twin as they are, one strand alone, beside what
+counts and copies. Data lie in a folder; nothing is downloaded.
 
 Guide: docs/benchmark.md
 """
@@ -168,6 +169,10 @@ def _run(args: argparse.Namespace) -> int:
     check_at_least(1, seeds=args.seeds, finetune_seeds=args.finetune_seeds, epochs=args.epochs)
     args.read_suite = read_suite(args.suite)
     args.read_tasks = args.read_suite.only(args.tasks)
+    if args.finetune and all(task.zero_shot is not None for task in args.read_tasks):
+        raise UsageError(
+            "finetune", "is for labelled tasks, and all here are zero-shot; leave it out"
+        )
     args.peer = peer_name(args.checkpoint)
     if args.peer is None:
         _check_hnet(args)

@@ -8,10 +8,11 @@ from hnet_seq.report.audit_section import finding_list
 from hnet_seq.report.classification_charts import Charted, score_chart
 from hnet_seq.report.document import document
 from hnet_seq.report.html import Markup, Section, element, figure, join, table
-from hnet_seq.report.untaught_section import untaught_parts
+from hnet_seq.report.untaught_section import untaught_count, untaught_parts
 from hnet_seq.report.wording import difference, plain, score, signed_interval
 from hnet_seq.results.benchmark import (
     MAIN,
+    ONE_STRAND,
     Benchmark,
     BenchmarkRow,
     BenchmarkTask,
@@ -68,6 +69,8 @@ def benchmark_section(found: Benchmark) -> Section:
     """Everything of ``benchmark.json``, what may be said first."""
     facts = [(key.replace("_", " "), plain(own)) for key, own in found.about.items()]
     facts += [(f"version of {name}", own) for name, own in found.versions.items()]
+    if found.zero_shot:
+        facts.append(("strands of zero-shot tests", ONE_STRAND))
     facts += [("seed", f"{found.seed}"), ("source of the data", found.source)]
     return Section(
         "benchmark",
@@ -84,11 +87,8 @@ def benchmark_section(found: Benchmark) -> Section:
 def _counts(found: Benchmark) -> list[str]:
     than = "every baseline and the untrained twin" if found.twin else "every baseline"
     said = [_count(own, than) for own in found.counts]
-    if words := found.untaught_words:
-        said.append(
-            f"Model, untaught: beyond every other row in {words.count('beyond')} of {len(words)} "
-            "zero-shot tests."
-        )
+    if count := untaught_count(found.zero_shot or ()):
+        said.append(f"Model, untaught: {count}.")
     if found.twin is None:
         said.append("No untrained twin: what pretraining is worth cannot be told.")
     if not found.met:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hnet_seq.report.html import Markup, element
 from hnet_seq.report.units import Unit
+from hnet_seq.results.zero_shot import Figure
 
 DASH = "\u2013"
 
@@ -44,6 +45,11 @@ def limits(
     """An interval; the reason where there is none."""
     known = [end for end in ends or () if end is not None]
     return " to ".join(map(shown, known)) if len(known) == 2 else why_not or DASH
+
+
+def interval_of(figure: Figure) -> str:
+    """Of a zero-shot test."""
+    return limits((figure["low"], figure["high"]), figure.get("no_interval"))
 
 
 def interval(low: float | None, high: float | None, unit: Unit) -> str:

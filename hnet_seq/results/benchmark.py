@@ -14,9 +14,13 @@ from pipelines.storage.json_records import Finite
 MAIN = {"classes": "mcc", "regression": "spearman"}
 """What is judged by, of each problem; a project's own metric stands beside it."""
 
+ONE_STRAND = "the given one alone"
+"""What zero-shot tests read, whatever ``--strands`` says of vectors."""
+
 Word = Literal["beyond", "not beyond", "chance", "leak", "memory"]
 UntaughtWord = Literal[
     "beyond",
+    "level",
     "not beyond",
     "chance",
     "below chance",
@@ -133,6 +137,8 @@ class BenchmarkUntaught:
         held_out: which part of the genome, in words.
         unchecked: files of which the suite knows no sha256.
         n_train, n_held_out: known bases that are counted, and that are asked from.
+        asked: by part, the sha256 of the sequences that it is asked on, and the numbers that say
+            how.
         tests: the model beside its twin and what counts.
         left_out: why data or model do not allow a part, by name.
     """
@@ -144,6 +150,7 @@ class BenchmarkUntaught:
     held_out: str
     n_train: int
     n_held_out: int
+    asked: dict[str, dict[str, Any]]
     tests: list[ZeroShotTest]
     verdicts: list[UntaughtVerdict]
     left_out: dict[str, str]
@@ -180,11 +187,6 @@ class Benchmark(Result):
     counts: list[Count]
     tasks: list[BenchmarkTask]
     zero_shot: list[BenchmarkUntaught] | None = None
-
-    @property
-    def untaught_words(self) -> list[UntaughtWord]:
-        """Of all zero-shot tests."""
-        return [own["word"] for each in self.zero_shot or () for own in each.verdicts]
 
     def __post_init__(self) -> None:
         for index, task in enumerate(self.tasks):

@@ -16,7 +16,7 @@ from hnet_seq.jobs.job import Computed
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.optimizer_config import OptimizerConfig
 from hnet_seq.peers.model import TransformersModel
-from hnet_seq.results.benchmark import Benchmark
+from hnet_seq.results.benchmark import ONE_STRAND, Benchmark
 from hnet_seq.tasks.benchmarking.cells import UNTAUGHT, Cell, plan
 from hnet_seq.tasks.benchmarking.compute import Work
 from hnet_seq.tasks.benchmarking.described import described
@@ -119,6 +119,11 @@ def benchmark(
     fingerprints = {name: task.fingerprint() for name, task in read}
     asked = {each.own.name: each.fingerprint() for each in untaught}
     _tell_unchecked(tasks, fingerprints | asked)
+    if untaught and both_strands:
+        print(
+            f"note: zero-shot tests read {ONE_STRAND}; --strands average is of vectors",
+            file=sys.stderr,
+        )
     parts = plan(
         len(read),
         shots=shots,

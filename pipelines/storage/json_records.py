@@ -33,7 +33,13 @@ _NAMES: dict[Any, str] = {
 
 
 def parse_record(
-    path: str | Path | None, where: str, value: Any, expected: Any, *, strict: bool = True
+    path: str | Path | None,
+    where: str,
+    value: Any,
+    expected: Any,
+    *,
+    strict: bool = True,
+    remedy: str = "make the file again",
 ) -> Any:
     """``value`` from JSON as ``expected``.
 
@@ -45,11 +51,12 @@ def parse_record(
             ``__post_init__`` of a dataclass has against it, as ValueError, is told with its place.
         strict: whether unknown keys are refused, and keys asked for that have a default or are
             :data:`Later`.
+        remedy: of what is missing or against an invariant.
 
     Raises:
         InputError: a key is missing, or a value is of another type or against an invariant.
     """
-    return _Reader(path, strict).value(where, "", value, expected)
+    return _Reader(path, strict, remedy).value(where, "", value, expected)
 
 
 def as_json(value: Any) -> Any:
@@ -79,6 +86,7 @@ def as_json(value: Any) -> Any:
 class _Reader:
     path: str | Path | None
     strict: bool
+    remedy: str
 
     def value(self, where: str, key: str, value: Any, expected: Any) -> Any:
         """The value of ``key`` of the object at ``where``."""
@@ -148,7 +156,7 @@ class _Reader:
             if _has(kind, REST):
                 found[name], rest = rest, {}
             elif self.strict or not _may_be_missing(expected, name, kind):
-                message = f"no {name.rstrip('_')!r}; make the file again"
+                message = f"no {name.rstrip('_')!r}; {self.remedy}"
                 raise InputError(self.path, message, where=where or None)
             elif _has(kind, LATER):
                 found[name] = None
@@ -157,7 +165,7 @@ class _Reader:
         try:
             return expected(**found)
         except ValueError as error:
-            message = f"{error}; make the file again"
+            message = f"{error}; {self.remedy}"
             raise InputError(self.path, message, where=where or None) from None
 
     def _wrong(self, where: str, key: str, value: Any, expected: str) -> InputError:

@@ -35,22 +35,34 @@ def test_threads_and_checks_come_back(fails: bool) -> None:
     assert sklearn.get_config() == checked
 
 
-def test_words_are_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In two, which wait for each other, they take four times the CPU seconds."""
-    before, solve, within = threads(), word_fits._solve, []
+@pytest.mark.parametrize("little", [True, False])
+def test_few_words_are_fitted_in_one_thread(monkeypatch: pytest.MonkeyPatch, little: bool) -> None:
+    """In two, which wait for each other, they take four times the CPU seconds; not what is much,
+    and not the products of matrices before the fit."""
+    before, solve, within = threads(), word_fits.minimize, []
+    eigh, apart = np.linalg.eigh, []
 
     def solving(*given, **named):
         within.append(threads())
         return solve(*given, **named)
 
-    monkeypatch.setattr(word_fits, "_solve", solving)
+    def decomposing(*given):
+        apart.append(threads())
+        return eigh(*given)
+
+    monkeypatch.setattr(word_fits, "minimize", solving)
+    monkeypatch.setattr(np.linalg, "eigh", decomposing)
+    if not little:
+        monkeypatch.setattr("hnet_seq.evidence.probes.small_fits._LITTLE", 8)
     generator = np.random.default_rng(0)
     words = count_words(list(generator.integers(0, 4, (20, 30)).astype(np.uint8)))
     with threadpool_limits(2, "blas"):
         word_fits.fit_words(words, np.arange(20) % 2, num_classes=2)
         assert threads() == {2}
     assert len(within) > 10
-    assert all(own == {1} for own in within)
+    assert all(own == ({1} if little else {2}) for own in within)
+    assert apart
+    assert all(own == {2} for own in apart)
     assert threads() == before
 
 

@@ -6,115 +6,31 @@ import dataclasses
 import json
 import os
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hnet_seq.cli import main
-from hnet_seq.evidence.baselines.markov import MarkovModel
-from hnet_seq.evidence.probes import logistic, word_fits
-from hnet_seq.evidence.zero_shot.counting import MarkovReader
 from hnet_seq.jobs.spool import Spool
-from hnet_seq.results.benchmark import Benchmark, BenchmarkUntaught, UntaughtWord
+from hnet_seq.results.benchmark import Benchmark
 from hnet_seq.results.read import read_result
-from hnet_seq.results.zero_shot import Figure, ZeroShotRow, ZeroShotTest
 from hnet_seq.tasks import benchmark as verb
-from hnet_seq.tasks.benchmarking.suite_data import check_data
-from hnet_seq.tasks.benchmarking.suites import SuiteTask, read_suite
-from hnet_seq.tasks.benchmarking.untaught import verdict_of
-from hnet_seq.tasks.benchmarking.untaught_data import read_untaught
-from hnet_seq.tasks.benchmarking.untaught_task import Measured, Untaught
-from hnet_seq.tasks.choices import ZERO_SHOT_TESTS
+from hnet_seq.tasks.benchmarking.suites import SuiteTask
 from modalities import dna
 from modalities.errors import InputError, UsageError
-from tests.evidence.zero_shot.chains import Chain, KnowsNothing, random_bases
+from tests.evidence.zero_shot.chains import random_bases
 from tests.forked import Forked
-from tests.tasks.benchmarks import GUESSES, rows, suite_of, write
-
-EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
-HEAD = "name: s\ntitle: t\nabout: a\nsource: b\nmet: true\ntasks:\n"
-TASK = Untaught(
-    "genome.fa",
-    held_out="last:0.4",
-    tests=["next_base", "needle", "variants", "memorisation"],
-    windows=12,
-    window_bases=100,
-    distances=[8, 16],
-    trials=6,
-    measured=Measured("measured.csv", label="value"),
-)
-OWN = SuiteTask("chain", zero_shot=TASK)
-
-
-class Nothing(KnowsNothing):
-    """A twin, as a benchmark takes it."""
-
-    name, fingerprint, about, twin = "nothing", "nothing", {"kind": "a test's"}, None
-
-    def embed(self, sequences: Sequence[str]) -> NDArray[np.float32]:
-        return GUESSES.embed(sequences)
-
-
-class Knows(Chain):
-    """Knows the chain that wrote the genome."""
-
-    name, fingerprint, about, twin = "knows", "knows", {"kind": "a test's"}, Nothing()
-
-    def embed(self, sequences: Sequence[str]) -> NDArray[np.float32]:
-        return GUESSES.embed(sequences)
-
-
-class ByHeart(MarkovReader):
-    """Counted the training half of a genome at an order that leaves nothing to guess."""
-
-    fingerprint, about, twin = "by heart", {"kind": "a test's"}, Nothing()
-
-    def __init__(self, train: NDArray[np.uint8]) -> None:
-        super().__init__(MarkovModel([train], 12))
-        self.name = "by heart"
-
-    def embed(self, sequences: Sequence[str]) -> NDArray[np.float32]:
-        return GUESSES.embed(sequences)
+from tests.tasks.benchmarks import GUESSES
+from tests.tasks.untaught import OWN, TASK, ByHeart, Knows, Nothing, only, run, write_data
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A genome that a chain wrote, one that nobody did, measured sequences, labelled ones."""
     folder = tmp_path_factory.mktemp("data")
-    chain = Chain()
-    (folder / "genome.fa").write_text(f">g\n{dna.decode(chain.writes(9000, 1))}\n")
-    (folder / "random.fa").write_text(f">g\n{dna.decode(random_bases(9000, 1))}\n")
-    measured = [chain.writes(30, seed) for seed in range(60)]
-    values = [own.nats for own in chain.log_likelihoods(measured)]
-    lines = [
-        f"{dna.decode(own)},{value:.3f},{'test' if at % 2 else 'train'}"
-        for at, (own, value) in enumerate(zip(measured, values, strict=True))
-    ]
-    (folder / "measured.csv").write_text("\n".join(["sequence,value,split", *lines]) + "\n")
-    write(folder / "plain.csv", rows(20, 0), rows(12, 1))
+    write_data(folder)
     return folder
-
-
-def run(model: Any, folder: Path, out: Path, *tasks: SuiteTask) -> Benchmark:
-    out.mkdir(parents=True, exist_ok=True)
-    with (
-        patch.object(logistic, "PENALTIES", (1e-2,)),
-        patch.object(word_fits, "PENALTIES", (1e-4,)),
-    ):
-        found = verb.benchmark(model, suite_of(*tasks), tasks, folder, out, shots=(), seeds=1)
-    assert found is not None
-    return found
-
-
-def only(found: Benchmark) -> BenchmarkUntaught:
-    assert found.zero_shot is not None
-    (own,) = found.zero_shot
-    return own
 
 
 def killed(folder: Path, out: Path) -> int:
@@ -166,7 +82,11 @@ def test_zero_shot_tasks_stand_beside_labelled_ones(finished: tuple[Path, Benchm
     assert told["chain"] == own.fingerprint
     page = (out / "benchmark.html").read_text()
     assert "chain, untaught" in page
-    assert f"beyond every other row in {found.untaught_words.count('beyond')} of 5" in page
+    beyond = sum(word == "beyond" for word in words.values())
+    judged = sum(word not in ("not judged", "none found") for word in words.values())
+    assert f"beyond every other row in {beyond} of {judged} zero-shot tests; " in page
+    assert "1 more are not judged; memorisation: none found." in page
+    assert "strands of zero-shot tests" in page
 
 
 def test_who_learned_the_training_sequence_by_heart_is_called_so(
@@ -234,10 +154,39 @@ def test_runs_stand_side_by_side(
     assert first[1:4] == ["zero", "knows", "knows"]
     assert float(second[7]) == pytest.approx(float(second[4]) - float(first[4]), abs=0.002)
     assert second[8:] == ["", ""]
-    other = dataclasses.replace(TASK, genome="random.fa")
-    run(Nothing(), folder, tmp_path / "random", SuiteTask("chain", zero_shot=other))
-    assert main([*command[:3], f"{tmp_path / 'random'}"]) == 1
-    assert "is of other sequences" in capsys.readouterr().err
+    for name, said, changed in (
+        ("random", "is of other sequences", {"genome": "random.fa", "tests": ["needle"]}),
+        ("trials", "is asked otherwise than in", {"trials": 7, "tests": ["needle"]}),
+    ):
+        other = dataclasses.replace(TASK, **changed, measured=None)
+        run(Nothing(), folder, tmp_path / name, SuiteTask("chain", zero_shot=other))
+        assert main([*command[:3], f"{tmp_path / name}"]) == 1
+        assert said in (err := capsys.readouterr().err)
+        assert "trials 7 in place of 6" in err or name == "random"
+
+
+def test_every_test_of_any_run_has_its_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever run comes first, and one beside itself is 0 apart; an annotation or a way that
+    nothing depends on is none of the data."""
+    (folder / "sub").mkdir()
+    (folder / "sub" / "g.fa").write_bytes((folder / "genome.fa").read_bytes())
+    few = dataclasses.replace(TASK, genome="sub/g.fa", tests=["next_base"], measured=None)
+    more = dataclasses.replace(TASK, tests=["next_base", "needle"], distances=[8], measured=None)
+    run(Nothing(), folder, tmp_path / "few", SuiteTask("chain", zero_shot=few))
+    run(Nothing(), folder, tmp_path / "more", SuiteTask("chain", zero_shot=more))
+    for names in (("few", "more"), ("more", "few"), ("few", "few")):
+        runs = [f"{tmp_path / name}" for name in names]
+        assert main(["benchmark", "table", *runs, "--out", f"{tmp_path / 't.tsv'}"]) == 0
+        lines = [line.split("\t") for line in (tmp_path / "t.tsv").read_text().splitlines()[1:]]
+        asked = ["next_base", "needle_8"] if "more" in names else ["next_base"]
+        assert [line[0] for line in lines] == [f"chain: {each}" for each in asked for _ in names]
+        assert lines[1][7] == "+0.000"
+        if "more" in names:
+            of_needle = {line[2]: line[4] for line in lines[2:]}
+            assert of_needle["few"] == "n/a"
+            assert float(of_needle["more"]) == 0
 
 
 def test_what_a_model_or_data_do_not_allow_is_left_out_with_its_reason(
@@ -255,84 +204,3 @@ def test_what_a_model_or_data_do_not_allow_is_left_out_with_its_reason(
     assert "does not go on" in (tmp_path / "o" / "benchmark.html").read_text()
     with pytest.raises(InputError, match="gives vectors alone, and zero-shot tasks ask"):
         run(GUESSES, folder, tmp_path / "v", OWN)
-
-
-def figure(value: float | None, low: float | None = None, high: float | None = None) -> Figure:
-    return Figure(value=value, low=low, high=high, n=20, no_interval=None if low else "too few")
-
-
-@pytest.mark.parametrize(
-    ("model", "other", "word"),
-    [
-        (figure(0.9, 0.8, 0.95), figure(0.6, 0.5, 0.7), "beyond"),
-        (figure(0.9, 0.8, 0.95), figure(0.6, 0.5, 0.81), "not beyond"),
-        (figure(0.9, 0.8, 0.95), figure(0.85), "not beyond"),
-        (figure(0.9, 0.8, 0.95), figure(None), "beyond"),
-        (figure(0.6, 0.5, 0.7), figure(0.1, 0.05, 0.2), "chance"),
-        (figure(0.2, 0.1, 0.49), figure(0.1, 0.05, 0.09), "below chance"),
-        (figure(0.9), figure(0.1, 0.05, 0.2), "not judged"),
-    ],
-)
-def test_a_word_says_where_the_intervals_lie(
-    model: Figure, other: Figure, word: UntaughtWord
-) -> None:
-    rows = [
-        ZeroShotRow(name="m", kind="model", figures={"accuracy": model}),
-        ZeroShotRow(name="t", kind="twin", figures={}, refused="cannot"),
-        ZeroShotRow(name="b", kind="baseline", figures={"accuracy": other}),
-    ]
-    test = ZeroShotTest(test="x", metric="accuracy", chance=0.5, settings={}, rows=rows)
-    assert verdict_of(test)["word"] == word
-    said = dataclasses.replace(test, verdict="trace")
-    assert verdict_of(said)["word"] == "trace"
-
-
-def test_suites_of_the_clone_ask_all_tests() -> None:
-    asked: set[str] = set()
-    for name in ("ecoli-tiny", "ecoli-zero-shot"):
-        suite = read_suite(name)
-        own = [task for task in suite.tasks if task.zero_shot is not None]
-        check_data(suite, own, EXAMPLES)
-        (read,) = (read_untaught(task, EXAMPLES, seed=0) for task in own)
-        asked |= set(read.tests)
-        assert not read.own.unchecked
-        assert len(read.asked.genes or ()) > 300
-    assert asked == set(ZERO_SHOT_TESTS)
-    assert read.asked.measured is not None
-    assert int(read.asked.measured.is_test.sum()) == 400
-
-
-def test_a_wrong_zero_shot_task_is_told_by_its_own_words(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], checkpoint: Path
-) -> None:
-    suite = tmp_path / "s.yaml"
-    command = ["benchmark", "run", f"{suite}", f"{checkpoint}", "--data", f"{folder}", "--out"]
-    for text, said in (
-        ("{genom: genome.fa}", "tasks[0].zero_shot: no key 'genom' is known; did you mean genome?"),
-        ("{}", "tasks[0]"),
-        ("5", "tasks[0]"),
-        ("{genome: genome.fa, tests: [needles]}", "'needles' is none of next_base"),
-        ("{genome: genome.fa, tests: [needle, needle]}", "one is there twice"),
-        ("{genome: genome.fa, tests: [variants]}", "variants needs measured"),
-        ("{genome: genome.fa, tests: [synonymous]}", "synonymous needs annotation"),
-        (
-            "{genome: genome.fa, windows: 0}",
-            "of the suite: windows: is 0; expected 1 or more",
-        ),
-        ("{genome: genome.fa, distances: [4, 4]}", "expected different numbers of bases"),
-        ("{genome: genome.fa, held_out: some}", "chain of the suite: "),
-        ("{genome: genome.fa, genetic_code: 77}", "NCBI has no such genetic code"),
-        ("{genome: no.fa}", "no.fa: not there, and chain of s is read from it"),
-        ("{genome: genome.fa, annotation: no.gff}", "no.gff: not there"),
-        ("{genome: genome.fa, measured: {path: no.csv}}", "no.csv: not there"),
-        ("{genome: genome.fa, measured: {paht: a}}", "did you mean path?"),
-        ("{genome: genome.fa, measured: {path: measured.csv, label: x}}", "measured.csv"),
-        ("{genome: measured.csv}", "measured.csv"),
-        ("{genome: genome.fa}, metric: f1", "metric means nothing beside zero_shot"),
-        ("{genome: genome.fa}, path: plain.csv", "give a path, or windows"),
-    ):
-        suite.write_text(f"{HEAD}- {{name: chain, zero_shot: {text}}}\n")
-        assert main([*command, f"{tmp_path / 'o'}"]) == 1, text
-        err = capsys.readouterr().err
-        assert said in err, (text, err)
-        assert len([line for line in err.splitlines() if "note: " not in line]) == 1, err

@@ -24,19 +24,25 @@ it takes three times the CPU seconds of one, and no less time where another proc
 @contextmanager
 def unattended(features: np.ndarray) -> Iterator[None]:
     """Fit to (N, F) finite features without checks of arguments; in one thread if they are few."""
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        if features.size > _LITTLE:
-            yield
-        else:
-            with one_thread():
-                yield
+    with (
+        config_context(assume_finite=True, skip_parameter_validation=True),
+        one_thread_if_little(features.size),
+    ):
+        yield
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Products in one thread: many of a matrix with one vector are no work for two."""
-    with _controller().limit(limits=1, user_api="blas"):
+def one_thread_if_little(size: int) -> Iterator[None]:
+    """Many products of a matrix with one vector, in one thread where two would wait.
+
+    Args:
+        size: numbers in the matrix.
+    """
+    if size > _LITTLE:
         yield
+    else:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
 
 
 @cache

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from hnet_seq.evidence.probes.folds import Fold, stratified_folds
-from hnet_seq.evidence.probes.small_fits import one_thread
+from hnet_seq.evidence.probes.small_fits import one_thread_if_little
 from hnet_seq.evidence.probes.standardise import log_loss, softmax
 from hnet_seq.evidence.probes.words import Standardised, Words
 
@@ -76,13 +76,12 @@ def fit_words(
         settings: a power and a penalty, which are not chosen then.
     """
     problem = _Problem.of(labels, num_classes)
-    with one_thread():
-        if settings is None:
-            settings = _choose(words, problem, folds_of(labels, num_classes, groups, seed))
-        power, penalty = settings
-        standardised = Standardised(words, power=power)
-        x, basis = _narrowed(standardised, len(words))
-        weights, intercepts = _solve(x, problem, penalty, _FINAL)
+    if settings is None:
+        settings = _choose(words, problem, folds_of(labels, num_classes, groups, seed))
+    power, penalty = settings
+    standardised = Standardised(words, power=power)
+    x, basis = _narrowed(standardised, len(words))
+    weights, intercepts = _solve(x, problem, penalty, _FINAL)
     weights = weights if basis is None else basis @ weights
     return WordModel(standardised, weights, intercepts, problem.spread, power, penalty)
 
@@ -138,6 +137,10 @@ class _Matrix:
     def columns(self) -> int:
         return self.values.shape[1]
 
+    @property
+    def dense_size(self) -> int:
+        return self.values.size
+
     def times(self, weights: Floats) -> Floats:
         return np.asarray(self.values @ weights)
 
@@ -178,13 +181,14 @@ def _solve(
         gradient = np.concatenate([(x.back(slope) + strength * own).ravel(), slope.sum(0)])
         return loss + strength / 2 * float((own**2).sum()), gradient
 
-    found = minimize(
-        objective,
-        np.concatenate([weights.ravel(), intercepts]),
-        jac=True,
-        method="L-BFGS-B",
-        options={"gtol": tolerance, "ftol": 1e-12, "maxiter": 5000, "maxcor": 10},
-    )
+    with one_thread_if_little(x.dense_size):
+        found = minimize(
+            objective,
+            np.concatenate([weights.ravel(), intercepts]),
+            jac=True,
+            method="L-BFGS-B",
+            options={"gtol": tolerance, "ftol": 1e-12, "maxiter": 5000, "maxcor": 10},
+        )
     return found.x[:size].reshape(-1, outputs), found.x[size:]
 
 

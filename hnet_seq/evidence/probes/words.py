@@ -125,6 +125,11 @@ class Standardised:
         """F."""
         return len(self.means)
 
+    @property
+    def dense_size(self) -> int:
+        """Numbers of the part that BLAS multiplies; the sparse one is no work of its threads."""
+        return self._words.short.size
+
     def times(self, weights: Floats) -> Floats:
         """(F, K) weights to (N, K)."""
         scaled = weights / self.scales[:, None]

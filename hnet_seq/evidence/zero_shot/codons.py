@@ -58,11 +58,12 @@ def usable(genes: Iterable[Tokens], most_codons: int) -> list[Tokens]:
 
 
 def codon_usage(genes: Iterable[Tokens]) -> NDArray[np.int64]:
-    """(64,) how often each codon occurs."""
+    """(64,) how often each codon occurs; those with an unknown base are left out."""
     found = np.zeros(64, np.int64)
     for gene in genes:
-        if len(gene) >= 3 and gene.max() < dna.UNKNOWN:
-            found += np.bincount(codons_of(gene), minlength=64)
+        codons = gene[: len(gene) // 3 * 3].reshape(-1, 3)
+        known = codons[(codons < dna.UNKNOWN).all(1)]
+        found += np.bincount(codons_of(known.ravel()), minlength=64)
     return found
 
 

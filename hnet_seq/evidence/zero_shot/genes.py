@@ -66,7 +66,7 @@ def synonymous(
         InputError: no gene is left.
         UsageError: there is no such genetic code.
     """
-    used = _some(usable(genes, most_codons))
+    used = usable_genes(genes, most_codons)
     counted = codon_usage(genes) if usage is None else usage
     generator = np.random.default_rng(seed)
     altered = {
@@ -117,6 +117,8 @@ def triplet_expansion(
     used = _some([g for g in used if not np.array_equal(g[AFTER : AFTER + len(repeat)], repeat)])
     counted = codon_usage(genes) if usage is None else usage
     share = np.where(amino_acids(genetic_code) == STOP, 0, counted) + 0.0
+    if not share.sum():
+        raise InputError(None, "no codon of an amino acid is counted", where="usage")
     generator = np.random.default_rng(seed)
     drawn = [
         gene_of(generator.choice(64, COPIES, p=share / share.sum()).astype(np.int64)) for _ in used
@@ -143,6 +145,11 @@ def triplet_expansion(
         },
         rows=rows_of([*readers, ("baseline", UsageReader(counted))], measure),
     )
+
+
+def usable_genes(genes: Sequence[Tokens], most_codons: int = MOST_CODONS) -> list[Tokens]:
+    """Beginnings of those that both tests can ask; InputError where there are none."""
+    return _some(usable(genes, most_codons))
 
 
 def _some(genes: list[Tokens]) -> list[Tokens]:

@@ -82,14 +82,7 @@ def memorisation(
     Raises:
         InputError: a window stands among both.
     """
-    twice = {own.tobytes() for own in train} & {own.tobytes() for own in held_out}
-    if twice:
-        raise InputError(
-            None,
-            f"{len(twice)} of {len(held_out)} windows stand in the training data, too; hold out "
-            "what the model never saw",
-            where="held_out",
-        )
+    check_apart(train, held_out)
     generator = np.random.default_rng(seed)
     windows = [*train, *held_out]
     neighbours = [neighbour(own, generator) for _ in range(NEIGHBOURS) for own in windows]
@@ -144,6 +137,18 @@ def memorisation(
         rows=rows,
         verdict=said,
     )
+
+
+def check_apart(train: Sequence[Tokens], held_out: Sequence[Tokens]) -> None:
+    """Raise InputError where a window stands among both."""
+    twice = {own.tobytes() for own in train} & {own.tobytes() for own in held_out}
+    if twice:
+        raise InputError(
+            None,
+            f"{len(twice)} of {len(held_out)} windows stand in the training data, too; hold out "
+            "what the model never saw",
+            where="held_out",
+        )
 
 
 def difficulty_of(windows: Sequence[Tokens], neighbours: Sequence[Tokens]) -> NDArray[np.float64]:

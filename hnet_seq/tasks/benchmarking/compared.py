@@ -16,6 +16,7 @@ from hnet_seq.commands.benchmark import PREDICTIONS, RECORD
 from hnet_seq.evidence.measures.score_rows import aligned
 from hnet_seq.results.benchmark import Benchmark, BenchmarkTask, BenchmarkUntaught
 from hnet_seq.results.read import read_result
+from hnet_seq.results.zero_shot import Figure
 from hnet_seq.tasks.benchmarking.cells import FULL, MODEL
 from hnet_seq.tasks.benchmarking.draws import is_drawn
 from hnet_seq.tasks.benchmarking.judge import difference
@@ -63,7 +64,7 @@ def compared(runs: Sequence[tuple[Path, Benchmark]]) -> list[list[str]]:
     lines = []
     for task in shared:
         for (folder, _), own in zip(runs, (_task(run, task) for _, run in runs), strict=True):
-            _check_data(folder, runs, task["name"], own["fingerprint"], task["fingerprint"])
+            _check_data(folder, runs[0][0], task["name"], own["fingerprint"], task["fingerprint"])
         shots = [row["shots"] for row in task["rows"] if row["predictor"] == MODEL]
         for count in shots:
             lines += _lines(runs, arrays, task, count)
@@ -75,33 +76,58 @@ def _untaught_lines(
 ) -> list[list[str]]:
     """Figures of zero-shot tests; differences have no interval, as nothing of a window is kept."""
     lines = []
-    for test in first.tests:
+    tasks = [
+        next(each for each in run.zero_shot or () if each.name == first.name) for _, run in runs
+    ]
+    _check_asked([folder for folder, _ in runs], tasks)
+    for name in dict.fromkeys(test.test for task in tasks for test in task.tests):
         base: float | None = None
-        for folder, run in runs:
-            own = next(each for each in run.zero_shot or () if each.name == first.name)
-            _check_data(folder, runs, own.name, own.fingerprint, first.fingerprint)
-            same = next((each for each in own.tests if each.test == test.test), None)
-            if same is None:  # this model cannot be asked
-                continue
-            row = next(each for each in same.rows if each["kind"] == "model")
-            figure = row["figures"][test.metric]
-            value = figure["value"]
-            cells = [_shown(figure[end]) for end in ("value", "low", "high")]
+        for index, ((folder, run), task) in enumerate(zip(runs, tasks, strict=True)):
+            figure = _figure_of_model(task, name)
+            value = figure["value"] if figure else None
+            cells = [_shown(figure[end] if figure else None) for end in ("value", "low", "high")]
             apart = None if value is None or base is None else value - base
-            minus = ["", "", ""] if folder == runs[0][0] else [_shown(apart, "+"), "", ""]
-            base = value if folder == runs[0][0] else base
-            shown = [f"{first.name}: {test.test}", "zero", folder.name, run.model]
+            minus = [_shown(apart, "+"), "", ""] if index else ["", "", ""]
+            base = base if index else value
+            shown = [f"{first.name}: {name}", "zero", folder.name, run.model]
             lines.append([*shown, *cells, *minus])
     return lines
 
 
-def _check_data(
-    folder: Path, runs: Sequence[tuple[Path, Benchmark]], task: str, own: str, first: str
-) -> None:
+def _figure_of_model(task: BenchmarkUntaught, name: str) -> Figure | None:
+    """None where the model was not asked, or could not be."""
+    for test in task.tests:
+        if test.test == name:
+            return next(row["figures"][test.metric] for row in test.rows if row["kind"] == "model")
+    return None
+
+
+def _check_asked(folders: Sequence[Path], tasks: Sequence[BenchmarkUntaught]) -> None:
+    """Raise InputError where runs were asked one test on other sequences, or by other numbers."""
+    asked: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for folder, task in zip(folders, tasks, strict=True):
+        for part, own in task.asked.items():
+            where, first = asked.setdefault(part, (folder, own))
+            name = f"{task.name}, {part},"
+            _check_data(folder, where, name, own["data"], first["data"])
+            other = [
+                f"{key} {own.get(key)} in place of {value}"
+                for key, value in first.items()
+                if own.get(key) != value
+            ]
+            if other:
+                raise InputError(
+                    folder,
+                    f"{name} is asked otherwise than in {where} ({'; '.join(other)}); run both by "
+                    "one suite with one --seed",
+                )
+
+
+def _check_data(folder: Path, other: Path, task: str, own: str, first: str) -> None:
     if own != first:
         raise InputError(
             folder,
-            f"{task} is of other sequences, labels or splits than in {runs[0][0]}; run both on the "
+            f"{task} is of other sequences, labels or splits than in {other}; run both on the "
             "same data with one --seed",
         )
 

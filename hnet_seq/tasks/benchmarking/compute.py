@@ -102,7 +102,7 @@ class Work:
     def _length(self, cell: Cell) -> int:
         """Bases that it costs, roughly: a model reads all of them once, for its first cell."""
         if cell.predictor == UNTAUGHT:
-            return self.untaught[cell.task].cost
+            return self.untaught[cell.task].cost(cell.part)
         if cell.shots != FULL:
             return 1
         return max(1, round(self._bases[cell.task] * _COST.get(cell.predictor, _TRIVIAL)))

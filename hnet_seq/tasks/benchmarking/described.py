@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hnet_seq.evidence.measures.score_rows import aligned
+from hnet_seq.report.untaught_section import untaught_count
+from hnet_seq.report.wording import interval_of
 from hnet_seq.results.benchmark import Benchmark, BenchmarkTask, BenchmarkUntaught
-from hnet_seq.results.zero_shot import Figure
 from hnet_seq.tasks.benchmarking.cells import OF_MODEL
 
 
@@ -21,11 +22,8 @@ def described(found: Benchmark) -> str:
         f"{' and the twin' if found.twin else ''} on {own['beyond']} of {own['judged']} tasks"
         for own in found.counts
     ]
-    if words := found.untaught_words:
-        lines.append(
-            f"untaught: beyond every other row in {words.count('beyond')} of {len(words)} "
-            "zero-shot tests"
-        )
+    if count := untaught_count(found.zero_shot or ()):
+        lines.append(f"untaught: {count}")
     if found.twin is None:
         lines.append("no untrained twin: what pretraining is worth cannot be told")
     return "\n".join(lines)
@@ -76,20 +74,15 @@ def _untaught_lines(found: BenchmarkUntaught) -> list[str]:
     for test in found.tests:
         for row in test.rows:
             figure = row["figures"].get(test.metric)
-            cells = ["n/a", row.get("refused") or ""] if figure is None else _figure(figure)
+            cells = ["n/a", row.get("refused") or ""]
+            if figure is not None:
+                cells = [_score(figure["value"]), interval_of(figure)]
             table.append([f"{test.test}, {test.metric}", row["name"], *cells])
     if found.tests:
         lines.append(aligned(table))
     lines += [f"{own['test']}: {own['text']}" for own in found.verdicts]
     lines += [f"{part} is left out: {why}" for part, why in found.left_out.items()]
     return lines
-
-
-def _figure(figure: Figure) -> list[str]:
-    low, high = figure["low"], figure["high"]
-    if low is None or high is None:
-        return [_score(figure["value"]), figure.get("no_interval") or ""]
-    return [_score(figure["value"]), f"{low:.3f} to {high:.3f}"]
 
 
 def _shots(count: int) -> str:

@@ -13,8 +13,14 @@ def list_suites(name: str | None) -> int:
     for each in shipped_suites():
         suite = read_suite(each)
         met = "" if suite.met else "; its layout was read about, and not met"
-        print(f"{each}: {suite.title}, {len(suite.tasks)} tasks{met}")
+        print(f"{each}: {suite.title}, {_counted(suite)}{met}")
     return 0
+
+
+def _counted(suite: Suite) -> str:
+    untaught = sum(task.zero_shot is not None for task in suite.tasks)
+    counts = ((len(suite.tasks) - untaught, "labelled"), (untaught, "zero-shot"))
+    return ", ".join(f"{n} {kind} task{'s' * (n > 1)}" for n, kind in counts if n)
 
 
 def described(suite: Suite) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
+from hnet_seq.tasks.benchmarking.untaught_task import Measured, Untaught
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.task import Task, check_known, task_from_data, task_from_windows
 from hnet_seq.tasks.classification.windows import coding_and_intergenic
@@ -55,7 +58,21 @@ def read_task(task: SuiteTask, folder: Path, *, seed: int) -> Task:
     try:
         return _windows(task, folder, seed) if task.windows else _rows(task, folder, seed)
     except UsageError as error:  # nobody gave such an option: it is the suite that has it
-        raise InputError(folder / task.files[0], f"{task.name} of the suite: {error}") from None
+        said = in_words_of_a_suite(f"{error}")
+        raise InputError(folder / task.files[0], f"{task.name} of the suite: {said}") from None
+    except InputError as error:
+        raise InputError(None, in_words_of_a_suite(f"{error}")) from None
+
+
+def in_words_of_a_suite(error: str) -> str:
+    """What was written for options of other verbs, with the keys of a suite in their place."""
+    keys = {each.name for kind in (SuiteTask, Untaught, Measured) for each in fields(kind)}
+    error = re.sub(r"^validation(?=[: ])", "held_out", error)
+    return re.sub(
+        r"`(\w+)`",
+        lambda found: f"{found[1]} in the suite" if found[1] in keys else found[0],
+        error,
+    )
 
 
 def _rows(task: SuiteTask, folder: Path, seed: int) -> Task:

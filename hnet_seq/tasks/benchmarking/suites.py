@@ -218,14 +218,24 @@ def read_suite(name: str) -> Suite:
         _check_keys(path, f"tasks[{index}].zero_shot", untaught, Untaught)
         own = f"tasks[{index}].zero_shot.measured"
         _check_keys(path, own, _inside(untaught, "measured"), Measured)
-    found: Suite = parse_record(path, "", content, Suite, strict=False)
+    found: Suite = parse_record(
+        path, "", content, Suite, strict=False, remedy="mend it in the suite"
+    )
     for index, task in enumerate(found.tasks):
-        try:
-            task.wanted()
-            task.grouped()
-        except UsageError as error:
-            raise InputError(path, f"{error}", where=f"tasks[{index}]") from None
+        _check_rows(path, f"tasks[{index}]", task)
+        if task.zero_shot is not None and task.zero_shot.measured is not None:
+            _check_rows(path, f"tasks[{index}].zero_shot.measured", task.zero_shot.measured)
     return found
+
+
+def _check_rows(path: Path, where: str, task: SuiteTask | Measured) -> None:
+    """Raise InputError for rules of rows that cannot be read."""
+    try:
+        RowFilter.parse(task.where)
+        if task.group_by:
+            GroupRule.parse(task.group_by)
+    except UsageError as error:
+        raise InputError(path, f"{error}", where=where) from None
 
 
 def _inside(content: Any, key: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from hnet_seq.evidence.zero_shot.figures import Kind
 from hnet_seq.evidence.zero_shot.reader import Reader
+from hnet_seq.report.wording import interval_of
 from hnet_seq.results.benchmark import BenchmarkUntaught, UntaughtVerdict, UntaughtWord
 from hnet_seq.results.zero_shot import Figure, ZeroShotTest
 from hnet_seq.tasks.benchmarking.cells import UNTAUGHT, Cell
@@ -17,11 +18,12 @@ from hnet_seq.tasks.benchmarking.model import BenchmarkModel, FrozenHNet
 from hnet_seq.tasks.benchmarking.untaught_data import UntaughtTask
 from hnet_seq.tasks.zero_shot.examination import Asked, Examination
 from hnet_seq.tasks.zero_shot.hnet_reader import HNetReader
-from modalities import dna
-from modalities.base import Tokens
+from hnet_seq.tasks.zero_shot.sources import known_bases
 from modalities.errors import InputError
 from pipelines.storage.json_records import as_json, parse_record
 
+_END = 1.0
+"""Of the scale of all measures of these tests: a row whose interval reaches it cannot be passed."""
 _READS = ("log_likelihoods", "base_log_probabilities", "continued", "reads")
 
 
@@ -90,8 +92,9 @@ def untaught_record(
         fingerprint=task.fingerprint(),
         unchecked=own.unchecked,
         held_out=f"{own.zero_shot.held_out} of {own.zero_shot.genome.rpartition('/')[2]}",
-        n_train=_known(asked.train),
-        n_held_out=_known(asked.held_out),
+        n_train=known_bases(asked.train),
+        n_held_out=known_bases(asked.held_out),
+        asked={part: task.asked_of(part) for part in task.parts},
         tests=tests,
         verdicts=[verdict_of(test) for test in tests],
         left_out=left_out,
@@ -118,35 +121,31 @@ def _verdict(test: ZeroShotTest) -> tuple[UntaughtWord, str]:
         below = own["high"] < test.chance
         where = "below guessing" if below else "not told from guessing"
         return "below chance" if below else "chance", f"{where}: {said}, by chance {_chance(test)}"
-    others = [
-        (row["name"], each)
-        for row, each in figures
-        if row["kind"] != "model" and each is not None and each["value"] is not None
-    ]
-    short = [f"{name}: {_said(each)}" for name, each in others if own["low"] <= _top(each)]
+    short: list[str] = []
+    level: list[str] = []
+    unknown: list[str] = []
+    others = [each for each in figures if each[0]["kind"] != "model"]
+    for row, each in others:
+        if each is None or each["low"] is None or each["high"] is None:
+            why = row.get("refused") if each is None else _said(each)
+            unknown.append(f"{row['name']}: {why or 'none'}")
+        elif own["low"] <= each["high"]:
+            reached = each["high"] >= _END and own["high"] >= each["low"]
+            (level if reached else short).append(f"{row['name']}: {_said(each)}")
     if short:
-        return "not beyond", f"{said}, not beyond {'; '.join(short)}"
+        return "not beyond", f"{said}, not beyond {'; '.join([*short, *level, *unknown])}"
+    if unknown:
+        return "not judged", f"not judged: {said}, and no interval of {'; '.join(unknown)}"
+    if level:
+        return "level", f"{said}, level with what cannot be passed, {'; '.join(level)}"
     return "beyond", f"{said}, beyond all {len(others)} rows beside it"
-
-
-def _top(figure: Figure) -> float:
-    """The upper end, or the value where there is no interval."""
-    found = figure["value"] if figure["high"] is None else figure["high"]
-    assert found is not None
-    return found
 
 
 def _said(figure: Figure) -> str:
     if figure["value"] is None:
-        return f"none ({figure.get('no_interval') or 'nothing to measure'})"
-    if figure["low"] is None or figure["high"] is None:
-        return f"{figure['value']:.3f} ({figure.get('no_interval') or 'no interval'})"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+        return f"none ({interval_of(figure)})"
+    return f"{figure['value']:.3f} ({interval_of(figure)})"
 
 
 def _chance(test: ZeroShotTest) -> str:
     return "unknown" if test.chance is None else f"{test.chance:.3g}"
-
-
-def _known(sequences: Iterable[Tokens]) -> int:
-    return sum(int((own < dna.UNKNOWN).sum()) for own in sequences)

@@ -8,6 +8,8 @@ from hnet_seq.tasks.choices import ZERO_SHOT_TESTS, SplitRule
 
 _NEEDS = {"variants": "measured", "synonymous": "annotation", "triplet_expansion": "annotation"}
 
+_FORMS = ("last", "records", "region")
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -28,6 +30,8 @@ class Measured:
     rows: int = 400
 
     def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path is empty")
         if self.rows < 3:
             raise ValueError("rows is below 3")
 
@@ -39,7 +43,7 @@ class Untaught:
     Attributes:
         genome, annotation: files below the data folder; without genes there are no codons.
         held_out: what the baselines do not read, and the model should not have, as
-            ``shard --validation`` takes it.
+            ``shard --validation`` takes it, but for groups of similar records.
         tests: their names (``docs/zero_shot.md``); none: all that the data allow.
         windows, window_bases, distances, trials, genetic_code, mixing: as the arguments of
             :func:`hnet_seq.zero_shot`.
@@ -59,6 +63,9 @@ class Untaught:
     measured: Measured | None = None
 
     def __post_init__(self) -> None:
+        if self.held_out.partition(":")[0] not in _FORMS:
+            forms = "last:FRACTION, records:NAME,NAME or region:NAME:START-END"
+            raise ValueError(f"held_out is {self.held_out!r}, and not {forms}")
         for name in self.tests:
             if name not in ZERO_SHOT_TESTS:
                 raise ValueError(f"tests: {name!r} is none of {', '.join(ZERO_SHOT_TESTS)}")

@@ -14,6 +14,7 @@ from hnet_seq.commands.benchmark import PAGE, PREDICTIONS, RECORD, SUBMISSION
 from hnet_seq.report.benchmark_section import benchmark_page
 from hnet_seq.results.benchmark import (
     MAIN,
+    ONE_STRAND,
     Benchmark,
     BenchmarkRow,
     BenchmarkTask,
@@ -88,6 +89,7 @@ def write_run(found: Benchmark, said: Sequence[Said], out: Path) -> None:
         "versions": found.versions,
         "data": {task["name"]: task["fingerprint"] for task in found.tasks}
         | {own.name: own.fingerprint for own in found.zero_shot or ()},
+        **({"zero_shot_strands": ONE_STRAND} if found.zero_shot else {}),
         "counts": found.counts,
         "rows": lines,
     }

@@ -13,17 +13,16 @@ from hnet_seq.evidence.baselines.markov import MarkovModel, order_for
 from hnet_seq.evidence.zero_shot.codons import codon_usage
 from hnet_seq.evidence.zero_shot.counting import CopyReader, MarkovReader, MixingReader
 from hnet_seq.evidence.zero_shot.figures import Kind, Readers
-from hnet_seq.evidence.zero_shot.genes import synonymous, triplet_expansion
-from hnet_seq.evidence.zero_shot.memorisation import memorisation
+from hnet_seq.evidence.zero_shot.genes import synonymous, triplet_expansion, usable_genes
+from hnet_seq.evidence.zero_shot.memorisation import check_apart, memorisation
 from hnet_seq.evidence.zero_shot.needle import DISTANCES, LEAD, check_distances, needle
 from hnet_seq.evidence.zero_shot.reader import Reader
 from hnet_seq.evidence.zero_shot.recovery import next_base, sequence_recovery
 from hnet_seq.results.zero_shot import ZeroShotTest
 from hnet_seq.tasks.choices import ZERO_SHOT_TESTS
 from hnet_seq.tasks.scoring.measured_table import MeasuredTable
-from hnet_seq.tasks.zero_shot.sources import draw_windows, longest_known
+from hnet_seq.tasks.zero_shot.sources import draw_windows, known_bases, longest_known
 from hnet_seq.tasks.zero_shot.variants import measured_variants
-from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 
@@ -36,7 +35,7 @@ _MEMORY_BASES = 512  # of a window of training data
 class Asked:
     """What is asked, and on what; attributes as the arguments of :func:`hnet_seq.zero_shot`.
 
-    ``genes`` is None where there are none.
+    ``genes`` is None where none were given, and empty where what is held out has none.
 
     Raises:
         UsageError: numbers that cannot be meant.
@@ -88,6 +87,44 @@ class Asked:
             if (name not in lacking if tests is None else name in tests)
         }
 
+    def check(self, part: str) -> None:
+        """Raise InputError where the data do not allow a part, whoever is asked."""
+        self.known_train()
+        if part in ("next_base", "sequence_recovery"):
+            self.windows_of("held_out", self.window_bases, self.windows)
+        elif part.startswith(NEEDLE):
+            self.haystacks(int(part.removeprefix(f"{NEEDLE}_")))
+        elif part == "memorisation":
+            check_apart(*self.memory_windows())
+        elif part != "variants":
+            usable_genes(self.drawn_genes())
+
+    def known_train(self) -> int:
+        """Known bases of ``train``; InputError where there are none."""
+        bases = known_bases(self.train)
+        if not bases:
+            raise InputError(None, "has no known base", where="train")
+        return bases
+
+    def haystacks(self, distance: int) -> list[Tokens]:
+        """Of ``needle``: the same at all distances that the data have room for."""
+        most = longest_known(self.held_out)
+        longest = max(d for d in self.distances if LEAD + d <= most or d == distance)
+        return self.windows_of("held_out", LEAD + longest, self.trials)
+
+    def memory_windows(self) -> tuple[list[Tokens], list[Tokens]]:
+        """Of ``memorisation``: of what is trained on, and held out."""
+        bases = min(self.window_bases, _MEMORY_BASES)
+        read, others = (self.windows_of(p, bases, self.windows) for p in ("train", "held_out"))
+        return read, others
+
+    def drawn_genes(self) -> list[Tokens]:
+        """Those that are asked; InputError where there are none."""
+        if not self.genes:
+            raise InputError(None, "has none", where="genes")
+        order = np.random.default_rng(self.seed).permutation(len(self.genes))[: self.windows]
+        return [self.genes[index] for index in order]
+
     def windows_of(self, part: str, bases: int, count: int) -> list[Tokens]:
         """Drawn from ``train`` or ``held_out``."""
         return draw_windows(getattr(self, part), bases, count, seed=self.seed, where=part)
@@ -120,11 +157,7 @@ class Examination:
         if part.startswith(NEEDLE):
             return self._needle(int(part.removeprefix(f"{NEEDLE}_")))
         if part == "memorisation":
-            bases = min(asked.window_bases, _MEMORY_BASES)
-            read, others = (
-                asked.windows_of(where, bases, asked.windows) for where in ("train", "held_out")
-            )
-            return [memorisation(readers, read, others, seed=asked.seed)]
+            return [memorisation(readers, *asked.memory_windows(), seed=asked.seed)]
         if part == "variants":
             assert asked.measured is not None
             return [measured_variants(readers, asked.measured)]
@@ -133,10 +166,7 @@ class Examination:
     @cached_property
     def _readers(self) -> Readers:
         train = self.asked.train
-        bases = sum(int((own < dna.UNKNOWN).sum()) for own in train)
-        if not bases:
-            raise InputError(None, "has no known base", where="train")
-        orders = sorted({_CODON_ORDER, order_for(bases)})
+        orders = sorted({_CODON_ORDER, order_for(self.asked.known_train())})
         counted = [MarkovReader(MarkovModel(train, order)) for order in orders]
         return [*self.tested, *(("baseline", own) for own in counted)]
 
@@ -150,18 +180,14 @@ class Examination:
 
     def _needle(self, distance: int) -> list[ZeroShotTest]:
         asked = self.asked
-        most = longest_known(asked.held_out)
-        longest = max(d for d in asked.distances if LEAD + d <= most or d == distance)
-        hay = asked.windows_of("held_out", LEAD + longest, asked.trials)
+        hay = asked.haystacks(distance)
         copying: list[tuple[Kind, Reader]] = [*self._readers, ("baseline", CopyReader())]
         return needle(copying, hay, distances=(distance,), seed=asked.seed)
 
     def _genes(self, part: str) -> list[ZeroShotTest]:
         asked = self.asked
-        genes = asked.genes or []
-        order = np.random.default_rng(asked.seed).permutation(len(genes))[: asked.windows]
-        drawn = [genes[index] for index in order]
-        usage = codon_usage(genes)
+        drawn = asked.drawn_genes()
+        usage = codon_usage(asked.genes or ())
         if part == "synonymous":
             return synonymous(
                 *(self._readers, drawn),

@@ -101,9 +101,6 @@ def zero_shot(
     examination = Examination(own, asked)
     done: list[ZeroShotTest] = []
     refused: dict[str, InputError] = {}
-    if coding is None and tests is None and genes is not None:
-        lacking = InputError(None, "has none", where="genes")
-        refused = dict.fromkeys(("synonymous", "triplet_expansion"), lacking)
     for each, parts in wanted.items():
         wrong = {}
         for part in parts:
@@ -144,6 +141,7 @@ def _tokens(given: Given, parameter: str) -> list[Tokens]:
 
 
 def _coding(genes: Given | None) -> list[Tokens] | None:
-    """None where there are none: an annotation may have no gene in what is held out."""
-    empty = genes is None or (isinstance(genes, Sequence) and not len(genes))
-    return None if empty or genes is None else _tokens(genes, "genes")
+    """None where none are given; an annotation may have no gene in what is held out."""
+    if genes is None or (isinstance(genes, Sequence) and not len(genes)):
+        return None if genes is None else []
+    return _tokens(genes, "genes")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,11 @@ def draw_windows(
     return [
         documents[index][start : start + bases] for index, start in map(places.__getitem__, order)
     ]
+
+
+def known_bases(documents: Iterable[Tokens]) -> int:
+    """How many bases of documents are known."""
+    return sum(int((own < dna.UNKNOWN).sum()) for own in documents)
 
 
 def longest_known(documents: Sequence[Tokens]) -> int:
