@@ -13,9 +13,17 @@ import pytest
 from hnet_seq import HNetForCausalLM, HNetForMaskedLM, dependency_map, read_result, segment
 from hnet_seq.cli import main
 from hnet_seq.results.explored import Explored
+from hnet_seq.tasks.explore import _names, first_span
 from hnet_seq.tasks.exploring.explorer import Explorer, finished
+from hnet_seq.tasks.exploring.page import about, live_page, saved_page
+from hnet_seq.tasks.exploring.pasting import pasted
 from hnet_seq.tasks.exploring.reading import Reader
-from hnet_seq.tasks.exploring.sources import SequenceSource, pasted, read_documents
+from hnet_seq.tasks.exploring.sources import (
+    DocumentSource,
+    GenomeSource,
+    SequenceSource,
+    read_documents,
+)
 from hnet_seq.tasks.scoring.likelihoods import base_log_likelihoods
 from modalities.errors import InputError, UsageError
 from modalities.text import with_markers
@@ -93,12 +101,18 @@ def test_those_of_the_other_strand_are_those_of_the_reverse_complement(
         check_same(found, record, model=model)
 
 
-@pytest.mark.parametrize("written", ["{}", ">name of it\n{}\n", "        1 {}\n"])
+FORMS = [
+    *("{}", ">name of it\n{}\n", "        1 {}\n", "\ufeff>name\r\n{}\r\n"),
+    "LOCUS  name  300 bp DNA\nFEATURES\n  gene 1..9\nORIGIN\n        1 {}\n//\n",
+]
+
+
+@pytest.mark.parametrize("written", FORMS)
 def test_what_is_pasted_is_cut_as_a_sequence(explorer: Explorer, written: str) -> None:
     letters = "".join(np.random.default_rng(1).choice(list("ACGTN"), 300, p=[0.24] * 4 + [0.04]))
     source = pasted(written.format(letters.lower()), "dna")
     (name,) = source.lengths
-    assert name == ("name" if ">" in written else "pasted")
+    assert name == ("name" if "name" in written else "pasted")
     model = explorer.readers[0].model
     (record,) = segment(model, letters)
     check_same(explorer.lane(0, source, (name, 0, 300), "+", deaf), record, model=model)
@@ -111,7 +125,8 @@ def test_what_is_pasted_is_cut_as_a_sequence(explorer: Explorer, written: str) -
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "   \n", "ACGT!", ">a\nAC\n>b\nGT\n", "A" * 12_001, "\u5c71"]
+    "wrong",
+    ["", "   \n", "ACGT!", ">a\nAC\n>b\nGT\n", "A" * 12_001, "\u5c71", "//", "ORIGIN\nORIGIN\nA"],
 )
 def test_what_is_no_sequence_is_refused(wrong: str) -> None:
     with pytest.raises(InputError):
@@ -145,6 +160,34 @@ def test_documents_are_cut_as_segment_cuts_them(tmp_path: Path, monkeypatch: Any
     whole = explorer.whole(source, (name, 0, 200))
     assert len(whole.lanes) == 1
     assert len(whole.lanes[0].bits or []) == 200
+
+
+def test_of_a_long_document_no_more_is_copied_than_is_read(monkeypatch: Any) -> None:
+    document = np.frombuffer(bytes(range(256)) * 4, np.uint8)
+    whole = with_markers(document.tobytes())
+    source = DocumentSource(None, [("d", document)])
+    monkeypatch.setattr("hnet_seq.tasks.exploring.sources.WHOLE", 100)
+    monkeypatch.setattr("hnet_seq.tasks.exploring.sources.LEFT_CONTEXT", 64)
+    copied: list[int] = []
+
+    def counted(data: bytes) -> Any:
+        copied.append(len(data))
+        return with_markers(data)
+
+    monkeypatch.setattr("hnet_seq.tasks.exploring.sources.text.with_markers", counted)
+    for start, end in ((0, 1), (0, 30), (62, 63), (63, 64), (64, 90), (900, 960), (1000, 1024)):
+        for both_sides in (False, True):
+            own = source.stretch(("d", start, end), "+", both_sides=both_sides)
+            stop = min(end + 65, 1026) if both_sides else end + 1
+            assert (own.start, own.origin, own.end) == (start + 1, max(start - 63, 0), end + 1)
+            assert own.read().tolist() == whole[own.origin : stop].tolist()
+    assert max(copied) <= 60 + 2 * 64
+
+
+@pytest.mark.parametrize("names", [["x", "x (2)", "x"], ["x", "x", "x (2)"], ["x", "x", "x"]])
+def test_documents_of_one_name_are_all_there(names: list[str]) -> None:
+    named = [(name, np.full(size, 65, np.uint8)) for size, name in enumerate(names, 3)]
+    assert sorted(DocumentSource(None, named).lengths.values()) == [3, 4, 5]
 
 
 def test_bits_are_those_of_a_whole_reading(genome: Path) -> None:
@@ -185,6 +228,41 @@ def test_places_are_found_by_name_region_and_gene(genome: Path) -> None:
     assert [(own.name, own.strand, own.type) for own in arrows] == [
         ("abcA", "+", "CDS"), ("abcB", "-", "CDS"), ("trnX", "+", "tRNA"),
     ]  # fmt: skip
+
+
+def test_a_gene_is_shown_with_as_much_around_it_as_there_is_room_for(tmp_path: Path) -> None:
+    path = write_genome(tmp_path)
+    row = "chr1\tx\tCDS\t{}\t{}\t.\t+\t0\tID={name};Name={name}\n"
+    genes = [row.format(501, 12_400, name="most"), row.format(501, 12_501, name="more")]
+    (tmp_path / "genes.gff").write_text("".join(genes))
+    source = explorer_of(path, of_dna()).file
+    assert source.find("most") == ("chr1", 450, 12_450)
+    with pytest.raises(UsageError, match="12,001 bases"):
+        source.find("more")
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["run"], ["run"]),
+        (["genomes-tiny", "/home/ann/a/run"], ["genomes-tiny", "a/run"]),
+        (["/home/ann/a/run", "/home/ann/b/run/"], ["a/run", "b/run"]),
+        (["/home/ann/1/a/run", "/home/ann/2/a/run"], ["a/run", "a/run (2)"]),
+        (["/model", "/"], ["model", "model (2)"]),
+    ],
+)
+def test_models_are_named_by_no_more_than_two_parts_of_their_paths(
+    given: list[str], names: list[str]
+) -> None:
+    assert _names(given) == names
+
+
+def test_a_model_that_lies_here_has_the_name_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "run").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "a" / "run")
+    assert _names([".", "../run", ".."]) == ["a/run", "a/run (2)", f"{tmp_path.name}/a"]
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +312,7 @@ def test_an_export_holds_its_regions_and_needs_nothing_else(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"lanes": []}, "nothing has read it"),
         ({"end": 41}, "'letters' are not"),
         ({"letters": "Z" * 30}, "not those of DNA"),
         ({"start": -1}, "is not within"),
@@ -255,16 +334,23 @@ def test_a_record_that_contradicts_itself_is_told(genome: Path, change: dict, sa
         Explored.of(content)
 
 
-def test_a_name_cannot_end_the_script_that_holds_it() -> None:
-    from hnet_seq.tasks.exploring.page import _data
-
-    assert "<" not in _data({"name": "</script><script>alert(1)</script><!--"})
+def test_a_name_cannot_end_the_script_that_holds_it(tmp_path: Path) -> None:
+    name = "</script><script>alert(1)</script><!--"
+    (tmp_path / "genome.fa").write_text(f">{name}\n{'ACGT' * 10}\n")
+    source = GenomeSource(Genome(tmp_path / "genome.fa"))
+    explorer = Explorer([Reader(name, of_dna())], source)
+    known = about(explorer, checkpoints=[name], source=name, annotation=name)
+    regions = [explorer.whole(source, source.find(name))]
+    for page in (saved_page(known, regions), live_page(known, regions, "nonce")):
+        assert "alert(1)" in page
+        assert "<script>alert(1)" not in page
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, re.S)
+        assert len(scripts) == page.count("<script") == 4
+        assert json.loads(scripts[1])["models"][0]["name"] == name
+        assert regions_of(page) == regions
 
 
 def test_the_first_region_has_known_bases(tmp_path: Path) -> None:
-    from hnet_seq.tasks.explore import first_span
-    from hnet_seq.tasks.exploring.sources import GenomeSource
-
     (tmp_path / "n.fa").write_text(f">a\n{'N' * 5000}{'ACGT' * 10}\n")
     assert first_span(GenomeSource(Genome(tmp_path / "n.fa"))) == ("a", 5000, 5040)
     assert first_span(SequenceSource("s", np.zeros(7, np.uint8))) == ("s", 0, 7)

@@ -181,7 +181,7 @@ def test_strands_models_map_and_a_saved_page_that_opens_offline(
     for _ in range(6):
         page.click("[data-act=in]")
     page.click("#make-map:not([disabled])")
-    page.get_by_text("The map is done.").wait_for()
+    page.get_by_text("is done.").wait_for()
     page.locator("#map").hover(position={"x": 200, "y": 10})
     assert "log2 odds" in page.inner_text("#map-readout")
     settled(page)

@@ -35,6 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield own
 
 
+PATIENCE = 180  # seconds, after which something hangs, however busy the machine is
 REGION = wanted(record="chr1", start=100, end=200)
 
 
@@ -66,6 +67,18 @@ def test_its_page_comes_with_the_token_and_keeps_it(server: Running) -> None:
     assert server.ask("/page/main.js", token=None, headers=cookie).status == 200
     lane = server.ask("/api/lane", REGION, token=None, headers=cookie)
     assert Explored.of(lane.values).start == 100
+
+
+@pytest.mark.parametrize(
+    "before", ['pref={"a":1}', "x=a b c", "alone", "n\u00e4me=\u00e4", 'q="a', "=;;=", "a=b"]
+)
+def test_cookies_of_other_ports_may_stand_around_its_own(server: Running, before: str) -> None:
+    own = f"hnet-seq-explore-{server.port}={TOKEN}"
+    for cookie in (f"{before}; {own}", f"{own}; {before}", f"{before};{own};{before}"):
+        found = server.ask("/page/main.js", token=None, headers={"Cookie": cookie})
+        assert found.status == 200
+    other = f"{before}; x-{own}; hnet-seq-explore-1={TOKEN}"
+    check_refused(server.ask("/page/main.js", token=None, headers={"Cookie": other}), 403)
 
 
 @pytest.mark.parametrize("token", [None, "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\u00e9"])
@@ -225,6 +238,8 @@ def test_bits_and_maps_come_for_a_region(server: Running) -> None:
 
 def test_the_page_can_be_saved_with_what_it_shows(server: Running) -> None:
     region = server.ask("/api/lane", REGION).values
+    without = server.ask("/api/save", {"regions": [region | {"lanes": []}]})
+    check_refused(without, 400, "nothing has read it")
     page = server.ask("/api/save", {"regions": [region]})
     assert page.status == 200
     assert b'"live":false' in page.body
@@ -293,20 +308,97 @@ def test_superseded_questions_are_told_so(server: Running, monkeypatch: pytest.M
     check_refused(next(own for own in answers if own.status == 409), 409, "another request")
 
 
-def test_a_map_that_nobody_waits_for_ends(server: Running) -> None:
-    before = server.ask("/api/lane", REGION).status
+def test_an_answer_that_is_called_off_leaves_the_thread_to_the_next() -> None:
+    worker, begun, go = Worker(), threading.Event(), threading.Event()
+
+    def steps(_tell: Any) -> Any:
+        begun.set()
+        go.wait(60)
+        yield 0, 1
+        return "done"
+
+    first = worker.ask("a", CUTS, steps)
+    assert begun.wait(60)
+    waiting = worker.ask("b", CUTS, steps)
+    assert not first.answer.cancel()  # it is being given
+    assert waiting.answer.cancel()
+    go.set()
+    assert first.answer.result(60) == "done"
+    assert worker.ask("c", CUTS, steps).answer.result(60) == "done"
+    worker.close()
+
+
+def leave(server: Running, path: str, slot: str, begun: threading.Event) -> None:
+    """Ask, and go away once the server is at it."""
+    body = json.dumps({**REGION, "slot": slot})
+    head = [
+        f"POST {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {TOKEN}",
+        "Content-Type: application/json", f"Content-Length: {len(body)}", "", body,
+    ]  # fmt: skip
     with socket.create_connection(("127.0.0.1", server.port)) as line:
-        body = json.dumps({**REGION, "slot": "gone", "end": 390})
-        head = [
-            "POST /api/map HTTP/1.1", "Host: localhost", f"Authorization: Bearer {TOKEN}",
-            "Content-Type: application/json", f"Content-Length: {len(body)}", "", body,
-        ]  # fmt: skip
         line.sendall("\r\n".join(head).encode())
-        assert b" 200 " in line.recv(512)
-    # The next one of its slot is answered, whether or not the server has seen that the other left.
-    again = server.ask("/api/map", {**REGION, "slot": "gone", "end": 110})
-    assert before == 200
+        assert begun.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("kind", ["lane", "bits"])
+def test_a_reading_that_nobody_waits_for_ends(
+    server: Running, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(_self: Any, *given: Any) -> Any:
+        begun.set()
+        try:
+            while not ended.wait(0.01):
+                given[-1](1)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(f"hnet_seq.tasks.exploring.explorer.Explorer.{kind}", endless)
+    leave(server, f"/api/{kind}", "gone", begun)
+    has_ended = ended.wait(PATIENCE)
+    ended.set()
+    assert has_ended
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_map_that_nobody_waits_for_ends(
+    server: Running, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """Before its first line, and after it."""
+    begun, stop = threading.Event(), threading.Event()
+
+    def endless(_self: Any, *_given: Any) -> Any:
+        while not stop.wait(0.01):
+            begun.set()
+            yield first, 2
+        raise AssertionError("it was not dropped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hnet_seq.tasks.exploring.explorer.Explorer.dependencies", endless)
+        leave(server, "/api/map", "gone", begun)
+    # Of another slot: it has its turn once the first one is dropped.
+    threading.Timer(PATIENCE, stop.set).start()
+    again = server.ask("/api/map", {**REGION, "slot": "other", "end": 110})
     assert json.loads(again.body.splitlines()[-1])["map"]
+    assert not stop.is_set()
+    stop.set()
+
+
+def test_an_error_in_the_middle_of_a_map_is_a_line(
+    server: Running, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(_self: Any, *_given: Any) -> Any:
+        yield 1, 3
+        time.sleep(0.3)  # only what it shows depends on it: whether lines were sent before
+        raise RuntimeError("secret of the program")
+
+    monkeypatch.setattr("hnet_seq.tasks.exploring.explorer.Explorer.dependencies", breaks)
+    answer = server.ask("/api/map", REGION)
+    said = json.loads(answer.body.splitlines()[-1])
+    assert "its terminal says how" in said["error"]
+    assert b"secret" not in answer.body
+    assert "secret of the program" in capfd.readouterr().err
 
 
 def test_the_port_is_told_where_it_is_taken(
