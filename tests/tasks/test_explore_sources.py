@@ -80,7 +80,7 @@ def test_a_gene_is_shown_with_as_much_around_it_as_there_is_room_for(tmp_path: P
     (tmp_path / "genes.gff").write_text("".join(genes))
     source = explorer_of(path, of_dna()).file
     assert source.find("most") == ("chr1", 450, 12_450)
-    with pytest.raises(UsageError, match="12,001 bases"):
+    with pytest.raises(UsageError, match="12,301 bases"):
         source.find("more")
 
 
