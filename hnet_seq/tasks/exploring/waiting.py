@@ -7,7 +7,7 @@ import json
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -44,15 +44,13 @@ async def awaited(
     # The loop does not mind where nobody takes an error of it.
     answer.add_done_callback(lambda own: own.cancelled() or own.exception())
     gone = asyncio.ensure_future(_gone(request))
+    waits: set[asyncio.Future[Any]] = {answer, gone}
     try:
         while not answer.done() and not is_enough():
-            await asyncio.wait(
-                {answer, gone} if not gone.done() else {answer},
-                timeout=_TOLD,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(waits, timeout=_TOLD, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
                 question.drop()
+                waits.discard(gone)
     except asyncio.CancelledError:
         question.drop()
         raise
