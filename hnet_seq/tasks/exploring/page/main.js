@@ -176,7 +176,7 @@ function begin() {
     element.hidden = !about.live || (element.dataset.live === "file" && !about.source);
   }
   get("letters-label").textContent = about.modality === "dna"
-    ? `Letters of DNA, bare or FASTA, up to ${whole(about.most)}` : `Text, up to ${whole(about.most)} bytes`;
+    ? `Letters of DNA, bare, FASTA or GenBank, up to ${whole(about.most)}` : `Text, up to ${whole(about.most)} bytes`;
   get("records").replaceChildren(...about.records.map(([name, length]) =>
     html("option", { value: name }, `${whole(length)}`)));
   get("regions-bar").hidden = regions.length < 2;
