@@ -86,7 +86,7 @@ class Explored(Result):
         length: of the record.
         letters: of the region, the strand ``+``: bases, or bytes of text and code in base64.
         arrows: by start.
-        lanes: of the first model first.
+        lanes: one or more, of the first model first.
     """
 
     KIND: ClassVar[str] = "explored"
@@ -115,6 +115,8 @@ class Explored(Result):
             held = -1
         if held != self.end - self.start:
             raise ValueError(f"'letters' are not {self.end - self.start}")
+        if not self.lanes:
+            raise ValueError("'lanes' are none: nothing has read it")
         for number, lane in enumerate(self.lanes):
             try:
                 lane.check(self.end - self.start)

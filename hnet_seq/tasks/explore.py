@@ -20,7 +20,12 @@ from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.exploring.explorer import Explorer
 from hnet_seq.tasks.exploring.page import about, saved_page
 from hnet_seq.tasks.exploring.reading import Reader, settle
-from hnet_seq.tasks.exploring.sources import GenomeSource, Source, read_documents
+from hnet_seq.tasks.exploring.sources import (
+    GenomeSource,
+    Source,
+    free_name,
+    read_documents,
+)
 from hnet_seq.tasks.segmentation.records import check_model, check_stages
 from modalities.errors import InputError, UsageError
 from pipelines.formats.genome import Genome
@@ -89,9 +94,18 @@ def _checkpoints(args: argparse.Namespace) -> list[str]:
 
 
 def _names(models: list[str]) -> list[str]:
-    """The last two parts of each path, or all of it where these are the same."""
-    short = ["/".join(Path(where).parts[-2:]) for where in models]
-    return short if len(set(short)) == len(short) else models
+    """The last two parts of each path, and a number where another model has these too.
+
+    They stand in files that go from hand to hand: where things lie is nobody's business.
+    """
+    names: list[str] = []
+    for where in models:
+        path = Path(where)
+        if not path.name or ".." in path.parts:
+            path = path.resolve()
+        parts = [own for own in path.parts if own != path.anchor]
+        names.append(free_name("/".join(parts[-2:]) or "model", names))
+    return names
 
 
 def first_regions(explorer: Explorer, asked: list[str], *, maps: bool) -> list[Explored]:
@@ -134,10 +148,9 @@ def serve(explorer: Explorer, regions: list[Explored], names: dict[str, Any], po
         listening.close()
         raise UsageError("port", f"{port} cannot be had ({error.strerror}); give another") from None
     port, token = listening.getsockname()[1], new_token()
-    answering = Server(explorer, regions, names)
-    app = answering.app(token, port)
+    answering = Server(explorer, regions, names, token, port)
     config = uvicorn.Config(
-        app, log_config=None, log_level="critical", access_log=False, server_header=False,
+        answering.app, log_config=None, log_level="critical", access_log=False, server_header=False,
         lifespan="off", ws="none", http="h11", proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     print(f"http://127.0.0.1:{port}/?token={token}", flush=True)

@@ -138,8 +138,8 @@ def running(explorer: Explorer, spans: list[str], **about: Any) -> Iterator[Runn
         "source": "genome.fa",
         "annotation": "genes.gff",
     }
-    app = Server(explorer, regions, names | about).app(TOKEN, port)
-    config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", http="h11")
+    answering = Server(explorer, regions, names | about, TOKEN, port)
+    config = uvicorn.Config(answering.app, log_config=None, lifespan="off", ws="none", http="h11")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
@@ -148,4 +148,5 @@ def running(explorer: Explorer, spans: list[str], **about: Any) -> Iterator[Runn
     finally:
         server.should_exit = True
         thread.join()
+        answering.close()
         listening.close()

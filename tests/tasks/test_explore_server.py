@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from typing import Any
 import pytest
 
 from hnet_seq.results.explored import Explored
-from hnet_seq.tasks.exploring.worker import BITS, CUTS, Superseded, Worker
 from tests.tasks.explore_pages import (
     BASES,
     TOKEN,
@@ -66,6 +63,18 @@ def test_its_page_comes_with_the_token_and_keeps_it(server: Running) -> None:
     assert server.ask("/page/main.js", token=None, headers=cookie).status == 200
     lane = server.ask("/api/lane", REGION, token=None, headers=cookie)
     assert Explored.of(lane.values).start == 100
+
+
+@pytest.mark.parametrize(
+    "before", ['pref={"a":1}', "x=a b c", "alone", "n\u00e4me=\u00e4", 'q="a', "=;;=", "a=b"]
+)
+def test_cookies_of_other_ports_may_stand_around_its_own(server: Running, before: str) -> None:
+    own = f"hnet-seq-explore-{server.port}={TOKEN}"
+    for cookie in (f"{before}; {own}", f"{own}; {before}", f"{before};{own};{before}"):
+        found = server.ask("/page/main.js", token=None, headers={"Cookie": cookie})
+        assert found.status == 200
+    other = f"{before}; x-{own}; hnet-seq-explore-1={TOKEN}"
+    check_refused(server.ask("/page/main.js", token=None, headers={"Cookie": other}), 403)
 
 
 @pytest.mark.parametrize("token", [None, "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\u00e9"])
@@ -225,88 +234,12 @@ def test_bits_and_maps_come_for_a_region(server: Running) -> None:
 
 def test_the_page_can_be_saved_with_what_it_shows(server: Running) -> None:
     region = server.ask("/api/lane", REGION).values
+    without = server.ask("/api/save", {"regions": [region | {"lanes": []}]})
+    check_refused(without, 400, "nothing has read it")
     page = server.ask("/api/save", {"regions": [region]})
     assert page.status == 200
     assert b'"live":false' in page.body
     assert region["letters"] in page.body.decode()
-
-
-def test_a_later_question_takes_the_place_of_an_earlier_one() -> None:
-    worker, begun, go = Worker(), threading.Event(), threading.Event()
-    done: list[str] = []
-
-    def blocks(tell: Any) -> Any:
-        begun.set()
-        yield 0, 1
-        go.wait()
-        tell(1)
-        return "too late"
-
-    def short(name: str) -> Any:
-        def steps(_tell: Any) -> Any:
-            yield 0, 1
-            done.append(name)
-            return name
-
-        return steps
-
-    running_one = worker.ask("a", BITS, blocks)
-    assert begun.wait(60)
-    waiting = worker.ask("b", CUTS, short("dropped"))
-    later, of_bits, urgent = (
-        worker.ask("b", CUTS, short("later")),
-        worker.ask("c", BITS, short("bits")),
-        worker.ask("d", CUTS, short("urgent")),
-    )
-    again = worker.ask("a", BITS, short("again"))
-    go.set()
-    assert (later.answer.result(60), of_bits.answer.result(60)) == ("later", "bits")
-    assert (urgent.answer.result(60), again.answer.result(60)) == ("urgent", "again")
-    for dropped in (running_one, waiting):
-        with pytest.raises(Superseded):
-            dropped.answer.result(60)
-    assert done.index("later") < done.index("urgent") < done.index("bits")
-    assert "dropped" not in done
-    worker.close()
-
-
-def test_superseded_questions_are_told_so(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    go, answers = threading.Event(), []
-
-    def slow(_self: Any, *given: Any) -> Any:
-        go.wait(60)
-        given[-1](1)
-        raise AssertionError("the first question was not dropped")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("hnet_seq.tasks.exploring.explorer.Explorer.lane", slow)
-        first = threading.Thread(target=lambda: answers.append(server.ask("/api/lane", REGION)))
-        first.start()
-        time.sleep(0.2)  # only what it shows depends on it: the first one waits or runs
-    second = threading.Thread(target=lambda: answers.append(server.ask("/api/lane", REGION)))
-    second.start()
-    time.sleep(0.2)
-    go.set()
-    first.join()
-    second.join()
-    assert sorted(answer.status for answer in answers) == [200, 409]
-    check_refused(next(own for own in answers if own.status == 409), 409, "another request")
-
-
-def test_a_map_that_nobody_waits_for_ends(server: Running) -> None:
-    before = server.ask("/api/lane", REGION).status
-    with socket.create_connection(("127.0.0.1", server.port)) as line:
-        body = json.dumps({**REGION, "slot": "gone", "end": 390})
-        head = [
-            "POST /api/map HTTP/1.1", "Host: localhost", f"Authorization: Bearer {TOKEN}",
-            "Content-Type: application/json", f"Content-Length: {len(body)}", "", body,
-        ]  # fmt: skip
-        line.sendall("\r\n".join(head).encode())
-        assert b" 200 " in line.recv(512)
-    # The next one of its slot is answered, whether or not the server has seen that the other left.
-    again = server.ask("/api/map", {**REGION, "slot": "gone", "end": 110})
-    assert before == 200
-    assert json.loads(again.body.splitlines()[-1])["map"]
 
 
 def test_the_port_is_told_where_it_is_taken(

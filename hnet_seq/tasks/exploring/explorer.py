@@ -23,7 +23,8 @@ from modalities.errors import InputError, UsageError
 from pipelines.formats.regions import Span
 
 MOST_MAP = 300  # bases of a dependency map: a minute on two cores
-KEPT = 128  # readings that are kept: of 12,000 bases each takes less than a megabyte
+# Readings that are kept: less than a megabyte each of 12,000 bases, some of a whole document.
+KEPT = 128
 
 Strand = Literal["+", "-"]
 Value = TypeVar("Value")

@@ -12,7 +12,6 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
-from http import cookies
 from urllib.parse import parse_qs
 
 from starlette.responses import Response
@@ -94,11 +93,12 @@ class Guard:
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return bearer.strip()
-        try:
-            found = cookies.SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except cookies.CookieError:
-            return ""
-        return found.value if found else ""
+        # Cookies of a host are sent to all its ports: others may stand before ours, of any form.
+        for own in headers.get("cookie", "").split(";"):
+            name, _, value = own.partition("=")
+            if name.strip() == self.cookie:
+                return value.strip().strip('"')
+        return ""
 
 
 async def _read(scope: Scope, headers: Mapping[str, str], receive: Receive) -> Receive:

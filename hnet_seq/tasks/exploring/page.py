@@ -24,8 +24,8 @@ from hnet_seq.tasks.segmentation.genes import MOST
 MODULES = tuple(
     f"{name}.js"
     for name in (
-        *("main", "view", "lanes", "words", "map", "readout", "controls", "server", "region"),
-        *("draw", "bed"),
+        *("main", "asking", "choices", "view", "lanes", "words", "map", "maps", "readout"),
+        *("controls", "server", "region", "draw", "bed", "taken"),
     )
 )
 MOST_LISTED = 1000  # records that the page proposes

@@ -8,32 +8,29 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import sys
-import traceback
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from hnet_seq.results.dependency_map import DependencyMap
 from hnet_seq.results.explored import Explored
 from hnet_seq.tasks.exploring.explorer import Explorer, Steps, Strand
 from hnet_seq.tasks.exploring.guard import SAVE, Guard, refusal
 from hnet_seq.tasks.exploring.page import MODULES, about, live_page, module, saved_page
+from hnet_seq.tasks.exploring.pasting import pasted
 from hnet_seq.tasks.exploring.reading import OnTokens
-from hnet_seq.tasks.exploring.sources import Source, pasted
-from hnet_seq.tasks.exploring.worker import BITS, CUTS, MAP, Question, Superseded, Worker
+from hnet_seq.tasks.exploring.sources import Source
+from hnet_seq.tasks.exploring.waiting import Progress, answer_of, awaited, told
+from hnet_seq.tasks.exploring.worker import BITS, CUTS, MAP, Superseded, Worker
 from modalities.errors import InputError, UsageError
 from pipelines.formats.regions import Span
 from pipelines.storage.json_records import parse_record
 
-_TOLD = 0.2  # seconds between two lines about a map's progress
-Value = TypeVar("Value")
 Asked = TypeVar("Asked")
 
 
@@ -65,19 +62,31 @@ class Found:
 
 
 class Server:
-    """The routes.
+    """The routes, behind their guard.
 
     Args:
         first: what the page shows when it opens.
+        names: of :func:`about`.
+        token, port: see :class:`Guard`.
+
+    Attributes:
+        app: the application.
     """
 
-    def __init__(self, explorer: Explorer, first: list[Explored], names: dict[str, Any]) -> None:
-        self._explorer, self._first = explorer, first
+    def __init__(
+        self,
+        explorer: Explorer,
+        first: list[Explored],
+        names: dict[str, Any],
+        token: str,
+        port: int,
+    ) -> None:
+        self._explorer, self._first, self._token = explorer, first, token
         self._about = about(explorer, **names)
         self._worker = Worker()
+        self.app = Guard(self._routed(), token, port)
 
-    def app(self, token: str, port: int) -> Guard:
-        """The application behind its guard."""
+    def _routed(self) -> Starlette:
         routes = [
             Route("/", self._page),
             Route("/page/{name}", self._module),
@@ -87,13 +96,10 @@ class Server:
             Route("/api/map", self._map, methods=["POST"]),
             Route(SAVE, self._save, methods=["POST"]),
         ]
-        app = Starlette(
+        return Starlette(
             routes=routes,
             exception_handlers={HTTPException: _of_http, Exception: _of_bug},
         )
-        self._cookie = Guard(app, token, port).cookie
-        self._token = token
-        return Guard(app, token, port)
 
     def close(self) -> None:
         """End what is being computed."""
@@ -102,7 +108,7 @@ class Server:
     async def _page(self, _request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
         answer = Response(live_page(self._about, self._first, nonce), media_type="text/html")
-        answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
+        answer.set_cookie(self.app.cookie, self._token, httponly=True, samesite="strict")
         answer.headers["Content-Security-Policy"] = (
             f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
             "style-src-attr 'unsafe-inline'; img-src data:; connect-src 'self'; "
@@ -137,7 +143,7 @@ class Server:
                 return self._explorer.lane(wanted.model, source, span, wanted.strand, tell)
 
             self._worker.drop(f"bits {wanted.slot}")  # of what was seen before
-            found = await _answer(self._worker.ask(f"cuts {wanted.slot}", CUTS, steps))
+            found = await answer_of(request, self._worker.ask(f"cuts {wanted.slot}", CUTS, steps))
             return _json(found.content())
 
         return await _answered(content())
@@ -151,9 +157,8 @@ class Server:
                 yield 0, 1
                 return self._explorer.bits(wanted.model, source, span, wanted.strand, tell)
 
-            return _json(
-                {"bits": await _answer(self._worker.ask(f"bits {wanted.slot}", BITS, steps))}
-            )
+            question = self._worker.ask(f"bits {wanted.slot}", BITS, steps)
+            return _json({"bits": await answer_of(request, question)})
 
         return await _answered(content())
 
@@ -164,13 +169,10 @@ class Server:
             steps = self._explorer.dependencies(wanted.model, source, span)
             question = self._worker.ask(f"map {wanted.slot}", MAP, lambda _tell: steps)
             # What is wrong with the question is known after its first step.
-            answer = _awaited(question)
-            while not answer.done() and not question.progress[0]:
-                await asyncio.wait({answer}, timeout=_TOLD)
+            answer = await awaited(request, question, lambda: question.progress[0] > 0)
             if answer.done():
                 answer.result()
-            lines = _lines(question, answer)
-            return _closed(StreamingResponse(lines, media_type="application/x-ndjson"))
+            return _closed(Progress(question, answer))
 
         return await _answered(content())
 
@@ -202,34 +204,6 @@ class Server:
         return source, source.checked((record, wanted.start or 0, end))
 
 
-async def _answer(question: Question[Value]) -> Value:
-    return await _awaited(question)
-
-
-def _awaited(question: Question[Value]) -> asyncio.Future[Value]:
-    """The answer in the server's loop, which does not mind where nobody takes an error of it."""
-    found = asyncio.wrap_future(question.answer)
-    found.add_done_callback(lambda own: own.cancelled() or own.exception())
-    return found
-
-
-async def _lines(
-    question: Question[DependencyMap], answer: asyncio.Future[DependencyMap]
-) -> AsyncIterator[str]:
-    """Progress, and at last the record, a line each; whoever goes away ends the work."""
-    try:
-        while not answer.done():
-            done, of = question.progress
-            yield json.dumps({"done": done, "of": of}) + "\n"
-            await asyncio.wait({answer}, timeout=_TOLD)
-        try:
-            yield json.dumps({"map": answer.result().content()}) + "\n"
-        except (Superseded, ValueError) as error:
-            yield json.dumps({"error": " ".join(f"{error}".split())}) + "\n"
-    finally:
-        question.drop()
-
-
 async def _answered(content: Awaitable[Response]) -> Response:
     """The answer, or what is wrong with the question."""
     try:
@@ -238,6 +212,8 @@ async def _answered(content: Awaitable[Response]) -> Response:
         return refusal(409, f"{error}")
     except InputError as error:
         return refusal(400, f"{error}")
+    except asyncio.CancelledError:  # by uvicorn, when it ends
+        return refusal(503, "the server was stopped")
 
 
 def _asked(body: bytes, kind: type[Asked]) -> Asked:
@@ -272,5 +248,4 @@ async def _of_http(_request: Request, error: Exception) -> Response:
 
 
 async def _of_bug(_request: Request, error: Exception) -> Response:
-    traceback.print_exception(error, file=sys.stderr)
-    return refusal(500, "the server failed; its terminal says how")
+    return refusal(500, told(error))

@@ -6,14 +6,12 @@ around them.
 
 from __future__ import annotations
 
-import re
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from hnet_seq.analysis.annotation import from_genes
 from hnet_seq.analysis.cutting import Stretch
@@ -213,7 +211,7 @@ class DocumentSource(Source):
         seen: Counter[str] = Counter()
         for name, tokens in documents:
             seen[name] += 1
-            self._tokens[name if seen[name] == 1 else f"{name} ({seen[name]})"] = tokens
+            self._tokens[free_name(name, self._tokens, seen[name])] = tokens
         self.lengths = {name: len(tokens) for name, tokens in self._tokens.items() if len(tokens)}
         if not self.lengths:
             raise InputError(path, "has no text to cut")
@@ -234,14 +232,28 @@ class DocumentSource(Source):
     def stretch(self, span: Span, strand: str, *, both_sides: bool) -> Stretch:
         """See :meth:`Source.stretch`; a place of the stretch is one more than of the document."""
         name, start, end = span
-        marked = text.with_markers(self._tokens[name].tobytes())
         first, last = start + 1, end + 1  # behind the marker
-        origin, stop = 0, len(marked)
+        origin, stop = 0, self.lengths[name] + 2
         if not self._is_short(name):
             origin = max(first - LEFT_CONTEXT, 0)
-            stop = min(last + LEFT_CONTEXT, len(marked)) if both_sides else last
-        read = partial(np.array, marked[origin:stop])
+            stop = min(last + LEFT_CONTEXT, stop) if both_sides else last
+        read = partial(_between, self._tokens[name], origin, stop)
         return Stretch(name, first, origin, stop - origin, read, behind=stop - last)
+
+
+def _between(document: Tokens, origin: int, stop: int) -> Tokens:
+    """Places ``[origin, stop)`` of a document with its markers, of which the rest is not copied."""
+    marked = text.with_markers(document[max(origin - 1, 0) : stop - 1].tobytes())
+    begins, ends = origin == 0, stop == len(document) + 2
+    return marked[0 if begins else 1 : len(marked) if ends else -1].copy()
+
+
+def free_name(name: str, taken: Collection[str], least: int = 2) -> str:
+    """The name; where it is taken with a number behind it, the first that is free."""
+    if name not in taken:
+        return name
+    names = (f"{name} ({count})" for count in itertools.count(max(least, 2)))
+    return next(own for own in names if own not in taken)
 
 
 def read_documents(path: str | Path, modality: str) -> DocumentSource:
@@ -258,37 +270,3 @@ def read_documents(path: str | Path, modality: str) -> DocumentSource:
             raise InputError(path, said)
         found.append((document.name, document.tokens[1:-1]))
     return DocumentSource(Path(path), found)
-
-
-def pasted(letters: str, modality: str) -> Source:
-    """What was pasted: text as it is; DNA bare, with a FASTA header, or numbered as in GenBank.
-
-    Raises:
-        InputError: it is empty, too long, several sequences, or of other letters.
-    """
-    if modality != dna.DNA.name:
-        try:
-            data = letters.encode()
-        except UnicodeEncodeError:
-            raise InputError(None, "holds half a surrogate pair", where=PASTED) from None
-        return DocumentSource(None, [(PASTED, np.frombuffer(_bounded(data), np.uint8))])
-    name, lines = PASTED, letters.strip().splitlines()
-    if lines and lines[0].startswith(">"):
-        name = (lines.pop(0)[1:].split() or [PASTED])[0]
-    if any(line.startswith(">") for line in lines):
-        raise InputError(None, "has several sequences; give one, or a FASTA file", where=PASTED)
-    bare = re.sub(r"^\s*\d+\s|\s", "", "\n".join(lines), flags=re.MULTILINE)
-    try:
-        tokens = dna.encode(_bounded(bare.encode("latin-1", "replace")))
-    except InputError as error:
-        raise InputError(None, f"{error}".removeprefix(f"{PASTED}: "), where=PASTED) from None
-    return SequenceSource(name, tokens)
-
-
-def _bounded(data: bytes) -> bytes:
-    if not data:
-        raise InputError(None, "is empty; give a sequence", where=PASTED)
-    if len(data) > MOST:
-        said = f"has {len(data):,}; {MOST:,} are shown at most: put it into a file, and give that"
-        raise InputError(None, said, where=PASTED)
-    return data

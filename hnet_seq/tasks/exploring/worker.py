@@ -40,6 +40,7 @@ class Question(Generic[Value]):
     answer: Future[Value] = field(default_factory=Future)
     progress: tuple[int, int] = (0, 1)
     _dropped: bool = False
+    _began: bool = False
     _steps: Steps[Value] | None = None
 
     def drop(self) -> None:
@@ -48,6 +49,11 @@ class Question(Generic[Value]):
 
     def step(self) -> bool:
         """Do some of it; whether there is more to do."""
+        if not self._began:
+            # From here on nobody can cancel the answer: it is the thread's to give.
+            self._began = self.answer.set_running_or_notify_cancel()
+            if not self._began:
+                return False
         try:
             self._check(0)
             self._steps = self._steps or self.make(self._check)

@@ -91,6 +91,8 @@ def find_picture(
         raise UsageError(parameter, f"{asked} lies at {shown}{more}; give one as NAME:START-END")
     name, start, end = inside[0]
     first, last = cut[name]
+    if end - start <= MOST:  # the gene is more than what lies around it
+        around = min(around, (MOST - (end - start)) // 2)
     start, end = max(start - around, first), min(end + around, last)
     return check_drawn(asked, (name, start, end), parameter)
 

@@ -144,7 +144,7 @@ function drawWords(lane, stage, scale, y, height, withLetters) {
   for (const chunk of lane.chunks(stage)) {
     const left = Math.max(scale.x(chunk.start), LEFT), right = Math.min(scale.x(chunk.end), scale.right);
     if (right <= left) continue;
-    const colour = colourOf(chunk.word);
+    const colour = colourOf(chunk.key);
     const path = `M${left.toFixed(1)} ${y}H${right.toFixed(1)}V${y + height}H${left.toFixed(1)}Z`;
     paths.set(colour, (paths.get(colour) ?? "") + path);
     if (left > LEFT && (right - left > 2 || scale.pixels > 1)) gaps.push(`M${left.toFixed(1)} ${y}v${height}`);

@@ -17,13 +17,12 @@ export class DependencyMap {
     });
   }
 
-  /** 1-based places of the record. */
-  get name() { return `${this.content.name}:${whole(this.content.start)}-${whole(this.content.start + this.length - 1)}`; }
+  get name() { return nameOf(this.content); }
 
   at(row, column) { return this.values[row * this.length + column]; }
 
-  /** Draw it, a pixel a pair. */
-  draw(canvas) {
+  /** Draw it, a pixel a pair; `model` made it. */
+  draw(canvas, model) {
     canvas.width = canvas.height = this.length;
     const context = canvas.getContext("2d");
     const image = context.createImageData(this.length, this.length);
@@ -34,7 +33,7 @@ export class DependencyMap {
       image.data.set([...COLOUR, alpha], 4 * k);
     });
     context.putImageData(image, 0, 0);
-    canvas.setAttribute("aria-label", `Dependency map of ${this.name}; full colour is ${decimal(full, 2)} log2 odds`);
+    canvas.setAttribute("aria-label", `Dependency map of ${this.name} by ${model}; full colour is ${decimal(full, 2)} log2 odds`);
   }
 
   /** A pair in words. */
@@ -56,4 +55,9 @@ export class DependencyMap {
     });
     return table(["substituted", "read", "log2 odds"], rows);
   }
+}
+
+/** 1-based places of the record that a map is of. */
+export function nameOf({ name, start, reference }) {
+  return `${name}:${whole(start)}-${whole(start + reference.length - 1)}`;
 }

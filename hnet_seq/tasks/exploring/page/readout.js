@@ -3,16 +3,21 @@
 import { decimal, whole } from "explore/draw.js";
 import { visible } from "explore/region.js";
 
-/** Say what is known of the place. */
+const UNSAID = "Point at the track, or tap it, for the numbers of a place.";
+
+/** Say what is known of the place; what is said already is not said again. */
 export function drawReadout(box, view, lanes) {
-  const place = view.cursor;
-  if (place === null) return;
+  const said = view.cursor === null ? UNSAID : ofPlace(view, lanes, view.cursor);
+  if (box.textContent !== said) box.textContent = said;
+}
+
+function ofPlace(view, lanes, place) {
   const { region } = view;
   const genes = region.arrows.filter((arrow) => arrow.start <= place && place < arrow.end)
     .map((arrow) => `${arrow.name} (${arrow.strand})`);
   const parts = lanes.map((lane) => (lanes.length > 1 ? `${lane.name}: ` : "") + ofLane(lane, place));
   const head = `${whole(place + 1)} ${visible(region.letter(place))}${genes.length ? `, ${genes.join(", ")}` : ""}`;
-  box.textContent = `${head}. ${parts.join(". ")}.`;
+  return `${head}. ${parts.join(". ")}.`;
 }
 
 function ofLane(lane, place) {

@@ -4,12 +4,16 @@
 // the direction of reading: its place 0 is the last base of the region.
 
 const COMPLEMENT = { A: "T", C: "G", G: "C", T: "A" };
-const SHOWN = { "\n": "\u21b5", "\t": "\u21e5", "\r": "\u240d", " ": "\u00b7" };
+const SHOWN = { "\n": "\u21b5", "\t": "\u21e5", "\r": "\u240d", " ": "\u00b7", "\ufeff": "\u25c7" };
 
 export class Region {
-  /** Of the values of the record. */
-  constructor(content) {
+  /**
+   * @param content the values of the record.
+   * @param pasted the letters that it was read from; null: it is of the file.
+   */
+  constructor(content, pasted = null) {
     this.content = content;
+    this.pasted = pasted;
     this.isDna = content.modality === "dna";
     this.unit = this.isDna ? "base" : "byte";
     this.letters = this.isDna ? content.letters : bytesOf(content.letters);
@@ -26,10 +30,26 @@ export class Region {
   /** NAME:START-END as the command line has it. */
   get name() { return `${this.record}:${this.start + 1}-${this.end}`; }
 
+  /** Places of its record, as a question about them has it. */
+  place(start = this.start, end = this.end) {
+    return { record: this.record, start, end, pasted: this.pasted };
+  }
+
+  /** Whether it is of the same letters as a place. */
+  isOf({ record, pasted }) { return record === this.record && pasted === this.pasted; }
+
+  /** Whether a place lies in it. */
+  has(place) { return this.isOf(place) && this.start <= place.start && place.end <= this.end; }
+
   /** The letters of places, as they stand on the strand "+". */
   text(start, end) {
-    if (this.isDna) return this.letters.slice(start - this.start, end - this.start);
-    return new TextDecoder().decode(this.letters.slice(start - this.start, end - this.start));
+    const own = this.letters.slice(start - this.start, end - this.start);
+    return this.isDna ? own : decode(own);
+  }
+
+  /** Bytes as they are, a letter each: what tells them from others, whatever characters they are parts of. */
+  bytes(start, end) {
+    return Array.from(this.letters.slice(start - this.start, end - this.start), (byte) => String.fromCharCode(byte)).join("");
   }
 
   /** One place as a character: of text what its byte begins, or a dot within a character. */
@@ -39,7 +59,7 @@ export class Region {
     const byte = this.letters[index];
     if (byte >= 0x80 && byte < 0xc0) return "\u2025";
     const count = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-    return visible(new TextDecoder().decode(this.letters.slice(index, index + count)));
+    return visible(decode(this.letters.slice(index, index + count)));
   }
 }
 
@@ -81,7 +101,7 @@ export class Lane {
     return this.isReverse ? found.reverse() : found;
   }
 
-  /** Chunks of a stage from left to right: start, end, probability of its beginning, its letters. */
+  /** Chunks of a stage from left to right: start, end, probability of its beginning, its letters, their key. */
   chunks(stage) {
     const { start, end } = this.region;
     const inner = this.edges(stage).filter((edge) => edge > start && edge < end);
@@ -89,7 +109,8 @@ export class Lane {
     return bounds.slice(0, -1).map((first, k) => {
       const last = bounds[k + 1];
       const begins = this.isReverse ? last - 1 : first;
-      return { start: first, end: last, probability: this.looked[stage].get(begins) ?? 0, word: this.word(first, last) };
+      const word = this.word(first, last), key = this.region.isDna ? word : this.region.bytes(first, last);
+      return { start: first, end: last, probability: this.looked[stage].get(begins) ?? 0, word, key };
     });
   }
 
@@ -126,7 +147,12 @@ export function keyOf(model, strand) {
 
 /** Control characters as signs that can be seen. */
 export function visible(letters) {
-  return letters.replace(/[\n\t\r ]/g, (letter) => SHOWN[letter]);
+  return letters.replace(/[\n\t\r \ufeff]/g, (letter) => SHOWN[letter]);
+}
+
+/** Bytes as characters, a byte order mark too. */
+function decode(bytes) {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 function bytesOf(text) {

@@ -18,9 +18,10 @@ export class View {
 
   /** Show a region; all of it, or what was seen before as far as it has that. */
   show(region, { keep = false } = {}) {
+    const isSame = this.region !== null && region.isOf(this.region.place());
     this.region = region;
     if (!keep) [this.start, this.end] = [region.start, region.end];
-    if (this.cursor !== null && !(this.cursor >= region.start && this.cursor < region.end)) this.cursor = null;
+    if (!isSame || !(this.cursor >= region.start && this.cursor < region.end)) this.cursor = null;
     this._tell("region");
   }
 
@@ -60,6 +61,14 @@ export class View {
       this._to(this.cursor + 0.5 - this.span / 2, this.span);
     }
     this._tell("cursor");
+  }
+
+  /** Whole places that cover what is seen, no more of them than a region may have. */
+  covered() {
+    const [start, end] = [Math.max(Math.floor(this.start), 0), Math.min(Math.ceil(this.end), this.region.length)];
+    if (end - start <= this.most) return [start, end];
+    const first = Math.round(this.start);
+    return [first, Math.min(first + this.most, this.region.length)];
   }
 
   /** Whole places that are seen, of those that the region has. */

@@ -19,11 +19,11 @@ export function drawWords(box, about, view, lane, stage) {
   const outer = stage + 1 < lane.stages ? new Set(lane.chunks(stage + 1).map((c) => (lane.isReverse ? c.end : c.start))) : new Set();
   box.replaceChildren(...chunks.map((chunk) => {
     const begins = lane.isReverse ? chunk.end : chunk.start;
-    const classes = [colourOf(chunk.word), ...(outer.has(begins) ? ["outer"] : [])];
+    const classes = [colourOf(chunk.key), ...(outer.has(begins) ? ["outer"] : [])];
     const word = html("span", { class: classes.join(" "), title: said(chunk, region) }, region.isDna ? chunk.word : breakable(chunk.word));
     word.dataset.start = chunk.start;
     word.dataset.end = chunk.end;
-    word.dataset.word = chunk.word;
+    word.dataset.key = chunk.key;
     return word;
   }));
   const direction = lane.isReverse ? ", read from the right end" : "";
@@ -40,7 +40,7 @@ export function markWords(box, view) {
     if (place !== null && place >= +own.dataset.start && place < +own.dataset.end) word = own;
   }
   if (!word) return;
-  for (const own of box.children) if (own.dataset.word === word.dataset.word) own.className += own === word ? " here" : " same";
+  for (const own of box.children) if (own.dataset.key === word.dataset.key) own.className += own === word ? " here" : " same";
 }
 
 /** The same as numbers. */
