@@ -136,7 +136,7 @@ def test_a_wrong_zero_shot_task_is_told_by_its_own_words(
         ("{genome: no.fa}", "no.fa: not there, and chain of s is read from it"),
         ("{genome: genome.fa, annotation: no.gff}", "no.gff: not there"),
         ("{genome: genome.fa, measured: {path: no.csv}}", "no.csv: not there"),
-        ("{genome: genome.fa, measured: {paht: a}}", "did you mean path?"),
+        ("{genome: genome.fa, measured: {pathh: a}}", "did you mean path?"),
         ("{genome: genome.fa, measured: {path: measured.csv, label: x}}", "label in the suite"),
         ("{genome: measured.csv}", "measured.csv"),
         ("{genome: genome.fa}, metric: f1", "metric means nothing beside zero_shot"),
