@@ -31,7 +31,8 @@ class Held:
     """Requests for a path, which wait until they are let go."""
 
     def __init__(self, page: Any, path: str) -> None:
-        self.page, self.routes, self.holds = page, [], True
+        self.page, self.holds = page, True
+        self.routes: list[Any] = []
         page.route(f"**{path}", lambda route: self._take(route))
 
     def _take(self, route: Any) -> None:
