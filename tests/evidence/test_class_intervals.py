@@ -15,6 +15,7 @@ from hnet_seq.evidence.measures.class_intervals import (
     class_intervals,
 )
 from hnet_seq.evidence.measures.class_table import ClassTable, one_classifier, two_classifiers
+from hnet_seq.evidence.measures.members import expected_members
 from hnet_seq.evidence.measures.metrics import confusion_metrics
 
 
@@ -53,6 +54,42 @@ def test_intervals_of_classes_hold_the_truth_in_93_to_97_of_a_hundred_or_are_ref
         true = confusion_metrics(cells.reshape(2, 2))[name]
         low, high = table.intervals(name, np.ones(1))
         assert LOW <= np.mean((low <= true) & (true <= high)) <= HIGH, name
+
+
+@pytest.mark.parametrize(
+    ("size", "positive", "apart"), [(238, 8.8, 2.42), (194, 9.0, 1.23), (138, 9.9, 1.67)]
+)
+def test_tests_that_chance_let_in_hold_the_truth_as_often(
+    size: int, positive: float, apart: float
+) -> None:
+    """Their rare class is larger than it should be, and F1 and MCC with it.
+
+    Without regard to that they held F1 in 84 to 91 of a hundred, and MCC in 89 to 93.
+    """
+    share, cut = positive / size, apart / 2
+    wrong, right = (1 - share) * norm.sf(cut), share * norm.sf(cut - apart)
+    cells = np.array([1 - share - wrong, wrong, share - right, right])
+    counts = np.random.default_rng(0).multinomial(size, cells, size=4 * TESTS).T
+    rows = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    given = (counts[2:].sum(0) >= FEWEST) & (counts[[1, 3]].sum(0) >= FEWEST_CALLED)
+    assert 0.08 < given.mean() < 0.3
+    table = ClassTable.with_prior(rows, counts[:, given], one_classifier(2), 2)
+    for name in ("f1", "mcc"):
+        true = confusion_metrics(cells.reshape(2, 2))[name]
+        low, high = table.intervals(name, np.ones(1))
+        assert LOW <= np.mean((low <= true) & (true <= high)) <= HIGH, name
+
+
+def test_how_many_to_expect_is_less_at_the_limit_and_the_same_above() -> None:
+    found = np.array([FEWEST, FEWEST + 1, FEWEST + 4, 20.0, 500.0])
+    expected = expected_members(found)
+    assert expected.tolist() == sorted(expected)
+    assert expected[0] < 6
+    assert expected[2] < FEWEST + 4
+    assert expected[3:].tolist() == [20.0, 500.0]
+    # What is expected has the mean found, and half a one more, of the numbers that are let in.
+    drawn = np.random.default_rng(0).poisson(expected[1], 200_000)
+    assert abs(drawn[drawn >= FEWEST].mean() - (FEWEST + 1.5)) < 0.03
 
 
 def test_intervals_of_many_tests_are_those_of_each() -> None:

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from hnet_seq.evidence.measures.members import expected_members
 from hnet_seq.evidence.measures.metrics import confusion_metrics, confusion_slopes
 from hnet_seq.evidence.measures.tilting import Floats, tilted_intervals
 
 Prior = list[tuple[tuple[int, ...], float]]
 """Rows that a test need not hold, and how many sequences they count for."""
+
+_FLOORS = {"f1": 0.0, "mcc": -1.0}  # of the scores that depend on how many are of a class
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class ClassTable:
         """95% intervals, (T,) each, of the sum over columns of a metric times the column's share.
 
         A difference jumps where two classifiers are told apart by few sequences: what is measured
-        is taken halfway to that of the table with the prior.
+        is taken halfway to that of the table with the prior. F1 and MCC depend on how many are of
+        a class: an interval reaches as much further as the score moves where the rarest class is as
+        large as it may be expected to be (:mod:`hnet_seq.evidence.measures.members`).
         """
         weights = self.counts + self.prior[:, None]
         values = self.scores(name, share)
@@ -95,7 +100,21 @@ class ClassTable:
             return found, influence
 
         low, high = tilted_intervals(functional, weights, centre, self.counts.sum(axis=0))
-        return np.minimum(low, values), np.maximum(high, values)
+        low, high = np.minimum(low, values), np.maximum(high, values)
+        if name not in _FLOORS:
+            return low, high
+        moved = self._scores(name, share, self._thinned()) - values
+        floor = _FLOORS[name] * np.abs(share).sum()
+        return np.maximum(low + np.minimum(moved, 0), floor), high + np.maximum(moved, 0)
+
+    def _thinned(self) -> Floats:
+        """(M, T) counts in which the rarest class is as large as it may be expected to be."""
+        of_class = np.stack(
+            [self.counts[self.rows[:, 0] == number].sum(axis=0) for number in range(self.classes)]
+        )
+        share = expected_members(of_class.min(axis=0)) / np.maximum(of_class.min(axis=0), 1)
+        rarest = self.rows[:, :1] == of_class.argmin(axis=0)
+        return np.where(rarest, share, 1) * self.counts
 
     def scores(self, name: str, share: Floats) -> Floats:
         """(T,) the sum over columns of a metric times the column's share, of the counts alone."""
