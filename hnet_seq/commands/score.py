@@ -96,8 +96,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb, once its words can be meant."""
     if args.out:
         check_file(args.out)
-    check_there(args.input, args.genes)
     args.use, args.form = use_of(args)
+    check_there(args.genes)
     if args.out:
         if args.use == "sequences":
             check_tsv(args.out)
@@ -206,6 +206,7 @@ def _use(args: argparse.Namespace) -> tuple[str, str | None]:
             return own, None
     if args.input is None:
         raise UsageError("INPUT", "give sequences or variants, or --mutagenesis or --genes")
+    check_there(args.input)
     if args.measured is not None:
         return "measured", None
     asked: str | None = getattr(args, "use", None)

@@ -163,7 +163,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         ([f"{vcf}", *given, "--markov-order", "13"], 2, "--markov-order: is 13; expected 0 to 12"),
         ([f"{vcf}", *given, "--window", "1"], 2, "--window: is 1; expected 2"),
         ([f"{vcf}", *given, "--seed", "1"], 2, "--seed: is for measured; this is variants"),
-        ([f"{genome}", "--window", "9"], 2, "--window: is for mutagenesis or variants; "),
+        ([f"{genome}", "--window", "9"], 2, "--window: is for mutagenesis or variants or genes; "),
         ([f"{genome}", "--window", "9"], 2, "is read as sequences: no header of VCF, no columns"),
         ([], 2, "INPUT: give sequences or variants"),
     ):
