@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from hnet_seq.evidence.measures.class_table import ClassTable, one_classifier, two_classifiers
-from hnet_seq.evidence.measures.members import FEWEST
+from hnet_seq.evidence.measures.let_in import FEWEST, FEWEST_CALLED
 from hnet_seq.evidence.measures.metrics import METRICS, matthews_correlation
 from hnet_seq.evidence.measures.tilting import Floats, Z
 from hnet_seq.results.classification import Difference, Intervals
 
 HIGHEST_AREA = 0.95  # of the ROC curve: beyond it the interval is wider than it says
 FEWEST_RANKED = 10  # for the area, which does not ask for calls
-FEWEST_CALLED = 4  # that a class was called, mean over seeds of training
 FEWEST_APART = 5  # sequences that only one of two classifiers has right
 
 Predictions = Sequence[NDArray[np.floating]]

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from hnet_seq.evidence.measures.members import expected_members
+from hnet_seq.evidence.measures.let_in import FEWEST, FEWEST_CALLED, LetIn
 from hnet_seq.evidence.measures.metrics import confusion_metrics, confusion_slopes
 from hnet_seq.evidence.measures.tilting import Floats, tilted_intervals
 
 Prior = list[tuple[tuple[int, ...], float]]
 """Rows that a test need not hold, and how many sequences they count for."""
 
-_FLOORS = {"f1": 0.0, "mcc": -1.0}  # of the scores that depend on how many are of a class
+_ASKING = ("f1", "mcc")  # scores that have an interval where a test holds enough of each class
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,15 @@ class ClassTable:
         counts: (M, T).
         prior: (M,) sequences that are added to each test.
         classes: C.
+        fewest_of_class, fewest_called: what a test has to hold to have an interval of F1 or MCC.
     """
 
     rows: NDArray[np.int64]
     counts: Floats
     prior: Floats
     classes: int
+    fewest_of_class: int = FEWEST
+    fewest_called: int = FEWEST_CALLED
 
     @classmethod
     def of(
@@ -79,9 +82,8 @@ class ClassTable:
         """95% intervals, (T,) each, of the sum over columns of a metric times the column's share.
 
         A difference jumps where two classifiers are told apart by few sequences: what is measured
-        is taken halfway to that of the table with the prior. F1 and MCC depend on how many are of
-        a class: an interval reaches as much further as the score moves where the rarest class is as
-        large as it may be expected to be (:mod:`hnet_seq.evidence.measures.members`).
+        is taken halfway to that of the table with the prior. Intervals of F1 and MCC are those of
+        tests with enough of each class (:mod:`hnet_seq.evidence.measures.let_in`).
         """
         weights = self.counts + self.prior[:, None]
         values = self.scores(name, share)
@@ -99,22 +101,21 @@ class ClassTable:
                 influence += part * slopes[place]
             return found, influence
 
-        low, high = tilted_intervals(functional, weights, centre, self.counts.sum(axis=0))
-        low, high = np.minimum(low, values), np.maximum(high, values)
-        if name not in _FLOORS:
-            return low, high
-        moved = self._scores(name, share, self._thinned()) - values
-        floor = _FLOORS[name] * np.abs(share).sum()
-        return np.maximum(low + np.minimum(moved, 0), floor), high + np.maximum(moved, 0)
+        let_in = self._let_in(share) if name in _ASKING else None
+        sizes = self.counts.sum(axis=0)
+        low, high = tilted_intervals(functional, weights, centre, sizes, let_in)
+        return np.minimum(low, values), np.maximum(high, values)
 
-    def _thinned(self) -> Floats:
-        """(M, T) counts in which the rarest class is as large as it may be expected to be."""
-        of_class = np.stack(
-            [self.counts[self.rows[:, 0] == number].sum(axis=0) for number in range(self.classes)]
-        )
-        share = expected_members(of_class.min(axis=0)) / np.maximum(of_class.min(axis=0), 1)
-        rarest = self.rows[:, :1] == of_class.argmin(axis=0)
-        return np.where(rarest, share, 1) * self.counts
+    def _let_in(self, share: Floats) -> LetIn:
+        """Enough of each class, and enough calls of it by each of the classifiers compared."""
+        counted = [self.rows[:, :1]]
+        counted += [self.rows[:, 1:][:, side] for side in (share > 0, share < 0) if side.any()]
+        parts = [
+            [(columns == number).mean(axis=1) for columns in counted]
+            for number in range(self.classes)
+        ]
+        called = [self.fewest_called] * (len(counted) - 1)
+        return LetIn(np.array(parts), np.array([self.fewest_of_class, *called]))
 
     def scores(self, name: str, share: Floats) -> Floats:
         """(T,) the sum over columns of a metric times the column's share, of the counts alone."""

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from hnet_seq.evidence.measures.let_in import Floats, LetIn
 
 Functional = Callable[[Floats], tuple[Floats, Floats]]
 """Weights (M, R), which sum to 1, to values (R,) and the influence (M, R) of each cell on them."""
@@ -23,10 +22,15 @@ Functional = Callable[[Floats], tuple[Floats, Floats]]
 Z = 1.959964  # of a two-sided 95% interval
 _STEP = 0.4  # standard errors
 _STEPS = 40
+_LEAST = 0.05  # of the variance is left, whatever being let in takes off it
 
 
 def tilted_intervals(
-    functional: Functional, weights: Floats, values: Floats, sizes: Floats
+    functional: Functional,
+    weights: Floats,
+    values: Floats,
+    sizes: Floats,
+    let_in: LetIn | None = None,
 ) -> tuple[Floats, Floats]:
     """95% intervals of the score of each of T tables of the same cells.
 
@@ -34,20 +38,27 @@ def tilted_intervals(
         weights: (M, T) of the cells, none 0: counts and what may not have been met.
         values: (T,) what was measured.
         sizes: (T,) sequences that each table counts.
+        let_in: what each table had to hold to be asked; None of any table.
 
     Returns:
         the lower and the upper ends, (T,) each.
     """
     tilted = np.tile(weights / weights.sum(axis=0), 2)
     values = np.tile(values, 2)
-    root = np.sqrt(np.tile(sizes, 2))
+    sizes = np.tile(sizes, 2)
+    root = np.sqrt(sizes)
     directions = np.repeat([-1.0, 1.0], weights.shape[1])
     ends = np.full(len(values), np.nan)
     before: tuple[Floats, Floats] | None = None
     for _ in range(_STEPS):
         found, influence = functional(tilted)
         deviation = np.sqrt((tilted * influence**2).sum(axis=0))
-        beyond = (found - values) * directions - Z * deviation / root
+        expected, error = found, deviation / root
+        if let_in is not None:
+            shift, removed = let_in.moves(tilted, influence, sizes)
+            expected = found + shift
+            error = np.sqrt(np.maximum(error**2 - removed, _LEAST * error**2))
+        beyond = (expected - values) * directions - Z * error
         reached = (beyond >= 0) & np.isnan(ends)
         place = found
         if before is not None:
