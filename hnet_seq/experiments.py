@@ -41,13 +41,8 @@ def load_experiment(
     Raises:
         UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
     """
-    try:
-        merged = _defaults(shape)
-        for _, layer, _ in _given(name, overrides or []):
-            merged.merge_with(layer)
-        config = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, TypeError, ValueError, UsageError):
-        # Once more, looked at after each: which one it is. Nearly all are right, and wait for none.
+    config = _at_once(name, overrides or [], shape)
+    if config is None:
         merged = _defaults(shape)
         for origin, layer, said in _given(name, overrides or []):
             _merge(merged, layer, origin, said)
@@ -58,6 +53,17 @@ def load_experiment(
     except (ValueError, TypeError) as error:
         raise UsageError(find_experiment(name), str(error)) from error
     return config
+
+
+def _at_once(name: str | Path, overrides: Sequence[str], shape: HNetConfig | None) -> object | None:
+    """What nearly all mean: None where something is wrong, which is looked for layer by layer."""
+    try:
+        merged = _defaults(shape)
+        for _, layer, _ in _given(name, overrides):
+            merged.merge_with(layer)
+        return OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, TypeError, ValueError, UsageError):
+        return None
 
 
 def _defaults(shape: HNetConfig | None) -> DictConfig:
