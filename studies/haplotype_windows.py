@@ -96,10 +96,10 @@ class Consensus:
         if "overlaps" in said:  # which of them do not stand shows where one comes to the others
             before = self.letters(frozenset())
             standing = []
-            for i, own in enumerate(self.carried):
+            for i, allele in enumerate(self.carried):
                 after = self.letters(frozenset(numbers[: i + 1]))
                 if after != before:
-                    standing.append(own)
+                    standing.append(allele)
                 before = after
             self.carried = standing
 
@@ -111,6 +111,7 @@ class Consensus:
         wanted = " || ".join(f"INFO/K={number}" for number in sorted(numbers)) or "INFO/K<0"
         options = (*self._options, "-i", wanted, "calls.vcf.gz")
         written = pysam.bcftools.consensus(*options, catch_stdout=True)
+        assert isinstance(written, str)
         parts = [part.split("\n", 1) for part in written.split(">")[1:]]
         found = {head.split()[0]: own.replace("\n", "").upper() for head, own in parts}
         return found, pysam.bcftools.consensus.get_messages()

@@ -25,6 +25,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,7 @@ WAYS = {
     "average": Way("augment", "ecoli_masked", "augment", "average"),
     "symmetric": Way("symmetric", "ecoli_strands", "none", "none"),
 }
+_MODEL: Literal["model"] = "model"
 _LOOKED_AT = 200  # test sequences whose vectors on both strands are compared
 
 
@@ -169,8 +171,8 @@ def main() -> None:
     print("\nsymmetric minus")
     for path, (_, labels) in tests.items():
         first, *others = reversed(every[path].items())
-        apart_from = [(name, "model", found) for name, found in reversed(others)]
-        cells = [_shown(own["mcc"], own["interval"]) for own in compare(*first, apart_from, labels)]
+        beside = [(name, _MODEL, found) for name, found in reversed(others)]
+        cells = [_shown(own["mcc"], own["interval"]) for own in compare(*first, beside, labels)]
         print(f"| {Path(path).name}, {len(labels):,} | {' | '.join(cells)} |", flush=True)
 
 

@@ -122,6 +122,12 @@ def _probabilities(given: Any) -> int:
 
 FUNCTIONS["baseline_probabilities"] = ("test", _probabilities)
 
+
+@cache
+def a_genome() -> hnet_seq.Genome:
+    return hnet_seq.Genome(Path(__file__).parents[1] / "examples/data/ecoli_536/genome.fna.gz")
+
+
 #: What takes a path or a task; beside each how it names that.
 OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "Genome": ("path", hnet_seq.Genome),
@@ -145,11 +151,6 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "task_from_data": ("path", hnet_seq.task_from_data),
     "webdataset_pipeline": ("sources", hnet_seq.webdataset_pipeline),
 }
-
-
-@cache
-def a_genome() -> hnet_seq.Genome:
-    return hnet_seq.Genome(Path(__file__).parents[1] / "examples/data/ecoli_536/genome.fna.gz")
 
 
 @pytest.mark.parametrize("function", OTHERS)
