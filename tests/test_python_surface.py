@@ -162,6 +162,12 @@ def test_what_is_no_path_is_an_error_that_names_the_parameter(function: str) -> 
         assert str(caught.value).startswith(f"{parameter}: "), (given, caught.value)
 
 
+def test_what_is_no_variant_is_an_error_that_names_the_parameter() -> None:
+    for given in (None, 3, {"a": LETTERS}, ["c:15"], [3]):
+        with pytest.raises(InputError, match=r"^variants: "):
+            list(hnet_seq.score_variants(a_model(), a_genome(), given))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_kind_of_sequence_is_taken(function: str) -> None:
     _, call = FUNCTIONS[function]
@@ -242,6 +248,7 @@ def test_a_model_without_a_head_cannot_learn_or_predict() -> None:
         (lambda: hnet_seq.score(a_model(), LETTERS, batch_tokens=0), "batch_tokens"),
         (lambda: list(hnet_seq.score(a_model(), LETTERS, precision="fp8")), "precision"),
         (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", stops=0), "stops"),
+        (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", stops=1.5), "stops"),  # type: ignore[arg-type]
         (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", stop_codon="TA"), "stop_codon"),
         (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", genetic_code=7), "genetic_code"),
         (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", window=1), "window"),

@@ -104,8 +104,8 @@ def score_genes(
     """
     check_scoring(model, strands, batch_tokens)
     check_window(window)
-    if stops < 1:
-        raise UsageError("stops", f"is {stops}; expected 1 or more")
+    if not isinstance(stops, int) or stops < 1:
+        raise UsageError("stops", f"is {stops}; expected 1 or more, a whole number")
     if stop_codon is not None:
         stop_codon = spelled_codon(stop_codon, "stop_codon")
     if genetic_code is not None:

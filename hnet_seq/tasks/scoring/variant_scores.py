@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -27,8 +27,8 @@ from hnet_seq.tasks.scoring.variant_score import (
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, Placed, check_window, place
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
-from modalities.errors import UsageError
-from modalities.given_paths import given_path
+from modalities.errors import InputError, UsageError
+from modalities.given_paths import a_kind_of, given_path
 from pipelines.formats.genome import Genome
 from pipelines.formats.variants import Variant, read_variants
 from pipelines.progress import progress_bar
@@ -121,12 +121,22 @@ def given_variants(
         raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
     check_window(window)
     opened = given_genome(genome)
-    rows = (
-        read_variants(variants, keep_faults=True)  # placing refuses them, by the own option
-        if isinstance(variants, str | Path)
-        else variants
-    )
+    if isinstance(variants, str | Path):
+        rows = read_variants(variants, keep_faults=True)  # placing refuses them, by the own option
+    elif isinstance(variants, Iterable) and not isinstance(variants, Mapping):
+        rows = _checked(variants)
+    else:
+        said = f"is {a_kind_of(variants)}; give a file, or a list of hnet_seq.Variant"
+        raise InputError(None, said, where="variants")
     return opened, place_all(opened, rows, window=window, on_mismatch=on_mismatch)
+
+
+def _checked(variants: Iterable[Variant]) -> Iterator[Variant]:
+    for number, row in enumerate(variants, 1):
+        if not isinstance(row, Variant):
+            said = f"variant {number} is {a_kind_of(row)}; expected hnet_seq.Variant"
+            raise InputError(None, said, where="variants")
+        yield row
 
 
 def given_genome(genome: Genome | str | Path) -> Genome:
