@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from hnet_seq.tasks.explaining.explanation import dependency_map as dependency_map
     from hnet_seq.tasks.explaining.explanation import explain as explain
     from hnet_seq.tasks.pretrain import pretrain as pretrain
+    from hnet_seq.tasks.scoring.genes import score_genes as score_genes
     from hnet_seq.tasks.scoring.genome_markov import count_markov as count_markov
+    from hnet_seq.tasks.scoring.haplotype_scores import score_haplotypes as score_haplotypes
     from hnet_seq.tasks.scoring.mutagenesis import saturation_mutagenesis as saturation_mutagenesis
     from hnet_seq.tasks.scoring.sequences import score as score
     from hnet_seq.tasks.scoring.variant_scores import score_variants as score_variants
@@ -122,6 +124,8 @@ _HOMES = {
     "read_variants": "pipelines.formats.variants",
     "saturation_mutagenesis": "hnet_seq.tasks.scoring.mutagenesis",
     "score": "hnet_seq.tasks.scoring.sequences",
+    "score_genes": "hnet_seq.tasks.scoring.genes",
+    "score_haplotypes": "hnet_seq.tasks.scoring.haplotype_scores",
     "score_row": "hnet_seq.evidence.measures.score_rows",
     "score_variants": "hnet_seq.tasks.scoring.variant_scores",
     "segment": "hnet_seq.tasks.segmentation.records",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,12 @@ def _probabilities(given: Any) -> int:
 
 FUNCTIONS["baseline_probabilities"] = ("test", _probabilities)
 
+
+@cache
+def a_genome() -> hnet_seq.Genome:
+    return hnet_seq.Genome(Path(__file__).parents[1] / "examples/data/ecoli_536/genome.fna.gz")
+
+
 #: What takes a path or a task; beside each how it names that.
 OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "Genome": ("path", hnet_seq.Genome),
@@ -134,6 +141,12 @@ OTHERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "read_result": ("path", hnet_seq.read_result),
     "read_sequences": ("source", hnet_seq.read_sequences),
     "read_variants": ("path", lambda x: list(hnet_seq.read_variants(x))),
+    "score_genes": ("genome", lambda x: hnet_seq.score_genes(a_model(), x, "g.gff")),
+    "score_genes of genes": ("genes", lambda x: hnet_seq.score_genes(a_model(), a_genome(), x)),
+    "score_haplotypes": (
+        "haplotypes",
+        lambda x: hnet_seq.score_haplotypes(a_model(), a_genome(), [], x),
+    ),
     "score_variants": ("genome", lambda x: hnet_seq.score_variants(a_model(), x, "v.vcf")),
     "task_from_data": ("path", hnet_seq.task_from_data),
     "webdataset_pipeline": ("sources", hnet_seq.webdataset_pipeline),
@@ -147,6 +160,12 @@ def test_what_is_no_path_is_an_error_that_names_the_parameter(function: str) -> 
         with pytest.raises(InputError) as caught:
             call(given)
         assert str(caught.value).startswith(f"{parameter}: "), (given, caught.value)
+
+
+def test_what_is_no_variant_is_an_error_that_names_the_parameter() -> None:
+    for given in (None, 3, {"a": LETTERS}, ["c:15"], [3]):
+        with pytest.raises(InputError, match=r"^variants: "):
+            list(hnet_seq.score_variants(a_model(), a_genome(), given))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -228,6 +247,12 @@ def test_a_model_without_a_head_cannot_learn_or_predict() -> None:
         (lambda: hnet_seq.embed(a_model(), LETTERS, strands="x"), "strands"),  # type: ignore[arg-type]
         (lambda: hnet_seq.score(a_model(), LETTERS, batch_tokens=0), "batch_tokens"),
         (lambda: list(hnet_seq.score(a_model(), LETTERS, precision="fp8")), "precision"),
+        (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", stops=0), "stops"),
+        (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", stops=1.5), "stops"),  # type: ignore[arg-type]
+        (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", stop_codon="TA"), "stop_codon"),
+        (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", genetic_code=7), "genetic_code"),
+        (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", window=1), "window"),
+        (lambda: hnet_seq.score_haplotypes(a_model(), "g.fa", [], "c.vcf", window=1), "window"),
         (lambda: hnet_seq.segment(a_model(), LETTERS, left_context=-1), "left_context"),
         (lambda: hnet_seq.segment(a_model(), LETTERS, region="a"), "region"),
         (lambda: hnet_seq.predict(classifier(), LETTERS, batch_tokens=0), "batch_tokens"),
@@ -253,6 +278,8 @@ def test_where_and_how_to_compute_can_be_said_everywhere() -> None:
         hnet_seq.predict,
         hnet_seq.predict_positions,
         hnet_seq.score_variants,
+        hnet_seq.score_haplotypes,
+        hnet_seq.score_genes,
         hnet_seq.saturation_mutagenesis,
         hnet_seq.classify,
     ):

@@ -153,13 +153,11 @@ def _check_variants(args: argparse.Namespace) -> None:
 
 def _check_genes(args: argparse.Namespace) -> None:
     _check_variants(args)
-    if args.stop_codon is not None:
-        args.stop_codon = args.stop_codon.upper().replace("U", "T")
-        if len(args.stop_codon) != 3 or set(args.stop_codon) - set("ACGT"):
-            raise UsageError("stop_codon", f"is {args.stop_codon!r}; give three letters, as TAA")
-    if args.genetic_code is not None:
-        from hnet_seq.evidence.zero_shot.codons import amino_acids
+    from hnet_seq.evidence.zero_shot.codons import amino_acids, spelled_codon
 
+    if args.stop_codon is not None:
+        args.stop_codon = spelled_codon(args.stop_codon, "stop_codon")
+    if args.genetic_code is not None:
         amino_acids(args.genetic_code)
 
 

@@ -99,6 +99,14 @@ def test_samples_are_chosen_and_strands_respected(folder: Path) -> None:
             read(path, samples=names)
 
 
+def test_names_of_samples_are_taken_as_they_are(folder: Path) -> None:
+    path = calls([(3, "G", "A", "0|1")], ("A,B",))
+    assert list(read(path)) == ["w|A,B|1", "w|A,B|2"]
+    path = calls([(3, "G", "A", "0|1\t1|1")], ("NA1", "NA2"))
+    one = read_sequences("w.bed", genome="g.fa", haplotypes=path, samples="NA2")
+    assert [name for name, _ in one] == ["w|NA2|1", "w|NA2|2"]
+
+
 def test_a_lost_window_is_left_out(folder: Path) -> None:
     Path("w.bed").write_text("c\t3\t5\tw\nc\t5\t6\tv\n")
     assert list(read(calls([(3, "GTT", "G", "0|1")]))) == ["w|S|1", "v|S|1", "v|S|2"]

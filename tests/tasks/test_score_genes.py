@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from pandas.testing import assert_frame_equal
 
-from hnet_seq import HNetForCausalLM
+from hnet_seq import HNetForCausalLM, count_markov, score_genes
 from hnet_seq.cli import main
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.results.gene_scores import GeneScores
@@ -103,7 +104,7 @@ def test_both_spellings_and_a_killed_run_give_the_same_bytes(
     words = "score run --genes g.gff --genome g.fa --window 36 --stops 2 --out"
     assert main([*words.split(), "other.tsv"]) == 0
     assert Path("other.tsv").read_bytes() == Path("whole.tsv").read_bytes()
-    original, begun = gene_scores._numbers, []
+    original, begun = gene_scores.gene_numbers, []
 
     def stopped(*args):
         begun.append(1)
@@ -111,12 +112,12 @@ def test_both_spellings_and_a_killed_run_give_the_same_bytes(
             raise KeyboardInterrupt
         return original(*args)
 
-    monkeypatch.setattr(gene_scores, "_numbers", stopped)
+    monkeypatch.setattr(gene_scores, "gene_numbers", stopped)
     assert score("killed.tsv") == 130
     capsys.readouterr()
     assert score("killed.tsv") == 0
     assert "1 of 3 genes are kept from the run that was stopped" in capsys.readouterr().err
-    assert len(begun) == 3
+    assert len(begun) == 4
     assert Path("killed.tsv").read_bytes() == Path("whole.tsv").read_bytes()
     assert json.loads(Path("killed.json").read_text()) == json.loads(Path("whole.json").read_text())
 
@@ -150,6 +151,19 @@ def test_options_that_cannot_be_meant(folder: Path, capsys: pytest.CaptureFixtur
     assert score("x.vcf") == 2
     assert main(["score", "run", "--genes", "g.gff"]) == 2
     assert "--genome: genes need the genome" in capsys.readouterr().err
+
+
+def test_from_python_the_rows_are_those_of_the_verb(folder: Path, hnet: HNetForCausalLM) -> None:
+    assert score("genes.parquet", "--stop-codon", "UAA", "--markov-order", "1") == 0
+    how = {"stops": 2, "stop_codon": "uaa", "window": 36}
+    markov = count_markov("g.fa", 1)
+    rows = score_genes(hnet, "g.fa", "g.gff", markov=markov, **how)  # type: ignore[arg-type]
+    table = pq.read_table("genes.parquet").to_pandas()
+    assert_frame_equal(rows.to_pandas(), table, check_dtype=False)
+    assert (rows[0].gene, rows[-1].skipped, rows[-1].stops) == ("one", "out_of_frame", 0)
+    without = score_genes(hnet, "g.fa", "g.gff", **how)  # type: ignore[arg-type]
+    assert without[0].stop_llr == rows[0].stop_llr
+    assert np.isnan([without[0].stop_markov_llr, without[0].markov_bits]).all()
 
 
 def annotated(*rows: str, name: str = "g.gff") -> None:

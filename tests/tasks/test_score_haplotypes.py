@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from hnet_seq import HNetForCausalLM
+from hnet_seq import HNetForCausalLM, InputError, UsageError, count_markov, score_haplotypes
 from hnet_seq.cli import main
 from tests.tasks.test_haplotype_windows import OTHER, calls
 
@@ -85,6 +85,31 @@ def test_a_vcf_file_keeps_its_scores_and_gets_those_on_haplotypes(scored: Path) 
     header, *table = (line.split("\t") for line in Path("on.tsv").read_text().splitlines())
     column = header.index("llr")
     assert values == [row[column] or "." for row in table]
+
+
+def test_from_python_the_rows_are_those_of_the_verb(scored: Path, hnet: HNetForCausalLM) -> None:
+    score(scored, "on.parquet", "--haplotypes", "calls.vcf", "--markov-order", "1")
+    table = pq.read_table("on.parquet").to_pylist()
+    markov = count_markov("g.fa", 1)
+    given = (hnet, "g.fa", "v.vcf", "calls.vcf")
+    rows = score_haplotypes(*given, window=16, markov=markov)
+    assert len(rows) == len(table) > 0
+    for own, expected in zip(rows, table, strict=True):
+        assert (own.variant.chrom, own.variant.pos) == (expected["chrom"], expected["pos"])
+        for name in set(expected) - {"chrom", "pos", "id", "ref", "alt"}:
+            value = getattr(own, name)
+            value = None if isinstance(value, float) and np.isnan(value) else value
+            assert value == expected[name], name
+    of_one = score_haplotypes(*given, samples="B", window=16, markov=markov)
+    of_b = [row for row in rows if row.sample == "B"]
+    assert [row.haplotype for row in of_one] == [row.haplotype for row in of_b]
+    np.testing.assert_allclose([row.llr for row in of_one], [row.llr for row in of_b], atol=1e-4)
+    frame = of_one.to_pandas()
+    assert list(frame)[:6] == ["chrom", "pos", "name", "ref", "alt", "kind"]
+    with pytest.raises(UsageError, match=r"^samples: .*no 'C'"):
+        score_haplotypes(*given, samples="C", window=16)
+    with pytest.raises(InputError, match=r"v\.vcf: has no genotypes"):
+        score_haplotypes(hnet, "g.fa", "v.vcf", "v.vcf", window=16)
 
 
 def rows_of(text: str) -> list[str]:

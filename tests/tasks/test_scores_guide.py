@@ -7,6 +7,7 @@ import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,12 +71,21 @@ def test_its_commands_and_examples_run(folder: Path, capsys: pytest.CaptureFixtu
     assert drawn <= {path.name for path in folder.iterdir()}
     capsys.readouterr()
     examples = [x for x in re.findall(r"```python\n(.+?)```", GUIDE, re.S) if "mavenn" not in x]
-    assert len(examples) == 2
-    exec(compile(examples[0], "docs/scores.md", "exec"), {})
+    variants, haplotypes, mutagenesis, genes = (
+        compile(own, "docs/scores.md", "exec") for own in examples
+    )
+    exec(variants, {})
     assert capsys.readouterr().out.startswith("chr1 90 insertion ")
-    names: dict[str, np.ndarray] = {}
-    exec(compile(examples[1], "docs/scores.md", "exec"), names)
+    if find_spec("pysam") is not None:
+        exec(haplotypes, {})
+        first, second = capsys.readouterr().out.splitlines()
+        assert first.startswith("90 NA1 1 False ")
+        assert second.startswith("90 NA1 2 False ")
+    names: dict[str, Any] = {}
+    exec(mutagenesis, names)
     assert names["effects"].shape == (4, 4)
+    exec(genes, names)
+    assert list(names["table"]["gene"]) == ["a"]
 
 
 def test_its_tables_name_every_column_and_row() -> None:

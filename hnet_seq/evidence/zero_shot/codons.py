@@ -39,6 +39,18 @@ def amino_acids(table: int = 1) -> NDArray[np.uint8]:
     return np.array([ord(forward.get(codon, "*")) for codon in letters], np.uint8)
 
 
+def spelled_codon(text: str, parameter: str) -> str:
+    """A codon as it is given, in letters of DNA.
+
+    Raises:
+        UsageError: it is none; by the name of the ``parameter``.
+    """
+    found = text.upper().replace("U", "T") if isinstance(text, str) else ""
+    if len(found) != 3 or set(found) - set("ACGT"):
+        raise UsageError(parameter, f"is {text!r}; give three letters, as TAA")
+    return found
+
+
 def codons_of(gene: Tokens) -> Codons:
     """(L // 3,) codons of a gene without unknown bases; what is left of a last one is not read."""
     whole = np.asarray(gene[: len(gene) // 3 * 3], np.int64).reshape(-1, 3)

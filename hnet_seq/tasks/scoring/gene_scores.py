@@ -203,20 +203,21 @@ def gene_rows(
 ) -> Iterator[tuple[Columns, int]]:
     """The ``NUMBERS`` of genes, each of which is computed alone, for a job."""
     for gene in part[done:]:
-        numbers = GeneNumbers()
-        if not gene.skipped:
-            numbers = _numbers(model, markov, strands, window, batch_tokens, gene)
+        numbers = gene_numbers(model, markov, strands, window, batch_tokens, gene)
         yield {"gene": np.array([[getattr(numbers, name) for name in NUMBERS]])}, 1
 
 
-def _numbers(
+def gene_numbers(
     model: HNetForCausalLM,
-    markov: MarkovModel,
+    markov: MarkovModel | None,
     strands: Strands,
     window: int,
     batch_tokens: int,
     gene: Gene,
 ) -> GeneNumbers:
+    """What is computed of a gene; what is the Markov model's is NaN without one."""
+    if gene.skipped:
+        return GeneNumbers()
     entries = [(variant, own) for _, variant, own in gene.edits]
     scores = score_windows(
         model, entries, strands=strands, markov=markov, batch_tokens=batch_tokens
@@ -251,7 +252,7 @@ def _numbers(
 
 def _bits(
     model: HNetForCausalLM,
-    markov: MarkovModel,
+    markov: MarkovModel | None,
     strands: Strands,
     window: int,
     batch_tokens: int,
@@ -276,8 +277,11 @@ def _bits(
     bases, nats, of_markov = 0, 0.0, 0.0
     for (tokens, size), values, left_out in zip(read, found, counted, strict=True):
         behind = slice(max(1, len(tokens) - size), None)  # a record's first base has no likelihood
-        with markov.without(left_out):
-            of_markov -= float(markov.log_likelihoods(tokens)[behind].sum())
+        if markov is None:
+            of_markov = math.nan
+        else:
+            with markov.without(left_out):
+                of_markov -= float(markov.log_likelihoods(tokens)[behind].sum())
         bases += int(np.count_nonzero(tokens[behind] < dna.UNKNOWN))
         nats -= float(values[behind].sum(dtype=np.float64))
     if not bases:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hnet_seq.analysis.gene_edits import REASONS as OF_GENES
-from hnet_seq.analysis.gene_edits import why_not
-from hnet_seq.analysis.genes.isoforms import of_each_gene
 from hnet_seq.evidence.measures.spearman import spearman
 from hnet_seq.jobs.job import Computed, Job, in_parts
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
@@ -27,18 +26,18 @@ from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.gene_scores import GeneMeasure, GeneScores
 from hnet_seq.results.scores import BaselineScores
-from hnet_seq.tasks.annotations import Annotation, read_annotation
+from hnet_seq.tasks.annotations import read_annotation
 from hnet_seq.tasks.embedding.vectors import check_modality
 from hnet_seq.tasks.run_identity import computed_by, genome_digest
 from hnet_seq.tasks.scoring.gene_scores import (
     KINDS,
-    NUMBERS,
     Gene,
     GeneOptions,
     gene_rows,
-    gene_with_edits,
     numbers_of,
 )
+from hnet_seq.tasks.scoring.genes import COLUMNS as HEADER
+from hnet_seq.tasks.scoring.genes import genes_of, score_of
 from hnet_seq.tasks.scoring.genome_markov import count_markov
 from hnet_seq.tasks.scoring.outputs import files_of, summary_path
 from hnet_seq.tasks.scoring.summary import QUANTILES, described, shown, table
@@ -48,18 +47,12 @@ from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import replaced_file, replaced_stream
 
-HEADER = (
-    *("gene", "record", "start", "end", "strand", "exons", "bases", "genetic_code"),
-    *NUMBERS,
-    "skipped",
-)
 MEASURES = {"stop_llr": "stop_markov_llr", "deletion_llr": "deletion_markov_llr"}
 _PLAIN = ("bases", "gc", "bits_per_base", "markov_bits")
 _WHOLE = frozenset(
     ("start", "end", "exons", "bases", "genetic_code", "stops", "deletions", "left_out")
 )
 _ISOFORMS = "they share bases on a strand with a longer or whole one of their gene"
-_SIGNS = {1: "+", -1: "-"}
 
 Row = dict[str, Any]
 
@@ -82,7 +75,7 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         annotation.tell()
 
     def read() -> Iterator[list[Gene]]:
-        return in_parts(_genes(annotation, genome, options), PART_TOKENS, _tokens)
+        return in_parts(genes_of(annotation, genome, options), PART_TOKENS, _tokens)
 
     units = units_of(read(), _tokens, progress=ranks.rank == 0)
     there = sum(len(own.coding) for own in annotation.genes.records.values())
@@ -117,14 +110,6 @@ def run(args: argparse.Namespace, out: Path | None) -> int:
         if computed is not None:  # the rank that is done last writes
             _write(computed, out, about)
     return 0
-
-
-def _genes(annotation: Annotation, genome: Genome, options: GeneOptions) -> Iterator[Gene]:
-    for record in genome.lengths:
-        if record in annotation.genes.records:
-            found = annotation.genes.records[record].coding
-            for coding in of_each_gene(found, lambda own: why_not(own) is None):
-                yield gene_with_edits(genome, record, coding, options)
 
 
 def _tokens(gene: Gene) -> int:
@@ -165,25 +150,15 @@ def _write(computed: Computed[Gene], out: Path | None, about: Mapping[str, Any])
 
 
 def _row(gene: Gene, numbers: np.ndarray) -> Row:
-    chain = gene.coding.chain
-    first, last = min(p.start for p in chain.parts), max(p.end for p in chain.parts)
-    signs = {part.sign for part in chain.parts}
-    values = {name: getattr(numbers_of(numbers), name) for name in NUMBERS}
-    return {
-        "gene": gene.coding.name,
-        "record": gene.record,
-        "start": first + 1,
-        "end": last,
-        "strand": _SIGNS[signs.pop()] if len(signs) == 1 else ".",
-        "exons": len(chain.parts),
-        "bases": chain.bases(),
-        "genetic_code": gene.table,
-        **{
-            name: None if math.isnan(own) else int(own) if name in _WHOLE else own
-            for name, own in values.items()
-        },
-        "skipped": gene.skipped,
-    }
+    values = asdict(score_of(gene, numbers_of(numbers)))
+    return {name: _value(name, own) for name, own in values.items()}
+
+
+def _value(name: str, own: Any) -> Any:
+    """As a table has it: nothing where there is no number, and counts without a point."""
+    if isinstance(own, float) and math.isnan(own):
+        return None
+    return int(own) if name in _WHOLE else own
 
 
 def _schema() -> pa.Schema:

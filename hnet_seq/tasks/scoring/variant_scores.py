@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,11 +27,13 @@ from hnet_seq.tasks.scoring.variant_score import (
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, Placed, check_window, place
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
-from modalities.errors import UsageError
-from modalities.given_paths import given_path
+from modalities.errors import InputError, UsageError
+from modalities.given_paths import a_kind_of, given_path
 from pipelines.formats.genome import Genome
 from pipelines.formats.variants import Variant, read_variants
 from pipelines.progress import progress_bar
+
+AnyScore = TypeVar("AnyScore", bound=VariantScore)
 
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
@@ -85,20 +87,7 @@ def score_variants(
         InputError: a model of something else; a variant that is none, or does not fit the genome.
     """
     check_scoring(model, strands, batch_tokens)
-    if on_mismatch not in ON_MISMATCH:
-        raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
-    check_window(window)
-    opened = (
-        genome
-        if isinstance(genome, Genome)
-        else Genome(given_path(genome, "genome"), use_index=True)
-    )
-    rows = (
-        read_variants(variants, keep_faults=True)  # placing refuses them, by the own option
-        if isinstance(variants, str | Path)
-        else variants
-    )
-    placed = place_all(opened, rows, window=window, on_mismatch=on_mismatch)
+    opened, placed = given_variants(genome, variants, window, on_mismatch)
 
     def scores() -> Iterator[VariantScore]:
         bar = progress_bar("score", None, unit="allele", progress=progress)
@@ -118,16 +107,60 @@ def score_variants(
                 bar.update(len(rows))
                 yield from rows
 
-    return Rows(scores(), _COLUMNS, _record, "alleles")
+    return variant_table(scores(), VariantScore)
+
+
+def given_variants(
+    genome: Genome | str | Path,
+    variants: Iterable[Variant] | str | Path,
+    window: int,
+    on_mismatch: str,
+) -> tuple[Genome, Iterator[PlacedVariant]]:
+    """The genome, and the variants on it; errors as :func:`score_variants`."""
+    if on_mismatch not in ON_MISMATCH:
+        raise UsageError("on_mismatch", f"is {on_mismatch!r}; expected error or skip")
+    check_window(window)
+    opened = given_genome(genome)
+    if isinstance(variants, str | Path):
+        rows = read_variants(variants, keep_faults=True)  # placing refuses them, by the own option
+    elif isinstance(variants, Iterable) and not isinstance(variants, Mapping):
+        rows = _checked(variants)
+    else:
+        said = f"is {a_kind_of(variants)}; give a file, or a list of hnet_seq.Variant"
+        raise InputError(None, said, where="variants")
+    return opened, place_all(opened, rows, window=window, on_mismatch=on_mismatch)
+
+
+def _checked(variants: Iterable[Variant]) -> Iterator[Variant]:
+    for number, row in enumerate(variants, 1):
+        if not isinstance(row, Variant):
+            said = f"variant {number} is {a_kind_of(row)}; expected hnet_seq.Variant"
+            raise InputError(None, said, where="variants")
+        yield row
+
+
+def given_genome(genome: Genome | str | Path) -> Genome:
+    """A genome as a caller hands it to a function."""
+    if isinstance(genome, Genome):
+        return genome
+    return Genome(given_path(genome, "genome"), use_index=True)
 
 
 KINDS = {"score": f"({len(NUMBERS)},)<f8"}  # of the columns that score_rows gives
 _OF_VARIANT = ("chrom", "pos", "name", "ref", "alt")
-_COLUMNS = (*_OF_VARIANT, *(own.name for own in fields(VariantScore) if own.name != "variant"))
 
 
-def _record(row: VariantScore) -> dict[str, Any]:
-    return {name: getattr(row.variant if name in _OF_VARIANT else row, name) for name in _COLUMNS}
+def variant_table(
+    scores: Iterator[AnyScore], kind: type[AnyScore], what: str = "alleles"
+) -> Rows[AnyScore]:
+    """Scores as a function gives them, with the columns of their variants first."""
+    columns = (*_OF_VARIANT, *(own.name for own in fields(kind) if own.name != "variant"))
+
+    def record(row: AnyScore) -> dict[str, Any]:
+        about = {name: getattr(row.variant, name) for name in _OF_VARIANT}
+        return about | {name: getattr(row, name) for name in columns[len(about) :]}
+
+    return Rows(scores, columns, record, what)
 
 
 def scores_of(part: Sequence[PlacedVariant], rows: Iterable[Any]) -> list[VariantScore]:

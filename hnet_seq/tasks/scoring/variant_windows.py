@@ -159,7 +159,7 @@ def _without_place(genome: Genome, variant: Variant) -> str | None:
 def check_window(window: int) -> None:
     """Raise UsageError for a window in which nothing could be scored."""
     if window < 2:
-        raise UsageError("--window", f"is {window}; expected 2 or more bases")
+        raise UsageError("window", f"is {window}; expected 2 or more bases")
 
 
 def windows(genome: Bases, placed: Placed) -> tuple[Tokens, Tokens]:

@@ -74,8 +74,12 @@ class Haplotypes:
         try:
             index = index_of(self.path) or index_of(self.path, "BCF")
             with pysam.VariantFile(str(self.path), index_filename=index) as file:
-                self._choose(list(file.header.samples), samples)
-                file.subset_samples(list(self._copies))
+                there = list(file.header.samples)
+                self._choose(there, samples)
+                if len(self._copies) < len(
+                    there
+                ):  # no names with a comma, which pysam puts between
+                    file.subset_samples(list(self._copies))
                 self._read(file, places, indexed=index is not None)
         except InputError:
             raise

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.sequences.bed import read_bed
 from hnet_seq.tasks.sequences.haplotypes import Haplotypes, merged
-from hnet_seq.tasks.sequences.reading import AS_IT_IS, Reading
+from hnet_seq.tasks.sequences.reading import AS_IT_IS, Reading, given_samples
 from hnet_seq.tasks.sequences.stdin import copy_of_stdin
 from hnet_seq.tasks.sequences.tables import (
     SEQUENCE,
@@ -171,11 +171,11 @@ def read_sequences(
     *,
     genome: str | Path | None = None,
     haplotypes: str | Path | None = None,
-    samples: Sequence[str] = (),
+    samples: str | Sequence[str] = (),
     modality: Modality = dna.DNA,
 ) -> Iterator[tuple[str, Tokens]]:
     """(name, tokens (L,)) of each sequence; arguments and errors as :func:`open_sequences`."""
-    reading = Reading(genome, haplotypes=haplotypes, samples=tuple(samples))
+    reading = Reading(genome, haplotypes=haplotypes, samples=given_samples(samples))
     found = open_sequences(given_path(source, "source"), reading, modality=modality)
     return found.names_and_tokens()
 

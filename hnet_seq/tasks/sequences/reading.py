@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,3 +39,8 @@ class Reading:
 
 
 AS_IT_IS = Reading()
+
+
+def given_samples(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of samples as a caller hands them to a function; a string is one."""
+    return (given,) if isinstance(given, str) else tuple(given)
