@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from hnet_seq.evidence.measures.let_in import FEWEST, FEWEST_CALLED, LetIn
 from hnet_seq.evidence.measures.metrics import confusion_metric, confusion_slopes
@@ -76,7 +76,8 @@ class ClassTable:
         of_class = [self.counts[self.rows[:, 0] == number].sum(axis=0) for number in every]
         columns = self.rows[:, 1:]
         called = [(columns == number).mean(axis=1) @ self.counts for number in every]
-        return np.min(of_class, axis=0), np.min(called, axis=0)
+        # Thirds of three seeds sum up to a little less than the whole.
+        return np.min(of_class, axis=0), np.min(called, axis=0).round(6)
 
     def intervals(self, name: str, share: Floats) -> tuple[Floats, Floats]:
         """95% intervals, (T,) each, of the sum over columns of a metric times the column's share.
@@ -111,11 +112,12 @@ class ClassTable:
         counted = [self.rows[:, :1]]
         counted += [self.rows[:, 1:][:, side] for side in (share > 0, share < 0) if side.any()]
         parts = [
-            [(columns == number).mean(axis=1) for columns in counted]
+            csr_array((columns == number).mean(axis=1)[None])
             for number in range(self.classes)
+            for columns in counted
         ]
         called = [self.fewest_called] * (len(counted) - 1)
-        return LetIn(np.array(parts), np.array([self.fewest_of_class, *called]))
+        return LetIn(vstack(parts).tocsr(), np.array([self.fewest_of_class, *called]))
 
     def scores(self, name: str, share: Floats) -> Floats:
         """(T,) the sum over columns of a metric times the column's share, of the counts alone."""
