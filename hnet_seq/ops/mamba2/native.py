@@ -44,7 +44,7 @@ class _Mix(torch.autograd.Function):
         y, states = scan.forward(x, F.softplus(dt + dt_bias), A, B, C, D, packing)
         out, _ = norm.gated_forward(y.flatten(1), z, norm_weight, eps)
         ctx.packing, ctx.eps = packing, eps
-        kept = states[:-1:EVERY].contiguous()
+        kept = states[:-1:EVERY].clone()  # a view would keep them all
         ctx.save_for_backward(projected, taps, conv_bias, dt_bias, A, D, norm_weight, kept)
         return out
 
