@@ -131,7 +131,7 @@ class Mamba2(nn.Module):
         )
 
     def after_norm(self, x: Tensor, first_norm: RMSNorm, packing: Packing) -> Tensor | None:
-        """What this gives of the norm of x (T, D), where a gradient is wanted and a kernel does both.
+        """What this gives of the norm of x (T, D), by a kernel for training; None where none does it.
 
         Of the two as modules more would be kept for the backward pass.
         """

@@ -165,7 +165,7 @@ def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> lis
             part = _two_scans(mixer, stage, positions)
         else:
             part = _attention(mixer, stage, positions, length)
-        # Before each mixer and MLP: the sum so far, its scale, and the norm of it; or the sum alone.
+        # Before each mixer and MLP: the sum so far, its scale, and its norm; or the sum alone.
         norm = (2 * D + 1) * positions
         before = D * positions if whole else norm
         parts.append(replace(part, saved=part.saved + before, parameters=_parameters(mixer) + D))
@@ -217,11 +217,10 @@ def _two_scans(mixer: TwoScans, stage: int, positions: float) -> Part:
 
 def _at_once(mixer: Mamba2) -> bool:
     """Whether a kernel does convolution, scan and gated norm."""
-    width = mixer.d_inner // mixer.num_heads
-    known = fused("mamba2_mix", torch.empty(0)) is not None
-    return (
-        known and not mixer.bidirectional and fits(mixer.conv1d.kernel_size[0], width, mixer.d_state)
-    )
+    if mixer.bidirectional or fused("mamba2_mix", torch.empty(0)) is None:
+        return False
+    head_width = mixer.d_inner // mixer.num_heads
+    return fits(mixer.conv1d.kernel_size[0], head_width, mixer.d_state)
 
 
 def _with_norm(mixer: Mamba2) -> bool:

@@ -1,6 +1,8 @@
-"""A norm and a mixer in one kernel, of which little is kept: values, gradients, and what is kept."""
+"""A norm and a mixer in one kernel: values, gradients, and how little is kept for them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from hnet_seq.model.config import SSMConfig
 from hnet_seq.model.mamba2 import Mamba2
 from hnet_seq.model.norm import EPS, RMSNorm
-from hnet_seq.ops import backend, mamba2_mix
+from hnet_seq.ops import backend, mamba2_layer, mamba2_mix
 from hnet_seq.ops.native import why_not
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.registry import IMPLEMENTATIONS
@@ -49,7 +51,7 @@ def naive(operation: str, *args: object) -> Tensor:
 
 
 def leaves(width: int, state: int, taps: int, heads: int, tokens: int) -> list[Tensor]:
-    """Inputs of the two operations after and before what the other one has of its own."""
+    """All that :func:`mamba2_layer` takes, in its order."""
     generator = torch.Generator().manual_seed(tokens + state)
 
     def r(*shape: int) -> Tensor:
@@ -77,16 +79,16 @@ def defined(given: list[Tensor], packing: Packing) -> Tensor:
 
 
 def at_once(given: list[Tensor], packing: Packing) -> Tensor:
-    from hnet_seq.ops import mamba2_layer
-
     out = mamba2_layer(*given, EPS, packing)
     assert out is not None
     return out
 
 
-def results(function: object, given: list[Tensor], packing: Packing) -> list[Tensor]:
+def results(
+    function: Callable[[list[Tensor], Packing], Tensor], given: list[Tensor], packing: Packing
+) -> list[Tensor]:
     wanted = [x.detach().clone().requires_grad_() for x in given]
-    out = function(wanted, packing)  # type: ignore[operator]
+    out = function(wanted, packing)
     weight = torch.arange(out.numel()).view(out.shape).to(out.dtype).sin()
     return [out.detach(), *torch.autograd.grad((out * weight).sum(), wanted)]
 
@@ -136,7 +138,7 @@ def test_the_same_bits_on_any_number_of_threads() -> None:
         assert torch.equal(other[0], found[0][0])
 
 
-def kept(module: nn.Module, out: Tensor, packs: list[Tensor]) -> int:
+def kept(module: nn.Module, packs: list[Tensor]) -> int:
     """Bytes."""
     own = {p.untyped_storage().data_ptr() for p in module.parameters()}
     found = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in packs}
@@ -147,11 +149,16 @@ def test_what_is_kept_is_the_input_and_the_projection() -> None:
     made, first = mixer()
     x, packing = torch.randn(1024, 32, requires_grad=True), Packing.from_lengths([1000, 24])
     packs: list[Tensor] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: packs.append(t) or t, lambda t: t):
+
+    def note(tensor: Tensor) -> Tensor:
+        packs.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         out = made.after_norm(x, first, packing)
     assert out is not None
     projected = made.in_proj.out_features
-    assert kept(made, out, packs) < 1.05 * 4 * 1024 * (32 + projected)
+    assert kept(made, packs) < 1.05 * 4 * 1024 * (32 + projected)
 
 
 def test_it_stands_back_where_more_is_asked_for() -> None:

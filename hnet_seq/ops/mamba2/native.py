@@ -68,7 +68,7 @@ def backward(
     """The gradient of the projection, and those of the weights.
 
     Args:
-        weights: taps (W, C) and the bias of the convolution; those of step sizes, A, D and the norm.
+        weights: taps (W, C) and bias of the convolution, those of step sizes, A, D and the norm.
         kept: (blocks / EVERY, H, N, P) the states that enter blocks.
         out: (T, I) the gradient of the outputs, in whose place the outputs come.
     """

@@ -1,7 +1,7 @@
 """A norm and a whole Mamba-2 mixer, of which little is kept for the backward pass (CPU, fp32).
 
-Kept are the input, which the residual path has anyway, what ``in_proj`` made of it, and a state in a
-thousand tokens. The norm of the input, and all between the projections, are made again.
+Kept are the input, which the residual path has anyway, what ``in_proj`` made of it, and a state in
+a thousand tokens. The norm of the input, and all between the projections, are made again.
 """
 
 from __future__ import annotations
