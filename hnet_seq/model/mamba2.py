@@ -131,7 +131,7 @@ class Mamba2(nn.Module):
         )
 
     def after_norm(self, x: Tensor, first_norm: RMSNorm, packing: Packing) -> Tensor | None:
-        """What this gives of the norm of x (T, D), by a kernel for training; None where none does it.
+        """What this gives of the norm of x (T, D), by a kernel for training; None where none does.
 
         Of the two as modules more would be kept for the backward pass.
         """

@@ -79,7 +79,9 @@ def defined(given: list[Tensor], packing: Packing) -> Tensor:
 
 
 def at_once(given: list[Tensor], packing: Packing) -> Tensor:
-    out = mamba2_layer(*given, EPS, packing)
+    x, first, in_weight, taps, bias, dt_bias, A, D, norm, out_weight = given
+    weights = (first, in_weight, taps, bias, dt_bias, A, D, norm, out_weight)
+    out = mamba2_layer(x, *weights, EPS, packing)
     assert out is not None
     return out
 
@@ -206,13 +208,13 @@ def test_weights_that_do_not_learn_get_no_gradient_and_change_no_other() -> None
 def test_a_gradient_that_is_one_number_for_all_is_not_written_over() -> None:
     packing = Packing.from_lengths([70, 3])
     H, inner, N = 2, 64, 16
-    inputs = [torch.randn(73, 2 * inner + 2 * N + H, requires_grad=True)]
-    inputs += [torch.randn(inner + 2 * N, 4), torch.randn(inner + 2 * N), torch.randn(H)]
-    inputs += [-torch.rand(H), torch.randn(H), torch.randn(inner)]
-    out = mamba2_mix(*inputs, EPS, packing)
+    projected = torch.randn(73, 2 * inner + 2 * N + H, requires_grad=True)
+    conv = torch.randn(inner + 2 * N, 4), torch.randn(inner + 2 * N)
+    others = torch.randn(H), -torch.rand(H), torch.randn(H), torch.randn(inner)
+    out = mamba2_mix(projected, *conv, *others, EPS, packing)
     assert out is not None
-    (expanded,) = torch.autograd.grad(out.sum(), inputs[0], retain_graph=True)
+    (expanded,) = torch.autograd.grad(out.sum(), projected, retain_graph=True)
     pulled = torch.ones_like(out)
-    (whole,) = torch.autograd.grad(out, inputs[0], pulled)
+    (whole,) = torch.autograd.grad(out, projected, pulled)
     assert torch.equal(expanded, whole)
     assert torch.equal(pulled, torch.ones_like(out))

@@ -38,7 +38,8 @@ class _RMSNorm(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        return *backward(*ctx.saved_tensors, grads[0]), None
+        x, weight, scale = ctx.saved_tensors
+        return *backward(x, weight, scale, grads[0]), None
 
 
 def gated_forward(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
