@@ -141,7 +141,7 @@ def train(case: Case) -> tuple[HNetConfig, list[float]]:
     densest = torch.zeros(stages, 2, dtype=torch.float64)
     for _ in range(STEPS):
         for one in batches:
-            counts = objective.backward(one, Extent.of(batches), ratio, interval)
+            counts = objective.backward(one, Extent.of(batches), ratio, interval).sum(1)
             if counts[:, 1].sum() > densest[:, 1].sum():
                 densest = counts
         optimizer.step()

@@ -39,7 +39,7 @@ OPERATIONS = {  # of hnet_seq.ops
     "smooth": "chunker",
     "swiglu": "SwiGLU gates",
 }
-AT_ONCE = "convolution, scan and gated norm at once"
+AT_ONCE = "a norm and a whole Mamba-2 mixer"
 REST = "loss, embedding, output, clipping"
 UNMARKED_BACKWARD = "sums of gradients"  # into parameters, and where paths join
 
@@ -53,11 +53,15 @@ def mark(model: torch.nn.Module) -> None:
             return run(operation, *args)
 
     hnet_seq.ops.run = marked
-    hnet_seq.model.mamba2.mamba2_mix = _within(AT_ONCE, hnet_seq.model.mamba2.mamba2_mix)
+    for name in ("mamba2_mix", "mamba2_layer"):
+        setattr(hnet_seq.model.mamba2, name, _within(AT_ONCE, getattr(hnet_seq.model.mamba2, name)))
+    mixers = [m for m in model.modules() if isinstance(m, Mamba2) and not m.bidirectional]
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
-            _mark_module(module, "linear maps")
-        elif isinstance(module, Mamba2):
+            # Those of a mixer are in its kernel, which stands back from a linear map that is more.
+            if not any(module in (m.in_proj, m.out_proj) for m in mixers):
+                _mark_module(module, "linear maps")
+        elif isinstance(module, Mamba2) and module.bidirectional:
             _mark_module(module, "Mamba-2, the rest: step sizes, splits")
         elif isinstance(module, SelfAttention):
             _mark_module(module, "attention, the rest: rotary positions, copies")

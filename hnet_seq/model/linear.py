@@ -36,6 +36,11 @@ def is_its_weight(linear: nn.Module) -> bool:
     ``weight`` of what they adapt), where one put a ``forward`` on this very layer (accelerate's
     hooks), or where hooks are to be called.
     """
-    hooks = linear._forward_hooks or linear._forward_pre_hooks
-    hooks = hooks or linear._backward_hooks or linear._backward_pre_hooks
-    return type(linear).forward is Linear.forward and "forward" not in vars(linear) and not hooks
+    return is_plain(linear, Linear)
+
+
+def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether calling a module does what its class does and no more: no hooks, no other forward."""
+    hooks = module._forward_hooks or module._forward_pre_hooks
+    hooks = hooks or module._backward_hooks or module._backward_pre_hooks
+    return type(module).forward is kind.forward and "forward" not in vars(module) and not hooks

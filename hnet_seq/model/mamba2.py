@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hnet_seq.model.config import MAMBA_HEAD_DIM, SSMConfig
-from hnet_seq.model.linear import Linear, is_its_weight
+from hnet_seq.model.linear import Linear, is_its_weight, is_plain
 from hnet_seq.model.norm import EPS, RMSNorm
 from hnet_seq.ops import (
     causal_conv,
     causal_conv_continue,
     gated_rms_norm,
+    mamba2_layer,
     mamba2_mix,
     mamba2_mixer,
     ssd,
@@ -127,6 +128,30 @@ class Mamba2(nn.Module):
             EPS,
             packing,
             *(state.tensors if state is not None else ()),
+        )
+
+    def after_norm(self, x: Tensor, first_norm: RMSNorm, packing: Packing) -> Tensor | None:
+        """What this gives of the norm of x (T, D), by a kernel for training; None where none does.
+
+        Of the two as modules more would be kept for the backward pass.
+        """
+        plain = is_plain(self, Mamba2) and is_plain(first_norm, RMSNorm)
+        if self.bidirectional or not plain:
+            return None
+        if not (is_its_weight(self.in_proj) and is_its_weight(self.out_proj)):
+            return None
+        return mamba2_layer(
+            x,
+            first_norm.weight,
+            self.in_proj.weight,
+            *self._conv,
+            self.dt_bias,
+            self._A,
+            self.D,
+            self.norm.weight,
+            self.out_proj.weight,
+            EPS,
+            packing,
         )
 
     @property

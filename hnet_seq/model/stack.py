@@ -49,7 +49,11 @@ class Layer(nn.Module):
         self.mlp = SwiGLU(d_model, config.d_intermediate[stage]) if spec.mlp else None
 
     def forward(self, residual: Tensor, packing: Packing, state: LayerState | None) -> Tensor:
-        mixed = self.mixer(self.norm1(residual), packing, state)
+        mixed = None
+        if state is None and isinstance(self.mixer, Mamba2):
+            mixed = self.mixer.after_norm(residual, self.norm1, packing)
+        if mixed is None:
+            mixed = self.mixer(self.norm1(residual), packing, state)
         residual = residual + (exchange(mixed) if packing.both_strands else mixed)
         if self.norm2 is not None and self.mlp is not None:
             residual = residual + self.mlp(self.norm2(residual))

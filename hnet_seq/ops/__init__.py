@@ -25,6 +25,7 @@ __all__ = [
     "causal_conv_continue",
     "choices",
     "gated_rms_norm",
+    "mamba2_layer",
     "mamba2_mix",
     "mamba2_mixer",
     "neighbour_cosine",
@@ -167,4 +168,34 @@ def mamba2_mixer(
     found: Tensor | None = run_fused(
         "mamba2_mixer", x, *weights, eps, packing, conv_state, ssm_state
     )
+    return found
+
+
+def mamba2_layer(
+    x: Tensor,
+    first_norm: Tensor,
+    in_weight: Tensor,
+    conv_weight: Tensor,
+    conv_bias: Tensor,
+    dt_bias: Tensor,
+    A: Tensor,
+    D: Tensor,
+    norm_weight: Tensor,
+    out_weight: Tensor,
+    eps: float,
+    packing: Packing,
+) -> Tensor | None:
+    """A norm and a whole Mamba-2 mixer, for training: little is kept for the backward pass.
+
+    Args:
+        x: (T, D).
+        first_norm: (D,), see :func:`mamba2_mixer` for the rest.
+
+    Returns:
+        (T, D); None where no kernel does it, or no gradient is wanted.
+    """
+    if not torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+        return None
+    weights = (in_weight, conv_weight, conv_bias, dt_bias, A, D, norm_weight, out_weight)
+    found: Tensor | None = run_fused("mamba2_layer", x, first_norm, *weights, eps, packing)
     return found

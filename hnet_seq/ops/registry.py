@@ -30,6 +30,7 @@ from hnet_seq.ops.causal_conv import shifted as _conv
 from hnet_seq.ops.causal_conv import triton as _conv_triton
 from hnet_seq.ops.mamba2 import inference as _mamba2_inference
 from hnet_seq.ops.mamba2 import native as _mamba2_native
+from hnet_seq.ops.mamba2 import training as _mamba2_training
 from hnet_seq.ops.native import objection as _no_kernels
 from hnet_seq.ops.neighbour_cosine import naive as _cosine_naive
 from hnet_seq.ops.neighbour_cosine import native as _cosine_native
@@ -135,6 +136,10 @@ FUSED: dict[str, tuple[tuple[str, ...], dict[str, Callable[..., Any]]]] = {
     "mamba2_mixer": (
         ("causal_conv", "ssd", "gated_rms_norm"),
         {"native": _mamba2_inference.mixer},
+    ),
+    "mamba2_layer": (
+        ("rms_norm", "causal_conv", "ssd", "gated_rms_norm"),
+        {"native": _mamba2_training.layer},
     ),
     "ssd_segments": (("ssd",), {"native": _ssd_native.segments}),
 }

@@ -25,9 +25,10 @@ from hnet_seq.model.ngram_counts import NgramCounts
 from hnet_seq.model.ngram_memory import NgramMemory
 from hnet_seq.model.stack import Layer, Stack
 from hnet_seq.model.two_scans import TwoScans
-from hnet_seq.ops.mamba2.native import fits
+from hnet_seq.ops.mamba2.native import EVERY, fits
 from hnet_seq.ops.registry import choose, fused
 from hnet_seq.ops.ssd.blocked import BLOCK, GROUP
+from hnet_seq.ops.ssd.native import MULTIPLE
 
 INT64 = 2  # floats
 
@@ -147,8 +148,8 @@ def _waiting(parts: list[Part], floats: float) -> list[Part]:
 def _packing(level: HNet, positions: float) -> list[Part]:
     """What the layers of a stage share: who belongs to which sequence, and the scan's masks."""
     own = [level.main_network] if level.encoder is None else [level.encoder, level.decoder]
-    scans = any(isinstance(module, Mamba2) for stack in own for module in stack.modules())
-    masks = BLOCK + 2 if scans else 0
+    scans = [module for stack in own for module in stack.modules() if isinstance(module, Mamba2)]
+    masks = 0 if all(map(_at_once, scans)) else BLOCK + 2
     return [Part(f"stage {level.stage} packing", level.stage, (3 * INT64 + masks) * positions)]
 
 
@@ -157,15 +158,17 @@ def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> lis
     for layer in cast(list[Layer], cast(Stack, stack).layers):
         D = layer.norm1.weight.numel()
         mixer = layer.mixer
+        whole = isinstance(mixer, Mamba2) and _with_norm(mixer)
         if isinstance(mixer, Mamba2):
-            part = _mamba2(mixer, stage, positions)
+            part = _mamba2(mixer, stage, positions, whole)
         elif isinstance(mixer, TwoScans):
             part = _two_scans(mixer, stage, positions)
         else:
             part = _attention(mixer, stage, positions, length)
-        # Before each mixer and MLP: the sum so far, its scale, and the norm of it.
+        # Before each mixer and MLP: the sum so far, its scale, and its norm; or the sum alone.
         norm = (2 * D + 1) * positions
-        parts.append(replace(part, saved=part.saved + norm, parameters=_parameters(mixer) + D))
+        before = D * positions if whole else norm
+        parts.append(replace(part, saved=part.saved + before, parameters=_parameters(mixer) + D))
         if layer.mlp is not None:
             part = _mlp(layer.mlp, stage, positions)
             parts.append(replace(part, saved=part.saved + norm, parameters=part.parameters + D))
@@ -174,11 +177,10 @@ def _stack(stack: nn.Module, stage: int, positions: float, length: float) -> lis
     return [*parts, closing]
 
 
-def _mamba2(mixer: Mamba2, stage: int, positions: float) -> Part:
+def _mamba2(mixer: Mamba2, stage: int, positions: float, whole: bool = False) -> Part:
     D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
-    at_once = fused("mamba2_mix", torch.empty(0)) is not None
-    if at_once and not mixer.bidirectional and fits(mixer.conv1d.kernel_size[0], inner // H, N):
-        return _mamba2_at_once(mixer, stage, positions)
+    if _at_once(mixer):
+        return _mamba2_at_once(mixer, stage, positions, whole)
     channels = inner + 2 * N
     ways = 2 if mixer.bidirectional else 1
     projected = inner + channels + H + 2 * H  # step sizes before and after softplus too
@@ -213,20 +215,36 @@ def _two_scans(mixer: TwoScans, stage: int, positions: float) -> Part:
     )
 
 
-def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float) -> Part:
-    """By one kernel: what the convolution gives is there for a moment only."""
+def _at_once(mixer: Mamba2) -> bool:
+    """Whether a kernel does convolution, scan and gated norm."""
+    if mixer.bidirectional or fused("mamba2_mix", torch.empty(0)) is None:
+        return False
+    head_width = mixer.d_inner // mixer.num_heads
+    return fits(mixer.conv1d.kernel_size[0], head_width, mixer.d_state)
+
+
+def _with_norm(mixer: Mamba2) -> bool:
+    """Whether a kernel does all of a mixer, and the norm before it."""
+    known = fused("mamba2_layer", torch.empty(0)) is not None
+    return known and _at_once(mixer) and mixer.out_proj.out_features % MULTIPLE == 0
+
+
+def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float, whole: bool) -> Part:
+    """What was projected is kept, and few states; all else is made again, a span at a time."""
     D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
     channels = inner + 2 * N
     projected = inner + channels + H
-    span = min(max(16, 4 * torch.get_num_threads()), positions / BLOCK)
+    blocks = min(max(EVERY, 4 * torch.get_num_threads()), positions / BLOCK)
+    span = blocks * (BLOCK * (2 * channels + inner) + 2 * inner * N)
+    # But for a whole mixer, its output is kept for the next, and all states are there for a moment.
     return Part(
         f"stage {stage} Mamba-2",
         stage,
-        saved=(projected + H + inner * N / BLOCK + 2 * inner + 1) * positions,
-        forward=(D + channels) * positions,
-        # Gradients of its output, of what is normed, of the projection and of the convolution.
-        backward=(2 * inner + projected + 2 * channels + H) * positions + (span + 1) * inner * N,
-        holes=2 * inner * positions,
+        saved=(projected + inner * N / (BLOCK * EVERY) + (0 if whole else inner)) * positions,
+        forward=(D if whole else channels + inner + inner * N / BLOCK) * positions,
+        # Gradients of what it gives, of what is normed, and of the projection.
+        backward=(D + inner + projected) * positions + span,
+        holes=inner * positions,
     )
 
 

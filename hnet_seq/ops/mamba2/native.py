@@ -1,7 +1,8 @@
-"""Convolution, scan and gated norm with one gradient for the whole projection (CPU, fp32).
+"""Convolution, scan and gated norm of which only the projection is kept (CPU, fp32).
 
-Apart, their gradients would be written, and then copied side by side. Here each kernel writes its
-own columns, and the convolution is done again in the backward pass instead of being kept.
+What they make in between is four times as much. The backward pass makes it again, a span of tokens
+at a time in the cache, from the projection and a state in a thousand tokens: less time than memory
+takes to hand it back. The gradient is one for the whole projection.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hnet_seq.ops.causal_conv import native as conv
+from hnet_seq.ops.native import call
 from hnet_seq.ops.norm import native as norm
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.ssd import native as scan
+
+EVERY = 16  # blocks of the scan: of so many the first one's state is kept
 
 
 class _Mix(torch.autograd.Function):
@@ -37,37 +41,48 @@ class _Mix(torch.autograd.Function):
         z, xBC, dt = _split(projected, taps.shape[1], A.shape[0])
         mixed = conv.forward(xBC, taps, conv_bias, packing)
         x, B, C = _streams(mixed, z.shape[1], A.shape[0])
-        step = F.softplus(dt + dt_bias)
-        y, states = scan.forward(x, step, A, B, C, D, packing)
-        out, scale = norm.gated_forward(y.flatten(1), z, norm_weight, eps)
-        ctx.packing = packing
-        ctx.save_for_backward(
-            projected, taps, conv_bias, dt_bias, A, D, norm_weight, step, y, states, scale
-        )
+        y, states = scan.forward(x, F.softplus(dt + dt_bias), A, B, C, D, packing)
+        out, _ = norm.gated_forward(y.flatten(1), z, norm_weight, eps)
+        ctx.packing, ctx.eps = packing, eps
+        kept = states[:-1:EVERY].clone()  # a view would keep them all
+        ctx.save_for_backward(projected, taps, conv_bias, dt_bias, A, D, norm_weight, kept)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        saved = ctx.saved_tensors
-        projected, taps, conv_bias, dt_bias, A, D, norm_weight, step, y, states, scale = saved
-        packing: Packing = ctx.packing
-        channels, heads = taps.shape[1], A.shape[0]
-        d_projected = projected.new_empty(projected.shape)
-        z, xBC, dt = _split(projected, channels, heads)
-        d_z, d_xBC, d_dt = _split(d_projected, channels, heads)
+        projected, *weights, kept = ctx.saved_tensors
+        out = grads[0].clone(memory_format=torch.contiguous_format)
+        d_projected, d_weights = backward(projected, weights, ctx.eps, ctx.packing, kept, out)
+        return d_projected, *d_weights, None, None
 
-        d_y, d_norm = norm.gated_backward(y.flatten(1), z, norm_weight, scale, grads[0], d_z)
-        mixed = conv.forward(xBC, taps, conv_bias, packing)
-        x, B, C = _streams(mixed, z.shape[1], heads)
-        d_mixed = mixed.new_empty(mixed.shape)
-        d_x, d_B, d_C = _streams(d_mixed, z.shape[1], heads)
-        d_step, d_A, d_D = scan.backward(
-            x, step, A, B, C, D, packing, states, d_y.view(y.shape), d_x, d_B, d_C
-        )
-        d_taps, d_bias = conv.backward(xBC, taps, conv_bias, packing, d_mixed, d_xBC)
-        torch.mul(d_step, torch.sigmoid(dt + dt_bias), out=d_dt)  # softplus' slope
-        return d_projected, d_taps.t(), d_bias, d_dt.sum(0), d_A, d_D, d_norm, None, None
+
+def backward(
+    projected: Tensor,
+    weights: list[Tensor],
+    eps: float,
+    packing: Packing,
+    kept: Tensor,
+    out: Tensor,
+) -> tuple[Tensor, list[Tensor]]:
+    """The gradient of the projection, and those of the weights.
+
+    Args:
+        weights: taps (W, C) and bias of the convolution, those of step sizes, A, D and the norm.
+        kept: (blocks / EVERY, H, N, P) the states that enter blocks.
+        out: (T, I) the gradient of the outputs, in whose place the outputs come.
+    """
+    taps, _, _, A, _, norm_weight = weights
+    (W, channels), inner, heads = taps.shape, norm_weight.shape[0], A.shape[0]
+    state = (channels - inner) // 2
+    d_projected = projected.new_empty(projected.shape)
+    widths = [W * channels, channels, inner, heads, heads, heads]
+    sums = projected.new_empty(-(-sum(widths) // scan.MULTIPLE) * scan.MULTIPLE)
+    sizes = (projected.shape[0], inner, state, heads, W)
+    given = (projected, *weights, eps, packing.place, kept, EVERY)
+    call("mamba2_mix_backward", *sizes, *given, out, d_projected, sums)
+    d_taps, d_bias, d_norm, d_dt_bias, d_A, d_D = sums[: sum(widths)].split(widths)
+    return d_projected, [d_taps.view(taps.shape).t(), d_bias, d_dt_bias, d_A, d_D, d_norm]
 
 
 def _split(projected: Tensor, channels: int, heads: int) -> list[Tensor]:
@@ -104,4 +119,5 @@ def mix(
     if not fits(conv_weight.shape[1], inner // A.shape[0], state):
         return None
     given = (conv_weight, conv_bias, dt_bias, A, D, norm_weight)
-    return _Mix.apply(projected, *(t.float().contiguous() for t in given), eps, packing)
+    floats = (t.float().contiguous() for t in given)
+    return _Mix.apply(projected.contiguous(), *floats, eps, packing)

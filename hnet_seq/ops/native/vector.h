@@ -79,3 +79,16 @@ static inline Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
 static inline Vec silu(Vec x) { return x * sigmoid(x); }
 // silu'(x) from x and its sigmoid.
 static inline Vec silu_slope(Vec x, Vec s) { return s * (1.0f + x * (1.0f - s)); }
+
+// log(1 + exp(x)), as max(x, 0) + log(1 + u) with u = exp(-|x|) and log(1 + u) = 2 artanh(u / (2 + u)).
+static inline Vec softplus(Vec x) {
+    const Vec u = exp(x < 0 ? x : -x), s = u / (2.0f + u), q = s * s;
+    Vec p = q * (1.0f / 15) + 1.0f / 13;
+    p = p * q + 1.0f / 11;
+    p = p * q + 1.0f / 9;
+    p = p * q + 1.0f / 7;
+    p = p * q + 1.0f / 5;
+    p = p * q + 1.0f / 3;
+    p = p * q + 1.0f;
+    return (x < 0 ? Vec{} : x) + 2.0f * s * p;
+}

@@ -11,13 +11,27 @@ from torch.autograd.function import once_differentiable
 from hnet_seq.ops.native import call, rows
 
 
+def forward(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """x (T, D), whose rows may lie apart, to (T, D), and 1 / rms of each row (T,)."""
+    x, x_row = rows(x)
+    out, scale = x.new_empty(x.shape), x.new_empty(x.shape[0])
+    call("rms_norm_forward", *x.shape, x, x_row, weight, eps, out, scale)
+    return out, scale
+
+
+def backward(x: Tensor, weight: Tensor, scale: Tensor, d_out: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of x, whose rows may lie apart, and of the weight."""
+    x, x_row = rows(x)
+    d_x, d_weight = x.new_empty(x.shape), x.new_empty(weight.shape)
+    given = (x, x_row, weight, scale, d_out.contiguous(), d_x, d_weight)
+    call("rms_norm_backward", *x.shape, *given)
+    return d_x, d_weight
+
+
 class _RMSNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        x, x_row = rows(x)
-        total, width = x.shape
-        out, scale = x.new_empty(total, width), x.new_empty(total)
-        call("rms_norm_forward", total, width, x, x_row, weight, eps, out, scale)
+        out, scale = forward(x, weight, eps)
         ctx.save_for_backward(x, weight, scale)
         return out
 
@@ -25,11 +39,7 @@ class _RMSNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, scale = ctx.saved_tensors
-        d_x, d_weight = x.new_empty(x.shape), x.new_empty(weight.shape)
-        d_out = grads[0].contiguous()
-        given = (x, x.stride(0), weight, scale, d_out, d_x, d_weight)
-        call("rms_norm_backward", *x.shape, *given)
-        return d_x, d_weight, None
+        return *backward(x, weight, scale, grads[0]), None
 
 
 def gated_forward(y: Tensor, gate: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
