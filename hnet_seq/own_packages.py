@@ -1,8 +1,8 @@
 """Whether ``modalities`` and ``pipelines`` are ours: other projects have packages of these names.
 
-Two of one name in one environment overwrite each other's files, and a folder of that name where Python
-is started hides ours. What then fails is an import somewhere, which says nothing of the cause; so it is
-looked for, in a tenth of a millisecond, before anything of them is imported.
+Two of one name in one environment overwrite each other's files, and a folder of that name where
+Python is started hides ours. What then fails is an import somewhere, which says nothing of the
+cause; so it is looked for before anything of them is imported.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def require() -> None:
 
     Raises:
         ImportError: one is not, in one line with the remedy.
-        SystemExit: likewise, where this process is the command ``hnet-seq``: the line, and exit code 1.
+        SystemExit: the line and exit code 1, where this process is the command ``hnet-seq``.
     """
     for name in NAMES:
         if wrong := not_ours(name):
@@ -37,8 +37,8 @@ def not_ours(name: str) -> str | None:
         return None
     if spec is None or spec.loader is None:
         return (
-            f"hnet-seq: its package {name!r} is missing, as after an uninstallation of another package "
-            "of that name; pip install --force-reinstall --no-deps hnet-seq"
+            f"hnet-seq: its package {name!r} is missing, as after an uninstallation of another "
+            "package of that name; pip install --force-reinstall --no-deps hnet-seq"
         )
     source = getattr(spec.loader, "get_source", lambda name: None)(name)
     (place, *_) = [*(spec.submodule_search_locations or ()), spec.origin]
@@ -65,8 +65,8 @@ def _remedy(name: str) -> str:
     owners = {*metadata.packages_distributions().get(name, ())} - {"hnet-seq"}
     if owners:
         return (
-            f"pip installed {', '.join(sorted(owners))} beside it, and one environment cannot hold both: "
-            "install hnet-seq in one of its own (python -m venv)"
+            f"pip installed {', '.join(sorted(owners))} beside it, and one environment cannot hold "
+            "both: install hnet-seq in one of its own (python -m venv)"
         )
     return "it hides ours: rename it, or start in another folder"
 

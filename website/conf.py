@@ -1,7 +1,7 @@
 """Settings of the documentation site, for Sphinx; `make docs` builds it.
 
-The source folder is the checkout, not `docs/`: a link such as `../examples/notebooks/x.ipynb` means the
-same on the site as where the code is hosted, and pages need nothing that only a generator understands.
+The source folder is the checkout, not `docs/`: a link such as `../examples/notebooks/x.ipynb` means
+the same on the site as on a code host, and pages need nothing that only a generator understands.
 What is added while they are read is in `pages.py`.
 """
 
@@ -32,7 +32,9 @@ autodoc_typehints_format = "short"
 autodoc_default_options = {
     "members": True,
     # scikit-learn gives these to each of its estimators, with references into its own pages.
-    "exclude-members": "set_fit_request, set_predict_request, set_score_request, set_transform_request",
+    "exclude-members": ", ".join(
+        f"set_{name}_request" for name in ("fit", "predict", "score", "transform")
+    ),
 }
 
 html_theme = "pydata_sphinx_theme"

@@ -2,7 +2,7 @@
 
     python -m website.first_page
 
-The page has them between ``<!-- result -->`` and ``<!-- end -->``; they are for the model that comes along.
+The page has them between ``<!-- result -->`` and ``<!-- end -->``.
 """
 
 from __future__ import annotations

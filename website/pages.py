@@ -1,8 +1,9 @@
 """What the site adds to pages as they are read; where the code is hosted they stand as they are.
 
-`docs/index.md` lists all pages: its headings and links become the site's navigation. `docs/reference.md`
-and `docs/command_line.md` have a line for each public name and each verb: below it comes the docstring
-or the help. A notebook becomes a page with what its cells give.
+`docs/index.md` lists all pages: its headings and links become the site's navigation.
+`docs/reference.md` and `docs/command_line.md` have a line for each public name and each verb: in
+its place comes the docstring, below it the help. A notebook becomes a page with what its cells
+give.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hnet_seq.cli import VERBS, uses_of, use_parser, verb_parser
+from hnet_seq.cli import use_parser, uses_of, verb_parser
 from website import notebooks
 
 HEADING = re.compile(r"^## (.+)$", re.M)

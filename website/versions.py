@@ -18,7 +18,9 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">{head}
 <title>hnet-seq: versions of the documentation</title>
-<style>body {{ font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 40rem; padding: 0 1rem }}</style>
+<style>
+body {{ font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 40rem; padding: 0 1rem }}
+</style>
 <h1>hnet-seq: versions</h1>
 <ul>
 {items}

@@ -1,4 +1,4 @@
-"""Links between pages lead somewhere, on the site as where the code is hosted; no generator is needed."""
+"""Links between pages lead somewhere, on the site as on a code host; needs no generator."""
 
 from __future__ import annotations
 

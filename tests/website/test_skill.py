@@ -46,7 +46,7 @@ def test_its_commands_run(folder: Path) -> None:
 
 
 def test_it_says_when_it_is_for(folder: Path) -> None:
-    """What agents read before they open a page: its name, that of its folder, and what it is for."""
+    """What agents read before they open a page: its name, as its folder, and what it is for."""
     _, head, _ = PAGE.read_text().split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     assert fields.keys() == {"name", "description"}
