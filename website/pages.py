@@ -18,10 +18,14 @@ from website import notebooks
 HEADING = re.compile(r"^## (.+)$", re.M)
 LISTED = re.compile(r"^- \[([^]]+)\]\(([^)#]+)\)", re.M)  # "- [title](page): what it is"
 NAMED = re.compile(r"^- `(\w+)`: .+$", re.M)
+# A page that is named in prose; before it stands what is no prose, and passed over.
+NAMED_PAGE = re.compile(r"^```.*?^```|`[^`]+`|<!--.*?-->|\]\([^)]+\)|\bdocs/(\w+)\.md", re.M | re.S)
 
 
 def change(app: Any, docname: str, source: list[str]) -> None:
     """Sphinx's `source-read`: the text of one page, in place."""
+    if not docname.startswith("examples/"):
+        source[0] = linked(source[0])
     if docname == "docs/index":
         source[0] += navigation(source[0])
     elif docname == "docs/reference":
@@ -31,6 +35,16 @@ def change(app: Any, docname: str, source: list[str]) -> None:
     elif docname.startswith("examples/notebooks/"):
         path = Path(app.srcdir) / f"{docname}.ipynb"
         source[0] = notebooks.page(path, notebooks.run(path) if app.config.run_notebooks else None)
+
+
+def linked(text: str) -> str:
+    """Pages that are named in prose, such as docs/runs.md, as links."""
+
+    def link(found: re.Match[str]) -> str:
+        page = found[1]
+        return f"[{page.replace('_', ' ')}](/docs/{page}.md)" if page else found[0]
+
+    return NAMED_PAGE.sub(link, text)
 
 
 def sections(text: str) -> dict[str, list[tuple[str, str]]]:

@@ -83,3 +83,9 @@ def test_navigation_is_the_list() -> None:
     assert tree.count("```{toctree}") == 1
     assert ":caption: Jobs" in tree
     assert "Pretrain <../x/a>\nB <b>\n" in tree
+
+
+def test_a_page_that_is_named_in_prose_is_a_link_on_the_site() -> None:
+    text = "see docs/runs.md, `docs/a.md`, [b](docs/b.md)\n```\ndocs/c.md\n```\n<!-- docs/d.md -->"
+    new = "see [runs](/docs/runs.md), `docs/a.md`"
+    assert pages.linked(text) == new + text[text.index(", [b]") :]
