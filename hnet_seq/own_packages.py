@@ -41,7 +41,7 @@ def not_ours(name: str) -> str | None:
             "package of that name; pip install --force-reinstall --no-deps hnet-seq"
         )
     source = getattr(spec.loader, "get_source", lambda name: None)(name)
-    (place, *_) = [*(spec.submodule_search_locations or ()), spec.origin]
+    place = next(iter(spec.submodule_search_locations or ()), spec.origin)
     if source is not None and MARK not in source:
         return f"hnet-seq: the package {name!r} at {place} is not that of hnet-seq; {_remedy(name)}"
     if mixed := _hidden(place):
