@@ -10,10 +10,10 @@ CONSTRAINTS := $(if $(LOWEST),$(VENV)/constraints.txt,constraints.txt)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 TORCH_INSTALL := $(BIN)/python studies/install_torch.py $(CONSTRAINTS) --index "$(TORCH_INDEX)"
 
-SPELLED := hnet_seq modalities pipelines tests benchmarks studies docs configs findings examples \
-	README.md CONTRIBUTING.md CHANGELOG.md Makefile pyproject.toml
+SPELLED := hnet_seq modalities pipelines tests benchmarks studies website docs configs findings examples \
+	README.md CONTRIBUTING.md CHANGELOG.md CITATION.cff Makefile pyproject.toml
 
-.PHONY: demo test lint style types format wheel clean test-lowest test-python tests-only
+.PHONY: demo docs test lint style types format wheel clean test-lowest test-python tests-only
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -72,6 +72,17 @@ tests-only: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP_INSTALL) -e '.[docs]'
+	touch $@
+
+# The site, in build/site/VERSION beside other versions; open build/site/index.html. Warnings are errors.
+SITE := build/site
+docs: $(VENV)/.installed-docs
+	version=$$($(BIN)/python -c 'import hnet_seq; print(hnet_seq.__version__)') && \
+	$(BIN)/python -m sphinx -q -W --keep-going -c website -b html . $(SITE)/$$version
+	$(BIN)/python -m website.versions $(SITE)
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from hnet_seq.own_packages import require as _require_own_packages
 from hnet_seq.threads import choose_wait_policy
 
+_require_own_packages()
 WAIT_POLICY = choose_wait_policy()
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a sequence is. Needs numpy only."""
+"""What a sequence is. Needs numpy only. Part of hnet-seq."""
 
 from __future__ import annotations
 

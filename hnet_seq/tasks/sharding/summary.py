@@ -35,7 +35,7 @@ def warning(manifest: Manifest) -> str | None:
     return (
         f"warning: {share:.0%} of the validation bases have a near copy in training (repeats "
         "count too): their score tells nothing of new sequences. --validation similarity:FRACTION "
-        "keeps similar records on one side, --duplicates near drops copies (docs/shards.md)"
+        "keeps similar records on one side, --duplicates near drops copies (hnet-seq shard --help)"
     )
 
 
