@@ -12,7 +12,8 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
 from hnet_seq.results.read import read_result
-from hnet_seq.tasks.benchmarking.suites import SuiteTask, read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suite_files import read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suites import SuiteTask
 from modalities.errors import InputError, UsageError
 from tests.forked import Forked
 from tests.peers.tiny import gpt

@@ -12,7 +12,7 @@ import yaml
 
 from hnet_seq import cli
 from hnet_seq.results.benchmark import UntaughtWord, Word
-from hnet_seq.tasks.benchmarking.suites import read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suite_files import read_suite, shipped_suites
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
 
