@@ -48,6 +48,15 @@ def test_its_suite_is_one(tmp_path: Path) -> None:
     assert yaml.safe_load(text)["name"] == "mine"
 
 
+def test_its_task_of_bases_is_one(tmp_path: Path) -> None:
+    text = GUIDE.partition("### Classes of single bases")[2].partition("```yaml\n")[2]
+    head = "name: s\ntitle: t\nabout: a\nsource: b\nmet: true\ntasks:\n"
+    (tmp_path / "s.yaml").write_text(head + text.partition("```")[0])
+    (task,) = read_suite(f"{tmp_path / 's.yaml'}").tasks
+    assert task.per_base is not None
+    assert task.per_base.classes == ["CDS", "intron"]
+
+
 def test_its_words_are_those_of_the_verdicts() -> None:
     table = GUIDE.partition("| word | when |")[2].partition("\n\n")[0]
     assert sorted(re.findall(r"^\| ([\w ]+?) \|", table, re.M)) == sorted(get_args(Word))

@@ -112,7 +112,7 @@ def test_an_annotation_says_it_by_type_and_source(folder: Path) -> None:
         ({"test_region": "last:2"}, "t of the suite: test_region last:2"),
         ({"test_region": "records:h"}, "t of the suite: test_region records:h"),
         ({"context": 29_999}, "t of the suite: test_region last:0.3: leaves no bases"),
-        ({"labels": "g.fa"}, "g.fa: has no row; expected BED, named .bed, or an annotation"),
+        ({"labels": "g.fa"}, "g.fa: whole file: no features; is it GFF3?"),
         ({"labels": "l.gff", "sources": ["z"]}, "l.gff: has no row of z; it has x, y"),
         ({"labels": "odd.bed"}, "odd.bed: line 2"),
         ({"classes": [], "labels": "one.bed"}, "one.bed: names one class, ['a']"),

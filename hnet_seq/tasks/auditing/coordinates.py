@@ -66,9 +66,9 @@ def _of_columns(
         used = ", ".join(table)
         name, start, end = (row.text(column) for column in table)
         begin, last = _whole(start), _whole(end)
-        known = bool(name) and 0 <= begin <= last
-        rows[place] = (name, begin, last) if known else ("", -1, -1)
-        wrong = wrong or ("" if known else f"{place}: {', '.join(map(repr, (name, start, end)))}")
+        placed = bool(name) and 0 <= begin <= last
+        rows[place] = (name, begin, last) if placed else ("", -1, -1)
+        wrong = wrong or ("" if placed else f"{place}: {', '.join(map(repr, (name, start, end)))}")
     without = sum(begin < 0 for _, begin, _ in rows.values())
     note = None
     if without:

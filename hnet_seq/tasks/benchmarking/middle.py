@@ -49,6 +49,8 @@ def middle_vectors(
             picked = [sequences[index] for index in batch]
             own = states(picked)
             if strands == "average":
-                own = (own + states([dna.reverse_complement(each) for each in picked])) / 2
+                own = (
+                    own + states([dna.reverse_complement(each) for each in picked])
+                ) / np.float32(2)
             found[batch] = own
     return found

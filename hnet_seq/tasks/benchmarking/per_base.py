@@ -82,7 +82,8 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
     return Task(
         "classes of bases",
         classes,
-        *(_examples(drawn[split], classes, source, own.context) for split in ("train", "test")),
+        _examples(drawn["train"], classes, source, own.context),
+        _examples(drawn["test"], classes, source, own.context),
         None,
         {"split": said},
         Origin("windows", None),
@@ -102,10 +103,8 @@ def _spans(path: Path, source: Genome, sources: list[str]) -> Spans:
         return found
     features, _ = read_features(path, gene_format(path), lengths=source.lengths)
     there = sorted({feature.source for feature in features})
-    if not set(sources or there) & set(there):
-        said = "has no row; expected BED, named .bed, or an annotation"
-        if there:
-            said = f"has no row of {', '.join(sources)}; it has {', '.join(there)}"
+    if sources and not set(sources) & set(there):
+        said = f"has no row of {', '.join(sources)}; it has {', '.join(there)}"
         raise InputError(path, said)
     for feature in features:
         if sources and feature.source not in sources:
@@ -209,6 +208,7 @@ def _examples(bases: list[_Base], classes: list[str], source: Genome, context: i
         sequences,
         np.array([classes.index(base.label) for base in bases]),
         [f"{base.record}:{base.place + 1}({base.strand})" for base in bases],
-        *(None, None),
+        None,
+        None,
         *(nothing, nothing, nothing),
     )
