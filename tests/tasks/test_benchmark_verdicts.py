@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 
 from hnet_seq.results.benchmark import Memory, Minus, Word
 from hnet_seq.tasks.benchmarking.cells import FULL, Cell
-from hnet_seq.tasks.benchmarking.judge import differences, remembered, truth_of, verdicts
+from hnet_seq.tasks.benchmarking.compute import Work, packed, unpacked
+from hnet_seq.tasks.benchmarking.judge import (
+    difference,
+    differences,
+    remembered,
+    truth_of,
+    verdicts,
+)
 from hnet_seq.tasks.benchmarking.learners import Learner, learner_of
 from hnet_seq.tasks.benchmarking.rows import counted, gathered, task_record
 from hnet_seq.tasks.benchmarking.shots import drawn_rows
@@ -220,10 +228,6 @@ def test_few_shots_are_of_every_class_alike(task: Task) -> None:
 
 def test_what_leaked_is_what_the_audit_says(task: Task, tmp_path: Path) -> None:
     """From the cells of a run to its verdict."""
-    import json
-
-    from hnet_seq.tasks.benchmarking.compute import Work, packed
-
     truth, _ = truth_of(task)
 
     def verdict(leaked: int) -> Word:
@@ -238,3 +242,24 @@ def test_what_leaked_is_what_the_audit_says(task: Task, tmp_path: Path) -> None:
         return own["verdicts"][0]["word"]
 
     assert [verdict(leaked) for leaked in (0, 15, 30, 45)] == ["beyond", "beyond", "leak", "leak"]
+
+
+def test_of_numbers_too_it_is_the_one_minus_the_other() -> None:
+    truth = np.arange(60.0)
+    noise = np.random.default_rng(0).permutation(60.0 * np.arange(60))
+    good, poor = [truth[:, None]], [(truth + noise / 20)[:, None]]
+    found = difference("regression", good, poor, truth, np.arange(60))
+    assert found.value > 0.2
+    assert found.interval is not None
+    assert found.interval[0] > 0
+
+
+def test_the_audit_of_a_run_says_which_rows_leaked(tmp_path: Path) -> None:
+    train = rows(40, 0)
+    write(tmp_path / "t.csv", train, [*train[:20], *rows(20, 1)])
+    leaky = read_task(SuiteTask("t", "t.csv"), tmp_path, seed=0)
+    part = [Cell(0, "audit")]
+    work = Work([("t", leaky)], KNOWS, [part], tmp_path, 0)
+    ((columns, _),) = work._compute(part, 0, lambda _: None)
+    clean = unpacked(json.loads(columns["found"][0])["clean"])
+    assert clean.tolist() == [False] * 20 + [True] * 20
