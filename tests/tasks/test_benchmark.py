@@ -238,7 +238,10 @@ def test_a_wrong_suite_or_other_data_are_told(
         ("- {name: a}", "task a: give a path, or windows"),
         ("- {name: a, path: x.csv}", "x.csv: not there, and a of s is read from it"),
         ("- {name: a, path: plain.csv, metric: spearman}", "metric spearman is none of classes"),
-        ("- {name: a, path: plain.csv, sha256: {plain.csv: '00'}}", "is not the file of s: sha256"),
+        (
+            f"- {{name: a, path: plain.csv, sha256: {{plain.csv: '{'0' * 64}'}}}}",
+            "is not the file of s: sha256",
+        ),
         ("[", "is no YAML"),
     ):
         suite.write_text(head + text + "\n")
