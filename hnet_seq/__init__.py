@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hnet_seq.model.sampling import Sampling as Sampling
     from hnet_seq.peers.model import TransformersModel as TransformersModel
     from hnet_seq.results.read import read_result as read_result
+    from hnet_seq.tasks.auditing.audit_files import audit as audit
     from hnet_seq.tasks.classification.frozen import classify as classify
     from hnet_seq.tasks.classification.task import Task as Task
     from hnet_seq.tasks.classification.task import task_from_data as task_from_data
@@ -103,6 +104,7 @@ _HOMES = {
     "TransformersModel": "hnet_seq.peers.model",
     "UsageError": "modalities.errors",
     "Variant": "pipelines.formats.variants",
+    "audit": "hnet_seq.tasks.auditing.audit_files",
     "baseline_probabilities": "hnet_seq.evidence.probes.sequence_features",
     "classify": "hnet_seq.tasks.classification.frozen",
     "count_markov": "hnet_seq.tasks.scoring.genome_markov",

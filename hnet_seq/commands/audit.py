@@ -11,6 +11,7 @@ Guide: docs/audit.md
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from hnet_seq.commands.checks import (
@@ -96,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
     check_seed(args.seed)
     if not 0 < args.test_fraction < 1:
         raise UsageError("test_fraction", f"is {args.test_fraction}; expected 0 to 1")
-    _check_sets(args)
+    check_sets(args.files, clean=args.clean, out=args.out, genome=args.genome)
     for folder in args.shards:
         manifest = manifest_here(folder)
         if manifest is not None and manifest.modality != "dna":
@@ -106,25 +107,31 @@ def main(args: argparse.Namespace) -> int:
     return later("hnet_seq.tasks.audit")(args)
 
 
-def _check_sets(args: argparse.Namespace) -> None:
+def check_sets(
+    files: Sequence[str | Path],
+    *,
+    clean: str | Path | None = None,
+    out: str | Path | None = None,
+    genome: str | Path | None = None,
+) -> None:
     """Each file is a data set of its own, and one is cleaned at a time."""
-    paths = [Path(file) for file in args.files]
+    paths = [Path(file) for file in files]
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError("files", "has one file twice; give each once")
-    if args.clean and len(paths) > 1:
+    if clean and len(paths) > 1:
         raise UsageError("clean", f"is for one data set, and {len(paths)} are given")
-    if args.clean:
+    if clean:
         from hnet_seq.tasks.auditing.clean_folder import FILES, check_clean_folder
 
-        target = Path(args.clean).resolve()
-        if args.out and target == Path(args.out).resolve():
-            raise UsageError("clean", f"{args.clean} is --out, and both have an audit.json")
+        target = Path(clean).resolve()
+        if out and target == Path(out).resolve():
+            raise UsageError("clean", f"{clean} is --out, and both have an audit.json")
         for path in paths:
             if target == path.resolve() or (path.is_dir() and path.resolve() in target.parents):
-                raise UsageError("clean", f"{args.clean} lies in the input {path}; name another")
+                raise UsageError("clean", f"{clean} lies in the input {path}; name another")
         read = [file for path in paths for file in (_files(path) if path.is_dir() else [path])]
-        check_outputs({"clean": [Path(args.clean, name) for name in FILES]}, *read, args.genome)
-        check_clean_folder(Path(args.clean))
+        check_outputs({"clean": [Path(clean, name) for name in FILES]}, *read, genome)
+        check_clean_folder(Path(clean))
     if len(paths) > 1 and not any(path.is_dir() for path in paths):
         from hnet_seq.tasks.classification.labelled_data import split_of_name
 

@@ -128,7 +128,10 @@ def _add_run(run: argparse.ArgumentParser) -> None:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of names with commas between")
+    return found
 
 
 def _shots(text: str) -> list[int]:
@@ -162,7 +165,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from hnet_seq.tasks.benchmarking.suite_data import check_data
-    from hnet_seq.tasks.benchmarking.suites import read_suite
+    from hnet_seq.tasks.benchmarking.suite_files import read_suite
 
     check_folder(args.out)
     check_seed(args.seed)
@@ -172,6 +175,10 @@ def _run(args: argparse.Namespace) -> int:
     if args.finetune and all(task.zero_shot is not None for task in args.read_tasks):
         raise UsageError(
             "finetune", "is for labelled tasks, and all here are zero-shot; leave it out"
+        )
+    if args.finetune and (bases := [task.name for task in args.read_tasks if task.per_base]):
+        raise UsageError(
+            "finetune", f"is for tasks of sequences, and {bases[0]} is of bases; leave it out"
         )
     args.peer = peer_name(args.checkpoint)
     if args.peer is None:

@@ -23,6 +23,7 @@ from hnet_seq.evidence.zero_shot.reader import HIDDEN_EVERY, Likelihood, sum_of
 from hnet_seq.peers.calls import Calls, Overlong
 from hnet_seq.peers.files import Opened, open_checkpoint
 from hnet_seq.peers.letters import DnaTokenizer, Spelled
+from hnet_seq.peers.pooled import Pooled, mean_pooled, middle_pooled
 from modalities import dna
 from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
@@ -144,24 +145,19 @@ class TransformersModel:
         Raises:
             InputError: no sequences, one that is no DNA, or one beyond the context.
         """
+        return self._embedded(sequences, mean_pooled)
+
+    def embed_middle(self, sequences: Given) -> NDArray[np.float32]:
+        """(N, D) of the token that stands for the base in the middle of each, as :meth:`embed`."""
+        return self._embedded(sequences, middle_pooled)
+
+    def _embedded(self, sequences: Given, pooled: Pooled) -> NDArray[np.float32]:
         named = list(named_sequences(sequences, dna.DNA))
-        found = self._pooled(named)
+        found = pooled(self._tokenizer, self._calls, self._layer, named)
         if self._strands == "average":
             other = [(name, dna.reverse_complement(own)) for name, own in named]
-            found = (found + self._pooled(other)) / 2
+            found = (found + pooled(self._tokenizer, self._calls, self._layer, other)) / 2
         return found.astype(np.float32)
-
-    def _pooled(self, named: Sequence[tuple[str, Tokens]]) -> NDArray[np.float64]:
-        spelled = [self._tokenizer.spell(own, name) for name, own in named]
-        found = np.zeros(0)
-        for windows, ids in self._calls.of(spelled, [name for name, _ in named]):
-            states = self._calls.forward(ids, output_hidden_states=True).hidden_states[self._layer]
-            inside = states[:, self._calls.first :][:, : len(windows[0])]
-            sums = inside.double().sum(1).cpu().numpy()
-            found = found if len(found) else np.zeros((len(named), sums.shape[1]))
-            for window, own in zip(windows, sums, strict=True):
-                found[window.sequence] += own
-        return found / np.array([len(own.ids) for own in spelled])[:, None]
 
     def log_likelihoods(self, sequences: Sequence[Tokens]) -> list[Likelihood]:
         """Of each sequence, under the tokenizer's one way to cut it.

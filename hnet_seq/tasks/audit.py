@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from itertools import combinations
+from functools import partial
 from pathlib import Path
 
 from hnet_seq.commands.meaning import check_meant
-from hnet_seq.evidence.audit.links import COPY, REVERSE, find_links
 from hnet_seq.evidence.audit.task import describe_findings
 from hnet_seq.results.audit import Finding
 from hnet_seq.results.audited import Audited, AuditedTask, Change
+from hnet_seq.tasks.auditing.audit_files import between, details_of
 from hnet_seq.tasks.auditing.clean_files import write_clean
 from hnet_seq.tasks.auditing.clean_folder import CHANGES, RECORD
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
@@ -38,17 +38,18 @@ def main(args: argparse.Namespace) -> int:
     for path, task in zip(paths, tasks, strict=True):
         if task.origin.split == "given":
             check_meant(args, f"{path} says which rows test", of="data with a split")
+    details = details_of(paths, reading)
     found: list[AuditedTask] = []
     judged: list[Finding] = []
     for path, task in zip(paths, tasks, strict=True):
         for note in task.notes:
-            print(f"note: {task.name}: {note}", file=sys.stderr)
-        audited, places = audit_data_set(path, task, reading)
+            _tell(task, note)
+        audited, places = audit_data_set(path, task, reading, partial(_tell, task))
         print(describe_task(task))
         print(describe_findings(audited["findings"]) or _CLEAR)
         left = audited["findings"]
         if args.clean:
-            _write(args, [*found, audited], [])  # stands even where nothing can be cleaned
+            _write(args, [*found, audited], [], details)  # stands even where nothing can be cleaned
             change, after = write_clean(
                 *(path, task, places, reading),
                 out=Path(args.clean),
@@ -57,22 +58,31 @@ def main(args: argparse.Namespace) -> int:
             )
             audited["clean"] = change
             left = after["findings"]
-            print(_describe_change(change))
+            print(_describe_change(change, args.clean))
         found.append(audited)
         judged += left
-    between = _between(tasks)
-    if between:
-        print(describe_findings(between))
-    _write(args, found, between)
+    copies = between(tasks)
+    if copies:
+        print(describe_findings(copies))
+    _write(args, found, copies, details)
     if args.out:
         print(Path(args.out) / RECORD, file=sys.stderr)
-    return _code([*judged, *between], args.fail_on)
+    return _code([*judged, *copies], args.fail_on)
 
 
-def _write(args: argparse.Namespace, found: list[AuditedTask], between: list[Finding]) -> None:
+def _write(
+    args: argparse.Namespace,
+    found: list[AuditedTask],
+    between: list[Finding],
+    details: dict[str, object],
+) -> None:
     if args.out:
         with filled_folder(Path(args.out)) as folder:
-            Audited(found, between, _details(args)).write(folder / RECORD)
+            Audited(found, between, details).write(folder / RECORD)
+
+
+def _tell(task: Task, note: str) -> None:
+    print(f"note: {task.name}: {note}", file=sys.stderr)
 
 
 def _reading(args: argparse.Namespace) -> Reading:
@@ -90,40 +100,7 @@ def _reading(args: argparse.Namespace) -> Reading:
     )
 
 
-def _details(args: argparse.Namespace) -> dict[str, object]:
-    return {
-        "files": [Path(file).name for file in args.files],
-        "seed": args.seed,
-        "genome": Path(args.genome).name if args.genome else None,
-        "shards": [Path(each).name for each in args.shards],
-    }
-
-
-def _between(tasks: Sequence[Task]) -> list[Finding]:
-    """Copies of one data set's test sequences in another's training sequences, both ways."""
-    found = []
-    for one, other in combinations(tasks, 2):
-        for first, second in ((one, other), (other, one)):
-            links = find_links(first.train.sequences, second.test.sequences)
-            copies = sum(reason in (COPY, REVERSE) for reason in links.reason)
-            n = len(second.test)
-            if not links.reason:
-                continue
-            at, there = int(links.query[0]), int(links.reference[0])
-            found.append(
-                Finding(
-                    severity="medium" if len(links.reason) >= 0.01 * n else "low",
-                    kind="between",
-                    text=f"{len(links.reason):,} of {n:,} test sequences of {second.name} have "
-                    f"their like in train of {first.name} ({copies:,} copies), such as "
-                    f"{second.test.name(at)} and {first.train.name(there)}",
-                    remedy="a model that learned from one is not tested by the other",
-                )
-            )
-    return found
-
-
-def _describe_change(change: Change) -> str:
+def _describe_change(change: Change, folder: str) -> str:
     """What was dropped and moved, and what is found in what is left."""
     before, after = (
         ", ".join(f"{name} {count:,}" for name, count in counts.items())
@@ -133,7 +110,8 @@ def _describe_change(change: Change) -> str:
     lines += [f"  dropped {count:,}: {why}" for why, count in sorted(change["dropped"].items())]
     if change["moved"]:
         lines.append(f"  moved {change['moved']:,}: drawn anew")
-    lines.append(f"{change['folder']}: train.csv, test.csv, {CHANGES}, {RECORD}; audited again:")
+    files = ", ".join([*(f"{name}.csv" for name in change["after"]), CHANGES, RECORD])
+    lines.append(f"{folder}: {files}; audited again:")
     lines.append(describe_findings(change["findings"]) or _CLEAR)
     return "\n".join(lines)
 

@@ -119,6 +119,12 @@ def benchmark(
     fingerprints = {name: task.fingerprint() for name, task in read}
     asked = {each.own.name: each.fingerprint() for each in untaught}
     _tell_unchecked(tasks, fingerprints | asked)
+    if any(task.middle for _, task in read) and not both_strands:
+        print(
+            "note: the vector of a base in a causal model has read what stands before it alone; "
+            "--strands average reads both sides",
+            file=sys.stderr,
+        )
     if untaught and both_strands:
         print(
             f"note: zero-shot tests read {ONE_STRAND}; --strands average is of vectors",

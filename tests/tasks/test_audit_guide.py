@@ -34,6 +34,10 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             assert (prompt, name) == ("$", "hnet-seq")
             assert main(words) == 0
     assert Path("audited/report.html").is_file()
+    (block,) = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.S | re.M)
+    names: dict[str, object] = {}
+    exec(compile(block, "docs/audit.md", "exec"), names)
+    assert isinstance(names["worst"], list)
     assert Path("cleaned/changes.tsv").is_file()
 
 

@@ -12,7 +12,8 @@ import pytest
 from hnet_seq.cli import main
 from hnet_seq.results.benchmark import Benchmark, BenchmarkTask
 from hnet_seq.results.read import read_result
-from hnet_seq.tasks.benchmarking.suites import SuiteTask, read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suite_files import read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suites import SuiteTask
 from modalities.errors import InputError, UsageError
 from tests.forked import Forked
 from tests.peers.tiny import gpt
@@ -251,7 +252,10 @@ def test_a_wrong_suite_or_other_data_are_told(
         ("- {name: a}", "task a: give a path, or windows"),
         ("- {name: a, path: x.csv}", "x.csv: not there, and a of s is read from it"),
         ("- {name: a, path: plain.csv, metric: spearman}", "metric spearman is none of classes"),
-        ("- {name: a, path: plain.csv, sha256: {plain.csv: '00'}}", "is not the file of s: sha256"),
+        (
+            f"- {{name: a, path: plain.csv, sha256: {{plain.csv: '{'0' * 64}'}}}}",
+            "is not the file of s: sha256",
+        ),
         ("[", "is no YAML"),
     ):
         suite.write_text(head + text + "\n")

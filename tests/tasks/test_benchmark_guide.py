@@ -12,7 +12,7 @@ import yaml
 
 from hnet_seq import cli
 from hnet_seq.results.benchmark import UntaughtWord, Word
-from hnet_seq.tasks.benchmarking.suites import read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suite_files import read_suite, shipped_suites
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
 
@@ -46,6 +46,15 @@ def test_its_suite_is_one(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(text)
     assert read_suite(f"{tmp_path / 's.yaml'}").tasks[1].metric == "spearman"
     assert yaml.safe_load(text)["name"] == "mine"
+
+
+def test_its_task_of_bases_is_one(tmp_path: Path) -> None:
+    text = GUIDE.partition("### Classes of single bases")[2].partition("```yaml\n")[2]
+    head = "name: s\ntitle: t\nabout: a\nsource: b\nmet: true\ntasks:\n"
+    (tmp_path / "s.yaml").write_text(head + text.partition("```")[0])
+    (task,) = read_suite(f"{tmp_path / 's.yaml'}").tasks
+    assert task.per_base is not None
+    assert task.per_base.classes == ["CDS", "intron"]
 
 
 def test_its_words_are_those_of_the_verdicts() -> None:

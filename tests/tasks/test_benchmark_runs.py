@@ -29,6 +29,7 @@ from tests.tasks.benchmarks import Oracle, rows, run, suite_of, write
 
 OWN = [SuiteTask("plain", "plain.csv")]
 HEAD = "name: s\ntitle: t\nabout: a\nsource: b\nmet: true\n"
+HASH = "0" * 64
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +174,14 @@ def test_a_wrong_suite_is_told_by_its_own_words(
         ("tasks: [{name: a, path: plain.csv, where: [zz]}]", "s.yaml: tasks[0]: where"),
         ("tasks: [{name: a, path: plain.csv, group_by: 'a:'}]", "s.yaml: tasks[0]: group_by"),
         ("tasks: [{name: a, path: plain.csv, test_fraction: 2}]", "test_fraction"),
-        ("tasks: [{name: a, path: ., sha256: {.: '00'}}]", "a of s has a sha256 of it; fetch it"),
-        ("tasks: [{name: a, path: ., sha256: {no.csv: '00'}}]", "a of s has a sha256 of it"),
+        (
+            f"tasks: [{{name: a, path: ., sha256: {{.: '{HASH}'}}}}]",
+            "a of s has a sha256 of it; fetch it",
+        ),
+        (
+            f"tasks: [{{name: a, path: ., sha256: {{no.csv: '{HASH}'}}}}]",
+            "a of s has a sha256 of it",
+        ),
     ):
         suite.write_text(HEAD + text + "\n")
         assert main([*command, f"{tmp_path / 'o'}"]) == 1, text

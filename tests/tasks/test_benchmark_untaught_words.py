@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -16,7 +16,8 @@ from hnet_seq.report.untaught_section import untaught_count, untaught_parts
 from hnet_seq.results.benchmark import BenchmarkUntaught, UntaughtVerdict, UntaughtWord
 from hnet_seq.results.zero_shot import Figure, ZeroShotRow, ZeroShotTest
 from hnet_seq.tasks.benchmarking.suite_data import check_data
-from hnet_seq.tasks.benchmarking.suites import SuiteTask, read_suite
+from hnet_seq.tasks.benchmarking.suite_files import read_suite
+from hnet_seq.tasks.benchmarking.suites import SuiteTask
 from hnet_seq.tasks.benchmarking.untaught import Examined, verdict_of
 from hnet_seq.tasks.benchmarking.untaught_data import UntaughtTask, read_untaught
 from hnet_seq.tasks.choices import ZERO_SHOT_TESTS
@@ -74,6 +75,26 @@ def test_a_word_says_where_the_intervals_lie(
         assert "t: " not in found["text"]
     said = dataclasses.replace(test, verdict="trace")
     assert verdict_of(said)["word"] == "trace"
+
+
+@pytest.mark.parametrize("kind", ["twin", "baseline"])
+def test_every_row_beside_the_model_is_asked(kind: Literal["twin", "baseline"]) -> None:
+    rows = [
+        ZeroShotRow(name="m", kind="model", figures={"accuracy": figure(0.9, 0.8, 0.95)}),
+        ZeroShotRow(name="t", kind="twin", figures={"accuracy": figure(0.6, 0.5, 0.7)}),
+        ZeroShotRow(name="b", kind="baseline", figures={"accuracy": figure(0.6, 0.5, 0.7)}),
+    ]
+
+    def verdict() -> UntaughtVerdict:
+        return verdict_of(
+            ZeroShotTest(test="x", metric="accuracy", chance=0.5, settings={}, rows=rows)
+        )
+
+    assert verdict()["word"] == "beyond"
+    (other,) = (row for row in rows if row["kind"] == kind)
+    other["figures"]["accuracy"] = figure(0.75, 0.7, 0.85)
+    assert verdict()["word"] == "not beyond"
+    assert f"not beyond {other['name']}: 0.750" in verdict()["text"]
 
 
 def test_suites_of_the_clone_ask_all_tests() -> None:

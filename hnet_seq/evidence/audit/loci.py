@@ -15,6 +15,8 @@ from hnet_seq.results.audited import Loci
 
 NEAR = 10_000  # bases: what lies so close is often one gene, or in linkage
 _ENOUGH = 0.9  # of the ids must be places, and of their lengths those of the sequences
+_DIGITS = 20  # Python reads no more than 4,300
+_FURTHEST = 1 << 53  # bases: no genome has so many, and a larger number is none of a place
 
 _STRAND = r"(?:\s*\((?P<in_brackets>[+\-.])\)|[:_|;,/](?P<after>[+\-.]|fwd|rev|plus|minus))?"
 # A name, places and perhaps a strand: chr1:100-200(+), NC_1.1:5..90, chr1_100_200_-
@@ -66,7 +68,7 @@ def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Coordinates
             continue
         names = [match["name"] if match else "" for match in matches]
         starts, ends = (
-            np.array([int(m[side].replace(",", "")) if m else -1 for m in matches], np.int64)
+            np.array([_place(m[side]) if m else -1 for m in matches], np.int64)
             for side in ("start", "end")
         )
         known = (starts >= 0) & (ends >= starts)
@@ -79,6 +81,12 @@ def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Coordinates
         starts = np.where(known, np.maximum(0, starts - int(from_1 > from_0)), -1)
         return Coordinates(names, starts, np.where(known, ends, -1), "ids")
     return None
+
+
+def _place(digits: str) -> int:
+    """-1 for a number that is no place in any genome."""
+    found = int(digits.replace(",", "")[:_DIGITS])
+    return found if found < _FURTHEST else -1
 
 
 def find_loci(

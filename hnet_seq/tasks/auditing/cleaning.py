@@ -23,7 +23,7 @@ from modalities import dna
 from modalities.base import Tokens
 
 TWO_LABELS, MOVED, MADE = "two labels", "drawn anew", "made from the other"
-_UNKNOWN = "most bases unknown"
+UNKNOWN = "most bases unknown"
 
 
 @dataclass
@@ -86,7 +86,7 @@ def clean(
     count = len(before)
     found = Cleaned(before, [*before], [""] * count, [""] * count, [""] * count)
     _drop_unusable(pool, found, of_classes=task.problem != "regression")
-    if mode == "resplit":
+    if mode == "resplit" and any(found.after):
         _draw(task, pool, where, by, found, seed)
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
         _drop_linked(pool, where, by, found, first, second)
@@ -114,7 +114,7 @@ def _drop_unusable(pool: Pool, found: Cleaned, *, of_classes: bool) -> None:
             torn[key] = index
     for index, (key, sequence) in enumerate(zip(keys, pool.sequences, strict=True)):
         if 2 * int((sequence < dna.UNKNOWN).sum()) < len(sequence):
-            _drop(found, index, _UNKNOWN, "")
+            _drop(found, index, UNKNOWN, "")
         elif key in torn:
             other = first[key] if pool.labels[first[key]] != pool.labels[index] else torn[key]
             _drop(found, index, TWO_LABELS, pool.names[other])

@@ -19,6 +19,9 @@ def check_left(path: Path, task: Task, found: Cleaned, *, mode: CleanMode, by: C
     other = next(each for each in CLEAN_MODES if each != mode)
     remedy = f"try --mode {other}, or another --by"
     after = np.array(found.after)
+    if not any(found.after):  # in any mode
+        why = _why(found, np.ones(len(after), bool), by)
+        raise InputError(path, f"nothing is left: {why}; mend the labels or sequences of these")
     for name in ("train", "test"):
         if name not in found.after:
             why = _why(found, np.ones(len(after), bool), by)

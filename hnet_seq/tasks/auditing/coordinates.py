@@ -20,18 +20,28 @@ _STARTS = ("start", "chromstart", "chrom_start", "begin")
 _ENDS = ("end", "chromend", "chrom_end", "stop")
 
 
+def coordinate_columns(path: Path, columns: Columns) -> tuple[str, ...]:
+    """Those of a set's first table that say where its sequences lie; none unless all three."""
+    for _, file in tables_of(path)[:1]:
+        table = Table(file, expected=(columns.sequence,), where=columns.where)
+        return tuple(_wanted(table) or ())
+    return ()
+
+
 def places_of_task(
     path: Path, columns: Columns, splits: dict[str, Examples]
-) -> dict[str, Coordinates] | None:
-    """Coordinates of the sequences of each split; None where neither columns nor ids tell."""
-    found = _of_columns(path, columns, splits) or _of_ids(splits)
+) -> tuple[dict[str, Coordinates] | None, str | None]:
+    """Coordinates of the sequences of each split, None where neither columns nor ids tell; and
+    what is to be said of rows whose columns do not."""
+    found, note = _of_columns(path, columns, splits)
+    found = found or _of_ids(splits)
     if found is None or not found.known.any():
-        return None
+        return None, note
     begin, places = 0, {}
     for name, split in splits.items():
         places[name] = found.of(np.arange(begin, begin + len(split)))
         begin += len(split)
-    return places
+    return places, note
 
 
 def _lengths(splits: dict[str, Examples]) -> np.ndarray:
@@ -47,22 +57,33 @@ def _of_ids(splits: dict[str, Examples]) -> Coordinates | None:
     return places_of_ids(ids, _lengths(splits))
 
 
-def _of_columns(path: Path, columns: Columns, splits: dict[str, Examples]) -> Coordinates | None:
+def _of_columns(
+    path: Path, columns: Columns, splits: dict[str, Examples]
+) -> tuple[Coordinates | None, str | None]:
     rows: dict[str, tuple[str, int, int]] = {}
-    used = ""
+    used, wrong = "", ""
     for table, place, row in rows_by_place(path, columns, _wanted):
         used = ", ".join(table)
         name, start, end = (row.text(column) for column in table)
         begin, last = _whole(start), _whole(end)
-        rows[place] = (name, begin, last) if name and 0 <= begin <= last else ("", -1, -1)
-    if all(begin < 0 for _, begin, _ in rows.values()):
-        return None
+        placed = bool(name) and 0 <= begin <= last
+        rows[place] = (name, begin, last) if placed else ("", -1, -1)
+        wrong = wrong or ("" if placed else f"{place}: {', '.join(map(repr, (name, start, end)))}")
+    without = sum(begin < 0 for _, begin, _ in rows.values())
+    note = None
+    if without:
+        note = (
+            f"{without:,} of {len(rows):,} rows have no place in columns {used}, such as {wrong}; "
+            "what lies on or near another is not found of these"
+        )
+    if without == len(rows):
+        return None, note
     found = [rows.get(place, ("", -1, -1)) for split in splits.values() for place in split.names]
     starts, ends = (np.array([each[side] for each in found], np.int64) for side in (1, 2))
     known, spans, lengths = starts >= 0, ends - starts, _lengths(splits)
     from_1 = int((spans + 1 == lengths)[known].sum()) > int((spans == lengths)[known].sum())
     starts = np.where(known, np.maximum(0, starts - from_1), -1)
-    return Coordinates([each[0] for each in found], starts, ends, f"columns {used}")
+    return Coordinates([each[0] for each in found], starts, ends, f"columns {used}"), note
 
 
 def _whole(cell: str) -> int:

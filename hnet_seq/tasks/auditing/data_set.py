@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hnet_seq.evidence.audit.findings import in_order
@@ -11,7 +11,7 @@ from hnet_seq.evidence.audit.loci import Coordinates
 from hnet_seq.evidence.audit.whole import Documents, look_through
 from hnet_seq.evidence.audit.whole_findings import whole_findings
 from hnet_seq.results.audited import AuditedTask
-from hnet_seq.tasks.auditing.coordinates import places_of_task
+from hnet_seq.tasks.auditing.coordinates import coordinate_columns, places_of_task
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.labels import SEPARATOR
 from hnet_seq.tasks.classification.splits import SplitRule
@@ -49,7 +49,7 @@ class Reading:
         """Read one; errors as of ``task_from_data``."""
         return task_from_data(
             path,
-            self.columns,
+            replace(self.columns, beside=coordinate_columns(path, self.columns)),
             rule=self.rule,
             test_fraction=self.test_fraction,
             seed=self.seed,
@@ -60,11 +60,17 @@ class Reading:
 
 
 def audit_data_set(
-    path: Path, task: Task, reading: Reading
+    path: Path, task: Task, reading: Reading, tell: Callable[[str], None] = lambda _: None
 ) -> tuple[AuditedTask, dict[str, Coordinates] | None]:
-    """Audit a task; and where its sequences lie, if that is known."""
+    """Audit a task; and where its sequences lie, if that is known.
+
+    Args:
+        tell: hears of rows of which it should be known and is not.
+    """
     base, _ = audit_task(task, reading.seed)
-    places = places_of_task(path, reading.columns, task.splits)
+    places, note = places_of_task(path, reading.columns, task.splits)
+    if note:
+        tell(note)
     genome = None
     if reading.genome is not None:
         genome = (reading.genome.name, _records(reading.genome))

@@ -120,7 +120,7 @@ def learner_of(
     if predictor in (MODEL, TWIN):
         source = model if predictor == MODEL else model.twin
         assert source is not None, predictor
-        vectors = vectors_of(source, [*train, *test], kept, tell)
+        vectors = vectors_of(source, [*train, *test], kept, tell, middle=task.middle)
         return Learner(task, *np.split(vectors, [len(train)]))
     if predictor == WORDS:
         both = (count_words(own, both_strands=both_strands) for own in (train, test))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hnet_seq.tasks.benchmarking.suites import Suite, read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suite_files import read_suite, shipped_suites
+from hnet_seq.tasks.benchmarking.suites import Suite
 
 
 def list_suites(name: str | None) -> int:

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from hnet_seq.model.auto import load_pretrained
 from hnet_seq.model.language_model import HNetLanguageModel
+from hnet_seq.tasks.benchmarking.middle import middle_vectors
 from hnet_seq.tasks.classification.frozen import default_poolings
 from hnet_seq.tasks.embedding.vectors import Strands, check_modality, check_pooling, embed
 from hnet_seq.tasks.run_identity import about_twin, computed_by, model_hash
+from modalities import dna
 
 
 class BenchmarkModel(Protocol):
@@ -53,6 +55,8 @@ class BenchmarkModel(Protocol):
         The same list gives the same bytes, in every process; a vector does not depend on the
         sequences beside it, but for rounding. A sequence that is too long is an InputError that
         says so: nothing is cut off silently.
+
+        For tasks of bases it has ``embed_middle``, too: the vector of the base in the middle.
         """
         ...
 
@@ -101,6 +105,11 @@ class FrozenHNet:
             batch_tokens=self.batch_tokens,
             device=self.device,
         )
+
+    def embed_middle(self, sequences: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d) the final hidden state of the base in the middle of each, of odd length."""
+        tokens = [dna.encode(letters) for letters in sequences]
+        return middle_vectors(self.model, tokens, self.strands, self.batch_tokens, self.device)
 
 
 def open_hnet(

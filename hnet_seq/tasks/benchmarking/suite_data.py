@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from hnet_seq.tasks.benchmarking.per_base import read_per_base
+from hnet_seq.tasks.benchmarking.per_base_task import PerBase
 from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
 from hnet_seq.tasks.benchmarking.untaught_task import Measured, Untaught
 from hnet_seq.tasks.classification.labelled_rows import Columns
@@ -37,7 +39,7 @@ def check_data(suite: Suite, tasks: Sequence[SuiteTask], folder: Path) -> None:
                     "of a copy of the suite and give that",
                 )
             found = file_sha256(folder / name)
-            if found != expected:
+            if found != expected.lower():
                 raise InputError(
                     folder / name,
                     f"is not the file of {suite.name}: sha256 {found[:12]}..., expected "
@@ -56,6 +58,8 @@ def read_task(task: SuiteTask, folder: Path, *, seed: int) -> Task:
         InputError: a row that cannot be learned from; with file and line.
     """
     try:
+        if task.per_base is not None:
+            return read_per_base(task.per_base, folder, seed=seed)
         return _windows(task, folder, seed) if task.windows else _rows(task, folder, seed)
     except UsageError as error:  # nobody gave such an option: it is the suite that has it
         said = in_words_of_a_suite(f"{error}")
@@ -66,8 +70,11 @@ def read_task(task: SuiteTask, folder: Path, *, seed: int) -> Task:
 
 def in_words_of_a_suite(error: str) -> str:
     """What was written for options of other verbs, with the keys of a suite in their place."""
-    keys = {each.name for kind in (SuiteTask, Untaught, Measured) for each in fields(kind)}
+    keys = {each.name for kind in (SuiteTask, PerBase, Untaught, Measured) for each in fields(kind)}
     error = re.sub(r"^validation(?=[: ])", "held_out", error)
+    error = re.sub(r"`split` (given|random|similarity)", r"split: \1 in the suite", error)
+    error = re.sub(r"`guard` (\d+)", r"the \1 bases beside it", error)
+    error = error.replace("`sequence_column`", "`sequence`")
     return re.sub(
         r"`(\w+)`",
         lambda found: f"{found[1]} in the suite" if found[1] in keys else found[0],

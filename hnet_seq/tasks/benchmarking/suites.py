@@ -1,26 +1,22 @@
-"""Suites of tasks as data: a YAML file each, of those that come with the package or of a user."""
+"""Suites of tasks: what a YAML file of one says."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
-import yaml
-
-from hnet_seq.tasks.benchmarking.untaught_task import Measured, Untaught
+from hnet_seq.tasks.benchmarking.per_base_task import PerBase
+from hnet_seq.tasks.benchmarking.untaught_task import Untaught
 from hnet_seq.tasks.choices import SplitRule
 from hnet_seq.tasks.classification.labelled_rows import GroupRule
-from modalities.errors import InputError, UsageError
+from modalities.errors import UsageError
 from pipelines.formats.table_rows import RowFilter
-from pipelines.storage.json_records import parse_record
 
-SUITES = Path(__file__).parents[2] / "suites"
-_YAML = ".yaml"
-
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _OF_ALL = ("name", "path", "windows", "zero_shot", "about", "licence", "citation", "sha256")
-Metric = Literal["mcc", "accuracy", "f1", "auroc", "spearman"]
+Metric = Literal["mcc", "accuracy", "f1", "auroc", "auprc", "spearman"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class SuiteTask:
     Attributes:
         name: unique in the suite.
         path: file or folder below the data folder, in any layout of ``classify --data``; "" where
-            there are ``windows`` or ``zero_shot``.
+            there are ``windows``, ``per_base`` or ``zero_shot``.
         problem: ``classes`` or ``regression``.
         metric: that the project reports, which leads the table. What is beyond what is judged by
             MCC, and for numbers by Spearman's rho.
@@ -64,7 +60,7 @@ class SuiteTask:
         counts: columns of a sorted library, whose mean bin is the number that is learned.
         split: ``given``, ``random`` or ``similarity``; null takes what is given, else draws one.
         test_fraction, group_by, where, limit_train: as the options of ``classify train``.
-        windows, zero_shot: in place of a path.
+        windows, per_base, zero_shot: in place of a path.
         about, licence, citation: for people; where they differ from the suite's.
         sha256: of files, by their way below the data folder; files that are not named are not
             checked, and the output says so.
@@ -84,6 +80,7 @@ class SuiteTask:
     where: list[str] = field(default_factory=list)
     limit_train: int | None = None
     windows: Windows | None = None
+    per_base: PerBase | None = None
     zero_shot: Untaught | None = None
     about: str = ""
     licence: str = ""
@@ -98,10 +95,27 @@ class SuiteTask:
             raise ValueError(f"task {self.name}: test_fraction is not between 0 and 1")
         if self.limit_train is not None and self.limit_train < 1:
             raise ValueError(f"task {self.name}: limit_train is below 1")
-        if [bool(self.path), self.windows is not None, self.zero_shot is not None].count(True) != 1:
-            raise ValueError(f"task {self.name}: give a path, or windows of a genome, or zero_shot")
+        others = (self.windows, self.per_base, self.zero_shot)
+        if bool(self.path) + sum(each is not None for each in others) != 1:
+            raise ValueError(
+                f"task {self.name}: give a path, or windows of a genome, or per_base, or zero_shot"
+            )
         if (self.metric == "spearman") != (self.problem == "regression"):
             raise ValueError(f"task {self.name}: metric {self.metric} is none of {self.problem}")
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """All lie below the data folder: a suite of somebody else reads nothing beside it."""
+        for name in (*self.files, *self.sha256):
+            way = PurePosixPath(name)
+            if not name or way.is_absolute() or ".." in way.parts:
+                said = "is empty" if not name else "does not lie below the data folder"
+                raise ValueError(f"task {self.name}: the file {name!r} {said}")
+        for name, found in self.sha256.items():
+            if not _SHA256.fullmatch(found):
+                raise ValueError(
+                    f"task {self.name}: sha256 of {name} is {found!r}, and not 64 digits of 0-f"
+                )
 
     def _check_untaught(self) -> None:
         """Keys of labels mean nothing where there are none."""
@@ -123,6 +137,8 @@ class SuiteTask:
         """What must lie in the data folder."""
         if self.zero_shot is not None:
             return self.zero_shot.files
+        if self.per_base is not None:
+            return self.per_base.files
         if self.windows is None:
             return [self.path]
         return [self.windows.genome, self.windows.annotation]
@@ -181,72 +197,3 @@ class Suite:
             if name not in known:
                 raise UsageError("tasks", f"{name!r} is none of {self.name}: {', '.join(known)}")
         return [task for task in self.tasks if not names or task.name in names]
-
-
-def shipped_suites() -> list[str]:
-    """Names of the suites that come with the package."""
-    return sorted(file.stem for file in SUITES.glob(f"*{_YAML}"))
-
-
-def read_suite(name: str) -> Suite:
-    """A suite by its name, or of a YAML file.
-
-    Raises:
-        UsageError: there is none of this name.
-        InputError: the file is no suite; names the place in it.
-    """
-    path = Path(name)
-    if path.suffix not in (_YAML, ".yml"):
-        if name not in shipped_suites():
-            raise UsageError(
-                "SUITE", f"{name!r} is none of {', '.join(shipped_suites())}; or give a .yaml"
-            )
-        path = SUITES / f"{name}{_YAML}"
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(f"{error}".split())
-        raise InputError(path, f"is no YAML: {said}") from None
-    _check_keys(path, "", content, Suite)
-    tasks = _inside(content, "tasks")
-    for index, task in enumerate(tasks if isinstance(tasks, list) else ()):
-        _check_keys(path, f"tasks[{index}]", task, SuiteTask)
-        _check_keys(path, f"tasks[{index}].windows", _inside(task, "windows"), Windows)
-        untaught = _inside(task, "zero_shot")
-        _check_keys(path, f"tasks[{index}].zero_shot", untaught, Untaught)
-        own = f"tasks[{index}].zero_shot.measured"
-        _check_keys(path, own, _inside(untaught, "measured"), Measured)
-    found: Suite = parse_record(
-        path, "", content, Suite, strict=False, remedy="mend it in the suite"
-    )
-    for index, task in enumerate(found.tasks):
-        _check_rows(path, f"tasks[{index}]", task)
-        if task.zero_shot is not None and task.zero_shot.measured is not None:
-            _check_rows(path, f"tasks[{index}].zero_shot.measured", task.zero_shot.measured)
-    return found
-
-
-def _check_rows(path: Path, where: str, task: SuiteTask | Measured) -> None:
-    """Raise InputError for rules of rows that cannot be read."""
-    try:
-        RowFilter.parse(task.where)
-        if task.group_by:
-            GroupRule.parse(task.group_by)
-    except UsageError as error:
-        raise InputError(path, f"{error}", where=where) from None
-
-
-def _inside(content: Any, key: str) -> Any:
-    return (content.get(key) if isinstance(content, dict) else None) or ()
-
-
-def _check_keys(path: Path, where: str, content: Any, kind: type) -> None:
-    """Raise InputError for a key that means nothing: it would be left out without a word."""
-    known = [each.name for each in fields(kind)]
-    for key in content if isinstance(content, dict) else ():
-        if key not in known:
-            near = get_close_matches(f"{key}", known, n=1)
-            said = f"did you mean {near[0]}?" if near else f"expected {', '.join(known)}"
-            raise InputError(path, f"no key {key!r} is known; {said}", where=where or None)

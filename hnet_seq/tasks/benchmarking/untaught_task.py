@@ -63,6 +63,8 @@ class Untaught:
     measured: Measured | None = None
 
     def __post_init__(self) -> None:
+        if not self.genome:
+            raise ValueError("genome is empty")
         if self.held_out.partition(":")[0] not in _FORMS:
             forms = "last:FRACTION, records:NAME,NAME or region:NAME:START-END"
             raise ValueError(f"held_out is {self.held_out!r}, and not {forms}")

@@ -27,6 +27,8 @@ def vectors_of(
     sequences: Sequence[Tokens],
     folder: Path,
     tell: Tell | None = None,
+    *,
+    middle: bool = False,
 ) -> NDArray[np.float32]:
     """A vector of each sequence, (N, D), of which finished parts lie in ``folder``.
 
@@ -34,17 +36,22 @@ def vectors_of(
 
     Args:
         tell: hears how many bases are done.
+        middle: that of the base in the middle of each.
 
     Raises:
-        InputError: vectors that are not finite, or not one a sequence.
+        InputError: a model that has no vector of a base; vectors that are not finite, or not one a
+            sequence.
     """
     letters = [dna.decode(tokens) for tokens in sequences]
+    embed = getattr(model, "embed_middle", None) if middle else model.embed
+    if embed is None:
+        raise InputError(model.name, "gives no vector of a base; leave per_base tasks out")
     found = []
     for part in in_parts(letters, PART_TOKENS, len):
-        path = folder / f"{_key(model, part)}{_ASIDE}"
+        path = folder / f"{_key(model, part, middle)}{_ASIDE}"
         vectors = _read(path, len(part))
         if vectors is None:
-            vectors = np.ascontiguousarray(model.embed(part), np.float32)
+            vectors = np.ascontiguousarray(embed(part), np.float32)
             if vectors.ndim != 2 or len(vectors) != len(part) or not np.isfinite(vectors).all():
                 raise InputError(
                     model.name,
@@ -62,8 +69,8 @@ def vectors_of(
     return np.concatenate(found)
 
 
-def _key(model: BenchmarkModel, part: Sequence[str]) -> str:
-    digest = hashlib.sha256(model.fingerprint.encode())
+def _key(model: BenchmarkModel, part: Sequence[str], middle: bool) -> str:
+    digest = hashlib.sha256(model.fingerprint.encode() + b" middle" * middle)
     for letters in part:
         digest.update(f"\n{letters}".encode())
     return digest.hexdigest()[:32]

@@ -118,6 +118,7 @@ class Columns:
         split: that says where a row belongs, if there is such a column.
         counts: of a sorted library, how often each row was counted in bin 0, 1, ...; the label is
             then the mean bin, and no column.
+        beside: columns that are read for something else than what is learned, if they are there.
     """
 
     sequence: str = "sequence"
@@ -127,6 +128,7 @@ class Columns:
     empty_labels: bool = False
     split: str = "split"
     counts: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if plain_name(self.label) == plain_name(self.sequence):
@@ -146,7 +148,8 @@ class Columns:
             table.column(name, f"name one so in the header line, or say which with {option}")
             for name, option in options
         ]
-        more = [found for name in (self.split, *IDS) if (found := table.find(name)) is not None]
+        optional = (self.split, *IDS, *self.beside)
+        more = [found for name in optional if (found := table.find(name)) is not None]
         return list(dict.fromkeys([*names, *more, *map(table.column, self.where.values)]))
 
 

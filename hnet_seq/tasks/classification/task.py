@@ -37,6 +37,8 @@ class Task:
         problem: what is learned.
         sets: what the numbers in ``labels`` of the examples mean; None for the classes.
         notes: about the labels and columns, for the user.
+        middle: what is learned is the class of the base in the middle of each sequence, whose own
+            vector is probed, and sequences are what lies around.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Task:
     problem: Problem = "classes"
     sets: list[str] | None = None
     notes: tuple[str, ...] = ()
+    middle: bool = False
 
     @property
     def splits(self) -> dict[str, Examples]:
@@ -58,7 +61,7 @@ class Task:
 
     def fingerprint(self) -> str:
         """sha256 over everything that a classifier can learn from or be tested on."""
-        digest = hashlib.sha256(repr(self.classes).encode())
+        digest = hashlib.sha256(repr(self.classes).encode() + b"middle" * self.middle)
         for name, examples in self.splits.items():
             digest.update(f"{name} {len(examples.labels)} {examples.together}".encode())
             digest.update(examples.labels.tobytes())

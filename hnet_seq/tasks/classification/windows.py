@@ -94,7 +94,7 @@ def coding_and_intergenic(
         if value < 1:
             raise UsageError(option, f"is {value}; expected 1 or more")
     source = Genome(genome)
-    plan = _plan(source.lengths, test_region, guard)
+    plan = plan_of(source.lengths, test_region, guard)
     opened = read_annotation(annotation, source)
     coding: dict[str, list[Span]] = {name: [] for name in source.lengths}
     taken: dict[str, list[Span]] = {name: [] for name in source.lengths}
@@ -140,7 +140,12 @@ def coding_and_intergenic(
     return LabelledWindows(chosen["train"], chosen["test"], regions, found, with_unknown)
 
 
-def _plan(lengths: Mapping[str, int], test_region: str, guard: int) -> dict[str, list[Region]]:
+def plan_of(lengths: Mapping[str, int], test_region: str, guard: int) -> dict[str, list[Region]]:
+    """Which parts of records are tested on, and which train.
+
+    Raises:
+        UsageError: ``test_region`` is none, or leaves nothing.
+    """
     is_form = test_region.startswith(("last:", "records:", "region:"))
     try:
         return plan_split(lengths, test_region if is_form else f"region:{test_region}", guard=guard)
