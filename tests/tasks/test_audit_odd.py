@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hnet_seq import InputError, UsageError, audit, read_result
+from hnet_seq import InputError, UsageError, audit, read_result, task_from_data
 from hnet_seq.cli import main
 from hnet_seq.evidence.audit.loci import _place
 from hnet_seq.results.audited import Audited
@@ -130,12 +130,17 @@ def test_from_python_what_cannot_be_meant_names_its_parameter() -> None:
         {"test_fraction": 2},
         {"seed": -1},
         {"clean": table},
+        {"clean": ""},
+        {"split": "leave-one-out"},
+        {"problem": "ranking"},
     ):
         with pytest.raises(UsageError, match=next(reversed(wrong))):
             audit(table, **wrong)
     for shards in ("gone", ["gone"]):
         with pytest.raises(InputError, match="gone"):
             audit(table, shards=shards)
+    with pytest.raises(UsageError, match=r"rule: is 'drawn'; expected given, random, similarity"):
+        task_from_data(table, rule="drawn")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="files"):
         audit([])
     with pytest.raises(UsageError, match="files"):

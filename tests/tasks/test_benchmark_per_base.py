@@ -149,6 +149,11 @@ def test_letters_are_those_around_the_base(folder: Path, monkeypatch: pytest.Mon
         ({"labels": "odd.bed"}, "odd.bed: line 2"),
         ({"classes": [], "labels": "one.bed"}, "one.bed: names one class, ['a']"),
         (
+            {"classes": [], "other": "x", "labels": "three.bed"},
+            "three.bed: has rows without a name",
+        ),
+        ({"sources": ["x"]}, "l.bed: is BED, whose rows have no source"),
+        (
             {"classes": [], "other": "c"},
             "l.bed: has rows of 'c'; name other in the suite otherwise",
         ),
@@ -156,6 +161,7 @@ def test_letters_are_those_around_the_base(folder: Path, monkeypatch: pytest.Mon
 )
 def test_what_cannot_be_drawn_is_one_line(folder: Path, changed: Any, said: str) -> None:
     (folder / "odd.bed").write_text("g\t1\t5\ta\ng\t10\tx\tb\n")
+    (folder / "three.bed").write_text("g\t1\t5\n")
     (folder / "one.bed").write_text("g\t1\t5\ta\n")
     with pytest.raises(InputError) as told:
         task(folder, **changed)

@@ -14,11 +14,18 @@ from hnet_seq.results.audit import Finding
 from hnet_seq.results.audited import Audited, AuditedTask
 from hnet_seq.tasks.auditing.clean_files import write_clean
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
-from hnet_seq.tasks.choices import CLEAN_BY, CLEAN_MODES, CleanBy, CleanMode
+from hnet_seq.tasks.choices import (
+    CLEAN_BY,
+    CLEAN_MODES,
+    PROBLEMS,
+    SPLIT_RULES,
+    CleanBy,
+    CleanMode,
+)
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.labels import SEPARATOR, Problem
 from hnet_seq.tasks.classification.splits import SplitRule
-from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.classification.task import Task, check_choice
 from modalities.errors import UsageError
 from pipelines.storage.files import check_folder
 
@@ -68,14 +75,20 @@ def audit(
     if not paths:
         raise UsageError("files", "is empty; give a table or a folder")
     if clean is not None:
+        if not str(clean):  # Path("") is the folder where one works
+            raise UsageError("clean", "is empty; name a folder")
         check_folder(clean, "clean")
     check_there(*paths, genome)
     check_seed(seed)
     if not 0 < test_fraction < 1:
         raise UsageError("test_fraction", f"is {test_fraction}; expected 0 to 1")
-    for option, value, known in (("mode", mode, CLEAN_MODES), ("by", by, CLEAN_BY)):
-        if value not in known:
-            raise UsageError(option, f"is {value!r}; expected {', '.join(known)}")
+    for parameter, value, known in (
+        ("split", split, SPLIT_RULES),
+        ("problem", problem, PROBLEMS),
+        ("mode", mode, CLEAN_MODES),
+        ("by", by, CLEAN_BY),
+    ):
+        check_choice(parameter, value, known)
     check_sets(paths, clean=clean, genome=genome)
     check_sources(folders, None if genome is None else str(genome))
     reading = Reading(

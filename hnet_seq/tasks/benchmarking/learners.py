@@ -160,7 +160,7 @@ def name_of(predictor: str, task: Task, model: BenchmarkModel, *, both_strands: 
     }.get(predictor, f"{model.name}, {predictor}")
 
 
-def _lettered(task: Task, sequences: Sequence[Tokens]) -> Sequence[Tokens]:
+def _lettered(task: Task, sequences: list[Tokens]) -> list[Tokens]:
     """Of a task of bases what lies around each, where not all positions are read."""
     if not task.middle:
         return sequences

@@ -64,6 +64,8 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
     wanted = own.classes or sorted({span[2] for each in spans.values() for span in each})
     if len(wanted) > _MOST:
         raise InputError(path, f"names {len(wanted)} classes; give `classes`, {_MOST} at most")
+    if "" in wanted:
+        raise InputError(path, "has rows without a name, which says the class; give `classes`")
     if own.other in wanted:  # of a BED whose names are all classes
         raise InputError(path, f"has rows of {own.other!r}; name `other` otherwise")
     classes = sorted([*wanted, *[own.other] * bool(own.other)])
@@ -110,6 +112,8 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
 def _spans(path: Path, source: Genome, sources: list[str]) -> Spans:
     found: Spans = defaultdict(list)
     if ".bed" in path.suffixes[-2:]:
+        if sources:
+            raise InputError(path, "is BED, whose rows have no source; leave `sources` out")
         for row in bed_rows(path, source.lengths, strands=True):
             try:
                 blocks, strand = row.blocks, row.strand
