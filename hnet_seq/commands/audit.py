@@ -98,13 +98,18 @@ def main(args: argparse.Namespace) -> int:
     if not 0 < args.test_fraction < 1:
         raise UsageError("test_fraction", f"is {args.test_fraction}; expected 0 to 1")
     check_sets(args.files, clean=args.clean, out=args.out, genome=args.genome)
-    for folder in args.shards:
+    check_sources(args.shards, args.genome)
+    return later("hnet_seq.tasks.audit")(args)
+
+
+def check_sources(shards: Sequence[str], genome: str | None) -> None:
+    """Raise InputError for shards that hold no DNA, and a genome that cannot be read."""
+    for folder in shards:
         manifest = manifest_here(folder)
         if manifest is not None and manifest.modality != "dna":
             raise InputError(folder, f"holds {manifest.modality}; give shards of DNA")
-    if args.genome:
-        check_genome(args.genome)
-    return later("hnet_seq.tasks.audit")(args)
+    if genome:
+        check_genome(genome)
 
 
 def check_sets(

@@ -33,8 +33,15 @@ def mean_pooled(
 def middle_pooled(
     tokenizer: DnaTokenizer, calls: Calls, layer: int, named: Named
 ) -> NDArray[np.float64]:
-    """(N, D) of the token that stands for the middle base of each sequence of odd length."""
+    """(N, D) of the token that stands for the middle base of each sequence of odd length.
+
+    Raises:
+        InputError: a sequence of more tokens than a call: at the border of a window the base would
+            be read without what stands before it.
+    """
     spelled = [tokenizer.spell(own, name) for name, own in named]
+    for (name, _), own in zip(named, spelled, strict=True):
+        calls.check_fits(own, name)
     tokens = [
         int(np.searchsorted(np.cumsum(own.bases), int(own.bases.sum()) // 2, side="right"))
         for own in spelled

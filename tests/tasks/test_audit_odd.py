@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hnet_seq import InputError, UsageError, audit, read_result
+from hnet_seq import InputError, UsageError, audit, read_result, task_from_data
 from hnet_seq.cli import main
+from hnet_seq.evidence.audit.loci import _place
 from hnet_seq.results.audited import Audited
 from tests.tasks.test_audit import HEAD, audited, kinds, leaky, rows_of, write
 
@@ -23,6 +24,15 @@ def test_ids_whose_numbers_are_none_of_a_genome_are_no_places(digits: int) -> No
     for i, row in enumerate(rows):
         row[0] = f"chr1:{'9' * digits}{i:03}-{'9' * digits}{i + 120:03}"
     assert audited(write(rows))["loci"] == []
+
+
+def test_a_number_with_many_zeros_before_it_is_itself() -> None:
+    assert [_place(each) for each in ("0" * 30 + "123", "1,234", "0", "9" * 30)] == [
+        123,
+        1234,
+        0,
+        -1,
+    ]
 
 
 def test_columns_of_places_are_read_and_what_has_none_is_said(
@@ -101,6 +111,14 @@ def test_from_python_the_record_is_that_of_the_command() -> None:
     assert read_result("mine.json", Audited) == both
 
 
+def test_from_python_notes_are_heard() -> None:
+    head = [*HEAD, "chrom", "start", "end"]
+    table = write([[*row, "", "", ""] for row in rows_of()], head=head)
+    heard: list[str] = []
+    audit(table, tell=heard.append)
+    assert "t.csv: 120 of 120 rows have no place in columns chrom, start, end" in heard[-1]
+
+
 def test_from_python_what_cannot_be_meant_names_its_parameter() -> None:
     table = write(rows_of())
     Path("mine").mkdir()
@@ -111,9 +129,18 @@ def test_from_python_what_cannot_be_meant_names_its_parameter() -> None:
         {"clean": "c", "by": "gene"},
         {"test_fraction": 2},
         {"seed": -1},
+        {"clean": table},
+        {"clean": ""},
+        {"split": "leave-one-out"},
+        {"problem": "ranking"},
     ):
         with pytest.raises(UsageError, match=next(reversed(wrong))):
             audit(table, **wrong)
+    for shards in ("gone", ["gone"]):
+        with pytest.raises(InputError, match="gone"):
+            audit(table, shards=shards)
+    with pytest.raises(UsageError, match=r"rule: is 'drawn'; expected given, random, similarity"):
+        task_from_data(table, rule="drawn")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="files"):
         audit([])
     with pytest.raises(UsageError, match="files"):

@@ -50,7 +50,10 @@ PER_BASE = "per_base: {genome: g, labels: b, test_region: x, "
             f"{HEAD}tasks: [{{name: t, path: a.csv, metric: spearman}}]",
             "metric spearman is none of",
         ),
-        (f"{HEAD}tasks: [{{name: t, path: /etc/passwd}}]", "does not lie below the data folder"),
+        (
+            f"{HEAD}tasks: [{{name: t, path: /etc/passwd}}]",
+            "give `data` a folder that holds it or a link",
+        ),
         (f"{HEAD}tasks: [{{name: t, path: ../a.csv}}]", "'../a.csv' does not lie below"),
         (f"{HEAD}tasks: [{{name: t, path: a/../../b.csv}}]", "does not lie below the data folder"),
         (
@@ -93,6 +96,15 @@ def test_a_suite_that_cannot_be_meant_is_one_line(tmp_path: Path, text: str, sai
     assert said in f"{told.value}"
     assert "\n" not in f"{told.value}"
     assert f"{told.value}".startswith(f"{path}: ")
+
+
+def test_keys_may_be_taken_over(tmp_path: Path) -> None:
+    """A merge brings in keys that a task may replace: none of them is there twice."""
+    path = tmp_path / "s.yaml"
+    tasks = "tasks:\n- &a {name: t, path: a.csv}\n- &b {<<: *a, name: u}\n- {<<: *b, name: v}\n"
+    path.write_text(HEAD + tasks)
+    read = read_suite(f"{path}")
+    assert [(each.name, each.path) for each in read.tasks] == [(n, "a.csv") for n in "tuv"]
 
 
 def test_a_hash_may_be_in_upper_case(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hnet_seq import embed
 from hnet_seq.peers.model import TransformersModel
+from hnet_seq.tasks.benchmarking import learners
 from hnet_seq.tasks.benchmarking.middle import middle_vectors
 from hnet_seq.tasks.benchmarking.per_base_task import PerBase
 from hnet_seq.tasks.benchmarking.suite_data import read_task
@@ -105,6 +106,37 @@ def test_an_annotation_says_it_by_type_and_source(folder: Path) -> None:
     assert not [each for each in drawn(torn, "train") if each[0] < 5000 and each[2] == "a"]
 
 
+def test_labels_without_strands_leave_none_to_tell_the_class_by(folder: Path) -> None:
+    rows = (folder / "l.bed").read_text().splitlines()
+    (folder / "plain.bed").write_text("".join(f"{row.rsplit(chr(9), 2)[0]}\n" for row in rows))
+    found = drawn(task(folder, other="none", labels="plain.bed"), "train")
+    assert {each[1] for each in found} == {"+"}
+    assert {each[2] for each in found} == {"a", "b", "none"}
+
+
+def test_what_lies_near_is_on_one_side_of_a_fold(folder: Path) -> None:
+    found = task(folder, other="none")
+    for own in found.splits.values():
+        places = [int(name.removeprefix("g:").partition("(")[0]) - 1 for name in own.names]
+        assert own.together == [f"g:{place // 10_000}" for place in places]
+    assert "in 1 stretch of 10 kb" in found.about["split"]
+    assert "in 2 stretches of 10 kb" in task(folder, test_region="last:0.5").about["split"]
+
+
+def test_letters_are_those_around_the_base(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learners, "MOST_POSITIONS", 12)
+    found = task(folder)
+    own = learners.learner_of(learners.LETTERS, found, GUESSES, folder, both_strands=False)
+    middle = np.array([tokens[5:16] for tokens in found.train.sequences])
+    assert isinstance(own.train, np.ndarray)
+    np.testing.assert_array_equal(own.train.reshape(len(middle), 11, 4).argmax(2), middle)
+    name = learners.name_of(learners.LETTERS, found, GUESSES, both_strands=False)
+    assert name == "letters of the middle 11 positions"
+    whole = replace(found, middle=False)
+    name = learners.name_of(learners.LETTERS, whole, GUESSES, both_strands=False)
+    assert name == "letters by position"
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -116,10 +148,20 @@ def test_an_annotation_says_it_by_type_and_source(folder: Path) -> None:
         ({"labels": "l.gff", "sources": ["z"]}, "l.gff: has no row of z; it has x, y"),
         ({"labels": "odd.bed"}, "odd.bed: line 2"),
         ({"classes": [], "labels": "one.bed"}, "one.bed: names one class, ['a']"),
+        (
+            {"classes": [], "other": "x", "labels": "three.bed"},
+            "three.bed: has rows without a name",
+        ),
+        ({"sources": ["x"]}, "l.bed: is BED, whose rows have no source"),
+        (
+            {"classes": [], "other": "c"},
+            "l.bed: has rows of 'c'; name other in the suite otherwise",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(folder: Path, changed: Any, said: str) -> None:
     (folder / "odd.bed").write_text("g\t1\t5\ta\ng\t10\tx\tb\n")
+    (folder / "three.bed").write_text("g\t1\t5\n")
     (folder / "one.bed").write_text("g\t1\t5\ta\n")
     with pytest.raises(InputError) as told:
         task(folder, **changed)
@@ -152,6 +194,15 @@ def test_of_words_of_a_peer_it_is_the_one_that_holds_the_base(tmp_path: Path) ->
     }
     assert changed == {0: True, 10: True, 20: False}
     assert whole.shape == peer.embed([letters]).shape
+
+
+def test_a_base_whose_context_is_no_call_is_refused_in_windows_too(tmp_path: Path) -> None:
+    gpt(tmp_path, WORDS)
+    peer = TransformersModel.from_pretrained(tmp_path, "cpu", overlong="windows")
+    letters = dna.decode(random_bases(2001, 3))
+    assert peer.embed([letters]).shape[0] == 1
+    with pytest.raises(InputError, match="give shorter sequences"):
+        peer.embed_middle([letters])
 
 
 def _other(letters: str, at: int) -> str:

@@ -85,7 +85,7 @@ def places_of_ids(ids: Sequence[str], lengths: NDArray[np.int64]) -> Coordinates
 
 def _place(digits: str) -> int:
     """-1 for a number that is no place in any genome."""
-    found = int(digits.replace(",", "")[:_DIGITS])
+    found = int(digits.replace(",", "").lstrip("0")[:_DIGITS] or 0)
     return found if found < _FURTHEST else -1
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
-from hnet_seq.commands.audit import check_sets
+from hnet_seq.commands.audit import check_sets, check_sources
 from hnet_seq.commands.checks import check_seed, check_there
 from hnet_seq.evidence.audit.links import COPY, REVERSE, find_links
 from hnet_seq.results.audit import Finding
 from hnet_seq.results.audited import Audited, AuditedTask
 from hnet_seq.tasks.auditing.clean_files import write_clean
 from hnet_seq.tasks.auditing.data_set import Reading, audit_data_set
-from hnet_seq.tasks.choices import CLEAN_BY, CLEAN_MODES, CleanBy, CleanMode
+from hnet_seq.tasks.choices import (
+    CLEAN_BY,
+    CLEAN_MODES,
+    PROBLEMS,
+    SPLIT_RULES,
+    CleanBy,
+    CleanMode,
+)
 from hnet_seq.tasks.classification.labelled_rows import Columns
 from hnet_seq.tasks.classification.labels import SEPARATOR, Problem
 from hnet_seq.tasks.classification.splits import SplitRule
-from hnet_seq.tasks.classification.task import Task
+from hnet_seq.tasks.classification.task import Task, check_choice
 from modalities.errors import UsageError
+from pipelines.storage.files import check_folder
 
 
 def audit(
@@ -32,10 +41,11 @@ def audit(
     every_task: bool = False,
     seed: int = 0,
     genome: str | Path | None = None,
-    shards: Sequence[str | Path] = (),
+    shards: str | Path | Sequence[str | Path] = (),
     clean: str | Path | None = None,
     mode: CleanMode = "filter",
     by: CleanBy = "cluster",
+    tell: Callable[[str], None] | None = None,
 ) -> Audited:
     """What makes a score on labelled sequences mean less than it says; see ``docs/audit.md``.
 
@@ -50,26 +60,37 @@ def audit(
             ``test_fraction``, ``problem``, ``separator``, ``every_task`` and ``seed`` of
             :func:`hnet_seq.task_from_data`.
         genome: a file that they are from: which classes stand in it.
-        shards: folders of what a model was pretrained on.
+        shards: a folder of what a model was pretrained on, or several.
         clean: a folder for a cleaner split of one set, which is audited again (``clean`` of the
             set); None writes nothing.
         mode: ``filter`` or ``resplit``. by: ``cluster``, ``locus`` or ``chromosome``.
+        tell: hears notes on the data, such as of rows without a place; None: nobody.
 
     Raises:
         InputError: a file or row that cannot be read, or a cleaner split that is none.
         UsageError: what cannot be meant, such as one file twice.
     """
-    paths = [Path(each) for each in ([files] if isinstance(files, str | Path) else files)]
+    paths = [Path(each) for each in _several(files)]
+    folders = [str(each) for each in _several(shards)]
     if not paths:
         raise UsageError("files", "is empty; give a table or a folder")
+    if clean is not None:
+        if not str(clean):  # Path("") is the folder where one works
+            raise UsageError("clean", "is empty; name a folder")
+        check_folder(clean, "clean")
     check_there(*paths, genome)
     check_seed(seed)
     if not 0 < test_fraction < 1:
         raise UsageError("test_fraction", f"is {test_fraction}; expected 0 to 1")
-    for option, value, known in (("mode", mode, CLEAN_MODES), ("by", by, CLEAN_BY)):
-        if value not in known:
-            raise UsageError(option, f"is {value!r}; expected {', '.join(known)}")
+    for parameter, value, known in (
+        ("split", split, SPLIT_RULES),
+        ("problem", problem, PROBLEMS),
+        ("mode", mode, CLEAN_MODES),
+        ("by", by, CLEAN_BY),
+    ):
+        check_choice(parameter, value, known)
     check_sets(paths, clean=clean, genome=genome)
+    check_sources(folders, None if genome is None else str(genome))
     reading = Reading(
         columns or Columns(),
         rule=split,
@@ -79,17 +100,29 @@ def audit(
         every_task=every_task,
         seed=seed,
         genome=None if genome is None else Path(genome),
-        shards=[str(each) for each in shards],
+        shards=folders,
     )
     tasks = [reading.task(path) for path in paths]
     found: list[AuditedTask] = []
     for path, task in zip(paths, tasks, strict=True):
-        audited, places = audit_data_set(path, task, reading)
+        heard = partial(_tell, task, tell)
+        for note in task.notes:
+            heard(note)
+        audited, places = audit_data_set(path, task, reading, heard)
         if clean is not None:
             change, _ = write_clean(path, task, places, reading, out=Path(clean), mode=mode, by=by)
             audited["clean"] = change
         found.append(audited)
     return Audited(found, between(tasks), details_of(paths, reading))
+
+
+def _several(given: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    return [given] if isinstance(given, str | Path) else given
+
+
+def _tell(task: Task, tell: Callable[[str], None] | None, note: str) -> None:
+    if tell is not None:
+        tell(f"{task.name}: {note}")
 
 
 def details_of(paths: Sequence[Path], reading: Reading) -> dict[str, object]:

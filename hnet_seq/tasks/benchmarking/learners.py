@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hnet_seq.evidence.probes.logistic import fit_logistic
 from hnet_seq.evidence.probes.ridge import fit_ridge
 from hnet_seq.evidence.probes.sequence_features import (
+    MOST_POSITIONS,
     length_features,
     one_hot,
     one_hot_positions,
@@ -34,6 +35,7 @@ from hnet_seq.tasks.benchmarking.model import BenchmarkModel
 from hnet_seq.tasks.benchmarking.vectors import vectors_of
 from hnet_seq.tasks.classification.targets import targets_of
 from hnet_seq.tasks.classification.task import Task
+from modalities.base import Tokens
 
 Floats = NDArray[np.floating]
 Rows = NDArray[np.int64]
@@ -126,6 +128,7 @@ def learner_of(
         both = (count_words(own, both_strands=both_strands) for own in (train, test))
         return Learner(task, *both)
     if predictor == LETTERS:
+        train, test = (_lettered(task, own) for own in (train, test))
         positions = one_hot_positions(train)
         return Learner(task, one_hot(train, positions), one_hot(test, positions))
     if predictor == COMPOSITION:
@@ -140,7 +143,11 @@ def name_of(predictor: str, task: Task, model: BenchmarkModel, *, both_strands: 
     """What a row is called."""
     strands = ", both strands" if both_strands else ""
     if predictor == LETTERS:
-        positions = one_hot_positions(task.train.sequences)
+        whole = task.train.sequences
+        read = _lettered(task, whole)
+        if len(read[0]) < len(whole[0]):
+            return f"letters of the middle {len(read[0])} positions"
+        positions = one_hot_positions(read)
         return "letters by position" if positions.whole else f"letters of the {positions.said}"
     numbers = task.problem == "regression"
     return {
@@ -151,6 +158,14 @@ def name_of(predictor: str, task: Task, model: BenchmarkModel, *, both_strands: 
         LENGTH: "length",
         CONSTANT: "mean of training" if numbers else "majority class",
     }.get(predictor, f"{model.name}, {predictor}")
+
+
+def _lettered(task: Task, sequences: list[Tokens]) -> list[Tokens]:
+    """Of a task of bases what lies around each, where not all positions are read."""
+    if not task.middle:
+        return sequences
+    most = (MOST_POSITIONS - 1) // 2
+    return [own[max(0, len(own) // 2 - most) : len(own) // 2 + most + 1] for own in sequences]
 
 
 def _rows(features: Floats | Words | None, members: Sequence[int] | Rows) -> Floats | Words | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hnet_seq.evidence.audit.loci import NEAR
 from hnet_seq.evidence.audit.task import Examples, Origin
 from hnet_seq.tasks.benchmarking.per_base_task import PerBase
 from hnet_seq.tasks.choices import WINDOWS_GUARD
@@ -44,7 +45,11 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
 
     A base that rows of two classes or of two strands cover is left out, as are windows with an
     unknown base and those that leave their region. Those on the reverse strand are given as its
-    letters; bases of ``other`` on a strand that is drawn, without a strand as they stand.
+    letters; bases of ``other`` on a strand that is drawn where a class has strands, for else the
+    strand would tell the class. What lies within one stretch of 10 kb is ``together``, and stays on
+    one side of a fold.
+
+    Memory: the genome's classes, a byte a base, and 8 to 16 bytes for each base of one class.
 
     Args:
         seed: of what is drawn.
@@ -59,6 +64,10 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
     wanted = own.classes or sorted({span[2] for each in spans.values() for span in each})
     if len(wanted) > _MOST:
         raise InputError(path, f"names {len(wanted)} classes; give `classes`, {_MOST} at most")
+    if "" in wanted:
+        raise InputError(path, "has rows without a name, which says the class; give `classes`")
+    if own.other in wanted:  # of a BED whose names are all classes
+        raise InputError(path, f"has rows of {own.other!r}; name `other` otherwise")
     classes = sorted([*wanted, *[own.other] * bool(own.other)])
     if len(classes) < 2:
         raise InputError(path, f"names one class, {wanted}; give a name for `other`, or two")
@@ -66,8 +75,13 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
     maps = {
         name: _map(spans.get(name, ()), length, wanted) for name, length in source.lengths.items()
     }
+    stranded = any(
+        label in wanted and strand in ("+", "-")
+        for each in spans.values()
+        for *_, label, strand in each
+    )
     drawn = {
-        split: _drawn(maps, plan, split, own, wanted, most, source, generator)
+        split: _drawn(maps, plan, split, own, wanted, most, source, generator, stranded)
         for split, most in (("train", own.max_train), ("test", own.max_test))
     }
     for split, bases in drawn.items():
@@ -78,7 +92,11 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
                     f"no base of {label!r} is in {split} with {own.context} known bases around it; "
                     "take it out of `classes`, or test another region",
                 )
-    said = f"{own.test_region} of {Path(own.genome).name} is tested on"
+    stretches = len({_stretch(base) for base in drawn["test"]})
+    said = (
+        f"{own.test_region} of {Path(own.genome).name} is tested on, in {stretches:,} "
+        f"stretch{'es' * (stretches > 1)} of {NEAR // 1000} kb; vectors are of bases, not pooled"
+    )
     return Task(
         "classes of bases",
         classes,
@@ -94,6 +112,8 @@ def read_per_base(own: PerBase, folder: Path, *, seed: int) -> Task:
 def _spans(path: Path, source: Genome, sources: list[str]) -> Spans:
     found: Spans = defaultdict(list)
     if ".bed" in path.suffixes[-2:]:
+        if sources:
+            raise InputError(path, "is BED, whose rows have no source; leave `sources` out")
         for row in bed_rows(path, source.lengths, strands=True):
             try:
                 blocks, strand = row.blocks, row.strand
@@ -143,6 +163,7 @@ def _drawn(
     most: int,
     source: Genome,
     generator: np.random.Generator,
+    stranded: bool,
 ) -> list[_Base]:
     """Bases of a split, the rarest class first: it has the least choice of places."""
     half = own.context // 2
@@ -156,46 +177,56 @@ def _drawn(
     numbers = {label: [1 + 2 * at, 2 + 2 * at] for at, label in enumerate(wanted)}
     if own.other:
         numbers[own.other] = [_OTHER]
-    places = {
-        label: [
-            (region, np.flatnonzero(np.isin(maps[name][start:end], values)) + start)
-            for region, (name, start, end) in enumerate(regions)
-        ]
-        for label, values in numbers.items()
-    }
-    taken: dict[tuple[str, int], list[int]] = defaultdict(list)
+    there = sum(
+        (np.bincount(maps[name][start:end], minlength=256) for name, start, end in regions),
+        np.zeros(256, np.int64),
+    )
+    taken: dict[tuple[str, int], list[int]] = {}
     found: list[_Base] = []
-    for label in sorted(places, key=lambda each: (sum(len(p) for _, p in places[each]), each)):
+    for label in sorted(numbers, key=lambda each: (int(there[numbers[each]].sum()), each)):
         count = 0
-        for name, place in _in_random_order(places[label], regions, generator):
+        for name, place in _in_random_order(maps, numbers[label], regions, generator):
             if count == most:
                 break
             cell = place // own.context
-            beside = (each for at in (-1, 0, 1) for each in taken[name, cell + at])
+            beside = (each for at in (-1, 0, 1) for each in taken.get((name, cell + at), ()))
             if any(abs(place - each) < own.context for each in beside):
                 continue
             tokens = source.fetch(name, place - half, place + half + 1)
             if (tokens >= dna.UNKNOWN).any():
                 continue
-            taken[name, cell].append(place)
+            taken.setdefault((name, cell), []).append(place)
             value = int(maps[name][place])
-            strand = "+-"[int(generator.integers(2))] if value == _OTHER else "-+"[value % 2]
+            if value != _OTHER:
+                strand = "-+"[value % 2]
+            else:
+                strand = "+-"[int(generator.integers(2))] if stranded else "+"
             found.append(_Base(name, place, label, strand))
             count += 1
     return sorted(found, key=lambda base: (base.record, base.place))
 
 
 def _in_random_order(
-    places: list[tuple[int, NDArray[np.int64]]],
+    maps: dict[str, NDArray[np.uint8]],
+    values: list[int],
     regions: list[tuple[str, int, int]],
     generator: np.random.Generator,
 ) -> Iterator[tuple[str, int]]:
-    sizes = np.array([len(own) for _, own in places], np.int64)
-    ends = np.cumsum(sizes)
-    for index in generator.permutation(int(sizes.sum())):
+    """Record and place of each base with these numbers, within the regions."""
+    places = [
+        np.flatnonzero(np.isin(maps[name][start:end], values)).astype(np.uint32)  # half of int64
+        for name, start, end in regions
+    ]
+    ends = np.cumsum([len(own) for own in places])
+    for index in generator.permutation(int(ends[-1]) if len(ends) else 0):
         part = int(np.searchsorted(ends, index, side="right"))
-        region, own = places[part]
-        yield regions[region][0], int(own[int(index) - int(ends[part] - sizes[part])])
+        name, start, _ = regions[part]
+        own = places[part]
+        yield name, start + int(own[int(index) - int(ends[part] - len(own))])
+
+
+def _stretch(base: _Base) -> str:
+    return f"{base.record}:{base.place // NEAR}"
 
 
 def _examples(bases: list[_Base], classes: list[str], source: Genome, context: int) -> Examples:
@@ -211,4 +242,5 @@ def _examples(bases: list[_Base], classes: list[str], source: Genome, context: i
         None,
         None,
         *(nothing, nothing, nothing),
+        together=[_stretch(base) for base in bases],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,16 +24,18 @@ _YAML = ".yaml"
 class _Loader(yaml.SafeLoader):
     """Refuses a key that stands twice: of two values one would be left out without a word."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        met: list[Any] = []
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if name in met:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} is there twice", key.start_mark
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        met: set[str] = set()
+        for key, _ in node.value:  # before `<<` brings in those that may be replaced
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in met:
+                raise yaml.composer.ComposerError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
                 )
-            met.append(name)
-        return super().construct_mapping(node, deep)
+            met.add(key.value)
+        return node
 
 
 def shipped_suites() -> list[str]:

@@ -109,7 +109,12 @@ class SuiteTask:
         for name in (*self.files, *self.sha256):
             way = PurePosixPath(name)
             if not name or way.is_absolute() or ".." in way.parts:
-                said = "is empty" if not name else "does not lie below the data folder"
+                said = "is empty; give its way below the data folder"
+                if name:
+                    said = (
+                        "does not lie below the data folder; give --data a folder that holds it "
+                        "or a link to it, and here its way from there"
+                    )
                 raise ValueError(f"task {self.name}: the file {name!r} {said}")
         for name, found in self.sha256.items():
             if not _SHA256.fullmatch(found):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.evidence.audit.task import Examples, Origin
+from hnet_seq.tasks.choices import PROBLEMS, SPLIT_RULES
 from hnet_seq.tasks.classification.labelled_data import read_labelled
 from hnet_seq.tasks.classification.labelled_rows import Columns, Row
 from hnet_seq.tasks.classification.labels import SEPARATOR, Labels, Problem, read_labels
@@ -97,8 +98,11 @@ def task_from_data(
     Raises:
         InputError: a row is wrong, rows are of several tasks, there is one class only, a class of
             the test split is not in train, or a split is empty.
+        UsageError: no such ``rule`` or ``problem``.
     """
     path = given_path(path, "path")
+    check_choice("rule", rule, SPLIT_RULES)
+    check_choice("problem", problem, PROBLEMS)
     columns = replace(columns or Columns(), empty_labels=problem == "multi-label")
     notes = look_at_columns(path, columns, every_task=every_task)
     rows = read_labelled(path, columns)
@@ -138,6 +142,12 @@ def task_from_data(
         what.sets,
         (*notes, *what.notes),
     )
+
+
+def check_choice(parameter: str, value: str | None, known: Sequence[str]) -> None:
+    """Raise UsageError for what is none of these, nor left to the data with None."""
+    if value is not None and value not in known:
+        raise UsageError(parameter, f"is {value!r}; expected {', '.join(known)}")
 
 
 def _limited(
