@@ -5,8 +5,11 @@ OmegaConf merges in struct mode, so a misspelt key is an error that names the ne
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +41,51 @@ def load_experiment(
     Raises:
         UsageError: the file is missing or unreadable, a key is unknown, or a value is wrong.
     """
-    merged = OmegaConf.structured(ExperimentConfig)
+    config = _at_once(name, overrides or [], shape)
+    if config is None:
+        merged = _defaults(shape)
+        for origin, layer, said in _given(name, overrides or []):
+            _merge(merged, layer, origin, said)
+        config = OmegaConf.to_object(merged)
+    assert isinstance(config, ExperimentConfig)
+    try:
+        config.validate()
+    except (ValueError, TypeError) as error:
+        raise UsageError(find_experiment(name), str(error)) from error
+    return config
+
+
+def _at_once(name: str | Path, overrides: Sequence[str], shape: HNetConfig | None) -> object | None:
+    """What nearly all mean: None where something is wrong, which is looked for layer by layer."""
+    try:
+        merged = _defaults(shape)
+        for _, layer, _ in _given(name, overrides):
+            merged.merge_with(layer)
+        return OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, TypeError, ValueError, UsageError):
+        return None
+
+
+def _defaults(shape: HNetConfig | None) -> DictConfig:
+    merged = copy.deepcopy(_schema())
     if shape is not None:
         merged.merge_with({"model": shape.to_dict()})
+    return merged
+
+
+@cache
+def _schema() -> DictConfig:
+    """Every key with its default; a copy of it is made in half the time."""
+    return OmegaConf.structured(ExperimentConfig)
+
+
+def _given(
+    name: str | Path, overrides: Sequence[str]
+) -> Iterator[tuple[Path | str, DictConfig, str]]:
+    """What is merged in order: where it is from, what it says, and how it is quoted in errors."""
     for path, layer in _layers(find_experiment(given_path(name, "name")), ()):
-        _merge(merged, layer, path)
-    for item in overrides or []:
+        yield path, layer, ""
+    for item in overrides:
         key, separator, value = (part.strip() for part in item.partition("="))
         if not separator or not key:
             raise UsageError("command line", f"{item!r}: expected key=value, one word")
@@ -53,14 +95,7 @@ def load_experiment(
         except (YAMLError, OmegaConfBaseException) as error:
             message = f"{item!r} is not readable as YAML: {_one_line(error)}"
             raise UsageError("command line", message) from error
-        _merge(merged, layer, "command line", item)
-    config = OmegaConf.to_object(merged)
-    assert isinstance(config, ExperimentConfig)
-    try:
-        config.validate()
-    except (ValueError, TypeError) as error:
-        raise UsageError(find_experiment(name), str(error)) from error
-    return config
+        yield "command line", layer, item
 
 
 def save_experiment(config: ExperimentConfig, path: Path) -> None:

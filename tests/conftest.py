@@ -19,6 +19,10 @@ from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's t
 
 import torch  # isort: skip
 
+from tests.unsynced import wait_for_no_disk
+
+wait_for_no_disk()
+
 # Its compiler would start processes of its own, each with another torch.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hnet_seq.evidence.similarity import spaced_seeds
 from hnet_seq.evidence.similarity.homologs import homologs
 from hnet_seq.evidence.similarity.near_duplicates import near_duplicates
 from modalities.base import Tokens
@@ -45,6 +46,16 @@ def test_near_duplicates_are_found_on_both_strands(share: float, least: float) -
     if share >= 0.15:
         # Words of 16 bases, which the audit of classify goes by, see next to none of these.
         assert sum(1 for _ in near_duplicates(train, test)) < 0.1 * PAIRS
+
+
+def test_few_seeds_are_looked_up_as_many_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(3)
+    train = drawn(PAIRS, 200, 1)
+    test = [mutated(each, 0.15, generator) for each in train]
+    few = list(spaced_seeds.SeedIndex(train).candidates(test))
+    assert len(few) > PAIRS / 2
+    monkeypatch.setattr(spaced_seeds, "_MANY", 0)
+    assert list(spaced_seeds.SeedIndex(train).candidates(test)) == few
 
 
 def test_unrelated_pairs_are_none() -> None:

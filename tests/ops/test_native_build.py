@@ -15,6 +15,15 @@ from hnet_seq.ops.native import build, objection
 from hnet_seq.ops.registry import choose
 
 CPU = torch.device("cpu")
+#: With threads, which are PyTorch's.
+SUM = """
+extern "C" int sum_below(int end) {
+    int sum = 0;
+#pragma omp parallel for num_threads(2) reduction(+ : sum)
+    for (int i = 0; i < end; i++) sum += i;
+    return sum;
+}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +52,9 @@ def _compiler(folder: Path, script: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the machine's compiler makes of the sources, in seconds."""
-    folder = tmp_path_factory.mktemp("kernels")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HNET_SEQ_CACHE", str(folder))
-        build.library.cache_clear()
-        build.library()
-    (built,) = folder.iterdir()
-    return built
+def kernels() -> Path:
+    """What the machine's compiler made of the sources for all tests."""
+    return Path(build.library()._name)
 
 
 @pytest.fixture
@@ -68,12 +71,29 @@ def quick(kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 
 
 @needs_compiler
-def test_they_are_built_once_and_kept(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HNET_SEQ_CACHE", str(kernels.parent))
-    written = kernels.stat().st_mtime_ns
+def test_the_machines_compiler_makes_what_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one source, in a second; all of them are what the tests of operations run."""
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "one.cpp").write_text(SUM)
+    monkeypatch.setattr(build, "_SOURCES", sources)
+    assert build.library().sum_below(5) == 10
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.name == f"kernels-{build.fingerprint(build.compiler())}.so"
+
+
+@needs_compiler
+def test_they_are_built_once_and_kept(quick: Callable[[str], None], tmp_path: Path) -> None:
+    quick("9")
     build.library()
-    assert [kernels] == list(kernels.parent.iterdir())
-    assert kernels.stat().st_mtime_ns == written
+    (kept,) = (tmp_path / "cache").iterdir()
+    written = kept.stat().st_mtime_ns
+    build.library.cache_clear()
+    build.library()
+    assert [kept] == list((tmp_path / "cache").iterdir())
+    assert kept.stat().st_mtime_ns == written
 
 
 @needs_compiler

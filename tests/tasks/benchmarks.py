@@ -14,12 +14,12 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from hnet_seq.evidence.probes import logistic, word_fits
 from hnet_seq.jobs.spool import Spool
 from hnet_seq.results.benchmark import Benchmark
 from hnet_seq.tasks import benchmark as verb
 from hnet_seq.tasks.benchmarking import written
 from hnet_seq.tasks.benchmarking.suites import Suite, SuiteTask
+from tests.few_penalties import few_penalties
 
 
 def secret(letters: str) -> int:
@@ -86,13 +86,10 @@ def suite_of(*tasks: SuiteTask) -> Suite:
 def run(
     model: Oracle, folder: Path, tasks: Sequence[SuiteTask], out: Path, **options: Any
 ) -> Benchmark | None:
-    """A benchmark with few penalties and draws."""
+    """A benchmark with one penalty and few draws."""
     given = {"shots": (2,), "seeds": 2, **options}
     out.mkdir(parents=True, exist_ok=True)
-    with (
-        patch.object(logistic, "PENALTIES", (1e-2, 1e-1)),
-        patch.object(word_fits, "PENALTIES", (1e-4, 1e-3)),
-    ):
+    with few_penalties():
         return verb.benchmark(model, suite_of(*tasks), tasks, folder, out, **given)
 
 

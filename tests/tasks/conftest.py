@@ -52,3 +52,19 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("table") / "t.csv"
     path.write_text("\n".join(["sequence,label,split", *rows]) + "\n")
     return path
+
+
+def half_of(table: Path) -> Path:
+    """Half of the rows of train and of test of :func:`table`."""
+    header, *rows = table.read_text().splitlines()
+    own = table.with_name("half.csv")
+    own.write_text("\n".join([header, *rows[:40], *rows[80:100]]) + "\n")
+    return own
+
+
+def of_few_layers(folder: Path) -> Path:
+    """The folder of a model as that of :func:`checkpoint`."""
+    model: HNetForCausalLM = make_model("few layers")
+    model.metadata["modality"] = "dna"
+    model.save_pretrained(folder)
+    return folder

@@ -49,6 +49,22 @@ def plain(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return out, found
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table for what says nothing of scores."""
+    folder = tmp_path_factory.mktemp("small")
+    write(folder / "plain.csv", rows(60, 0), rows(40, 1))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of it that nothing disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "plain"
+    assert run(KNOWS, small, PLAIN, out) is not None
+    return out
+
+
 def only(found: Benchmark | None) -> BenchmarkTask:
     assert found is not None
     (task,) = found.tasks
@@ -140,29 +156,27 @@ def test_numbers_are_ranked_and_the_mean_bin_is_learned(folder: Path, tmp_path: 
 
 
 def test_a_run_that_is_killed_ten_times_ends_with_the_same_bytes(
-    folder: Path, plain: tuple[Path, Benchmark], tmp_path: Path
+    small: Path, whole: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "plain"
     for moment in [*[3] * 9, "writing"]:
-        ended = Forked(killed_run, moment, folder, PLAIN, out, folder=tmp_path).end()
+        ended = Forked(killed_run, moment, small, PLAIN, out, folder=tmp_path).end()
         if ended.code == 0:  # all was computed, and nothing is left to be killed at
             (out / "benchmark.json").unlink()
             continue
         assert ended.code == -signal.SIGKILL, ended.err
         assert not (out / "benchmark.json").exists()
-    assert Forked(killed_run, 0, folder, PLAIN, out, folder=tmp_path).end().code == 0
-    for path in plain[0].iterdir():
+    assert Forked(killed_run, 0, small, PLAIN, out, folder=tmp_path).end().code == 0
+    for path in whole.iterdir():
         assert (out / path.name).read_bytes() == path.read_bytes(), path.name
-    assert len(list(out.iterdir())) == len(list(plain[0].iterdir()))
+    assert len(list(out.iterdir())) == len(list(whole.iterdir()))
 
 
-def test_several_processes_leave_the_same_bytes(
-    folder: Path, plain: tuple[Path, Benchmark], tmp_path: Path
-) -> None:
+def test_several_processes_leave_the_same_bytes(small: Path, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "plain"
     started = [
         Forked(
-            *(killed_run, 0, folder, PLAIN, out),
+            *(killed_run, 0, small, PLAIN, out),
             folder=tmp_path,
             name=f"rank{rank}",
             environment={"RANK": f"{rank}", "WORLD_SIZE": "2", "LOCAL_RANK": f"{rank}"},
@@ -170,7 +184,7 @@ def test_several_processes_leave_the_same_bytes(
         for rank in range(2)
     ]
     assert [each.end().code for each in started] == [0, 0]
-    for path in plain[0].iterdir():
+    for path in whole.iterdir():
         assert (out / path.name).read_bytes() == path.read_bytes(), path.name
 
 
@@ -246,7 +260,7 @@ def test_a_wrong_suite_or_other_data_are_told(
 
 
 def test_the_command_runs_a_checkpoint_and_its_twin(
-    folder: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+    small: Path, tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite = tmp_path / "s.yaml"
     suite.write_text(
@@ -254,7 +268,7 @@ def test_the_command_runs_a_checkpoint_and_its_twin(
         "tasks: [{name: plain, path: plain.csv}]\n"
     )
     out = tmp_path / "o"
-    command = ["benchmark", "run", f"{suite}", f"{checkpoint}", "--data", f"{folder}"]
+    command = ["benchmark", "run", f"{suite}", f"{checkpoint}", "--data", f"{small}"]
     tuned = ["--finetune", "--finetune-seeds", "1", "--epochs", "1", "--shots", "none"]
     assert main([*command, "--out", f"{out}", *tuned, "--device", "cpu"]) == 0
     said = capsys.readouterr()
@@ -270,7 +284,7 @@ def test_the_command_runs_a_checkpoint_and_its_twin(
 
 
 def test_the_command_runs_a_checkpoint_of_transformers_and_its_twin(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gpt(tmp_path / "peer")
     suite = tmp_path / "s.yaml"
@@ -280,7 +294,7 @@ def test_the_command_runs_a_checkpoint_of_transformers_and_its_twin(
     )
     out = tmp_path / "o"
     command = ["benchmark", "run", f"{suite}", f"transformers:{tmp_path / 'peer'}"]
-    command += ["--data", f"{folder}", "--out", f"{out}", "--shots", "none", "--device", "cpu"]
+    command += ["--data", f"{small}", "--out", f"{out}", "--shots", "none", "--device", "cpu"]
     for option in (["--pooling", "bases"], ["--stage", "0"], ["--finetune"]):
         assert main([*command, *option]) == 2
         said = f"{option[0]}: is for checkpoints of hnet-seq; leave it out for transformers"

@@ -23,6 +23,7 @@ from hnet_seq.tasks.classification.trained_on import write_trained_on
 from hnet_seq.train.predict import predict
 from hnet_seq.train.step import OptimizerStep
 from tests.conftest import make_model
+from tests.tasks.conftest import half_of, of_few_layers
 
 FROZEN_AND_BASELINES = [
     "H-Net, frozen, mean over bases",
@@ -45,21 +46,12 @@ def run(*arguments: str | Path) -> int:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As that of all verbs, with few layers."""
-    model = make_model("few layers")
-    model.metadata["modality"] = "dna"
-    folder: Path = tmp_path_factory.mktemp("model")
-    model.save_pretrained(folder)
-    return folder
+    return of_few_layers(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def table(table: Path) -> Path:
-    """Half of its rows of train and of test."""
-    header, *rows = table.read_text().splitlines()
-    own = table.with_name("half.csv")
-    own.write_text("\n".join([header, *rows[:40], *rows[80:100]]) + "\n")
-    return own
+    return half_of(table)
 
 
 @pytest.fixture(scope="module")

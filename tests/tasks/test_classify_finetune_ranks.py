@@ -11,6 +11,7 @@ import torch.distributed as dist
 from hnet_seq.cli import main
 from tests.forked import end_all, ranks
 from tests.refusals import assert_each_tells, refused
+from tests.tasks.conftest import half_of, of_few_layers
 
 pytestmark = [
     pytest.mark.slow,
@@ -18,6 +19,16 @@ pytestmark = [
         not (dist.is_available() and dist.is_gloo_available()), reason="torch has no gloo"
     ),
 ]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return of_few_layers(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def table(table: Path) -> Path:
+    return half_of(table)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +59,6 @@ def test_two_processes_leave_what_one_leaves(checkpoint: Path, table: Path, tmp_
     names = [sorted(path.name for path in folder.rglob("*")) for folder in (one, two)]
     assert names[0] == names[1]
     found, expected = (json.loads((f / "classification.json").read_text()) for f in (two, one))
-    # The others' probes have more penalties to choose from than those of this process.
     assert [row["name"] for row in found["rows"]] == [row["name"] for row in expected["rows"]]
     assert found["fine_tuned"] == expected["fine_tuned"]
     lines = [(folder / "finetune.jsonl").read_text().splitlines() for folder in (two, one)]

@@ -16,6 +16,7 @@ from hnet_seq.heads.sequence_classification import HNetForSequenceClassification
 from hnet_seq.train.step import OptimizerStep
 from tests.conftest import make_model
 from tests.forked import end_all, ranks
+from tests.tasks.conftest import half_of, of_few_layers
 
 HEAD = HeadConfig("single_label", ["alpha", "zeta"], "bases")
 QUICK = ["--epochs", "2", "--batch-tokens", "800", "--seeds", "2", "--lora", "4"]
@@ -23,6 +24,16 @@ QUICK = ["--epochs", "2", "--batch-tokens", "800", "--seeds", "2", "--lora", "4"
 
 def run(*arguments: str | Path) -> int:
     return main(["classify", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return of_few_layers(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def table(table: Path) -> Path:
+    return half_of(table)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +71,7 @@ def test_predict_and_embed_read_it(
 def test_another_base_is_one_line(
     tuned: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_model("one stage", seed=9).save_pretrained(tmp_path / "other")
+    make_model("few layers", seed=9).save_pretrained(tmp_path / "other")
     capsys.readouterr()
     code = run("predict", tuned, table, "--checkpoint", tmp_path / "other")
     said = capsys.readouterr().err.strip()
@@ -134,7 +145,7 @@ def test_what_is_kept_of_a_base_with_another_head_counts(
 ) -> None:
     head = HeadConfig("single_label", ["alpha", "zeta"], "attention_bases")
     below = HNetForSequenceClassification.from_pretrained(checkpoint, head, device="cpu")
-    below.adapt(2, ["mlp"])
+    below.adapt(2, ["mamba2"])
     below.save_pretrained(tmp_path / "below")
     words: list[str | Path] = ["finetune", tmp_path / "below", "--data", table]
     words += ["--out", tmp_path / "out"]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hnet_seq.evidence.baselines.markov import MarkovModel
-from hnet_seq.evidence.probes import logistic, word_fits
 from hnet_seq.evidence.zero_shot.counting import MarkovReader
 from hnet_seq.results.benchmark import Benchmark, BenchmarkUntaught
 from hnet_seq.tasks import benchmark as verb
@@ -19,6 +17,7 @@ from hnet_seq.tasks.benchmarking.suites import SuiteTask
 from hnet_seq.tasks.benchmarking.untaught_task import Measured, Untaught
 from modalities import dna
 from tests.evidence.zero_shot.chains import Chain, KnowsNothing, random_bases
+from tests.few_penalties import few_penalties
 from tests.tasks.benchmarks import GUESSES, rows, suite_of, write
 
 HEAD = "name: s\ntitle: t\nabout: a\nsource: b\nmet: true\ntasks:\n"
@@ -83,10 +82,7 @@ def write_data(folder: Path) -> None:
 
 def run(model: Any, folder: Path, out: Path, *tasks: SuiteTask) -> Benchmark:
     out.mkdir(parents=True, exist_ok=True)
-    with (
-        patch.object(logistic, "PENALTIES", (1e-2,)),
-        patch.object(word_fits, "PENALTIES", (1e-4,)),
-    ):
+    with few_penalties():
         found = verb.benchmark(model, suite_of(*tasks), tasks, folder, out, shots=(), seeds=1)
     assert found is not None
     return found

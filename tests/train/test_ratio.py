@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
 from hnet_seq.experiments import load_experiment
 from hnet_seq.model.hnet import StageBoundaries
 from hnet_seq.model.ratio_loss import document_ratio_losses, ratio_loss
 from hnet_seq.ratio_config import RatioLossConfig, TargetPoint, WeightPoint
-from hnet_seq.train.launch import leave_group
-from hnet_seq.train.ranks import summed_over_ranks, world_size
+from hnet_seq.train.launch import process_group
+from hnet_seq.train.ranks import rank, summed_over_ranks, world_size
 from hnet_seq.train.ratio_control import HEAVIEST, RatioControl
 from hnet_seq.train.statistics import BoundaryStatistics, grouped_counts, sequence_lengths
 from modalities.errors import UsageError
+from tests.forked import end_all, ranks
 
 
 def _boundaries(lengths: list[int], seed: int = 0) -> StageBoundaries:
@@ -81,12 +81,15 @@ def test_pieces_given_the_whole_share_make_up_the_loss_of_the_whole() -> None:
     )
 
 
-def _rank(rank: int, store: str, results: str) -> None:
+def _rank(results: str) -> None:
     """One of two processes: its part of the batch, its part of the gradient."""
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    with process_group("cpu"):
+        _part(results)
+
+
+def _part(results: str) -> None:
     scale = torch.tensor(0.9, requires_grad=True)
-    own = _boundaries([20, 13] if rank else [31], seed=rank)
+    own = _boundaries([20, 13] if rank() else [31], seed=rank())
     counts = summed_over_ranks(_counted(own))[0]
     part = world_size() * own.boundary_mask.numel() / counts[0].item()
     share = counts[1].item() / counts[0].item()
@@ -97,13 +100,13 @@ def _rank(rank: int, store: str, results: str) -> None:
     dist.all_reduce(averaged)  # as data parallel training does
     control = RatioControl(RatioLossConfig([3.0], [0.1], hold=True), steps=10)
     control.update(0, _counted(own))
-    torch.save((averaged / 2, control.state()), f"{results}.{rank}")
-    leave_group()
+    torch.save((averaged / 2, control.state()), f"{results}.{rank()}")
 
 
 @pytest.mark.skipif(not dist.is_gloo_available(), reason="torch was built without gloo")
 def test_the_ratio_over_ranks_is_that_of_their_batches_together(tmp_path: Path) -> None:
-    multiprocessing.spawn(_rank, (str(tmp_path / "store"), str(tmp_path / "out")), nprocs=2)
+    for ended in end_all(ranks(2, _rank, str(tmp_path / "out"), folder=tmp_path)):
+        assert ended.code == 0, ended.err
     (first, state), (second, other_state) = (torch.load(tmp_path / f"out.{r}") for r in (0, 1))
     parts = [_boundaries([31], seed=0), _boundaries([20, 13], seed=1)]
     prob = torch.cat([part.boundary_prob for part in parts]).detach()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from hnet_seq.evidence.measures.members import expected_members
-from hnet_seq.evidence.measures.metrics import confusion_metrics, confusion_slopes
+from hnet_seq.evidence.measures.metrics import confusion_metric, confusion_slopes
 from hnet_seq.evidence.measures.tilting import Floats, tilted_intervals
 
 Prior = list[tuple[tuple[int, ...], float]]
@@ -94,7 +94,7 @@ class ClassTable:
             found, influence = np.zeros(tilted.shape[1]), np.zeros_like(tilted)
             for place, summed, part in zip(*self._places, share, strict=True):
                 cells = (summed @ tilted).reshape(shape)
-                found += part * confusion_metrics(cells)[name]
+                found += part * confusion_metric(name, cells)
                 slopes = confusion_slopes(name, cells).reshape(self.classes**2, -1)
                 influence += part * slopes[place]
             return found, influence
@@ -124,7 +124,7 @@ class ClassTable:
         shape = (self.classes, self.classes, -1)
         return np.asarray(
             sum(
-                part * confusion_metrics((summed @ weights).reshape(shape))[name]
+                part * confusion_metric(name, (summed @ weights).reshape(shape))
                 for summed, part in zip(self._places[1], share, strict=True)
             )
         )

@@ -56,17 +56,26 @@ def confusion(
 
 def confusion_metrics(counts: NDArray[np.integer] | Floats) -> dict[str, Floats]:
     """accuracy, f1 and mcc of confusion matrices, a row a true class: (C, C, ...) to (...)."""
+    return {name: confusion_metric(name, counts) for name in ("accuracy", "f1", "mcc")}
+
+
+def confusion_metric(name: str, counts: NDArray[np.integer] | Floats) -> Floats:
+    """One of :func:`confusion_metrics`."""
     counts = counts.astype(np.float64)
-    total, true, predicted = counts.sum((0, 1)), counts.sum(1), counts.sum(0)
+    total = counts.sum((0, 1))
     hits = counts[(np.arange(len(counts)),) * 2]
-    right = hits.sum(0)
-    either = true + predicted
-    f1 = (2 * hits / np.maximum(either, 1e-300)).sum(0) / (either > 0).sum(0)
+    right: Floats = hits.sum(0)
+    if name == "accuracy":
+        return right / total
+    true, predicted = counts.sum(1), counts.sum(0)
+    if name == "f1":
+        either = true + predicted
+        f1: Floats = (2 * hits / np.maximum(either, 1e-300)).sum(0) / (either > 0).sum(0)
+        return f1
     covariance = total * right - (true * predicted).sum(0)
     variances = (total**2 - (true**2).sum(0)) * (total**2 - (predicted**2).sum(0))
     known = variances > 0
-    mcc = np.where(known, covariance / np.sqrt(np.where(known, variances, 1)), 0.0)
-    return {"accuracy": right / total, "f1": f1, "mcc": mcc}
+    return np.where(known, covariance / np.sqrt(np.where(known, variances, 1)), 0.0)
 
 
 def confusion_slopes(name: str, shares: Floats) -> Floats:
@@ -100,7 +109,7 @@ def matthews_correlation(
     predicted: NDArray[np.integer], labels: NDArray[np.integer], num_classes: int
 ) -> float:
     """MCC of predicted classes (N,), see :func:`classification_metrics`."""
-    return float(confusion_metrics(confusion(predicted, labels, num_classes))["mcc"])
+    return float(confusion_metric("mcc", confusion(predicted, labels, num_classes)))
 
 
 BINS = 10

@@ -27,6 +27,8 @@ _PART_BASES = 1 << 16  # at a time: the arrays of a part stay small
 # A seed that stands in more places than so many, times as often as chance would have it, is of a
 # repeat: it makes pairs by the million, and its copies share others.
 _FEWEST_PLACES, _TIMES_CHANCE = 64, 8
+# Seeds from which a table of all codes is made at once; fewer are looked up among themselves.
+_MANY = 1 << 17
 
 
 class Candidate(NamedTuple):
@@ -51,7 +53,7 @@ class Candidate(NamedTuple):
 class SeedIndex:
     """Where the seeds of N sequences stand.
 
-    Memory: 5 bytes a base, 20 while it is made, and 50 MB.
+    Memory: 5 bytes a base, 20 while it is made, and 50 MB where seeds are many.
     """
 
     def __init__(self, sequences: Sequence[NDArray[np.uint8]]) -> None:
@@ -59,12 +61,21 @@ class SeedIndex:
         self.starts = np.cumsum(self.lengths + 1) - self.lengths - 1
         self._tokens = _apart(sequences)
         codes, places = _seeds(self._tokens)
-        counts = np.bincount(codes, minlength=4 ** len(_PLACES))
+        self._known = None if len(codes) > _MANY else np.unique(codes)
+        rows = 4 ** len(_PLACES) if self._known is None else len(self._known) + 1
+        counts = np.bincount(self._rows(codes), minlength=rows)
         most = max(_FEWEST_PLACES, _TIMES_CHANCE * len(codes) // 4 ** len(_PLACES))
         sorted_places = np.sort(codes.astype(np.int64) << 40 | places) & (1 << 40) - 1
         self._places = sorted_places.astype(np.int64 if len(self._tokens) >> 31 else np.int32)
         self._first = np.cumsum(counts) - counts
         self._counts = np.where(counts > most, 0, counts).astype(np.int32)
+
+    def _rows(self, codes: NDArray[np.int32]) -> NDArray[np.integer]:
+        """Of the tables: a code is its own, or its rank; the last row is that of unknown ones."""
+        if self._known is None:
+            return codes
+        ranks = np.searchsorted(self._known, codes)
+        return np.where(np.append(self._known, -1)[ranks] == codes, ranks, len(self._known))
 
     def candidates(
         self, queries: Sequence[NDArray[np.uint8]], *, same: bool = False
@@ -100,8 +111,8 @@ class SeedIndex:
         starts = np.cumsum(lengths + 1) - lengths - 1
         tokens = _apart(part)
         codes, places = _seeds(tokens)
-        counts = self._counts[codes]
-        first = self._first[codes]
+        rows_of = self._rows(codes)
+        counts, first = self._counts[rows_of], self._first[rows_of]
         hits = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         owner = np.repeat(np.arange(len(part)), lengths + 1)[places]
         asked = np.repeat(owner, counts)
