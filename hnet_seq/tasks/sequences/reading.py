@@ -49,8 +49,9 @@ def given_samples(given: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         InputError: they are something else. Names ``samples``.
     """
-    several = isinstance(given, Iterable) and not isinstance(given, str)
-    names = tuple(given) if several else (given,)
+    if isinstance(given, str):
+        return (given,)
+    names = tuple(given) if isinstance(given, Iterable) else (given,)
     if all(isinstance(name, str) for name in names):
         return names
     said = f"is {a_kind_of(given)}; give the name of a sample, or a list of names"
