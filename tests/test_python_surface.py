@@ -168,6 +168,14 @@ def test_what_is_no_variant_is_an_error_that_names_the_parameter() -> None:
             list(hnet_seq.score_variants(a_model(), a_genome(), given))  # type: ignore[arg-type]
 
 
+def test_what_names_no_sample_is_an_error_that_names_the_parameter() -> None:
+    for given in (None, 3, [3], {"a": 1}.items()):
+        with pytest.raises(InputError, match=r"^samples: "):
+            hnet_seq.score_haplotypes(a_model(), a_genome(), [], "c.vcf", samples=given)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=r"^samples: "):
+            hnet_seq.read_sequences("w.bed", haplotypes="c.vcf", samples=given)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_kind_of_sequence_is_taken(function: str) -> None:
     _, call = FUNCTIONS[function]
@@ -253,6 +261,7 @@ def test_a_model_without_a_head_cannot_learn_or_predict() -> None:
         (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", genetic_code=7), "genetic_code"),
         (lambda: hnet_seq.score_genes(a_model(), "g.fa", "g.gff", window=1), "window"),
         (lambda: hnet_seq.score_haplotypes(a_model(), "g.fa", [], "c.vcf", window=1), "window"),
+        (lambda: hnet_seq.score_haplotypes(a_model(), "g.fa", [], "c.vcf", window=20.5), "window"),  # type: ignore[arg-type]
         (lambda: hnet_seq.segment(a_model(), LETTERS, left_context=-1), "left_context"),
         (lambda: hnet_seq.segment(a_model(), LETTERS, region="a"), "region"),
         (lambda: hnet_seq.predict(classifier(), LETTERS, batch_tokens=0), "batch_tokens"),

@@ -102,6 +102,10 @@ def test_samples_are_chosen_and_strands_respected(folder: Path) -> None:
 def test_names_of_samples_are_taken_as_they_are(folder: Path) -> None:
     path = calls([(3, "G", "A", "0|1")], ("A,B",))
     assert list(read(path)) == ["w|A,B|1", "w|A,B|2"]
+    path = calls([(3, "G", "A", "0|1\t1|1")], ("A,B", "C"))
+    for chosen in ("A,B", "C"):
+        one = read_sequences("w.bed", genome="g.fa", haplotypes=path, samples=chosen)
+        assert [name for name, _ in one] == [f"w|{chosen}|1", f"w|{chosen}|2"]
     path = calls([(3, "G", "A", "0|1\t1|1")], ("NA1", "NA2"))
     one = read_sequences("w.bed", genome="g.fa", haplotypes=path, samples="NA2")
     assert [name for name, _ in one] == ["w|NA2|1", "w|NA2|2"]

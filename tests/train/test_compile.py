@@ -67,6 +67,8 @@ def gradients(model: HNetForCausalLM, compiled: bool) -> dict[str, torch.Tensor]
 
 @pytest.mark.slow
 def test_compiled_layers_train_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.utils import counters
+
     try:
         from torch._inductor.cpp_builder import get_cpp_compiler
 
@@ -74,7 +76,9 @@ def test_compiled_layers_train_as_others(monkeypatch: pytest.MonkeyPatch) -> Non
     except Exception:  # what PyTorch raises is its own; without a compiler layers are traced alone
         monkeypatch.setattr(Layer, "compile", partialmethod(Layer.compile, backend="eager"))
     expected = gradients(make_model("isotropic").train(), False)
+    counters.clear()
     found = gradients(make_model("isotropic").train(), True)
+    assert counters["stats"]["unique_graphs"], "no layer was compiled"
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         scale = max(1e-3, float(value.abs().max()))

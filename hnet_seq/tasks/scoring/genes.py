@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -86,7 +87,8 @@ def score_genes(
 ) -> Rows[GeneScore]:
     """How much less likely genes are with premature stop codons, and without their bases.
 
-    Of each gene of the annotation a row, in its order; computed as they are asked for, and kept.
+    Of each gene of the annotation a row, in the order of the genome's records; computed as they
+    are asked for, and kept.
 
     Args:
         genome: FASTA, GenBank or 2bit, or an open one.
@@ -104,8 +106,8 @@ def score_genes(
     """
     check_scoring(model, strands, batch_tokens)
     check_window(window)
-    if not isinstance(stops, int) or stops < 1:
-        raise UsageError("stops", f"is {stops}; expected 1 or more, a whole number")
+    if not isinstance(stops, Integral) or stops < 1:
+        raise UsageError("stops", f"is {stops!r}; expected 1 or more, a whole number")
     if stop_codon is not None:
         stop_codon = spelled_codon(stop_codon, "stop_codon")
     if genetic_code is not None:

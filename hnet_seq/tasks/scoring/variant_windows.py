@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -158,8 +159,8 @@ def _without_place(genome: Genome, variant: Variant) -> str | None:
 
 def check_window(window: int) -> None:
     """Raise UsageError for a window in which nothing could be scored."""
-    if window < 2:
-        raise UsageError("window", f"is {window}; expected 2 or more bases")
+    if not isinstance(window, Integral) or window < 2:
+        raise UsageError("window", f"is {window!r}; expected 2 or more bases, a whole number")
 
 
 def windows(genome: Bases, placed: Placed) -> tuple[Tokens, Tokens]:

@@ -76,9 +76,8 @@ class Haplotypes:
             with pysam.VariantFile(str(self.path), index_filename=index) as file:
                 there = list(file.header.samples)
                 self._choose(there, samples)
-                if len(self._copies) < len(
-                    there
-                ):  # no names with a comma, which pysam puts between
+                # pysam puts commas between the names: where one has its own, all are read.
+                if len(self._copies) < len(there) and "," not in "".join(self._copies):
                     file.subset_samples(list(self._copies))
                 self._read(file, places, indexed=index is not None)
         except InputError:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from modalities.errors import InputError
+from modalities.given_paths import a_kind_of
 from pipelines.formats.table_rows import RowFilter
 
 
@@ -41,6 +43,16 @@ class Reading:
 AS_IT_IS = Reading()
 
 
-def given_samples(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of samples as a caller hands them to a function; a string is one."""
-    return (given,) if isinstance(given, str) else tuple(given)
+def given_samples(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of samples as a caller hands them to a function; a string is one.
+
+    Raises:
+        InputError: they are something else. Names ``samples``.
+    """
+    if isinstance(given, str):
+        return (given,)
+    names = tuple(given) if isinstance(given, Iterable) else (given,)
+    if all(isinstance(name, str) for name in names):
+        return names
+    said = f"is {a_kind_of(given)}; give the name of a sample, or a list of names"
+    raise InputError(None, said, where="samples")
