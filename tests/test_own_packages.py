@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import py_compile
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -37,7 +40,7 @@ def test_the_command_says_it_in_one_line(name: str, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith(f"hnet-seq: the package '{name}' at {tmp_path / 'here' / name} is not")
-    assert line.endswith("rename it, or start in another folder")
+    assert line.endswith("start in another folder, without it on PYTHONPATH")
 
 
 def test_what_pip_installed_is_named(tmp_path: Path) -> None:
@@ -73,7 +76,9 @@ def test_a_folder_of_theirs_among_our_files_is_found(
     monkeypatch.setattr(sys, "path", [f"{place}"])
     monkeypatch.delitem(sys.modules, "modalities")
     assert own_packages.not_ours("modalities") is None
-    (place / "modalities/registry").mkdir()
+    (place / "modalities/registry/__pycache__").mkdir(parents=True)  # git leaves such: no package
+    assert own_packages.not_ours("modalities") is None
+    (place / "modalities/registry/__init__.py").touch()
     assert f"{place / 'modalities/registry'} in its package" in str(
         own_packages.not_ours("modalities")
     )
@@ -87,6 +92,28 @@ def test_an_uninstallation_that_took_ours_along_is_told(
     assert "is missing" in str(own_packages.not_ours("modalities"))
     (tmp_path / "modalities").mkdir()  # a folder that is left, without files of Python
     assert "is missing" in str(own_packages.not_ours("modalities"))
+    importlib.invalidate_caches()
+    importlib.import_module("modalities")  # which Python does not mind
+    assert "is missing" in str(own_packages.not_ours("modalities"))
+
+
+def test_ours_in_an_archive_are_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel on Python's path; and with compiled files alone, which have no text to look at."""
+    with zipfile.ZipFile(tmp_path / "ours.whl", "w") as archive:
+        archive.write(ROOT / "modalities/__init__.py", "modalities/__init__.py")
+    monkeypatch.setattr(sys, "path", [f"{tmp_path / 'ours.whl'}"])
+    monkeypatch.delitem(sys.modules, "modalities")
+    assert own_packages.not_ours("modalities") is None
+    with zipfile.ZipFile(tmp_path / "theirs.whl", "w") as archive:
+        archive.writestr("modalities/__init__.py", "registry = None")
+    monkeypatch.setattr(sys, "path", [f"{tmp_path / 'theirs.whl'}"])
+    assert "is not that of hnet-seq" in str(own_packages.not_ours("modalities"))
+    other(tmp_path, text="")
+    compiled = py_compile.compile(f"{tmp_path / 'modalities/__init__.py'}")
+    Path(str(compiled)).rename(tmp_path / "modalities/__init__.pyc")
+    (tmp_path / "modalities/__init__.py").unlink()
+    monkeypatch.setattr(sys, "path", [f"{tmp_path}"])
+    assert own_packages.not_ours("modalities") is None
 
 
 def test_ours_are_ours() -> None:

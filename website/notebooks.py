@@ -34,10 +34,11 @@ def run(path: Path) -> list[str]:
     Code runs in the notebook's folder. An error in a cell is raised as it is.
     """
     names: dict[str, Any] = {"__name__": "__main__", "_command": _command}
+    written = cells(path)
     with contextlib.chdir(path.parent):
         return [
             _shown(source, f"{path.name}, cell {number}", names)
-            for number, (kind, source) in enumerate(cells(path))
+            for number, (kind, source) in enumerate(written)
             if kind == "code"
         ]
 

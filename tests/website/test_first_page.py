@@ -16,6 +16,7 @@ def test_its_results_are_real() -> None:
     (generated, shown), (segmented, table) = found
     renew = "python -m website.first_page"
     prompt = generated.split("--prompt ")[1]
+    assert f"the first {len(prompt)} bases are given" in first_page.PAGE.read_text()
     # What is sampled may differ with the last digit of a probability, and is not compared.
     lines = [first_page.result(generated), shown]
     starts = ["".join(text.splitlines()[1:])[: len(prompt) + 8] for text in lines]
