@@ -86,6 +86,19 @@ def at_once(given: list[Tensor], packing: Packing) -> Tensor:
     return out
 
 
+def between(tokens: int) -> list[Tensor]:
+    """All that :func:`mamba2_mix` takes, in its order."""
+    _, _, _, *weights, _ = leaves(32, 16, 4, 2, tokens)
+    columns = 2 * 64 + 2 * 16 + 2
+    return [torch.randn(tokens, columns, generator=torch.Generator().manual_seed(1)), *weights]
+
+
+def mixed(given: list[Tensor], packing: Packing) -> Tensor:
+    out = mamba2_mix(*given, EPS, packing)
+    assert out is not None
+    return out
+
+
 def results(
     function: Callable[[list[Tensor], Packing], Tensor], given: list[Tensor], packing: Packing
 ) -> list[Tensor]:
@@ -124,20 +137,32 @@ def test_values_and_gradients_are_those_of_the_definition_in_fp64(
 
 def test_the_same_bits_on_any_number_of_threads() -> None:
     packing = Packing.from_lengths([700, 1, 1500, 64])
-    given = leaves(32, 16, 4, 2, packing.total)
-    before, found = torch.get_num_threads(), []
+    given, inputs = leaves(32, 16, 4, 2, packing.total), between(packing.total)
+    before, whole, parts = torch.get_num_threads(), [], []
     try:
-        # Beyond four, more blocks are done side by side.
+        # Beyond four, more blocks are done side by side than have a state kept.
         for threads in (1, 3, 7):
             torch.set_num_threads(threads)
-            found.append(results(at_once, given, packing))
+            whole.append(results(at_once, given, packing))
+            parts.append(results(mixed, inputs, packing))
     finally:
         torch.set_num_threads(before)
-    for other in found[1:]:
+    for other in whole[1:]:
         # The products of whole matrices are the library's, which adds as it likes.
-        for own, want in zip(other, found[0], strict=True):
+        for own, want in zip(other, whole[0], strict=True):
             torch.testing.assert_close(own, want, rtol=1e-5, atol=1e-4)
-        assert torch.equal(other[0], found[0][0])
+        assert torch.equal(other[0], whole[0][0])
+    for other in parts[1:]:
+        assert all(torch.equal(own, want) for own, want in zip(other, parts[0], strict=True))
+
+
+def test_no_token_at_all() -> None:
+    packing = Packing(torch.zeros(1, dtype=torch.int32), 0)
+    out, *gradients = results(at_once, leaves(32, 16, 4, 2, 0), packing)
+    assert out.shape == (0, 32)
+    assert not any(gradient.any() for gradient in gradients)
+    _, *gradients = results(mixed, between(0), packing)
+    assert not any(gradient.any() for gradient in gradients)
 
 
 def kept(module: nn.Module, packs: list[Tensor]) -> int:
@@ -207,11 +232,9 @@ def test_weights_that_do_not_learn_get_no_gradient_and_change_no_other() -> None
 
 def test_a_gradient_that_is_one_number_for_all_is_not_written_over() -> None:
     packing = Packing.from_lengths([70, 3])
-    H, inner, N = 2, 64, 16
-    projected = torch.randn(73, 2 * inner + 2 * N + H, requires_grad=True)
-    conv = torch.randn(inner + 2 * N, 4), torch.randn(inner + 2 * N)
-    others = torch.randn(H), -torch.rand(H), torch.randn(H), torch.randn(inner)
-    out = mamba2_mix(projected, *conv, *others, EPS, packing)
+    projected, *others = between(packing.total)
+    projected.requires_grad_()
+    out = mamba2_mix(projected, *others, EPS, packing)
     assert out is not None
     (expanded,) = torch.autograd.grad(out.sum(), projected, retain_graph=True)
     pulled = torch.ones_like(out)

@@ -45,7 +45,8 @@ struct BlockOutputs {
                 const float* in = x + i * scan.x_row + h * width;
                 for (int p = 0; p < width; p += LANES) {
                     Vec value = load(in + p) * scan.D[h];
-                    if (entering) value += load(out + i * y_row + p) * decays.enter[i];
+                    if (entering)
+                        value = fused(load(out + i * y_row + p), all(decays.enter[i]), value);
                     store(out + i * y_row + p, value);
                 }
             }

@@ -40,6 +40,18 @@ static inline int lanes_left(int64_t at, int64_t end) {
 }
 
 static inline Vec all(float x) { return x - Vec{}; }
+
+// a b + c, rounded once where the machine can. Of a sum of two products the compiler may choose which
+// one is not rounded, in each place where it is inlined anew; this says which.
+static inline Vec fused(Vec a, Vec b, Vec c) {
+#ifdef __FP_FAST_FMAF
+    for (int i = 0; i < LANES; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return c;
+#else
+    return a * b + c;
+#endif
+}
+
 static inline float sum(Vec v) {
     float total = 0;
     for (int i = 0; i < LANES; i++) total += v[i];

@@ -14,8 +14,9 @@ from hnet_seq.ops.native import call, rows
 def forward(x: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """x (T, D), whose rows may lie apart, to (T, D), and 1 / rms of each row (T,)."""
     x, x_row = rows(x)
-    out, scale = x.new_empty(x.shape), x.new_empty(x.shape[0])
-    call("rms_norm_forward", *x.shape, x, x_row, weight, eps, out, scale)
+    total, width = x.shape  # of another shape the kernel would take each argument for the next
+    out, scale = x.new_empty(total, width), x.new_empty(total)
+    call("rms_norm_forward", total, width, x, x_row, weight, eps, out, scale)
     return out, scale
 
 
