@@ -94,7 +94,8 @@ def between(tokens: int) -> list[Tensor]:
 
 
 def mixed(given: list[Tensor], packing: Packing) -> Tensor:
-    out = mamba2_mix(*given, EPS, packing)
+    projected, taps, bias, dt_bias, A, D, norm = given
+    out = mamba2_mix(projected, taps, bias, dt_bias, A, D, norm, EPS, packing)
     assert out is not None
     return out
 
@@ -232,10 +233,9 @@ def test_weights_that_do_not_learn_get_no_gradient_and_change_no_other() -> None
 
 def test_a_gradient_that_is_one_number_for_all_is_not_written_over() -> None:
     packing = Packing.from_lengths([70, 3])
-    projected, *others = between(packing.total)
-    projected.requires_grad_()
-    out = mamba2_mix(projected, *others, EPS, packing)
-    assert out is not None
+    given = between(packing.total)
+    projected = given[0].requires_grad_()
+    out = mixed(given, packing)
     (expanded,) = torch.autograd.grad(out.sum(), projected, retain_graph=True)
     pulled = torch.ones_like(out)
     (whole,) = torch.autograd.grad(out, projected, pulled)
