@@ -57,10 +57,11 @@ def table_of(columns: list[np.ndarray], classes: int) -> tuple[np.ndarray, np.nd
     return rows, counts.reshape(cells, -1)
 
 
-def refused(table: ClassTable) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(T,) whether a test has no AUROC, too few of a class, and whether it has no F1 and MCC."""
+def refused(table: ClassTable) -> dict[str, NDArray[np.bool_]]:
+    """(T,) whether a test has no interval of a score."""
     members, called = table.fewest()
-    return members < FEWEST_RANKED, (members < FEWEST) | (called < FEWEST_CALLED)
+    found = {name: (members < FEWEST) | (called < least) for name, least in FEWEST_CALLED.items()}
+    return found | {"auroc": members < FEWEST_RANKED}
 
 
 def drawn_again(generator: Generator, counts: np.ndarray, metric: Metric, truth: float) -> Each:
@@ -92,10 +93,10 @@ def classification(
     labels, odds = two_classes(generator, trials, size, share, apart, noises)
     rows, counts = table_of([labels, *(each > 0 for each in odds)], 2)
     table = ClassTable.with_prior(rows, counts, one_classifier(2, len(noises)), 2)
-    few, no_interval = refused(table)
+    no_interval = refused(table)
     found: Held = {}
     for name in ("accuracy", "f1", "mcc"):
-        without = None if name == "accuracy" else no_interval
+        without = no_interval.get(name)
         ours = inside(table.intervals(name, part), truth[name], without)
         drawn = None
         if name == "mcc" and len(noises) == 1:
@@ -106,7 +107,7 @@ def classification(
     above = np.mean([(rankdata(each, axis=1) * labels).sum(axis=1) for each in odds], axis=0)
     area = (above - positive * (positive + 1) / 2) / pairs
     ends = auroc_intervals(area, np.maximum(positive, 1), np.maximum(size - positive, 1))
-    few |= (np.abs(area - 0.5) > HIGHEST_AREA - 0.5) | (len(noises) > 1)
+    few = no_interval["auroc"] | (np.abs(area - 0.5) > HIGHEST_AREA - 0.5) | (len(noises) > 1)
     return found | {"auroc": (inside(ends, float(np.mean(areas)), few), None)}
 
 
@@ -136,7 +137,7 @@ def difference(
     without = counts[rows[:, 1] != rows[:, 2]].sum(axis=0) < FEWEST_APART
     for cells in of_each(counts):
         alone = ClassTable.with_prior(single, cells.reshape(4, -1), one_classifier(2), 2)
-        without |= refused(alone)[1]
+        without |= refused(alone)["mcc"]
     ours = inside(table.intervals("mcc", part), truth, without)
     return {"paired difference of MCC": (ours, drawn_again(generator, counts, metric, truth))}
 
@@ -153,7 +154,7 @@ def several_classes(generator: Generator, trials: int, size: int, shares: list[f
     table = ClassTable.with_prior(rows, counts, one_classifier(classes), classes)
     found: Held = {}
     for name in ("accuracy", "f1", "mcc"):
-        without = None if name == "accuracy" else refused(table)[1]
+        without = refused(table).get(name)
         truth = float(confusion_metrics(cells)[name])
         ours = inside(table.intervals(name, np.ones(1)), truth, without)
         found[name] = (ours, None)

@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[int, str]] = {
     "explain model g.fa --region a:1-4 --out o --pairs p": (1, "p: no such file"),
     "explain model g.fa --region a:1-4 --out o --pairs g.fa": (1, "g.fa: line 1: 1 columns"),
     "explain text g.fa --region a:1-4 --out o": (1, "text: the model reads text; expected one"),
-    "benchmark list none": (2, "SUITE: 'none' is none of ecoli-tiny, ecoli-zero-shot, "),
+    "benchmark list none": (2, "SUITE: 'none' is none of ecoli-per-base, ecoli-tiny, "),
     "benchmark run ecoli-tiny model --data . --out o": (
         1,
         "ecoli_536/genome.fna.gz: not there, and",

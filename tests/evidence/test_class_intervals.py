@@ -41,7 +41,8 @@ def held(cells: np.ndarray, size: int, tests: int, name: str) -> tuple[float, fl
     counts, times = np.unique(drawn, axis=0, return_counts=True)
     members = np.minimum(counts[:, 2:].sum(1), counts[:, :2].sum(1))
     called = np.minimum(counts[:, 1::2].sum(1), counts[:, ::2].sum(1))
-    given = (members >= FEWEST) & (called >= FEWEST_CALLED) | (name == "accuracy")
+    given = (members >= FEWEST) | (name == "accuracy")
+    given &= called >= FEWEST_CALLED.get(name, 0)
     table = ClassTable.with_prior(ROWS, counts[given].T, one_classifier(2), 2)
     true = confusion_metrics(cells.reshape(2, 2))[name]
     low, high = table.intervals(name, np.ones(1))
@@ -86,18 +87,18 @@ def test_tests_that_chance_let_in_hold_the_truth_as_often(size: int, cells: np.n
 
     Without regard to it they hold F1 in 85 to 88 of a hundred, and MCC in 91 to 93.
     """
-    for name in ("f1", "mcc"):
+    for name, most in (("f1", 0.35), ("mcc", 0.85)):  # which asks for fewer calls
         given, of_these = held(cells, size, 4 * TESTS, name)
-        assert 0.1 < given < 0.35
+        assert 0.1 < given < most
         assert LOW <= of_these <= HIGH, name
 
 
-def test_three_seeds_that_call_a_class_eight_times_on_average_have_an_interval() -> None:
+def test_three_seeds_that_call_a_class_often_enough_on_average_have_an_interval() -> None:
     labels = np.arange(60) < 20
     said = np.zeros((3, 60), dtype=np.int64)
     for seeds, rows in ((1, slice(0, 1)), (2, slice(1, 8)), (3, slice(8, 11))):
         said[:seeds, rows] = 1  # 1 + 14 + 9 calls
-    assert class_intervals([np.eye(2)[each] for each in said], labels.astype(int))["mcc"]
+    assert class_intervals([np.eye(2)[each] for each in said], labels.astype(int))["f1"]
 
 
 def test_counts_of_tests_that_were_let_in_are_binomial_numbers_that_reach_so_many() -> None:
@@ -161,7 +162,7 @@ def of_both(one: np.ndarray, other: np.ndarray, size: int) -> tuple[float, float
     each = counts.T.reshape(2, 2, 2, -1)
     called = [np.min(each.sum(axis=axis), axis=0) for axis in ((0, 2), (0, 1))]
     apart = each[:, 0, 1].sum(0) + each[:, 1, 0].sum(0)
-    given = (np.min(called, axis=0) >= FEWEST_CALLED) & (apart >= FEWEST_APART)
+    given = (np.min(called, axis=0) >= FEWEST_CALLED["mcc"]) & (apart >= FEWEST_APART)
     given &= each.sum((1, 2)).min(0) >= FEWEST
     rows = np.array(list(product(range(2), repeat=3)))
     table = ClassTable.with_prior(rows, counts[given].T, two_classifiers(2), 2)
@@ -180,8 +181,8 @@ def test_differences_of_two_classifiers_hold_the_truth_in_93_to_97_of_a_hundred(
 
 
 def test_differences_that_chance_let_in_hold_the_truth_as_often() -> None:
-    """One of the two calls the rare class hardly ever; without regard to that it is 92.8%."""
-    seldom, well = np.array([[[0.8955, 0.0045], [0.09, 0.01]], [[0.873, 0.027], [0.01, 0.09]]])
+    """One of the two calls the rare class hardly ever; without regard to that it is 92.5%."""
+    seldom, well = np.array([[[0.8985, 0.0015], [0.096, 0.004]], [[0.873, 0.027], [0.01, 0.09]]])
     given, of_these = of_both(seldom, well, 400)
     assert 0.1 < given < 0.3
-    assert 0.94 <= of_these <= HIGH
+    assert 0.935 <= of_these <= HIGH

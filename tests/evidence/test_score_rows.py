@@ -170,7 +170,7 @@ def test_a_table_without_seeds_and_leaks_has_no_columns_for_them() -> None:
     [
         ([0] * 30 + [1] * 12, [0] * 30 + [1] * 12, "under 13 of a class"),
         ([0] * 30 + [1] * 13, [0] * 43, "one class predicted"),
-        ([0] * 30 + [1] * 13, [0] * 36 + [1] * 7, "a class called under 8 times"),
+        ([0] * 30 + [1] * 13, [0] * 40 + [1] * 3, "a class called under 4 times"),
         ([0] * 30, [0] * 28 + [1] * 2, "one class in the test"),
         ([0] * 30 + [1] * 13, [0] * 30 + [1] * 13, None),
     ],
@@ -180,7 +180,8 @@ def test_where_an_interval_would_not_cover_stands_the_reason(
 ) -> None:
     row = score_row("model", "model", [np.eye(2)[predicted]], np.array(labels))
     assert row["no_interval"].get("mcc") == why
-    assert row["no_interval"].get("f1") == why
+    of_f1 = why.replace("4", "8") if why and "called" in why else why  # which asks for more calls
+    assert row["no_interval"].get("f1") == of_f1
     assert (row["intervals"]["mcc"] is None) == (why is not None)
     assert row["intervals"]["accuracy"] is not None
     if why:
@@ -244,6 +245,6 @@ def test_two_that_hardly_differ_are_not_told_apart() -> None:
     assert paired_difference([one], [other], labels)["no_interval"] == "under 5 told apart"
     further = np.eye(2)[np.where(np.arange(60) < 17, 1 - labels, labels)]
     assert paired_difference([one], [further], labels)["interval"] is not None
-    seldom = np.eye(2)[np.where(np.arange(60) < 14, labels, 0)]
+    seldom = np.eye(2)[np.where(np.arange(60) < 3, labels, 0)]
     why = paired_difference([one], [seldom], labels)["no_interval"]
-    assert why == "a class called under 8 times"
+    assert why == "a class called under 4 times"

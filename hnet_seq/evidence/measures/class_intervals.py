@@ -75,8 +75,10 @@ def without_interval(probabilities: Predictions, labels: NDArray[np.integer]) ->
         found |= dict.fromkeys(("f1", "mcc"), f"under {FEWEST} of a class")
     elif all(len(np.unique(each.argmax(1))) < 2 for each in probabilities):
         found |= dict.fromkeys(("f1", "mcc"), "one class predicted")
-    elif called < FEWEST_CALLED:
-        found |= dict.fromkeys(("f1", "mcc"), f"a class called under {FEWEST_CALLED} times")
+    else:
+        for name, fewest in FEWEST_CALLED.items():
+            if called < fewest:
+                found[name] = f"a class called under {fewest} times"
     if members < FEWEST_RANKED:
         found["auroc"] = f"under {FEWEST_RANKED} of a class"
     elif probabilities[0].shape[1] > 2:

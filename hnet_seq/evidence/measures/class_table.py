@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
@@ -18,8 +18,6 @@ from hnet_seq.evidence.measures.tilting import Floats, tilted_intervals
 Prior = list[tuple[tuple[int, ...], float]]
 """Rows that a test need not hold, and how many sequences they count for."""
 
-_ASKING = ("f1", "mcc")  # scores that have an interval where a test holds enough of each class
-
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -30,7 +28,8 @@ class ClassTable:
         counts: (M, T).
         prior: (M,) sequences that are added to each test.
         classes: C.
-        fewest_of_class, fewest_called: what a test has to hold to have an interval of F1 or MCC.
+        fewest_of_class, fewest_called: what a test has to hold to have an interval of F1 or MCC;
+            the calls are by score.
     """
 
     rows: NDArray[np.int64]
@@ -38,7 +37,7 @@ class ClassTable:
     prior: Floats
     classes: int
     fewest_of_class: int = FEWEST
-    fewest_called: int = FEWEST_CALLED
+    fewest_called: Mapping[str, int] = field(default_factory=lambda: FEWEST_CALLED)
 
     @classmethod
     def of(
@@ -102,12 +101,12 @@ class ClassTable:
                 influence += part * slopes[place]
             return found, influence
 
-        let_in = self._let_in(share) if name in _ASKING else None
+        let_in = self._let_in(name, share) if name in self.fewest_called else None
         sizes = self.counts.sum(axis=0)
         low, high = tilted_intervals(functional, weights, centre, sizes, let_in)
         return np.minimum(low, values), np.maximum(high, values)
 
-    def _let_in(self, share: Floats) -> LetIn:
+    def _let_in(self, name: str, share: Floats) -> LetIn:
         """Enough of each class, and enough calls of it by each of the classifiers compared."""
         counted = [self.rows[:, :1]]
         counted += [self.rows[:, 1:][:, side] for side in (share > 0, share < 0) if side.any()]
@@ -116,7 +115,7 @@ class ClassTable:
             for number in range(self.classes)
             for columns in counted
         ]
-        called = [self.fewest_called] * (len(counted) - 1)
+        called = [self.fewest_called[name]] * (len(counted) - 1)
         return LetIn(vstack(parts).tocsr(), np.array([self.fewest_of_class, *called]))
 
     def scores(self, name: str, share: Floats) -> Floats:
