@@ -74,22 +74,25 @@ def test_intervals_of_classes_hold_the_truth_in_93_to_97_of_a_hundred_or_are_ref
 
 # Of the first chance makes the rare class large enough; the others call it hardly ever.
 @pytest.mark.parametrize(
-    ("size", "cells"),
+    ("size", "cells", "names"),
     [
-        (300, bold_cells(9.2 / 300, 2, 40 / 300)),
-        (300, shares_of_cells(32 / 300, 1.15)),
-        (88, shares_of_cells(17.8 / 88, 0.95)),
-        (284, shares_of_cells(26 / 284, 1.27)),
+        (300, bold_cells(9.2 / 300, 2, 40 / 300), ("f1", "mcc")),
+        (300, shares_of_cells(32 / 300, 1.15), ("f1",)),
+        (88, shares_of_cells(17.8 / 88, 0.95), ("f1",)),
+        (284, shares_of_cells(26 / 284, 1.27), ("f1",)),
+        (300, shares_of_cells(24 / 300, 1.1), ("mcc",)),
     ],
 )
-def test_tests_that_chance_let_in_hold_the_truth_as_often(size: int, cells: np.ndarray) -> None:
+def test_tests_that_chance_let_in_hold_the_truth_as_often(
+    size: int, cells: np.ndarray, names: tuple[str, ...]
+) -> None:
     """They have more of the rare class than they should, or more calls, and F1 and MCC with that.
 
-    Without regard to it they hold F1 in 85 to 88 of a hundred, and MCC in 91 to 93.
+    Without regard to it they hold F1 in 85 to 88 of a hundred, and MCC in 90 or 91.
     """
-    for name, most in (("f1", 0.35), ("mcc", 0.85)):  # which asks for fewer calls
+    for name in names:
         given, of_these = held(cells, size, 4 * TESTS, name)
-        assert 0.1 < given < most
+        assert 0.1 < given < 0.35
         assert LOW <= of_these <= HIGH, name
 
 
