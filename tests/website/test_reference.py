@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 import hnet_seq
@@ -28,3 +30,12 @@ def test_a_line_becomes_the_docstring_or_the_help() -> None:
     shown = pages.helped("score")
     assert "usage: hnet-seq score " in shown
     assert "usage: hnet-seq score variants " in shown
+
+
+def test_the_names_of_an_argument_stand_on_one_line() -> None:
+    """Else the generator takes the second line for text in the wrong place, and ends the build."""
+    for name in set(hnet_seq.__all__) - {"__version__"}:
+        said = inspect.getdoc(getattr(hnet_seq, name)) or ""
+        for section in re.findall(r"^(?:Args|Attributes):\n((?:    .*\n|\n)*)", said + "\n", re.M):
+            for line in re.findall(r"^    (\S.*)$", section, re.M):
+                assert ":" in line, (name, line)

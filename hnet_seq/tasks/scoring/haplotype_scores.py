@@ -55,8 +55,9 @@ def score_haplotypes(
     are read at once, scores are computed as they are asked for, and kept.
 
     Args:
-        genome, variants, window, strands, on_mismatch, markov, batch_tokens, device, precision,
-            progress: as in :func:`hnet_seq.score_variants`.
+        genome, variants, window, strands, on_mismatch, markov: as in
+            :func:`hnet_seq.score_variants`.
+        batch_tokens, device, precision, progress: as there too.
         haplotypes: phased VCF, plain or bgzip, or BCF; needs pysam.
         samples: whose; all of the file if empty.
 
