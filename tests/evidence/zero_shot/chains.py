@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.evidence.zero_shot.counting import _Counting
 from hnet_seq.evidence.zero_shot.reader import Likelihood
+from hnet_seq.results.zero_shot import Figure
 from modalities.base import Tokens
 from modalities.errors import InputError
 
@@ -104,3 +105,10 @@ class Around:
 def random_bases(length: int, seed: int) -> Tokens:
     """(L,) each base as likely as another."""
     return np.random.default_rng(seed).integers(0, 4, length).astype(np.uint8)
+
+
+def holds(found: Figure, value: float) -> bool:
+    """Whether a figure has an interval, with a value in it."""
+    assert found["low"] is not None
+    assert found["high"] is not None
+    return found["low"] <= value <= found["high"]
