@@ -27,6 +27,8 @@ def random_sequences() -> list[Tokens]:
     return [generator.integers(0, 4, n, np.uint8) for n in generator.integers(10, 41, 24)]
 
 
-def classifier(layout: str = "few layers", head: HeadConfig = HEAD) -> HNetForSequenceClassification:
+def classifier(
+    layout: str = "few layers", head: HeadConfig = HEAD
+) -> HNetForSequenceClassification:
     """Untrained."""
     return HNetForSequenceClassification.from_causal_lm(make_model(layout), head)
