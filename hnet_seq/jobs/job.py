@@ -50,7 +50,8 @@ def in_parts(
         yield part
 
 
-def _one(item: object) -> int:
+def one_row(item: object) -> int:
+    """The height of an item that has a row of its own."""
     return 1
 
 
@@ -87,7 +88,7 @@ class Job(Generic[Item]):
     compute: Callable[[Sequence[Item], int, Tell], Iterable[tuple[Columns, int]]]
     kinds: Kinds
     length: Callable[[Item], int]
-    height: Callable[[Item], int] = _one
+    height: Callable[[Item], int] = one_row
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
     @contextmanager
@@ -217,7 +218,7 @@ class Computed(Generic[Item]):
                 if take is not None:
                     yield part, take(sum(map(job.height, part)))
                 else:
-                    yield part, _joined(job.compute(part, 0, _one), job.kinds)
+                    yield part, _joined(job.compute(part, 0, lambda _: None), job.kinds)
                 bar.update(job.tokens(part))
 
 

@@ -16,9 +16,8 @@ from hnet_seq.analysis.lexicon.cut_text import Alphabet, CutText
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK, shuffle_record
 from hnet_seq.jobs.job import Computed, Job
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.tasks.run_identity import tokens_digest
-from hnet_seq.tasks.segmentation.compute import boundary_job, records
-from hnet_seq.tasks.segmentation.records import over_limit, region_stretches
+from hnet_seq.tasks.segmentation.compute import genome_job, records
+from hnet_seq.tasks.segmentation.records import region_stretches
 from hnet_seq.tasks.segmentation.text import TextStretch
 from modalities import dna, text
 from modalities.base import Tokens
@@ -91,23 +90,15 @@ def genome_source(
     uncut = region_stretches(genome, args.region, args.left_context, model.bidirectional)
     spans = [(own.name, own.start, own.end) for own in uncut]
     sampled = sampled_spans(spans, args.shuffled_bases)
-    every: list[Stretch] = [*uncut, *_shuffled_stretches(genome, sampled, args.seed)]
-    job = boundary_job(
+    job = genome_job(
         model,
         outputs,
-        lambda: {
-            "records": tokens_digest([(own.name, own.read) for own in uncut]),
-            "region": args.region,
-            "left_context": args.left_context,
-            "seed": args.seed,
-            "shuffled_bases": args.shuffled_bases,
-        },
-        lambda: iter(every),
-        lambda own, error: over_limit(genome.path, error),
+        args,
+        genome,
+        uncut,
+        list(_shuffled_stretches(genome, sampled, args.seed)),
         noun="records and parts",
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
+        identity={"seed": args.seed, "shuffled_bases": args.shuffled_bases},
     )
     return Source(job, BASES, sampled, dict(genome.lengths))
 

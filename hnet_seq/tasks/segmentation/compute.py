@@ -5,6 +5,7 @@ A row is a base: how many stages begin a chunk there, a byte, and the probabilit
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -20,7 +21,9 @@ from hnet_seq.jobs.units import units_of
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CacheLimitError, in_calls
 from hnet_seq.tasks.costs import sequence_cost
-from hnet_seq.tasks.run_identity import computed_by
+from hnet_seq.tasks.run_identity import computed_by, tokens_digest
+from hnet_seq.tasks.segmentation.records import over_limit
+from pipelines.formats.genome import Genome
 
 Cut = TypeVar("Cut", bound=Stretch)
 
@@ -74,6 +77,42 @@ def boundary_job(
         known["outputs"] = [output.name for output in outputs]
     kinds = {"depth": "|u1"} | dict.fromkeys(_by_stage(np.empty((model.num_stages, 0))), "<f4")
     return Job("segment", noun, outputs, known, units, in_order, compute, kinds, _LENGTH, _bases)
+
+
+def genome_job(
+    model: HNetLanguageModel,
+    outputs: Sequence[Path],
+    args: argparse.Namespace,
+    genome: Genome,
+    uncut: Sequence[Stretch],
+    made: Sequence[Stretch] = (),
+    *,
+    noun: str = "records",
+    identity: Mapping[str, Any] | None = None,
+) -> Job[Stretch]:
+    """The boundaries of a genome, or a region of it, by a verb's arguments.
+
+    Args:
+        uncut: what of it is cut.
+        made: of that, as ``identity`` says, and cut after it.
+    """
+    every = [*uncut, *made]
+    return boundary_job(
+        model,
+        outputs,
+        lambda: {
+            "records": tokens_digest([(own.name, own.read) for own in uncut]),
+            "region": args.region,
+            "left_context": args.left_context,
+            **(identity or {}),
+        },
+        lambda: iter(every),
+        lambda own, error: over_limit(genome.path, error),
+        noun=noun,
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
+    )
 
 
 def _bases(own: Stretch) -> int:
