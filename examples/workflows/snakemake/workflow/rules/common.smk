@@ -27,7 +27,9 @@ def sheet(path):
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
     except OSError as error:
-        raise WorkflowError(f"{path}: {error.strerror}; samples names the sheet") from None
+        raise WorkflowError(
+            f"{path}: {error.strerror}; samples names the sheet"
+        ) from None
     found = {}
     for line, row in enumerate(rows, 2):
         row = {key: value for key, value in row.items() if value is not None}
@@ -36,11 +38,15 @@ def sheet(path):
         except WorkflowError as error:
             raise WorkflowError(f"{path}, line {line}: {error}") from None
         if row["name"] in found:
-            raise WorkflowError(f"{path}, line {line}: {row['name']} stands above, too; rename it")
+            raise WorkflowError(
+                f"{path}, line {line}: {row['name']} stands above, too; rename it"
+            )
         tables = listed(row.get("labelled", ""))
         row["sets"] = {set_name(table): table for table in tables}
         if len(row["sets"]) < len(tables):
-            raise WorkflowError(f"{path}, line {line}: tables of one name in labelled; rename one")
+            raise WorkflowError(
+                f"{path}, line {line}: tables of one name in labelled; rename one"
+            )
         found[row["name"]] = row
     if not found:
         raise WorkflowError(f"{path}: has no row below its header; name a genome")

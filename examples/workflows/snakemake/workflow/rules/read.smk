@@ -9,10 +9,6 @@ rule segment:
         f"{RESULTS}/{{name}}/run/chunks.bed",
     log:
         f"{RESULTS}/logs/{{name}}/segment.log",
-    params:
-        run=rules.pretrain.params.run,
-        region=region,
-        device=config["device"],
     wildcard_constraints:
         name=alternatives(BARE),
     threads: READ["threads"]
@@ -20,6 +16,10 @@ rule segment:
         runtime=READ["runtime"],
         mem_mb=READ["mem_mb"],
         gpu=READ["gpu"],
+    params:
+        run=rules.pretrain.params.run,
+        region=region,
+        device=config["device"],
     shell:
         "hnet-seq segment {params.run:q} {input.genome:q} {params.region:q} {params.device:q} "
         "--bed {output:q} > {log:q} 2>&1"
@@ -36,10 +36,6 @@ rule segment_genes:
         region=f"{RESULTS}/{{name}}/run/region.json",
     log:
         f"{RESULTS}/logs/{{name}}/segment.log",
-    params:
-        run=rules.pretrain.params.run,
-        region=region,
-        device=config["device"],
     wildcard_constraints:
         name=alternatives(ANNOTATED),
     threads: READ["threads"]
@@ -47,6 +43,10 @@ rule segment_genes:
         runtime=READ["runtime"],
         mem_mb=READ["mem_mb"],
         gpu=READ["gpu"],
+    params:
+        run=rules.pretrain.params.run,
+        region=region,
+        device=config["device"],
     shell:
         "hnet-seq segment {params.run:q} {input.genome:q} {params.region:q} {params.device:q} "
         "--annotation {input.annotation:q} --bed {output.bed:q} --out {params.run:q} "
@@ -63,10 +63,6 @@ rule classify_windows:
         f"{RESULTS}/{{name}}/run/probe.npz",
     log:
         f"{RESULTS}/logs/{{name}}/classify_windows.log",
-    params:
-        run=rules.pretrain.params.run,
-        options=config["classify_windows"],
-        device=config["device"],
     wildcard_constraints:
         name=alternatives(ANNOTATED),
     threads: READ["threads"]
@@ -74,6 +70,10 @@ rule classify_windows:
         runtime=READ["runtime"],
         mem_mb=READ["mem_mb"],
         gpu=READ["gpu"],
+    params:
+        run=rules.pretrain.params.run,
+        options=config["classify_windows"],
+        device=config["device"],
     shell:
         "hnet-seq classify train {params.run:q} --genome {input.genome:q} "
         "--annotation {input.annotation:q} {params.options:q} {params.device:q} "
@@ -90,14 +90,14 @@ rule embed:
         about=f"{RESULTS}/{{name}}/labelled/{{labelled}}/vectors.json",
     log:
         f"{RESULTS}/logs/{{name}}/{{labelled}}/embed.log",
-    params:
-        run=rules.pretrain.params.run,
-        device=config["device"],
     threads: READ["threads"]
     resources:
         runtime=READ["runtime"],
         mem_mb=READ["mem_mb"],
         gpu=READ["gpu"],
+    params:
+        run=rules.pretrain.params.run,
+        device=config["device"],
     shell:
         "hnet-seq embed {params.run:q} {input.table:q} --label label {params.device:q} "
         "--out {output.vectors:q} > {log:q} 2>&1"
@@ -112,16 +112,16 @@ rule classify_labelled:
         f"{RESULTS}/{{name}}/labelled/{{labelled}}/probe.npz",
     log:
         f"{RESULTS}/logs/{{name}}/{{labelled}}/classify.log",
-    params:
-        run=rules.pretrain.params.run,
-        folder=lambda wildcards, output: str(Path(output[0]).parent),
-        options=config["classify_labelled"],
-        device=config["device"],
     threads: READ["threads"]
     resources:
         runtime=READ["runtime"],
         mem_mb=READ["mem_mb"],
         gpu=READ["gpu"],
+    params:
+        run=rules.pretrain.params.run,
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
+        options=config["classify_labelled"],
+        device=config["device"],
     shell:
         "hnet-seq classify train {params.run:q} --data {input.table:q} {params.options:q} "
         "{params.device:q} --out {params.folder:q} > {log:q} 2>&1"

@@ -9,12 +9,12 @@ rule report:
         f"{RESULTS}/{{name}}/run/report.html",
     log:
         f"{RESULTS}/logs/{{name}}/report.log",
-    params:
-        run=rules.pretrain.params.run,
     threads: COUNT["threads"]
     resources:
         runtime=COUNT["runtime"],
         mem_mb=COUNT["mem_mb"],
+    params:
+        run=rules.pretrain.params.run,
     shell:
         "hnet-seq report {params.run:q} > {log:q} 2>&1"
 
@@ -27,12 +27,12 @@ rule report_labelled:
         f"{RESULTS}/{{name}}/labelled/{{labelled}}/report.html",
     log:
         f"{RESULTS}/logs/{{name}}/{{labelled}}/report.log",
-    params:
-        folder=lambda wildcards, output: str(Path(output[0]).parent),
     threads: COUNT["threads"]
     resources:
         runtime=COUNT["runtime"],
         mem_mb=COUNT["mem_mb"],
+    params:
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "hnet-seq report {params.folder:q} > {log:q} 2>&1"
 
@@ -42,11 +42,11 @@ rule versions:
         f"{RESULTS}/versions.txt",
     log:
         f"{RESULTS}/logs/versions.log",
-    params:
-        snakemake=snakemake.__version__,
     threads: COUNT["threads"]
     resources:
         runtime=COUNT["runtime"],
         mem_mb=COUNT["mem_mb"],
+    params:
+        snakemake=snakemake.__version__,
     shell:
         "(echo snakemake {params.snakemake:q} && hnet-seq info) > {output:q} 2> {log:q}"

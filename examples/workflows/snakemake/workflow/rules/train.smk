@@ -8,12 +8,12 @@ rule shard:
         directory(f"{RESULTS}/{{name}}/shards"),
     log:
         f"{RESULTS}/logs/{{name}}/shard.log",
-    params:
-        validation=config["validation"],
     threads: COUNT["threads"]
     resources:
         runtime=COUNT["runtime"],
         mem_mb=COUNT["mem_mb"],
+    params:
+        validation=config["validation"],
     shell:
         "hnet-seq shard {input:q} --out {output:q} --validation {params.validation:q} "
         "--workers {threads} > {log:q} 2>&1"
@@ -29,20 +29,20 @@ rule pretrain:
         f"{RESULTS}/logs/{{name}}/pretrain.log",
     benchmark:
         f"{RESULTS}/logs/{{name}}/pretrain.benchmark.tsv"
-    params:
-        run=f"{RESULTS}/{{name}}/run",
-        experiment=[config["experiment"], *config["overrides"]],
-        device=config["device"],
     retries: config["retries"]
     threads: PRETRAIN["threads"]
     resources:
         runtime=PRETRAIN["runtime"],
         mem_mb=PRETRAIN["mem_mb"],
         gpu=PRETRAIN["gpu"],
+    params:
+        run=f"{RESULTS}/{{name}}/run",
+        experiment=[config["experiment"], *config["overrides"]],
+        device=config["device"],
     shell:
         "hnet-seq pretrain {params.experiment:q} --data {input:q} --out {params.run:q} --continue "
         "{params.device:q} >> {log:q} 2>&1 && "
-        'last=$(ls -d {params.run:q}/checkpoints/step-* | sort -V | tail -n 1) && '
+        "last=$(ls -d {params.run:q}/checkpoints/step-* | sort -V | tail -n 1) && "
         'cat "$last/checkpoint.sha256" > {output:q}'
 
 
