@@ -1,4 +1,4 @@
-"""The Galaxy tool, the conda recipe and the Dockerfile: what can be checked without their programs."""
+"""The Galaxy tool, the conda recipe, the Dockerfile: what can be told without their programs."""
 
 from __future__ import annotations
 
