@@ -13,7 +13,7 @@ import yaml
 from hnet_seq.cli import main
 from hnet_seq.results.boundaries import Boundaries
 from hnet_seq.results.read import read_result
-from hnet_seq.results.run import ValidationEvent
+from hnet_seq.results.run import Log, ValidationEvent
 from tests.workflows.project import EXAMPLES, OVERRIDES, SHEET, make_project, snakemake_config, tool
 from tests.workflows.served import Served
 
@@ -69,7 +69,7 @@ def test_a_workflow_that_is_killed_in_a_training_ends_with_the_same_bytes(tmp_pa
     bits = [
         event.bits_per_token
         for run in (full / "run", alone)
-        for event in read_result(run / "metrics.jsonl").events
+        for event in read_result(run / "metrics.jsonl", Log).events
         if isinstance(event, ValidationEvent)
     ]
     assert len(bits) == 2
