@@ -32,6 +32,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	touch $@
 
+# Snakemake and linters of the workflows, apart: their packages and ours want others of each other.
+$(VENV)/workflows/.installed: examples/workflows/requirements.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./examples/demo.sh runs/demo
 
@@ -66,7 +72,7 @@ test-lowest:
 test-python:
 	$(MAKE) tests-only VENV=.venv-$(notdir $(PYTHON))
 
-tests-only: $(VENV)/.installed-dev
+tests-only: $(VENV)/.installed-dev $(if $(LOWEST),,$(VENV)/workflows/.installed)
 	$(PYTEST)
 
 format: $(VENV)/.installed-dev
