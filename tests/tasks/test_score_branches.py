@@ -180,6 +180,22 @@ def test_neither_the_size_of_a_call_nor_the_room_for_states_matters(
         np.testing.assert_allclose(again, effects, atol=TOLERANCE, rtol=0)
 
 
+def test_endings_follow_their_own_beginnings_over_several_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = make_model("one stage")
+    monkeypatch.setattr(branches, "_STATES", 3 * model.new_state(1).num_bytes)
+    letters = np.random.default_rng(4).integers(0, 4, (10, 12)).astype(np.uint8)
+    beginnings, endings, owners = letters[:3], letters[3:], [0, 2, 1, 2, 0, 1, 1]
+    trunk = branches.Trunk(model, len(beginnings), 50)
+    trunk.read(list(beginnings))
+    found = trunk.branches(owners, list(endings))
+    for owner, ending, own in zip(owners, endings, found, strict=True):
+        alone = branches.Trunk(model, 1, 50)
+        expected = alone.branches([0], [np.concatenate([beginnings[owner], ending])])[0]
+        np.testing.assert_allclose(own, expected[len(beginnings[owner]) :], atol=TOLERANCE, rtol=0)
+
+
 def test_most_of_the_tokens_go_through_once(genome: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, seen = make_model("one stage"), []
     encode = model.encode
