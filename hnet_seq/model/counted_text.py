@@ -149,8 +149,8 @@ class CountedText(nn.Module):
         stands = torch.cat([long.unsqueeze(1) & (own > 0), long.unsqueeze(1)], 1).float()
         found.index_add_(0, packing.sequence_index, stands)
         # Where most n-grams are met by chance, that its own are there says nothing.
-        few = self.symbols ** self.orders[-1]
-        tells = [few >= _BY_CHANCE * index.size for index in self.indexes]
+        possible = self.symbols ** self.orders[-1]
+        tells = [possible >= _BY_CHANCE * index.size for index in self.indexes]
         enough = (found[:, -1:] > 0) & (found[:, :-1] >= _OF_THE_TEXT * found[:, -1:])
         return enough & torch.tensor(tells, device=counts.device)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeAlias
 
@@ -90,7 +90,8 @@ class Beginning:
             return [()] * len(sequences)
         found: list[Stands] = []
         whole = (np.concatenate([self._tokens, own, self._after]) for own in sequences)
-        for call in in_calls(whole, self._batch_tokens, len):
+        read: Callable[[Tokens], int] = len
+        for call in in_calls(whole, self._batch_tokens, read):
             some = [own for own in call if len(own)] or [np.zeros(1, np.uint8)]
             texts = stand_there(self._model, *_packed(some, self._device))
             rows = zip(*(map(tuple, text.tolist()) for text in texts), strict=True)
