@@ -70,9 +70,8 @@ def main() -> None:
                 found[name].append(fresh.submit(measured, name, args.bases).result())
     for name, rows in found.items():
         seconds = statistics.median(row[0] for row in rows)
-        print(
-            f"{name}: {seconds:.1f} CPU s, {rows[0][1] / 1e6:.1f} MB, {rows[0][2] / 1e6:.0f} MB of memory"
-        )
+        _, size, memory = rows[0]
+        print(f"{name}: {seconds:.1f} CPU s, {size / 1e6:.1f} MB, {memory / 1e6:.0f} MB of memory")
 
 
 if __name__ == "__main__":

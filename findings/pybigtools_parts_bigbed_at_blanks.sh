@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess: bigBed keeps the further columns of a row as one text with tabs between them, and a name may hold
-# blanks (the BED specification of GA4GH allows them), so pybigtools' records() parts that text at tabs: a
-# row of six columns gives six values, the sixth of which is the strand.
+# blanks (the BED specification of GA4GH allows them), so pybigtools' records() parts that text at tabs: of
+# a row of six columns it gives start, end and three values, the last of which is the strand.
 # Seen (pybigtools 0.3.0): it parts at every blank. A name of two words is two values, and what follows moves
 # by one: at the strand's place stands the score. Nothing is said; rows with names of one word are right, so
 # a look at the first rows shows nothing. pyBigWig 0.3.29 gives the text of the same file whole, tabs and all,
