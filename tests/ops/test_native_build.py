@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import torch
 
 from hnet_seq.ops.native import build, objection
 from hnet_seq.ops.registry import choose
+from tests.forked import Forked
 
 CPU = torch.device("cpu")
 #: With threads, which are PyTorch's.
@@ -26,10 +28,17 @@ extern "C" int sum_below(int end) {
 """
 
 
+def tell_why_not() -> None:
+    """Of a process of its own."""
+    print(build.why_not())
+
+
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Nothing is built yet, as far as this test knows."""
     monkeypatch.setenv("HNET_SEQ_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path / "temporary"))
     caches = (build.library, build.why_not)
     for known in caches:
         known.cache_clear()
@@ -148,6 +157,68 @@ def test_a_damaged_file_is_built_again(quick: Callable[[str], None], tmp_path: P
 
 
 @needs_compiler
+def test_half_a_file_is_never_loaded(quick: Callable[[str], None], tmp_path: Path) -> None:
+    """As a disk that lost power may keep; most of it loads, and crashes where the rest is used."""
+    quick("9")
+    build.library()
+    (kept,) = (tmp_path / "cache").iterdir()
+    whole = kept.read_bytes()
+    kept.unlink()  # it is in use
+    kept.write_bytes(whole[: len(whole) - 5000])
+    quick("9")
+    build.library()
+    assert kept.read_bytes() == whole
+
+
+@needs_compiler
+def test_processes_that_come_together_build_once(
+    quick: Callable[[str], None], tmp_path: Path
+) -> None:
+    quick("9")
+    compiler, links = Path(build.compiler()), tmp_path / "links"
+    slow = f'[ "$1" = -shared ] && echo >> "{links}" && sleep 0.3'
+    compiler.write_text(compiler.read_text().replace("echo 9\n", f"echo 9\n{slow}\n", 1))
+    together = [Forked(tell_why_not, folder=tmp_path, name=f"{n}") for n in range(3)]
+    assert [one.end().out.strip() for one in together] == ["None"] * 3
+    assert links.read_text() == "\n"
+
+
+@needs_compiler
+def test_what_a_killed_build_left_is_swept(quick: Callable[[str], None], tmp_path: Path) -> None:
+    quick("9")
+    (tmp_path / "cache" / "building-dead").mkdir(parents=True)
+    build.library()
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert kept.suffix == ".so"
+
+
+@needs_compiler
+def test_where_no_compiler_is_those_of_another_machine_like_it_serve(
+    quick: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick("9")
+    built = build.library()._name
+    build.library.cache_clear()
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    assert build.library()._name == built
+
+
+@needs_compiler
+def test_a_cache_that_is_only_read_serves(
+    quick: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick("9")
+    built = build.library()._name
+    build.library.cache_clear()
+
+    def read_only(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(build.tempfile, "TemporaryFile", read_only)
+    assert build.library()._name == built
+
+
+@needs_compiler
 def test_a_cache_that_cannot_be_written_costs_a_build(
     quick: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,21 +230,41 @@ def test_a_cache_that_cannot_be_written_costs_a_build(
     assert list(tmp_path.glob("hnet_seq_*/kernels-*.so"))
 
 
-def test_a_user_without_a_home_builds_for_this_process_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_home(path: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    at_exit: list[tuple[Callable[..., object], str]] = []
     for variable in ("HNET_SEQ_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(build.Path, "expanduser", no_home)
-    monkeypatch.setattr(build.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(build.atexit, "register", lambda f, path, **_: at_exit.append((f, path)))
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_keeps_them_where_temporary_files_lie(tmp_path: Path) -> None:
     folder = build._folder()
-    assert folder.parent == tmp_path
-    ((remove, path),) = at_exit
+    assert folder == tmp_path / "temporary" / f"hnet_seq_{os.getuid()}"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert build._folder() == folder
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("theirs", ["writable by others", "a link"])
+def test_what_others_may_write_is_not_run(
+    theirs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[tuple[Callable[..., object], str]] = []
+    monkeypatch.setattr(build.atexit, "register", lambda f, path, **_: at_exit.append((f, path)))
+    shared = tmp_path / "temporary" / f"hnet_seq_{os.getuid()}"
+    if theirs == "a link":
+        shared.symlink_to(tmp_path)
+    else:
+        shared.mkdir()
+        shared.chmod(0o777)
+    folder = build._folder()
+    assert folder.parent == shared.parent
+    assert folder != shared
+    ((remove, path),) = at_exit  # of this process alone
     remove(path)
     assert not folder.exists()
 

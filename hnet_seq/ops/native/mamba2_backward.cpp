@@ -20,6 +20,7 @@ extern "C" void mamba2_mix_backward(int64_t total, int64_t inner, int64_t state,
     const int64_t columns = weights.columns(), wide = line(channels);
     const int64_t size = state * (inner / heads), row = heads * size;
     const int64_t sums = Sums::floats(weights), steps = (Q * heads + 15) / 16 * 16;
+    const int64_t numbers = Sums::numbers(weights);  // the rest of ``sums`` is written by nobody
     std::fill(d_sums, d_sums + sums, 0.0f);
     if (!blocks) return;
     // Threads have four blocks each where there are so many.
@@ -115,8 +116,10 @@ extern "C" void mamba2_mix_backward(int64_t total, int64_t inner, int64_t state,
                 memcpy(ahead, work(first).mixed, 4 * (MAX_TAPS - 1) * wide);
                 for (int64_t b = end - 1; b >= first; b--) {
                     const float* own = work(b).sums.conv;
-                    for (int64_t i = 0; i < sums; i += LANES)
-                        store(d_sums + i, load(d_sums + i) + load(own + i));
+                    for (int64_t i = 0; i < numbers; i += LANES) {
+                        const int n = lanes_left(i, numbers);
+                        store(d_sums + i, load(d_sums + i, n) + load(own + i, n), n);
+                    }
                 }
             }
         }
