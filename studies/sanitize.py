@@ -22,8 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 KERNELS = ROOT / "hnet_seq" / "ops" / "native"
 DRIVERS = ROOT / "tests" / "ops" / "sanitized"
-COMMON = ("-std=c++17", "-O1", "-g1", "-fopenmp", "-fno-omit-frame-pointer", "-fno-math-errno")
-COMMON += ("-fno-trapping-math", "-Wno-psabi")
+COMMON = (
+    *("-std=c++17", "-O1", "-g1", "-fopenmp", "-fno-omit-frame-pointer"),
+    *("-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"),
+)
 BUILDS = {
     "address, undefined": ("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
     "thread": ("-fsanitize=thread",),

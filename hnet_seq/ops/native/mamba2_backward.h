@@ -51,8 +51,9 @@ struct Work {
                 mixed + w.inner, mixed + w.inner + w.state, row, w.D, place};
     }
 
-    // What the scan takes; and the slope of SiLU, by which what it gives back is multiplied.
-    void convolve() const {
+    // What the scan takes; and the slope of SiLU, by which what it gives back is multiplied. Made twice
+    // of some blocks, to the same bits: not inlined, where each place might round otherwise.
+    __attribute__((noinline)) void convolve() const {
         const int64_t C = weights.channels(), row = weights.columns(), lags = weights.taps - 1;
         for (int i = 0; i < count; i++) {
             const float* x = projected + i * row + weights.inner;
