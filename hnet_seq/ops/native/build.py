@@ -19,9 +19,10 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 CACHE_VARIABLE = "HNET_SEQ_CACHE"  # downloaded shards lie there too; their names differ
@@ -40,7 +41,9 @@ _FLAGS = (
 _SECONDS = 300
 _DIGEST = hashlib.sha256().digest_size
 _COMPILERS = 8  # at once; each takes up to 300 MB
+_ROOM = 4 << 20  # bytes; a build takes a quarter of them
 _BUILDING = "building-"  # folders that a killed process may have left
+_LEFT = 3600  # seconds after which nobody builds there any more
 
 
 class CannotBuild(Exception):
@@ -60,6 +63,14 @@ def library() -> ctypes.CDLL:
         # A second OpenMP beside PyTorch's would fight it for the cores.
         raise CannotBuild("this PyTorch does not share its OpenMP threads")
     try:
+        return _kept_or_built()
+    except OSError as error:
+        remedy = f"set {CACHE_VARIABLE} to a folder that can be written"
+        raise CannotBuild(f"there is nowhere to build its kernels ({error}); {remedy}") from error
+
+
+def _kept_or_built() -> ctypes.CDLL:
+    try:
         cxx = compiler()
         name = f"kernels-{fingerprint(cxx)}.so"
     except CannotBuild:
@@ -69,10 +80,7 @@ def library() -> ctypes.CDLL:
         raise
     if (kept := _find(name)) is not None:
         return kept
-    try:
-        return _build(cxx, _folder() / name)
-    except OSError as error:
-        raise CannotBuild(f"there is nowhere to build its kernels ({error})") from error
+    return _build(cxx, _folder() / name)
 
 
 @cache
@@ -96,11 +104,8 @@ def compiler() -> str:
 
 def fingerprint(compiler: str) -> str:
     """Of all that the built file depends on; a wrapper that adds flags has a path of its own."""
-    try:
-        version = subprocess.run([compiler, "--version"], capture_output=True, timeout=_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBuild(f"{compiler} does not run ({error}); set CXX to another") from error
-    digest = hashlib.sha256(compiler.encode() + b"\n" + version.stdout)
+    version = _ran([compiler, "--version"]).stdout
+    digest = hashlib.sha256(f"{compiler}\n{version}".encode(errors="surrogateescape"))
     return f"{_machine()}-{digest.hexdigest()[:16]}"
 
 
@@ -121,19 +126,21 @@ def _machine() -> str:
 def _find(names: str) -> ctypes.CDLL | None:
     """What is kept under such a name, also where nothing can be written."""
     for folder in (_wanted(), _in_temporary()):
-        for path in sorted(folder.glob(names)) if folder is not None else ():
-            if (kept := _load(path)) is not None:
-                return kept
+        with contextlib.suppress(OSError):
+            for path in sorted(folder.glob(names)) if folder is not None else ():
+                if (kept := _load(path)) is not None:
+                    return kept
     return None
 
 
 def _folder() -> Path:
     """Where to write: the cache, this user's own temporary folder, or one of this process."""
-    for folder in (_wanted(), _in_temporary()):
-        if folder is not None:
+    for place in (_wanted, partial(_in_temporary, made=True)):
+        if (folder := place()) is not None:
             with contextlib.suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=folder).close()
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    file.write(bytes(_ROOM))  # a full disk lets empty files be made
                 return folder
     own = tempfile.mkdtemp(prefix="hnet_seq_")
     atexit.register(shutil.rmtree, own, ignore_errors=True)
@@ -143,22 +150,27 @@ def _folder() -> Path:
 def _wanted() -> Path | None:
     try:
         chosen = os.environ.get(CACHE_VARIABLE)
-        return Path(chosen or _cache_home() / "hnet-seq" / "kernels").expanduser()
-    except RuntimeError:  # this user has no home, as in some containers
+        wanted = Path(chosen or _cache_home() / "hnet-seq" / "kernels").expanduser()
+        # A loader looks for a name without a slash among the libraries of the system.
+        return wanted.absolute()
+    except (OSError, RuntimeError):  # this user has no home, as in some containers
         return None
 
 
-def _in_temporary() -> Path | None:
+def _in_temporary(*, made: bool = False) -> Path | None:
     """A folder of this user alone where anybody may make folders; what lies there is run."""
-    folder = Path(tempfile.gettempdir()) / f"hnet_seq_{os.getuid()}"
     try:
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        found = folder.lstat()
-    except OSError:
+        around = Path(tempfile.gettempdir())
+        folder = around / f"hnet_seq_{os.getuid()}"
+        if made:
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+        found, place = folder.lstat(), around.stat().st_mode
+    except OSError:  # it is not there, or there are no temporary files
         return None
     own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    return folder if own and not found.st_mode & 0o022 else None
+    kept = place & stat.S_ISVTX or not place & 0o022  # nobody else can put another in its place
+    return folder if own and kept and not found.st_mode & 0o022 else None
 
 
 def _cache_home() -> Path:
@@ -167,23 +179,26 @@ def _cache_home() -> Path:
     return base if base.is_absolute() else Path("~/.cache")
 
 
-def _load(path: Path) -> ctypes.CDLL | None:
-    """What is kept there, if it is there and whole: half a library may load and crash later."""
+def _whole(path: Path) -> bool:
+    """Whether a file has its digest at its end: half a library may load and crash later."""
     try:
         content = path.read_bytes()
-        if content[-_DIGEST:] != hashlib.sha256(content[:-_DIGEST]).digest():
-            return None
-        return ctypes.CDLL(str(path))
     except OSError:
-        return None
+        return False
+    return content[-_DIGEST:] == hashlib.sha256(content[:-_DIGEST]).digest()
+
+
+def _load(path: Path) -> ctypes.CDLL | None:
+    with contextlib.suppress(OSError):
+        return ctypes.CDLL(str(path)) if _whole(path) else None
+    return None
 
 
 def _build(compiler: str, target: Path) -> ctypes.CDLL:
     """Compile, unless another process has done so meanwhile."""
     with _alone(target.parent):
-        if (kept := _load(target)) is not None:
-            return kept
-        _compile(compiler, target)
+        if not _whole(target):
+            _compile(compiler, target)
     try:
         return ctypes.CDLL(str(target))
     except OSError as error:
@@ -196,16 +211,33 @@ def _alone(folder: Path) -> Iterator[None]:
     """Hold a folder's lock, which ends with the process, and sweep what dead ones left."""
     import fcntl  # absent on Windows
 
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        # Some network file systems lock no folder; then several build, and each result is whole.
+    with contextlib.ExitStack() as held:
+        # Some file systems have no locks, or each machine its own, and the file may be another
+        # user's; then several build, and each result is whole. A network's locks none but files.
         with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            for left in folder.glob(f"{_BUILDING}*"):
-                shutil.rmtree(left, ignore_errors=True)
+            file = os.open(folder / "building.lock", os.O_RDWR | os.O_CREAT, 0o666)
+            held.callback(os.close, file)
+            _wait_for(file)
+            # Closing is not enough where a fork has copied the descriptor.
+            held.callback(fcntl.flock, file, fcntl.LOCK_UN)
+        for left in folder.glob(f"{_BUILDING}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > _LEFT:
+                    shutil.rmtree(left, ignore_errors=True)
         yield
-    finally:
-        os.close(handle)
+
+
+def _wait_for(file: int) -> None:
+    """Take a lock, or go on without where its holder hangs."""
+    import fcntl
+
+    until = time.monotonic() + _SECONDS
+    while time.monotonic() < until:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(0.1)
 
 
 def _compile(compiler: str, target: Path) -> None:
@@ -213,7 +245,10 @@ def _compile(compiler: str, target: Path) -> None:
     sources = sorted(_SOURCES.glob("*.cpp"))
     cores = min(_COMPILERS, len(os.sched_getaffinity(0)))
     with (
-        tempfile.TemporaryDirectory(dir=target.parent, prefix=_BUILDING) as folder,
+        # A network's file system may keep for a while what a compiler had open.
+        tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=_BUILDING, ignore_cleanup_errors=True
+        ) as folder,
         ThreadPoolExecutor(cores) as pool,
     ):
         objects = [Path(folder) / f"{source.stem}.o" for source in sources]
@@ -227,14 +262,32 @@ def _compile(compiler: str, target: Path) -> None:
             file.write(hashlib.sha256(file.read()).digest())
             file.flush()
             os.fsync(file.fileno())
-        os.replace(built, target)
+        # Without locks another may have been faster, and run it: pages of a file that is gone from
+        # a network's server cannot be read any more.
+        if not _whole(target):
+            os.replace(built, target)
 
 
 def _run(command: list[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBuild(f"{command[0]} did not run to its end ({error})") from error
+    done = _ran(command)
     if done.returncode:
-        message = " ".join(done.stderr.split())[:300]
+        message = " ".join(done.stderr.split())[:300] or f"exit code {done.returncode}"
         raise CannotBuild(f"{command[0]} failed: {message}")
+
+
+def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        # In one language, or users' own would each have a version.
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            env=os.environ | {"LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired:
+        why = f"it took more than {_SECONDS} s"
+    except OSError as error:
+        why = f"{error}"
+    raise CannotBuild(f"{command[0]} does not run ({why}); set CXX to another")
