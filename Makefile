@@ -13,7 +13,7 @@ TORCH_INSTALL := $(BIN)/python studies/install_torch.py $(CONSTRAINTS) --index "
 SPELLED := hnet_seq modalities pipelines tests benchmarks studies website docs configs findings examples \
 	README.md CONTRIBUTING.md CHANGELOG.md CITATION.cff Makefile pyproject.toml
 
-.PHONY: demo docs test lint style types format wheel clean test-lowest test-python tests-only
+.PHONY: demo docs sanitize test lint style types format wheel clean test-lowest test-python tests-only
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -89,6 +89,10 @@ docs: $(VENV)/.installed-docs
 	version=$$($(BIN)/python -c 'import hnet_seq; print(hnet_seq.__version__)') && \
 	$(BIN)/python -m sphinx -q -W --keep-going -c website -b html . $(SITE)/$$version
 	$(BIN)/python -m website.versions $(SITE)
+
+# The CPU kernels under the sanitizers of g++ (libasan, libubsan, libtsan), without PyTorch: five CPU minutes.
+sanitize:
+	$(PYTHON) studies/sanitize.py
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel
