@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,33 +16,25 @@ from hnet_seq.results.read import read_result
 from hnet_seq.results.run import Log, ValidationEvent
 from tests.workflows.project import EXAMPLES, OVERRIDES, SHEET, make_project, snakemake_config, tool
 from tests.workflows.served import Served
+from tests.workflows.snakemake_runs import SNAKEMAKE, SnakemakeRuns
 
 FOLDER = EXAMPLES / "workflows/snakemake"
-SNAKEFILE = FOLDER / "workflow/Snakefile"
-SNAKEMAKE = tool("snakemake")
 needs_snakemake = pytest.mark.skipif(
     SNAKEMAKE is None, reason="Snakemake is not installed: examples/workflows/requirements.txt"
 )
 
 
-def snakemake(folder: Path, *options: str, first: Path | None = None) -> tuple[int, str]:
-    """Its exit code and what it said, in a group of processes of its own."""
-    path = os.pathsep.join([*([f"{first}"] if first else []), os.environ["PATH"]])
-    # Its caches of sources and its settings are not those of the user.
-    environment = os.environ | {"PATH": path, "HOME": f"{folder}", "XDG_CACHE_HOME": f"{folder}"}
-    ended = subprocess.run(
-        [f"{SNAKEMAKE}", "--snakefile", SNAKEFILE, *options],
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-        capture_output=True,
-        text=True,
-    )
-    return ended.returncode, ended.stdout + ended.stderr
+@pytest.fixture(scope="module")
+def snakemake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnakemakeRuns]:
+    runs = SnakemakeRuns(tmp_path_factory.mktemp("home"))
+    yield runs
+    runs.close()
 
 
 @needs_snakemake
-def test_a_workflow_that_is_killed_in_a_training_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_a_workflow_that_is_killed_in_a_training_ends_with_the_same_bytes(
+    snakemake: SnakemakeRuns, tmp_path: Path
+) -> None:
     make_project(tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config/config.yaml").write_text(yaml.safe_dump(snakemake_config()))
@@ -94,29 +86,35 @@ def test_a_workflow_that_is_killed_in_a_training_ends_with_the_same_bytes(tmp_pa
 
 @needs_snakemake
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("sheet", "said"),
     [
-        ("a\tgenome.fa\t\t\t\t\nb\t\t\t\t\t\n", "samples.tsv, line 3: "),
-        ("a\tgenome.fa\t\t\t\tx/s.csv,y/s.tsv\n", "tables of one name in labelled; rename one"),
+        (SHEET + "a\tgenome.fa\nb\t\t\t\t\t\n", "line 3: genome: '' should be non-empty\n"),
+        (SHEET + "a\tgenome.fa\na \tb.fa\n", "line 3: a stands above, too; rename it\n"),
+        (SHEET + "a\ta.fa\t\t\t\t\tb.csv\n", "line 2: has more cells than the header\n"),
+        (SHEET + "logs\ta.fa\n", "line 2: name: 'logs' does not match"),
+        (SHEET + 'a\t"genome.fa\n', "save it as UTF-8 with tabs between cells\n"),
+        (SHEET + "\udce9\ta.fa\n", "save it as UTF-8 with tabs between cells\n"),
+        ("name\tgenome\tannotations\na\ta.fa\n", "('annotations' was unexpected)\n"),
+        (SHEET + "a\tgenome.fa\t\t\t\tx/s.csv,y/s.tsv\n", "labelled; rename one\n"),
     ],
 )
-def test_a_row_that_cannot_be_meant_is_named(tmp_path: Path, rows: str, said: str) -> None:
+def test_a_sheet_that_cannot_be_meant_is_told_in_a_line(
+    snakemake: SnakemakeRuns, tmp_path: Path, sheet: str, said: str
+) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(snakemake_config()))
-    (tmp_path / "samples.tsv").write_text(SHEET + rows)
+    (tmp_path / "samples.tsv").write_text(sheet, "utf-8", "surrogateescape")
     code, told = snakemake(tmp_path, "--configfile", f"{config}", "--dry-run")
     assert code == 1
+    assert "\nsamples.tsv" in told
     assert said in told
 
 
 @needs_snakemake
-def test_it_is_linted_as_it_comes() -> None:
-    root = EXAMPLES.parent
-    lint = ["--configfile", f"{FOLDER / 'config/config.yaml'}", "--directory", f"{root}", "--lint"]
-    ended = subprocess.run(
-        [f"{SNAKEMAKE}", "--snakefile", SNAKEFILE, *lint], capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def test_it_is_linted_as_it_comes(snakemake: SnakemakeRuns) -> None:
+    lint = ["--configfile", f"{FOLDER / 'config/config.yaml'}", "--lint"]
+    code, told = snakemake(EXAMPLES.parent, *lint)
+    assert code == 0, told
 
 
 @pytest.mark.skipif(tool("snakefmt") is None, reason="snakefmt is not installed")

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import snakemake
+import yaml
+from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
@@ -18,38 +20,52 @@ def set_name(table):
     return Path(table).name.partition(".")[0]
 
 
+def rows_of(path):
+    """Rows of a table with tabs, whose cells have no spaces around them.
+
+    Raises WorkflowError with the file.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", strict=True))
+    except OSError as error:
+        raise WorkflowError(
+            f"{path}: {error.strerror}; samples names the sheet"
+        ) from None
+    except (ValueError, csv.Error) as error:
+        raise WorkflowError(
+            f"{path}: {error}; save it as UTF-8 with tabs between cells"
+        ) from None
+    if not rows:
+        raise WorkflowError(f"{path}: has no row below its header; name a genome")
+    return [
+        {key: (cell or "").strip() if key else cell for key, cell in row.items()}
+        for row in rows
+    ]
+
+
 def sheet(path):
     """Rows of the sheet of samples by name, with their sets of labelled sequences by name.
 
     Raises WorkflowError with the file and the line.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    except OSError as error:
-        raise WorkflowError(
-            f"{path}: {error.strerror}; samples names the sheet"
-        ) from None
+    with open(workflow.source_path("../schemas/samples.schema.yaml")) as file:
+        validator = Draft202012Validator(yaml.safe_load(file))
     found = {}
-    for line, row in enumerate(rows, 2):
-        row = {key: value for key, value in row.items() if value is not None}
-        try:
-            validate(row, schema=workflow.source_path("../schemas/samples.schema.yaml"))
-        except WorkflowError as error:
-            raise WorkflowError(f"{path}, line {line}: {error}") from None
+    for line, row in enumerate(rows_of(path), 2):
+        place = f"{path}, line {line}"
+        if None in row:
+            raise WorkflowError(f"{place}: has more cells than the header")
+        for error in validator.iter_errors(row):
+            column = "".join(f"{name}: " for name in error.path)
+            raise WorkflowError(f"{place}: {column}{error.message}")
         if row["name"] in found:
-            raise WorkflowError(
-                f"{path}, line {line}: {row['name']} stands above, too; rename it"
-            )
+            raise WorkflowError(f"{place}: {row['name']} stands above, too; rename it")
         tables = listed(row.get("labelled", ""))
         row["sets"] = {set_name(table): table for table in tables}
         if len(row["sets"]) < len(tables):
-            raise WorkflowError(
-                f"{path}, line {line}: tables of one name in labelled; rename one"
-            )
+            raise WorkflowError(f"{place}: tables of one name in labelled; rename one")
         found[row["name"]] = row
-    if not found:
-        raise WorkflowError(f"{path}: has no row below its header; name a genome")
     return found
 
 
