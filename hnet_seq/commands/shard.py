@@ -15,9 +15,9 @@ from hnet_seq.commands.shard_options import add_arguments, options_from
 from hnet_seq.commands.uses import Use
 from hnet_seq.tasks.sharding.options import ShardOptions
 from modalities.errors import UsageError
+from pipelines.corpus.inputs import is_corpus
 from pipelines.shards.document_split import DocumentSplit
 from pipelines.shards.shard_folder import check_free
-from pipelines.shards.split import check_form
 from pipelines.storage.files import check_folder
 
 __all__ = ["EXAMPLE", "add_arguments", "main"]
@@ -42,13 +42,17 @@ MEANT = {
     "": {
         "": "",
         "asked=making shards": "out modality validation workers block_size shard_size overwrite "
-        "duplicates similarity guard iupac unknown_run regions features flank label_regions "
-        "keep_soft_mask invalid_utf8 broken_lines line_ends text_field languages "
+        "duplicates similarity near_distance min_distance broken_genomes guard iupac unknown_run "
+        "regions features flank label_regions keep_soft_mask invalid_utf8 broken_lines line_ends text_field languages "
         "exclude_languages licenses min_bytes max_bytes mean_line longest_line keep_generated "
         "keep_minified header",
         "asked=shard peek": "count",
         "duplicates=near": "similarity",
-        _DNA: "guard iupac unknown_run regions features flank label_regions",
+        _DNA: "guard iupac unknown_run regions features flank label_regions near_distance "
+        "min_distance broken_genomes",
+        "genomes=corpus": "near_distance min_distance broken_genomes",
+        "genomes=files": "similarity guard regions features flank label_regions",
+        "validation=similarity:": "min_distance",
         "modality=dna": "keep_soft_mask",
         "validation=region:|last:": "guard",
         "regions": "features flank label_regions",
@@ -70,7 +74,11 @@ def check_making(args: argparse.Namespace) -> None:
     if args.workers < 1:
         raise UsageError("workers", f"is {args.workers}, expected at least 1 process")
     if options.is_dna:
-        check_form(options.validation, options.guard)
+        check_there(*args.inputs)
+        corpus = is_corpus(args.inputs)
+        options.check_inputs(corpus)
+        given = "a folder, list or package" if corpus else "files"
+        check_meant(args, f"these are {given} of genomes", genomes="corpus" if corpus else "files")
     else:
         DocumentSplit.parse(options.validation)
     check_there(*args.inputs, options.regions)
