@@ -1,7 +1,7 @@
 """A corpus of generated genomes with planted relatives: how far apart the splits are, and the cost.
 
-    python studies/corpus_genomes.py relatives              # 200 genomes: asked against true distance
-    python studies/corpus_genomes.py cost --genomes 10000   # seconds and memory of `hnet-seq shard`
+    python studies/corpus_genomes.py relatives             # 200 genomes: asked against true
+    python studies/corpus_genomes.py cost --genomes 10000  # seconds and memory of `shard`
 
 Families of five: an ancestor of random bases and four descendants with 1 to 10% of substitutions,
 every other one in three contigs and on the other strand. The true distance of two genomes is the

@@ -43,7 +43,8 @@ MEANT = {
         "": "",
         "asked=making shards": "out modality validation workers block_size shard_size overwrite "
         "duplicates similarity near_distance min_distance broken_genomes guard iupac unknown_run "
-        "regions features flank label_regions keep_soft_mask invalid_utf8 broken_lines line_ends text_field languages "
+        "regions features flank label_regions "
+        "keep_soft_mask invalid_utf8 broken_lines line_ends text_field languages "
         "exclude_languages licenses min_bytes max_bytes mean_line longest_line keep_generated "
         "keep_minified header",
         "asked=shard peek": "count",
