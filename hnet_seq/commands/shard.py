@@ -1,7 +1,8 @@
 """Turn genomes, text or code into WebDataset shards with a manifest, for training and validation.
 
-DNA is read from FASTA, GenBank or 2bit; text and code from files, folders, JSON lines, parquet and
-tars of others (docs/shards.md).
+DNA is read from FASTA, GenBank or 2bit, and genomes by the thousand from folders, lists of paths
+and packages of NCBI Datasets; text and code from files, folders, JSON lines, parquet and tars of
+others (docs/shards.md).
 """
 
 from __future__ import annotations

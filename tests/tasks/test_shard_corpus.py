@@ -12,10 +12,13 @@ import pytest
 
 from hnet_seq.cli import main
 from hnet_seq.tasks.shard import shard
-from modalities.errors import InputError, UsageError
+from hnet_seq.tasks.sharding.corpus import plan_corpus
+from hnet_seq.tasks.sharding.options import ShardOptions
+from modalities.errors import UsageError
 from pipelines.batches.shard_documents import read_documents
 from pipelines.batches.token_batches import TokenBatches
 from pipelines.corpus import corpus_shards
+from pipelines.corpus.inputs import find_assemblies
 from pipelines.shards.manifest import Manifest
 
 _LETTERS = np.frombuffer(b"ACGT", np.uint8)
@@ -128,6 +131,18 @@ def test_of_copies_the_better_assembly_stays(tmp_path: Path) -> None:
     assert manifest.statistics["dropped_near_duplicate_genomes"] == 1
 
 
+def test_a_part_of_a_genome_is_a_relative_and_no_copy(tmp_path: Path) -> None:
+    host = family(5)[0]
+    write(tmp_path / "a_phage.fa", [3 - host[4000:9000][::-1]])
+    write(tmp_path / "host.fa", [host])
+    write(tmp_path / "other.fa", [family(6)[0]])
+    (tmp_path / "l.txt").write_text("a_phage.fa\nhost.fa\nother.fa\n")
+    manifest = made_of(tmp_path, tmp_path / "l.txt", duplicates="near", validation="similarity:0.4")
+    found = splits(manifest)
+    assert found["a_phage"] == found["host"] != found["other"]
+    assert None not in found.values()
+
+
 def test_weights_are_factors_of_the_loss_of_their_genomes(tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path / f"g{number}.fa", [family(number, 3000)[0]])
@@ -212,10 +227,14 @@ def test_the_two_strains_of_e_coli_are_never_split(tmp_path: Path) -> None:
     names = ("ecoli_536", "ecoli_k12_mg1655", "saureus_n315")
     if not all((GENOMES / name).is_dir() for name in names):
         pytest.skip("the genomes are not here")
-    lines = "".join(f"{(GENOMES / name).resolve()}/genome.fna.gz\t{name}\n" for name in names)
-    (tmp_path / "l.txt").write_text(lines)
-    found = splits(made_of(tmp_path, tmp_path / "l.txt", validation="similarity:0.3"))
+    lines = [f"{(GENOMES / name).resolve()}/genome.fna.gz\t{name}\n" for name in names]
+    (tmp_path / "l.txt").write_text("".join(lines))
+    options = ShardOptions(validation="similarity:0.3")
+    genomes = find_assemblies([tmp_path / "l.txt"])
+    found = {
+        genome.accession: split
+        for genome, split, _ in plan_corpus(genomes, options, 1, progress=False).chosen
+    }
     assert found["ecoli_536"] == found["ecoli_k12_mg1655"] != found["saureus_n315"]
-    (tmp_path / "l.txt").write_text("".join(lines.splitlines(True)[:2]))
-    with pytest.raises((UsageError, InputError), match=r"make 1 group\(s\) of relatives"):
-        made_of(tmp_path, tmp_path / "l.txt", validation="similarity:0.3")
+    with pytest.raises(UsageError, match=r"make 1 group\(s\) of relatives"):
+        plan_corpus(genomes[:2], options, 1, progress=False)

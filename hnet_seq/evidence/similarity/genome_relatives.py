@@ -8,7 +8,7 @@ is half there, or a plasmid, is as near as what it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,20 @@ class Nearest(NamedTuple):
     one: int
     other: int
     distance: float
+
+
+class _Row(NamedTuple):
+    """Genomes that share words with one.
+
+    ``shared`` counts those words, ``fewer`` and ``more`` how many the smaller and the larger of the
+    two have where both were sampled; ``complete``: that is all of them.
+    """
+
+    others: NDArray[np.int64]
+    shared: NDArray[np.int64]
+    fewer: NDArray[np.float64]
+    more: NDArray[np.float64]
+    complete: NDArray[np.bool_]
 
 
 class Relatives:
@@ -60,21 +74,41 @@ class Relatives:
         self._words = words[shared]
         self._holders = (held[shared] & _LOW_BITS).astype(np.int32)
 
-    def links(self, distance: float, *, surely: bool = False) -> NDArray[np.int64]:
+    def links(self, distance: float) -> NDArray[np.int64]:
         """(M, 2) pairs of genomes that may be as near as ``distance``.
 
-        A pair is one unless its share of words lies three standard errors below what that distance
-        leaves; with ``surely`` it must not lie below at all.
+        A pair is one unless the share of the smaller one's words lies three standard errors below
+        what that distance leaves.
         """
         share = (1 - distance) ** WORD
+
+        def are_near(row: _Row) -> NDArray[np.bool_]:
+            spread = _SPREADS * np.sqrt(row.fewer * share * (1 - share))
+            enough = row.shared >= np.maximum(_LEAST, row.fewer * share - spread)
+            return enough | (row.shared >= row.fewer)
+
+        return self._pairs(are_near)
+
+    def copies(self, distance: float) -> NDArray[np.int64]:
+        """(M, 2) pairs of genomes that are near-identical, the larger one's words counted.
+
+        What is a part of another genome, as a phage of its host, is no copy of it.
+        """
+        share = (1 - distance) ** WORD
+
+        def are_copies(row: _Row) -> NDArray[np.bool_]:
+            enough = row.shared >= np.maximum(_LEAST, row.more * share)
+            # Genomes of a few words hold all of them in common.
+            return enough | (row.complete & (row.shared >= row.more))
+
+        return self._pairs(are_copies)
+
+    def _pairs(self, are: Callable[[_Row], NDArray[np.bool_]]) -> NDArray[np.int64]:
         found = [np.zeros((0, 2), np.int64)]
         for number in range(len(self._sketches)):
-            others, shared, words = self._row(number)
-            spread = 0.0 if surely else _SPREADS * np.sqrt(words * share * (1 - share))
-            near = (shared >= np.maximum(_LEAST, words * share - spread)) | (shared >= words)
-            near &= others > number
-            ones = np.full(int(near.sum()), number)
-            found.append(np.stack([ones, others[near]], axis=1))
+            row = self._row(number)
+            others = row.others[are(row) & (row.others > number)]
+            found.append(np.stack([np.full(len(others), number), others], axis=1))
         return np.concatenate(found)
 
     def groups(self, links: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -86,17 +120,16 @@ class Relatives:
         among = np.zeros(len(self._sketches), np.bool_)
         among[list(others)] = True
         for number in held_out:
-            found, shared, words = self._row(number)
-            seen = among[found] & ((shared >= _LEAST) | (shared >= words))
+            row = self._row(number)
+            seen = among[row.others] & ((row.shared >= _LEAST) | (row.shared >= row.fewer))
             if not seen.any():
                 continue
-            share = np.minimum(1.0, shared[seen] / words[seen])
+            share = np.minimum(1.0, row.shared[seen] / row.fewer[seen])
             best = int(np.argmax(share))
             apart = float(1 - share[best] ** (1 / WORD))
-            yield Nearest(number, int(found[seen][best]), apart)
+            yield Nearest(number, int(row.others[seen][best]), apart)
 
-    def _row(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Genomes that share words with one, how many, and of how many of the smaller one."""
+    def _row(self, number: int) -> _Row:
         words = (self._sketches[number] & _LOW_BITS).astype(np.uint32)
         words.sort()
         first = np.searchsorted(self._words, words, side="left")
@@ -109,5 +142,11 @@ class Relatives:
         others = np.flatnonzero(shared)
         common = np.minimum(self._highest[number], self._highest[others])
         own = self._sizes[number] / self._highest[number]
-        fewer = np.minimum(own, self._sizes[others] / self._highest[others])
-        return others, shared[others], np.maximum(1.0, common * fewer)
+        other = self._sizes[others] / self._highest[others]
+        return _Row(
+            others,
+            shared[others],
+            np.maximum(1.0, common * np.minimum(own, other)),
+            np.maximum(1.0, common * np.maximum(own, other)),
+            common >= _NONE,
+        )

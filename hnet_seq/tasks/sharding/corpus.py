@@ -58,7 +58,7 @@ def plan_corpus(
     known = [number for number in range(len(assemblies)) if number not in reasons]
     sketches = [made for made in found if isinstance(made, Sketch)]
     relatives = Relatives([sketch.lowest for sketch in sketches], SKETCH)
-    links = relatives.links(options.near_distance, surely=True)
+    links = relatives.copies(options.near_distance)
     alike = relatives.groups(links)
     dropped = _copies([assemblies[n] for n in known], sketches, links, options)
     reasons |= {known[row]: reason for row, reason in dropped.items()}
