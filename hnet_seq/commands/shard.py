@@ -76,11 +76,7 @@ def check_making(args: argparse.Namespace) -> None:
     if args.workers < 1:
         raise UsageError("workers", f"is {args.workers}, expected at least 1 process")
     if options.is_dna:
-        check_there(*args.inputs)
-        corpus = is_corpus(args.inputs)
-        options.check_inputs(corpus)
-        given = "a folder, list or package" if corpus else "files"
-        check_meant(args, f"these are {given} of genomes", genomes="corpus" if corpus else "files")
+        options.check_inputs(is_corpus(args.inputs))
     else:
         DocumentSplit.parse(options.validation)
     check_there(*args.inputs, options.regions)
@@ -91,6 +87,11 @@ def main(args: argparse.Namespace) -> int:
     asked = getattr(args, "asked", "making shards")
     check_meant(args, f"this is {asked}", asked=asked)
     if asked == "making shards":
+        if args.modality in ("dna", "dna_bytes"):
+            corpus = is_corpus(args.inputs)
+            given = "a folder, list or package" if corpus else "a file"
+            genomes = "corpus" if corpus else "files"
+            check_meant(args, f"the input is {given} of DNA", genomes=genomes)
         check_making(args)
     else:
         check_at_least(1, count=args.count)

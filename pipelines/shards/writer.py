@@ -60,7 +60,7 @@ class _Columns:
 
     def blocks(self) -> Blocks:
         columns = Blocks(**{name: np.array(v, np.int64) for name, v in self.values.items()})
-        plain = (columns.weight == WEIGHT_UNIT).all()
+        plain = np.all(columns.weight == WEIGHT_UNIT)
         return replace(columns, weight=None) if plain else columns
 
 
