@@ -94,7 +94,7 @@ def shard(
         "unit_bytes": [UNIT_BYTES, dna_shards.UNIT_BYTES],
         "inputs": [_state(path) for path in [*paths, *listed]],
         "regions": None if chosen.regions is None else _state(Path(chosen.regions)),
-        "options": {**chosen.recorded(), "modality": chosen.modality},
+        "options": {**chosen.recorded(corpus), "modality": chosen.modality},
     }
     with staged_folder(out, plan, overwrite=overwrite) as staging:
         told = None
@@ -116,7 +116,7 @@ def shard(
             block_size=chosen.block_size,
             soft_mask=chosen.keep_soft_mask,
             validation=chosen.validation,
-            options=chosen.recorded(),
+            options=chosen.recorded(corpus),
             sources=[_source(path) for path in files],
             shards=[shard for result in results for shard in result.shards],
             statistics=dict(sorted(statistics.items())),

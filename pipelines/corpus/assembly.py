@@ -45,6 +45,11 @@ class Assembly:
     archive: str | None = None
 
     @property
+    def shown(self) -> str:
+        """Its first file, as the user knows it."""
+        return f"{self.archive}/{self.files[0]}" if self.archive else self.files[0]
+
+    @property
     def paths(self) -> list[Path]:
         """Files of this machine."""
         return [Path(path) for path in ([self.archive] if self.archive else self.files)]

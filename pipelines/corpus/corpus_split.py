@@ -129,7 +129,7 @@ def genus_and_species(taxon: str) -> tuple[str, str]:
     ``Vibrio sp. EJY3`` or ``uncultured archaeon X``, is one of its own; ``Candidatus`` and brackets
     around a doubtful genus do not count.
     """
-    words = taxon.replace("[", "").replace("]", "").replace("'", "").split()
+    words = taxon.replace("[", "").replace("]", "").replace("'", "").split() or [taxon]
     if words[0] == "Candidatus" and len(words) > 1:
         del words[0]
     if len(words) < 2 or not words[0][0].isupper() or words[1] in ("sp.", "cf.", "aff."):

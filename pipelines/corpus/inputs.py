@@ -37,8 +37,8 @@ def find_assemblies(inputs: Sequence[str | Path]) -> list[Assembly]:
             other = found.setdefault(assembly.accession, assembly)
             if other is not assembly:
                 raise InputError(
-                    assembly.files[0],
-                    f"is called {assembly.accession}, and so is {other.files[0]}; rename one, or "
+                    assembly.shown,
+                    f"is called {assembly.accession}, and so is {other.shown}; leave one out, or "
                     "give a list with a column accession",
                 )
     return list(found.values())
@@ -76,6 +76,8 @@ def _of_folder(folder: Path) -> Iterator[Assembly]:
 
 
 def _of_file(path: Path) -> Assembly:
+    if not path.is_file():
+        raise InputError(path, "is no file, or a link to none; take it out of the folder")
     return Assembly(name_of_file(path), (str(path),), path.stat().st_size)
 
 

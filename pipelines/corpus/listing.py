@@ -17,8 +17,8 @@ def read_listing(path: Path) -> list[Assembly]:
     """The genomes of a list, in its order; paths are relative to its folder.
 
     Lines that are empty or begin with ``#`` are skipped. A first line with the word ``path`` among
-    its columns is a header; without one, the columns are path, accession, taxon and weight, as far
-    as there are any.
+    its columns is a header, behind a ``#`` too; without one, the columns are path, accession, taxon
+    and weight, as far as there are any.
 
     Raises:
         InputError: a line that says something else, or a file that is not there.
@@ -54,8 +54,11 @@ def read_listing(path: Path) -> list[Assembly]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
-            if line.strip() and not line.startswith("#"):
+        for number, line in enumerate(path.read_text("utf-8-sig").split("\n"), 1):
+            names = line.lstrip("# ").rstrip().split("\t")
+            if line.startswith("#") and names[1:] and {"path"} <= {*names} <= {*_COLUMNS}:
+                line = "\t".join(names)
+            if line.strip() and not line.lstrip().startswith("#"):
                 yield number, line
     except UnicodeDecodeError:
         raise InputError(

@@ -11,6 +11,7 @@ import json
 import os
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,10 @@ def read_zip(archive: Path) -> list[Assembly]:
     except (zipfile.BadZipFile, EOFError) as error:
         raise InputError(
             archive, f"is no .zip, or a part of one ({error}); download it again"
+        ) from None
+    except (RuntimeError, NotImplementedError, zlib.error) as error:  # a password, or damaged
+        raise InputError(
+            archive, f"cannot be unpacked ({error}); unpack it and give the folder"
         ) from None
     except OSError as error:
         raise InputError(archive, f"cannot be read ({error.strerror})") from None
@@ -143,10 +148,10 @@ def _reports(path: str, text: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         try:
             report = json.loads(line)
-            organism = report.get("organism", {})
-            level = report.get("assemblyInfo", {}).get("assemblyLevel", "")
+            organism = report.get("organism") or {}
+            level = (report.get("assemblyInfo") or {}).get("assemblyLevel")
             told = {
-                "taxon": str(organism.get("organismName", "")),
+                "taxon": str(organism.get("organismName") or "").strip(),
                 "tax_id": None if (tax := organism.get("taxId")) is None else int(tax),
                 "level": level if level in LEVELS else "",
             }

@@ -19,6 +19,7 @@ from hnet_seq.connected import connected
 WORD = 21
 _LEAST = 3  # words: two genomes without relation share a gene of rRNA
 _SPREADS = 3  # standard errors of a share
+_MOST_LINKS = 1 << 20
 _LOW_BITS = np.uint64(0xFFFFFFFF)  # the high ones are alike among the lowest
 _NONE = 2.0**64  # above all hashes: the sketch has all words
 
@@ -74,46 +75,56 @@ class Relatives:
         self._words = words[shared]
         self._holders = (held[shared] & _LOW_BITS).astype(np.int32)
 
-    def links(self, distance: float) -> NDArray[np.int64]:
-        """(M, 2) pairs of genomes that may be as near as ``distance``.
+    def near(self, number: int, distance: float) -> NDArray[np.int64]:
+        """Genomes that may be as near to one as ``distance``.
 
-        A pair is one unless the share of the smaller one's words lies three standard errors below
-        what that distance leaves.
+        They are unless the share of the smaller one's words lies three standard errors below what
+        that distance leaves.
         """
         share = (1 - distance) ** WORD
+        row = self._row(number)
+        spread = _SPREADS * np.sqrt(row.fewer * share * (1 - share))
+        enough = row.shared >= np.maximum(_LEAST, row.fewer * share - spread)
+        return row.others[enough | (row.shared >= row.fewer)]
 
-        def are_near(row: _Row) -> NDArray[np.bool_]:
-            spread = _SPREADS * np.sqrt(row.fewer * share * (1 - share))
-            enough = row.shared >= np.maximum(_LEAST, row.fewer * share - spread)
-            return enough | (row.shared >= row.fewer)
-
-        return self._pairs(are_near)
-
-    def copies(self, distance: float) -> NDArray[np.int64]:
-        """(M, 2) pairs of genomes that are near-identical, the larger one's words counted.
+    def copies(self, number: int, distance: float) -> NDArray[np.int64]:
+        """Genomes that are near-identical to one, the larger one's words counted.
 
         What is a part of another genome, as a phage of its host, is no copy of it.
         """
-        share = (1 - distance) ** WORD
+        row = self._row(number)
+        enough = row.shared >= np.maximum(_LEAST, row.more * (1 - distance) ** WORD)
+        # Genomes of a few words hold all of them in common.
+        return row.others[enough | (row.complete & (row.shared >= row.more))]
 
-        def are_copies(row: _Row) -> NDArray[np.bool_]:
-            enough = row.shared >= np.maximum(_LEAST, row.more * share)
-            # Genomes of a few words hold all of them in common.
-            return enough | (row.complete & (row.shared >= row.more))
+    def groups(
+        self, linked: Callable[[int], NDArray[np.int64]], among: Sequence[int] | None = None
+    ) -> NDArray[np.int64]:
+        """(N,) group numbers: what a chain of links connects has one.
 
-        return self._pairs(are_copies)
-
-    def _pairs(self, are: Callable[[_Row], NDArray[np.bool_]]) -> NDArray[np.int64]:
-        found = [np.zeros((0, 2), np.int64)]
-        for number in range(len(self._sketches)):
-            row = self._row(number)
-            others = row.others[are(row) & (row.others > number)]
-            found.append(np.stack([np.full(len(others), number), others], axis=1))
-        return np.concatenate(found)
-
-    def groups(self, links: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(N,) group numbers: what a chain of links connects has one."""
-        return connected(len(self._sketches), links[:, 0], links[:, 1])
+        Args:
+            linked: the genomes that are linked with one.
+            among: genomes whose links count; None for all.
+        """
+        count = len(self._sketches)
+        counted = np.zeros(count, np.bool_)
+        counted[slice(None) if among is None else list(among)] = True
+        one = [np.zeros(0, np.int64)]
+        other = [np.zeros(0, np.int64)]
+        held = 0
+        for number in np.flatnonzero(counted).tolist():
+            others = linked(number)
+            others = others[counted[others] & (others > number)]
+            one.append(np.full(len(others), number))
+            other.append(others)
+            held += len(others)
+            if held > _MOST_LINKS + count:
+                # Thousands of copies have millions of links; one with the first says as much.
+                groups = connected(count, np.concatenate(one), np.concatenate(other))
+                one = [np.arange(count)]
+                other = [np.unique(groups, return_index=True)[1][groups]]
+                held = count
+        return connected(count, np.concatenate(one), np.concatenate(other))
 
     def nearest(self, held_out: Sequence[int], others: Sequence[int]) -> Iterator[Nearest]:
         """Of each held-out genome the nearest other one, where any is as near as can be seen."""

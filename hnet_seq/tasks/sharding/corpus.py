@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hnet_seq.evidence.similarity.genome_relatives import Nearest, Relatives
 from hnet_seq.tasks.sharding.options import ShardOptions
@@ -58,13 +58,14 @@ def plan_corpus(
     known = [number for number in range(len(assemblies)) if number not in reasons]
     sketches = [made for made in found if isinstance(made, Sketch)]
     relatives = Relatives([sketch.lowest for sketch in sketches], SKETCH)
-    links = relatives.copies(options.near_distance)
-    alike = relatives.groups(links)
-    dropped = _copies([assemblies[n] for n in known], sketches, links, options)
+    alike = relatives.groups(partial(relatives.copies, distance=options.near_distance))
+    dropped = _copies([assemblies[n] for n in known], sketches, relatives, options)
     reasons |= {known[row]: reason for row, reason in dropped.items()}
     kept = [row for row in range(len(known)) if row not in dropped]
     held = _held_out(assemblies, known, kept, sketches, relatives, options, reasons)
-    copies = np.bincount(alike[kept], minlength=len(alike))
+    # What is held out does not lessen the weight of its copies in training.
+    trained = [row for row in kept if row not in held]
+    copies = np.bincount(alike[trained], minlength=len(alike))
     members = np.bincount(alike)
     chosen, entries = [], []
     rows = {number: row for row, number in enumerate(known)}
@@ -72,7 +73,7 @@ def plan_corpus(
         row, split, weight, group = rows.get(number), None, assembly.weight, None
         if row is not None:
             group = int(alike[row])
-            if options.duplicates == "weigh":
+            if options.duplicates == "weigh" and row not in held:
                 weight /= copies[group]
             group = group if members[group] > 1 else None
         if row is not None and row not in dropped:
@@ -81,7 +82,7 @@ def plan_corpus(
         made = None if row is None else sketches[row]
         entries.append(_entry(assembly, made, float(weight), split, reasons.get(number), group))
     nearest = min(
-        relatives.nearest(sorted(held), [row for row in kept if row not in held]),
+        relatives.nearest(sorted(held), trained),
         key=lambda pair: pair.distance,
         default=None,
     )
@@ -113,7 +114,9 @@ def _sketched(
 
 def _check_broken(found: Sequence[Sketch | InputError], options: ShardOptions) -> None:
     broken = [made for made in found if isinstance(made, InputError)]
-    if broken and (options.broken_genomes == "error" or len(broken) == len(found)):
+    if broken and len(broken) == len(found):
+        raise broken[0].with_remedy(f"no genome of {len(found)} can be read")
+    if broken and options.broken_genomes == "error":
         more = f" ({len(broken)} of {len(found)} genomes cannot be read)"
         raise broken[0].with_remedy(
             f"--broken-genomes drop goes on without such genomes{more if broken[1:] else ''}"
@@ -123,32 +126,31 @@ def _check_broken(found: Sequence[Sketch | InputError], options: ShardOptions) -
 def _copies(
     assemblies: Sequence[Assembly],
     sketches: Sequence[Sketch],
-    links: NDArray[np.int64],
+    relatives: Relatives,
     options: ShardOptions,
 ) -> dict[int, str]:
     """Genomes that are dropped, and why: of copies, the one whose assembly goes furthest stays."""
     dropped: dict[int, str] = {}
     if options.duplicates not in ("exact", "near"):
         return dropped
-    near: dict[int, list[int]] = {}
-    for one, other in links.tolist() if options.duplicates == "near" else ():
-        near.setdefault(one, []).append(other)
-        near.setdefault(other, []).append(one)
+    near: dict[int, int] = {}  # of each copy the genome that is kept instead
     kept: dict[tuple[int, int], int] = {}
-    done: set[int] = set()
     best_first = sorted(
         range(len(assemblies)), key=lambda row: (LEVELS.index(assemblies[row].level), row)
     )
     for row in best_first:
-        same = kept.get((sketches[row].bases, sketches[row].content))
-        close = next((other for other in near.get(row, ()) if other in done), None)
+        # Records below the length of a word say nothing of what they hold.
+        told = len(sketches[row].lowest) > 0
+        same = kept.get((sketches[row].bases, sketches[row].content)) if told else None
         if same is not None:
             dropped[row] = f"duplicate of {assemblies[same].accession}"
-        elif close is not None:
-            dropped[row] = f"near duplicate of {assemblies[close].accession}"
+        elif row in near:
+            dropped[row] = f"near duplicate of {assemblies[near[row]].accession}"
         else:
-            done.add(row)
             kept[sketches[row].bases, sketches[row].content] = row
+            if options.duplicates == "near":
+                for other in relatives.copies(row, options.near_distance).tolist():
+                    near.setdefault(other, row)
     return dropped
 
 
@@ -169,9 +171,7 @@ def _held_out(
     bases = {a.accession: sketches[row].bases for a, row in zip(left, kept, strict=True)}
     groups = None
     if (options.validation or "").startswith("similarity:"):
-        links = relatives.links(options.min_distance)
-        both = np.isin(links, list(kept)).all(1)
-        numbers = relatives.groups(links[both])
+        numbers = relatives.groups(partial(relatives.near, distance=options.min_distance), kept)
         groups = {a.accession: int(numbers[row]) for a, row in zip(left, kept, strict=True)}
     held = held_out_genomes(left, bases, options.validation, groups)
     return {row for a, row in zip(left, kept, strict=True) if a.accession in held}

@@ -21,8 +21,9 @@ GUARD = 1000  # bases
 _OF_DNA = (
     *("guard", "iupac", "unknown_run", "keep_soft_mask"),
     *("regions", "features", "flank", "label_regions"),
-    *("duplicates", "similarity", "near_distance", "min_distance", "broken_genomes"),
+    *("duplicates", "similarity"),
 )
+_OF_CORPORA = ("near_distance", "min_distance", "broken_genomes")
 BrokenGenomes = Literal["error", "drop"]
 # What genomes of a corpus are called near-identical from on: dRep's for strains.
 NEAR_DISTANCE = 0.01  # substitutions a base
@@ -149,10 +150,16 @@ class ShardOptions:
         assert self.duplicates != "weigh"
         return DocumentOptions(duplicates=self.duplicates, similarity=self.similarity)
 
-    def recorded(self) -> dict[str, Any]:
-        """What the manifest says of them."""
+    def recorded(self, corpus: bool = False) -> dict[str, Any]:
+        """What the manifest says of them.
+
+        Args:
+            corpus: whether the inputs are one; other shards say nothing of its options.
+        """
         values = asdict(self)
         documents = values.pop("documents")
+        for key in () if corpus else _OF_CORPORA:
+            del values[key]
         if self.is_dna:
             values["regions"] = None if self.regions is None else str(Path(self.regions).name)
             return values
