@@ -14,7 +14,7 @@ import numpy as np
 from modalities import MODALITIES
 from modalities.errors import InputError
 from pipelines.shards.corpus_entry import Corpus
-from pipelines.shards.manifest_entry import SPLITS, Blocks, Shard, check_shard_entry
+from pipelines.shards.manifest_entry import SPLITS, Blocks, Shard, add_weights, check_shard_entry
 from pipelines.storage.files import replaced_file
 from pipelines.storage.json_records import as_json, parse_record
 
@@ -206,10 +206,7 @@ class Manifest:
 def _add_later_keys(data: dict[str, Any]) -> None:
     """What manifests lack where it is None, and all of older versions do."""
     data.setdefault("corpus", None)
-    shards = data.get("shards")
-    for shard in shards if isinstance(shards, list) else []:
-        if isinstance(shard, dict) and isinstance(shard.get("blocks"), dict):
-            shard["blocks"].setdefault("weight", None)
+    add_weights(data.get("shards"))
 
 
 def _checksum(data: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +77,13 @@ class Shard:
     def block_key(self, index: int) -> str:
         """Key of the sample that holds a block of this shard."""
         return f"{self.key}-{self.first + index:07d}"
+
+
+def add_weights(shards: Any) -> None:
+    """Say None where entries, as they lie in JSON, say nothing of weights: all are 1."""
+    for shard in shards if isinstance(shards, list) else []:
+        if isinstance(shard, dict) and isinstance(shard.get("blocks"), dict):
+            shard["blocks"].setdefault("weight", None)
 
 
 def check_shard_entry(path: str | Path, where: str, shard: Shard) -> None:
