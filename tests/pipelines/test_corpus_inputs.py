@@ -100,6 +100,36 @@ def test_a_list_has_columns_as_far_as_it_says(tmp_path: Path) -> None:
     assert (found.weight, found.tax_id, found.level) == (3.0, 562, "Scaffold")
 
 
+def test_odd_lists_are_read_as_meant(tmp_path: Path) -> None:
+    (tmp_path / "sub dir").mkdir()
+    for name in ("a b.fa", "sub dir/c.fa"):
+        (tmp_path / name).write_text(">x\nACGT\n")
+    path = tmp_path / "l.tsv"
+    path.write_bytes(b"#path\tweight\r\n  # mine\r\na b.fa\t2\r\nsub dir/c.fa\t0.5\r\n")
+    one, other = find_assemblies([path])
+    assert (one.accession, one.weight, other.accession, other.weight) == ("a b", 2.0, "c", 0.5)
+
+
+def test_odd_reports_and_two_packages_of_one_genome(tmp_path: Path) -> None:
+    data = package(tmp_path / "p")
+    organism = {"organismName": None, "further": 1}
+    report = {"accession": REPORTS[0]["accession"], "assemblyInfo": None, "organism": organism}
+    (data / "assembly_data_report.jsonl").write_text(json.dumps(report) + "\n\n")
+    one, _ = find_assemblies([packed(tmp_path / "p")])
+    assert (one.taxon, one.level) == ("", "")
+    (tmp_path / "q.zip").write_bytes((tmp_path / "p.zip").read_bytes())
+    with pytest.raises(
+        InputError, match=r"q\.zip/.* is called GCF_000005845\.2, and so is .*p\.zip/"
+    ):
+        find_assemblies([tmp_path / "p.zip", tmp_path / "q.zip"])
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.fa").symlink_to(tmp_path / "gone.fa")
+    with pytest.raises(InputError, match=r"a\.fa: is no file, or a link to none"):
+        find_assemblies([tmp_path])
+
+
 def test_a_genome_that_is_called_a_list_is_none(tmp_path: Path) -> None:
     path = tmp_path / "genome.txt"
     path.write_text(">x\nACGT\n")
@@ -181,6 +211,7 @@ def test_a_damaged_member_of_a_zip_is_named(tmp_path: Path) -> None:
         ("[Clostridium] innocuum 2959", ("Clostridium", "Clostridium innocuum")),
         ("Vibrio sp. EJY3", ("Vibrio", "Vibrio sp. EJY3")),
         ("uncultured archaeon X", ("uncultured", "uncultured archaeon X")),
+        ("[]", ("[]", "[]")),
     ],
 )
 def test_species_and_genus_of_a_name(taxon: str, expected: tuple[str, str]) -> None:
