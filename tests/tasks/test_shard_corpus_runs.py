@@ -45,7 +45,9 @@ def test_the_same_bytes_from_any_number_of_processes_and_after_a_stop(
     assert len(expected) > 4
     if duplicates == "weigh":
         assert made("two", 2) == expected
-    first, written = corpus_shards._write_genome, []
+    first = corpus_shards._write_genome
+    written: list[str] = []
+    again: list[str] = []
 
     def stops(genome: Any, *rest: Any) -> Any:
         if len(written) == 3:
@@ -53,16 +55,17 @@ def test_the_same_bytes_from_any_number_of_processes_and_after_a_stop(
         written.append(genome.assembly.accession)
         return first(genome, *rest)
 
+    def goes_on(genome: Any, *rest: Any) -> Any:
+        again.append(genome.assembly.accession)
+        return first(genome, *rest)
+
     monkeypatch.setattr(corpus_shards, "_write_genome", stops)
     with pytest.raises(KeyboardInterrupt):
         made("three", 1)
-    again = []
-    monkeypatch.setattr(
-        corpus_shards, "_write_genome", lambda g, *rest: (again.append(g), first(g, *rest))[1]
-    )
+    monkeypatch.setattr(corpus_shards, "_write_genome", goes_on)
     assert made("three", 1) == expected
-    assert written
-    assert not {genome.assembly.accession for genome in again} & set(written[:-1])
+    assert again
+    assert not set(again) & set(written[:-1])
 
 
 def test_alone_relatives_are_one_group_and_cannot_be_split(tmp_path: Path) -> None:
@@ -123,6 +126,7 @@ def test_the_weighted_loss_is_that_of_a_hand_computation(tmp_path: Path) -> None
     assert divisor == 1
     assert float(found) == pytest.approx(float((nats * batch.weights[scored]).sum()), rel=1e-5)
     masked = MaskedBatches(tmp_path / "s", mask_rate=0.2, context=500, batch_tokens=6000)[0]
+    assert masked.weights is not None
     assert np.array_equal(masked.weights, batch.weights)
     tokens = TokenisedBatches(
         tmp_path / "s", tokenizer=Kmers(3, 8, dna.BASES), context=500, batch_tokens=6000
