@@ -39,6 +39,7 @@ from hnet_seq.tasks.segmentation.records import (
     segment,
 )
 from hnet_seq.tasks.segmentation.tables import gene_table
+from hnet_seq.tasks.segmentation.viewers import boundary_tracks, write_igv, write_jbrowse
 from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import check_folder
@@ -98,6 +99,13 @@ def main(args: argparse.Namespace) -> int:
         found = (record for _, record in records(computed))
         with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
             _run(args, model, found, annotations, GenePicture(place), writers, began)
+    if args.igv or args.jbrowse:
+        locus = args.region or next(iter(genome.lengths))
+        tracks = boundary_tracks(beds, bigwigs, args.annotation)
+        if args.igv:
+            write_igv(Path(args.igv), genome.path, locus, tracks)
+        if args.jbrowse:
+            write_jbrowse(Path(args.jbrowse), genome.path, locus, tracks)
     return 0
 
 
