@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from hnet_seq.analysis.cutting import Stretch, cut
+from hnet_seq.analysis.cutting import Stretch, cut_pieces
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.jobs.job import Computed, Job, Tell
 from hnet_seq.jobs.spool import Columns
@@ -23,12 +23,13 @@ from hnet_seq.model.streaming import CacheLimitError, in_calls
 from hnet_seq.tasks.costs import sequence_cost
 from hnet_seq.tasks.run_identity import computed_by, tokens_digest
 from hnet_seq.tasks.segmentation.records import over_limit
+from modalities.base import Tokens
 from pipelines.formats.genome import Genome
 
 Cut = TypeVar("Cut", bound=Stretch)
 
+DEPTH = "depth"  # the column of how many stages begin a chunk
 _LENGTH = attrgetter("length")
-_SLICE = 1 << 18  # bases that are written at a time
 
 
 def boundary_job(
@@ -61,10 +62,8 @@ def boundary_job(
 
     def compute(part: Sequence[Cut], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
         try:
-            for record in cut(model, part, batch_tokens, cache_limit, tell):
-                for first in range(0, len(record.depth), _SLICE):
-                    own = slice(first, first + _SLICE)
-                    yield {"depth": record.depth[own], **_by_stage(record.probs[:, own])}, 0
+            for piece in cut_pieces(model, part, batch_tokens, cache_limit, tell):
+                yield {DEPTH: piece.depth, **_by_stage(piece.probs)}, 0
         except CacheLimitError as error:
             raise refuse({own.name: own for own in part}[str(error.key)], error) from None
 
@@ -75,7 +74,7 @@ def boundary_job(
         sizes = {"batch_tokens": batch_tokens, "window": window}
         known = {**computed_by(model), **identity(), **sizes}
         known["outputs"] = [output.name for output in outputs]
-    kinds = {"depth": "|u1"} | dict.fromkeys(_by_stage(np.empty((model.num_stages, 0))), "<f4")
+    kinds = {DEPTH: "|u1"} | dict.fromkeys(_by_stage(np.empty((model.num_stages, 0))), "<f4")
     return Job("segment", noun, outputs, known, units, in_order, compute, kinds, _LENGTH, _bases)
 
 
@@ -101,7 +100,7 @@ def genome_job(
         model,
         outputs,
         lambda: {
-            "records": tokens_digest([(own.name, own.read) for own in uncut]),
+            "records": tokens_digest(map(_named, uncut)),
             "region": args.region,
             "left_context": args.left_context,
             **(identity or {}),
@@ -112,6 +111,14 @@ def genome_job(
         batch_tokens=args.batch_tokens,
         window=args.attention_window,
         cache_limit=args.cache_limit,
+    )
+
+
+def _named(own: Stretch) -> tuple[str, int, Callable[[int, int], Tokens]]:
+    return (
+        own.name,
+        own.length,
+        lambda first, last: own.bases(own.origin + first, own.origin + last),
     )
 
 
