@@ -45,6 +45,10 @@ class InputError(ValueError):
                 worded = options[name[0]] + worded[name.end() :]
         return _PARAMETER.sub(lambda found: options.get(found[1], found[0]), worded)
 
+    def said_by(self, whom: str) -> InputError:
+        """The same error, with whom it comes from at its end."""
+        return type(self)(self.path, f"{self._message} ({whom})", where=self.where)
+
     def __reduce__(self) -> Any:
         # Worker processes send what went wrong to the one that started them.
         return _again, (type(self), self.path, self._message, self.where)
