@@ -7,6 +7,7 @@ import os
 from typing import Any, get_args
 
 import modalities
+from hnet_seq.tasks.arguments import add_dask_argument
 from hnet_seq.tasks.sharding.options import GUARD
 from pipelines.documents import DocumentOptions
 from pipelines.documents.options import Duplicates
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
         metavar="N",
         help="processes (%(default)s); the shards do not depend on it",
     )
+    add_dask_argument(parser)
     parser.add_argument(
         "--block-size",
         type=int,

@@ -62,8 +62,8 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
                 yield
         except distributed.KilledWorker as error:
             raise OSError(
-                f"{error.task}: {error.allowed_failures + 1} workers ended at it, one after another, "
-                f"the last was {error.last_worker.address}; maybe for want of memory, see its log; "
+                f"{error.task}: {error.allowed_failures + 1} workers ended at it, one by one, "
+                f"maybe for want of memory; see the log of the last, {error.last_worker.address}; "
                 f"{_KEPT}"
             ) from None
         except (CancelledError, distributed.client.FutureCancelledError):
@@ -115,28 +115,30 @@ class Cluster:
             raise
         _check_seen(run)
 
-    def pool(self) -> Executor:
-        """What calls functions on workers."""
-        return _Pool(self._client, self._command, self._key)
+    def pool(self, folder: Path | None = None) -> Executor:
+        """What calls functions on workers that see the folder."""
+        seen = None if folder is None else f"{folder.absolute()}"
+        return _Pool(self._client, partial(call_there, self._command, seen))
 
     def _key(self, name: str) -> str:
         return f"{self._label}-{name}-{self._command.token}"
 
 
 class _Pool(Executor):
-    """Calls go to workers, and start where the command's paths do."""
+    """Calls that go to workers."""
 
-    def __init__(self, client: Any, command: Command, key: Callable[[str], str]) -> None:
+    def __init__(self, client: Any, there: Callable[..., Any]) -> None:
         self._executor = client.get_executor(pure=False)
-        self._command = command
+        self._there = there
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         task = partial(fn, **kwargs) if kwargs else fn
-        future: Future[Any] = self._executor.submit(call_there, self._command, task, *args)
+        future: Future[Any] = self._executor.submit(self._there, task, *args)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._executor.shutdown(wait=wait)
+        """Let go of what nobody has waited for."""
+        self._executor.shutdown(wait=False)
 
 
 def _by_cost(units: Sequence[Unit]) -> dict[int, list[Unit]]:

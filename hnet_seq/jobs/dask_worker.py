@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from hnet_seq.jobs.ranks import Ranks, as_ranks
-from hnet_seq.jobs.shared_run import SharedRun, is_begun
+from hnet_seq.jobs.shared_run import SharedRun
 from hnet_seq.jobs.units import Unit
 from modalities.errors import InputError, UsageError
 
@@ -59,17 +59,22 @@ def compute_unit(command: Command, run_folder: str, index: int) -> None:
         UsageError: this worker has other versions, or does not see the folder of the run.
         InputError: what the command says of its input.
     """
-    with _one_at_a_time, _at_home(command):
-        _check_here(command, Path(run_folder))
+    with _one_at_a_time, _at_home(command, run_folder):
         # Again where the command had ended for want of units, just now.
         for _ in range(2):
             if _session(command).compute(index):
                 break
 
 
-def call_there(command: Command, function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function where the command's paths start from."""
-    with _one_at_a_time, _at_home(command):
+def call_there(
+    command: Command, folder: str | None, function: Callable[..., Any], *arguments: Any
+) -> Any:
+    """Call a function where the command's paths start from.
+
+    Raises:
+        UsageError: as :func:`compute_unit`, of ``folder``.
+    """
+    with _one_at_a_time, _at_home(command, folder):
         return function(*arguments)
 
 
@@ -119,7 +124,7 @@ class Session:
                 compute(unit)
             self._told.put(True)
 
-    def pool(self) -> Executor:
+    def pool(self, folder: Path | None = None) -> Executor:
         """No command that has units asks for it."""
         raise NotImplementedError
 
@@ -155,7 +160,12 @@ def _session(command: Command) -> Session:
     return _running[0]
 
 
-def _check_here(command: Command, run_folder: Path) -> None:
+def _at_home(command: Command, folder: str | None) -> chdir[str]:
+    """Where the command's paths start from.
+
+    Raises:
+        UsageError: this worker has other versions, or does not see a folder.
+    """
     differing = [
         f"{name} {here} here and {there} there"
         for (name, there), (_, here) in zip(command.versions, versions_here(), strict=True)
@@ -167,22 +177,14 @@ def _check_here(command: Command, run_folder: Path) -> None:
             f"the worker {_name_here()} has other versions than the command: "
             f"{', '.join(differing)}; install the same, as bytes depend on them",
         )
-    if not is_begun(run_folder):
-        raise _unseen(run_folder)
-
-
-def _at_home(command: Command) -> chdir[str]:
-    if not os.path.isdir(command.folder):
-        raise _unseen(command.folder)
+    for needed in (command.folder, folder):
+        if needed is not None and not os.path.isdir(needed):
+            raise UsageError(
+                needed,
+                f"is not seen by the Dask worker {_name_here()}; inputs, output and the folder "
+                "that the command is started in must lie on a disk that all workers see",
+            )
     return chdir(command.folder)
-
-
-def _unseen(folder: Path | str) -> UsageError:
-    return UsageError(
-        folder,
-        f"is not seen by the Dask worker {_name_here()}; inputs, output and the folder that the "
-        "command is started in must lie on a disk that all workers see",
-    )
 
 
 def _name_here() -> str:

@@ -45,8 +45,8 @@ class Engine(Protocol):
         """
         ...
 
-    def pool(self) -> Executor:
-        """What calls functions in other processes; units of shards are no rows."""
+    def pool(self, folder: Path | None = None) -> Executor:
+        """What calls functions in other processes, which see the folder; for units without rows."""
         ...
 
 
@@ -133,7 +133,7 @@ def check_meeting(source: object, outputs: Sequence[Path], ranks: Ranks) -> None
         said = f"{outputs[0]} is no file; name one" if outputs else "give --out"
         raise UsageError(name, f"{many} meet beside the output: {said}")
     if f"{source}" == "-":
-        raise UsageError(name, f"{many} all read the input; standard input is read once; give a file")
+        raise UsageError(name, f"{many} all read; standard input is read once; give a file")
 
 
 def is_kept(outputs: Sequence[Path]) -> bool:

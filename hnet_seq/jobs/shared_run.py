@@ -41,11 +41,6 @@ def shared_folder(output: Path) -> Path:
     return output.with_name(f"{output.name}.ranks")
 
 
-def is_begun(folder: Path) -> bool:
-    """Whether ranks meet in the folder, as this machine sees it."""
-    return (folder / _IDENTITY).is_file()
-
-
 class SharedRun:
     """One rank's view of the folder; see :func:`open_shared`.
 

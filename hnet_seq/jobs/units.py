@@ -86,11 +86,9 @@ def _joined(*units: Unit, index: int = 0) -> Unit:
 
 
 class PartsOfUnits(Generic[Item]):
-    """The parts of one unit after another, in any order; those in the input's are read in one go."""
+    """Parts of units, asked for in any order: in that of the input they are read in one go."""
 
-    def __init__(
-        self, read: Callable[[], Iterator[Sequence[Item]]], units: Sequence[Unit]
-    ) -> None:
+    def __init__(self, read: Callable[[], Iterator[Sequence[Item]]], units: Sequence[Unit]) -> None:
         self._read = read
         self._units = units
         self._parts: Iterator[Sequence[Item]] = iter(())
