@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import pickle
 import re
 import sys
 import time
@@ -36,6 +37,7 @@ from modalities.errors import UsageError
 _ANSWER = 20  # seconds that a scheduler has
 _SEEN = 60.0  # seconds after which the client sees what a worker has written; NFS caches names
 _LOCAL = re.compile(r"local:(\d+)")
+_OWN = ("hnet_seq", "modalities", "pipelines")
 _KEPT = "what is complete is kept: the same command goes on from it"
 
 
@@ -69,10 +71,12 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
         except (CancelledError, distributed.client.FutureCancelledError):
             raise OSError(f"{where}: the Dask scheduler is gone, or has let go; {_KEPT}") from None
         except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in _OWN:
+                raise
             raise UsageError(
                 "dask",
-                f"{where}: the scheduler or a worker cannot import {error.name}; install hnet-seq "
-                "there, the same version as here",
+                f"{where}: a worker cannot import {error.name}; install hnet-seq on all, the same "
+                "version as here",
             ) from None
         finally:
             if client.status == "running":
@@ -99,12 +103,12 @@ class Cluster:
         """
         from distributed import as_completed
 
-        task = partial(compute_unit, self._command, f"{run.folder.absolute()}")
+        folder = f"{run.folder.absolute()}"
         futures = []
         for step, units in sorted(_by_cost(run.missing()).items()):
             keys = [self._key(unit.name) for unit in units]
-            indices = [unit.index for unit in units]
-            futures += self._client.map(task, indices, key=keys, priority=step)
+            calls = [_packed(compute_unit, self._command, folder, unit.index) for unit in units]
+            futures += self._client.map(pickle.loads, calls, key=keys, priority=step)
         try:
             for future in as_completed(futures):
                 future.result()
@@ -118,7 +122,7 @@ class Cluster:
     def pool(self, folder: Path | None = None) -> Executor:
         """What calls functions on workers that see the folder."""
         seen = None if folder is None else f"{folder.absolute()}"
-        return _Pool(self._client, partial(call_there, self._command, seen))
+        return _Pool(self._client, self._command, seen)
 
     def _key(self, name: str) -> str:
         return f"{self._label}-{name}-{self._command.token}"
@@ -127,18 +131,37 @@ class Cluster:
 class _Pool(Executor):
     """Calls that go to workers."""
 
-    def __init__(self, client: Any, there: Callable[..., Any]) -> None:
+    def __init__(self, client: Any, command: Command, folder: str | None) -> None:
         self._executor = client.get_executor(pure=False)
-        self._there = there
+        self._first = (command, folder)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         task = partial(fn, **kwargs) if kwargs else fn
-        future: Future[Any] = self._executor.submit(self._there, task, *args)
+        call = _packed(call_there, *self._first, task, *args)
+        future: Future[Any] = self._executor.submit(pickle.loads, call)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let go of what nobody has waited for."""
         self._executor.shutdown(wait=False)
+
+
+class _Call:
+    def __init__(self, *call: Any) -> None:
+        self._call = call
+
+    def __reduce__(self) -> Any:
+        function, *arguments = self._call
+        return function, tuple(arguments)
+
+
+def _packed(*call: Any) -> bytes:
+    """What a worker calls by unpickling it.
+
+    A worker that finds in a task what it cannot import ends, and is started again and again, or
+    never; ``pickle.loads`` it has, and what that cannot import is the task's error.
+    """
+    return pickle.dumps(_Call(*call))
 
 
 def _by_cost(units: Sequence[Unit]) -> dict[int, list[Unit]]:
