@@ -141,7 +141,7 @@ class _Pool(Executor):
         future: Future[Any] = self._executor.submit(pickle.loads, call)
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self, *_: Any, **__: Any) -> None:
         """Let go of what nobody has waited for."""
         self._executor.shutdown(wait=False)
 
