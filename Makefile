@@ -13,7 +13,7 @@ TORCH_INSTALL := $(BIN)/python studies/install_torch.py $(CONSTRAINTS) --index "
 SPELLED := hnet_seq modalities pipelines tests benchmarks studies website docs configs findings examples \
 	README.md CONTRIBUTING.md CHANGELOG.md CITATION.cff Makefile pyproject.toml
 
-.PHONY: demo docs test lint style types format wheel clean test-lowest test-python tests-only
+.PHONY: demo docs sanitize test lint style types format wheel clean test-lowest test-python tests-only
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -31,6 +31,14 @@ EXTRAS := $(if $(LOWEST),dev,dev$(COMMA)peft$(COMMA)tensorboard)
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	touch $@
+
+# Snakemake and linters of the workflows, apart: their packages and ours want others of each other.
+# Where they cannot be had, what runs them is skipped, and the next `make` tries again.
+$(VENV)/workflows/.installed: examples/workflows/requirements.txt | $(VENV)/.installed
+	{ test -x $(@D)/bin/python || $(BIN)/python -m venv --without-pip $(@D); } && \
+	$(BIN)/python -m pip --python $(@D)/bin/python install --quiet --disable-pip-version-check \
+		--no-compile --retries 2 -r $< && touch $@ || \
+	echo "Tests of workflows are skipped: packages of $< could not be installed."
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" ./examples/demo.sh runs/demo
@@ -66,7 +74,7 @@ test-lowest:
 test-python:
 	$(MAKE) tests-only VENV=.venv-$(notdir $(PYTHON))
 
-tests-only: $(VENV)/.installed-dev
+tests-only: $(VENV)/.installed-dev $(if $(LOWEST),,$(VENV)/workflows/.installed)
 	$(PYTEST)
 
 format: $(VENV)/.installed-dev
@@ -83,6 +91,10 @@ docs: $(VENV)/.installed-docs
 	version=$$($(BIN)/python -c 'import hnet_seq; print(hnet_seq.__version__)') && \
 	$(BIN)/python -m sphinx -q -W --keep-going -c website -b html . $(SITE)/$$version
 	$(BIN)/python -m website.versions $(SITE)
+
+# The CPU kernels under the sanitizers of g++ (libasan, libubsan, libtsan), without PyTorch: five CPU minutes.
+sanitize:
+	$(PYTHON) studies/sanitize.py
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel

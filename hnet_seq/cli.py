@@ -97,9 +97,11 @@ def _workers(args: argparse.Namespace, verb: str, words: list[str]) -> Iterator[
     if getattr(args, "dask", None) is None:
         yield
         return
+    # By the name that workers import it by: this module may be __main__.
+    from hnet_seq.cli import run_again as there
     from hnet_seq.jobs.dask_client import on_dask
 
-    with on_dask(args.dask, partial(run_again, verb, words), verb):
+    with on_dask(args.dask, partial(there, verb, words), verb):
         yield
 
 

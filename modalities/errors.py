@@ -49,6 +49,14 @@ class InputError(ValueError):
         """The same error, with whom it comes from at its end."""
         return type(self)(self.path, f"{self._message} ({whom})", where=self.where)
 
+    def renamed(self, path: str | Path) -> InputError:
+        """The same of a file that the user knows by another name."""
+        return type(self)(path, self._message, where=self.where)
+
+    def with_remedy(self, remedy: str) -> InputError:
+        """The same with one more thing that can be done."""
+        return type(self)(self.path, f"{self._message}; {remedy}", where=self.where)
+
     def __reduce__(self) -> Any:
         # Worker processes send what went wrong to the one that started them.
         return _again, (type(self), self.path, self._message, self.where)

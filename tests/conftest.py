@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, settings
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from hnet_seq import HNetConfig, HNetForCausalLM  # first: it sets how torch's threads wait
-
-import torch  # isort: skip
-
+import hnet_seq  # before torch: it sets how torch's threads wait
 from tests.unsynced import wait_for_no_disk
+
+if TYPE_CHECKING:
+    import torch
 
 wait_for_no_disk()
 
@@ -41,17 +41,24 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """PyTorch, before its warnings are errors; whoever only deals the tests out does without."""
+    if config.getoption("dist", "no") == "no":
+        import torch
+
+        torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+
+
 def pytest_collection_finish() -> None:
     """What is imported stays: no test looks through it for garbage."""
     gc.freeze()
 
 
-torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
-
-
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request: pytest.FixtureRequest) -> str:
     """Every device of this machine."""
+    import torch
+
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     return request.param
@@ -80,11 +87,13 @@ FEW_LAYERS: dict[str, Any] = {
 }
 
 
-def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
+def make_model(layout: str, seed: int = 0) -> hnet_seq.HNetForCausalLM:
     """A small model whose router is not the identity, so that chunks vary."""
+    import torch
+
     shape = FEW_LAYERS if layout == "few layers" else LAYOUTS[layout]
     stages = len(shape["d_model"])
-    config = HNetConfig.from_dict(
+    config = hnet_seq.HNetConfig.from_dict(
         {
             **shape,
             "vocab_size": 8,
@@ -96,7 +105,7 @@ def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
             },
         }
     )
-    model = HNetForCausalLM(config, seed=seed)
+    model = hnet_seq.HNetForCausalLM(config, seed=seed)
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -106,7 +115,7 @@ def make_model(layout: str, seed: int = 0) -> HNetForCausalLM:
 
 
 @pytest.fixture(params=list(LAYOUTS))
-def model(request: pytest.FixtureRequest) -> HNetForCausalLM:
+def model(request: pytest.FixtureRequest) -> hnet_seq.HNetForCausalLM:
     """A small model of each kind."""
     return make_model(request.param)
 
@@ -114,4 +123,6 @@ def model(request: pytest.FixtureRequest) -> HNetForCausalLM:
 @pytest.fixture
 def tokens() -> Callable[[int], torch.Tensor]:
     """Random bases, the same for the same length."""
+    import torch
+
     return lambda n: torch.randint(0, 4, (n,), generator=torch.Generator().manual_seed(n))

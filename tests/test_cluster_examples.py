@@ -17,6 +17,7 @@ from torch.distributed.run import get_args_parser
 
 from hnet_seq.experiments import load_experiment
 from hnet_seq.tasks.pretrain import _TRY_AGAIN
+from tests.workflows.command_lines import verb_options
 
 FOLDER = Path(__file__).parents[1] / "examples" / "cluster"
 SCRIPTS = sorted(FOLDER.glob("*.sbatch"))
@@ -37,14 +38,6 @@ SBATCH = {
     "open-mode": "append|truncate",
     "output": r"\S*%j\S*",
 }
-
-
-def verb_options(words: list[str]) -> argparse.Namespace:
-    """What the verb's own parser makes of its arguments; it exits where it knows one not."""
-    task = importlib.import_module(f"hnet_seq.commands.{words[0]}")
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    task.add_arguments(parser)
-    return parser.parse_args(words[1:])
 
 
 def check_torchrun(words: list[str]) -> argparse.Namespace:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -71,12 +74,30 @@ ALLOWED = {
 }
 
 
+Import: TypeAlias = ast.Import | ast.ImportFrom
+
+
+@cache
+def _statements(path: Path) -> list[tuple[Import, bool]]:
+    """Imports anywhere in a file, in functions too; and whether they are for types alone."""
+    return list(_within(ast.parse(path.read_text()), False))
+
+
+def _within(node: ast.AST, for_types: bool) -> Iterator[tuple[Import, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Import):
+            yield child, for_types
+        elif isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            checked = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+            yield from _within(child, for_types or checked)
+
+
 def _imports(path: Path) -> list[str]:
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node, _ in _statements(path):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             names.append(node.module)
     return [n for n in names if n.split(".")[0] in {"hnet_seq", "modalities", "pipelines"}]
 
@@ -116,29 +137,23 @@ def _modules() -> dict[str, Path]:
     return {name.removesuffix(".__init__"): file for name, file in names.items()}
 
 
-def _imported(node: ast.AST, modules: dict[str, Path]) -> set[str]:
-    """Modules that are imported anywhere in a file, in functions too, but for types alone."""
+def _imported(path: Path, modules: dict[str, Path]) -> set[str]:
+    """Modules that are imported anywhere in a file, but for types alone."""
     found: set[str] = set()
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
-            continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        if isinstance(child, ast.ImportFrom) and child.module:
-            for alias in child.names:
-                name = f"{child.module}.{alias.name}"
-                found.add(name if name in modules else child.module)
-        elif isinstance(child, ast.Import):
-            found |= {alias.name for alias in child.names}
-        found |= _imported(child, modules)
+    for node, for_types in _statements(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} if not for_types else set()
+        elif node.module and not for_types:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in modules else node.module)
     return found
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     modules = _modules()
     graph = {
-        name: (_imported(ast.parse(file.read_text()), modules) & modules.keys()) - {name}
-        for name, file in modules.items()
+        name: (_imported(file, modules) & modules.keys()) - {name} for name, file in modules.items()
     }
     assert sum(map(len, graph.values())) > 1000
     # What imports nothing that is left goes; a circle stays.

@@ -7,6 +7,7 @@ import json
 import random
 import re
 import shlex
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from modalities.errors import InputError
 from pipelines.batches.token_batches import TokenBatches
 
 PAGE = Path(__file__).parents[1] / "docs/learned_cuts.md"
@@ -82,8 +84,10 @@ def toy(tmp_path: Path) -> SimpleNamespace:
     (tmp_path / "base.yaml").write_text(BASE)
     (tmp_path / "study.yaml").write_text(TOY)
     state = tmp_path / "state"
-    given = ["--study", tmp_path / "study.yaml", "--folder", state, "--data", tmp_path]
-    return SimpleNamespace(given=given, state=state, folder=tmp_path)
+    ledger = tmp_path / "ledger.jsonl"
+    given = ["--study", tmp_path / "study.yaml", "--ledger", ledger]
+    given += ["--folder", state, "--data", tmp_path]
+    return SimpleNamespace(given=given, state=state, ledger=ledger, folder=tmp_path)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -105,28 +109,32 @@ def test_a_toy_from_the_plan_to_the_page(
     with pytest.raises(SystemExit, match="130"):
         call("run", *toy.given)
     capsys.readouterr()
-    assert call("test", *toy.given) == 0
-    assert "its test half stays closed" in capsys.readouterr().out
-    assert not list(toy.state.rglob("test.json"))
+    page = toy.folder / "page.md"
+    page.write_text(
+        "".join(f"<!-- {n} -->\n<!-- end -->\n" for n in ("verdict", "tables", "missing"))
+    )
+    assert call("table", *toy.given, "--page", page) == 0
+    assert "| closed |" in page.read_text()  # its test half, while runs are missing
     assert call("run", *toy.given) == 0
     # Two arms with two rates and two seeds, and the one that was killed: nothing was run twice.
     assert len(taken) == 2 * 3 + 1
     assert len({words[words.index("--out") + 1] for words in taken}) == 2 * 3
     assert call("plan", *toy.given) == 0
     assert "missing of all: 0 CPU seconds" in capsys.readouterr().out
-    assert call("test", *toy.given) == 0
-    scored = {path: path.read_bytes() for path in toy.state.rglob("test.json")}
-    assert len(scored) == 4
-    # Tokens or letters, with any seed: the same letters are scored.
-    assert len({json.loads(values)["letters"] for values in scored.values()}) == 1
-    page = toy.folder / "page.md"
-    page.write_text(
-        "".join(f"<!-- {n} -->\n<!-- end -->\n" for n in ("verdict", "tables", "missing"))
-    )
+    # Folders of runs may go: the ledger has what was found, and nothing is run or measured again.
+    shutil.rmtree(toy.state)
+    assert call("run", *toy.given) == 0
+    assert len(taken) == 2 * 3 + 1
+    found = [json.loads(line) for line in toy.ledger.read_text().splitlines()]
+    assert sum("cost" in one for one in found) == 2
+    runs = [one for one in found if "run" in one]
+    assert len(runs) == 2 * 3
+    assert len({one["test"] for one in runs}) == len({one["bits"] for one in runs}) == 2 * 3
     assert call("table", *toy.given, "--page", page) == 0
     written = page.read_text()
     assert "| learned | " in written
     assert "- words: nothing" in written
+    assert "closed" not in written
     assert page.with_suffix(".svg").read_text().count("<polyline") == 4
     assert call("table", *toy.given, "--page", page) == 0
     assert page.read_text() == written
@@ -186,14 +194,10 @@ def test_every_arm_of_the_study_is_an_experiment() -> None:
     assert kinds == {"learned", "fixed", "isotropic", "tokenised", "memory"}
 
 
-def results(folder: Path, plan: Any, run: Any, bits: float) -> None:
-    """What a run leaves that found these bits."""
-    path = run.folder(folder)
-    part("results").last_checkpoint(path, run.steps).mkdir(parents=True)
-    letters = run.steps * 2048
-    line = {"step": run.steps, "tokens": letters, "bits_per_token": bits, "stages": []}
-    both = [{"event": "train", **line}, {"event": "validation", **line}]
-    (path / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in both))
+def found(plan: Any, run: Any, bits: float) -> None:
+    """Write down that a run has found these bits."""
+    result = part("results").Result(bits, run.steps * 2048, [], 1.0, run.seconds, [])
+    plan.ledger.keep_result(run.name, run.data, run.arm, result)
 
 
 @pytest.fixture
@@ -201,13 +205,13 @@ def english(tmp_path: Path) -> SimpleNamespace:
     """The shipped study with made-up costs of one data set."""
     study = part("design").read_study(STUDY, 64.0)
     costs = part("costs")
-    plan = part("plan").Plan(study, tmp_path)
+    plan = part("plan").Plan(study, tmp_path, tmp_path / "ledger.jsonl")
     data = study.data["english"]
     for k, arm in enumerate(study.arms_of(data)):
-        plan.costs.keep(
+        plan.ledger.keep_cost(
             data, arm, costs.Cost(0.16 + 0.16 * (k % 2), 1e6 + 1e6 * (k % 3), [], 1.0, 2048)
         )
-    return SimpleNamespace(study=study, plan=plan, data=data, state=tmp_path)
+    return SimpleNamespace(study=study, plan=plan, data=data)
 
 
 def test_steps_follow_from_time_and_from_work(english: SimpleNamespace) -> None:
@@ -228,8 +232,8 @@ def test_seeds_follow_where_rows_are_close(english: SimpleNamespace) -> None:
         for rate in study.rates:
             # The second rate is the best of the first arm; the last two arms are close.
             bits = 3.0 + 0.1 * min(k, len(arms) - 2) + 0.015 * (k == len(arms) - 1)
-            found = bits - 0.01 * (k == 0 and rate == 0.5)
-            results(english.state, plan, plan.at_time(data, arm, rate=rate), found)
+            bits -= 0.01 * (k == 0 and rate == 0.5)
+            found(plan, plan.at_time(data, arm, rate=rate), bits)
     assert plan.best_rate(data, arms[0]) == 0.5
     assert [arm.name for arm in plan.close_arms(data)] == [arm.name for arm in arms[-2:]]
     only = part("design").Only(frozenset(["english"]), frozenset(["seeds", "short"]))
@@ -244,10 +248,10 @@ def test_the_verdict_and_the_crossing_follow_from_the_runs(english: SimpleNamesp
     verdict, findings = part("verdict"), part("findings")
     assert "nothing is said here" in verdict.verdict(study, {data: findings.rows(plan, data)})
     for arm in study.arms_of(data):
-        results(english.state, plan, plan.at_time(data, arm), bits[arm.kind])
+        found(plan, plan.at_time(data, arm), bits[arm.kind])
         # Two doublings before, learned chunks were 0.3 behind and an isotropic model 0.1.
         before = bits[arm.kind] + {"learned": 0.2, "isotropic": 0.1}.get(arm.kind, 0.0)
-        results(english.state, plan, plan.at_time(data, arm, share=0.25), before)
+        found(plan, plan.at_time(data, arm, share=0.25), before)
     own = findings.rows(plan, data)
     fought = findings.duels(own)
     assert fought["mamba2"].gap == pytest.approx(0.1)
@@ -259,8 +263,10 @@ def test_the_verdict_and_the_crossing_follow_from_the_runs(english: SimpleNamesp
     assert "below the best cut by rule on 1 of 1 data sets" in said
     assert "would cross at 256 CPU s" in said
     # Without one of the tokenised arms nothing is said of them, nor of the data set.
-    folder = plan.at_time(data, study.arms["byte_pairs"]).folder(english.state)
-    (folder / "metrics.jsonl").unlink()
+    lines = plan.ledger.path.read_text().splitlines(keepends=True)
+    run = plan.at_time(data, study.arms["byte_pairs"])
+    plan.ledger.path.write_text("".join(line for line in lines if run.name not in line))
+    plan = part("plan").Plan(study, plan.state, plan.ledger.path)
     own = findings.rows(plan, data)
     assert "tokenised" not in findings.duels(own)
     assert "nothing is said here" in verdict.verdict(study, {data: own})
@@ -281,6 +287,34 @@ def test_a_wrong_name_or_a_missing_input_is_told(
     (toy.folder / "text.txt").unlink()
     assert call("measure", *toy.given) == 1
     assert "text.txt" in capsys.readouterr().err
+
+
+def test_what_was_found_with_other_keys_or_is_damaged_is_told(
+    english: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, data, arm = english.plan, english.data, english.study.arms["mamba2"]
+    monkeypatch.setitem(arm.keys, "model.d_model", [256])
+    with pytest.raises(InputError, match="english/mamba2 was found with other keys"):
+        plan.at_time(data, arm)
+    with plan.ledger.path.open("a") as file:
+        file.write("{'run':\n")
+    with pytest.raises(InputError, match=r"ledger\.jsonl:\d+: is no line of a ledger"):
+        part("plan").Plan(english.study, plan.state, plan.ledger.path)
+
+
+def test_the_curve_is_a_mean_without_the_first_tenth(tmp_path: Path) -> None:
+    part("results").last_checkpoint(tmp_path, 100).mkdir(parents=True)
+    lines = [
+        {"event": "train", "step": k, "tokens": 10 * k, "bits_per_token": 8.0 - 0.01 * k}
+        for k in range(1, 101)
+    ]
+    last = {"event": "validation", "step": 100, "tokens": 1000, "bits_per_token": 7.0, "stages": []}
+    text = "".join(json.dumps(line) + "\n" for line in [*lines, last])
+    (tmp_path / "metrics.jsonl").write_text(text)
+    curve = part("results").result_of(tmp_path, 100).curve
+    assert curve[0] == (120, pytest.approx(8.0 - 0.01 * 6.5))  # the mean of 1 to 12
+    assert curve[-1] == (1000, pytest.approx(8.0 - 0.01 * 94.5))
+    assert len(curve) == 89
 
 
 def test_the_page_has_its_places_and_commands_that_can_be_parsed() -> None:

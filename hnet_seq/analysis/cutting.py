@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.model.chunking import chunk_depth
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.model.streaming import Call, stream
+from hnet_seq.model.streaming import Call, TokenSlices, stream
 from modalities.base import Tokens
 
 
@@ -29,6 +29,7 @@ class Stretch:
         length: bases that are read.
         read: tokens (length,).
         behind: how many of them lie behind the region.
+        read_part: tokens ``[first, last)`` of these, without the rest; None: all are read for that.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Stretch:
     length: int
     read: Callable[[], Tokens]
     behind: int = field(default=0, kw_only=True)
+    read_part: Callable[[int, int], Tokens] | None = field(default=None, kw_only=True)
 
     @property
     def end(self) -> int:
@@ -45,14 +47,47 @@ class Stretch:
 
     def region(self) -> Tokens:
         """Read what is cut."""
-        return self._within(self.read())
+        return self.bases(self.start, self.end)
 
-    def _within(self, tokens: Tokens) -> Tokens:
-        return tokens[self.start - self.origin : self.end - self.origin]
+    def bases(self, first: int, last: int) -> Tokens:
+        """Read bases ``[first, last)`` of the record, within what is read."""
+        own = first - self.origin, last - self.origin
+        return self.read_part(*own) if self.read_part else self.read()[slice(*own)]
 
-    def empty(self, tokens: Tokens, num_stages: int) -> RecordBoundaries:
-        """Its boundaries before there are any; ``tokens`` (length,) are what was read."""
-        return RecordBoundaries.empty(self.name, self.start, self._within(tokens), num_stages)
+    def tokens(self) -> TokenSlices:
+        """All that is read, by parts if that can be done."""
+        return _ByParts(self.length, self.read_part) if self.read_part else self.read()
+
+
+@dataclass(frozen=True)
+class _ByParts:
+    length: int
+    read: Callable[[int, int], Tokens]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice, /) -> Tokens:
+        first, last, _ = part.indices(self.length)
+        return self.read(first, last)
+
+
+@dataclass(frozen=True)
+class CutPiece:
+    """What a model said of some bases of a stretch.
+
+    Attributes:
+        start: the first of them in the record.
+        depth: (n,) uint8, as of :class:`hnet_seq.analysis.record_boundaries.RecordBoundaries`.
+        probs: (stages, n) fp32.
+        is_last: of the stretch.
+    """
+
+    stretch: Stretch
+    start: int
+    depth: NDArray[np.uint8]
+    probs: NDArray[np.float32]
+    is_last: bool
 
 
 @dataclass(frozen=True)
@@ -96,29 +131,51 @@ def cut(
     cache_limit: int,
     on_bases: Callable[[int], object],
 ) -> Iterator[RecordBoundaries]:
-    """The boundaries of each stretch, in order; see :func:`hnet_seq.model.streaming.stream`.
+    """The boundaries of each stretch, in order, put together from :func:`cut_pieces`."""
+    record: RecordBoundaries | None = None
+    for piece in cut_pieces(model, stretches, batch_tokens, cache_limit, on_bases):
+        if record is None:
+            own = piece.stretch
+            record = RecordBoundaries.empty(own.name, own.start, own.region(), model.num_stages)
+        record.add(piece.start, piece.depth, piece.probs)
+        if piece.is_last:
+            yield record
+            record = None
 
-    A causal model reads a stretch in one pass, of any length; a bidirectional one, which must see
-    what lies behind, in :func:`windows` of ``batch_tokens``, but for those that say nothing of what
-    is to be cut.
+
+def cut_pieces(
+    model: HNetLanguageModel,
+    stretches: Iterable[Stretch],
+    batch_tokens: int,
+    cache_limit: int,
+    on_bases: Callable[[int], object],
+) -> Iterator[CutPiece]:
+    """The boundaries of stretches as they come; see :func:`hnet_seq.model.streaming.stream`.
+
+    Pieces of a stretch follow each other, tile what is cut of it, and are at most ``batch_tokens``
+    long; what lies around it is context and dropped. A causal model reads a stretch in one pass, of
+    any length; a bidirectional one, which must see what lies behind, in :func:`windows` of
+    ``batch_tokens``, but for those that say nothing of what is to be cut.
 
     Args:
         on_bases: told the number of bases done after each call.
     """
-    reading: dict[str, tuple[Stretch, RecordBoundaries, deque[Window]]] = {}
+    reading: dict[str, tuple[Stretch, deque[Window]]] = {}
 
-    def read() -> Iterator[tuple[str, Tokens]]:
+    def read() -> Iterator[tuple[str, TokenSlices]]:
         for s in stretches:
-            tokens = s.read()
-            parts = [Window(0, len(tokens), 0, len(tokens))]
-            if model.bidirectional:
-                first, last = s.start - s.origin, s.end - s.origin
-                parts = [
-                    window
-                    for window in windows(len(tokens), batch_tokens)
-                    if window.kept_first < last and window.kept_last > first
-                ]
-            reading[s.name] = s, s.empty(tokens, model.num_stages), deque(parts)
+            tokens = s.tokens()
+            if not model.bidirectional:
+                reading[s.name] = s, deque([Window(0, len(tokens), 0, len(tokens))])
+                yield s.name, tokens
+                continue
+            first, last = s.start - s.origin, s.end - s.origin
+            parts = [
+                window
+                for window in windows(len(tokens), batch_tokens)
+                if window.kept_first < last and window.kept_last > first
+            ]
+            reading[s.name] = s, deque(parts)
             for window in parts:
                 yield s.name, tokens[window.first : window.last]
 
@@ -131,16 +188,18 @@ def cut(
             depth, probs = _boundaries(call)
             first = 0
             for piece in call.pieces:
-                s, record, left = reading[piece.key]
+                s, left = reading[piece.key]
                 window = left[0]
                 begin, end = window.first + piece.start, window.first + piece.end
-                kept_first, kept_last = max(begin, window.kept_first), min(end, window.kept_last)
+                kept_first = max(begin, window.kept_first, s.start - s.origin)
+                kept_last = max(kept_first, min(end, window.kept_last, s.end - s.origin))
                 own = slice(first + kept_first - begin, first + kept_last - begin)
-                on_bases(record.add(s.origin + kept_first, depth[own], probs[:, own]))
                 if piece.end == piece.length:
                     left.popleft()
                 if not left:
-                    yield reading.pop(piece.key)[1]
+                    del reading[piece.key]
+                on_bases(kept_last - kept_first)
+                yield CutPiece(s, s.origin + kept_first, depth[own], probs[:, own], not left)
                 first += end - begin
     finally:
         model.train(was_training)

@@ -67,25 +67,17 @@ class RecordBoundaries:
         depth = np.zeros(bases, np.uint8)
         return cls(name, start, tokens, depth, np.zeros((num_stages, bases), np.float32))
 
-    def add(self, start: int, depth: NDArray[np.uint8], probs: NDArray[np.float32]) -> int:
-        """Take in a piece; what lies before the region or behind it is context and dropped.
+    def add(self, start: int, depth: NDArray[np.uint8], probs: NDArray[np.float32]) -> None:
+        """Take in a piece of the region.
 
         Args:
             start: the piece's first base in the record.
             depth: (piece bases,).
             probs: (stages, piece bases).
-
-        Returns:
-            the number of bases that were kept.
         """
-        end = min(start + len(depth), self.end)
-        kept = max(start, self.start)
-        if kept >= end:
-            return 0
-        here, there = slice(kept - self.start, end - self.start), slice(kept - start, end - start)
-        self.depth[here] = depth[there]
-        self.probs[:, here] = probs[:, there]
-        return end - kept
+        own = slice(start - self.start, start - self.start + len(depth))
+        self.depth[own] = depth
+        self.probs[:, own] = probs
 
     @property
     def end(self) -> int:

@@ -44,7 +44,7 @@ EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 MEANT = {
     "": {
         "": "twin stage out attention_window cache_limit batch_tokens device dask",
-        "of=DNA": "bed bigwig chunks region annotation left_context picture",
+        "of=DNA": "bed bigwig chunks igv jbrowse region annotation left_context picture",
         "region": "left_context",
         "annotation": "picture",
         "of=text and code": "shards show",
@@ -67,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--chunks", metavar="TABLE", help="chunks of all stages: .parquet, .tsv or .tsv.gz"
+    )
+    parser.add_argument(
+        "--igv", metavar="FILE", help="session that opens genome, --bed and --bigwig in IGV (.xml)"
+    )
+    parser.add_argument(
+        "--jbrowse", metavar="FILE", help="configuration that opens them in JBrowse 2 (.json)"
     )
     parser.add_argument("--stage", type=int, default=0, help="0 is the outermost (%(default)s)")
     parser.add_argument("--region", metavar="NAME[:START-END]", help="1-based, inclusive")
@@ -145,11 +151,26 @@ def check_annotation(args: argparse.Namespace) -> None:
             find_picture(args.picture, found, genome, args.region)
 
 
+def check_viewers(args: argparse.Namespace) -> None:
+    """Raise for a session without tracks, under another suffix, or of a genome in another form."""
+    for option, suffix in (("igv", ".xml"), ("jbrowse", ".json")):
+        if path := getattr(args, option):
+            if not path.endswith(suffix):
+                raise UsageError(option, f"{path} should end in {suffix}")
+            if not (args.bed or args.bigwig):
+                raise UsageError(option, "opens what --bed and --bigwig write; give one of them")
+    if (args.igv or args.jbrowse) and len(args.inputs) == 1:
+        from hnet_seq.tasks.segmentation.viewers import check_browsable
+
+        check_browsable(args.inputs[0])
+
+
 def check_dna(args: argparse.Namespace) -> None:
     """Raise UsageError for words that mean nothing for a model of DNA."""
     check_meant(args, f"{args.checkpoint} was trained on DNA", of="DNA")
     if args.chunks:
         check_table(args.chunks)
+    check_viewers(args)
     if len(args.inputs) != 1:
         raise UsageError(
             "INPUT",

@@ -8,7 +8,13 @@ from typing import Any, get_args
 
 import modalities
 from hnet_seq.tasks.arguments import add_dask_argument
-from hnet_seq.tasks.sharding.options import GUARD
+from hnet_seq.tasks.sharding.options import (
+    GUARD,
+    MIN_DISTANCE,
+    NEAR_DISTANCE,
+    BrokenGenomes,
+)
+from pipelines.corpus import corpus_split
 from pipelines.documents import DocumentOptions
 from pipelines.documents.options import Duplicates
 from pipelines.shards import document_split, split
@@ -25,15 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
             "inputs",
             nargs="+",
             metavar="INPUT",
-            help="FASTA, GenBank or 2bit, plain, gzip or bgzip; text: files, folders, .jsonl, "
-            ".parquet, .tar",
+            help="FASTA, GenBank or 2bit, plain, gzip or bgzip; genomes by the thousand: folders, "
+            "lists of paths (.txt, .tsv), packages of NCBI Datasets (.zip); text: files, folders, "
+            ".jsonl, .parquet, .tar",
         )
     parser.add_argument("--out", metavar="DIR", help="folder to make")
     parser.add_argument("--modality", choices=sorted(modalities.MODALITIES), default="dna")
     parser.add_argument(
         "--validation",
         metavar="SPEC",
-        help=f"what to hold out. DNA: {split.FORMS}. Text, code: {document_split.FORMS}",
+        help=f"what to hold out. DNA: {split.FORMS}. Folders, lists and packages of genomes: "
+        f"{corpus_split.FORMS}. Text, code: {document_split.FORMS}",
     )
     parser.add_argument(
         "--workers",
@@ -63,8 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
     )
     parser.add_argument(
         "--duplicates",
-        choices=get_args(Duplicates),
-        help="records or documents that are dropped but for the first; DNA: on either strand "
+        choices=(*get_args(Duplicates), "weigh"),
+        help="records, genomes or documents that are dropped but for the first; DNA: on either "
+        "strand; weigh: genomes are kept, and near copies count as one "
         "(DNA: keep, text and code: exact)",
     )
     parser.add_argument(
@@ -109,6 +118,27 @@ def _add_dna(group: Any) -> None:
     )
     group.add_argument(
         "--flank", type=int, default=0, metavar="BASES", help="kept beside each interval"
+    )
+    group.add_argument(
+        "--near-distance",
+        type=float,
+        default=NEAR_DISTANCE,
+        metavar="D",
+        help="genomes of a folder, list or package up to so many substitutions a base apart are "
+        "near-identical (%(default)s)",
+    )
+    group.add_argument(
+        "--min-distance",
+        type=float,
+        default=MIN_DISTANCE,
+        metavar="D",
+        help="similarity: genomes nearer than this stay on one side (%(default)s)",
+    )
+    group.add_argument(
+        "--broken-genomes",
+        choices=get_args(BrokenGenomes),
+        default="error",
+        help="genomes that cannot be read (%(default)s); drop: the manifest names them",
     )
     group.add_argument(
         "--label-regions",
@@ -182,6 +212,8 @@ def options_from(args: argparse.Namespace) -> dict[str, Any]:
         duplicates["duplicates"] = args.duplicates
     if args.modality not in ("text", "code"):
         chosen |= duplicates
+        for name in ("near_distance", "min_distance", "broken_genomes"):
+            chosen[name] = getattr(args, name)
     else:
         values: dict[str, Any] = {
             name: tuple(filter(None, getattr(args, name).split(",")))

@@ -75,7 +75,10 @@ def call_there(
         UsageError: as :func:`compute_unit`, of ``folder``.
     """
     with _one_at_a_time, _at_home(command, folder):
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        except InputError as error:
+            raise error.said_by(f"on the Dask worker {_name_here()}") from None
 
 
 def end_command() -> None:
@@ -142,6 +145,8 @@ class Session:
                 self._begin()
         except InputError as error:
             told = error.said_by(f"on the Dask worker {self.name}")
+        except SystemExit as error:  # which would end the worker
+            told = UsageError("dask", f"the worker {self.name} ended the command with {error.code}")
         except BaseException as error:
             told = error
         self.has_ended = True

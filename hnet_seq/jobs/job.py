@@ -49,7 +49,8 @@ def in_parts(
         yield part
 
 
-def _one(item: object) -> int:
+def one_row(item: object) -> int:
+    """The height of an item that has a row of its own."""
     return 1
 
 
@@ -86,7 +87,7 @@ class Job(Generic[Item]):
     compute: Callable[[Sequence[Item], int, Tell], Iterable[tuple[Columns, int]]]
     kinds: Kinds
     length: Callable[[Item], int]
-    height: Callable[[Item], int] = _one
+    height: Callable[[Item], int] = one_row
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
     @contextmanager
@@ -212,29 +213,59 @@ class Computed(Generic[Item]):
         Args:
             progress: show a bar.
         """
+        for part, take in self._reading(None, progress=progress):
+            yield part, take(sum(map(self._job.height, part)))
+
+    def blocks(
+        self, sizes: Callable[[Item], Iterable[int]], names: Sequence[str]
+    ) -> Iterator[tuple[Item, Iterator[Columns]]]:
+        """Each item with its rows, some at a time, in order; at each call from the first on.
+
+        Args:
+            sizes: rows of each block of an item.
+            names: of columns.
+        """
+        for part, take in self._reading(names, progress=False):
+            for item in part:
+                found = map(take, sizes(item))
+                yield item, found
+                for _ in found:  # the next item begins after them
+                    pass
+
+    def _reading(
+        self, names: Sequence[str] | None, *, progress: bool
+    ) -> Iterator[tuple[Sequence[Item], Callable[[int], Columns]]]:
+        """Each part with what gives the next so many of its rows."""
         job, take = self._job, None
         total = sum(unit.tokens for unit in job.units)
         label = job.label if self.rows is None else "write"
         with ExitStack() as stack:
             if self.rows is not None:
-                take = stack.enter_context(self.rows.reading())
+                take = stack.enter_context(self.rows.reading(names))
             bar = stack.enter_context(progress_bar(label, total, unit="token", progress=progress))
             for part in job.read():
-                if take is not None:
-                    yield part, take(sum(map(job.height, part)))
-                else:
-                    yield part, _joined(job.compute(part, 0, _one), job.kinds)
+                of_part = take or _taking(job.compute(part, 0, lambda _: None), job.kinds)
+                yield part, of_part
                 bar.update(job.tokens(part))
 
 
-def _joined(blocks: Iterable[tuple[Columns, int]], kinds: Kinds) -> Columns:
+def _taking(blocks: Iterable[tuple[Columns, int]], kinds: Kinds) -> Callable[[int], Columns]:
+    """What gives the next so many rows of all blocks."""
     found = [columns for columns, _ in blocks]
-    return {
+    joined: Columns = {
         name: [value for own in found for value in own[name]]
         if kind == TEXT
         else np.concatenate([np.asarray(own[name], np.dtype(kind).base) for own in found])
         for name, kind in kinds.items()
     }
+    first = 0
+
+    def take(count: int) -> Columns:
+        nonlocal first
+        own = slice(first, first := first + count)
+        return {name: values[own] for name, values in joined.items()}
+
+    return take
 
 
 class _Progress:

@@ -109,12 +109,13 @@ class Rows:
                 yield take(min(size, self.rows - first))
 
     @contextmanager
-    def reading(self) -> Iterator[Callable[[int], Columns]]:
-        """What gives the next so many rows, from the first on."""
+    def reading(self, names: Sequence[str] | None = None) -> Iterator[Callable[[int], Columns]]:
+        """What gives the next so many rows, from the first on; ``names`` of columns, None: all."""
+        kinds = {name: self.kinds[name] for name in (self.kinds if names is None else names)}
         with ExitStack() as stack:
-            files = {name: stack.enter_context(self.column(name)) for name in self.kinds}
+            files = {name: stack.enter_context(self.column(name)) for name in kinds}
             yield lambda count: {
-                name: _read(files[name], kind, count) for name, kind in self.kinds.items()
+                name: _read(files[name], kind, count) for name, kind in kinds.items()
             }
 
     def column(self, name: str) -> IO[bytes]:

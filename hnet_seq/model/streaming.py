@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,14 @@ Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 _SPARE = 1.5  # a growing cache has up to half its size in reserve
+
+
+class TokenSlices(Protocol):
+    """Tokens (L,) uint8 that are read where they are asked for: an array, or what reads a file."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def in_calls(
 @torch.no_grad()
 def stream(
     model: HNetLanguageModel,
-    sequences: Iterable[tuple[Key, NDArray[np.uint8]]],
+    sequences: Iterable[tuple[Key, TokenSlices]],
     batch_tokens: int,
     *,
     cache_limit: int = CACHE_LIMIT,
@@ -135,7 +143,8 @@ def stream(
 
     Args:
         model: in the mode and on the device that it has.
-        sequences: a key of the caller's choice, and tokens (L,); none empty.
+        sequences: a key of the caller's choice, and tokens (L,); none empty. A longer one than
+            ``batch_tokens`` is read by pieces.
         batch_tokens: tokens of one call; a longer sequence goes through in pieces, and is a call of
             a bidirectional model, which has no running state.
         cache_limit: bytes that the key-value cache of global attention may take.
@@ -144,7 +153,7 @@ def stream(
     Raises:
         CacheLimitError: after the first piece of a sequence that would need more.
     """
-    waiting: list[tuple[Key, NDArray[np.uint8]]] = []
+    waiting: list[tuple[Key, TokenSlices]] = []
     held = 0
     for key, tokens in sequences:
         if waiting and held + len(tokens) > batch_tokens:
@@ -161,12 +170,12 @@ def stream(
 
 def _whole(
     model: HNetLanguageModel,
-    sequences: list[tuple[Key, NDArray[np.uint8]]],
+    sequences: list[tuple[Key, TokenSlices]],
     only_boundaries: bool,
 ) -> Call[Key]:
     device = model.embeddings.weight.device
     lengths = [len(tokens) for _, tokens in sequences]
-    ids = torch.from_numpy(np.concatenate([tokens for _, tokens in sequences])).to(device).long()
+    ids = torch.from_numpy(np.concatenate([tokens[:] for _, tokens in sequences])).to(device).long()
     packing = Packing.from_lengths(lengths, device)
     pieces = [Piece(key, 0, len(tokens), len(tokens)) for key, tokens in sequences]
     return _call(model, pieces, ids, packing, only_boundaries)
@@ -190,7 +199,7 @@ def _call(
 def _in_pieces(
     model: HNetForCausalLM,
     key: Key,
-    tokens: NDArray[np.uint8],
+    tokens: TokenSlices,
     batch_tokens: int,
     cache_limit: int,
     only_boundaries: bool,

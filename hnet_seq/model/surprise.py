@@ -30,6 +30,7 @@ class Surprise(CountedText):
     """
 
     threshold: Tensor
+    behind = 1
 
     def __init__(self, rule: BoundaryPolicy, vocab_size: int) -> None:
         super().__init__(rule.orders, rule.symbols or min(vocab_size, GAP), rule.counted)
@@ -48,7 +49,7 @@ class Surprise(CountedText):
     def bits(self, tokens: Tensor, packing: Packing, state: RuleState | None = None) -> Tensor:
         """(T,) fp32 the entropy before each token, or its surprisal; 0 for what is no symbol."""
         recent = None if state is None else state["recent"]
-        counts = self.counts(tokens, packing, recent, behind=1).float()
+        counts = self.counts(tokens, packing, recent).float()
         symbols = self.symbols
         p = counts.new_full((len(tokens), symbols), 1 / symbols)
         for order in range(counts.shape[1]):

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,8 @@ def _write(
             print(f"looking at the words of stage {own.stage}", file=sys.stderr)
             found = study_stage(
                 own,
-                lambda: source.texts(computed),
-                lambda: source.shuffled(computed),
+                partial(source.texts, computed),
+                source.shuffled(computed),
                 alphabet,
                 source.sampled,
                 kinds,
@@ -176,7 +177,7 @@ def _count(
     counts = [
         StageCounts(stage, source.alphabet, source.sampled, spill, stack) for stage in range(stages)
     ]
-    for text in source.texts(computed):
+    for text in source.texts(computed, closed=stages):
         for own in counts:
             own.add(text)
     for text in source.shuffled(computed):

@@ -21,6 +21,8 @@ from modalities.base import Tokens
 from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
 
+_READ = 1 << 20  # tokens
+
 
 def weights_sha256(checkpoint: str | Path) -> str:
     """sha256 of the file of weights that a checkpoint stands for, as ``sha256sum`` prints it."""
@@ -51,16 +53,20 @@ def computed_by(model: HNetLanguageModel) -> dict[str, Any]:
 def genome_digest(genome: Genome) -> str:
     """sha256 over names, lengths and tokens of all records."""
     lengths = genome.lengths.items()
-    return tokens_digest((name, partial(genome.fetch, name, 0, length)) for name, length in lengths)
+    return tokens_digest((name, length, partial(genome.fetch, name)) for name, length in lengths)
 
 
-def tokens_digest(named: Iterable[tuple[str, Callable[[], Tokens]]]) -> str:
-    """sha256 over names, lengths and tokens, which are read one after another."""
+def tokens_digest(named: Iterable[tuple[str, int, Callable[[int, int], Tokens]]]) -> str:
+    """sha256 over names, lengths and tokens, which are read some at a time.
+
+    Args:
+        named: name, tokens, and what reads those from a first to a last one, exclusive.
+    """
     digest = hashlib.sha256()
-    for name, read in named:
-        tokens = read()
-        digest.update(f"{name}\n{len(tokens)}\n".encode())
-        digest.update(tokens.data)
+    for name, length, read in named:
+        digest.update(f"{name}\n{length}\n".encode())
+        for first in range(0, length, _READ):
+            digest.update(read(first, min(first + _READ, length)).data)
     return digest.hexdigest()
 
 

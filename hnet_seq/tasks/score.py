@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from hnet_seq.jobs.job import Computed, Job
+from hnet_seq.jobs.job import Computed, Job, one_row
 from hnet_seq.jobs.ranks import check_meeting, find_ranks, rank_device
 from hnet_seq.jobs.units import units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -93,7 +93,7 @@ def _sequences(args: argparse.Namespace, out: Path | None) -> int:
         "attention_window": args.attention_window,
     }
     rows, kinds, height = (
-        (per_base_rows, PER_BASE, height_of) if tracks else (score_rows, KINDS, lambda _: 1)
+        (per_base_rows, PER_BASE, height_of) if tracks else (score_rows, KINDS, one_row)
     )
     compute = partial(rows, model, strands, args.batch_tokens, args.cache_limit)
     job = Job(

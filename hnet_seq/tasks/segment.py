@@ -24,10 +24,10 @@ from hnet_seq.model.streaming import attention_window
 from hnet_seq.results.boundaries import Boundaries, StageChunks
 from hnet_seq.tasks.byte_documents import is_byte_modality
 from hnet_seq.tasks.peak_memory import peak_memory_mb
-from hnet_seq.tasks.run_identity import about_twin, result_name, tokens_digest
+from hnet_seq.tasks.run_identity import about_twin, result_name
 from hnet_seq.tasks.segmentation import text as segment_text
 from hnet_seq.tasks.segmentation.bigwig import import_bigwig
-from hnet_seq.tasks.segmentation.compute import boundary_job, records
+from hnet_seq.tasks.segmentation.compute import genome_job, records
 from hnet_seq.tasks.segmentation.files import Writer, open_files
 from hnet_seq.tasks.segmentation.genes import GenePicture, find_picture, read_genes
 from hnet_seq.tasks.segmentation.outputs import check_stage_files, check_table, stage_files
@@ -35,11 +35,11 @@ from hnet_seq.tasks.segmentation.records import (
     check_model,
     check_sizes,
     check_stage,
-    over_limit,
     region_stretches,
     segment,
 )
 from hnet_seq.tasks.segmentation.tables import gene_table
+from hnet_seq.tasks.segmentation.viewers import boundary_tracks, write_igv, write_jbrowse
 from modalities.file_hash import file_sha256
 from pipelines.formats.genome import Genome
 from pipelines.storage.files import check_folder
@@ -88,21 +88,7 @@ def main(args: argparse.Namespace) -> int:
     check_sizes(args.left_context, args.batch_tokens, args.attention_window)
     check_meeting(args.genome, outputs, ranks)
     uncut = region_stretches(genome, args.region, args.left_context, model.bidirectional)
-    job = boundary_job(
-        model,
-        outputs,
-        lambda: {
-            "records": tokens_digest([(own.name, own.read) for own in uncut]),
-            "region": args.region,
-            "left_context": args.left_context,
-        },
-        lambda: iter(uncut),
-        lambda own, error: over_limit(genome.path, error),
-        noun="records",
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
-    )
+    job = genome_job(model, outputs, args, genome, uncut)
     annotated = file_sha256(args.annotation) if args.annotation else None
     made_with = {"stage": args.stage, "annotation": annotated, "picture": args.picture}
     job = replace(job, made_with=made_with)
@@ -113,6 +99,13 @@ def main(args: argparse.Namespace) -> int:
         found = (record for _, record in records(computed))
         with open_files(genome.lengths, beds=beds, bigwigs=bigwigs, chunks=chunks) as writers:
             _run(args, model, found, annotations, GenePicture(place), writers, began)
+    if args.igv or args.jbrowse:
+        locus = args.region or next(iter(genome.lengths))
+        tracks = boundary_tracks(beds, bigwigs, args.annotation)
+        if args.igv:
+            write_igv(Path(args.igv), genome.path, locus, tracks)
+        if args.jbrowse:
+            write_jbrowse(Path(args.jbrowse), genome.path, locus, tracks)
     return 0
 
 

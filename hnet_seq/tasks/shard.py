@@ -16,6 +16,7 @@ from hnet_seq.commands.shard_options import options_from
 from hnet_seq.jobs.ranks import find_ranks
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.sharding.check import check, peek
+from hnet_seq.tasks.sharding.corpus import plan_corpus
 from hnet_seq.tasks.sharding.options import ShardOptions
 from hnet_seq.tasks.sharding.similar_records import compare_records
 from hnet_seq.tasks.sharding.summary import summary, warning
@@ -23,6 +24,8 @@ from modalities.errors import InputError, UsageError
 from modalities.file_hash import file_sha256
 from modalities.given_paths import check_once
 from pipelines.batches.held_out_copies import held_out_copies
+from pipelines.corpus.corpus_shards import corpus_jobs
+from pipelines.corpus.inputs import find_assemblies, is_corpus
 from pipelines.documents import (
     UNIT_BYTES,
     DocumentOptions,
@@ -64,7 +67,8 @@ def shard(
     same call: units that were complete are not made again.
 
     Args:
-        inputs: FASTA, GenBank or 2bit files (DNA), or files and folders (text, code).
+        inputs: FASTA, GenBank or 2bit files (DNA); folders of these, lists of paths or packages of
+            NCBI Datasets (a corpus: each genome is a unit); or files and folders (text, code).
         out: the folder to make.
         workers: processes; the shards are the same for any number.
         overwrite: replace a folder of shards.
@@ -82,16 +86,25 @@ def shard(
     if not inputs:
         raise UsageError("inputs", "no files given")
     paths = [Path(path) for path in inputs]
+    corpus = chosen.is_dna and is_corpus(paths)
+    if chosen.is_dna:
+        chosen.check_inputs(corpus)
+    genomes = find_assemblies(paths) if corpus else []
+    listed = dict.fromkeys(path for genome in genomes for path in genome.paths)
     plan = {
         "format": FORMAT,
         "unit_bytes": [UNIT_BYTES, dna_shards.UNIT_BYTES],
-        "inputs": [_state(path) for path in paths],
+        "inputs": [_state(path) for path in [*paths, *listed]],
         "regions": None if chosen.regions is None else _state(Path(chosen.regions)),
-        "options": {**chosen.recorded(), "modality": chosen.modality},
+        "options": {**chosen.recorded(corpus), "modality": chosen.modality},
     }
     engine = find_ranks().engine
     with staged_folder(out, plan, overwrite=overwrite) as staging:
-        if chosen.is_dna:
+        told = None
+        if corpus:
+            told = plan_corpus(genomes, chosen, workers, progress=progress)
+            jobs, files = corpus_jobs(told.chosen, _stored(chosen)), list(listed)
+        elif chosen.is_dna:
             jobs, files = _dna(paths, chosen, progress=progress)
         else:
             others = engine.pool() if engine else None
@@ -99,6 +112,7 @@ def shard(
         pool = engine.pool(staging.folder) if engine else None
         results = run_jobs(jobs, staging, workers, pool=pool, progress=progress)
         statistics = added(results)
+        statistics.update(told.statistics if told else {})
         kind = modalities.get(chosen.modality)
         manifest = Manifest(
             modality=chosen.modality,
@@ -107,10 +121,11 @@ def shard(
             block_size=chosen.block_size,
             soft_mask=chosen.keep_soft_mask,
             validation=chosen.validation,
-            options=chosen.recorded(),
+            options=chosen.recorded(corpus),
             sources=[_source(path) for path in files],
             shards=[shard for result in results for shard in result.shards],
             statistics=dict(sorted(statistics.items())),
+            corpus=told.corpus if told else None,
         )
         _check_left(manifest, paths, chosen)
         if chosen.is_dna:
@@ -143,7 +158,11 @@ def _dna(
             plan = label_intervals(plan, intervals, lengths)
         else:
             plan = keep_intervals(plan, intervals)
-    stored = DnaOptions(
+    return dna_jobs(places, paths, plan, _stored(options), similar.dropped), paths
+
+
+def _stored(options: ShardOptions) -> DnaOptions:
+    return DnaOptions(
         iupac=options.iupac,
         unknown_run=options.unknown_run,
         keep_soft_mask=options.keep_soft_mask,
@@ -151,7 +170,6 @@ def _dna(
         block_size=options.block_size,
         shard_size=options.shard_size,
     )
-    return dna_jobs(places, paths, plan, stored, similar.dropped), paths
 
 
 def _say_blocks(regions: Path) -> None:

@@ -117,7 +117,9 @@ class MaskedBatches(TokenBatches):
             eligible=self.eligible,
             fates=self.fates,
         )
-        return replace(batch, input_ids=ids, targets=targets, weights=None)
+        # Genomes weigh whole sequences; a soft mask is of the next letter, which is no target here.
+        weights = None if self._soft_mask_weight != 1 else batch.weights
+        return replace(batch, input_ids=ids, targets=targets, weights=weights)
 
 
 def _draws(seed: int, first: int, count: int) -> np.ndarray:

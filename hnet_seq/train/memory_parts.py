@@ -230,12 +230,15 @@ def _with_norm(mixer: Mamba2) -> bool:
 
 
 def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float, whole: bool) -> Part:
-    """What was projected is kept, and few states; all else is made again, a span at a time."""
+    """What was projected is kept, and few states; the rest is made again, block by block."""
     D, inner, N, H = mixer.out_proj.out_features, mixer.d_inner, mixer.d_state, mixer.num_heads
     channels = inner + 2 * N
     projected = inner + channels + H
-    blocks = min(max(EVERY, 4 * torch.get_num_threads()), positions / BLOCK)
-    span = blocks * (BLOCK * (2 * channels + inner) + 2 * inner * N)
+    blocks, threads = positions / BLOCK, torch.get_num_threads()
+    group = 1 if threads == 1 else 4 * threads
+    # States of a span of blocks; of a group of them what else is made, and the states' gradients.
+    again = min(blocks, max(EVERY, group)) * inner * N
+    again += min(blocks, group) * (BLOCK * (2 * channels + inner) + inner * N)
     # But for a whole mixer, its output is kept for the next, and all states are there for a moment.
     return Part(
         f"stage {stage} Mamba-2",
@@ -243,7 +246,7 @@ def _mamba2_at_once(mixer: Mamba2, stage: int, positions: float, whole: bool) ->
         saved=(projected + inner * N / (BLOCK * EVERY) + (0 if whole else inner)) * positions,
         forward=(D if whole else channels + inner + inner * N / BLOCK) * positions,
         # Gradients of what it gives, of what is normed, and of the projection.
-        backward=(D + inner + projected) * positions + span,
+        backward=(D + inner + projected) * positions + again,
         holes=inner * positions,
     )
 

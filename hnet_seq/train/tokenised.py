@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,12 @@ class TokenisedBatches(TokenBatches):
             self._sequence(batch.input_ids[first:last], batch.targets[first:last])
             for first, last in pairwise(batch.cu_seqlens.tolist())
         ]
-        return PackedBatch.joined(parts)
+        found = PackedBatch.joined(parts)
+        if batch.weights is None:
+            return found
+        # A sequence is of one genome, whose letters weigh alike.
+        weights = np.repeat(batch.weights[batch.cu_seqlens[:-1]], np.diff(found.cu_seqlens))
+        return replace(found, weights=weights)
 
     def _sequence(self, letters: Tokens, targets: np.ndarray) -> PackedBatch:
         """One sequence (L,) of letters and the letters (L,) that follow, as tokens."""

@@ -72,14 +72,23 @@ class PackedBatch:
             return parts[0]
         starts = accumulate((len(part.input_ids) for part in parts), initial=0)
         ends = [part.cu_seqlens[1:] + start for part, start in zip(parts, starts, strict=False)]
-        weights = [part.weights for part in parts if part.weights is not None]
+        weights = None
+        if any(part.weights is not None for part in parts):
+            weights = np.concatenate(
+                [
+                    np.ones(len(part.input_ids), np.float32)
+                    if part.weights is None
+                    else part.weights
+                    for part in parts
+                ]
+            )
         covers = [part.covers for part in parts if part.covers is not None]
         sources = [part.sources for part in parts if part.sources is not None]
         return cls(
             np.concatenate([part.input_ids for part in parts]),
             np.concatenate([part.targets for part in parts]),
             np.concatenate([[0], *ends]).astype(np.int32),
-            np.concatenate(weights) if weights else None,
+            weights,
             covers=np.concatenate(covers) if covers else None,
             sources=np.concatenate(sources) if sources else None,
         )

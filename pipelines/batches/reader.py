@@ -13,6 +13,7 @@ import numpy as np
 from modalities.errors import InputError, UsageError
 from pipelines.batches.order import Pieces
 from pipelines.shards.manifest import Blocks, Manifest, Shard
+from pipelines.shards.manifest_entry import WEIGHT_UNIT
 from pipelines.shards.open_shards import check_shard, check_size
 from pipelines.shards.spans import Spans
 from pipelines.storage.deflate import crc32
@@ -73,7 +74,9 @@ class BlockReader:
             **{
                 name: _joined([getattr(shard.blocks, name)[rows] for shard, rows in parts])
                 for name in Blocks.__annotations__
-            }
+                if name != "weight"
+            },
+            weight=_weights(parts),
         )
         self._maps: OrderedDict[int, np.ndarray] = OrderedDict()
         self._checked = np.zeros(len(self.blocks), bool)
@@ -244,6 +247,20 @@ def _chosen(shard: Shard, labels: Sequence[str] | None) -> np.ndarray:
         return np.arange(len(shard.blocks))
     numbers = [number for number, label in enumerate(shard.labels) if label in labels]
     return np.flatnonzero(np.isin(shard.blocks.label, numbers))
+
+
+def _weights(parts: list[tuple[Shard, np.ndarray]]) -> np.ndarray | None:
+    """Of all blocks; None where no shard has any."""
+    if all(shard.blocks.weight is None for shard, _ in parts):
+        return None
+    return _joined(
+        [
+            np.full(len(rows), WEIGHT_UNIT)
+            if shard.blocks.weight is None
+            else shard.blocks.weight[rows]
+            for shard, rows in parts
+        ]
+    )
 
 
 def _joined(columns: list[np.ndarray]) -> np.ndarray:

@@ -16,7 +16,7 @@ from modalities.errors import UsageError
 from modalities.given_paths import given_path
 from pipelines.batches.mixture import Mixture
 from pipelines.batches.packed_batch import PackedBatch
-from pipelines.batches.token_stream import IGNORED, Stretch, TokenStream
+from pipelines.batches.token_stream import IGNORED, Stretch, TokenStream, target_weights
 from pipelines.shards.manifest import Manifest
 
 __all__ = ["IGNORED", "MixedSource", "PackedBatch", "TokenBatches"]
@@ -213,16 +213,6 @@ class TokenBatches:
         for part in parts:
             bounds += [done + end for end in part.ends]
             done += len(part.input_ids)
-        weights = None
-        if self._soft_mask_weight != 1.0:
-            weights = np.ones(done, np.float32)
-            masked = [
-                np.zeros(len(part.input_ids), bool)
-                if part.soft_masked is None
-                else part.soft_masked
-                for part in parts
-            ]
-            weights[np.concatenate(masked)] = self._soft_mask_weight
         if len(parts) == 1:
             ids, targets = parts[0].input_ids, parts[0].targets
         else:
@@ -231,6 +221,7 @@ class TokenBatches:
         sources = None
         if len(self.streams) > 1:
             sources = np.repeat(numbers, [len(part.ends) for part in parts]).astype(np.int64)
+        weights = target_weights(parts, self._soft_mask_weight)
         return PackedBatch(ids, targets, np.array(bounds, np.int32), weights, sources=sources)
 
     def _check_soft_mask(self, weight: float) -> None:

@@ -16,6 +16,7 @@ from modalities.errors import InputError, UsageError
 from pipelines.batches.order import Order, Slice
 from pipelines.batches.reader import BlockReader, spelled_labels
 from pipelines.shards.manifest import MANIFEST, ORDER_VERSION, SPLITS
+from pipelines.shards.manifest_entry import WEIGHT_UNIT
 from pipelines.shards.open_shards import open_shards
 from pipelines.shards.writer import SOFT_MASK_BIT
 
@@ -31,12 +32,30 @@ class Stretch:
         targets: (n,) int16, the next token of the same document; -100 where none is scored.
         ends: where its sequences end, running from 1 to n.
         soft_masked: (n,) bool, of the targets; None where the shards do not tell.
+        weights: (n,) float32 of the targets, those of their genomes; None where all are 1.
     """
 
     input_ids: np.ndarray
     targets: np.ndarray
     ends: list[int]
     soft_masked: np.ndarray | None
+    weights: np.ndarray | None
+
+
+def target_weights(parts: Sequence[Stretch], soft_mask_weight: float) -> np.ndarray | None:
+    """Of all targets one after the other, (n,) float32; None where all are 1."""
+    masks = soft_mask_weight != 1.0
+    if not masks and all(part.weights is None for part in parts):
+        return None
+    weights = np.ones(sum(len(part.input_ids) for part in parts), np.float32)
+    done = 0
+    for part in parts:
+        own = weights[done : (done := done + len(part.input_ids))]
+        if part.weights is not None:
+            own *= part.weights
+        if masks and part.soft_masked is not None:
+            own[part.soft_masked] *= soft_mask_weight
+    return weights
 
 
 class TokenStream:
@@ -101,6 +120,9 @@ class TokenStream:
                 opened.address(MANIFEST),
                 f"there are no {split} documents{with_label}; see --validation of `hnet-seq shard`",
             )
+        # A figure of validation counts each base once.
+        held = self._reader.blocks.weight if split == "train" else None
+        self._weights = None if held is None else (held / WEIGHT_UNIT).astype(np.float32)
         self.skipped = self._reader.skipped
         self.skipped_tokens = self._reader.skipped_tokens
         self._order = Order(
@@ -135,6 +157,7 @@ class TokenStream:
                 "shuffle": shuffle,
                 "carry_over": carry_over,
             }
+            | ({} if self._weights is None else {"weights": _digest(self._weights)})
         )
 
     @property
@@ -174,10 +197,14 @@ class TokenStream:
             soft_masked = following >= SOFT_MASK_BIT
             stored &= 0xFF ^ SOFT_MASK_BIT
             following &= 0xFF ^ SOFT_MASK_BIT
+        weights = None
+        if self._weights is not None:
+            sizes = np.diff(ends, prepend=0)
+            weights = np.repeat(self._weights[[part.block for part in parts]], sizes)
         targets = self._scored(following)
         for place in unscored:
             targets[place] = IGNORED
-        return Stretch(stored, targets, ends, soft_masked)
+        return Stretch(stored, targets, ends, soft_masked, weights)
 
     def _scored(self, following: np.ndarray) -> np.ndarray:
         """Targets (n,) int16 of the tokens that follow (n,): those that are not scored ignored."""
@@ -236,6 +263,10 @@ def _target_pairs(scored: Sequence[int]) -> np.ndarray:
 def _last_if_first(scored: Sequence[int]) -> int:
     """The highest scored token where they are the first of the vocabulary, else -1."""
     return max(scored) if set(scored) == set(range(len(scored))) else -1
+
+
+def _digest(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
 
 
 def _fingerprint(content: dict[str, Any]) -> str:

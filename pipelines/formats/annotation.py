@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from modalities.errors import InputError
 from modalities.given_paths import given_path
 from pipelines.formats.annotation_attributes import gff3_attributes, gtf_attributes
+from pipelines.formats.bigbed import bigbed_lines, is_bigbed
 from pipelines.storage.compression import read_chunks
 
 _COLUMNS = 9
@@ -141,7 +142,7 @@ def attribute_style(line: str) -> str:
 def feature_lines(
     path: Path, *, until_fasta: bool = False, comments: bool = False
 ) -> Iterator[tuple[int, str]]:
-    """Lines of a file that are not blank or comments, and their 1-based numbers.
+    """Lines of a file that are not blank or comments, and their 1-based numbers; rows of bigBed.
 
     Args:
         comments: give these as well, in whichever encoding.
@@ -150,6 +151,9 @@ def feature_lines(
     Raises:
         InputError: the file is unreadable, not text, or has no line ends, or those of old Macs.
     """
+    if is_bigbed(path):
+        yield from enumerate(bigbed_lines(path), start=1)
+        return
     number = 0
     rest = b""
     for chunk in chain(read_chunks(path), [b"\n"]):

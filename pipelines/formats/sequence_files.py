@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from modalities import dna
 from modalities.dna import Iupac
-from pipelines.formats.fasta import FastaRecord, read_fasta
+from pipelines.formats.fasta import FastaPiece, FastaRecord, read_fasta, read_fasta_pieces
 from pipelines.formats.twobit import SIGNATURES, read_twobit
 from pipelines.storage.compression import read_chunks
 
@@ -58,3 +60,24 @@ def read_records(
 
         return read_genbank(path, iupac=iupac, unique=unique)
     return read_fasta(path, iupac=iupac, unique=unique)
+
+
+def read_pieces(
+    path: str | Path,
+    *,
+    iupac: Iupac = "unknown",
+    start: int = 0,
+    stop: int | None = None,
+    line: int = 1,
+) -> Iterator[FastaPiece]:
+    """The records of a file as :func:`read_records`, those of FASTA in pieces of about a megabyte.
+
+    Args:
+        start, stop, line: of plain FASTA, as of :func:`pipelines.formats.fasta.read_fasta_pieces`.
+    """
+    if sequence_format(path) == "fasta":
+        yield from read_fasta_pieces(path, iupac=iupac, start=start, stop=stop, line=line)
+        return
+    for record in read_records(path, iupac=iupac):
+        annotated = record.tokens | record.soft_mask * np.uint8(dna.SOFT_MASK_BIT)
+        yield FastaPiece(record.name, record.description, annotated, True, record.counts)

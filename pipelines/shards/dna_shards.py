@@ -13,9 +13,8 @@ import numpy as np
 from modalities.base import Tokens
 from modalities.dna import TOKEN_BITS, Iupac
 from modalities.errors import InputError
-from pipelines.formats.fasta import FastaPiece, read_fasta_pieces
 from pipelines.formats.fasta_survey import RecordPlace, survey_fasta
-from pipelines.formats.sequence_files import read_records, sequence_format
+from pipelines.formats.sequence_files import read_pieces, read_records, sequence_format
 from pipelines.shards.bases_as_bytes import LetterWriter
 from pipelines.shards.shard_folder import UnitResult
 from pipelines.shards.sharding import Job
@@ -108,7 +107,7 @@ def record_pieces(paths: Sequence[Path], iupac: Iupac) -> Iterator[tuple[str, To
         InputError: as the reader of a file's format.
     """
     for path in paths:
-        for piece in _pieces(_Stretch(path, 0, None, 1, [], 0), iupac):
+        for piece in read_pieces(path, iupac=iupac):
             yield piece.name, piece.annotated & np.uint8(TOKEN_BITS), piece.ends
 
 
@@ -189,7 +188,13 @@ def _write_stretch(
     statistics: Counter[str] = Counter()
     kept_bits = np.uint8(TOKEN_BITS | (SOFT_MASK_BIT if options.keep_soft_mask else 0))
     record: _RecordWriter | None = None
-    for piece in _pieces(stretch, options.iupac):
+    for piece in read_pieces(
+        stretch.path,
+        iupac=options.iupac,
+        start=stretch.start,
+        stop=stretch.stop,
+        line=stretch.line,
+    ):
         if piece.name in dropped:
             reason = dropped[piece.name]
             tell(len(piece.annotated))
@@ -206,17 +211,6 @@ def _write_stretch(
             statistics.update({"records": 1, **asdict(piece.counts)})
             record = None
     return statistics
-
-
-def _pieces(stretch: _Stretch, iupac: Iupac) -> Iterator[FastaPiece]:
-    if sequence_format(stretch.path) == "fasta":
-        yield from read_fasta_pieces(
-            stretch.path, iupac=iupac, start=stretch.start, stop=stretch.stop, line=stretch.line
-        )
-        return
-    for record in read_records(stretch.path, iupac=iupac):
-        annotated = record.tokens | record.soft_mask * np.uint8(SOFT_MASK_BIT)
-        yield FastaPiece(record.name, record.description, annotated, True, record.counts)
 
 
 class _RecordWriter:

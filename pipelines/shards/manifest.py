@@ -13,7 +13,8 @@ import numpy as np
 
 from modalities import MODALITIES
 from modalities.errors import InputError
-from pipelines.shards.manifest_entry import SPLITS, Blocks, Shard, check_shard_entry
+from pipelines.shards.corpus_entry import Corpus
+from pipelines.shards.manifest_entry import SPLITS, Blocks, Shard, add_weights, check_shard_entry
 from pipelines.storage.files import replaced_file
 from pipelines.storage.json_records import as_json, parse_record
 
@@ -42,6 +43,7 @@ class Manifest:
     Attributes:
         options: what the documents were made with, by the option's name.
         statistics: what ``hnet-seq shard`` prints: counts by name, in bases or bytes.
+        corpus: its genomes, where each is a unit of the split; None for other inputs.
     """
 
     modality: str
@@ -54,6 +56,7 @@ class Manifest:
     sources: list[Source]
     shards: list[Shard]
     statistics: dict[str, int] = field(default_factory=dict)
+    corpus: Corpus | None = None
     order_version: int = ORDER_VERSION
     format: int = FORMAT
 
@@ -102,6 +105,7 @@ class Manifest:
                 raise InputError(
                     path, "was changed since it was written; copy or make the shards again"
                 )
+            _add_later_keys(data)
         manifest: Manifest = parse_record(path, "", data, cls)
         manifest._check(path)
         if stated is None:
@@ -197,6 +201,12 @@ class Manifest:
             raise InputError(
                 path, f"the last {split} document lacks {left[-1]} tokens", where="shards"
             )
+
+
+def _add_later_keys(data: dict[str, Any]) -> None:
+    """What manifests lack where it is None, and all of older versions do."""
+    data.setdefault("corpus", None)
+    add_weights(data.get("shards"))
 
 
 def _checksum(data: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from modalities.errors import InputError
 
 SPLITS = ("train", "validation")
+WEIGHT_UNIT = 1_000_000
+"""A weight of 1: weights are whole parts of it, so that they are exact."""
 Column = NDArray[np.int64]
 _LARGEST = 1 << 60  # bytes of a shard; sums of two such numbers have room in an int64
 
@@ -29,6 +32,8 @@ class Blocks:
         document_tokens: length of the document it is a part of; for a block of whole documents,
             its own tokens.
         label: number of the block's label among the shard's.
+        weight: factor of the loss of its tokens in training, in parts of :data:`WEIGHT_UNIT`; None
+            where all are 1.
     """
 
     offset: Column
@@ -41,6 +46,7 @@ class Blocks:
     position: Column
     document_tokens: Column
     label: Column
+    weight: Column | None = None
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -73,6 +79,13 @@ class Shard:
         return f"{self.key}-{self.first + index:07d}"
 
 
+def add_weights(shards: Any) -> None:
+    """Say None where entries, as they lie in JSON, say nothing of weights: all are 1."""
+    for shard in shards if isinstance(shards, list) else []:
+        if isinstance(shard, dict) and isinstance(shard.get("blocks"), dict):
+            shard["blocks"].setdefault("weight", None)
+
+
 def check_shard_entry(path: str | Path, where: str, shard: Shard) -> None:
     """Raise InputError, naming the manifest and the place in it, where numbers contradict."""
     blocks = shard.blocks
@@ -88,9 +101,9 @@ def check_shard_entry(path: str | Path, where: str, shard: Shard) -> None:
         raise InputError(path, f"is {shard.key!r}, expected ASCII", where=f"{where}.key")
     if not 0 <= shard.bytes <= _LARGEST:
         raise InputError(path, f"is {shard.bytes}, no size of a file", where=f"{where}.bytes")
-    columns: dict[str, Column] = vars(blocks)
+    columns: dict[str, Column | None] = vars(blocks)
     for name, column in columns.items():
-        if len(column) != len(blocks):
+        if column is not None and len(column) != len(blocks):
             raise InputError(
                 path,
                 f"has {len(column)} entries, the shard {len(blocks)} blocks; make the shards again",
@@ -117,6 +130,8 @@ def check_shard_entry(path: str | Path, where: str, shard: Shard) -> None:
         & (blocks.label >= 0)
         & (blocks.label < len(shard.labels))
     )
+    if blocks.weight is not None:
+        inside &= blocks.weight > 0
     if not inside.all():
         raise InputError(
             path,

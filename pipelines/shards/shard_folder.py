@@ -15,6 +15,7 @@ from typing import Any
 
 from modalities.errors import InputError, UsageError
 from pipelines.shards.manifest import MANIFEST, SPLITS, Shard
+from pipelines.shards.manifest_entry import add_weights
 from pipelines.storage.files import check_folder, named_errors, replaced_file, take_place
 from pipelines.storage.json_records import as_json, parse_record
 
@@ -57,6 +58,7 @@ class Staging:
             data = json.loads(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
+        add_weights(data.get("shards") if isinstance(data, dict) else None)
         result: UnitResult = parse_record(path, "", data, UnitResult)
         whole = all(
             (tar := self.folder / shard.name).is_file() and tar.stat().st_size == shard.bytes

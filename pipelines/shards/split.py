@@ -15,6 +15,12 @@ FORMS = (
     "similarity:FRACTION[:SEED]"
 )
 _SIMILARITY = "similarity"
+_OF_RECORDS = (
+    "records",
+    "group(s) of near copies",
+    "hold out a part with region:NAME:START-END or last:FRACTION, or add genomes that are less "
+    "alike",
+)
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,13 @@ def check_form(validation: str | None, guard: int = 0) -> None:
         return
     form, _, rest = validation.partition(":")
     if form not in ("records", "region", "last", _SIMILARITY) or not rest:
-        raise _wrong(validation, f"unknown form; expected one of: {FORMS}")
+        raise wrong_split(validation, f"unknown form; expected one of: {FORMS}")
     if form == "region":
         _named_region(rest, validation)
     elif form == "last":
         _fraction(rest, validation, "last:0.1")
     elif form == _SIMILARITY:
-        _share_and_seed(rest, validation)
+        share_and_seed(rest, validation)
 
 
 def plan_split(
@@ -85,7 +91,7 @@ def plan_split(
         names = rest.split(",")
         plan = {name: [Region(0, length, "train")] for name, length in lengths.items()}
         for name in names:
-            _require(lengths, name, validation)
+            require(lengths, name, validation)
             plan[name] = [Region(0, lengths[name], "validation")]
     elif form == "region":
         name, start, end = _region(lengths, rest, validation)
@@ -95,8 +101,8 @@ def plan_split(
         plan = _hold_out(lengths, name, start, end, guard)
     else:
         if groups is None:
-            raise _wrong(validation, "needs the groups of similar records; give `groups`")
-        held_out = _drawn(lengths, groups, rest, validation)
+            raise wrong_split(validation, "needs the groups of similar records; give `groups`")
+        held_out = draw_groups(lengths, groups, rest, validation)
         plan = {
             name: [Region(0, length, "validation" if groups[name] in held_out else "train")]
             for name, length in lengths.items()
@@ -107,7 +113,7 @@ def plan_split(
         ):
             is_cut = form in ("region", "last") and split == "train" and guard
             beside = f" beside --guard {guard}" if is_cut else ""
-            raise _wrong(validation, f"leaves no bases for {split}{beside}")
+            raise wrong_split(validation, f"leaves no bases for {split}{beside}")
     return plan
 
 
@@ -126,9 +132,9 @@ def _hold_out(
 
 def _region(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
     name, start, end = _named_region(text, validation)
-    _require(lengths, name, validation)
+    require(lengths, name, validation)
     if end > lengths[name]:
-        raise _wrong(validation, f"ends beyond {name}, which has {lengths[name]} bases")
+        raise wrong_split(validation, f"ends beyond {name}, which has {lengths[name]} bases")
     return name, start - 1, end
 
 
@@ -137,25 +143,43 @@ def _named_region(text: str, validation: str) -> tuple[str, int, int]:
     name, colon, span = text.rpartition(":")
     first, dash, last = span.replace(",", "").partition("-")
     if not (colon and dash and name and first.isdecimal() and last.isdecimal()):
-        raise _wrong(validation, "expected region:NAME:START-END, as in region:chr1:1000-2000")
+        raise wrong_split(validation, "expected region:NAME:START-END, as in region:chr1:1000-2000")
     start, end = int(first), int(last)
     if start < 1 or end < start:
-        raise _wrong(validation, f"{start}-{end} is no region; positions are 1-based and inclusive")
+        raise wrong_split(
+            validation, f"{start}-{end} is no region; positions are 1-based and inclusive"
+        )
     return name, start, end
 
 
-def _share_and_seed(text: str, validation: str) -> tuple[float, int]:
+def share_and_seed(text: str, validation: str) -> tuple[float, int]:
+    """Of ``FRACTION`` or ``FRACTION:SEED``; UsageError for other text."""
     share, _, seed = text.partition(":")
     if seed and not seed.isdecimal():
-        raise _wrong(validation, f"the seed is {seed!r}, expected a whole number")
-    return _fraction(share, validation, "similarity:0.1 or similarity:0.1:SEED"), int(seed or 0)
+        raise wrong_split(validation, f"the seed is {seed!r}, expected a whole number")
+    form = validation.partition(":")[0]
+    return _fraction(share, validation, f"{form}:0.1 or {form}:0.1:SEED"), int(seed or 0)
 
 
-def _drawn(
-    lengths: Mapping[str, int], groups: Mapping[str, int], text: str, validation: str
+def draw_groups(
+    lengths: Mapping[str, int],
+    groups: Mapping[str, int],
+    text: str,
+    validation: str,
+    what: tuple[str, str, str] = _OF_RECORDS,
 ) -> set[int]:
-    """Groups in a drawn order, each that brings the bases nearer to the wanted number."""
-    wanted, seed = _share_and_seed(text, validation)
+    """Groups in a drawn order, each that brings the bases nearer to the wanted number.
+
+    Args:
+        lengths: bases of each record or genome, by name.
+        groups: of each the number of its group.
+        text: ``FRACTION`` or ``FRACTION:SEED``.
+        what: for errors: what is grouped, what makes a group, and a remedy.
+
+    Raises:
+        UsageError: no group can be held out.
+    """
+    wanted, seed = share_and_seed(text, validation)
     total = sum(lengths.values())
     bases: dict[int, int] = {}
     for name, length in lengths.items():
@@ -170,11 +194,11 @@ def _drawn(
             missing -= bases[number]
     if not held_out:
         least = min(bases.values()) / max(1, total)
-        raise _wrong(
+        items, groups_of, remedy = what
+        raise wrong_split(
             validation,
-            f"the {len(lengths)} records make {len(bases)} group(s) of near copies, and the "
-            f"smallest has {least:.0%} of all bases; hold out a part with region:NAME:START-END "
-            "or last:FRACTION, or add genomes that are less alike",
+            f"the {len(lengths)} {items} make {len(bases)} {groups_of}, and the smallest has "
+            f"{least:.0%} of all bases; {remedy}",
         )
     return held_out
 
@@ -185,18 +209,18 @@ def _fraction(text: str, validation: str, example: str) -> float:
     except ValueError:
         fraction = -1.0
     if not 0 < fraction < 1:
-        raise _wrong(validation, f"expected a fraction between 0 and 1, as in {example}")
+        raise wrong_split(validation, f"expected a fraction between 0 and 1, as in {example}")
     return fraction
 
 
 def _last(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, int, int]:
     fraction = _fraction(text, validation, "last:0.1")
     if not lengths:
-        raise _wrong(validation, "there are no records")
+        raise wrong_split(validation, "there are no records")
     name = max(lengths, key=lambda record: lengths[record])
     count = round(fraction * sum(lengths.values()))
     if count >= lengths[name]:
-        raise _wrong(
+        raise wrong_split(
             validation,
             f"{count} bases are not fewer than the longest record has ({name}, {lengths[name]}); "
             "hold out whole records with records:NAME,...",
@@ -204,13 +228,15 @@ def _last(lengths: Mapping[str, int], text: str, validation: str) -> tuple[str, 
     return name, lengths[name] - count, lengths[name]
 
 
-def _require(lengths: Mapping[str, int], name: str, validation: str) -> None:
+def require(lengths: Mapping[str, int], name: str, validation: str, what: str = "record") -> None:
+    """Raise UsageError where there is none of that name."""
     if name not in lengths:
         close = difflib.get_close_matches(name, lengths, n=3, cutoff=0.4) or list(lengths)[:3]
-        raise _wrong(
-            validation, f"no record {name!r}; there are {len(lengths)}, as {', '.join(close)}"
+        raise wrong_split(
+            validation, f"no {what} {name!r}; there are {len(lengths)}, as {', '.join(close)}"
         )
 
 
-def _wrong(validation: str, message: str) -> UsageError:
+def wrong_split(validation: str, message: str) -> UsageError:
+    """What is wrong with it, as an error that names the parameter."""
     return UsageError(f"validation {validation}", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -14,6 +14,7 @@ import numpy as np
 from modalities.base import Tokens
 from modalities.errors import UsageError
 from pipelines.shards.manifest import SPLITS, Blocks, Shard
+from pipelines.shards.manifest_entry import WEIGHT_UNIT
 from pipelines.shards.spans import Spans
 from pipelines.shards.tar_file import TarFile
 from pipelines.storage.deflate import crc32
@@ -34,6 +35,7 @@ class _Open:
     name: str
     start: int
     label: str
+    weight: int
     parts: list[Tokens] = field(default_factory=list)
     held: int = 0  # tokens in ``parts``
     written: int = 0  # tokens in blocks already
@@ -42,7 +44,7 @@ class _Open:
 
 @dataclass
 class _Waiting:
-    """Short documents of one label that will share a block."""
+    """Short documents of one label and weight that will share a block."""
 
     spans: Spans
     parts: list[Tokens] = field(default_factory=list)
@@ -57,7 +59,9 @@ class _Columns:
         self.labels: dict[str, int] = {}
 
     def blocks(self) -> Blocks:
-        return Blocks(**{name: np.array(v, np.int64) for name, v in self.values.items()})
+        columns = Blocks(**{name: np.array(v, np.int64) for name, v in self.values.items()})
+        plain = np.all(columns.weight == WEIGHT_UNIT)
+        return replace(columns, weight=None) if plain else columns
 
 
 class DocumentWriter(Protocol):
@@ -84,6 +88,9 @@ class ShardWriter:
         unit: number of the stretch of input that the documents come from; part of every name.
         block_size: tokens of a block at most.
         shard_size: tokens of a tar at most; at least a block.
+
+    Attributes:
+        weight: of documents that begin from now on, in parts of :data:`WEIGHT_UNIT`.
     """
 
     def __init__(
@@ -99,13 +106,14 @@ class ShardWriter:
             raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
         check_sizes(block_size, shard_size)
         self.dropped_short = 0  # tokens of documents too short to be predicted
+        self.weight = WEIGHT_UNIT
         self._folder = folder
         self._split = split
         self._key = f"{split}-{unit:05d}"
         self._block_size = block_size
         self._shard_size = shard_size
         self._open: _Open | None = None
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[tuple[str, int], _Waiting] = {}
         self._waiting_tokens = 0
         self._blocks_written = 0
         self._tar: TarFile | None = None
@@ -123,8 +131,8 @@ class ShardWriter:
     ) -> None:
         if kind is None:
             assert self._open is None
-            for label in list(self._waiting):
-                self._flush(label)
+            for waiting in list(self._waiting):
+                self._flush(waiting)
             self._close_tar()
         elif self._tar is not None:
             self._tar.abandon()
@@ -161,7 +169,7 @@ class ShardWriter:
     def begin(self, name: str, *, start: int = 0, label: str = "") -> None:
         """A document follows: a stretch of record ``name`` from ``start`` on."""
         assert self._open is None
-        self._open = _Open(name, start, label)
+        self._open = _Open(name, start, label, self.weight)
 
     def append(self, tokens: Tokens) -> None:
         """Tokens (n,) uint8 of the document; kept as they are until they are written."""
@@ -195,12 +203,13 @@ class ShardWriter:
             self._wait(document)
 
     def _wait(self, document: _Open) -> None:
-        waiting = self._waiting.get(document.label)
+        kind = document.label, document.weight
+        waiting = self._waiting.get(kind)
         if waiting and waiting.tokens + document.held > self._block_size:
-            self._flush(document.label)
+            self._flush(kind)
             waiting = None
         if not waiting:
-            waiting = self._waiting[document.label] = _Waiting(Spans(document.label, [], [], []))
+            waiting = self._waiting[kind] = _Waiting(Spans(document.label, [], [], []))
         waiting.spans.names.append(document.name)
         waiting.spans.starts.append(document.start)
         waiting.spans.tokens.append(document.held)
@@ -209,12 +218,12 @@ class ShardWriter:
         waiting.tokens += document.held
         self._waiting_tokens += document.held
         if self._waiting_tokens > _WAITING_BLOCKS * self._block_size:
-            self._flush(max(self._waiting, key=lambda label: self._waiting[label].tokens))
+            self._flush(max(self._waiting, key=lambda kind: self._waiting[kind].tokens))
 
-    def _flush(self, label: str) -> None:
-        waiting = self._waiting.pop(label)
+    def _flush(self, kind: tuple[str, int]) -> None:
+        waiting = self._waiting.pop(kind)
         self._waiting_tokens -= waiting.tokens
-        self._write(waiting.spans, np.concatenate(waiting.parts), waiting.tokens)
+        self._write(waiting.spans, np.concatenate(waiting.parts), waiting.tokens, kind[1])
 
     def _write_part(self, document: _Open, tokens: Tokens, *, ends: bool) -> None:
         spans = Spans(
@@ -226,9 +235,11 @@ class ShardWriter:
             ends=ends,
         )
         document.written += len(tokens)
-        document.rows.append(self._write(spans, tokens, document.written))
+        document.rows.append(self._write(spans, tokens, document.written, document.weight))
 
-    def _write(self, spans: Spans, tokens: Tokens, document_tokens: int) -> tuple[_Columns, int]:
+    def _write(
+        self, spans: Spans, tokens: Tokens, document_tokens: int, weight: int
+    ) -> tuple[_Columns, int]:
         if self._tar and self._tar.tokens + len(tokens) > self._shard_size:
             self._close_tar()
         if self._tar is None:
@@ -248,6 +259,7 @@ class ShardWriter:
             "position": spans.position,
             "document_tokens": document_tokens,
             "label": columns.labels.setdefault(spans.label, len(columns.labels)),
+            "weight": weight,
         }
         for name, value in row.items():
             columns.values[name].append(value)

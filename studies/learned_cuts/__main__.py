@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python -m studies.learned_cuts run --data FOLDER
 
-A study that was killed goes on with the same command. Without --data there is *E. coli* alone:
---only ecoli.
+A study that was killed goes on with the same command, and on another machine from its ledger.
+Without --data there is *E. coli* alone: --only ecoli.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ USES = {
     "plan": "the runs, and the CPU seconds that they take",
     "measure": "what a step of each arm costs here",
     "run": "what is missing, the most wanted first",
-    "test": "score the test half, once, of data sets that are complete",
     "table": "the page's tables and its plot, of what is there",
 }
 
@@ -35,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--study", type=Path, default=HERE / "study.yaml", metavar="FILE")
     parser.add_argument(
         "--folder", type=Path, default=Path("runs/learned_cuts"), help="of all runs (%(default)s)"
+    )
+    parser.add_argument(
+        "--ledger", type=Path, default=HERE / "ledger.jsonl", help="of what was found (%(default)s)"
     )
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="below which inputs are")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help="CPU, of a run's training")
@@ -69,7 +71,7 @@ def _do(args: argparse.Namespace) -> int:
             raise UsageError(f"--{option}", f"is of {use}, and this is {args.use}; leave it out")
     for name in sorted(only.phases - set(PHASES)):
         raise UsageError("--phases", f"{name!r} is none of {', '.join(PHASES)}")
-    plan = Plan(study, args.folder)
+    plan = Plan(study, args.folder, args.ledger)
     if args.use == "plan":
         from .listing import listing
 
@@ -83,10 +85,8 @@ def _do(args: argparse.Namespace) -> int:
 
         if args.use == "measure":
             training.measure_missing(plan, only, args.data, args.again)
-        elif args.use == "run":
-            training.run_missing(plan, only, args.data)
         else:
-            training.score_tests(plan, only, args.data)
+            training.run_missing(plan, only, args.data)
     return 0
 
 

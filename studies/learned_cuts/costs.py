@@ -13,7 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ from hnet_seq.train.run_folder import RunFolder
 from hnet_seq.train.tokenised import TokenisedBatches, letters_per_token
 from modalities.errors import UsageError
 from pipelines.batches.token_batches import PackedBatch
-from pipelines.storage.files import replaced_file
 
 from .design import Arm, DataSet, Study
 from .held_out import shards
@@ -65,28 +64,6 @@ class Cost:
     chunks: list[float]
     letters_per_token: float
     batch: int
-
-
-class Costs:
-    """The costs that were measured, in ``costs.json`` of a study's folder."""
-
-    def __init__(self, state: Path) -> None:
-        self.path = state / "costs.json"
-        self._found: dict[str, dict[str, Any]] = {}
-        if self.path.is_file():
-            self._found = json.loads(self.path.read_bytes())
-
-    def of(self, data: DataSet, arm: Arm) -> Cost | None:
-        """None where it was not measured yet."""
-        values = self._found.get(f"{data.name}/{arm.name}")
-        return None if values is None else Cost(**values)
-
-    def keep(self, data: DataSet, arm: Arm, cost: Cost) -> None:
-        """Write it down."""
-        self._found[f"{data.name}/{arm.name}"] = asdict(cost)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_file(self.path) as file:
-            file.write(json.dumps(self._found, indent=1) + "\n")
 
 
 def measure(study: Study, data: DataSet, arm: Arm, state: Path, given: Path | None) -> Cost:

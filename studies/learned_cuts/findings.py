@@ -26,6 +26,7 @@ class Row:
         tried: bits of each rate at equal time, with the first seed.
         time: what each seed found at equal time, at the best rate.
         work, short: at equal work, and in the short run; None where missing.
+        open: whether the data set is complete, so that its test half may be looked at.
     """
 
     arm: Arm
@@ -35,6 +36,7 @@ class Row:
     time: dict[int, Result]
     work: Result | None
     short: Result | None
+    open: bool
 
     @property
     def bits(self) -> float | None:
@@ -43,9 +45,9 @@ class Row:
 
     @property
     def test(self) -> float | None:
-        """The same on the test half, if all of them were scored."""
+        """The same on the test half."""
         found = [one.test for one in self.time.values() if one.test is not None]
-        return fmean(found) if found and len(found) == len(self.time) else None
+        return fmean(found) if self.open and found else None
 
     @property
     def slope(self) -> float | None:
@@ -58,19 +60,21 @@ class Row:
 
 def rows(plan: Plan, data: DataSet) -> list[Row]:
     """Of every arm, in the order of the file."""
-    return [_row(plan, data, arm) for arm in plan.study.arms_of(data)]
+    complete = plan.is_complete(data)
+    return [_row(plan, data, arm, complete) for arm in plan.study.arms_of(data)]
 
 
-def _row(plan: Plan, data: DataSet, arm: Arm) -> Row:
+def _row(plan: Plan, data: DataSet, arm: Arm, complete: bool) -> Row:
     seeds = {seed: plan.result(plan.at_time(data, arm, seed=seed)) for seed in plan.study.seeds}
     return Row(
         arm=arm,
-        cost=plan.costs.of(data, arm),
+        cost=plan.ledger.cost(data, arm),
         rate=plan.best_rate(data, arm),
         tried=plan.tried(data, arm),
         time={seed: one for seed, one in seeds.items() if one is not None},
         work=plan.result(plan.at_work(data, arm)),
         short=plan.result(plan.at_time(data, arm, share=plan.study.short)),
+        open=complete,
     )
 
 

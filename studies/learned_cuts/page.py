@@ -84,7 +84,7 @@ def _table(plan: Plan, data: DataSet, own: list[Row]) -> str:
                 _bits(row, row.bits == lowest),
                 f"{row.work.bits:.4f}" if row.work else MISSING,
                 f"{row.slope:.4f}" if row.slope is not None else MISSING,
-                f"{row.test:.4f}" if row.test is not None else "not scored",
+                f"{row.test:.4f}" if row.test is not None else "closed",
             ]
         )
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

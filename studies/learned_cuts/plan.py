@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .costs import Cost, Costs
+from .costs import Cost
 from .design import Arm, DataSet, Only, Study
-from .results import Result, result_of
+from .ledger import Ledger
+from .results import Result
 
 PHASES = ("time", "short", "work", "rates", "seeds")
 _ROUND = 5  # steps: runs of nearly equal length are one run
@@ -40,41 +41,47 @@ class Run:
     seed: int
     seconds: float
 
+    @property
+    def name(self) -> str:
+        """What it is, not which phase asks for it."""
+        own = f"steps-{self.steps:06d}_rate-{self.rate:g}_seed-{self.seed}"
+        return f"{self.data.name}/{self.arm.name}/{own}"
+
     def folder(self, state: Path) -> Path:
-        """Where it lies: what it is, not which phase asks for it."""
-        name = f"steps-{self.steps:06d}_rate-{self.rate:g}_seed-{self.seed}"
-        return state / "runs" / self.data.name / self.arm.name / name
+        """Where it lies."""
+        return state / "runs" / self.name
 
 
 class Plan:
     """What there is of a study, and what is missing.
 
     Args:
-        state: the study's folder.
+        state: the folder of runs and shards.
+        ledger: the file of what was found.
     """
 
-    def __init__(self, study: Study, state: Path) -> None:
+    def __init__(self, study: Study, state: Path, ledger: Path) -> None:
         self.study = study
         self.state = state
-        self.costs = Costs(state)
+        self.ledger = Ledger(ledger, study)
 
     def result(self, run: Run | None) -> Result | None:
         """What a run that is complete has found."""
-        return None if run is None else result_of(run.folder(self.state), run.steps)
+        return None if run is None else self.ledger.result(run.name, run.data, run.arm)
 
     def at_time(
         self, data: DataSet, arm: Arm, share: float = 1.0, rate: float | None = None, seed: int = -1
     ) -> Run | None:
         """An arm's run for the budget or a share of it, at its best rate; None: not measured."""
-        cost = self.costs.of(data, arm)
+        cost = self.ledger.cost(data, arm)
         if cost is None:
             return None
         return self._run(data, arm, share * self.study.budget / cost.seconds, cost, rate, seed)
 
     def at_work(self, data: DataSet, arm: Arm) -> Run | None:
         """Its run for the work that the reference does in the budget; None: not measured."""
-        cost = self.costs.of(data, arm)
-        reference = self.costs.of(data, self.study.reference)
+        cost = self.ledger.cost(data, arm)
+        reference = self.ledger.cost(data, self.study.reference)
         if cost is None or reference is None:
             return None
         work = reference.flops * reference.batch * self.study.budget / reference.seconds
@@ -132,12 +139,12 @@ class Plan:
 
     def all_runs(self, only: Only) -> Iterator[tuple[str, Run]]:
         """Every run that is known, each once, in the order of work, with its phase."""
-        seen: set[Path] = set()
+        seen: set[Run] = set()
         for phase in [phase for phase in PHASES if not only.phases or phase in only.phases]:
             for data, arm in only.pairs(self.study):
                 for run in self.runs(data, arm, phase):
-                    if run.folder(self.state) not in seen:
-                        seen.add(run.folder(self.state))
+                    if run not in seen:
+                        seen.add(run)
                         yield phase, run
 
     def missing(self, only: Only) -> Iterator[tuple[str, Run]]:
@@ -149,4 +156,9 @@ class Plan:
         pairs: dict[tuple[DataSet, Arm], None] = {}
         for data, arm in only.pairs(self.study):
             pairs |= {(data, self.study.reference): None, (data, arm): None}
-        return [pair for pair in pairs if self.costs.of(*pair) is None]
+        return [pair for pair in pairs if self.ledger.cost(*pair) is None]
+
+    def is_complete(self, data: DataSet) -> bool:
+        """Whether a data set has all of its runs, so that nothing of it is still chosen."""
+        whole = Only(frozenset([data.name]))
+        return not self.unmeasured(whole) and next(self.missing(whole), None) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from html import escape
 
 from hnet_seq.report.svg import Scale, round_values, tick_labels
@@ -11,15 +10,12 @@ from hnet_seq.report.svg import Scale, round_values, tick_labels
 from .design import DataSet
 from .findings import Row
 from .plan import Plan
-from .results import lines
 
 _COLOURS = (
     *("#0b5394", "#7a828c", "#b3261e", "#b85c00", "#8a4f9e", "#3d85c6", "#a0a8b0", "#c4c9cf"),
     *("#5f6770", "#8c959f", "#444b53", "#c27ba0", "#1d7a5f", "#e06666"),
 )
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 440.0, 300.0, 56.0, 34.0, 44.0
-_SMOOTH = 0.12  # share of a run that a point is the mean of
-_FROM = 0.1  # of a run: before it the loss falls too steeply to be shown beside the rest
 Points = list[tuple[float, float]]
 
 
@@ -28,7 +24,7 @@ def plot(plan: Plan, found: dict[DataSet, list[Row]]) -> str:
     colours = dict(zip(plan.study.arms, _COLOURS * 2, strict=False))
     parts, top = [], 0.0
     for data, own in found.items():
-        curves = {row.arm.name: _curve(plan, data, row) for row in own if row.time}
+        curves = {row.arm.name: _curve(row) for row in own if row.time}
         if not curves:
             continue
         ends = [points for points in curves.values() if points]
@@ -37,7 +33,7 @@ def plot(plan: Plan, found: dict[DataSet, list[Row]]) -> str:
             y_range = (min(values), max(values))
             for panel, unit in enumerate((f"{data.letter}s", "CPU seconds")):
                 x = _LEFT + panel * (_WIDTH + _LEFT)
-                shown = _in_unit(plan, data, curves, own, panel)
+                shown = _in_unit(curves, own, panel)
                 title = f"{data.title.replace('*', '')}: bits a {data.letter} against {unit}"
                 parts.append(_panel(x, top + _TOP, title, shown, y_range, colours))
             top += _HEIGHT + _TOP + _GAP
@@ -51,31 +47,11 @@ def plot(plan: Plan, found: dict[DataSet, list[Row]]) -> str:
     )
 
 
-def _curve(plan: Plan, data: DataSet, row: Row) -> Points:
-    """Letters, and bits as a running mean over the lines of training."""
-    seed = next(iter(row.time))
-    run = plan.at_time(data, row.arm, seed=seed)
-    if run is None:
-        return []
-    found = [one for one in lines(run.folder(plan.state)) if one["event"] == "train"]
-    near = max(1, round(_SMOOTH * len(found)))
-    means = [
-        (
-            one["tokens"],
-            _mean([line["bits_per_token"] for line in found[max(0, k + 1 - near) : k + 1]]),
-        )
-        for k, one in enumerate(found)
-    ]
-    return means[round(_FROM * len(found)) :]
+def _curve(row: Row) -> Points:
+    return [(letters, bits) for letters, bits in next(iter(row.time.values())).curve]
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _in_unit(
-    plan: Plan, data: DataSet, curves: dict[str, Points], own: list[Row], panel: int
-) -> dict[str, Points]:
+def _in_unit(curves: dict[str, Points], own: list[Row], panel: int) -> dict[str, Points]:
     """As they are, or with the CPU seconds that so many letters cost an arm here."""
     if panel == 0:
         return curves

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,13 @@ from hnet_seq.train.evaluation import ValidationSource, evaluate
 from hnet_seq.train.tokenised import TokenisedBatches
 from modalities.errors import UsageError
 from pipelines.batches.token_batches import TokenBatches
-from pipelines.storage.files import append_line, replaced_file
+from pipelines.storage.files import append_line
 
 from .costs import measure, need_one_thread
 from .design import Only, words
 from .held_out import shards
 from .plan import Plan, Run
-from .results import SCORED, SPENT, last_checkpoint
+from .results import SPENT, Result, last_checkpoint, result_of
 
 
 def measure_missing(plan: Plan, only: Only, given: Path | None, again: bool = False) -> None:
@@ -32,9 +34,12 @@ def measure_missing(plan: Plan, only: Only, given: Path | None, again: bool = Fa
     """
     need_one_thread()
     for data, arm in only.pairs(plan.study) if again else plan.unmeasured(only):
-        cost, before = measure(plan.study, data, arm, plan.state, given), plan.costs.of(data, arm)
+        cost, before = (
+            measure(plan.study, data, arm, plan.state, given),
+            plan.ledger.cost(data, arm),
+        )
         if before is None or cost.seconds < before.seconds:
-            plan.costs.keep(data, arm, cost)
+            plan.ledger.keep_cost(data, arm, cost)
         print(
             f"{data.name} {arm.name}: {cost.seconds:.3f} CPU s a step of {cost.batch:,} letters, "
             f"{cost.flops / 1e6:.2f} MFLOP a letter",
@@ -51,10 +56,7 @@ def run_missing(plan: Plan, only: Only, given: Path | None) -> None:
     measure_missing(plan, only, given)
     while (found := next(plan.missing(only), None)) is not None:
         phase, run = found
-        train(plan, run, given)
-        result = plan.result(run)
-        if result is None:
-            raise UsageError(run.folder(plan.state), "is complete, but not of this study's steps")
+        result = train(plan, run, given)
         print(
             f"{phase}: {run.data.name} {run.arm.name}, {run.steps} steps, rate x{run.rate:g}, "
             f"seed {run.seed}: {result.bits:.4f} bits, {result.spent:.0f} CPU s",
@@ -62,8 +64,8 @@ def run_missing(plan: Plan, only: Only, given: Path | None) -> None:
         )
 
 
-def train(plan: Plan, run: Run, given: Path | None) -> None:
-    """Begin a run, or go on with it, to its end."""
+def train(plan: Plan, run: Run, given: Path | None) -> Result:
+    """Begin a run, or go on with it, to its end, and write down what it has found."""
     folder, study = run.folder(plan.state), plan.study
     learn = shards(run.data, plan.state, given)["learn"]
     keys = run.arm.keys_for(run.data)
@@ -79,32 +81,22 @@ def train(plan: Plan, run: Run, given: Path | None) -> None:
         append_line(folder / SPENT, json.dumps({"cpu_seconds": spent, "code": code}))
     if code:
         raise SystemExit(code)
+    found = result_of(folder, run.steps)
+    if found is None:
+        raise UsageError(folder, "is complete, but not of this study's steps")
+    scored = replace(found, test=_test_bits(plan, run, given))
+    plan.ledger.keep_result(run.name, run.data, run.arm, scored)
     for state in folder.glob("checkpoints/*/trainer.pt"):
         state.unlink()  # most of a folder's bytes; a complete run does not go on
+    return scored
 
 
-def score_tests(plan: Plan, only: Only, given: Path | None) -> None:
-    """Score the half of the held-out part that nobody has looked at, of complete data sets.
+def _test_bits(plan: Plan, run: Run, given: Path | None) -> float:
+    """Bits on the half of the held-out part that nothing is chosen by.
 
-    A run that is scored is not scored again. Data sets with runs that are missing are left out, so
-    that nothing that is still chosen can be chosen by it.
+    They are scored while there are weights, and shown when the data set is complete.
     """
-    need_one_thread()
-    for data in dict.fromkeys(data for data, _ in only.pairs(plan.study)):
-        whole = Only(frozenset([data.name]))
-        left = len(plan.unmeasured(whole)) + sum(1 for _ in plan.missing(whole))
-        if left:
-            print(f"{data.name}: {left} runs are missing; its test half stays closed")
-            continue
-        for _, run in plan.all_runs(whole):
-            if run.rate == plan.best_rate(data, run.arm):
-                _score(plan, run, given)
-
-
-def _score(plan: Plan, run: Run, given: Path | None) -> None:
     folder = run.folder(plan.state)
-    if (folder / SCORED).is_file():
-        return
     config = load_experiment(folder / "config.yaml")
     checkpoint = last_checkpoint(folder, run.steps)
     tokenizer = run_tokenizer(config, checkpoint)
@@ -121,7 +113,5 @@ def _score(plan: Plan, run: Run, given: Path | None) -> None:
     limit = min(config.data.validation_tokens or batches.tokens_per_epoch, batches.tokens_per_epoch)
     source = ValidationSource(run.data.name, "", batches, limit=limit)
     found = evaluate(load_pretrained(checkpoint, "cpu"), [source], config.train.ratio_loss.targets)
-    values = {"bits": found["bits_per_token"], "letters": found["scored_tokens"]}
-    with replaced_file(folder / SCORED) as file:
-        file.write(json.dumps(values) + "\n")
-    print(f"{run.data.name} {run.arm.name}, seed {run.seed}: {values['bits']:.4f} bits", flush=True)
+    bits: float = found["bits_per_token"]
+    return bits if math.isfinite(bits) else math.inf

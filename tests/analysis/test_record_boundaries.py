@@ -12,15 +12,12 @@ from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.results.boundaries import Gene
 
 
-def test_what_lies_before_a_region_does_not_come_back():
+def test_pieces_of_a_region_come_together():
     record = RecordBoundaries.empty("r", 4, np.zeros(9, np.uint8), num_stages=1)
-    kept = []
-    for start, end in ((0, 3), (3, 6), (6, 13)):
+    for start, end, cuts in ((4, 6, [1]), (6, 13, [0, 6])):
         depth = np.zeros(end - start, np.uint8)
-        depth[[0, -1]] = 1
-        prob = np.arange(start, end, dtype=np.float32)
-        kept.append(record.add(start, depth, prob[None]))
-    assert kept == [0, 2, 7]
+        depth[cuts] = 1
+        record.add(start, depth, np.arange(start, end, dtype=np.float32)[None])
     assert record.cuts(0).positions.tolist() == [5, 6, 12]
     assert record.cuts(0).probs.tolist() == [5, 6, 12]
     assert record.boundary_prob.tolist() == list(range(4, 13))

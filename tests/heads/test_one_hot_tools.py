@@ -19,7 +19,7 @@ from hnet_seq import (
     HNetOneHot,
     saturation_mutagenesis,
 )
-from tests.heads.test_one_hot import make, one_hot
+from tests.heads.one_hot_models import make, one_hot
 
 PAGE = Path(__file__).parents[2] / "docs/one_hot.md"
 LETTERS = ["ACGTTGCATGTACGATTACAGGCATCAG", "TTACGACTACGGGCATATCTACGACTAC"]

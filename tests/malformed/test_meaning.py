@@ -41,6 +41,7 @@ NEEDED = {
 }
 # What makes a condition fail, where the line without the option does not.
 UNMET: dict[tuple[str, str], str] = {
+    ("shard", "genomes=files"): "shard {tmp}",
     ("shard", "asked=making shards"): "shard check {shards}",
     ("shard", "asked=shard peek"): "shard {genome} --out {tmp}/s",
     ("shard", "duplicates=near"): "shard {genome} --out {tmp}/s --duplicates exact",

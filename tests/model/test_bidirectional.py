@@ -24,41 +24,18 @@ from hnet_seq.model.router import Router
 from hnet_seq.model.stack import Stack
 from hnet_seq.ops.packing import Packing
 from hnet_seq.ops.reversal import reverse
+from tests.model import strand_models
 
 LENGTHS = [37, 1, 90, 64, 5, 2, 129]
 PACKING = Packing.from_lengths(LENGTHS)
 CLOSE: dict[str, Any] = {"atol": 5e-5, "rtol": 1e-5}
 
-LAYOUTS: dict[str, dict[str, Any]] = {
-    "isotropic": {"arch_layout": ["m1T1"], "d_model": [64]},
-    "one stage": {"arch_layout": ["m1t1", ["T1m1"], "m2"], "d_model": [64, 64]},
-    "two stages, growing, MLPs outside, tied": {
-        "arch_layout": ["M1", ["T1m1", ["M1"], "m1"], "t1"],
-        "d_model": [64, 96, 128],
-        "tie_embeddings": True,
-    },
-}
-
-CHUNKED = [name for name, shape in LAYOUTS.items() if len(shape["d_model"]) > 1]
+LAYOUTS = [name for name in strand_models.LAYOUTS if name != "n-gram memory"]
+CHUNKED = [name for name in LAYOUTS if name != "isotropic"]
 
 
 def _config(layout: str, bidirectional: bool = True) -> HNetConfig:
-    shape = LAYOUTS[layout]
-    stages = len(shape["d_model"])
-    return HNetConfig.from_dict(
-        {
-            **shape,
-            "d_intermediate": [128] * stages,
-            "vocab_size": 8,
-            "ssm_cfg": {"d_state": 16},
-            "attn_cfg": {
-                "num_heads": [4] * stages,
-                "rotary_emb_dim": [8] * stages,
-                "window_size": [7, *[-1] * (stages - 1)],
-            },
-            "bidirectional": bidirectional,
-        }
-    )
+    return strand_models.shape_of(layout, bidirectional=bidirectional, strand_symmetric=False)
 
 
 def _varied(module: nn.Module, scale: float = 0.6) -> nn.Module:
@@ -76,7 +53,7 @@ def _same_weights_every_time() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture(params=list(LAYOUTS))
+@pytest.fixture(params=LAYOUTS)
 def model(request: pytest.FixtureRequest) -> HNetForMaskedLM:
     model = _varied(HNetForMaskedLM(_config(request.param), residual_proj="identity"))
     assert isinstance(model, HNetForMaskedLM)

@@ -193,14 +193,15 @@ def test_a_sequence_of_the_text_is_no_evidence_for_itself() -> None:
 def test_leaving_out_ends_with_its_block_and_is_the_same_in_any_batch(behind: int) -> None:
     text = random_text(4, 9000)
     module, own = counts([1, 12], text), text[2000:2090].long()
+    module.behind = behind
     others = [random_text(4)[110:190].long(), text[5000:5100].long()]
     alone, together = Packing.from_lengths([90]), Packing.from_lengths([80, 90, 100])
     with left_out(module):
-        first = module.counts(own, alone, behind=behind)
-        second = module.counts(torch.cat([others[0], own, others[1]]), together, behind=behind)
+        first = module.counts(own, alone)
+        second = module.counts(torch.cat([others[0], own, others[1]]), together)
     assert second[80:170].equal(first)
     assert not module.leaves_out
-    assert not module.counts(own, alone, behind=behind).equal(first)
+    assert not module.counts(own, alone).equal(first)
 
 
 def test_another_text_is_counted_anew_however_it_came() -> None:

@@ -69,6 +69,7 @@ def all_blocks(shards: list[Shard]) -> Blocks:
         **{
             name: np.concatenate([getattr(shard.blocks, name) for shard in shards])
             for name in Blocks.__annotations__
+            if name != "weight"
         }
     )
 

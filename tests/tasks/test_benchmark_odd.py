@@ -132,3 +132,17 @@ def test_remedies_are_keys_of_a_suite(tmp_path: Path) -> None:
     own = SuiteTask("t", zero_shot=Untaught("g.fa", held_out="last:0.999"))
     with pytest.raises(InputError, match="leaves no bases for train beside the 1000 bases beside"):
         read_untaught(own, tmp_path, seed=0)
+
+
+def test_a_table_as_the_pipeline_of_geneb_reads_it(tmp_path: Path) -> None:
+    suite = read_suite("geneb")
+    task = next(own for own in suite.tasks if own.name == "deep4mc_C.elegans_4mC")
+    rows = [
+        f"{'ACGT'[k % 4] * 9}{'CA'[k % 2]}GT,{k % 2},{'train' if k < 30 else 'test'}"
+        for k in range(40)
+    ]
+    (tmp_path / f"{task.name}.csv").write_text("text,label,split\n" + "\n".join(rows) + "\n")
+    found = read_task(task, tmp_path, seed=0)
+    assert found.classes == ["0", "1"]
+    assert (len(found.train.labels), len(found.test.labels)) == (30, 10)
+    assert len(suite.tasks) == len({own.path for own in suite.tasks}) == 100

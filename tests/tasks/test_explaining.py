@@ -19,6 +19,8 @@ from hnet_seq import (
 from hnet_seq.analysis.dependencies import strongest
 from hnet_seq.evidence.baselines.markov import MarkovModel
 from hnet_seq.evidence.measures.spearman import spearman
+from hnet_seq.model.boundary_policy import BoundaryPolicy
+from hnet_seq.model.counted_text import counted_texts, left_out
 from hnet_seq.model.state import HNetState
 from hnet_seq.tasks.explaining import continued
 from hnet_seq.tasks.explaining.chunk_effects import chunk_effects
@@ -33,6 +35,7 @@ from hnet_seq.tasks.explaining.substituted import Window, rows_of
 from hnet_seq.tasks.scoring.likelihoods import base_log_likelihoods
 from modalities import dna
 from tests.conftest import LAYOUTS, make_model
+from tests.model.policies import with_policy
 from tests.tasks.explaining import Copying, CopyingBoth, shape
 
 LETTERS = "".join(np.random.default_rng(2).choice(list("ACGT"), 90))
@@ -245,14 +248,19 @@ def counting(tokens: np.ndarray) -> HNetForCausalLM:
     return model
 
 
-@pytest.mark.parametrize("seen", [True, False])
-def test_a_model_with_counts_reads_whole_windows(seen: bool) -> None:
+@pytest.mark.parametrize(
+    ("letters", "seen"),
+    # Of 90 letters a substitution leaves more than nine tenths of what was counted, of 75 less but
+    # near the end.
+    [(90, False), (90, True), (75, True)],
+)
+def test_a_model_with_counts_judges_whole_windows(letters: int, seen: bool) -> None:
     """Whether what is read was counted is judged by all of it, as everywhere else."""
-    tokens = dna.encode(LETTERS)
+    tokens = dna.encode(LETTERS[:letters])
     text = np.random.default_rng(3).integers(0, 4, 400).astype(np.uint8)
     model = counting(np.concatenate([text, tokens]) if seen else text)
     window = Window(tokens, 60, 70)
-    found = rows_of(model, window, 0, 10, 400)
+    found = rows_of(model, window, 0, 10, 32)
     (own,) = base_log_likelihoods(model, [tokens], batch_tokens=400)
     effects = np.zeros((10, 4))
     for place in range(60, 70):
@@ -260,11 +268,9 @@ def test_a_model_with_counts_reads_whole_windows(seen: bool) -> None:
             (values,) = base_log_likelihoods(model, [other], batch_tokens=400)
             effects[place - 60, other[place]] = (values - own)[place:70].sum()
     np.testing.assert_allclose(found[:, -4:], effects, atol=1e-3)
-    for tail, values in zip(
-        (tokens[50:70], tokens[51:70]),
-        Beginning(model, tokens[:50], 400, tokens[70:]).expected([tokens[50:70], tokens[51:70]]),
-        strict=True,
-    ):
+    tails = [tokens[50:70], tokens[51:70], tokens[:0]]
+    beginning = Beginning(model, tokens[:50], 32, tokens[70:])
+    for tail, values in zip(tails, beginning.expected(tails), strict=True):
         (plain,) = base_log_likelihoods(
             model, [np.concatenate([tokens[:50], tail, tokens[70:]])], batch_tokens=400
         )
@@ -273,6 +279,30 @@ def test_a_model_with_counts_reads_whole_windows(seen: bool) -> None:
     assert gradient.own.sum() == pytest.approx(
         float(own[60:70].sum() - _others(model, tokens, 60, 70)), abs=1e-2
     )
+
+
+def test_every_text_that_was_counted_is_judged_by_itself() -> None:
+    """Here one of boundaries, and two of n-grams, of which one has what is read."""
+    tokens = dna.encode(LETTERS[:75])
+    shape = make_model("one stage").config.to_dict()
+    shape |= {"ngram_counts": {"orders": [2, 7], "symbols": 4, "parts": 2}}
+    rule = BoundaryPolicy("entropy", orders=[1, 8], symbols=4, rate=0.3)
+    model = with_policy(shape, rule)
+    assert isinstance(model, HNetForCausalLM)
+    other = torch.from_numpy(np.random.default_rng(3).integers(0, 4, 400).astype(np.uint8))
+    for counted in counted_texts(model):
+        own = torch.cat([other, torch.from_numpy(tokens)])
+        counted.count([own, other][: counted.parts])
+    beginning = Beginning(model, tokens[:50], 32, tokens[70:])
+    tails = [tokens[50:70], *other_at(tokens[50:70], 9), *other_at(tokens[50:70], 19)]
+    for tail, values in zip(tails, beginning.expected(tails), strict=True):
+        whole = np.concatenate([tokens[:50], tail, tokens[70:]])
+        with left_out(model):
+            plain = expected(model, whole)[50:70]
+        np.testing.assert_allclose(values, plain, atol=2e-4)
+    np.testing.assert_array_equal(beginning.expected([tokens[:0]])[0], np.empty((0, 4)))
+    nothing = Beginning(model, tokens[:0], 32).expected([tokens[:0], tokens[:4]])
+    assert [len(own) for own in nothing] == [0, 4]
 
 
 def _others(model: HNetForCausalLM, tokens: np.ndarray, start: int, end: int) -> float:

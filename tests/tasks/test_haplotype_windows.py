@@ -10,8 +10,8 @@ from typing import TypeAlias
 import pytest
 
 from hnet_seq.tasks.scoring.on_haplotypes import Context, OnHaplotypes
-from hnet_seq.tasks.scoring.variant_score import Windows
-from hnet_seq.tasks.scoring.variant_scores import PlacedVariant, place_all
+from hnet_seq.tasks.scoring.variant_score import PlacedVariant, Windows
+from hnet_seq.tasks.scoring.variant_scores import place_all
 from hnet_seq.tasks.scoring.variant_windows import Placed, place, windows
 from hnet_seq.tasks.sequences.haplotype import Haplotype, Unread
 from hnet_seq.tasks.sequences.haplotypes import merged

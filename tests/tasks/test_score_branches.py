@@ -106,9 +106,11 @@ def genome(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def scores(model: HNetForCausalLM, genome: Path, batch_tokens: int = 8192) -> np.ndarray:
+def scores(
+    model: HNetForCausalLM, genome: Path, batch_tokens: int = 8192, every: int = 1
+) -> np.ndarray:
     rows = score_variants(
-        model, genome, variants(), window=64, batch_tokens=batch_tokens, device="cpu"
+        model, genome, variants()[::every], window=64, batch_tokens=batch_tokens, device="cpu"
     )
     found = np.array([(row.llr_forward, row.llr_reverse) for row in rows])
     assert np.isfinite(found).all()
@@ -161,20 +163,37 @@ def test_the_shipped_model_differs_by_no_more_than_is_said() -> None:
     np.testing.assert_allclose(shared, expected, atol=float(said[1]), rtol=0)
 
 
-@pytest.mark.parametrize("batch_tokens", [50, 150])
 def test_neither_the_size_of_a_call_nor_the_room_for_states_matters(
-    batch_tokens: int, genome: Path, monkeypatch: pytest.MonkeyPatch
+    genome: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = make_model("one stage")
-    expected = scores(model, genome)
+    every = 2  # still edits of every kind, of both records
+    expected = scores(model, genome, every=every)
     effects = saturation_mutagenesis(model, RECORD[:60], start=52, device="cpu")
     monkeypatch.setattr(branches, "_STATES", 3 * model.new_state(1).num_bytes)
-    found = scores(model, genome, batch_tokens)
-    np.testing.assert_allclose(found, expected, atol=TOLERANCE, rtol=0)
-    again = saturation_mutagenesis(
-        model, RECORD[:60], start=52, batch_tokens=batch_tokens, device="cpu"
-    )
-    np.testing.assert_allclose(again, effects, atol=TOLERANCE, rtol=0)
+    for batch_tokens in (50, 150):
+        found = scores(model, genome, batch_tokens, every)
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE, rtol=0)
+        again = saturation_mutagenesis(
+            model, RECORD[:60], start=52, batch_tokens=batch_tokens, device="cpu"
+        )
+        np.testing.assert_allclose(again, effects, atol=TOLERANCE, rtol=0)
+
+
+def test_endings_follow_their_own_beginnings_over_several_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = make_model("one stage")
+    monkeypatch.setattr(branches, "_STATES", 3 * model.new_state(1).num_bytes)
+    letters = np.random.default_rng(4).integers(0, 4, (10, 12)).astype(np.uint8)
+    beginnings, endings, owners = letters[:3], letters[3:], [0, 2, 1, 2, 0, 1, 1]
+    trunk = branches.Trunk(model, len(beginnings), 50)
+    trunk.read(list(beginnings))
+    found = trunk.branches(owners, list(endings))
+    for owner, ending, own in zip(owners, endings, found, strict=True):
+        alone = branches.Trunk(model, 1, 50)
+        expected = alone.branches([0], [np.concatenate([beginnings[owner], ending])])[0]
+        np.testing.assert_allclose(own, expected[len(beginnings[owner]) :], atol=TOLERANCE, rtol=0)
 
 
 def test_most_of_the_tokens_go_through_once(genome: Path, monkeypatch: pytest.MonkeyPatch) -> None:

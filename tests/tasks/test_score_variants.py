@@ -206,6 +206,7 @@ def test_the_markov_difference_is_counted_without_the_window(
     ("variant", "message"),
     [
         (Variant("c.1|x", 5, "NNN", "A", line=7), "line 7, c.1|x:5: the reference allele is NNN"),
+        (Variant("c.1|x", 5, CHROM[4] + OTHER[CHROM[5]], "A"), f"{CHROM[4:6]} there; is it"),
         (Variant("c.1|x", 400, "AAAA", "A"), "the reference allele ends at 403, and c.1|x has 400"),
         (Variant("c.1|y", 5, "A", "C"), "no record 'c.1|y'; the genome has 2, as c.1|x"),
         (Variant("chrshort", 5, "A", "C"), "no record 'chrshort'; the genome has 'short': rename"),

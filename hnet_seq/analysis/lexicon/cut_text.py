@@ -19,7 +19,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CutText:
-    """A record, a part of one, or several documents end to end.
+    """A record, a part of one, or several documents end to end; or a piece of such a text.
 
     Attributes:
         name: of the record.
@@ -28,6 +28,8 @@ class CutText:
         depth: (n,) how many stages begin a chunk at each.
         begins: whether the model began to read here: the first cut is forced, and is one.
         ends: whether the record ends here, and its last chunk with it.
+        piece: first and last (exclusive) of the letters that are counted with it; those around them
+            are counted with the pieces before and behind. None: all.
     """
 
     name: str
@@ -36,23 +38,44 @@ class CutText:
     depth: NDArray[np.uint8]
     begins: bool = True
     ends: bool = True
+    piece: tuple[int, int] | None = None
+
+    @property
+    def own(self) -> tuple[int, int]:
+        """First and last (exclusive) of the letters that are counted with it."""
+        return self.piece or (0, len(self.letters))
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a piece of the same text comes next."""
+        return self.own[1] < len(self.letters)
 
     def bounds(self, stage: int) -> Places:
-        """(K + 1,) edges of the whole chunks of a stage, ascending; what is cut off is no chunk."""
+        """(K + 1,) edges of the whole chunks of a stage that begin in the piece, ascending.
+
+        What is cut off is no chunk.
+        """
         found = np.flatnonzero(self.depth > stage)
         if self.begins and len(self.letters) and (not len(found) or found[0]):
             found = np.r_[0, found]
-        return np.r_[found, len(self.letters)] if self.ends and len(found) else found
+        found = np.r_[found, len(self.letters)] if self.ends and len(found) else found
+        first, last = np.searchsorted(found, self.own)
+        return found[first : last + 1]
 
     def slices(self) -> Iterator[tuple[int, int]]:
-        """First and last (exclusive) letters, in blocks of the record but at the ends."""
-        first = 0
-        while first < len(self.letters):
-            last = min(
-                len(self.letters), (self.start + first) // SLICE * SLICE + SLICE - self.start
-            )
-            yield first, last
-            first = last
+        """First and last (exclusive) own letters, in blocks of the record but at the ends."""
+        first, end = self.own
+        for size in sizes_of(self.start + first, self.start + end, SLICE):
+            yield first, first + size
+            first += size
+
+
+def sizes_of(start: int, end: int, size: int) -> Iterator[int]:
+    """Letters of each part of ``[start, end)`` if it is cut at all multiples of ``size``."""
+    while start < end:
+        until = min(start // size * size + size, end)
+        yield until - start
+        start = until
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,11 @@ class FactCounter:
         self._count = len(words)
         self.facts = WordFacts.empty(len(words), alphabet, len(kinds.names) if kinds else 0)
 
+    @property
+    def behind(self) -> int:
+        """Letters behind a piece of a text that are looked at."""
+        return self._finder.longest + 1
+
     def add(self, text: CutText) -> None:
         """Count a text as it is."""
         facts, count, longest = self.facts, self._count, self._finder.longest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +20,32 @@ _CONTINUES = (0x80, 0xC0)  # bytes of UTF-8 that do not begin a character
 Cutter = Callable[[Sequence[Letters], Sequence[Places]], list[Places]]
 
 
-def pieces(text: CutText, stage: int, symbols: int) -> Iterator[tuple[Letters, Places]]:
+def pieces(texts: Iterable[CutText], stage: int, symbols: int) -> Iterator[tuple[Letters, Places]]:
     """Runs of known letters of at most ``PIECE``, whole characters, and the chunks in them.
+
+    A run goes on where the next text does. What of a piece comes first waits for the rest.
 
     Yields:
         letters (n,), and the bounds (K + 1,) of chunks, 0 and n among them.
     """
-    cuts = np.flatnonzero(text.depth > stage)
-    edges = np.flatnonzero(np.diff(np.r_[False, text.letters < symbols, False].astype(np.int8)))
-    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        first = start
-        while first < end:
-            last = _whole_characters(text.letters, first, min(first + PIECE, end), end, symbols)
-            inside = cuts[np.searchsorted(cuts, first, "right") : np.searchsorted(cuts, last)]
-            yield text.letters[first:last], np.r_[0, inside - first, last - first]
-            first = last
+    kept: tuple[Letters, Letters] = (np.empty(0, np.uint8), np.empty(0, np.uint8))
+    for text in texts:
+        own = slice(*text.own)
+        letters = np.concatenate([kept[0], text.letters[own]])
+        depth = np.concatenate([kept[1], text.depth[own]])
+        cuts = np.flatnonzero(depth > stage)
+        edges = np.flatnonzero(np.diff(np.r_[False, letters < symbols, False].astype(np.int8)))
+        done = len(letters)
+        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            waits = text.goes_on and end == len(letters)
+            first = start
+            while end - first > (PIECE if waits else 0):
+                last = _whole_characters(letters, first, min(first + PIECE, end), end, symbols)
+                inside = cuts[np.searchsorted(cuts, first, "right") : np.searchsorted(cuts, last)]
+                yield letters[first:last], np.r_[0, inside - first, last - first]
+                first = last
+            done = first if waits else done
+        kept = letters[done:], depth[done:]
 
 
 def _whole_characters(letters: Letters, first: int, last: int, end: int, symbols: int) -> int:
@@ -140,7 +151,7 @@ class WayCounts:
 
 
 def compare(
-    read: Callable[[], Iterator[CutText]],
+    texts: Iterable[CutText],
     stage: int,
     alphabet: Alphabet,
     ways: Sequence[WayCounts],
@@ -158,20 +169,17 @@ def compare(
         letters.clear()
         bounds.clear()
 
-    count = 0
-    for text in read():
-        for own, chunks in pieces(text, stage, alphabet.symbols):
-            if count % every == 0:
-                letters.append(own)
-                bounds.append(chunks)
-            count += 1
-            if len(letters) == at_once:
-                add()
+    for count, (own, chunks) in enumerate(pieces(texts, stage, alphabet.symbols)):
+        if count % every == 0:
+            letters.append(own)
+            bounds.append(chunks)
+        if len(letters) == at_once:
+            add()
     add()
 
 
 def spread_pieces(
-    read: Callable[[], Iterator[CutText]], symbols: int, total: int, wanted: int, size: int
+    texts: Iterable[CutText], symbols: int, total: int, wanted: int, size: int
 ) -> Iterator[Letters]:
     """Pieces of known letters from all over a text, about ``wanted`` letters in all.
 
@@ -181,9 +189,8 @@ def spread_pieces(
     """
     every = max(1, total // max(wanted, 1))
     count = 0
-    for text in read():
-        for own, _ in pieces(text, 0, symbols):
-            for first in range(0, len(own), size):
-                if count % every == 0:
-                    yield own[first : first + size]
-                count += 1
+    for own, _ in pieces(texts, 0, symbols):
+        for first in range(0, len(own), size):
+            if count % every == 0:
+                yield own[first : first + size]
+            count += 1

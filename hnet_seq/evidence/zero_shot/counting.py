@@ -118,14 +118,20 @@ class CopyReader(_Counting):
 
     def _rows(self, tokens: Tokens) -> NDArray[np.float64]:
         rows = np.full((len(tokens), 4), np.log(0.25))
-        followed: dict[bytes, int] = {}
-        read = np.asarray(tokens, np.uint8).tobytes()
-        for end in range(self._word, len(read)):
-            word, base = read[end - self._word : end], read[end]
+        read = np.asarray(tokens, np.uint8)
+        unknown = np.concatenate([[0], np.cumsum(read >= dna.UNKNOWN)])
+        known = unknown[self._word + 1 :] == unknown[: -self._word - 1]  # a word, and what follows
+        text, followed = read.tobytes(), dict[bytes, int]()
+        ends, said = list[int](), list[int]()
+        for end, is_known in enumerate(known.tolist(), self._word):
+            word = text[end - self._word : end]
             if word in followed:
-                rows[end] = self._said[followed[word]]
-            if base < dna.UNKNOWN and max(word) < dna.UNKNOWN:
-                followed[word] = base
+                ends.append(end)
+                said.append(followed[word])
+            if is_known:
+                followed[word] = text[end]
+        if ends:
+            rows[ends] = self._said[said]
         rows[:1] = np.nan
         rows[tokens >= dna.UNKNOWN] = np.nan
         return rows

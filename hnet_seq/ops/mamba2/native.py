@@ -1,8 +1,8 @@
 """Convolution, scan and gated norm of which only the projection is kept (CPU, fp32).
 
-What they make in between is four times as much. The backward pass makes it again, a span of tokens
-at a time in the cache, from the projection and a state in a thousand tokens: less time than memory
-takes to hand it back. The gradient is one for the whole projection.
+What they make in between is four times as much. The backward pass makes it again, a few blocks of
+tokens at a time in the cache, from the projection and a state in a thousand tokens: less time than
+memory takes to hand it back. The gradient is one for the whole projection.
 """
 
 from __future__ import annotations

@@ -24,9 +24,10 @@ struct Weights {
 struct Sums {
     float *conv, *norm, *dt_bias, *A, *D;  // (W + 1, C) with that of the bias last; I; H each
 
-    static int64_t floats(const Weights& w) {
-        return ((w.taps + 1) * w.channels() + w.inner + 3 * w.heads + 15) / 16 * 16;
+    static int64_t numbers(const Weights& w) {
+        return (w.taps + 1) * w.channels() + w.inner + 3 * w.heads;
     }
+    static int64_t floats(const Weights& w) { return (numbers(w) + 15) / 16 * 16; }
     Sums(const Weights& w, float* memory)
         : conv(memory), norm(conv + (w.taps + 1) * w.channels()), dt_bias(norm + w.inner),
           A(dt_bias + w.heads), D(A + w.heads) {}
@@ -50,8 +51,9 @@ struct Work {
                 mixed + w.inner, mixed + w.inner + w.state, row, w.D, place};
     }
 
-    // What the scan takes; and the slope of SiLU, by which what it gives back is multiplied.
-    void convolve() const {
+    // What the scan takes; and the slope of SiLU, by which what it gives back is multiplied. Made twice
+    // of some blocks, to the same bits: not inlined, where each place might round otherwise.
+    __attribute__((noinline)) void convolve() const {
         const int64_t C = weights.channels(), row = weights.columns(), lags = weights.taps - 1;
         for (int i = 0; i < count; i++) {
             const float* x = projected + i * row + weights.inner;

@@ -80,11 +80,50 @@ static inline void product(int m, int n, int inner, Matrix A, const float* B, in
     }
 }
 
+constexpr int EDGE = 8;  // a row of such a piece is a whole cache line or half of one
+
+typedef float Row __attribute__((vector_size(4 * EDGE)));
+typedef int32_t Choice __attribute__((vector_size(4 * EDGE)));
+
+// The elements of two rows that are chosen; those of the second are numbers EDGE and above.
+#ifdef __clang__
+#define CHOOSE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define CHOOSE(a, b, ...) __builtin_shuffle(a, b, Choice{__VA_ARGS__})
+#endif
+
+// One piece of (EDGE, EDGE), in registers.
+static inline void transpose_piece(const float* x, int64_t from, float* y, int64_t to) {
+    Row row[EDGE], pairs[EDGE], fours[EDGE];
+    for (int i = 0; i < EDGE; i++) memcpy(row + i, x + i * from, sizeof(Row));
+    for (int i = 0; i < EDGE; i += 2) {
+        pairs[i] = CHOOSE(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        pairs[i + 1] = CHOOSE(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    // fours[4 h + c]: columns c and c + 4 of rows 4 h to 4 h + 3.
+    for (int h = 0; h < EDGE; h += 4)
+        for (int c = 0; c < 4; c += 2) {
+            const Row a = pairs[h + c / 2], b = pairs[h + 2 + c / 2];
+            fours[h + c] = CHOOSE(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+            fours[h + c + 1] = CHOOSE(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int c = 0; c < 4; c++) {
+        const Row first = CHOOSE(fours[c], fours[4 + c], 0, 1, 2, 3, 8, 9, 10, 11);
+        const Row second = CHOOSE(fours[c], fours[4 + c], 4, 5, 6, 7, 12, 13, 14, 15);
+        memcpy(y + c * to, &first, sizeof(Row));
+        memcpy(y + (c + 4) * to, &second, sizeof(Row));
+    }
+}
+
 // (m, n) with rows ``from`` apart to (n, m) with rows ``to`` apart.
 static inline void transpose(int m, int n, const float* x, int64_t from, float* y, int64_t to) {
-    constexpr int EDGE = 8;  // both sides of an 8 x 8 piece are whole cache lines or half of them
     for (int i = 0; i < m; i += EDGE)
-        for (int j = 0; j < n; j += EDGE)
+        for (int j = 0; j < n; j += EDGE) {
+            if (i + EDGE <= m && j + EDGE <= n) {
+                transpose_piece(x + i * from + j, from, y + j * to + i, to);
+                continue;
+            }
             for (int a = i; a < i + EDGE && a < m; a++)
                 for (int b = j; b < j + EDGE && b < n; b++) y[b * to + a] = x[a * from + b];
+        }
 }

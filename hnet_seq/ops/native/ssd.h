@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
+#include <memory>
 #include <vector>
 
 #include "product.h"
@@ -49,9 +50,17 @@ struct Scratch {
     float* take(size_t floats) {
         assert(floats <= left);
         left -= floats;
+#ifdef TAKEN_APART  // tests/ops/sanitized: what goes over the end of one piece is seen
+        apart.emplace_back(new float[floats]);
+        return apart.back().get();
+#else
         next += floats;
         return next - floats;
+#endif
     }
+#ifdef TAKEN_APART
+    std::vector<std::unique_ptr<float[]>> apart;
+#endif
 };
 
 // What a block is, beside its numbers.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.counted_text import left_out
+from hnet_seq.model.counted_text import Told, counted_texts, left_out, stand_there
 from hnet_seq.model.state import HNetState, going_on
 from hnet_seq.model.streaming import in_calls
 from hnet_seq.ops.packing import Packing
 from hnet_seq.tasks.choices import EXPLAIN_MOST_BASES
-from hnet_seq.tasks.scoring.branches import can_branch, most_branches
+from hnet_seq.tasks.scoring.branches import most_branches
 from modalities import dna
 from modalities.base import Tokens
 
@@ -23,12 +26,16 @@ Floats = NDArray[np.float32]
 _NOTHING = np.empty(0, np.uint8)
 _BEHIND = EXPLAIN_MOST_BASES  # tokens that go on at most
 
+Stands: TypeAlias = tuple[tuple[bool, ...], ...]
+
 
 class Beginning:
     """A model behind the first tokens of a sequence.
 
-    What it gives is what a pass over each whole sequence would, up to rounding. Where that does not
-    go on from a state (:func:`can_branch`), whole sequences are read.
+    What it gives is what a pass over each whole sequence would, up to rounding. On a GPU, where
+    whole sequences have the faster kernels, those are read. Counts of the training text depend on
+    whether a whole sequence is of it: so that is looked up first, and what lies before is read once
+    for each answer.
 
     Args:
         tokens: (n,) that all sequences share; n may be 0.
@@ -45,19 +52,13 @@ class Beginning:
         self._model = model
         self._batch_tokens = batch_tokens
         self._tokens, self._after = tokens, after
-        self._next = np.full(len(dna.BASES), np.nan, np.float32)
-        self._state: HNetState | None = None
-        self.beside = len(tokens) + len(after)
+        self._counted = bool(counted_texts(model))
+        self._shared = model.embeddings.weight.device.type == "cpu"
+        self._states: dict[Stands, HNetState] = {}
+        self.beside = 0 if self._shared else len(tokens) + len(after)
         self.most = batch_tokens
-        if not can_branch(model):
-            return
-        self.beside = 0
-        self.most = most_branches(model, len(tokens) + _BEHIND)
-        with torch.inference_mode():
-            self._state = model.new_state(1)
-            for first in range(0, len(tokens), batch_tokens):
-                (expected,) = self._read([tokens[first : first + batch_tokens]], self._state)
-                self._next = expected[-1]
+        if self._shared:
+            self.most = most_branches(model, len(tokens) + _BEHIND)
 
     def expected(self, sequences: Sequence[Tokens]) -> list[Floats]:
         """Of each sequence (L,) that goes on here, what is expected at each of its places.
@@ -66,51 +67,110 @@ class Beginning:
             (L, 4) log-probabilities of A, C, G and T given all that lies before, nats, among all
             tokens of the model; NaN at the first place of all.
         """
-        found: list[Floats] = []
-        length = self.beside
+        found: dict[int, Floats] = {}
         with torch.inference_mode():
-            for call in in_calls(
-                sequences, self._batch_tokens, lambda own: length + len(own), self.most
-            ):
-                found += self._whole(call) if self._state is None else self._going_on(call)
+            alike: dict[Stands, list[int]] = {}
+            for number, stands in enumerate(self._stand(sequences)):
+                alike.setdefault(stands, []).append(number)
+            for stands, numbers in alike.items():
+                for call in in_calls(
+                    numbers,
+                    self._batch_tokens,
+                    lambda i: self.beside + len(sequences[i]),
+                    self.most,
+                ):
+                    own = [sequences[i] for i in call]
+                    read = self._going_on(own, stands) if self._shared else self._whole(own)
+                    found |= zip(call, read, strict=True)
+        return [found[number] for number in range(len(sequences))]
+
+    def _stand(self, sequences: Sequence[Tokens]) -> list[Stands]:
+        """For each text that is counted the parts that a whole sequence is of."""
+        if not (self._shared and self._counted):
+            return [()] * len(sequences)
+        found: list[Stands] = []
+        whole = (np.concatenate([self._tokens, own, self._after]) for own in sequences)
+        read: Callable[[Tokens], int] = len
+        for call in in_calls(whole, self._batch_tokens, read):
+            some = [own for own in call if len(own)] or [np.zeros(1, np.uint8)]
+            texts = stand_there(self._model, *_packed(some, self._device))
+            rows = zip(*(map(tuple, text.tolist()) for text in texts), strict=True)
+            answers = iter(list(rows))
+            nothing = tuple((False,) * text.shape[1] for text in texts)
+            found += [next(answers) if len(own) else nothing for own in call]
         return found
 
     def _whole(self, sequences: Sequence[Tokens]) -> list[Floats]:
         before = len(self._tokens)
         read = [np.concatenate([self._tokens, own, self._after]) for own in sequences]
-        some = iter(self._read([own for own in read if len(own)], None))
+        with left_out(self._model):
+            some = iter(self._read([own for own in read if len(own)], None))
         found = []
         for own, whole in zip(sequences, read, strict=True):
-            values = next(some) if len(whole) else np.empty((0, 4), np.float32)
-            values = np.concatenate([self._next[None], values])
+            values = _behind(next(some) if len(whole) else None)
             found.append(values[before : before + len(own)])
         return found
 
-    def _going_on(self, sequences: Sequence[Tokens]) -> list[Floats]:
-        assert self._state is not None
-        some = [tokens for tokens in sequences if len(tokens)]
-        copies = torch.zeros(len(some), dtype=torch.int64, device=self._state.seen.device)
-        read = iter(self._read(some, self._state.select(copies)) if some else ())
-        found = []
-        for tokens in sequences:
-            after = next(read)[:-1] if len(tokens) else np.empty((0, 4), np.float32)
-            found.append(np.concatenate([self._next[None], after])[: len(tokens)])
-        return found
+    def _going_on(self, sequences: Sequence[Tokens], stands: Stands) -> list[Floats]:
+        """From a state that all but the last of the tokens before have left: that one is read with
+        each sequence, whose first token is what followed it."""
+        last = self._tokens[-1:]
+        read = [np.concatenate([last, own]) for own in sequences]
+        some = [tokens for tokens in read if len(tokens)]
+        if some:
+            copies = torch.zeros(len(some), dtype=torch.int64, device=self._device)
+            state = self._state(stands).select(copies)
+            with self._left_out(stands, [-1] * len(some)):
+                rows = iter(self._read(some, state))
+        values = [_behind(next(rows) if len(tokens) else None) for tokens in read]
+        return [
+            own[len(last) : len(last) + len(tokens)]
+            for own, tokens in zip(values, sequences, strict=True)
+        ]
+
+    def _state(self, stands: Stands) -> HNetState:
+        """Behind all but the last of the tokens, of a sequence that is of these parts."""
+        if stands not in self._states:
+            state, before = self._model.new_state(1), self._tokens[:-1]
+            for first in range(0, len(before), self._batch_tokens):
+                last = min(first + self._batch_tokens, len(before))
+                with self._left_out(stands, [int(self._tokens[last])]):
+                    self._read([before[first:last]], state)
+            self._states[stands] = state
+        return self._states[stands]
+
+    @property
+    def _device(self) -> torch.device:
+        return self._model.embeddings.weight.device
+
+    def _left_out(self, stands: Stands, following: Sequence[int]) -> AbstractContextManager[None]:
+        """For a call over pieces of sequences that stand alike, and what follows each."""
+        each = [
+            torch.tensor([own], device=self._device).expand(len(following), -1) for own in stands
+        ]
+        return left_out(self._model, Told(each, torch.tensor(following, device=self._device)))
 
     def _read(self, sequences: Sequence[Tokens], state: HNetState | None) -> list[Floats]:
         """(L, 4) of what follows each token."""
-        model, device = self._model, self._model.embeddings.weight.device
-        lengths = [len(tokens) for tokens in sequences]
-        if not lengths:
+        if not sequences:
             return []
-        ids = torch.from_numpy(np.concatenate(sequences).astype(np.int64)).to(device)
-        packing = Packing.from_lengths(lengths, device)
+        ids, packing = _packed(sequences, self._device)
         if state is not None:
             packing = going_on(packing, state, None)
-        with left_out(model):
-            logits = model.logits(model.encode(ids, packing, state)).float()
+        logits = self._model.logits(self._model.encode(ids, packing, state)).float()
         expected = logits.log_softmax(1)[:, : len(dna.BASES)].cpu().numpy()
-        return np.split(expected, np.cumsum(lengths)[:-1])
+        return np.split(expected, np.cumsum([len(tokens) for tokens in sequences])[:-1])
+
+
+def _packed(sequences: Sequence[Tokens], device: torch.device) -> tuple[Tensor, Packing]:
+    ids = torch.from_numpy(np.concatenate(sequences).astype(np.int64)).to(device)
+    return ids, Packing.from_lengths([len(tokens) for tokens in sequences], device)
+
+
+def _behind(values: Floats | None) -> Floats:
+    """(L + 1, 4) at each place, of what follows each token; of the first nothing is known."""
+    unknown = np.full((1, len(dna.BASES)), np.nan, np.float32)
+    return unknown if values is None else np.concatenate([unknown, values])
 
 
 def likelihood(expected: NDArray[np.floating], tokens: Tokens) -> NDArray[np.float64]:

@@ -101,7 +101,8 @@ def _causal(
     found = np.full((last - first, window.length + EFFECTS), math.nan, np.float32)
     for group in _groups(own, last - first, length, batch_tokens, beginning.most):
         changed = [_with(own, place, letter) for place, letter in group]
-        # The sequence itself goes in each call, whose rounding depends on all that is in it.
+        # The sequence itself goes in each call, whose rounding depends on all that is in it; but
+        # not with what of counted text is judged otherwise, which differs by more than rounding.
         reference, *expected = beginning.expected([own, *changed])
         of_reference = likelihood(reference, own)
         by_place: dict[int, list[Rows]] = {}

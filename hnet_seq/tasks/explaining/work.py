@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from hnet_seq.analysis.dependencies import halves, without_unknown
 from hnet_seq.analysis.shuffle import shuffle_record
 from hnet_seq.model.causal_lm import HNetForCausalLM
-from hnet_seq.model.counted_text import counted_texts
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.results.explanation import MODEL, SHUFFLED, TWIN
 from hnet_seq.tasks.explaining.gradients import Attribution, integrated_gradients
@@ -64,7 +63,6 @@ class Work:
         baselines: (L,) each, on the forward strand.
         strands: 1 or 2.
         steps: of each line.
-        whole: all of a window is read with each substitution.
     """
 
     window: Window
@@ -73,7 +71,6 @@ class Work:
     strands: int
     steps: int
     causal: bool
-    whole: bool
 
     def items(self) -> Iterator[Item]:
         """In order; the model's own map comes first."""
@@ -90,7 +87,7 @@ class Work:
         if item.kind == "line":
             return 4 * self.steps * self.window.end  # with gradients, about
         window = self.sources[item.index].window
-        return window.cost(item.first, item.last, whole=self.whole)
+        return window.cost(item.first, item.last, whole=not self.causal)
 
     def height(self, item: Item) -> int:
         """Values that an item gives."""
@@ -189,7 +186,6 @@ def plan(
 ) -> Work:
     """What is to be computed; draws depend on ``seed`` and what is read alone."""
     causal = isinstance(model, HNetForCausalLM)
-    whole = not causal or bool(counted_texts(model))
     generator = np.random.default_rng(seed)
     sources = [Source(MODEL, window)]
     if twin:
@@ -202,7 +198,7 @@ def plan(
         for _ in range(baselines if causal else 0)
     ]
     both = causal and strands == "average"
-    return Work(window, sources, lines, 1 + both, steps, causal, whole)
+    return Work(window, sources, lines, 1 + both, steps, causal)
 
 
 def mean_of_strands(values: Sequence[Floats]) -> Floats:

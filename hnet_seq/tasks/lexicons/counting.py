@@ -48,8 +48,9 @@ class StageCounts:
     def add(self, text: CutText) -> None:
         """Count a text as it is."""
         self.chances.add(text)
-        self.letters += len(text.letters)
-        self.known += int((text.letters < self._alphabet.symbols).sum())
+        letters = text.letters[slice(*text.own)]
+        self.letters += len(letters)
+        self.known += int((letters < self._alphabet.symbols).sum())
         bounds = text.bounds(self.stage)
         outer = np.flatnonzero(text.depth > self.stage - 1) if self.parts is not None else bounds
         for first in range(0, len(bounds) - 1, _AT_ONCE):

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from hnet_seq.analysis.cutting import Stretch
-from hnet_seq.analysis.lexicon.cut_text import Alphabet, CutText
+from hnet_seq.analysis.lexicon.cut_text import SLICE, Alphabet, CutText, Letters, sizes_of
+from hnet_seq.analysis.lexicon.text_pieces import Depth, in_pieces
 from hnet_seq.analysis.shuffle import SHUFFLE_BLOCK, shuffle_record
 from hnet_seq.jobs.job import Computed, Job
+from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.language_model import HNetLanguageModel
-from hnet_seq.tasks.run_identity import tokens_digest
-from hnet_seq.tasks.segmentation.compute import boundary_job, records
-from hnet_seq.tasks.segmentation.records import over_limit, region_stretches
+from hnet_seq.tasks.segmentation.compute import DEPTH, genome_job, records
+from hnet_seq.tasks.segmentation.records import region_stretches
 from hnet_seq.tasks.segmentation.text import TextStretch
 from modalities import dna, text
 from modalities.base import Tokens
@@ -27,6 +28,7 @@ from pipelines.formats.genome import Genome
 BASES = Alphabet(4, 5, 3, dna.COMPLEMENT)
 BYTES = Alphabet(text.BEGIN, 256, 2)
 
+PIECE = SLICE  # letters that are held at once, whole slices
 _SPAN = 250 * SHUFFLE_BLOCK  # bases of a part that is shuffled
 LEAST_SPAN = 1_000
 _BEFORE = 5 * SHUFFLE_BLOCK  # bases that the model reads, shuffled too, before it is looked at
@@ -62,26 +64,34 @@ class Source:
         """Of all parts."""
         return sum(end - start for spans in self.sampled.values() for start, end in spans)
 
-    def texts(self, computed: Computed[Stretch]) -> Iterator[CutText]:
-        """All that was cut, as it is; documents come several at a time."""
+    def texts(
+        self, computed: Computed[Stretch], behind: int = 1, closed: int = 0
+    ) -> Iterator[CutText]:
+        """All that was cut, as it is: records in pieces, documents several at a time.
+
+        Args:
+            behind, closed: see :func:`hnet_seq.analysis.lexicon.text_pieces.in_pieces`.
+        """
         if not self.lengths:
             yield from _joined(computed)
             return
-        for own, record in records(computed, progress=False):
+        before = max(self.alphabet.context - 1, 1)
+        for own, parts in _parts(computed):
             if isinstance(own, ShuffledStretch):
                 return  # they come last
-            begins = own.start == own.origin
-            ends = record.end == self.lengths[own.name]
-            yield CutText(own.name, own.start, record.tokens, record.depth, begins, ends)
+            ends = own.end == self.lengths[own.name]
+            text = _text(own.name, own, ends=ends)
+            yield from in_pieces(text, parts, before=before, behind=behind, closed=closed)
 
     def shuffled(self, computed: Computed[Stretch]) -> Iterator[CutText]:
         """The shuffled parts, in the places of what they are made of."""
         if not self.sampled:
             return
-        for own, record in records(computed, progress=False):
+        for own, parts in _parts(computed):
             if isinstance(own, ShuffledStretch):
-                begins = own.start == own.origin
-                yield CutText(own.record, own.start, record.tokens, record.depth, begins, False)
+                ((letters, depth),) = parts
+                text = _text(own.record, own, ends=False)
+                yield replace(text, letters=letters, depth=depth)
 
 
 def genome_source(
@@ -91,23 +101,15 @@ def genome_source(
     uncut = region_stretches(genome, args.region, args.left_context, model.bidirectional)
     spans = [(own.name, own.start, own.end) for own in uncut]
     sampled = sampled_spans(spans, args.shuffled_bases)
-    every: list[Stretch] = [*uncut, *_shuffled_stretches(genome, sampled, args.seed)]
-    job = boundary_job(
+    job = genome_job(
         model,
         outputs,
-        lambda: {
-            "records": tokens_digest([(own.name, own.read) for own in uncut]),
-            "region": args.region,
-            "left_context": args.left_context,
-            "seed": args.seed,
-            "shuffled_bases": args.shuffled_bases,
-        },
-        lambda: iter(every),
-        lambda own, error: over_limit(genome.path, error),
+        args,
+        genome,
+        uncut,
+        list(_shuffled_stretches(genome, sampled, args.seed)),
         noun="records and parts",
-        batch_tokens=args.batch_tokens,
-        window=args.attention_window,
-        cache_limit=args.cache_limit,
+        identity={"seed": args.seed, "shuffled_bases": args.shuffled_bases},
     )
     return Source(job, BASES, sampled, dict(genome.lengths))
 
@@ -142,6 +144,32 @@ def _shuffled_stretches(genome: Genome, sampled: Spans, seed: int) -> Iterator[S
 def _shuffle(genome: Genome, name: str, start: int, end: int, seed: int, number: int) -> Tokens:
     random = np.random.default_rng([seed, number])
     return shuffle_record(genome.fetch(name, start, end), random)
+
+
+def _text(name: str, own: Stretch, *, ends: bool) -> CutText:
+    nothing = np.empty(0, np.uint8)
+    return CutText(name, own.start, nothing, nothing, own.start == own.origin, ends)
+
+
+def _parts(
+    computed: Computed[Stretch],
+) -> Iterator[tuple[Stretch, Iterator[tuple[Letters, Depth]]]]:
+    """Each stretch with its letters and depth, in parts; one that is shuffled whole."""
+
+    def sizes(own: Stretch) -> Iterable[int]:
+        if isinstance(own, ShuffledStretch):
+            return [own.end - own.start]
+        return sizes_of(own.start, own.end, PIECE)
+
+    def parts(own: Stretch, blocks: Iterable[Columns]) -> Iterator[tuple[Letters, Depth]]:
+        first = own.start
+        for columns in blocks:
+            depth = np.asarray(columns[DEPTH])
+            yield own.bases(first, first + len(depth)), depth
+            first += len(depth)
+
+    for own, blocks in computed.blocks(sizes, [DEPTH]):
+        yield own, parts(own, blocks)
 
 
 def _joined(computed: Computed[Stretch]) -> Iterator[CutText]:

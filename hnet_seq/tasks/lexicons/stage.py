@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ _LEARNED_FROM = 1 << 20  # letters that byte pairs are learned from
 _LEARNED_PIECE = 1000
 _COMPARED = 1 << 25  # letters that are cut in all ways; of more, pieces from all over
 
-Texts = Callable[[], Iterator[CutText]]
+Texts = Callable[[int], Iterator[CutText]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class StageWords:
 def study_stage(
     counts: StageCounts,
     texts: Texts,
-    shuffled: Texts,
+    shuffled: Iterable[CutText],
     alphabet: Alphabet,
     sampled: Spans,
     kinds: RecordKinds | None,
@@ -85,7 +85,9 @@ def study_stage(
 
     Args:
         counts: of all chunks.
-        texts, shuffled: what was cut, from the start at each call.
+        texts: what was cut, from the start at each call, in pieces that are seen with so many
+            letters behind each, one at least.
+        shuffled: the parts that were shuffled, whole.
         folder: for counts that memory has no room for.
         vocabulary: words.
         tokenizers: whether the library is to be used.
@@ -94,9 +96,9 @@ def study_stage(
     mirrored = (alphabet.reverse_complement(word) for word in words)
     followed = {word: index for index, word in enumerate(dict.fromkeys([*words, *mirrored]))}
     counter = FactCounter(list(followed), alphabet, counts.stage, counts.chances, sampled, kinds)
-    for text in texts():
+    for text in texts(counter.behind):
         counter.add(text)
-    for text in shuffled():
+    for text in shuffled:
         counter.add_shuffled(text)
     spread = Spread(counts.words.tables(), alphabet.symbols)
     lexicon = dict(zip(words, count.tolist(), strict=True))
@@ -107,7 +109,7 @@ def study_stage(
         if tokenizers and words:
             content = lexicon_tokenizer(words, count, writing)
             pieces = spread_pieces(
-                texts, alphabet.symbols, counts.known, _LEARNED_FROM, _LEARNED_PIECE
+                texts(1), alphabet.symbols, counts.known, _LEARNED_FROM, _LEARNED_PIECE
             )
             pairs = byte_pairs(pieces, len(words), writing)
             known = {word for own in pairs.get_vocab() if (word := writing.read(own)) is not None}
@@ -121,7 +123,7 @@ def study_stage(
         for way in ways:
             stack.enter_context(way.words)
         every = -(-counts.known // _COMPARED) or 1
-        compare(texts, counts.stage, alphabet, ways, every=every)
+        compare(texts(1), counts.stage, alphabet, ways, every=every)
         found = [way.result(alphabet, lexicon) for way in ways]
     return StageWords(
         counts,

@@ -19,16 +19,14 @@ from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.scoring.variant_score import (
     NUMBERS,
+    PlacedVariant,
     VariantScore,
     Windows,
-    score_windows,
-)
-from hnet_seq.tasks.scoring.variant_scores import (
-    PART_TOKENS,
-    PlacedVariant,
     score_part,
+    score_windows,
     scores_of,
 )
+from hnet_seq.tasks.scoring.variant_scores import PART_TOKENS
 from hnet_seq.tasks.scoring.variant_windows import REACH, Placed, place_edit, windows
 from hnet_seq.tasks.sequences.haplotype import UNPHASED, Edit, Edited, Haplotype
 from hnet_seq.tasks.sequences.haplotypes import merged, read_around

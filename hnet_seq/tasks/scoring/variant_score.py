@@ -1,14 +1,17 @@
-"""One allele's score: of its two windows, and of what can be counted on them."""
+"""Scores of alleles that are placed: of their two windows, and of what can be counted on them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hnet_seq.evidence.baselines.markov import MarkovModel
+from hnet_seq.jobs.job import Tell
+from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.tasks.choices import Strands
 from hnet_seq.tasks.scoring.likelihoods import SHORTER, scoring
@@ -17,6 +20,7 @@ from hnet_seq.tasks.scoring.window_pairs import Pair, WindowPairs, difference
 from modalities import dna
 from modalities.base import Bases, Tokens
 from pipelines.formats.alleles import Variant
+from pipelines.formats.genome import Genome
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class VariantScore:
 
 
 NUMBERS = tuple(field.name for field in fields(VariantScore))[3:]
+KINDS = {"score": f"({len(NUMBERS)},)<f8"}  # of the columns that score_rows gives
+
+
+class PlacedVariant(NamedTuple):
+    """A variant with its windows, or why it has none, and the bases of both windows or 0."""
+
+    variant: Variant
+    placed: Placed | str
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,56 @@ def windows_of(genome: Bases, placed: Placed) -> Windows:
     """Of an edit of the genome itself."""
     reference, changed = windows(genome, placed)
     return Windows(placed, reference, changed, placed.reference_key, placed.key, reference)
+
+
+def score_part(
+    model: HNetForCausalLM,
+    genome: Genome,
+    part: Sequence[PlacedVariant],
+    *,
+    strands: Strands,
+    markov: MarkovModel | None,
+    batch_tokens: int,
+    done: int = 0,
+) -> Iterator[VariantScore]:
+    """Scores of variants, in their order; to the last bit they depend on the part alone.
+
+    Args:
+        done: of the first ones, whose scores are there already.
+    """
+    entries = [
+        (variant, placed if isinstance(placed, str) else windows_of(genome, placed))
+        for variant, placed, _ in part
+    ]
+    return score_windows(
+        model, entries, strands=strands, markov=markov, batch_tokens=batch_tokens, done=done
+    )
+
+
+def score_rows(
+    model: HNetForCausalLM,
+    genome: Genome,
+    strands: Strands,
+    markov: MarkovModel | None,
+    batch_tokens: int,
+    part: Sequence[PlacedVariant],
+    done: int,
+    tell: Tell,
+) -> Iterator[tuple[Columns, int]]:
+    """The ``NUMBERS`` of a part's scores, as a job wants them."""
+    how: dict[str, Any] = {"strands": strands, "markov": markov, "batch_tokens": batch_tokens}
+    for row in score_part(model, genome, part, **how, done=done):
+        yield {"score": np.array([[getattr(row, name) for name in NUMBERS]])}, 1
+
+
+def scores_of(part: Sequence[PlacedVariant], rows: Iterable[Any]) -> list[VariantScore]:
+    """Scores that were kept as their ``NUMBERS``."""
+    return [
+        VariantScore(own.variant, "", own.placed)
+        if isinstance(own.placed, str)
+        else VariantScore(own.variant, own.placed.kind, "", *map(float, numbers))
+        for own, numbers in zip(part, rows, strict=True)
+    ]
 
 
 def score_windows(

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from hnet_seq.evidence.baselines.markov import MarkovModel
-from hnet_seq.jobs.job import Tell
-from hnet_seq.jobs.spool import Columns
 from hnet_seq.model.causal_lm import HNetForCausalLM
 from hnet_seq.results.rows import Rows
 from hnet_seq.tasks.choices import ON_MISMATCH, Strands
 from hnet_seq.tasks.choices import SCORE_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.tasks.scoring.sequences import check_scoring
-from hnet_seq.tasks.scoring.variant_score import (
-    NUMBERS,
-    VariantScore,
-    score_windows,
-    windows_of,
-)
+from hnet_seq.tasks.scoring.variant_score import PlacedVariant, VariantScore, score_part
 from hnet_seq.tasks.scoring.variant_windows import WINDOW, Placed, check_window, place
 from hnet_seq.train.precision import computing_in
 from hnet_seq.train.predict import computing
@@ -37,14 +29,6 @@ AnyScore = TypeVar("AnyScore", bound=VariantScore)
 
 PART_TOKENS = 1 << 20  # bases of windows held at a time
 _ROW_COST = 64  # bases: bounds a part of many skipped rows
-
-
-class PlacedVariant(NamedTuple):
-    """A variant with its windows, or why it has none, and the bases of both windows or 0."""
-
-    variant: Variant
-    placed: Placed | str
-    tokens: int
 
 
 def score_variants(
@@ -146,7 +130,6 @@ def given_genome(genome: Genome | str | Path) -> Genome:
     return Genome(given_path(genome, "genome"), use_index=True)
 
 
-KINDS = {"score": f"({len(NUMBERS)},)<f8"}  # of the columns that score_rows gives
 _OF_VARIANT = ("chrom", "pos", "name", "ref", "alt")
 
 
@@ -161,16 +144,6 @@ def variant_table(
         return about | {name: getattr(row, name) for name in columns[len(about) :]}
 
     return Rows(scores, columns, record, what)
-
-
-def scores_of(part: Sequence[PlacedVariant], rows: Iterable[Any]) -> list[VariantScore]:
-    """Scores that were kept as their ``NUMBERS``."""
-    return [
-        VariantScore(own.variant, "", own.placed)
-        if isinstance(own.placed, str)
-        else VariantScore(own.variant, own.placed.kind, "", *map(float, numbers))
-        for own, numbers in zip(part, rows, strict=True)
-    ]
 
 
 def place_all(
@@ -194,43 +167,3 @@ def variant_parts(rows: Iterable[PlacedVariant]) -> Iterator[list[PlacedVariant]
             part, held = [], 0
     if part:
         yield part
-
-
-def score_part(
-    model: HNetForCausalLM,
-    genome: Genome,
-    part: Sequence[PlacedVariant],
-    *,
-    strands: Strands,
-    markov: MarkovModel | None,
-    batch_tokens: int,
-    done: int = 0,
-) -> Iterator[VariantScore]:
-    """Scores of variants, in their order; to the last bit they depend on the part alone.
-
-    Args:
-        done: of the first ones, whose scores are there already.
-    """
-    entries = [
-        (variant, placed if isinstance(placed, str) else windows_of(genome, placed))
-        for variant, placed, _ in part
-    ]
-    return score_windows(
-        model, entries, strands=strands, markov=markov, batch_tokens=batch_tokens, done=done
-    )
-
-
-def score_rows(
-    model: HNetForCausalLM,
-    genome: Genome,
-    strands: Strands,
-    markov: MarkovModel | None,
-    batch_tokens: int,
-    part: Sequence[PlacedVariant],
-    done: int,
-    tell: Tell,
-) -> Iterator[tuple[Columns, int]]:
-    """The ``NUMBERS`` of a part's scores, as a job wants them."""
-    how: dict[str, Any] = {"strands": strands, "markov": markov, "batch_tokens": batch_tokens}
-    for row in score_part(model, genome, part, **how, done=done):
-        yield {"score": np.array([[getattr(row, name) for name in NUMBERS]])}, 1

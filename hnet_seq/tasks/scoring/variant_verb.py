@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.evidence.baselines.markov import MarkovModel
-from hnet_seq.jobs.job import Computed, Job
+from hnet_seq.jobs.job import Computed, Job, one_row
 from hnet_seq.jobs.ranks import Ranks, check_meeting, find_ranks, rank_device
 from hnet_seq.jobs.units import Unit, units_of
 from hnet_seq.model.causal_lm import HNetForCausalLM
@@ -45,14 +45,8 @@ from hnet_seq.tasks.scoring.variant_files import (
     check_fields,
     open_scores,
 )
-from hnet_seq.tasks.scoring.variant_scores import (
-    KINDS,
-    PlacedVariant,
-    place_all,
-    score_rows,
-    scores_of,
-    variant_parts,
-)
+from hnet_seq.tasks.scoring.variant_score import KINDS, PlacedVariant, score_rows, scores_of
+from hnet_seq.tasks.scoring.variant_scores import place_all, variant_parts
 from hnet_seq.tasks.scoring.variant_windows import REASONS, WINDOW, Placed, check_window
 from hnet_seq.tasks.sequences.reading import Reading
 from pipelines.formats.genome import Genome
@@ -142,7 +136,7 @@ def _variants(
         else partial(haplotype_rows, model, genome, on, *how),
         KINDS,
         _TOKENS,
-        on.rows if on is not None else (lambda _: 1),
+        one_row if on is None else on.rows,
     )
     with job.run(ranks) as computed:
         if computed is not None:  # the rank that is done last writes

@@ -246,8 +246,7 @@ def check_reference(genome: Genome, variant: Variant, skip_mismatches: bool) -> 
     programs write another.
 
     Raises:
-        InputError: a chromosome that the genome does not have, a position beyond its end, or
-            another allele there, and rows are not to be left out.
+        InputError: the row does not fit, as :func:`place` has it, and is not to be left out.
     """
     found = reference_fault(genome, variant)
     if found is None:
@@ -272,8 +271,10 @@ def reference_fault(genome: Genome, variant: Variant) -> tuple[str, str] | None:
             f"the reference allele ends at {end}, and {chrom} has {genome.lengths[chrom]} bases; "
             "is it another assembly?",
         )
-    there = genome.letters(chrom, start, end)
-    if there == ref or all(map(_stands_for, there, ref)):
+    if _KNOWN.issuperset(ref) and (genome.fetch(chrom, start, end) == dna.encode(ref)).all():
+        return None
+    there = genome.letters(chrom, start, end)  # with its ambiguity codes
+    if all(map(_stands_for, there, ref)):
         return None
     return (
         "mismatch",

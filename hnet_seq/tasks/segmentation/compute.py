@@ -5,6 +5,7 @@ A row is a base: how many stages begin a chunk there, a byte, and the probabilit
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from hnet_seq.analysis.cutting import Stretch, cut
+from hnet_seq.analysis.cutting import Stretch, cut_pieces
 from hnet_seq.analysis.record_boundaries import RecordBoundaries
 from hnet_seq.jobs.job import Computed, Job, Tell
 from hnet_seq.jobs.spool import Columns
@@ -20,12 +21,15 @@ from hnet_seq.jobs.units import units_of
 from hnet_seq.model.language_model import HNetLanguageModel
 from hnet_seq.model.streaming import CacheLimitError, in_calls
 from hnet_seq.tasks.costs import sequence_cost
-from hnet_seq.tasks.run_identity import computed_by
+from hnet_seq.tasks.run_identity import computed_by, tokens_digest
+from hnet_seq.tasks.segmentation.records import over_limit
+from modalities.base import Tokens
+from pipelines.formats.genome import Genome
 
 Cut = TypeVar("Cut", bound=Stretch)
 
+DEPTH = "depth"  # the column of how many stages begin a chunk
 _LENGTH = attrgetter("length")
-_SLICE = 1 << 18  # bases that are written at a time
 
 
 def boundary_job(
@@ -58,10 +62,8 @@ def boundary_job(
 
     def compute(part: Sequence[Cut], done: int, tell: Tell) -> Iterator[tuple[Columns, int]]:
         try:
-            for record in cut(model, part, batch_tokens, cache_limit, tell):
-                for first in range(0, len(record.depth), _SLICE):
-                    own = slice(first, first + _SLICE)
-                    yield {"depth": record.depth[own], **_by_stage(record.probs[:, own])}, 0
+            for piece in cut_pieces(model, part, batch_tokens, cache_limit, tell):
+                yield {DEPTH: piece.depth, **_by_stage(piece.probs)}, 0
         except CacheLimitError as error:
             raise refuse({own.name: own for own in part}[str(error.key)], error) from None
 
@@ -72,8 +74,52 @@ def boundary_job(
         sizes = {"batch_tokens": batch_tokens, "window": window}
         known = {**computed_by(model), **identity(), **sizes}
         known["outputs"] = [output.name for output in outputs]
-    kinds = {"depth": "|u1"} | dict.fromkeys(_by_stage(np.empty((model.num_stages, 0))), "<f4")
+    kinds = {DEPTH: "|u1"} | dict.fromkeys(_by_stage(np.empty((model.num_stages, 0))), "<f4")
     return Job("segment", noun, outputs, known, units, in_order, compute, kinds, _LENGTH, _bases)
+
+
+def genome_job(
+    model: HNetLanguageModel,
+    outputs: Sequence[Path],
+    args: argparse.Namespace,
+    genome: Genome,
+    uncut: Sequence[Stretch],
+    made: Sequence[Stretch] = (),
+    *,
+    noun: str = "records",
+    identity: Mapping[str, Any] | None = None,
+) -> Job[Stretch]:
+    """The boundaries of a genome, or a region of it, by a verb's arguments.
+
+    Args:
+        uncut: what of it is cut.
+        made: of that, as ``identity`` says, and cut after it.
+    """
+    every = [*uncut, *made]
+    return boundary_job(
+        model,
+        outputs,
+        lambda: {
+            "records": tokens_digest(map(_named, uncut)),
+            "region": args.region,
+            "left_context": args.left_context,
+            **(identity or {}),
+        },
+        lambda: iter(every),
+        lambda own, error: over_limit(genome.path, error),
+        noun=noun,
+        batch_tokens=args.batch_tokens,
+        window=args.attention_window,
+        cache_limit=args.cache_limit,
+    )
+
+
+def _named(own: Stretch) -> tuple[str, int, Callable[[int, int], Tokens]]:
+    return (
+        own.name,
+        own.length,
+        lambda first, last: own.bases(own.origin + first, own.origin + last),
+    )
 
 
 def _bases(own: Stretch) -> int:

@@ -35,6 +35,9 @@ def check_stage_files(args: argparse.Namespace, num_stages: int) -> None:
         for option in ("bed", "bigwig")
         if (path := getattr(args, option))
     }
+    for option in ("igv", "jbrowse"):
+        if path := getattr(args, option):
+            outputs[option] = [check_file(path, option)]
     if args.chunks:
         outputs["chunks"] = [check_file(args.chunks, "chunks")]
     check_outputs(outputs, *args.inputs, args.annotation)

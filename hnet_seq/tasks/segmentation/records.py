@@ -22,6 +22,7 @@ from hnet_seq.tasks.choices import SEGMENT_BATCH_TOKENS as BATCH_TOKENS
 from hnet_seq.train.precision import computed_in
 from hnet_seq.train.predict import computing
 from modalities import dna
+from modalities.base import Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given import Given, named_sequences
 from pipelines.formats.genome import Genome
@@ -181,8 +182,12 @@ def stretch_of(genome: Genome, span: Span, context: int, both_sides: bool) -> St
     name, start, end = span
     first = max(start - context, 0)
     last = min(end + context, genome.lengths[name]) if both_sides else end
-    read = partial(genome.fetch, name, first, last)
-    return Stretch(name, start, first, last - first, read, behind=last - end)
+
+    def read_part(left: int, right: int) -> Tokens:
+        return genome.fetch(name, first + left, first + right)
+
+    read = partial(read_part, 0, last - first)
+    return Stretch(name, start, first, last - first, read, behind=last - end, read_part=read_part)
 
 
 def segment_stretches(

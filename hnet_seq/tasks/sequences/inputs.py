@@ -33,6 +33,7 @@ from modalities.base import Modality, Tokens
 from modalities.errors import InputError, UsageError
 from modalities.given_paths import given_path
 from pipelines.formats.bed import bed_rows, looks_like_bed
+from pipelines.formats.bigbed import is_bigbed
 from pipelines.formats.fasta import read_fasta
 from pipelines.formats.fasta_survey import survey_fasta
 from pipelines.formats.genome import Genome
@@ -274,6 +275,8 @@ def _kind(path: Path, *, lines: bool, genome: bool) -> str:
     """
     if is_parquet(path):
         return "table"
+    if is_bigbed(path):
+        return "bed"
     if sequence_format(path) != "fasta":
         return "records"
     head = next(read_chunks(path), b"")[:_HEADER].decode("utf-8-sig", errors="replace")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import modalities
 from modalities.dna import check_iupac
 from modalities.errors import UsageError
+from pipelines.corpus.corpus_split import FURTHEST, check_corpus_form
 from pipelines.documents import DocumentOptions
 from pipelines.documents.options import Duplicates
+from pipelines.shards.split import check_form
 from pipelines.shards.unknown_runs import UNKNOWN_RUN, check_run
 from pipelines.shards.writer import BLOCK_SIZE, SHARD_SIZE, check_sizes
 
@@ -21,6 +23,11 @@ _OF_DNA = (
     *("regions", "features", "flank", "label_regions"),
     *("duplicates", "similarity"),
 )
+_OF_CORPORA = ("near_distance", "min_distance", "broken_genomes")
+BrokenGenomes = Literal["error", "drop"]
+# What genomes of a corpus are called near-identical from on: dRep's for strains.
+NEAR_DISTANCE = 0.01  # substitutions a base
+MIN_DISTANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,9 +48,14 @@ class ShardOptions:
         label_regions: keep everything, with the label ``inside`` or ``outside``.
         keep_soft_mask: keep lower case as bit 7 of each stored token of ``dna``.
         duplicates: records of DNA: ``keep`` them, drop ``exact`` copies of an earlier one, on
-            either strand, or drop ``near`` ones too; of text and code ``documents`` says it.
+            either strand, or drop ``near`` ones too; of text and code ``documents`` says it. Of a
+            corpus genomes are copies, and ``weigh`` divides a weight by their number.
         similarity: estimated Jaccard similarity of their words of 21 bases from which records of
             DNA are near duplicates.
+        near_distance: substitutions per base up to which genomes of a corpus are near-identical.
+        min_distance: substitutions per base below which ``similarity:`` keeps two genomes of a
+            corpus on one side.
+        broken_genomes: those of a corpus that cannot be read are an ``error``, or ``drop`` them.
         documents: how text and code are read and chosen.
         block_size: tokens of a WebDataset sample at most.
         shard_size: tokens of a tar at most.
@@ -59,8 +71,11 @@ class ShardOptions:
     flank: int = 0
     label_regions: bool = False
     keep_soft_mask: bool = False
-    duplicates: Duplicates = "keep"
+    duplicates: Duplicates | Literal["weigh"] = "keep"
     similarity: float = 0.8
+    near_distance: float = NEAR_DISTANCE
+    min_distance: float = MIN_DISTANCE
+    broken_genomes: BrokenGenomes = "error"
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_size: int = BLOCK_SIZE
     shard_size: int = SHARD_SIZE
@@ -89,7 +104,42 @@ class ShardOptions:
             raise UsageError("regions", f"are of a genome; {self.modality} has none")
         if self.keep_soft_mask and self.modality != "dna":
             raise UsageError("keep_soft_mask", f"{self.modality} has no soft-masked letters")
-        self.comparison()
+        self._check_corpus()
+        if self.duplicates != "weigh":
+            self.comparison()
+
+    def _check_corpus(self) -> None:
+        if not 0 <= self.near_distance <= 0.05:
+            raise UsageError("near_distance", f"is {self.near_distance}, expected 0 to 0.05")
+        if not 0 < self.min_distance <= FURTHEST:
+            raise UsageError(
+                "min_distance",
+                f"is {self.min_distance}, expected above 0 and up to {FURTHEST}: that far sketches "
+                "of genomes tell",
+            )
+        if self.broken_genomes not in get_args(BrokenGenomes):
+            raise UsageError(
+                "broken_genomes", f"is {self.broken_genomes!r}, expected error or drop"
+            )
+
+    def check_inputs(self, corpus: bool) -> None:
+        """Raise UsageError for what means nothing for a corpus, or for records of genomes.
+
+        Args:
+            corpus: whether the inputs are one.
+        """
+        if corpus:
+            check_corpus_form(self.validation)
+            if self.regions is not None:
+                raise UsageError(
+                    "regions", "are of one genome; give its file, not a folder, list or package"
+                )
+            return
+        check_form(self.validation, self.guard)
+        if self.duplicates == "weigh":
+            raise UsageError(
+                "duplicates", "weigh is for genomes of a folder, a list or a package; use near"
+            )
 
     def comparison(self) -> DocumentOptions:
         """How records of DNA are compared, as documents are.
@@ -97,12 +147,19 @@ class ShardOptions:
         Raises:
             UsageError: no such choice, or a similarity out of range.
         """
+        assert self.duplicates != "weigh"
         return DocumentOptions(duplicates=self.duplicates, similarity=self.similarity)
 
-    def recorded(self) -> dict[str, Any]:
-        """What the manifest says of them."""
+    def recorded(self, corpus: bool = False) -> dict[str, Any]:
+        """What the manifest says of them.
+
+        Args:
+            corpus: whether the inputs are one; other shards say nothing of its options.
+        """
         values = asdict(self)
         documents = values.pop("documents")
+        for key in () if corpus else _OF_CORPORA:
+            del values[key]
         if self.is_dna:
             values["regions"] = None if self.regions is None else str(Path(self.regions).name)
             return values

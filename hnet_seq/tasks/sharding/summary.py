@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hnet_seq.tasks.sharding.corpus import ALIKE, BROKEN, GROUPS
 from pipelines.batches.held_out_copies import COMPARED, NEAR, SHARED, WARN, WORDS, distance
 from pipelines.documents import REASONS
+from pipelines.shards.corpus_entry import UNSEEN, Corpus
 from pipelines.shards.manifest import SPLITS, Manifest
 
 Row = tuple[str, str, str]
@@ -14,11 +16,14 @@ Row = tuple[str, str, str]
 def summary(manifest: Manifest) -> str:
     """Of the whole folder."""
     counts = Counter(manifest.statistics)
-    rows = _dna(counts) if manifest.modality in ("dna", "dna_bytes") else _documents(counts)
+    rows = _corpus(manifest.corpus, counts) if manifest.corpus else []
+    rows += _dna(counts) if manifest.modality in ("dna", "dna_bytes") else _documents(counts)
     for split in SPLITS:
         rows += _split(manifest, split)
     if COMPARED in manifest.statistics:
         rows += _comparison(counts)
+        if manifest.corpus:
+            rows.append(_nearest(manifest.corpus))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {detail}".rstrip()
@@ -51,6 +56,42 @@ def _comparison(counts: Counter[str]) -> list[Row]:
             f"{shared:.2%} of its words of 21 bases stand there, on either strand",
         ),
     ]
+
+
+def _corpus(corpus: Corpus, counts: Counter[str]) -> list[Row]:
+    taxa = len({genome.taxon for genome in corpus.genomes if genome.taxon})
+    rows = [("genomes", f"{counts['genomes']:,}", f"of {taxa:,} taxa" if taxa else "")]
+    if counts[BROKEN]:
+        rows.append(("dropped: cannot be read", f"{counts[BROKEN]:,}", "the manifest says why"))
+    rows.append(
+        (
+            "  near-identical",
+            f"{counts[ALIKE]:,}",
+            f"in {counts[GROUPS]:,} groups, up to {corpus.near_distance:g} substitutions a base",
+        )
+    )
+    rows += [
+        (f"dropped: {reason.replace('_', ' ')} genomes", f"{count:,}", "")
+        for reason in ("duplicate", "near_duplicate")
+        if (count := counts[f"dropped_{reason}_genomes"])
+    ]
+    for split in SPLITS:
+        own = [genome for genome in corpus.genomes if genome.split == split]
+        weighed = sum(genome.weight for genome in own)
+        if own:
+            same = split != "train" or weighed == len(own)
+            detail = "" if same else f"weights of {weighed:,.1f} together"
+            rows.append((f"  for {split}", f"{len(own):,}", detail))
+    return rows
+
+
+def _nearest(corpus: Corpus) -> Row:
+    asked = "" if corpus.min_distance is None else f"; asked: {corpus.min_distance:g}"
+    if corpus.nearest is None:
+        return ("  nearest genomes", f"> {UNSEEN}", f"between the splits{asked}")
+    pair = corpus.nearest
+    detail = f"{pair.held_out} held out, {pair.training} in training{asked}"
+    return ("  nearest genomes", f"{pair.distance:.3f}", detail)
 
 
 def _dna(counts: Counter[str]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from hnet_seq.evidence.zero_shot.counting import _Counting
 from hnet_seq.evidence.zero_shot.reader import Likelihood
+from hnet_seq.results.zero_shot import Figure
 from modalities.base import Tokens
 from modalities.errors import InputError
 
@@ -29,14 +31,12 @@ class Chain(_Counting):
     def writes(self, length: int, seed: int) -> Tokens:
         """A sequence (L,) from equally likely first bases."""
         generator = np.random.default_rng(seed)
-        drawn = generator.random(length)
-        ends = self.next.cumsum(1)
-        found = np.empty(length, np.uint8)
-        found[:ORDER] = generator.integers(0, 4, ORDER)
-        for at in range(ORDER, length):
-            context = 4 * int(found[at - 2]) + int(found[at - 1])
-            found[at] = min(3, int((ends[context] <= drawn[at]).sum()))
-        return found
+        drawn = generator.random(length).tolist()
+        ends = self.next.cumsum(1).tolist()
+        found = generator.integers(0, 4, ORDER).tolist()
+        for share in drawn[ORDER:]:
+            found.append(min(3, bisect_right(ends[4 * found[-2] + found[-1]], share)))
+        return np.array(found, np.uint8)
 
     def stationary(self) -> NDArray[np.float64]:
         """(16,) how often each context occurs in the long run."""
@@ -104,3 +104,10 @@ class Around:
 def random_bases(length: int, seed: int) -> Tokens:
     """(L,) each base as likely as another."""
     return np.random.default_rng(seed).integers(0, 4, length).astype(np.uint8)
+
+
+def holds(found: Figure, value: float) -> bool:
+    """Whether a figure has an interval, with a value in it."""
+    assert found["low"] is not None
+    assert found["high"] is not None
+    return found["low"] <= value <= found["high"]
