@@ -56,7 +56,8 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
         OSError: workers died again and again, or the scheduler did.
     """
     distributed = _import_distributed()
-    with _opened(where) as client:
+    # A connection that is lost is told below, in a line.
+    with _without_logs("distributed"), _opened(where) as client:
         _tell(client)
         command = Command(begin, uuid4().hex, os.getcwd(), versions_here())
         try:
@@ -81,6 +82,17 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
         finally:
             if client.status == "running":
                 client.run(end_command, on_error="ignore")
+
+
+@contextmanager
+def _without_logs(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class Cluster:

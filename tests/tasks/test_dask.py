@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
+import runpy
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +48,25 @@ def scheduler() -> Iterator[Any]:
         n_workers=0, host="127.0.0.1", protocol="tcp://", dashboard_address=":0"
     ) as found:
         yield found
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
+def test_workers_find_the_command_that_python_m_has_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[Any] = []
+
+    def refused(where: str, begin: Any, label: str) -> Any:
+        begun.append(pickle.dumps(begin))
+        raise UsageError("dask", "seen")
+
+    monkeypatch.setattr(dask_client, "on_dask", refused)
+    words = ["embed", "run", "x.fa", "--out", "x.npy", "--dask", "local:1"]
+    monkeypatch.setattr(sys, "argv", ["hnet-seq", *words])
+    with pytest.raises(SystemExit, match="2"):
+        runpy.run_module("hnet_seq.cli", run_name="__main__")
+    assert b"hnet_seq.cli" in begun[0]
+    assert b"__main__" not in begun[0]
 
 
 @pytest.mark.parametrize("which", [0, 2, 4, 6])
