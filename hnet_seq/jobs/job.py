@@ -115,10 +115,8 @@ class Job(Generic[Item]):
             total = sum(unit.items for unit in self.units)
             # Of several, another may be at a unit, whose files go while they are looked at.
             if alone and (kept := self._kept(run)):
-                print(
-                    f"{kept:,} of {total:,} {self.noun} are kept from the run that was stopped",
-                    file=sys.stderr,
-                )
+                said = f"{kept:,} of {total:,} {self.noun} are kept from the run that was stopped"
+                print(said, file=sys.stderr)
             try:
                 self._compute(run)
                 if ranks.engine is not None and not ranks.engine.writes:
