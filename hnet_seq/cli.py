@@ -8,6 +8,9 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,7 +75,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_given(args, parser)
         check_meant(args)
-        code = int(args._task(args))
+        with _workers(args, verb, words):
+            code = int(args._task(args))
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -85,6 +89,26 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(f"hnet-seq {verb}: interrupted")
         return _INTERRUPTED
+
+
+@contextmanager
+def _workers(args: argparse.Namespace, verb: str, words: list[str]) -> Iterator[None]:
+    """Those that compute the units of the verb, with ``--dask``."""
+    if getattr(args, "dask", None) is None:
+        yield
+        return
+    # By the name that workers import it by: this module may be __main__.
+    from hnet_seq.cli import run_again as there
+    from hnet_seq.jobs.dask_client import on_dask
+
+    with on_dask(args.dask, partial(there, verb, words), verb):
+        yield
+
+
+def run_again(verb: str, words: list[str]) -> None:
+    """A verb in a worker, where errors are raised, and nobody is told anything."""
+    _, args = parsed(verb, words)
+    args._task(args)
 
 
 def parsed(verb: str, words: list[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace]:

@@ -45,6 +45,10 @@ class InputError(ValueError):
                 worded = options[name[0]] + worded[name.end() :]
         return _PARAMETER.sub(lambda found: options.get(found[1], found[0]), worded)
 
+    def said_by(self, whom: str) -> InputError:
+        """The same error, with whom it comes from at its end."""
+        return type(self)(self.path, f"{self._message} ({whom})", where=self.where)
+
     def renamed(self, path: str | Path) -> InputError:
         """The same of a file that the user knows by another name."""
         return type(self)(path, self._message, where=self.where)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -102,6 +104,35 @@ def test_the_embedding_script_gives_each_rank_its_number() -> None:
     text = script.read_text()
     assert "RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID" in text
     assert "--kill-on-bad-exit=0" in text
+
+
+def test_the_dask_script_has_workers_and_the_client_meet_at_one_file() -> None:
+    script = FOLDER / "embed_dask.sbatch"
+    (words,) = commands(script)
+    after = words[words.index("hnet_seq.cli") + 1 :]
+    assert after[0] == "embed"
+    assert verb_options(after).dask == "x"
+    text = script.read_text()
+    assert text.count('--scheduler-file "$SCHEDULER"') == 2
+    assert '--dask "$SCHEDULER"' in text
+    assert "--nthreads 1" in text
+
+
+def test_jobs_of_dask_jobqueue_have_a_thread_and_end_before_their_time() -> None:
+    pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
+    path = FOLDER / "dask_slurm.py"
+    spec = importlib.util.spec_from_file_location("dask_slurm", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    options = {"dashboard_address": ":0", "host": "127.0.0.1"}
+    with module.slurm_cluster(scheduler_options=options) as cluster:
+        script = cluster.job_script()
+    assert "#SBATCH --cpus-per-task=1" in script
+    assert "#SBATCH -t 04:00:00" in script
+    assert "--nthreads 1 " in script
+    assert "--lifetime 230m" in script
 
 
 def documents(path: Path) -> list[dict[str, Any]]:

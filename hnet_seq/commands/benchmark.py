@@ -31,7 +31,7 @@ from hnet_seq.commands.classify_data import add_twin_option
 from hnet_seq.commands.later import later
 from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.peers.names import peer_name
-from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments
+from hnet_seq.tasks.arguments import CHECKPOINT, add_batch_arguments, add_dask_argument
 from hnet_seq.tasks.choices import EMBED_BATCH_TOKENS, STRANDS
 from hnet_seq.train.finetune_config import FinetuneConfig
 from modalities.errors import UsageError
@@ -50,7 +50,7 @@ MEANT = {
     "list": {"": ""},
     "run": {
         "": "data out tasks name shots seeds pooling stage strands twin finetune seed batch_tokens "
-        "device",
+        "device dask",
         "finetune": "epochs learning_rate finetune_seeds",
     },
     "table": {"": "out"},
@@ -125,6 +125,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="of splits and folds, the first of draws (%(default)s)"
     )
     add_batch_arguments(run, EMBED_BATCH_TOKENS)
+    add_dask_argument(run)
 
 
 def _names(text: str) -> list[str]:

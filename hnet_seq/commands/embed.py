@@ -24,6 +24,7 @@ from hnet_seq.heads.names import CHUNK_POOLINGS, POOLINGS
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
     add_batch_arguments,
+    add_dask_argument,
     add_input_arguments,
     add_precision_argument,
     add_streaming_arguments,
@@ -38,7 +39,7 @@ EXAMPLE = "hnet-seq embed run windows.fa.gz --out vectors.parquet"
 MEANT = {
     "": {
         "": "twin genome blocks haplotypes samples where label out level layer attention_window "
-        "cache_limit strands batch_tokens device precision",
+        "cache_limit strands batch_tokens device dask precision",
         "level=sequence": "pooling",
         "vectors=chunks|the encoder|the decoder": "stage",
     }
@@ -96,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_streaming_arguments(parser)
     add_embedding_arguments(parser)
     add_precision_argument(parser)
+    add_dask_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:

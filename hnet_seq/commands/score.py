@@ -48,7 +48,7 @@ EXAMPLE = "hnet-seq score run variants.vcf.gz --genome genome.fna.gz --out score
 MEANT = {
     "": {
         "": "twin out strands batch_tokens device",
-        "use=mutagenesis|sequences|variants|genes": "genome",
+        "use=mutagenesis|sequences|variants|genes": "genome dask",
         "use=measured|sequences": "where",
         "use=sequences": "blocks attention_window cache_limit per_base difference",
         "use=sequences|variants": "haplotypes samples",

@@ -7,6 +7,7 @@ import argparse
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
     add_batch_arguments,
+    add_dask_argument,
     add_reading_arguments,
     add_streaming_arguments,
     add_twin_argument,
@@ -114,6 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
     measured.add_argument("--seed", type=int, help="of draws and folds (0)")
     add_streaming_arguments(parser)
     add_batch_arguments(parser, SCORE_BATCH_TOKENS)
+    add_dask_argument(parser)
 
 
 def _add_input(parser: argparse.ArgumentParser, use: str | None) -> None:

@@ -29,6 +29,7 @@ from hnet_seq.commands.meaning import check_meant
 from hnet_seq.tasks.arguments import (
     CHECKPOINT,
     add_batch_arguments,
+    add_dask_argument,
     add_streaming_arguments,
     add_twin_argument,
 )
@@ -42,7 +43,7 @@ EXAMPLE = "hnet-seq segment run genome.fna.gz --bed chunks.bed"
 
 MEANT = {
     "": {
-        "": "twin stage out attention_window cache_limit batch_tokens device",
+        "": "twin stage out attention_window cache_limit batch_tokens device dask",
         "of=DNA": "bed bigwig chunks igv jbrowse region annotation left_context picture",
         "region": "left_context",
         "annotation": "picture",
@@ -103,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_streaming_arguments(parser)
     add_batch_arguments(parser, SEGMENT_BATCH_TOKENS)
+    add_dask_argument(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -47,7 +47,8 @@ MEANT = {
         "regions features flank label_regions "
         "keep_soft_mask invalid_utf8 broken_lines line_ends text_field languages "
         "exclude_languages licenses min_bytes max_bytes mean_line longest_line keep_generated "
-        "keep_minified header",
+        "keep_minified header dask",
+        "!dask": "workers",
         "asked=shard peek": "count",
         "duplicates=near": "similarity",
         _DNA: "guard iupac unknown_run regions features flank label_regions near_distance "

@@ -7,6 +7,7 @@ import os
 from typing import Any, get_args
 
 import modalities
+from hnet_seq.tasks.arguments import add_dask_argument
 from hnet_seq.tasks.sharding.options import (
     GUARD,
     MIN_DISTANCE,
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser, use: str | None = None) -> No
         metavar="N",
         help="processes (%(default)s); the shards do not depend on it",
     )
+    add_dask_argument(parser)
     parser.add_argument(
         "--block-size",
         type=int,

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from hnet_seq.jobs.ranks import Ranks, is_kept
 from hnet_seq.jobs.shared_run import SharedRun, open_shared
 from hnet_seq.jobs.spool import TEXT, Columns, Kinds, Rows, Spool, count_committed
-from hnet_seq.jobs.units import Unit
+from hnet_seq.jobs.units import PartsOfUnits, Unit
 from modalities.errors import UsageError
 from pipelines.progress import progress_bar
 from pipelines.storage.files import made_folder
@@ -116,12 +115,13 @@ class Job(Generic[Item]):
             total = sum(unit.items for unit in self.units)
             # Of several, another may be at a unit, whose files go while they are looked at.
             if alone and (kept := self._kept(run)):
-                print(
-                    f"{kept:,} of {total:,} {self.noun} are kept from the run that was stopped",
-                    file=sys.stderr,
-                )
+                said = f"{kept:,} of {total:,} {self.noun} are kept from the run that was stopped"
+                print(said, file=sys.stderr)
             try:
                 self._compute(run)
+                if ranks.engine is not None and not ranks.engine.writes:
+                    yield None
+                    return
                 with run.merging(self.outputs) as folders:
                     if folders is None and alone and run.missing():
                         raise UsageError(
@@ -149,18 +149,22 @@ class Job(Generic[Item]):
         total = sum(unit.tokens for unit in self.units)
         with progress_bar(self.label, total, unit="token", progress=run.ranks.rank == 0) as bar:
             progress = _Progress(run, bar)
+            parts = PartsOfUnits(self.read, self.units)
+
+            def compute(unit: Unit) -> None:
+                with run.working(unit) as folder:
+                    self._fill(folder, parts.of(unit), progress)
+                progress.end_unit()
+
+            if (engine := run.ranks.engine) is not None:
+                engine.share_out(run, compute, progress.end_unit)
+                return
             for of_others in (False, True):
                 if of_others and not run.has_free_units():
                     break
-                parts = self.read()
                 for unit in self.units:
-                    own = islice(parts, unit.parts)
                     if (of_others or unit.index in run.dealt) and run.claim(unit):
-                        with run.working(unit) as folder:
-                            self._fill(folder, own, progress)
-                        progress.end_unit()
-                    for _ in own:  # the next unit begins after them
-                        pass
+                        compute(unit)
         if run.ranks.world > 1:
             print(run.told(), file=sys.stderr)
 

@@ -1,17 +1,53 @@
 """Which of several processes this one is, as torchrun tells it by environment variables.
 
 No process group is made: ranks meet in a folder alone (``shared_run.py``), so that one that died
-leaves no other waiting for it. One process is rank 0 of 1.
+leaves no other waiting for it. One process is rank 0 of 1. Or another engine gives out the units:
+then it says who is who (``dask_client.py``, ``dask_worker.py``).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from modalities.errors import UsageError
+
+if TYPE_CHECKING:
+    from hnet_seq.jobs.shared_run import SharedRun
+    from hnet_seq.jobs.units import Unit
+
+
+class Engine(Protocol):
+    """What gives out the units of a run in place of ranks that deal them among themselves.
+
+    Attributes:
+        name: of what computes here, for the record of who did what.
+        writes: whether the outputs are put together here.
+    """
+
+    name: str
+    writes: bool
+
+    def share_out(
+        self, run: SharedRun, compute: Callable[[Unit], object], tell: Callable[[], object]
+    ) -> None:
+        """Have all missing units computed, or compute those that are given to this process.
+
+        Args:
+            compute: does a unit that was claimed, here.
+            tell: hears that another process has completed one.
+        """
+        ...
+
+    def pool(self, folder: Path | None = None) -> Executor:
+        """What calls functions in other processes, which see the folder; for units without rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,19 +58,41 @@ class Ranks:
         rank: its number, from 0.
         world: how many there are.
         local: its number on this machine, which chooses its GPU.
+        engine: what gives out units; None where ranks do.
     """
 
     rank: int = 0
     world: int = 1
     local: int = 0
+    engine: Engine | None = None
+
+    @property
+    def label(self) -> int | str:
+        """Of this process in the record of who did what."""
+        return self.rank if self.engine is None else self.engine.name
+
+
+_GIVEN: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
+
+
+@contextmanager
+def as_ranks(ranks: Ranks) -> Iterator[None]:
+    """Inside the block this process, or thread, is what ``ranks`` says."""
+    token = _GIVEN.set(ranks)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(token)
 
 
 def find_ranks(environment: Mapping[str, str] = os.environ) -> Ranks:
-    """From ``RANK``, ``WORLD_SIZE`` and ``LOCAL_RANK``; one process where they are not set.
+    """What :func:`as_ranks` says; else by ``RANK``, ``WORLD_SIZE`` and ``LOCAL_RANK``, or alone.
 
     Raises:
         UsageError: they are no numbers that fit together.
     """
+    if (given := _GIVEN.get()) is not None:
+        return given
     if "RANK" not in environment or "WORLD_SIZE" not in environment:
         return Ranks()
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
@@ -66,15 +124,16 @@ def rank_device(device: str | None, ranks: Ranks) -> str | None:
 
 def check_meeting(source: object, outputs: Sequence[Path], ranks: Ranks) -> None:
     """Raise UsageError where several ranks cannot meet beside a file, or cannot all read."""
-    if ranks.world > 1 and not is_kept(outputs):
+    if ranks.world == 1 and ranks.engine is None:
+        return
+    name, many = ("WORLD_SIZE", f"is {ranks.world}, and ranks")
+    if ranks.engine is not None:
+        name, many = "dask", "has workers, which"
+    if not is_kept(outputs):
         said = f"{outputs[0]} is no file; name one" if outputs else "give --out"
-        raise UsageError(
-            "WORLD_SIZE", f"is {ranks.world}, and ranks meet beside the output: {said}"
-        )
-    if ranks.world > 1 and f"{source}" == "-":
-        raise UsageError(
-            "WORLD_SIZE", f"is {ranks.world}, and standard input is read once; give a file"
-        )
+        raise UsageError(name, f"{many} meet beside the output: {said}")
+    if f"{source}" == "-":
+        raise UsageError(name, f"{many} all read; standard input is read once; give a file")
 
 
 def is_kept(outputs: Sequence[Path]) -> bool:
@@ -85,6 +144,8 @@ def is_kept(outputs: Sequence[Path]) -> bool:
 def refuse_ranks(what: str) -> None:
     """Raise UsageError where several processes were started for what one does."""
     ranks = find_ranks()
+    if ranks.engine is not None:
+        raise UsageError("dask", f"does not reach {what}, which runs in one process; leave it out")
     if ranks.world > 1:
         raise UsageError(
             "WORLD_SIZE",

@@ -65,7 +65,8 @@ def write_record(
     units: list[dict[str, Any]],
 ) -> None:
     by_rank = []
-    for rank in sorted({unit["rank"] for unit in units}):
+    found = {unit["rank"] for unit in units}  # numbers, and names of another engine's workers
+    for rank in sorted(found, key=lambda rank: (isinstance(rank, str), rank)):
         own = [unit for unit in units if unit["rank"] == rank]
         tokens, seconds = (sum(unit[name] for unit in own) for name in ("tokens", "seconds"))
         by_rank.append(

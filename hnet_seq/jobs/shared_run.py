@@ -83,9 +83,13 @@ class SharedRun:
             return []
         return [unit for unit in self.units if unit.name not in there]
 
-    def claim(self, unit: Unit) -> bool:
-        """Take a unit, unless it is complete or another rank's at the moment."""
-        if self.is_finished(unit) or not self._lock(unit.index + 1, wait=False):
+    def claim(self, unit: Unit, *, wait: bool = False) -> bool:
+        """Take a unit, unless it is complete or another rank's at the moment.
+
+        Args:
+            wait: until that one has completed it, or ended.
+        """
+        if self.is_finished(unit) or not self._lock(unit.index + 1, wait=wait):
             return False
         if self.is_finished(unit) or not is_at(self._file, self.folder / _LOCK):
             self.release(unit)
@@ -129,7 +133,7 @@ class SharedRun:
                 made = [path for path in sorted(partial.iterdir()) if path.name != _ABOUT]
                 sizes = {path.name: path.stat().st_size for path in made}
                 about = {
-                    "rank": self.ranks.rank,
+                    "rank": self.ranks.label,
                     "tokens": unit.tokens,
                     "seconds": round(seconds, 3),
                     "sizes": sizes,

@@ -8,9 +8,10 @@ gives its bytes.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import islice
+from typing import Generic, TypeVar
 
 from pipelines.progress import progress_bar
 
@@ -82,6 +83,32 @@ def _joined(*units: Unit, index: int = 0) -> Unit:
         sum(getattr(unit, name) for unit in units) for name in ("parts", "items", "tokens")
     )
     return Unit(index, parts, items, tokens, sum(unit.cost for unit in units))
+
+
+class PartsOfUnits(Generic[Item]):
+    """Parts of units, asked for in any order: in that of the input they are read in one go."""
+
+    def __init__(self, read: Callable[[], Iterator[Sequence[Item]]], units: Sequence[Unit]) -> None:
+        self._read = read
+        self._units = units
+        self._parts: Iterator[Sequence[Item]] = iter(())
+        self._next = len(units)  # index of the unit whose parts come next
+        self._own: Iterator[Sequence[Item]] = iter(())
+
+    def of(self, unit: Unit) -> Iterator[Sequence[Item]]:
+        """The parts of a unit; to be taken before those of another are asked for."""
+        if unit.index < self._next:
+            self._parts, self._next = self._read(), 0
+        else:
+            _skip(self._own)
+        _skip(islice(self._parts, sum(own.parts for own in self._units[self._next : unit.index])))
+        self._own, self._next = islice(self._parts, unit.parts), unit.index + 1
+        return self._own
+
+
+def _skip(parts: Iterable[object]) -> None:
+    for _ in parts:
+        pass
 
 
 def deal(costs: Sequence[float], world: int) -> list[int]:

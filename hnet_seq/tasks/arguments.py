@@ -19,6 +19,15 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", type=_device, help="cpu, cuda, ...; a GPU if there is one")
 
 
+def add_dask_argument(parser: argparse._ActionsContainer) -> None:
+    """``--dask``: where the workers are that compute; ``hnet_seq.cli`` goes to them."""
+    parser.add_argument(
+        "--dask",
+        metavar="CLUSTER",
+        help="compute on a Dask cluster: local:N, tcp://HOST:PORT, or a scheduler's FILE.json",
+    )
+
+
 def add_twin_argument(parser: argparse._ActionsContainer) -> None:
     """``--twin``: the untrained twin in the model's place."""
     parser.add_argument(

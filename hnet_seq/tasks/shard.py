@@ -7,11 +7,13 @@ import hashlib
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import modalities
 from hnet_seq.commands.shard_options import options_from
+from hnet_seq.jobs.ranks import find_ranks
 from hnet_seq.tasks.bed_blocks import tell_of_blocks
 from hnet_seq.tasks.sharding.check import check, peek
 from hnet_seq.tasks.sharding.corpus import plan_corpus
@@ -96,6 +98,7 @@ def shard(
         "regions": None if chosen.regions is None else _state(Path(chosen.regions)),
         "options": {**chosen.recorded(corpus), "modality": chosen.modality},
     }
+    engine = find_ranks().engine
     with staged_folder(out, plan, overwrite=overwrite) as staging:
         told = None
         if corpus:
@@ -104,8 +107,10 @@ def shard(
         elif chosen.is_dna:
             jobs, files = _dna(paths, chosen, progress=progress)
         else:
-            jobs, files = _documents(paths, chosen, workers, progress=progress)
-        results = run_jobs(jobs, staging, workers, progress=progress)
+            others = engine.pool() if engine else None
+            jobs, files = _documents(paths, chosen, workers, others, progress=progress)
+        pool = engine.pool(staging.folder) if engine else None
+        results = run_jobs(jobs, staging, workers, pool=pool, progress=progress)
         statistics = added(results)
         statistics.update(told.statistics if told else {})
         kind = modalities.get(chosen.modality)
@@ -173,7 +178,12 @@ def _say_blocks(regions: Path) -> None:
 
 
 def _documents(
-    paths: list[Path], options: ShardOptions, workers: int, *, progress: bool
+    paths: list[Path],
+    options: ShardOptions,
+    workers: int,
+    others: Executor | None,
+    *,
+    progress: bool,
 ) -> tuple[list[Job], list[Path]]:
     documents = options.documents
     units = plan_units(paths, modality=options.modality, text_field=documents.text_field)
@@ -185,7 +195,7 @@ def _documents(
     )
     duplicates = {}
     if documents.duplicates != "keep":
-        found = _signatures(units, documents, workers, progress=progress)
+        found = _signatures(units, documents, workers, others, progress=progress)
         duplicates = find_duplicates(found, documents)
     tail: Tail | None = None
     if stored.split.form == "last":
@@ -195,16 +205,21 @@ def _documents(
 
 
 def _signatures(
-    units: Sequence[Unit], options: DocumentOptions, workers: int, *, progress: bool
+    units: Sequence[Unit],
+    options: DocumentOptions,
+    workers: int,
+    others: Executor | None,
+    *,
+    progress: bool,
 ) -> list[Signatures]:
     found = []
     with progress_bar("comparing", sum(u.bytes for u in units), unit="B", progress=progress) as bar:
-        if workers == 1 or len(units) <= 1:
+        if others is None and (workers == 1 or len(units) <= 1):
             for unit in units:
                 found.append(signatures(unit, options))
                 bar.update(unit.bytes)
             return found
-        with worker_pool(workers) as pool:
+        with others or worker_pool(workers) as pool:
             results = pool.map(signatures, units, [options] * len(units))
             for unit, result in zip(units, results, strict=True):
                 found.append(result)

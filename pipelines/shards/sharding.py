@@ -7,7 +7,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,9 +35,17 @@ class Job:
 
 
 def run_jobs(
-    jobs: Sequence[Job], staging: Staging, workers: int, *, progress: bool = True
+    jobs: Sequence[Job],
+    staging: Staging,
+    workers: int,
+    *,
+    pool: Executor | None = None,
+    progress: bool = True,
 ) -> list[UnitResult]:
     """The results of all units, in order; those that are complete already are not made again.
+
+    Args:
+        pool: of other processes than ``workers`` here; they see the staging folder.
 
     Raises:
         InputError: of the first unit, in order, whose input is bad.
@@ -51,13 +59,14 @@ def run_jobs(
         "writing", sum(job.bytes for job in jobs), unit="B", progress=progress
     ) as bar:
         bar.update(sum(jobs[number].bytes for number in done))
-        if workers == 1 or len(left) <= 1:
+        if pool is None and (workers == 1 or len(left) <= 1):
             for number in left:
                 before = bar.n
                 done[number] = _make(jobs[number], staging, number, bar.update)
                 bar.update(before + jobs[number].bytes - bar.n)
         else:
-            _run_apart(jobs, left, staging, min(workers, len(left)), done, bar)
+            with pool or worker_pool(min(workers, len(left))) as others:
+                _run_apart(jobs, left, staging, others, done, bar)
     return [done[number] for number in range(len(jobs))]
 
 
@@ -130,29 +139,28 @@ def _run_apart(
     jobs: Sequence[Job],
     left: Sequence[int],
     staging: Staging,
-    workers: int,
+    pool: Executor,
     done: dict[int, UnitResult],
     bar: tqdm[None],
 ) -> None:
     failed: dict[int, BaseException] = {}
-    with worker_pool(workers) as pool:
-        running: dict[Future[UnitResult], int] = {
-            pool.submit(_make, jobs[number], staging, number): number for number in left
-        }
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                number = running.pop(future)
-                error = future.exception()
-                if error is not None:
-                    failed[number] = error
-                else:
-                    done[number] = future.result()
-                    bar.update(jobs[number].bytes)
-            if failed:
-                # Units before the failed one may fail too, and theirs is the error to tell.
-                for future, number in list(running.items()):
-                    if number > min(failed) and future.cancel():
-                        del running[future]
+    running: dict[Future[UnitResult], int] = {
+        pool.submit(_make, jobs[number], staging, number): number for number in left
+    }
+    while running:
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            number = running.pop(future)
+            error = future.exception()
+            if error is not None:
+                failed[number] = error
+            else:
+                done[number] = future.result()
+                bar.update(jobs[number].bytes)
         if failed:
-            raise failed[min(failed)]
+            # Units before the failed one may fail too, and theirs is the error to tell.
+            for future, number in list(running.items()):
+                if number > min(failed) and future.cancel():
+                    del running[future]
+    if failed:
+        raise failed[min(failed)]
