@@ -141,7 +141,7 @@ def test_options(line: str, good: Good, tmp_path: Path, refused: Refused) -> Non
 
 MISSING = {
     "shard {none} --out {tmp}/s": "no such file",
-    "shard {tmp} --out {tmp}/s": "is a folder",
+    "shard {tmp} --out {tmp}/s": "no genomes in this folder",
     "shard check {none}": "manifest.json: not found",
     "shard peek {tmp}": "manifest.json: not found",
     "segment {model} {none} --bed {tmp}/b": "no such file",

@@ -177,7 +177,7 @@ def test_a_document_given_in_pieces_is_written_as_if_given_whole(
     assert contents(folder / "whole") == contents(folder / "pieces")
     blocks = all_blocks(pieces)
     for name, column in vars(all_blocks(whole)).items():
-        assert (getattr(blocks, name) == column).all(), name
+        assert np.array_equal(getattr(blocks, name), column), name
     # A part of a long document says how long that is, though it was not known when it was written.
     long = sorted(length for length in lengths if length > block_size)
     ends = (blocks.position > 0) & (blocks.position + blocks.tokens == blocks.document_tokens)

@@ -35,7 +35,7 @@ def killed(arguments: list[str], commit: int | None) -> int:
                 file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def reading(_: Rows) -> None:
+    def reading(_: Rows, names: object = None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     patch.object(Spool, "append", appending).start()

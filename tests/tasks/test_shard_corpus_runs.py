@@ -102,8 +102,9 @@ def test_where_no_genome_can_be_read_or_nothing_is_left(tmp_path: Path) -> None:
         made_of(tmp_path, tmp_path)
 
 
-def test_shards_without_a_corpus_say_nothing_of_one(tmp_path: Path, folder: Path) -> None:
-    manifest = made_of(tmp_path, [folder / "f0_0.fna"])
+def test_shards_without_a_corpus_say_nothing_of_one(tmp_path: Path) -> None:
+    (tmp_path / "one.fna").write_text(">x\n" + "ACGTTGCA" * 300 + "\n")
+    manifest = made_of(tmp_path, [tmp_path / "one.fna"])
     assert not {"near_distance", "min_distance", "broken_genomes"} & set(manifest.options)
     text = (tmp_path / "s" / "manifest.json").read_text()
     assert '"corpus"' not in text

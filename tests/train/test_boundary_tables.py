@@ -64,7 +64,8 @@ def test_the_tables_are_of_the_training_data_on_both_strands(shards: Path, tmp_p
     table = model.backbone.boundary_tables
     assert isinstance(table, Surprise)
     assert table.threshold > 0
-    after = table.counts(torch.tensor([2, 0, 3, 0]), Packing.from_lengths([4]))[1:, 0]  # GA, AT, TA
+    told = table.counts(torch.tensor([2, 0, 3, 0, 0]), Packing.from_lengths([5]))
+    after = told[2:, 0]  # GA, AT, TA, each before the next token
     assert after[0].argmax() == 3  # GATTACA, and on the other strand TGTAATC
     assert set(after[1].topk(2).indices.tolist()) == {1, 3}
     assert set(after[2].topk(2).indices.tolist()) == {0, 1}

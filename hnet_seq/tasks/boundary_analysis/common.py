@@ -99,7 +99,7 @@ def _stretches(
         if shuffle is not None:
             random = np.random.default_rng([args.seed, shuffle, index])
             read = partial(np.asarray, shuffle_record(stretch.read(), random))
-            stretch = replace(stretch, read=read)
+            stretch = replace(stretch, read=read, read_part=None)
         yield stretch
 
 
