@@ -61,7 +61,8 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
         _tell(client)
         command = Command(begin, uuid4().hex, os.getcwd(), versions_here())
         try:
-            with as_ranks(Ranks(engine=Cluster(client, command, label))):
+            cluster = Cluster(client, command, label)
+            with as_ranks(Ranks(engine=cluster, pool=cluster.pool)):
                 yield
         except distributed.KilledWorker as error:
             raise OSError(
@@ -131,7 +132,7 @@ class Cluster:
             raise
         _check_seen(run)
 
-    def pool(self, folder: Path | None = None) -> Executor:
+    def pool(self, folder: Path | None) -> Executor:
         """What calls functions on workers that see the folder."""
         seen = None if folder is None else f"{folder.absolute()}"
         return _Pool(self._client, self._command, seen)

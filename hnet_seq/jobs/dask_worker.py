@@ -12,11 +12,9 @@ import os
 import platform
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextlib import chdir
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -126,10 +124,6 @@ class Session:
             if run.claim(unit, wait=True):
                 compute(unit)
             self._told.put(True)
-
-    def pool(self, folder: Path | None = None) -> Executor:
-        """No command that has units asks for it."""
-        raise NotImplementedError
 
     def _next(self) -> int | None:
         try:

@@ -45,10 +45,6 @@ class Engine(Protocol):
         """
         ...
 
-    def pool(self, folder: Path | None = None) -> Executor:
-        """What calls functions in other processes, which see the folder; for units without rows."""
-        ...
-
 
 @dataclass(frozen=True)
 class Ranks:
@@ -59,12 +55,15 @@ class Ranks:
         world: how many there are.
         local: its number on this machine, which chooses its GPU.
         engine: what gives out units; None where ranks do.
+        pool: of the engine's side that has workers: what calls functions on those that see a
+            folder, for units without rows.
     """
 
     rank: int = 0
     world: int = 1
     local: int = 0
     engine: Engine | None = None
+    pool: Callable[[Path | None], Executor] | None = None
 
     @property
     def label(self) -> int | str:

@@ -98,7 +98,7 @@ def shard(
         "regions": None if chosen.regions is None else _state(Path(chosen.regions)),
         "options": {**chosen.recorded(corpus), "modality": chosen.modality},
     }
-    engine = find_ranks().engine
+    workers_of = find_ranks().pool
     with staged_folder(out, plan, overwrite=overwrite) as staging:
         told = None
         if corpus:
@@ -107,9 +107,9 @@ def shard(
         elif chosen.is_dna:
             jobs, files = _dna(paths, chosen, progress=progress)
         else:
-            others = engine.pool() if engine else None
+            others = workers_of(None) if workers_of else None
             jobs, files = _documents(paths, chosen, workers, others, progress=progress)
-        pool = engine.pool(staging.folder) if engine else None
+        pool = workers_of(staging.folder) if workers_of else None
         results = run_jobs(jobs, staging, workers, pool=pool, progress=progress)
         statistics = added(results)
         statistics.update(told.statistics if told else {})

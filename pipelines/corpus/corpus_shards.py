@@ -69,8 +69,7 @@ def _write(
             statistics.update(_write_genome(genome, options, writers))
             tell(genome.assembly.bytes)
     statistics["dropped_short"] = sum(writer.dropped_short for writer in writers.values())
-    shards = [shard for writer in writers.values() for shard in writer.shards]
-    return UnitResult(shards, dict(sorted(statistics.items())))
+    return UnitResult.of(writers, statistics)
 
 
 def _write_genome(

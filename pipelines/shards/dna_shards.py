@@ -173,8 +173,7 @@ def _write(
         for stretch in unit:
             statistics.update(_write_stretch(stretch, plan, dropped, options, writers, tell))
     statistics["dropped_short"] = sum(writer.dropped_short for writer in writers.values())
-    shards = [shard for writer in writers.values() for shard in writer.shards]
-    return UnitResult(shards, dict(sorted(statistics.items())))
+    return UnitResult.of(writers, statistics)
 
 
 def _write_stretch(

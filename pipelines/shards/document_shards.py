@@ -123,5 +123,4 @@ def _write(
                     start=start,
                     label=document.label,
                 )
-    shards = [shard for writer in writers.values() for shard in writer.shards]
-    return UnitResult(shards, dict(sorted(statistics.items())))
+    return UnitResult.of(writers, statistics)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from modalities.errors import InputError, UsageError
 from pipelines.shards.manifest import MANIFEST, SPLITS, Shard
 from pipelines.shards.manifest_entry import add_weights
+from pipelines.shards.writer import ShardWriter
 from pipelines.storage.files import check_folder, named_errors, replaced_file, take_place
 from pipelines.storage.json_records import as_json, parse_record
 
@@ -34,6 +35,12 @@ class UnitResult:
 
     shards: list[Shard]
     statistics: dict[str, int]
+
+    @classmethod
+    def of(cls, writers: Mapping[str, ShardWriter], statistics: Mapping[str, int]) -> UnitResult:
+        """Of writers that have closed, and of what else was counted."""
+        shards = [shard for writer in writers.values() for shard in writer.shards]
+        return cls(shards, dict(sorted(statistics.items())))
 
 
 class Staging:
