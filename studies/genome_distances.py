@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from hnet_seq.evidence.similarity.genome_relatives import Relatives
+from pipelines.batches.held_out_copies import WORD
 from pipelines.corpus.inputs import find_assemblies
 from pipelines.corpus.sketches import SKETCH, Sketch, sketch_assemblies
 
@@ -35,7 +36,7 @@ def ours(pairs: Pairs) -> tuple[float, list[float]]:
         began = time.process_time()
         found = sketch_assemblies(find_assemblies([folder]), "unknown")
         seconds = (time.process_time() - began) / 2
-    relatives = Relatives([made.lowest for made in found if isinstance(made, Sketch)], SKETCH)
+    relatives = Relatives([made.lowest for made in found if isinstance(made, Sketch)], SKETCH, WORD)
     ones = range(0, 2 * COUNT, 2)
     return seconds, [p.distance for p in relatives.nearest(ones, [one + 1 for one in ones])]
 

@@ -150,7 +150,7 @@ def test_weighted_and_plain_batches_are_joined() -> None:
 
 def test_groups_of_many_links_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     links = {0: [1, 2, 5], 1: [2], 2: [6], 3: [4], 4: [7], 5: [6], 6: [], 7: []}
-    relatives = Relatives([np.zeros(0, np.uint64)] * 8, 1000)
+    relatives = Relatives([np.zeros(0, np.uint64)] * 8, 1000, 21)
     whole = relatives.groups(lambda number: np.array(links[number], np.int64))
     assert whole.tolist() == [0, 0, 0, 1, 1, 0, 0, 1]
     monkeypatch.setattr(genome_relatives, "_MOST_LINKS", -7)

@@ -1,8 +1,8 @@
 """How far genomes lie apart, by sketches of their words: who is near whom, and who is nearest.
 
 Of two genomes, the words up to the lesser of their highest kept hashes are a sample of both. The
-share of those of the smaller genome that the other has is ``(1 - distance) ** 21`` where changes
-are spread evenly (Fan et al. 2015; the containment of Koslicki and Zabeti 2019), so a genome that
+share of those of the smaller genome that the other has is ``(1 - distance) ** word`` where changes
+are spread evenly, for words of so many bases (Fan et al. 2015; the containment of Koslicki and Zabeti 2019), so a genome that
 is half there, or a plasmid, is as near as what it has.
 """
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from hnet_seq.connected import connected
 
-WORD = 21
 _LEAST = 3  # words: two genomes without relation share a gene of rRNA
 _SPREADS = 3  # standard errors of a share
 _MOST_LINKS = 1 << 20
@@ -54,9 +53,11 @@ class Relatives:
     Args:
         sketches: the lowest hashes of each, sorted uint64.
         most: how many a sketch has at most.
+        word: bases of a word.
     """
 
-    def __init__(self, sketches: Sequence[NDArray[np.uint64]], most: int) -> None:
+    def __init__(self, sketches: Sequence[NDArray[np.uint64]], most: int, word: int) -> None:
+        self._word = word
         self._sketches = sketches
         self._sizes = np.array([len(sketch) for sketch in sketches], np.float64)
         self._highest = np.array(
@@ -81,7 +82,7 @@ class Relatives:
         They are unless the share of the smaller one's words lies three standard errors below what
         that distance leaves.
         """
-        share = (1 - distance) ** WORD
+        share = (1 - distance) ** self._word
         row = self._row(number)
         spread = _SPREADS * np.sqrt(row.fewer * share * (1 - share))
         enough = row.shared >= np.maximum(_LEAST, row.fewer * share - spread)
@@ -93,7 +94,7 @@ class Relatives:
         What is a part of another genome, as a phage of its host, is no copy of it.
         """
         row = self._row(number)
-        enough = row.shared >= np.maximum(_LEAST, row.more * (1 - distance) ** WORD)
+        enough = row.shared >= np.maximum(_LEAST, row.more * (1 - distance) ** self._word)
         # Genomes of a few words hold all of them in common.
         return row.others[enough | (row.complete & (row.shared >= row.more))]
 
@@ -137,7 +138,7 @@ class Relatives:
                 continue
             share = np.minimum(1.0, row.shared[seen] / row.fewer[seen])
             best = int(np.argmax(share))
-            apart = float(1 - share[best] ** (1 / WORD))
+            apart = float(1 - share[best] ** (1 / self._word))
             yield Nearest(number, int(row.others[seen][best]), apart)
 
     def _row(self, number: int) -> _Row:

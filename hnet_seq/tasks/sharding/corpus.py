@@ -13,6 +13,7 @@ import numpy as np
 from hnet_seq.evidence.similarity.genome_relatives import Nearest, Relatives
 from hnet_seq.tasks.sharding.options import ShardOptions
 from modalities.errors import InputError
+from pipelines.batches.held_out_copies import WORD
 from pipelines.corpus.assembly import LEVELS, Assembly
 from pipelines.corpus.corpus_shards import Chosen, batches
 from pipelines.corpus.corpus_split import check_named, held_out_genomes
@@ -57,7 +58,7 @@ def plan_corpus(
     _check_broken(found, options)
     known = [number for number in range(len(assemblies)) if number not in reasons]
     sketches = [made for made in found if isinstance(made, Sketch)]
-    relatives = Relatives([sketch.lowest for sketch in sketches], SKETCH)
+    relatives = Relatives([sketch.lowest for sketch in sketches], SKETCH, WORD)
     alike = relatives.groups(partial(relatives.copies, distance=options.near_distance))
     dropped = _copies([assemblies[n] for n in known], sketches, relatives, options)
     reasons |= {known[row]: reason for row, reason in dropped.items()}
