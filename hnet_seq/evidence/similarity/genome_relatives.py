@@ -1,9 +1,9 @@
 """How far genomes lie apart, by sketches of their words: who is near whom, and who is nearest.
 
 Of two genomes, the words up to the lesser of their highest kept hashes are a sample of both. The
-share of those of the smaller genome that the other has is ``(1 - distance) ** word`` where changes
-are spread evenly, for words of so many bases (Fan et al. 2015; the containment of Koslicki and Zabeti 2019), so a genome that
-is half there, or a plasmid, is as near as what it has.
+share of those of the smaller genome that the other has is ``(1 - distance) ** word`` for words of
+so many bases where changes are spread evenly (Fan et al. 2015; the containment of Koslicki and
+Zabeti 2019), so a genome that is half there, or a plasmid, is as near as what it has.
 """
 
 from __future__ import annotations
