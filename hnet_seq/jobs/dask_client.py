@@ -16,8 +16,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -45,6 +45,8 @@ _KEPT = "what is complete is kept: the same command goes on from it"
 def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[None]:
     """Inside the block, workers of a cluster compute the units of a command.
 
+    The cluster is gone to when there are units: what is wrong with a command is told first.
+
     Args:
         where: ``local:N`` for N processes on this machine, ``tcp://HOST:PORT`` or another address
             of a scheduler, or the scheduler's file, ``....json``.
@@ -56,12 +58,11 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
         OSError: workers died again and again, or the scheduler did.
     """
     distributed = _import_distributed()
+    command = Command(begin, uuid4().hex, os.getcwd(), versions_here())
     # A connection that is lost is told below, in a line.
-    with _without_logs("distributed"), _opened(where) as client:
-        _tell(client)
-        command = Command(begin, uuid4().hex, os.getcwd(), versions_here())
+    with _without_logs("distributed"), ExitStack() as opened:
+        cluster = Cluster(partial(_entered, opened, where), command, label)
         try:
-            cluster = Cluster(client, command, label)
             with as_ranks(Ranks(engine=cluster, pool=cluster.pool)):
                 yield
         except distributed.KilledWorker as error:
@@ -81,8 +82,7 @@ def on_dask(where: str, begin: Callable[[], object], label: str) -> Iterator[Non
                 "version as here",
             ) from None
         finally:
-            if client.status == "running":
-                client.run(end_command, on_error="ignore")
+            cluster.let_go()
 
 
 @contextmanager
@@ -102,10 +102,20 @@ class Cluster:
     name = "client"
     writes = True
 
-    def __init__(self, client: Any, command: Command, label: str) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], Any], command: Command, label: str) -> None:
+        self._connect = connect
         self._command = command
         self._label = label
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._connect()
+
+    def let_go(self) -> None:
+        """Have workers end the command, if any were asked to begin it."""
+        client = vars(self).get("_client")
+        if client is not None and client.status == "running":
+            client.run(end_command, on_error="ignore")
 
     def share_out(
         self, run: SharedRun, compute: Callable[[Unit], object], tell: Callable[[], object]
@@ -238,6 +248,12 @@ def _opened(where: str) -> Iterator[Any]:
         raise UsageError("dask", f"{where}: no scheduler answers there: {said}") from None
     with client:
         yield client
+
+
+def _entered(opened: ExitStack, where: str) -> Any:
+    client = opened.enter_context(_opened(where))
+    _tell(client)
+    return client
 
 
 def _tell(client: Any) -> None:

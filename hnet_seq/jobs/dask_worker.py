@@ -90,6 +90,7 @@ class Session:
 
     Attributes:
         has_ended: whether it computes no more units.
+        failed: with what it ended, if not for want of units: no unit of it is tried again here.
     """
 
     writes = False
@@ -98,18 +99,20 @@ class Session:
         self.token = command.token
         self.name = _name_here()
         self.has_ended = False
+        self.failed: BaseException | None = None
         self._begin = command.begin
         self._asked: SimpleQueue[int | None] = SimpleQueue()
-        self._told: SimpleQueue[bool | BaseException] = SimpleQueue()
+        self._told: SimpleQueue[bool] = SimpleQueue()
         threading.Thread(target=self._run, name="hnet-seq", daemon=True).start()
 
     def compute(self, index: int) -> bool:
         """Wait for a unit; False where the command has ended without it."""
-        self._asked.put(index)
-        told = self._told.get()
-        if isinstance(told, BaseException):
-            raise told
-        return told
+        if self.failed is None:
+            self._asked.put(index)
+            done = self._told.get()
+            if self.failed is None:
+                return done
+        raise self.failed
 
     def end(self) -> None:
         """Ask for no more units."""
@@ -132,19 +135,19 @@ class Session:
             return None
 
     def _run(self) -> None:
-        told: bool | BaseException = False
         local = int(self.name) if self.name.isdigit() else 0
         try:
             with as_ranks(Ranks(1, 2, local, engine=self)):
                 self._begin()
         except InputError as error:
-            told = error.said_by(f"on the Dask worker {self.name}")
+            self.failed = error.said_by(f"on the Dask worker {self.name}")
         except SystemExit as error:  # which would end the worker
-            told = UsageError("dask", f"the worker {self.name} ended the command with {error.code}")
+            said = f"the worker {self.name} ended the command with {error.code}"
+            self.failed = UsageError("dask", said)
         except BaseException as error:
-            told = error
+            self.failed = error
         self.has_ended = True
-        self._told.put(told)
+        self._told.put(False)
 
 
 _one_at_a_time = threading.Lock()  # threads of a worker would share cores, memory and the model
@@ -152,8 +155,9 @@ _running: list[Session] = []
 
 
 def _session(command: Command) -> Session:
-    """That of the command, new where another's is there, or none, or one that has ended."""
-    if not _running or _running[0].token != command.token or _running[0].has_ended:
+    """That of the command, new where another's is there, or none, or it ended for want of units."""
+    own = _running[0] if _running and _running[0].token == command.token else None
+    if own is None or (own.has_ended and own.failed is None):
         end_command()
         _running[:] = [Session(command)]
     return _running[0]

@@ -47,6 +47,7 @@ UNMET: dict[tuple[str, str], str] = {
     ("shard", "duplicates=near"): "shard {genome} --out {tmp}/s --duplicates exact",
     ("shard", "modality=dna|dna_bytes"): "shard {genome} --out {tmp}/s --modality text",
     ("shard", "modality=dna"): "shard {genome} --out {tmp}/s --modality dna_bytes",
+    ("shard", "!dask"): "shard {genome} --out {tmp}/s --dask local:1",
     ("shard", "!keep_minified"): "shard {genome} --out {tmp}/s --modality code --keep-minified",
     ("markov", "of=shards of DNA"): "markov {of_bytes}",
     ("classify train", "of=a drawn split"): "classify train {model} --out {tmp}/o --data {table}",
@@ -99,6 +100,7 @@ VALUES = {
     "where": "a=b",
     "label_separator": ",",
     "test_fraction": "0.3",
+    "dask": "local:1",
 }
 # What these say decides what is asked for.
 ELSEWHERE = {

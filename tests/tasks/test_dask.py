@@ -200,7 +200,8 @@ def test_a_cluster_that_is_none_is_told_in_a_line(
 ) -> None:
     monkeypatch.setattr(dask_client, "_ANSWER", 0.5)
     assert main([*commands(inputs, tmp_path)[0], "--dask", where]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
+    assert not list(tmp_path.glob("*.ranks"))
     assert said in line
 
 
